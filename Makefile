@@ -1,0 +1,94 @@
+# make demo | test | check | bench: each makes the environments it needs first. Needs only python3 (3.11 or newer), pip and make.
+# Another interpreter: make PYTHON=python3.12 demo
+
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --quiet
+
+# A person's own pip settings must not send packages elsewhere.
+export PIP_USER := 0
+export PIP_REQUIRE_VIRTUALENV := 0
+
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+# An interpreter named explicitly counts even when the environment was made with another.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell cat $(VENV)/.made 2>/dev/null),$(PYTHON))
+.PHONY: $(VENV)/.made
+endif
+ifneq ($(shell cat $(PEERS)/.made 2>/dev/null),$(PYTHON))
+.PHONY: $(PEERS)/.made
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check pytest bench peers clean
+
+help:
+	@echo "make demo    run examples/quickstart.py against an embedded three-node cluster (or AEROSPIKE_HOSTS)"
+	@echo "make test    all checks and tests"
+	@echo "make check   ruff and mypy only"
+	@echo "make bench   compare with the published clients (BENCH_ARGS=--help shows the options)"
+	@echo "make clean   remove the environments and caches"
+
+demo: $(VENV)/.installed
+	@$(BIN)/python examples/quickstart.py
+
+test: check pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+pytest: $(VENV)/.installed-dev $(PEERS)/.installed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.installed-bench $(PEERS)/.installed-bench
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+peers: $(PEERS)/.installed
+
+# The stamps: touched when what they name is in place, so that a second run starts at once.
+$(VENV)/.made $(PEERS)/.made: tools/make_venv.py
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "error: $(PYTHON) not found; name a Python 3.11 or newer with: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@"$(PYTHON)" tools/make_venv.py $(@D)
+	@$(@D)/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@echo "$(PYTHON)" > $@
+
+$(VENV)/.installed: $(VENV)/.made pyproject.toml compat/pyproject.toml
+	@echo "installing trio-aerospike and trio-aerospike-compat into $(VENV)"
+	@$(BIN)/python $(PIP) install -e '.[cli]' -e compat
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing the development tools into $(VENV)"
+	@$(BIN)/python $(PIP) install -e '.[cli,server-udf,numpy]' --group dev
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@echo "installing matplotlib into $(VENV)"
+	@$(BIN)/python $(PIP) install --group bench
+	@touch $@
+
+# The published clients are compiled: a platform without wheels for them must not stop everything else, but has to be heard.
+$(PEERS)/.installed: $(PEERS)/.made pyproject.toml
+	@echo "installing the published clients into $(PEERS)"
+	@if $(PEERS)/bin/python $(PIP) install --only-binary :all: --group peers 2>$(PEERS)/install.log; then \
+	  rm -f $(PEERS)/unavailable; \
+	else \
+	  cat $(PEERS)/install.log >&2; \
+	  echo "!!! The published clients cannot be installed here: the tests against them will be SKIPPED." | tee $(PEERS)/unavailable >&2; \
+	fi
+	@touch $@
+
+$(PEERS)/.installed-bench: $(PEERS)/.installed
+	@$(PEERS)/bin/python $(PIP) install --only-binary :all: --group peers-bench \
+	  || echo "!!! aerospike_native cannot be installed here: the comparison will run without it." >&2
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/results
