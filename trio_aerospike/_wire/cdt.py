@@ -1,0 +1,16 @@
+"""Lists and maps: MessagePack with the database's conventions.
+
+Strings and blobs are MessagePack strings whose first byte is the particle type; a list or map that the server keeps
+in order says so in an extension element at its front (in a map, as the key of a pair whose value is nil). Facts:
+aerospike-common's ``as_msgpack.c``, whose bytes :func:`pack_value` gives.
+"""
+
+from .cdt_pack import (
+    INT_MAX as INT_MAX,
+    INT_MIN as INT_MIN,
+    LEGACY_BLOBS as LEGACY_BLOBS,
+    pack_value as pack_value,
+    scalar_fault as scalar_fault,
+    short as short,
+)
+from .cdt_unpack import unpack_value as unpack_value

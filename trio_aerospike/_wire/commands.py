@@ -1,0 +1,220 @@
+"""Requests of the client: the hot path from values to a whole frame.
+
+Plain functions over bytes; what repeats from call to call (a set's fields, a bin's header) is built once and kept in
+bounded caches. ``messages`` has the general form.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import InvalidArgError
+from .cdt import scalar_fault, short
+from .constants import (
+    BIN_NAME_MAX,
+    FIELD_DIGEST,
+    FIELD_KEY,
+    FIELD_NAMESPACE,
+    FIELD_SET,
+    PARTICLE_BLOB,
+    PARTICLE_FLOAT,
+    PARTICLE_INTEGER,
+    PARTICLE_STRING,
+    PROTO_MESSAGE,
+    PROTO_SIZE_MAX,
+    PROTO_VERSION,
+    TRANSACTION_TTL_OFFSET as TRANSACTION_TTL_OFFSET,
+)
+from .messages import encode_field as encode_field
+from .particles import encode_value
+
+_pack_header = struct.Struct(">Q6BIIIHH").pack
+_pack_size = struct.Struct(">I").pack
+_pack_op = struct.Struct(">I4B").pack
+_pack_field = struct.Struct(">IB").pack
+_pack_int = struct.Struct(">q").pack
+_pack_float = struct.Struct(">d").pack
+_MESSAGE_FRAME = PROTO_VERSION << 56 | PROTO_MESSAGE << 48
+
+# Applications have few sets and bins. One that makes them up without end empties the cache now and then.
+_CACHE_MAX = 4096
+_key_prefixes: dict[tuple[str, str | None], bytes] = {}
+_headers: dict[tuple[int, int, str], bytes] = {}
+_tails: dict[tuple[int, int, str], tuple[int, bytes]] = {}
+
+
+def _key_prefix(namespace: str, set_name: str | None) -> bytes:
+    if len(_key_prefixes) >= _CACHE_MAX:
+        _key_prefixes.clear()
+    name = namespace.encode()
+    group = set_name.encode() if set_name else b""
+    # An absent set goes as an empty one, as the C client sends it.
+    prefix = encode_field(FIELD_NAMESPACE, name) + encode_field(FIELD_SET, group) + _pack_field(21, FIELD_DIGEST)
+    _key_prefixes[namespace, set_name] = prefix
+    return prefix
+
+
+def key_fields(
+    namespace: str, set_name: str | None, digest: bytes, user_key: int | str | bytes | None = None
+) -> tuple[bytes, int]:
+    """The fields that name a record, and how many they are.
+
+    Args:
+        namespace: its namespace.
+        set_name: its set, "" or None for none.
+        digest: its 20-byte digest.
+        user_key: given, it goes along and the server stores it with the record.
+    """
+    prefix = _key_prefixes.get((namespace, set_name))
+    if prefix is None:
+        prefix = _key_prefix(namespace, set_name)
+    if user_key is None:
+        return prefix + digest, 3
+    return prefix + digest + user_key_field(user_key), 4
+
+
+def user_key_field(user_key: int | str | bytes) -> bytes:
+    """The field of an application's key: a particle type byte and the particle."""
+    if isinstance(user_key, int):
+        try:
+            return b"\x00\x00\x00\x0a\x02\x01" + _pack_int(user_key)
+        except struct.error:
+            raise InvalidArgError(f"user key {scalar_fault(user_key)}") from None
+    if isinstance(user_key, str):
+        return encode_field(FIELD_KEY, b"%c%b" % (PARTICLE_STRING, user_key.encode()))
+    return encode_field(FIELD_KEY, b"%c%b" % (PARTICLE_BLOB, user_key))
+
+
+def _bin_name(name: str) -> bytes:
+    if not isinstance(name, str):
+        raise InvalidArgError(f"bin name {short(name)} is a {type(name).__name__}: it is a str")
+    try:
+        data = name.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgError(f"bin name {short(name)} is not valid text: it holds a lone surrogate") from None
+    if len(data) > BIN_NAME_MAX:
+        raise InvalidArgError(f"bin name {short(name)} has {len(data)} bytes: at most {BIN_NAME_MAX} are allowed")
+    return data
+
+
+def _fixed_header(op: int, particle: int, name: str, size: int) -> bytes:
+    """The header of an operation whose value always has that size."""
+    data = _bin_name(name)
+    if len(_headers) >= _CACHE_MAX:
+        _headers.clear()
+    header = _pack_op(4 + len(data) + size, op, particle, 0, len(data)) + data
+    _headers[op, particle, name] = header
+    return header
+
+
+def _tail(op: int, particle: int, name: str) -> tuple[int, bytes]:
+    """What stands between the size and the value of an operation, and its length."""
+    data = _bin_name(name)
+    if len(_tails) >= _CACHE_MAX:
+        _tails.clear()
+    tail = bytes((op, particle, 0, len(data))) + data
+    _tails[op, particle, name] = found = (len(tail), tail)
+    return found
+
+
+def encode_op(op: int, name: str, value: Any) -> bytes:
+    """One operation: code, bin name, value. None as a value is the absence of one.
+
+    Raises:
+        InvalidArgError: the name is too long, or the value is nothing the database can hold.
+    """
+    kind = type(value)
+    try:
+        if kind is int:
+            header = _headers.get((op, 1, name))
+            if header is None:
+                header = _fixed_header(op, PARTICLE_INTEGER, name, 8)
+            return header + _pack_int(value)
+        if kind is str:
+            data = value.encode()
+            tail = _tails.get((op, 3, name))
+            if tail is None:
+                tail = _tail(op, PARTICLE_STRING, name)
+            return _pack_size(tail[0] + len(data)) + tail[1] + data  # type: ignore[no-any-return]
+        if kind is float:
+            header = _headers.get((op, 2, name))
+            if header is None:
+                header = _fixed_header(op, PARTICLE_FLOAT, name, 8)
+            return header + _pack_float(value)
+    except (struct.error, UnicodeEncodeError):
+        raise InvalidArgError(f"bin {name!r}: value {scalar_fault(value)}") from None
+    try:
+        particle, data = encode_value(value)
+    except InvalidArgError as error:
+        raise InvalidArgError(f"bin {name!r}: {error}") from None
+    return encode_particle_op(op, name, particle, data)
+
+
+def encode_particle_op(op: int, name: str, particle: int, data: bytes) -> bytes:
+    """One operation over a particle that is encoded already (list, map, bit and expression operations; answers)."""
+    tail = _tails.get((op, particle, name))
+    if tail is None:
+        tail = _tail(op, particle, name)
+    return _pack_size(tail[0] + len(data)) + tail[1] + data
+
+
+def op_name_only(op: int, name: str) -> bytes:
+    """One operation without a value: read a bin, touch, delete (the latter two with an empty name)."""
+    header = _headers.get((op, 0, name))
+    if header is None:
+        header = _fixed_header(op, 0, name, 0)
+    return header
+
+
+def encode_ops(ops: Iterable[tuple[int, str, Any]]) -> bytes:
+    """Several operations, each (code, bin name, value); a value of None is the absence of one."""
+    return b"".join([encode_op(op, name, value) for op, name, value in ops])
+
+
+def encode_command(
+    info1: int,
+    info2: int,
+    info3: int,
+    info4: int,
+    generation: int,
+    record_ttl: int,
+    transaction_ttl: int,
+    fields: bytes,
+    n_fields: int,
+    ops: bytes,
+    n_ops: int,
+) -> bytes:
+    """The whole frame of a request.
+
+    The transaction ttl (milliseconds) stands at :data:`TRANSACTION_TTL_OFFSET` of the frame, for who knows it only
+    later.
+
+    Raises:
+        InvalidArgError: the request is larger than the server accepts (128 MiB), or has over 65,535 operations.
+    """
+    size = 22 + len(fields) + len(ops)
+    if size > PROTO_SIZE_MAX or n_ops > 0xFFFF:
+        raise InvalidArgError(
+            f"a request of {size} bytes and {n_ops} operations is too large: the server takes at most {PROTO_SIZE_MAX} "
+            "bytes and 65535 operations"
+        )
+    return (
+        _pack_header(
+            _MESSAGE_FRAME | size,
+            22,
+            info1,
+            info2,
+            info3,
+            info4,
+            0,
+            generation,
+            record_ttl,
+            transaction_ttl,
+            n_fields,
+            n_ops,
+        )
+        + fields
+        + ops
+    )

@@ -1,0 +1,95 @@
+"""Where a record lives: the digest of its key, and the partition of the digest."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import InvalidArgError
+from .cdt import short
+from .constants import N_PARTITIONS
+
+_pack_int_key = struct.Struct(">Bq").pack
+_PARTITION_MASK = N_PARTITIONS - 1
+
+
+def _find_ripemd160() -> Callable[[bytes], bytes]:
+    # OpenSSL 3 moved RIPEMD-160 into its legacy provider; some builds leave it out altogether.
+    try:
+        # Copying a fresh hash object takes a third of the time that looking the algorithm up by name does.
+        fresh = hashlib.new("ripemd160", usedforsecurity=False).copy
+    except ValueError:
+        pass
+    else:
+
+        def from_openssl(data: bytes) -> bytes:
+            state = fresh()
+            state.update(data)
+            return state.digest()
+
+        return from_openssl
+    try:
+        module: Any = importlib.import_module("Crypto.Hash.RIPEMD160")
+    except ImportError:
+
+        def missing(data: bytes) -> bytes:
+            raise RuntimeError(
+                "keys are hashed with RIPEMD-160, which this Python's OpenSSL does not offer: enable OpenSSL's legacy "
+                "provider or install pycryptodome"
+            )
+
+        return missing
+
+    def from_pycryptodome(data: bytes) -> bytes:
+        digest: bytes = module.new(data).digest()
+        return digest
+
+    return from_pycryptodome
+
+
+_ripemd160 = _find_ripemd160()
+
+
+def compute_digest(set_name: str | None, user_key: int | str | bytes | bytearray | memoryview) -> bytes:
+    """The 20 bytes that identify a record within its namespace.
+
+    RIPEMD-160 over set name, particle type byte of the key, and key (integers as 8 bytes, big endian). C client:
+    ``as_key.c``.
+
+    Args:
+        set_name: the set, None or "" for none.
+        user_key: the application's key, a 64-bit integer, text or bytes.
+
+    Raises:
+        InvalidArgError: the key is of another type or does not fit.
+    """
+    prefix = set_name.encode() if set_name else b""
+    kind = type(user_key)
+    try:
+        if kind is str:
+            data = prefix + b"\x03" + user_key.encode()  # type: ignore[union-attr]
+        elif kind is int:
+            data = prefix + _pack_int_key(1, user_key)
+        elif isinstance(user_key, (bytes, bytearray, memoryview)):
+            data = prefix + b"\x04" + bytes(user_key)
+        elif isinstance(user_key, str):
+            data = prefix + b"\x03" + str.__str__(user_key).encode()
+        elif kind is not bool and isinstance(user_key, int):
+            data = prefix + _pack_int_key(1, user_key)
+        else:
+            raise InvalidArgError(
+                f"user key {short(user_key)} is a {kind.__name__}: allowed are a 64-bit int, str and bytes"
+            )
+    except struct.error:
+        raise InvalidArgError(f"user key {short(user_key)} does not fit: integers are 64 bits, signed") from None
+    except UnicodeEncodeError:
+        raise InvalidArgError(f"user key {short(user_key)} is not valid text: it holds a lone surrogate") from None
+    return _ripemd160(data)
+
+
+def partition_id(digest: bytes) -> int:
+    """The partition (0 to 4095) of a digest: its first two bytes, little endian, modulo 4096."""
+    return (digest[0] | digest[1] << 8) & _PARTITION_MASK

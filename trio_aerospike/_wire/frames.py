@@ -1,0 +1,165 @@
+"""Frames: eight bytes of version, type and size, then a body.
+
+Server: ``as_proto`` in ``as/include/base/proto.h``. :class:`FrameReader` is fed bytes in any split and returns whole
+frames.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from ..errors import InvalidArgError, ProtocolError
+from .constants import (
+    PROTO_ADMIN,
+    PROTO_COMPRESSED,
+    PROTO_HEADER_SIZE,
+    PROTO_INFO,
+    PROTO_MESSAGE,
+    PROTO_SIZE_MAX,
+    PROTO_VERSION,
+)
+
+_header = struct.Struct(">Q")
+_pack_header = _header.pack
+_unpack_header = _header.unpack_from
+_VERSION_BITS = PROTO_VERSION << 56
+_SIZE_MASK = (1 << 48) - 1
+
+# First two bytes of a good frame, as a number -> its type. Anything else is a fault.
+_KINDS = {PROTO_VERSION << 8 | kind: kind for kind in (PROTO_INFO, PROTO_ADMIN, PROTO_MESSAGE, PROTO_COMPRESSED)}
+
+
+def encode_frame(kind: int, body: bytes) -> bytes:
+    """A whole frame of that type around ``body``.
+
+    Raises:
+        InvalidArgError: the body is larger than the server accepts (128 MiB).
+    """
+    size = len(body)
+    if size > PROTO_SIZE_MAX:
+        raise InvalidArgError(f"a request of {size} bytes is too large: the server takes at most {PROTO_SIZE_MAX}")
+    return _pack_header(_VERSION_BITS | kind << 48 | size) + body
+
+
+def compress_frame(frame: bytes) -> bytes:
+    """The frame, packed with zlib into a frame of type "compressed" (server: ``as_comp_proto``)."""
+    return encode_frame(PROTO_COMPRESSED, _pack_header(len(frame)) + zlib.compress(frame, 1))
+
+
+def decompress_body(body: bytes, max_size: int = PROTO_SIZE_MAX) -> tuple[int, bytes]:
+    """Type and body of the frame inside the body of a compressed frame.
+
+    Never unpacks more than the size that the frame announces, nor more than ``max_size`` bytes.
+
+    Raises:
+        ProtocolError: the size is missing, too large or wrong, or the data is not zlib's.
+    """
+    if len(body) < 8:
+        raise ProtocolError(f"a compressed frame of {len(body)} bytes has no room for its size")
+    size: int = _unpack_header(body, 0)[0]
+    if not PROTO_HEADER_SIZE <= size <= max_size + PROTO_HEADER_SIZE:
+        raise ProtocolError(f"a compressed frame announces {size} bytes; allowed are 8 to {max_size + 8}")
+    unpacker = zlib.decompressobj()
+    try:
+        frame = unpacker.decompress(body[8:], size)
+        # A stream of exactly `size` bytes may still owe its checksum: nothing more may come out of it.
+        if len(frame) == size and not unpacker.eof:
+            frame += unpacker.decompress(unpacker.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise ProtocolError(f"a compressed frame does not unpack: {error}") from None
+    if len(frame) != size or not unpacker.eof or unpacker.unused_data:
+        raise ProtocolError(f"a compressed frame does not unpack to the {size} bytes it announces")
+    head: int = _unpack_header(frame, 0)[0]
+    kind = _KINDS.get(head >> 48)
+    if kind is None or kind == PROTO_COMPRESSED or head & _SIZE_MASK != size - PROTO_HEADER_SIZE:
+        raise ProtocolError(f"a compressed frame holds no frame: header {frame[:8].hex()}")
+    return kind, frame[8:]
+
+
+class FrameReader:
+    """Turns a stream of bytes into frames, whatever its splits.
+
+    Args:
+        max_size: largest body accepted, in bytes (also after decompression).
+
+    Attributes:
+        error: the fault the stream came to, None while it is sound. Final: from then on every :meth:`feed` raises it.
+    """
+
+    __slots__ = ("_buffer", "_need", "error", "max_size")
+
+    def __init__(self, max_size: int = PROTO_SIZE_MAX) -> None:
+        self.max_size = max_size
+        self.error: ProtocolError | None = None
+        # What has come of an incomplete frame, and how much of it is needed before it is worth looking at again: a
+        # large frame in many small pieces is not copied over and over.
+        self._buffer = bytearray()
+        self._need = PROTO_HEADER_SIZE
+
+    def __repr__(self) -> str:
+        state = f"failed: {self.error}" if self.error else f"{len(self._buffer)} of {self._need} bytes"
+        return f"<FrameReader {state}>"
+
+    @property
+    def pending(self) -> int:
+        """Bytes held of a frame that is not whole yet: not 0 at the end of a stream means it was cut off."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[tuple[int, bytes]]:
+        """Take bytes, return the frames they complete as (type, body without the frame's header).
+
+        Frames that were whole before a fault are still returned; ``error`` is set then, and the next call raises it.
+
+        Raises:
+            ProtocolError: the stream had come to a fault before.
+        """
+        if self.error is not None:
+            raise self.error
+        if type(data) is not bytes:
+            data = bytes(data)
+        buffer = self._buffer
+        if buffer:
+            buffer += data
+            if len(buffer) < self._need:
+                return []
+            data = bytes(buffer)
+            buffer.clear()
+        total = len(data)
+        frames: list[tuple[int, bytes]] = []
+        position = 0
+        while (start := position + 8) <= total:
+            head: int = _unpack_header(data, position)[0]
+            kind = _KINDS.get(head >> 48)
+            size = head & _SIZE_MASK
+            if kind is None or size > self.max_size:
+                self._fail(self._describe(data[position:start], kind, size))
+                return frames
+            end = start + size
+            if end > total:
+                self._need = end - position
+                break
+            if kind == 4:  # PROTO_COMPRESSED
+                try:
+                    frames.append(decompress_body(data[start:end], self.max_size))
+                except ProtocolError as error:
+                    self._fail(error)
+                    return frames
+            else:
+                frames.append((kind, data[start:end]))
+            position = end
+        else:
+            self._need = 8
+        if position < total:
+            buffer += data[position:]
+        return frames
+
+    def _fail(self, error: ProtocolError) -> None:
+        self.error = error
+
+    def _describe(self, header: bytes, kind: int | None, size: int) -> ProtocolError:
+        if header[0] != PROTO_VERSION:
+            return ProtocolError(f"not a frame of protocol version {PROTO_VERSION}: header {header.hex()}")
+        if kind is None:
+            return ProtocolError(f"a frame of unknown type {header[1]}: header {header.hex()}")
+        return ProtocolError(f"a frame of {size} bytes is larger than the {self.max_size} allowed")

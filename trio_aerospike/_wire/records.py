@@ -1,0 +1,163 @@
+"""Answers to single-record commands: the hot path from a message's bytes to a record.
+
+The checks are few because ends are checked once: an operation that runs past the body makes the next read fail, or the
+last position miss the body's end.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from ..errors import ProtocolError
+from .particles import decode_value
+
+# Header size, result code, generation, void time, number of fields, number of operations.
+_unpack_header = struct.Struct(">B4xBII4xHH").unpack_from
+# Size, particle type, flags, size of the name.
+_unpack_op = struct.Struct(">IxBBB").unpack_from
+_unpack_size = struct.Struct(">I").unpack_from
+_unpack_int = struct.Struct(">q").unpack_from
+_unpack_float = struct.Struct(">d").unpack_from
+
+# Bin names repeat from record to record: one str for each, and no decoding. Emptied when it grows without end.
+_names: dict[bytes, str] = {}
+_NAMES_MAX = 4096
+
+_FAULTS = (struct.error, IndexError, UnicodeDecodeError)
+
+
+def _name(data: bytes) -> str:
+    name = data.decode()
+    if len(_names) >= _NAMES_MAX:
+        _names.clear()
+    _names[data] = name
+    return name
+
+
+def _malformed(body: bytes, error: Exception) -> ProtocolError:
+    return ProtocolError(f"an answer of {len(body)} bytes is malformed: {error}")
+
+
+def decode_header(body: bytes) -> tuple[int, int, int]:
+    """Result code, generation and void time (seconds since 2010, 0: never expires) of an answer, the rest left unread.
+
+    Raises:
+        ProtocolError: it is shorter than a header.
+    """
+    try:
+        header_size, result_code, generation, void_time, _, _ = _unpack_header(body, 0)
+    except struct.error as error:
+        raise _malformed(body, error) from None
+    if header_size != 22:
+        raise ProtocolError(f"a message header of {header_size} bytes: it has 22")
+    return result_code, generation, void_time
+
+
+def decode_record(body: bytes) -> tuple[int, int, int, dict[str, Any]]:
+    """Result code, generation, void time and bins of an answer that holds one message.
+
+    Of several results for one bin the last that is not nil counts; see :func:`decode_ordered`.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    try:
+        header_size, result_code, generation, void_time, n_fields, n_ops = _unpack_header(body, 0)
+        position = 22
+        while n_fields:
+            position += 4 + _unpack_size(body, position)[0]
+            n_fields -= 1
+        bins: dict[str, Any] = {}
+        names = _names
+        while n_ops:
+            size, particle, flags, name_size = _unpack_op(body, position)
+            start = position + 8
+            value = start + name_size
+            position += 4 + size
+            data = body[start:value]
+            name = names.get(data)
+            if name is None:
+                name = _name(data)
+            if flags:
+                value += 8
+            if particle == 1 and position - value == 8:
+                bins[name] = _unpack_int(body, value)[0]
+            elif value > position:
+                raise ProtocolError(f"a bin of size {size} is shorter than its name")
+            elif particle == 3:
+                bins[name] = body[value:position].decode()
+            elif particle == 2 and position - value == 8:
+                bins[name] = _unpack_float(body, value)[0]
+            elif particle:
+                bins[name] = decode_value(particle, body[value:position])
+            else:
+                # A write that reports back nothing takes away nothing that a read of the bin gave.
+                bins.setdefault(name, None)
+            n_ops -= 1
+    except _FAULTS as error:
+        raise _malformed(body, error) from None
+    if position != len(body) or header_size != 22:
+        raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {position}")
+    return result_code, generation, void_time, bins
+
+
+def decode_ordered(body: bytes) -> tuple[int, int, int, list[tuple[str, Any]]]:
+    """As :func:`decode_record`, with every result in the order of the answer.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    result_code, generation, void_time = decode_header(body)
+    try:
+        n_fields, n_ops = _unpack_header(body, 0)[4:]
+        position = skip_fields(body, 22, n_fields)
+        results, position = read_bins(body, position, n_ops)
+    except _FAULTS as error:
+        raise _malformed(body, error) from None
+    if position != len(body):
+        raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {position}")
+    return result_code, generation, void_time, results
+
+
+def skip_fields(body: bytes, position: int, count: int) -> int:
+    """Where ``count`` fields from ``position`` on end (may raise struct.error)."""
+    for _ in range(count):
+        position += 4 + _unpack_size(body, position)[0]
+    return position
+
+
+def read_bins(body: bytes, position: int, count: int) -> tuple[list[tuple[str, Any]], int]:
+    """``count`` bins from ``position`` on in order, and where they end (may raise struct.error, UnicodeDecodeError)."""
+    results: list[tuple[str, Any]] = []
+    append = results.append
+    names = _names
+    total = len(body)
+    for _ in range(count):
+        size, particle, flags, name_size = _unpack_op(body, position)
+        start = position + 8
+        value = start + name_size
+        position += 4 + size
+        data = body[start:value]
+        if flags:
+            value += 8
+        if value > position or position > total:
+            raise ProtocolError(f"a bin of size {size} does not fit its message")
+        name = names.get(data)
+        if name is None:
+            name = _name(data)
+        if particle == 1 and position - value == 8:
+            append((name, _unpack_int(body, value)[0]))
+        elif particle == 3:
+            append((name, body[value:position].decode()))
+        else:
+            append((name, decode_value(particle, body[value:position])))
+    return results, position
+
+
+def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Results by bin: of several for one bin the last that is not nil."""
+    bins = dict(results)
+    if None in bins.values() and len(bins) != len(results):
+        bins.update([result for result in results if result[1] is not None])
+    return bins
