@@ -1,0 +1,80 @@
+"""Trio-native client for the Aerospike database.
+
+``async with trio_aerospike.open_client("127.0.0.1:3000") as client:`` is the way in; see :func:`open_client`.
+
+The names here are those that a program needs every day. Modules hold the rest: :mod:`trio_aerospike.operations`,
+:mod:`trio_aerospike.errors`, :mod:`trio_aerospike.policies`, :mod:`trio_aerospike.testing`.
+"""
+
+from __future__ import annotations
+
+from . import errors as errors, operations as operations, policies as policies
+from ._client import Client as Client, open_client as open_client
+from ._version import __version__ as __version__
+from ._wire.values import (
+    GeoJSON as GeoJSON,
+    HyperLogLog as HyperLogLog,
+    OrderedList as OrderedList,
+    OrderedMap as OrderedMap,
+    TypedBlob as TypedBlob,
+)
+from .config import AuthMode as AuthMode, ClientConfig as ClientConfig, Host as Host
+from .errors import (
+    AdminError as AdminError,
+    AerospikeError as AerospikeError,
+    AerospikeTimeoutError as AerospikeTimeoutError,
+    BackpressureError as BackpressureError,
+    BinTypeError as BinTypeError,
+    ClientClosed as ClientClosed,
+    ClientError as ClientError,
+    ClusterError as ClusterError,
+    ConnectionFailed as ConnectionFailed,
+    FilteredOut as FilteredOut,
+    InvalidArgError as InvalidArgError,
+    NoMoreConnections as NoMoreConnections,
+    ProtocolError as ProtocolError,
+    RecordError as RecordError,
+    RecordExistsError as RecordExistsError,
+    RecordGenerationError as RecordGenerationError,
+    RecordNotFound as RecordNotFound,
+    RecordTooBig as RecordTooBig,
+    ResultCode as ResultCode,
+    ServerError as ServerError,
+)
+from .keys import Key as Key
+from .operations import (
+    Operation as Operation,
+    append as append,
+    delete as delete,
+    increment as increment,
+    prepend as prepend,
+    read as read,
+    read_all as read_all,
+    touch as touch,
+    write as write,
+)
+from .policies import (
+    TTL_DONT_UPDATE as TTL_DONT_UPDATE,
+    TTL_NAMESPACE_DEFAULT as TTL_NAMESPACE_DEFAULT,
+    TTL_NEVER_EXPIRE as TTL_NEVER_EXPIRE,
+    AdminPolicy as AdminPolicy,
+    BatchConcurrency as BatchConcurrency,
+    BatchPolicy as BatchPolicy,
+    CommitLevel as CommitLevel,
+    Exists as Exists,
+    GenerationCheck as GenerationCheck,
+    InfoPolicy as InfoPolicy,
+    ReadModeAP as ReadModeAP,
+    ReadModeSC as ReadModeSC,
+    ReadPolicy as ReadPolicy,
+    Replica as Replica,
+    WritePolicy as WritePolicy,
+)
+from .records import (
+    BatchResult as BatchResult,
+    InfoResult as InfoResult,
+    Metadata as Metadata,
+    NodeInfo as NodeInfo,
+    OrderedResult as OrderedResult,
+    Record as Record,
+)

@@ -1,0 +1,129 @@
+"""The `trio-aerospike` command."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+import trio
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    Args:
+        arguments: in place of those of the process.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trio-aerospike", description="Tools around the Trio-native client for Aerospike."
+    )
+    parser.add_argument("--version", action="version", version=f"trio-aerospike {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(commands)
+    return parser
+
+
+def _version() -> str:
+    from ._version import __version__
+
+    return __version__
+
+
+# serve --------------------------------------------------------------------------------------------------------
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="run an embedded server until Ctrl-C or SIGTERM",
+        description=(
+            "Run a server of the Aerospike protocol in memory, on 127.0.0.1, until Ctrl-C or SIGTERM: "
+            "cluster name docker, namespace test."
+        ),
+    )
+    serve.add_argument("--nodes", type=_node_count, default=1, metavar="N", help="how many nodes (default: 1)")
+    serve.add_argument(
+        "--port",
+        type=_port,
+        default=3000,
+        help="port of the first node (default: 3000, 0 for a free one); the others take free ports",
+    )
+    serve.add_argument(
+        "--user",
+        type=_user,
+        metavar="NAME:PASSWORD",
+        help="switch security on, with this user as administrator with all rights",
+    )
+    serve.set_defaults(run=_serve)
+
+
+def _node_count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not 1 <= count <= 128:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nodes: 1 to 128 are allowed")
+    return count
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else -1
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535 are allowed")
+    return port
+
+
+def _user(text: str) -> tuple[str, str]:
+    name, separator, password = text.partition(":")
+    if not separator or not name or not password:
+        raise argparse.ArgumentTypeError(f"{name!r} is not NAME:PASSWORD: give both, with a colon between")
+    if len(name.encode()) > 63:
+        raise argparse.ArgumentTypeError(f"a user name has at most 63 bytes; this one has {len(name.encode())}")
+    return name, password
+
+
+def _serve(options: argparse.Namespace) -> int:
+    return trio.run(_serve_until_told, options)
+
+
+async def _serve_until_told(options: argparse.Namespace) -> int:
+    from .server import open_embedded_cluster
+
+    users = None if options.user is None else dict([options.user])
+    ports = [options.port] + [0] * (options.nodes - 1)
+    # The handlers stand before the first line is printed: who reads it may send the signal at once.
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        try:
+            async with open_embedded_cluster(options.nodes, ports=ports, users=users) as cluster:
+                addresses = ", ".join(f"{node.name} at {node.host}:{node.port}" for node in cluster.nodes)
+                _say(f"Serving namespace test of cluster docker: {addresses}")
+                if users is not None:
+                    _say(f"Security is on: log in as {options.user[0]}")
+                _say("Everything is kept in memory. Ctrl-C stops the server.")
+                async for _ in signals:
+                    break
+        except OSError as error:
+            reason = "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
+            print(f"trio-aerospike: cannot listen on 127.0.0.1:{options.port}: {reason}", file=sys.stderr)
+            return 1
+    _say("Stopped.")
+    return 0
+
+
+def _say(line: str) -> None:
+    """A line for people; nobody may be left to read the last one."""
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer must not raise again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,143 @@
+"""The client, and the one way to get one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Unpack
+
+import trio
+
+from ._batch_commands import BatchCommands
+from ._cluster_commands import ClusterCommands
+from ._record_commands import RecordCommands
+from .config import AuthMode, ClientConfig, ClientFields, HostsLike
+from .errors import InvalidArgError
+
+if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
+    from ._cluster.commands import Executor
+    from ._cluster.transport import Connector
+
+__all__ = ["Client", "open_client"]
+
+logger = logging.getLogger("trio_aerospike")
+
+
+class Client(RecordCommands, BatchCommands, ClusterCommands):
+    """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
+
+    Any number of tasks of the same Trio run may use one client at a time.
+    """
+
+    def __init__(
+        self, config: ClientConfig, cluster: Cluster, executor: Executor, *, _made_by_open_client: bool = False
+    ) -> None:
+        if not _made_by_open_client:
+            raise TypeError("a Client is made by `async with open_client(...) as client`")
+        self._config = config
+        self._cluster = cluster
+        self._executor = executor
+        self._setup_records(config.read_policy, config.write_policy)
+        self._batch_policy = config.batch_policy
+        self._info_policy = config.info_policy
+
+    def __repr__(self) -> str:
+        return f"<Client {self._cluster!r}>"
+
+    @property
+    def config(self) -> ClientConfig:
+        """What the client was opened with."""
+        return self._config
+
+    def close(self) -> None:
+        """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
+        self._cluster.close()
+
+    def _close_inherited(self) -> None:
+        """In a forked child: release the sockets of the parent's client without a word to the servers."""
+        self._cluster.close_inherited()
+
+
+@contextlib.asynccontextmanager
+async def open_client(
+    hosts: HostsLike | ClientConfig,
+    *,
+    connector: Connector | None = None,
+    **fields: Unpack[ClientFields],
+) -> AsyncIterator[Client]:
+    """Connect to a cluster, and own everything that runs for the client until the block is left.
+
+    Use it as ``async with open_client("127.0.0.1:3000") as client:``. All nodes are discovered from any seed that
+    answers. An error raised in the block comes out as it is.
+
+    Args:
+        hosts: seeds: ``"host:port"``, ``("host", port)`` or several of these; or a whole :class:`ClientConfig`.
+        connector: opens connections instead of TCP and TLS; an embedded cluster in memory offers one.
+        **fields: other fields of :class:`ClientConfig`; beside a whole config, changes to it.
+
+    Yields:
+        The connected client.
+
+    Raises:
+        InvalidArgError: a field does not exist or cannot have its value.
+        ClusterError: no seed answers, or the cluster has another name; says why for each seed.
+        AdminError: the servers refuse the user or the password.
+    """
+    # What runs a cluster is loaded when there is one to run: every program pays for imports, and some want names only.
+    from ._cluster.cluster import Cluster
+    from ._cluster.commands import Executor
+    from ._cluster.transport import tcp_connector
+
+    if isinstance(hosts, ClientConfig):
+        config = hosts.replace(**fields) if fields else hosts
+    else:
+        config = ClientConfig(hosts=hosts, **fields)
+    _check_login(config)
+    cluster = Cluster(config, connector or tcp_connector(config.tls), resolve=connector is None)
+    raised: BaseException | None = None
+    crash: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(cluster.run)
+            try:
+                executor = Executor(cluster, config.max_concurrent_operations, config.operation_queue_timeout)
+                yield Client(config, cluster, executor, _made_by_open_client=True)
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                # Carried past our own nursery, which would wrap it in a group that is none of the caller's business.
+                raised = error
+            cluster.close()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        crash = _without_cancelled(group)
+        if crash is None and raised is None:
+            raised = _only_member(group)
+    if crash is not None:
+        if raised is None or isinstance(raised, trio.Cancelled):
+            raise crash
+        logger.error("the client failed while an error was on its way out of its block", exc_info=crash)
+    if raised is not None:
+        raise raised
+
+
+def _check_login(config: ClientConfig) -> None:
+    """A login without a name is none, and what was given for it must not be passed over in silence."""
+    if config.user or config.auth_mode is AuthMode.PKI:
+        return
+    if config.password:
+        raise InvalidArgError("ClientConfig.user: got '', allowed: a name, as there is a password")
+    if config.auth_mode is AuthMode.EXTERNAL:
+        raise InvalidArgError("ClientConfig.user: got '', allowed: a name, as auth_mode is EXTERNAL")
+
+
+def _without_cancelled(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """What went wrong in a nursery, its own layer taken off; None when it was only cancelled."""
+    rest = group.split(trio.Cancelled)[1]
+    return None if rest is None else _only_member(rest)
+
+
+def _only_member(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    return group.exceptions[0] if len(group.exceptions) == 1 else group

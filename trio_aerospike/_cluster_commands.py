@@ -1,0 +1,235 @@
+"""Commands to nodes rather than to records: info, truncate, and the client's view of the cluster."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from ._cluster.together import together
+from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.info import parse_error
+from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, error_from_code
+from .policies import InfoPolicy, chosen
+from .records import InfoResult, NodeInfo
+from .validation import checked_text, refused
+
+if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
+    from ._cluster.node import Node
+
+
+class ClusterCommands:
+    """The part of the client that looks at the cluster and talks to its nodes."""
+
+    _cluster: Cluster
+    _info_policy: InfoPolicy
+
+    def is_connected(self) -> bool:
+        """Whether at least one node answers now: the last look of the tend loop at it succeeded and no connection has
+        failed since. False once the client is closed."""
+        return self._cluster.is_connected()
+
+    def node_names(self) -> list[str]:
+        """Names of the nodes of the cluster, sorted."""
+        return sorted(node.name for node in self._cluster.active_nodes())
+
+    def nodes(self) -> list[NodeInfo]:
+        """The nodes of the cluster with the addresses under which this client reaches them, sorted by name."""
+        nodes = sorted(self._cluster.active_nodes(), key=lambda node: node.name)
+        return [
+            NodeInfo(
+                node.name,
+                node.host,
+                node.port,
+                tls_name=node.tls_name,
+                active=node.answering,
+                connections=sum(len(pool.connections) for pool in node.pools),
+            )
+            for node in nodes
+        ]
+
+    async def ping(self, *, policy: InfoPolicy | None = None) -> bool:
+        """Ask a node whether it answers.
+
+        Args:
+            policy: how; None for the client's info policy. Its timeout is for each node that is asked.
+
+        Returns:
+            True as soon as one node has answered, False when none does.
+        """
+        timeout = self._info_timeout(policy)
+        for node in self._shuffled():
+            try:
+                await node.info("status", timeout=timeout)
+            except AerospikeError:
+                continue
+            return True
+        await trio.lowlevel.checkpoint()
+        return False
+
+    async def info_all(self, command: str, *, policy: InfoPolicy | None = None) -> list[InfoResult]:
+        """Ask every node an info command.
+
+        Args:
+            command: one command, such as ``"namespaces"`` or ``"statistics"``.
+            policy: how; None for the client's info policy.
+
+        Returns:
+            One result a node, sorted by its name: the answer, or the code of what went wrong with its text. A node that
+            cannot be reached is a result as well.
+
+        Raises:
+            ClientClosed: the client is closed.
+            ClusterError: no node is known.
+        """
+        command = _checked_command("info_all", command)
+        nodes = sorted(self._known_nodes(), key=lambda node: node.name)
+        results: dict[str, InfoResult] = {}
+        timeout = self._info_timeout(policy)
+
+        async def ask(node: Node) -> None:
+            try:
+                answer = (await node.info(command, timeout=timeout)).get(command, "")
+            except AerospikeError as error:
+                results[node.name] = InfoResult(node.name, int(error.result_code), str(error))
+            else:
+                failed = parse_error(answer)
+                results[node.name] = InfoResult(node.name, failed.code if failed else 0, answer)
+
+        await together([partial(ask, node) for node in nodes])
+        return [results[node.name] for node in nodes]
+
+    async def info_random_node(self, command: str, *, policy: InfoPolicy | None = None) -> str:
+        """Ask any node an info command; when one cannot be reached another is asked.
+
+        Args:
+            command: one command, such as ``"build"``.
+            policy: how; None for the client's info policy. Its timeout is for each node that is asked.
+
+        Returns:
+            The answer as the server gave it.
+
+        Raises:
+            ClientClosed: the client is closed.
+            ClusterError: no node is known.
+            AerospikeError: what the last node's failure was.
+        """
+        command = _checked_command("info_random_node", command)
+        timeout = self._info_timeout(policy)
+        self._known_nodes()
+        problem: AerospikeError | None = None
+        for node in self._shuffled():
+            try:
+                return (await node.info(command, timeout=timeout)).get(command, "")
+            except AerospikeError as error:
+                problem = error
+        assert problem is not None
+        raise problem
+
+    async def info_node(self, node_name: str, command: str, *, policy: InfoPolicy | None = None) -> str:
+        """Ask one node an info command.
+
+        Args:
+            node_name: which, as :meth:`node_names` lists them.
+            command: one command.
+            policy: how; None for the client's info policy.
+
+        Returns:
+            The answer as the server gave it.
+
+        Raises:
+            InvalidArgError: there is no such node.
+            ClientClosed: the client is closed.
+            ClusterError: no node is known.
+            AerospikeError: the node cannot be reached or does not answer in time.
+        """
+        command = _checked_command("info_node", command)
+        timeout = self._info_timeout(policy)
+        for node in self._known_nodes():
+            if node.name == node_name:
+                return (await node.info(command, timeout=timeout)).get(command, "")
+        raise InvalidArgError(f"info_node.node_name: got {node_name!r}, allowed: {', '.join(self.node_names())}")
+
+    async def truncate(
+        self,
+        namespace: str,
+        set_name: str | None = None,
+        *,
+        before_nanos: int = 0,
+        policy: InfoPolicy | None = None,
+    ) -> None:
+        """Remove all records of a set or of a namespace at once (server: info command ``truncate``).
+
+        Args:
+            namespace: the namespace.
+            set_name: the set; None or "" for the whole namespace.
+            before_nanos: remove what was last written before this time, in nanoseconds since 1970; 0 for now.
+            policy: how; None for the client's info policy.
+
+        Raises:
+            ClientClosed: the client is closed.
+            AerospikeError: what the server refused, or why no node could be asked.
+        """
+        namespace = _checked_name("truncate.namespace", namespace, NAMESPACE_MAX)
+        if isinstance(before_nanos, bool) or not isinstance(before_nanos, int) or before_nanos < 0:
+            raise refused("truncate.before_nanos", before_nanos, "nanoseconds since 1970, or 0 for now")
+        if set_name:
+            command = f"truncate:namespace={namespace};set={_checked_name('truncate.set_name', set_name, SET_NAME_MAX)}"
+        else:
+            command = f"truncate-namespace:namespace={namespace}"
+        if before_nanos:
+            command += f";lut={before_nanos}"
+        answer = await self._tell_one_node(command, self._info_timeout(policy))
+        failed = parse_error(answer)
+        if failed is not None:
+            place = f"{namespace!r}, set {set_name!r}" if set_name else repr(namespace)
+            raise error_from_code(failed.code, f"truncate of {place}: {failed.message}")
+
+    async def _tell_one_node(self, command: str, timeout: float) -> str:
+        """Have any node carry out a command that changes something, once: another is told where one was not reached."""
+        self._known_nodes()
+        problem: AerospikeError | None = None
+        for node in self._shuffled():
+            try:
+                return (await node.info(command, timeout=timeout)).get(command, "")
+            except AerospikeError as error:
+                error.in_doubt = error.attempts > 0
+                problem = error
+                if error.in_doubt:
+                    break
+        assert problem is not None
+        raise problem
+
+    def _info_timeout(self, policy: InfoPolicy | None) -> float:
+        timeout = chosen(policy, self._info_policy, InfoPolicy).timeout
+        return math.inf if timeout is None else timeout
+
+    def _known_nodes(self) -> list[Node]:
+        if self._cluster.closed:
+            raise ClientClosed("the client is closed")
+        nodes = self._cluster.active_nodes()
+        if not nodes:
+            raise ClusterError(f"no node of the cluster is known now; seeds: {self._cluster.describe_seeds()}")
+        return nodes
+
+    def _shuffled(self) -> list[Node]:
+        nodes = self._cluster.active_nodes()
+        random.shuffle(nodes)
+        return nodes
+
+
+def _checked_command(what: str, command: str) -> str:
+    where = f"{what}.command"
+    if "\n" in checked_text(where, command, 1):
+        raise refused(where, command, "one info command, such as 'namespaces', without a line break")
+    return command
+
+
+def _checked_name(where: str, name: str, limit: int) -> str:
+    if any(c in checked_text(where, name, 1, limit) for c in ";:=\n"):
+        raise refused(where, name, f"a name of 1 to {limit} bytes without ';', ':', '=' and line breaks")
+    return name

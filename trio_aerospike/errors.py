@@ -1,0 +1,539 @@
+"""Everything this package raises on its own account: one tree, one table of result codes.
+
+The names and bases are those of aerospike_py, so that an ``except`` clause written for one works for the
+other. Every error carries what a program needs to decide what to do next: ``result_code``, ``node``,
+``in_doubt`` and ``attempts``.
+
+Two lines are kept sharp:
+
+* ``InvalidArgError`` is ours: it is raised before anything is sent. A server that refuses a request's
+  parameters (code 4) raises a plain ``ServerError``.
+* ``ProtocolError`` means that the peer broke the protocol; whatever it had to say is not to be trusted.
+
+``trio.Cancelled`` is never turned into one of these.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, ClassVar
+
+__all__ = [
+    "AdminError",
+    "AerospikeError",
+    "AerospikeIndexError",
+    "AerospikeTimeoutError",
+    "BackpressureError",
+    "BinExistsError",
+    "BinNameError",
+    "BinNotFound",
+    "BinTypeError",
+    "ClientClosed",
+    "ClientError",
+    "ClusterError",
+    "ConnectionFailed",
+    "FilteredOut",
+    "IndexFoundError",
+    "IndexNotFound",
+    "InvalidArgError",
+    "NoMoreConnections",
+    "ProtocolError",
+    "QueryAbortedError",
+    "QueryError",
+    "RecordError",
+    "RecordExistsError",
+    "RecordGenerationError",
+    "RecordNotFound",
+    "RecordTooBig",
+    "ResultCode",
+    "RustPanicError",
+    "ServerError",
+    "UDFError",
+    "error_from_code",
+]
+
+
+class ResultCode(IntEnum):
+    """What an operation ended with: 0 and up is the server's answer, below 0 the client's own.
+
+    The server's codes are those of its as/include/base/proto.h (210 and up: of the clients, which still know
+    them from older servers); the client's are those of aerospike_py's ``AEROSPIKE_ERR_*`` constants.
+    """
+
+    CLUSTER = -11
+    CONNECTION = -10
+    NO_MORE_CONNECTIONS = -7
+    INVALID_HOST = -4
+    CLIENT = -1
+
+    OK = 0
+    SERVER = 1
+    RECORD_NOT_FOUND = 2
+    RECORD_GENERATION = 3
+    PARAM = 4
+    RECORD_EXISTS = 5
+    BIN_EXISTS = 6
+    CLUSTER_KEY_MISMATCH = 7
+    SERVER_MEM = 8
+    TIMEOUT = 9
+    ALWAYS_FORBIDDEN = 10
+    PARTITION_UNAVAILABLE = 11
+    BIN_TYPE = 12
+    RECORD_TOO_BIG = 13
+    KEY_BUSY = 14
+    SCAN_ABORT = 15
+    UNSUPPORTED_FEATURE = 16
+    BIN_NOT_FOUND = 17
+    DEVICE_OVERLOAD = 18
+    KEY_MISMATCH = 19
+    INVALID_NAMESPACE = 20
+    BIN_NAME = 21
+    FAIL_FORBIDDEN = 22
+    ELEMENT_NOT_FOUND = 23
+    ELEMENT_EXISTS = 24
+    ENTERPRISE_ONLY = 25
+    OP_NOT_APPLICABLE = 26
+    FILTERED_OUT = 27
+    LOST_CONFLICT = 28
+    XDR_KEY_BUSY = 32
+
+    QUERY_END = 50
+    SECURITY_NOT_SUPPORTED = 51
+    SECURITY_NOT_ENABLED = 52
+    SECURITY_SCHEME_NOT_SUPPORTED = 53
+    INVALID_COMMAND = 54
+    INVALID_FIELD = 55
+    ILLEGAL_STATE = 56
+    INVALID_USER = 60
+    USER_ALREADY_EXISTS = 61
+    INVALID_PASSWORD = 62
+    EXPIRED_PASSWORD = 63
+    FORBIDDEN_PASSWORD = 64
+    INVALID_CREDENTIAL = 65
+    EXPIRED_SESSION = 66
+    INVALID_ROLE = 70
+    ROLE_ALREADY_EXISTS = 71
+    INVALID_PRIVILEGE = 72
+    INVALID_WHITELIST = 73
+    QUOTAS_NOT_ENABLED = 74
+    INVALID_QUOTA = 75
+    NOT_AUTHENTICATED = 80
+    ROLE_VIOLATION = 81
+    NOT_WHITELISTED = 82
+    QUOTA_EXCEEDED = 83
+    LDAP_NOT_CONFIGURED = 90
+    LDAP_SETUP = 91
+    LDAP_TLS_SETUP = 92
+    LDAP_AUTHENTICATION = 93
+    LDAP_QUERY = 94
+
+    UDF = 100
+
+    MRT_BLOCKED = 120
+    MRT_VERSION_MISMATCH = 121
+    MRT_EXPIRED = 122
+    MRT_TOO_MANY_WRITES = 123
+    MRT_COMMITTED = 124
+    MRT_ABORTED = 125
+    MRT_ALREADY_LOCKED = 126
+    MRT_MONITOR_EXISTS = 127
+
+    BATCH_DISABLED = 150
+    BATCH_MAX_REQUESTS = 151
+    BATCH_QUEUES_FULL = 152
+
+    GEO_INVALID_GEOJSON = 160
+
+    INDEX_FOUND = 200
+    INDEX_NOT_FOUND = 201
+    INDEX_OOM = 202
+    INDEX_NOT_READABLE = 203
+    INDEX_GENERIC = 204
+    INDEX_NAME_TOO_LONG = 205
+    INDEX_MAX_COUNT = 206
+
+    QUERY_ABORTED = 210
+    QUERY_QUEUE_FULL = 211
+    QUERY_TIMEOUT = 212
+    QUERY_GENERIC = 213
+
+    @property
+    def text(self) -> str:
+        """The code in words, e.g. ``"record not found"``."""
+        return _TEXTS.get(self) or self.name.lower().replace("_", " ")
+
+
+# Where the name of a code does not say it already.
+_TEXTS: dict[int, str] = {
+    ResultCode.CLUSTER: "the cluster cannot be used",
+    ResultCode.CONNECTION: "the connection failed",
+    ResultCode.CLIENT: "error in the client",
+    ResultCode.SERVER: "unspecified error in the server",
+    ResultCode.RECORD_GENERATION: "the record's generation is not the expected one",
+    ResultCode.PARAM: "the server refused a parameter of the request",
+    ResultCode.RECORD_EXISTS: "the record exists already",
+    ResultCode.BIN_EXISTS: "the bin exists already",
+    ResultCode.SERVER_MEM: "the server is out of space",
+    ResultCode.TIMEOUT: "timed out",
+    ResultCode.ALWAYS_FORBIDDEN: "the operation is not allowed in this configuration",
+    ResultCode.PARTITION_UNAVAILABLE: "the partition is not available",
+    ResultCode.BIN_TYPE: "the operation does not fit the type of the bin",
+    ResultCode.RECORD_TOO_BIG: "the record is too big",
+    ResultCode.KEY_BUSY: "too many transactions wait for this record (hot key)",
+    ResultCode.SCAN_ABORT: "the scan or query was aborted",
+    ResultCode.UNSUPPORTED_FEATURE: "the server does not support this",
+    ResultCode.DEVICE_OVERLOAD: "the storage device does not keep up",
+    ResultCode.KEY_MISMATCH: "the stored key is not the one sent",
+    ResultCode.INVALID_NAMESPACE: "no such namespace",
+    ResultCode.BIN_NAME: "the bin name is too long or the namespace has too many of them",
+    ResultCode.FAIL_FORBIDDEN: "the operation is forbidden at this time",
+    ResultCode.ELEMENT_EXISTS: "the element exists already",
+    ResultCode.ENTERPRISE_ONLY: "only the Enterprise Edition of the server does this",
+    ResultCode.OP_NOT_APPLICABLE: "the operation cannot be applied to the bin's present value",
+    ResultCode.FILTERED_OUT: "the filter expression was false",
+    ResultCode.LOST_CONFLICT: "the write lost a conflict with another cluster's",
+    ResultCode.SECURITY_NOT_SUPPORTED: "the server does not support security",
+    ResultCode.SECURITY_NOT_ENABLED: "security is not enabled on the server",
+    ResultCode.INVALID_USER: "no such user",
+    ResultCode.USER_ALREADY_EXISTS: "the user exists already",
+    ResultCode.INVALID_PASSWORD: "wrong or missing password",
+    ResultCode.EXPIRED_PASSWORD: "the password has expired",
+    ResultCode.FORBIDDEN_PASSWORD: "this password may not be used (again)",
+    ResultCode.INVALID_CREDENTIAL: "wrong or missing credential",
+    ResultCode.EXPIRED_SESSION: "the session has expired",
+    ResultCode.INVALID_ROLE: "no such role",
+    ResultCode.ROLE_ALREADY_EXISTS: "the role exists already",
+    ResultCode.INVALID_PRIVILEGE: "no such privilege",
+    ResultCode.ROLE_VIOLATION: "the user's roles do not permit this",
+    ResultCode.NOT_WHITELISTED: "the client's address is not on the whitelist",
+    ResultCode.UDF: "the user-defined function failed",
+    ResultCode.BATCH_MAX_REQUESTS: "the batch has too many keys for the server",
+    ResultCode.BATCH_QUEUES_FULL: "the server's batch queues are full",
+    ResultCode.GEO_INVALID_GEOJSON: "the value is not valid GeoJSON",
+    ResultCode.INDEX_FOUND: "the index exists already",
+    ResultCode.INDEX_NOT_FOUND: "no such index",
+    ResultCode.INDEX_NOT_READABLE: "the index is still being built",
+    ResultCode.INDEX_GENERIC: "error in the secondary index",
+    ResultCode.QUERY_ABORTED: "the query was aborted",
+    ResultCode.QUERY_GENERIC: "error in the query",
+}
+
+
+class AerospikeError(Exception):
+    """The root of everything this package raises.
+
+    Args:
+        message: What happened, in a sentence.
+        result_code: The server's code, or the client's own below zero; by default the one of the class.
+        node: Name or address of the node that answered, or that did not, where one was involved.
+        in_doubt: True where a write may or may not have been applied. As in the official C client
+            (as_error.h): it was sent more than once, or once and ended in a timeout or without an answer.
+        attempts: How often the request was sent; 0 where it never left.
+    """
+
+    default_code: ClassVar[int] = ResultCode.CLIENT
+    result_code: int
+    node: str | None
+    in_doubt: bool
+    attempts: int
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        result_code: int | None = None,
+        node: str | None = None,
+        in_doubt: bool = False,
+        attempts: int = 0,
+    ) -> None:
+        # One positional argument, the rest plain attributes: Exception's own pickling and copying keep all.
+        super().__init__(message)
+        self.result_code = self.default_code if result_code is None else result_code
+        self.node = node
+        self.in_doubt = in_doubt
+        self.attempts = attempts
+
+    def __init_subclass__(cls, *, codes: tuple[int, ...] = (), default_code: int | None = None, **kwargs: Any) -> None:
+        """Register the class for ``codes``, the first of which its instances get unless told otherwise.
+
+        Args:
+            codes: Result codes that ``error_from_code`` turns into this class.
+            default_code: The code of instances, where the class is registered for none or not for its first.
+
+        Raises:
+            TypeError: Another class is registered for one of the codes.
+        """
+        super().__init_subclass__(**kwargs)
+        for code in codes:
+            if code in _registry:
+                owner = _registry[code].__name__
+                raise TypeError(f"result code {code} of {cls.__name__} belongs to {owner} already")
+        _registry.update(dict.fromkeys(codes, cls))
+        if default_code is None and codes:
+            default_code = codes[0]
+        if default_code is not None:
+            cls.default_code = default_code
+
+    @property
+    def message(self) -> str:
+        """The sentence given, without what ``str()`` adds."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        notes = [f"node {self.node}"] if self.node is not None else []
+        if notes or self.attempts:
+            notes.insert(0, f"code {int(self.result_code)}")
+        if self.attempts > 1:
+            notes.append(f"{self.attempts} attempts")
+        if self.in_doubt:
+            notes.append("in doubt")
+        return f"{self.message} [{', '.join(notes)}]" if notes else self.message
+
+
+_registry: dict[int, type[AerospikeError]] = {}
+
+
+class ClientError(AerospikeError, codes=(ResultCode.CLIENT,)):
+    """Something went wrong on this side of the wire."""
+
+
+class ClientClosed(ClientError):
+    """The client is closed, or was never connected."""
+
+
+class BackpressureError(ClientError):
+    """No slot of ``max_concurrent_operations`` came free in ``operation_queue_timeout``; nothing was sent."""
+
+
+class ProtocolError(ClientError):
+    """The peer sent what the protocol does not allow, or what cannot be decoded."""
+
+
+class RustPanicError(ClientError):
+    """Part of aerospike_py's tree, for programs that catch it. There is no Rust here: nothing raises it."""
+
+
+class InvalidArgError(AerospikeError, default_code=ResultCode.PARAM):
+    """A wrong argument, raised before anything is sent; it says which field, its value and what is allowed."""
+
+
+class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,)):
+    """The time the policy allows is over, on this side or on the server's."""
+
+
+class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST)):
+    """The cluster as a whole cannot be used: no seed answers, the wrong name, no node for a partition."""
+
+
+class ConnectionFailed(ClusterError, codes=(ResultCode.CONNECTION,)):
+    """A connection could not be opened, or broke while a request waited for its answer."""
+
+
+class NoMoreConnections(ClientError, ClusterError, codes=(ResultCode.NO_MORE_CONNECTIONS,)):
+    """Every connection the node may have was full until the command's deadline; nothing was sent.
+
+    A ClusterError as well, because that is what aerospike_py raises for it.
+    """
+
+
+class ServerError(
+    AerospikeError,
+    codes=(
+        ResultCode.SERVER,
+        ResultCode.PARAM,
+        ResultCode.CLUSTER_KEY_MISMATCH,
+        ResultCode.SERVER_MEM,
+        ResultCode.ALWAYS_FORBIDDEN,
+        ResultCode.PARTITION_UNAVAILABLE,
+        ResultCode.KEY_BUSY,
+        ResultCode.UNSUPPORTED_FEATURE,
+        ResultCode.DEVICE_OVERLOAD,
+        ResultCode.KEY_MISMATCH,
+        ResultCode.INVALID_NAMESPACE,
+        ResultCode.FAIL_FORBIDDEN,
+        ResultCode.ENTERPRISE_ONLY,
+        ResultCode.OP_NOT_APPLICABLE,
+        ResultCode.LOST_CONFLICT,
+        ResultCode.XDR_KEY_BUSY,
+        ResultCode.MRT_BLOCKED,
+        ResultCode.MRT_VERSION_MISMATCH,
+        ResultCode.MRT_EXPIRED,
+        ResultCode.MRT_TOO_MANY_WRITES,
+        ResultCode.MRT_COMMITTED,
+        ResultCode.MRT_ABORTED,
+        ResultCode.MRT_ALREADY_LOCKED,
+        ResultCode.MRT_MONITOR_EXISTS,
+        ResultCode.BATCH_DISABLED,
+        ResultCode.BATCH_MAX_REQUESTS,
+        ResultCode.BATCH_QUEUES_FULL,
+        ResultCode.GEO_INVALID_GEOJSON,
+    ),
+):
+    """The server refused or failed, for a reason that has no class of its own."""
+
+
+class RecordError(
+    AerospikeError,
+    codes=(ResultCode.ELEMENT_NOT_FOUND, ResultCode.ELEMENT_EXISTS),
+    default_code=ResultCode.SERVER,
+):
+    """The server's answer concerns the record, a bin of it or an element of a bin."""
+
+
+class RecordNotFound(RecordError, codes=(ResultCode.RECORD_NOT_FOUND,)):
+    """There is no such record."""
+
+
+class RecordGenerationError(RecordError, codes=(ResultCode.RECORD_GENERATION,)):
+    """The record's generation is not the one the write asked for."""
+
+
+class RecordExistsError(RecordError, codes=(ResultCode.RECORD_EXISTS,)):
+    """A record that was to be created exists."""
+
+
+class RecordTooBig(RecordError, codes=(ResultCode.RECORD_TOO_BIG,)):
+    """The record would be larger than the namespace allows."""
+
+
+class BinNameError(RecordError, codes=(ResultCode.BIN_NAME,)):
+    """The server refused the name of a bin."""
+
+
+class BinExistsError(RecordError, codes=(ResultCode.BIN_EXISTS,)):
+    """A bin that was to be created exists."""
+
+
+class BinNotFound(RecordError, codes=(ResultCode.BIN_NOT_FOUND,)):
+    """The record has no such bin."""
+
+
+class BinTypeError(RecordError, codes=(ResultCode.BIN_TYPE,)):
+    """The operation does not fit the type of the bin's value."""
+
+
+class FilteredOut(RecordError, codes=(ResultCode.FILTERED_OUT,)):
+    """The filter expression was false for this record, so nothing was done."""
+
+
+class AerospikeIndexError(
+    ServerError,
+    codes=(
+        ResultCode.INDEX_GENERIC,
+        ResultCode.INDEX_OOM,
+        ResultCode.INDEX_NOT_READABLE,
+        ResultCode.INDEX_NAME_TOO_LONG,
+        ResultCode.INDEX_MAX_COUNT,
+    ),
+):
+    """An error of the secondary index."""
+
+
+class IndexNotFound(AerospikeIndexError, codes=(ResultCode.INDEX_NOT_FOUND,)):
+    """There is no such secondary index."""
+
+
+class IndexFoundError(AerospikeIndexError, codes=(ResultCode.INDEX_FOUND,)):
+    """A secondary index that was to be created exists."""
+
+
+class QueryError(
+    ServerError,
+    codes=(ResultCode.QUERY_GENERIC, ResultCode.QUERY_QUEUE_FULL, ResultCode.QUERY_TIMEOUT),
+):
+    """An error of a query or scan."""
+
+
+class QueryAbortedError(QueryError, codes=(ResultCode.QUERY_ABORTED, ResultCode.SCAN_ABORT)):
+    """The query or scan was aborted, by an administrator or because its client did not read."""
+
+
+class AdminError(
+    ServerError,
+    codes=(
+        ResultCode.SECURITY_NOT_SUPPORTED,
+        ResultCode.SECURITY_NOT_ENABLED,
+        ResultCode.SECURITY_SCHEME_NOT_SUPPORTED,
+        ResultCode.INVALID_COMMAND,
+        ResultCode.INVALID_FIELD,
+        ResultCode.ILLEGAL_STATE,
+        ResultCode.INVALID_USER,
+        ResultCode.USER_ALREADY_EXISTS,
+        ResultCode.INVALID_PASSWORD,
+        ResultCode.EXPIRED_PASSWORD,
+        ResultCode.FORBIDDEN_PASSWORD,
+        ResultCode.INVALID_CREDENTIAL,
+        ResultCode.EXPIRED_SESSION,
+        ResultCode.INVALID_ROLE,
+        ResultCode.ROLE_ALREADY_EXISTS,
+        ResultCode.INVALID_PRIVILEGE,
+        ResultCode.INVALID_WHITELIST,
+        ResultCode.QUOTAS_NOT_ENABLED,
+        ResultCode.INVALID_QUOTA,
+        ResultCode.NOT_AUTHENTICATED,
+        ResultCode.ROLE_VIOLATION,
+        ResultCode.NOT_WHITELISTED,
+        ResultCode.QUOTA_EXCEEDED,
+        ResultCode.LDAP_NOT_CONFIGURED,
+        ResultCode.LDAP_SETUP,
+        ResultCode.LDAP_TLS_SETUP,
+        ResultCode.LDAP_AUTHENTICATION,
+        ResultCode.LDAP_QUERY,
+    ),
+    default_code=ResultCode.SERVER,
+):
+    """Security: users, passwords, roles, permissions."""
+
+
+class UDFError(ServerError, codes=(ResultCode.UDF,)):
+    """A user-defined function failed, or could not be registered or found."""
+
+
+# Where a code that nobody has named yet belongs, by the blocks in which the server hands codes out (proto.h).
+_FAMILIES: tuple[tuple[range, type[AerospikeError]], ...] = (
+    (range(51, 100), AdminError),
+    (range(100, 110), UDFError),
+    (range(200, 210), AerospikeIndexError),
+    (range(210, 220), QueryError),
+)
+
+
+def _family_of(code: int) -> type[AerospikeError]:
+    if code < 0:
+        return ClientError
+    for block, family in _FAMILIES:
+        if code in block:
+            return family
+    return ServerError
+
+
+def error_from_code(
+    code: int,
+    message: str | None = None,
+    *,
+    node: str | None = None,
+    in_doubt: bool = False,
+    attempts: int = 0,
+) -> AerospikeError:
+    """The error that a result code stands for, to be raised by the caller.
+
+    Args:
+        code: A result code other than OK, the server's or the client's.
+        message: What to say instead of the code's own text.
+        node, in_doubt, attempts: As in AerospikeError.
+
+    Returns:
+        An instance of the class registered for the code; for one unknown, of its family's, or ServerError.
+
+    Raises:
+        ValueError: The code is 0: success is no error.
+    """
+    if code == 0:
+        raise ValueError("result code 0 means success, it is no error")
+    cls = _registry.get(code) or _family_of(code)
+    if message is None:
+        try:
+            message = ResultCode(code).text
+        except ValueError:
+            message = f"result code {code}, which this client does not know"
+    return cls(message, result_code=code, node=node, in_doubt=in_doubt, attempts=attempts)

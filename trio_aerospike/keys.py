@@ -1,0 +1,167 @@
+"""Keys: where a record lives."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, TypeAlias
+
+import attrs
+
+from trio_aerospike._wire.constants import DIGEST_SIZE, NAMESPACE_MAX, SET_NAME_MAX
+from trio_aerospike._wire.digests import compute_digest
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.validation import checked_text, refused
+
+__all__ = ["Key", "KeyLike", "UserKey", "as_key"]
+
+UserKey: TypeAlias = int | str | bytes
+"""What a program may call a record by: a 64-bit integer, text, or bytes."""
+
+_USER_KEY_ALLOWED = "an int of 64 bits, a str or bytes"
+_USER_KEY_TYPES = frozenset((int, str, bytes))
+
+# Pairs of namespace and set that have passed before: a program has a few, each key asks. The bound is for a program
+# that makes up sets as it goes.
+_places: set[tuple[str, str | None]] = set()
+_PLACES_KEPT = 4096
+
+
+@attrs.frozen(init=False, eq=False, repr=False)
+class Key:
+    """The identity of a record: namespace, set, and what the program calls it.
+
+    The server knows a record by the digest of set and user key alone; it is computed here, once. Two keys are equal
+    where namespace and digest are.
+
+    Args:
+        namespace: 1 to 31 bytes in UTF-8.
+        set_name: Up to 63 bytes; ``""`` or None for no set.
+        user_key: An int of 64 bits, a str or bytes. ``1``, ``"1"`` and ``b"1"`` are three keys.
+
+    Raises:
+        InvalidArgError: One of them is not so.
+    """
+
+    namespace: str
+    set_name: str
+    """The set, ``""`` for none."""
+    user_key: UserKey | None
+    """None where only the digest is known."""
+    digest: bytes
+    """20 bytes: RIPEMD-160 of set, type and user key."""
+
+    def __init__(self, namespace: str, set_name: str | None, user_key: UserKey) -> None:
+        # Every command makes a key: what has passed once is looked up, and the slots are set directly.
+        try:
+            known = (namespace, set_name) in _places
+        except TypeError:
+            known = False
+        if not known:
+            _check_place(namespace, set_name)
+        if type(user_key) not in _USER_KEY_TYPES:
+            user_key = _plain_user_key(user_key)
+        try:
+            digest = compute_digest(set_name, user_key)
+        except InvalidArgError:
+            raise refused("Key.user_key", user_key, _USER_KEY_ALLOWED) from None
+        _set_namespace(self, namespace)
+        _set_set_name(self, set_name or "")
+        _set_user_key(self, user_key)
+        _set_digest(self, digest)
+
+    @classmethod
+    def from_digest(cls, namespace: str, set_name: str | None, digest: bytes) -> Key:
+        """The key of a record of which only the digest is known.
+
+        Raises:
+            InvalidArgError: The digest is not 20 bytes, or namespace or set cannot be.
+        """
+        return _with_digest(namespace, set_name, None, digest)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Key):
+            return NotImplemented
+        return self.digest == other.digest and self.namespace == other.namespace
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        if self.user_key is None:
+            return f"Key.from_digest({self.namespace!r}, {self.set_name!r}, {self.digest!r})"
+        return f"Key({self.namespace!r}, {self.set_name!r}, {self.user_key!r})"
+
+
+# A frozen class refuses plain assignment; its slots' own descriptors are the quickest way past that.
+_set_namespace = Key.__dict__["namespace"].__set__
+_set_set_name = Key.__dict__["set_name"].__set__
+_set_user_key = Key.__dict__["user_key"].__set__
+_set_digest = Key.__dict__["digest"].__set__
+
+KeyLike: TypeAlias = Key | tuple[str, str | None, UserKey] | tuple[str, str | None, UserKey | None, bytes | None]
+"""A Key, or a tuple of namespace, set and user key; a fourth element is a digest, as in aerospike_py's keys."""
+
+
+def _check_place(namespace: object, set_name: object) -> None:
+    name = checked_text("Key.namespace", namespace, 1, NAMESPACE_MAX)
+    if set_name is not None:
+        set_name = checked_text("Key.set_name", set_name, 0, SET_NAME_MAX)
+    if len(_places) < _PLACES_KEPT:
+        _places.add((name, set_name))
+
+
+def _plain_user_key(user_key: object) -> UserKey:
+    """A user key of another type as the plain one it stands for: subclasses, buffers, integers of numpy."""
+    if isinstance(user_key, (bytes, bytearray, memoryview)):
+        return bytes(user_key)
+    if isinstance(user_key, str):
+        return str.__str__(user_key)
+    if not isinstance(user_key, bool) and type(user_key).__name__ not in ("bool", "bool_"):
+        try:
+            return operator.index(user_key)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise refused("Key.user_key", user_key, _USER_KEY_ALLOWED)
+
+
+def _with_digest(namespace: str, set_name: str | None, user_key: UserKey | None, digest: object) -> Key:
+    if not isinstance(digest, (bytes, bytearray)) or len(digest) != DIGEST_SIZE:
+        raise refused("Key.digest", digest, f"{DIGEST_SIZE} bytes")
+    _check_place(namespace, set_name)
+    if user_key is not None and type(user_key) not in _USER_KEY_TYPES:
+        user_key = _plain_user_key(user_key)
+    key = Key.__new__(Key)
+    _set_namespace(key, namespace)
+    _set_set_name(key, set_name or "")
+    _set_user_key(key, user_key)
+    _set_digest(key, bytes(digest))
+    return key
+
+
+def as_key(key: KeyLike) -> Key:
+    """The Key that ``key`` is or describes.
+
+    Args:
+        key: A Key (returned as it is); a tuple of namespace, set and user key; or such a tuple with a digest as its
+            fourth element, which is taken as it is: then the user key may be None.
+
+    Raises:
+        InvalidArgError: ``key`` is nothing of the kind, or a part of it cannot be.
+    """
+    if type(key) is Key:
+        return key
+    if isinstance(key, tuple):
+        if len(key) == 3:
+            return Key(*key)
+        if len(key) == 4:
+            namespace, set_name, user_key, digest = key
+            if digest is not None:
+                return _with_digest(namespace, set_name, user_key, digest)
+            return Key(namespace, set_name, user_key)  # type: ignore[arg-type]
+    elif isinstance(key, Key):
+        return key
+    raise _no_key(key)
+
+
+def _no_key(key: Any) -> InvalidArgError:
+    return refused("key", key, "a Key, or a tuple (namespace, set, user key)")

@@ -1,0 +1,425 @@
+"""How a command is carried out: deadlines, retries, replicas, conditions on writes.
+
+Policies are frozen and checked on construction; ``replace`` gives a changed copy. Times are seconds, None means no
+limit. Build them once and reuse them: what they mean on the wire is worked out on construction, a command only
+picks it up.
+
+The numbers of the enums are those of aerospike_py's ``POLICY_*`` constants, and a plain number is taken where a
+member is expected. Wire facts: server, as/include/base/proto.h; C client, as_command.c.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from trio_aerospike._wire import constants as wire
+from trio_aerospike.validation import (
+    boolean,
+    checked_int,
+    field_names,
+    integer,
+    member,
+    named_arguments,
+    refused,
+    seconds,
+    settle_enum,
+    unknown_name,
+)
+
+__all__ = [
+    "TTL_DONT_UPDATE",
+    "TTL_MAX",
+    "TTL_NAMESPACE_DEFAULT",
+    "TTL_NEVER_EXPIRE",
+    "AdminPolicy",
+    "BatchConcurrency",
+    "BatchPolicy",
+    "CommitLevel",
+    "Exists",
+    "GenerationCheck",
+    "InfoPolicy",
+    "ReadModeAP",
+    "ReadModeSC",
+    "ReadPolicy",
+    "Replica",
+    "WritePolicy",
+]
+
+TTL_NAMESPACE_DEFAULT: Final = 0
+"""The namespace's (or the set's) default time to live; None says the same."""
+TTL_NEVER_EXPIRE: Final = -1
+"""The record never expires."""
+TTL_DONT_UPDATE: Final = -2
+"""The write leaves the record's expiry as it is."""
+TTL_MAX: Final = 10 * 365 * 24 * 3600
+"""Ten years, in seconds: the longest time to live that a server takes (datamodel.h, MAX_ALLOWED_TTL)."""
+
+GENERATION_MAX: Final = 0xFFFF
+"""Generations are 16 bits wide in the server; they start again at 1."""
+
+
+class Replica(IntEnum):
+    """Which copy of a record is asked first."""
+
+    MASTER = 0
+    """The master, always."""
+    SEQUENCE = 1
+    """The master; on a retry the next copy, in turn."""
+    PREFER_RACK = 2
+    """A copy in the client's own rack. A client has no rack yet, so that this is SEQUENCE."""
+
+
+class ReadModeAP(IntEnum):
+    """How many copies a read consults in an available (AP) namespace while partitions move."""
+
+    ONE = 0
+    """One copy."""
+    ALL = 1
+    """All copies; the newest wins."""
+
+
+class ReadModeSC(IntEnum):
+    """How consistent a read is in a strongly consistent (SC) namespace."""
+
+    SESSION = 0
+    """This client sees its own writes and never goes back in time."""
+    LINEARIZE = 1
+    """All clients see one order of events."""
+    ALLOW_REPLICA = 2
+    """Another copy than the master's may answer."""
+    ALLOW_UNAVAILABLE = 3
+    """A copy may answer even while the partition is unavailable."""
+
+
+class Exists(IntEnum):
+    """What a write does depending on whether the record exists."""
+
+    UPDATE = 0
+    """Create the record, or write the given bins into it."""
+    UPDATE_ONLY = 1
+    """Write into an existing record, else RecordNotFound."""
+    REPLACE = 2
+    """Create the record, or replace all bins of it."""
+    REPLACE_ONLY = 3
+    """Replace all bins of an existing record, else RecordNotFound."""
+    CREATE_ONLY = 4
+    """Create the record, else RecordExistsError."""
+
+
+class GenerationCheck(IntEnum):
+    """What a write demands of the record's generation, else RecordGenerationError."""
+
+    IGNORE = 0
+    """Nothing."""
+    EQUAL = 1
+    """That it is the given one: nobody has written since it was read."""
+    GREATER = 2
+    """That the given one is greater: what is written is newer (restoring a backup)."""
+
+
+class CommitLevel(IntEnum):
+    """When a write is acknowledged."""
+
+    ALL = 0
+    """When all copies are written."""
+    MASTER = 1
+    """When the master's is."""
+
+
+class BatchConcurrency(IntEnum):
+    """Whether the nodes that a batch concerns are asked one after the other or at once."""
+
+    SEQUENTIAL = 0
+    """One after the other."""
+    PARALLEL = 1
+    """All at once."""
+
+
+_EXISTS_INFO2: Final = {Exists.CREATE_ONLY: wire.INFO2_CREATE_ONLY}
+_EXISTS_INFO3: Final = {
+    Exists.UPDATE_ONLY: wire.INFO3_UPDATE_ONLY,
+    Exists.REPLACE: wire.INFO3_CREATE_OR_REPLACE,
+    Exists.REPLACE_ONLY: wire.INFO3_REPLACE_ONLY,
+}
+_GENERATION_INFO2: Final = {
+    GenerationCheck.IGNORE: 0,
+    GenerationCheck.EQUAL: wire.INFO2_GENERATION,
+    GenerationCheck.GREATER: wire.INFO2_GENERATION_GT,
+}
+_SC_INFO3: Final = {
+    ReadModeSC.SESSION: 0,
+    ReadModeSC.LINEARIZE: wire.INFO3_SC_READ_TYPE,
+    ReadModeSC.ALLOW_REPLICA: wire.INFO3_SC_READ_RELAX,
+    ReadModeSC.ALLOW_UNAVAILABLE: wire.INFO3_SC_READ_TYPE | wire.INFO3_SC_READ_RELAX,
+}
+
+_TTL_ALLOWED = (
+    f"1 to {TTL_MAX} seconds (ten years), None or 0 for the namespace's default, -1 (TTL_NEVER_EXPIRE), "
+    "-2 (TTL_DONT_UPDATE)"
+)
+
+
+def wire_ttl(ttl: int | None, where: str = "ttl") -> int:
+    """The time to live of a write as the message header carries it (server: rw_utils.h, is_valid_ttl).
+
+    Raises:
+        InvalidArgError: It is none that a server takes.
+    """
+    if ttl is None:
+        return 0
+    is_int = type(ttl) is not bool and isinstance(ttl, int)
+    if is_int and TTL_DONT_UPDATE <= ttl <= TTL_MAX:
+        return ttl & 0xFFFFFFFF
+    raise refused(where, ttl, _TTL_ALLOWED)
+
+
+def checked_generation(generation: int, where: str = "generation") -> int:
+    """``generation`` where a record can have it.
+
+    Raises:
+        InvalidArgError: It is no int from 0 to 65,535.
+    """
+    return checked_int(where, generation, 0, GENERATION_MAX)
+
+
+def _valid_ttl(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    wire_ttl(value, f"{type(instance).__name__}.{attribute.name}")
+
+
+def _valid_filter(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (isinstance(value, bytes) and value):
+        allowed = "a packed expression as bytes, not empty, or None"
+        raise refused(f"{type(instance).__name__}.{attribute.name}", value, allowed)
+
+
+P = TypeVar("P", bound="_Policy")
+
+
+def chosen(given: P | None, default: P, kind: type[P]) -> P:
+    """The policy of a call: the given one, or the client's for None.
+
+    Raises:
+        InvalidArgError: what was given is not of that kind.
+    """
+    if given is None:
+        return default
+    if not isinstance(given, kind):
+        raise refused("policy", given, f"{'an' if kind is InfoPolicy else 'a'} {kind.__name__}, or None")
+    return given
+
+
+@attrs.frozen(kw_only=True)
+class _Policy:
+    def replace(self: P, **changes: Any) -> P:
+        """A copy with some fields changed.
+
+        Raises:
+            InvalidArgError: A field does not exist (the nearest right name is suggested) or cannot have the value.
+        """
+        names = field_names(type(self))
+        for name in changes:
+            if name not in names:
+                raise unknown_name(type(self).__name__, name, names)
+        return attrs.evolve(self, **changes)
+
+
+def _flag() -> Any:
+    # Worked out on construction from the public fields, and nobody's business but the commands'.
+    return attrs.field(init=False, repr=False, eq=False, default=0)
+
+
+@named_arguments
+@attrs.frozen(kw_only=True)
+class ReadPolicy(_Policy):
+    """How a record is read.
+
+    Args:
+        total_timeout: Seconds for the whole command, with its retries and with waiting for a connection. It begins
+            when the command has its turn under ``max_concurrent_operations``.
+        socket_timeout: Seconds without an answer after which an attempt is given up and, if ``max_retries`` allows,
+            repeated.
+        max_retries: How often an attempt that failed is repeated.
+        sleep_between_retries: Seconds of rest before a repetition.
+        replica: Which copy is asked.
+        read_mode_ap: How many copies are consulted in an available namespace.
+        read_mode_sc: How consistent the read is in a strongly consistent namespace.
+        read_touch_ttl_percent: A read that finds less than this percentage of the time to live left starts it anew;
+            0 leaves it to the server's configuration, -1 never does.
+        filter_expression: A packed expression; where it is false the command ends in FilteredOut.
+        send_key: Send the key itself beside its digest, for the server to compare.
+        compress: Ask for a compressed answer (Enterprise Edition).
+    """
+
+    total_timeout: float | None = attrs.field(default=1.0, validator=seconds(none="no limit"))
+    socket_timeout: float | None = attrs.field(default=30.0, validator=seconds(none="no limit"))
+    max_retries: int = attrs.field(default=2, validator=integer(0))
+    sleep_between_retries: float = attrs.field(default=0.0, validator=seconds(zero=True))
+    replica: Replica = attrs.field(default=Replica.SEQUENCE, validator=member(Replica))
+    read_mode_ap: ReadModeAP = attrs.field(default=ReadModeAP.ONE, validator=member(ReadModeAP))
+    read_mode_sc: ReadModeSC = attrs.field(default=ReadModeSC.SESSION, validator=member(ReadModeSC))
+    read_touch_ttl_percent: int = attrs.field(default=0, validator=integer(-1, 100))
+    filter_expression: bytes | None = attrs.field(default=None, validator=_valid_filter)
+    send_key: bool = attrs.field(default=False, validator=boolean)
+    compress: bool = attrs.field(default=False, validator=boolean)
+
+    # Bits to add to a read's own; _wire_ttl is the header's record ttl.
+    _info1: int = _flag()
+    _info3: int = _flag()
+    _wire_ttl: int = _flag()
+
+    def __attrs_post_init__(self) -> None:
+        settle_enum(self, "replica", Replica)
+        settle_enum(self, "read_mode_ap", ReadModeAP)
+        settle_enum(self, "read_mode_sc", ReadModeSC)
+        set_field = object.__setattr__
+        set_field(self, "_info1", _read_info1(self.read_mode_ap, self.compress))
+        set_field(self, "_info3", _SC_INFO3[self.read_mode_sc])
+        set_field(self, "_wire_ttl", self.read_touch_ttl_percent & 0xFFFFFFFF)
+
+
+def _read_info1(read_mode_ap: ReadModeAP, compress: bool) -> int:
+    info1 = wire.INFO1_CONSISTENCY_LEVEL_ALL if read_mode_ap is ReadModeAP.ALL else 0
+    return info1 | (wire.INFO1_COMPRESS_RESPONSE if compress else 0)
+
+
+@named_arguments
+@attrs.frozen(kw_only=True)
+class WritePolicy(_Policy):
+    """How a record is written, or read and written by ``operate``.
+
+    Writes are not repeated unless ``max_retries`` says so: one that was sent without an answer may have been applied.
+
+    Args:
+        total_timeout: Seconds for the whole command, with its retries and with waiting for a connection. It begins
+            when the command has its turn under ``max_concurrent_operations``.
+        socket_timeout: Seconds without an answer after which an attempt is given up.
+        max_retries: How often an attempt that failed is repeated. What never left is always free to try elsewhere.
+        sleep_between_retries: Seconds of rest before a repetition.
+        exists: What happens depending on whether the record exists.
+        generation_check: What is demanded of the record's generation.
+        generation: The generation that ``generation_check`` compares with.
+        ttl: Seconds until the record expires; None (or 0) for the namespace's default, TTL_NEVER_EXPIRE,
+            TTL_DONT_UPDATE.
+        commit_level: When the write is acknowledged.
+        durable_delete: Leave a tombstone where the record is deleted (Enterprise Edition).
+        send_key: Store the key itself with the record.
+        replica: Which copy ``operate`` asks where it only reads. Writes go to the master, and with MASTER nowhere else;
+            otherwise a repetition may go to a copy, which passes it on.
+        read_mode_ap, read_mode_sc, read_touch_ttl_percent: As in ReadPolicy, for the reads of ``operate``.
+        filter_expression: A packed expression; where it is false the command ends in FilteredOut.
+        respond_all_ops: ``operate`` gives a result for every operation, also for those that return nothing.
+        compress: Ask for a compressed answer where ``operate`` reads (Enterprise Edition); requests go out as they are.
+    """
+
+    total_timeout: float | None = attrs.field(default=1.0, validator=seconds(none="no limit"))
+    socket_timeout: float | None = attrs.field(default=30.0, validator=seconds(none="no limit"))
+    max_retries: int = attrs.field(default=0, validator=integer(0))
+    sleep_between_retries: float = attrs.field(default=0.0, validator=seconds(zero=True))
+    exists: Exists = attrs.field(default=Exists.UPDATE, validator=member(Exists))
+    generation_check: GenerationCheck = attrs.field(default=GenerationCheck.IGNORE, validator=member(GenerationCheck))
+    generation: int = attrs.field(default=0, validator=integer(0, GENERATION_MAX))
+    ttl: int | None = attrs.field(default=None, validator=_valid_ttl)
+    commit_level: CommitLevel = attrs.field(default=CommitLevel.ALL, validator=member(CommitLevel))
+    durable_delete: bool = attrs.field(default=False, validator=boolean)
+    send_key: bool = attrs.field(default=False, validator=boolean)
+    replica: Replica = attrs.field(default=Replica.SEQUENCE, validator=member(Replica))
+    read_mode_ap: ReadModeAP = attrs.field(default=ReadModeAP.ONE, validator=member(ReadModeAP))
+    read_mode_sc: ReadModeSC = attrs.field(default=ReadModeSC.SESSION, validator=member(ReadModeSC))
+    read_touch_ttl_percent: int = attrs.field(default=0, validator=integer(-1, 100))
+    filter_expression: bytes | None = attrs.field(default=None, validator=_valid_filter)
+    respond_all_ops: bool = attrs.field(default=False, validator=boolean)
+    compress: bool = attrs.field(default=False, validator=boolean)
+
+    # Bits to add to a write's own; _read_info1, _read_info3 and _read_wire_ttl are for the reads of operate.
+    _info2: int = _flag()
+    _info3: int = _flag()
+    _generation: int = _flag()
+    _wire_ttl: int = _flag()
+    _read_info1: int = _flag()
+    _read_info3: int = _flag()
+    _read_wire_ttl: int = _flag()
+
+    def __attrs_post_init__(self) -> None:
+        settle_enum(self, "exists", Exists)
+        settle_enum(self, "generation_check", GenerationCheck)
+        settle_enum(self, "commit_level", CommitLevel)
+        settle_enum(self, "replica", Replica)
+        settle_enum(self, "read_mode_ap", ReadModeAP)
+        settle_enum(self, "read_mode_sc", ReadModeSC)
+        info2 = _EXISTS_INFO2.get(self.exists, 0) | _GENERATION_INFO2[self.generation_check]
+        if self.durable_delete:
+            info2 |= wire.INFO2_DURABLE_DELETE
+        info3 = _EXISTS_INFO3.get(self.exists, 0)
+        if self.commit_level is CommitLevel.MASTER:
+            info3 |= wire.INFO3_COMMIT_LEVEL_MASTER
+        checks = self.generation_check is not GenerationCheck.IGNORE
+        set_field = object.__setattr__
+        set_field(self, "_info2", info2)
+        set_field(self, "_info3", info3)
+        set_field(self, "_generation", self.generation if checks else 0)
+        set_field(self, "_wire_ttl", wire_ttl(self.ttl))
+        set_field(self, "_read_info1", _read_info1(self.read_mode_ap, self.compress))
+        set_field(self, "_read_info3", _SC_INFO3[self.read_mode_sc])
+        set_field(self, "_read_wire_ttl", self.read_touch_ttl_percent & 0xFFFFFFFF)
+
+
+@named_arguments
+@attrs.frozen(kw_only=True)
+class BatchPolicy(ReadPolicy):
+    """How many records are read in one call: a ReadPolicy and what is particular to batches.
+
+    Args:
+        allow_inline: The server may work on the batch in its network threads where the data is in memory.
+        allow_inline_ssd: The same where the data is on disk.
+        respond_all_keys: Every key is answered; else the server stops at the first error.
+        concurrency: Whether the nodes are asked at once or one after the other.
+
+    Of the fields of ReadPolicy, ``socket_timeout`` is for the whole answer of a node, and ``send_key`` is refused:
+    batch reads go by digest alone.
+    """
+
+    allow_inline: bool = attrs.field(default=True, validator=boolean)
+    allow_inline_ssd: bool = attrs.field(default=False, validator=boolean)
+    respond_all_keys: bool = attrs.field(default=True, validator=boolean)
+    concurrency: BatchConcurrency = attrs.field(default=BatchConcurrency.PARALLEL, validator=member(BatchConcurrency))
+
+    # The flags byte at the head of the batch field.
+    _batch_flags: int = _flag()
+
+    def __attrs_post_init__(self) -> None:
+        # attrs makes a slotted copy of the class, in which a bare super() still finds its way.
+        super().__attrs_post_init__()
+        settle_enum(self, "concurrency", BatchConcurrency)
+        flags = (
+            (wire.BATCH_INLINE if self.allow_inline else 0)
+            | (wire.BATCH_INLINE_SSD if self.allow_inline_ssd else 0)
+            | (wire.BATCH_RESPOND_ALL if self.respond_all_keys else 0)
+        )
+        object.__setattr__(self, "_batch_flags", flags)
+
+
+@named_arguments
+@attrs.frozen(kw_only=True)
+class InfoPolicy(_Policy):
+    """How a node is asked for information.
+
+    Args:
+        timeout: Seconds for one node's answer.
+    """
+
+    timeout: float | None = attrs.field(default=1.0, validator=seconds(none="no limit"))
+
+
+@named_arguments
+@attrs.frozen(kw_only=True)
+class AdminPolicy(_Policy):
+    """How users and roles are administered.
+
+    Args:
+        timeout: Seconds for the command.
+    """
+
+    timeout: float | None = attrs.field(default=1.0, validator=seconds(none="no limit"))

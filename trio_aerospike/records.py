@@ -1,0 +1,181 @@
+"""What commands return."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from typing import Any
+
+import attrs
+
+from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
+from trio_aerospike.errors import AerospikeError
+from trio_aerospike.keys import Key
+from trio_aerospike.validation import checked_bins as checked_bins
+
+__all__ = ["BatchResult", "InfoResult", "Metadata", "NodeInfo", "OrderedResult", "Record", "seconds_left"]
+
+
+def seconds_left(void_time: int) -> int | None:
+    """The time to live that a void time stands for, by this machine's clock.
+
+    Args:
+        void_time: When the record expires, in seconds since 2010-01-01 UTC, as the server sends it; 0 for never.
+
+    Returns:
+        Seconds, at least 1: that the server still answers for a record means that it has not expired there, whatever
+        the two clocks say (so does the C client). None for a record that never expires.
+    """
+    if void_time == 0:
+        return None
+    return max(1, void_time + CITRUSLEAF_EPOCH - int(time.time()))
+
+
+class _Expiring:
+    __slots__ = ()
+
+    void_time: int
+
+    @property
+    def ttl(self) -> int | None:
+        """Seconds until the record expires, counted from now; None where it never does."""
+        return seconds_left(self.void_time)
+
+
+# Results are made by the thousand: plain slots, since a frozen class sets each of its fields the slow way.
+@attrs.define(repr=False)
+class Record(_Expiring):
+    """A record as it was when it was read; its bins are at hand as those of a dict.
+
+    ``record["name"]``, ``record.get("name")``, ``"name" in record``, ``for name in record``, ``record.items()``.
+    """
+
+    key: Key
+    bins: dict[str, Any]
+    """Values by name."""
+    generation: int
+    """How often the record was written, modulo 65,535; for GenerationCheck.EQUAL."""
+    void_time: int
+    """When it expires, in seconds since 2010-01-01 UTC; 0 for never. ``ttl`` says it relative to now."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.bins[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a bin, or ``default`` where the record has no such bin."""
+        return self.bins.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.bins
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.bins)
+
+    def __len__(self) -> int:
+        return len(self.bins)
+
+    def __bool__(self) -> bool:
+        # A record without bins is a record all the same.
+        return True
+
+    def keys(self) -> KeysView[str]:
+        """The names of the bins."""
+        return self.bins.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The values of the bins."""
+        return self.bins.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """The bins, as pairs of name and value."""
+        return self.bins.items()
+
+    def __repr__(self) -> str:
+        return f"Record({self.key!r}, {self.bins!r}, generation={self.generation}, ttl={self.ttl})"
+
+
+@attrs.define(repr=False)
+class Metadata(_Expiring):
+    """What ``exists`` tells of a record: all but its bins."""
+
+    key: Key
+    generation: int
+    void_time: int
+
+    def __repr__(self) -> str:
+        return f"Metadata({self.key!r}, generation={self.generation}, ttl={self.ttl})"
+
+
+@attrs.define(repr=False)
+class OrderedResult(_Expiring):
+    """What ``operate_ordered`` returns: one pair of bin name and value per result, in the order of the operations."""
+
+    key: Key
+    generation: int
+    void_time: int
+    ordered: list[tuple[str, Any]]
+
+    def __repr__(self) -> str:
+        return f"OrderedResult({self.key!r}, {self.ordered!r}, generation={self.generation}, ttl={self.ttl})"
+
+
+@attrs.define
+class BatchResult:
+    """What a batch has to say of one key: a record, or why there is none."""
+
+    key: Key
+    result_code: int
+    """0 where there is a record; else the server's code, or the client's own below zero."""
+    record: Record | None = None
+    error: AerospikeError | None = None
+    """What ``get`` would have raised for this key."""
+    in_doubt: bool = False
+    """True where a write may or may not have been applied."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the key was served."""
+        return self.result_code == 0 and self.error is None
+
+    def unwrap(self) -> Record:
+        """The record.
+
+        Raises:
+            AerospikeError: There is none; ``error`` says why.
+        """
+        if self.record is None:
+            raise self.error or AerospikeError("the server sent no record", result_code=self.result_code)
+        return self.record
+
+
+@attrs.frozen
+class InfoResult:
+    """One node's answer to an info command."""
+
+    node_name: str
+    error_code: int
+    """0, or the code of the error that the node reported or that asking it ended in."""
+    response: str
+
+
+@attrs.frozen
+class NodeInfo:
+    """A node of the cluster as the client knows it."""
+
+    name: str
+    """What the node calls itself, e.g. ``"BB9020011AC4202"``."""
+    host: str
+    """Name or address under which the client reaches it."""
+    port: int
+    tls_name: str | None = None
+    build: str = ""
+    """The server's version, e.g. ``"8.1.2.0"``; empty where it is not known."""
+    active: bool = True
+    """Whether it answered when it was last asked."""
+    connections: int = 0
+    """Open connections of this client to it."""
+
+    @property
+    def address(self) -> str:
+        """``host:port``, with brackets around an IPv6 address."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -1,0 +1,150 @@
+"""Single-record commands for threads: blocking calls on a client that runs in Trio elsewhere.
+
+A program whose client lives in a Trio thread, as the synchronous half of the ``aerospike_py`` package has it, gets
+records here without a detour through that thread where it can be had: the calling thread borrows a connection and waits
+by itself. Whatever needs more (no connection to be had, another attempt, a limit on concurrent operations) crosses into
+Trio as before.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+import trio
+
+from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, Policy
+from ._client import Client
+from ._cluster.connection import restamped
+from ._cluster.node import Node
+from ._record_commands import RecordCommands
+from .errors import AerospikeError, ClientClosed, ProtocolError
+from .keys import Key
+
+__all__ = ["ThreadCommands"]
+
+T = TypeVar("T")
+
+
+class Cross(Protocol):
+    """Runs an async function in the client's Trio and blocks the calling thread until it is done."""
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any) -> Any: ...
+
+
+class ThreadCommands(RecordCommands):
+    """The single-record commands of a client, for threads.
+
+    The methods are those of the client, coroutines by form; :meth:`wait` runs one to its end in the calling thread::
+
+        commands = ThreadCommands(client, trio.from_thread.run)
+        record = commands.wait(commands.get(key))
+
+    Any number of threads may use one object at a time. What they get, and the errors they see, is what the client
+    itself would give: policies, retries and doubt included. Connections borrowed count against ``max_conns_per_node``,
+    are given up when commands in Trio need the room, and close with the client, which ends commands under way with
+    ClientClosed. Over TLS, with a connector of the user's own or under ``max_concurrent_operations`` nothing is
+    borrowed: every command crosses. A process forked from this one has none of the connections.
+
+    Args:
+        client: a connected client of another thread's Trio run.
+        cross: how to get there; ``trio.from_thread.run`` in a thread that Trio started.
+    """
+
+    def __init__(self, client: Client, cross: Cross) -> None:
+        self._cluster = client._cluster
+        self._executor = _ThreadExecutor(client, cross)  # type: ignore[assignment]
+        self._setup_records(client.config.read_policy, client.config.write_policy)
+
+    @staticmethod
+    def wait(command: Coroutine[Any, Any, T]) -> T:
+        """Run a command of this object in the calling thread.
+
+        Returns:
+            What the command returns.
+
+        Raises:
+            AerospikeError: what the command raises.
+            KeyboardInterrupt: as it comes; a write under way may or may not have been applied.
+        """
+        try:
+            command.send(None)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        command.close()
+        raise RuntimeError("wait() runs the commands of its own object only")
+
+
+class _ThreadExecutor:
+    """Stands in for the client's executor: one attempt on a borrowed connection, everything else in Trio."""
+
+    limiter = None
+
+    def __init__(self, client: Client, cross: Cross) -> None:
+        self._cluster = client._cluster
+        self._inner = client._executor
+        self._cross = cross
+        self._limited = client._executor.limiter is not None
+
+    async def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
+        """As ``Executor.run``; never suspends."""
+        began = time.monotonic()
+        digest = key.digest
+        table = self._cluster.partitions.tables.get(key.namespace)
+        node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
+        link = None if node is None or self._limited else node.lender.borrow()
+        if node is None or link is None:
+            return self._in_trio(self._run_and_lend, node, what, key, frame, policy, write)
+        limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
+        deadline = limit if policy.socket_timeout is None else min(limit, began + policy.socket_timeout)
+        try:
+            body = link.exchange(restamped(frame, limit, began), deadline)
+        except (OSError, ProtocolError) as error:
+            node.lender.discard(link)
+            if self._cluster.closed:
+                text = f"{what} {key!r}: the client is closed"
+                raise ClientClosed(text, in_doubt=write and link.sent, attempts=int(link.sent)) from error
+            if not isinstance(error, TimeoutError):
+                node.lent_connection_broke()
+            attempt = Attempt(what, key, policy, write, node, began)
+            if not link.sent:
+                return self._in_trio(self._inner.run, what, key, frame, attempt.unsent(), write)
+            policy = attempt.broken(error)
+        except BaseException:
+            # Interrupted: the answer is still to come, so nobody else may have this connection.
+            node.lender.discard(link)
+            raise
+        else:
+            code = body[RESULT_CODE]
+            if code in LOGGED_OUT:
+                node.lender.discard(link)  # a new session is for new connections
+            else:
+                node.lender.give_back(link)
+            if not code:
+                return body
+            attempt = Attempt(what, key, policy, write, node, began)
+            policy = attempt.refused(code)
+        if attempt.pause:
+            time.sleep(attempt.pause)  # noqa: ASYNC251 - async by form only, to be what the client's executor is
+        try:
+            return self._in_trio(self._inner.go_on, what, key, frame, policy, write, attempt.sequence)
+        except AerospikeError as error:
+            raise attempt.also(error) from error.__cause__
+
+    async def _run_and_lend(
+        self, node: Node | None, what: str, key: Key, frame: bytes, policy: Policy, write: bool
+    ) -> bytes:
+        """In Trio: the command, which does not wait for the connection that the next one may borrow."""
+        if node is not None and node.may_lend and not self._limited:
+            node.lend_soon()
+        return await self._inner.run(what, key, frame, policy, write)
+
+    def _in_trio(self, function: Callable[..., Coroutine[Any, Any, bytes]], *args: Any) -> bytes:
+        try:
+            body: bytes = self._cross(function, *args)
+        except trio.RunFinishedError as error:
+            raise ClientClosed("the client is closed: the Trio run that it was part of is over") from error
+        return body

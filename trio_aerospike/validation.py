@@ -1,0 +1,253 @@
+"""How arguments are checked: one wording for every refusal, one place for every rule.
+
+A refusal is an ``InvalidArgError`` that reads ``<owner>.<field>: got <value>, allowed: <what is allowed>``. The value
+classes use the attrs validators below; what runs once per command (bin names) remembers what it has seen before.
+
+For packages on top of this one, as ``aerospike_py`` is, which refuse in the same words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import IntEnum
+from typing import Any, TypeVar
+
+import attrs
+
+from trio_aerospike._wire.constants import BIN_NAME_MAX
+from trio_aerospike.errors import InvalidArgError
+
+T = TypeVar("T")
+E = TypeVar("E", bound=IntEnum)
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+# A record holds that many bins (server: as/include/base/datamodel.h, RECORD_MAX_BINS).
+BINS_MAX = 0x7FFF
+BIN_NAME_ALLOWED = f"a str of 1 to {BIN_NAME_MAX} bytes in UTF-8"
+SECONDS_MAX = 1_000_000_000
+_REPR_MAX = 80
+
+
+def shown(value: object) -> str:
+    """The value as a message shows it: its repr, cut in the middle where it is long."""
+    # Of a large container or text only as much is turned into a repr as will be seen.
+    if isinstance(value, (str, bytes, bytearray)) and len(value) > 2 * _REPR_MAX:
+        text = repr(value[:_REPR_MAX])
+        return f"{text[: _REPR_MAX - 20]}... ({type(value).__name__} of length {len(value)})"
+    if isinstance(value, (dict, list, tuple, set, frozenset)) and len(value) > _REPR_MAX:
+        return f"a {type(value).__name__} of length {len(value)}"
+    try:
+        text = repr(value)
+    except Exception:
+        # Whatever the repr of a foreign object does, the refusal must come out; ints of more than 4,300 digits
+        # are one case that Python itself refuses to print.
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= _REPR_MAX else f"{text[: _REPR_MAX // 2]}...{text[-_REPR_MAX // 4 :]}"
+
+
+def refused(where: str, value: object, allowed: str) -> InvalidArgError:
+    """The error to raise for ``value`` at ``where`` (``"Class.field"`` or the name of an argument)."""
+    return InvalidArgError(f"{where}: got {shown(value)}, allowed: {allowed}")
+
+
+def unknown_name(owner: str, name: object, known: Collection[str]) -> InvalidArgError:
+    """The error to raise for a field that does not exist, with the nearest one that does."""
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f", did you mean {near[0]!r}?" if near else ","
+    return InvalidArgError(f"{owner}: unknown field {shown(name)}{hint} allowed: {', '.join(known)}")
+
+
+def checked_int(where: str, value: object, low: int, high: int | None = None, note: str = "") -> int:
+    """``value`` as it is where it is an int (a bool is none) from ``low`` to ``high``, both included."""
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    if is_int and low <= value and (high is None or value <= high):  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    bounds = f"an int of {low} or more" if high is None else f"an int from {low} to {high}"
+    raise refused(where, value, bounds + note)
+
+
+def checked_enum(where: str, value: object, kind: type[E]) -> E:
+    """The member of ``kind`` that ``value`` is, or whose number it is."""
+    if isinstance(value, kind):
+        return value
+    # Another enum's member would be an int of the right size and the wrong meaning.
+    if type(value) is int:
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    members = ", ".join(f"{kind.__name__}.{m.name} ({m.value})" for m in kind)
+    raise refused(where, value, members)
+
+
+def checked_text(where: str, value: object, low: int = 0, high: int | None = None) -> str:
+    """``value`` where it is a str of ``low`` to ``high`` bytes in UTF-8, without NUL."""
+    if isinstance(value, str) and "\0" not in value:
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError:
+            size = -1
+        if low <= size and (high is None or size <= high):
+            return value
+    if high is not None:
+        raise refused(where, value, f"a str of {low} to {high} bytes in UTF-8, without NUL")
+    raise refused(where, value, "a str that UTF-8 can encode, without NUL" + (", not empty" if low else ""))
+
+
+def _where(instance: object, attribute: attrs.Attribute[Any]) -> str:
+    return f"{type(instance).__name__}.{attribute.name}"
+
+
+def integer(low: int, high: int | None = None, note: str = "") -> Validator:
+    """A validator: an int within the bounds; ``note`` is added to what is allowed."""
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        checked_int(_where(instance, attribute), value, low, high, note)
+
+    return check
+
+
+def seconds(*, none: str | None = None, zero: bool = False) -> Validator:
+    """A validator: a finite number of seconds; ``none`` says what None means, where None is allowed."""
+    allowed = f"a number of seconds {'of 0 or more' if zero else 'above 0'} (at most {SECONDS_MAX})"
+    if none is not None:
+        allowed += f", or None for {none}"
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and none is not None:
+            return
+        # Comparing refuses NaN, infinity and integers that no float can hold, too.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and (0 < value <= SECONDS_MAX or (zero and value == 0)):
+            return
+        raise refused(_where(instance, attribute), value, allowed)
+
+    return check
+
+
+def boolean(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: True or False, not merely something true or false."""
+    if not isinstance(value, bool):
+        raise refused(_where(instance, attribute), value, "True or False")
+
+
+def text(low: int = 0, high: int | None = None) -> Validator:
+    """A validator: a str of that many bytes in UTF-8."""
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        checked_text(_where(instance, attribute), value, low, high)
+
+    return check
+
+
+def member(kind: type[IntEnum]) -> Validator:
+    """A validator: a member of ``kind`` or its number; ``settle_enums`` makes members of the numbers."""
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        checked_enum(_where(instance, attribute), value, kind)
+
+    return check
+
+
+def settle_enum(instance: object, field: str, kind: type[IntEnum]) -> None:
+    """Store the member where a frozen instance was given its number (the constants of aerospike_py are ints)."""
+    value = getattr(instance, field)
+    if type(value) is not kind:
+        object.__setattr__(instance, field, kind(value))
+
+
+def instance_of(kind: type, allowed: str | None = None, *, none: bool = False) -> Validator:
+    """A validator: an instance of ``kind``, or None where that is allowed."""
+    description = (allowed or f"an instance of {kind.__name__}") + (", or None" if none else "")
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not (isinstance(value, kind) or (none and value is None)):
+            raise refused(_where(instance, attribute), value, description)
+
+    return check
+
+
+def field_names(cls: type) -> tuple[str, ...]:
+    """The fields of an attrs class that its constructor takes, in order."""
+    return tuple(a.name for a in attrs.fields(cls) if a.init)
+
+
+def named_arguments(cls: type[T]) -> type[T]:
+    """Class decorator for attrs classes: wrong names of arguments become InvalidArgError with the nearest right one.
+
+    Python's own TypeError does not say which name was meant.
+    """
+    init: Callable[..., None] = cls.__init__
+    required = [a.name for a in attrs.fields(cls) if a.init and a.default is attrs.NOTHING]  # type: ignore[arg-type]
+
+    @functools.wraps(init)
+    def __init__(self: T, *args: Any, **kwargs: Any) -> None:
+        names = field_names(type(self))
+        for name in kwargs:
+            if name not in names:
+                raise unknown_name(type(self).__name__, name, names)
+        for name in required[len(args) :]:
+            if name not in kwargs:
+                raise InvalidArgError(f"{type(self).__name__}.{name}: missing, it has no default")
+        init(self, *args, **kwargs)
+
+    cls.__init__ = __init__  # type: ignore[method-assign, assignment]
+    return cls
+
+
+# Bin names that have passed before. A program has a few dozen; the bound is for one that makes them up as it goes.
+_bin_names: set[str] = set()
+_BIN_NAMES_KEPT = 16384
+_all_known = _bin_names.issuperset
+
+
+def checked_bin_name(name: object, where: str = "bin name") -> str:
+    """``name`` where a bin can be called so (server: AS_BIN_NAME_MAX_SZ less its NUL).
+
+    Raises:
+        InvalidArgError: It is no str, empty, longer than 15 bytes in UTF-8, or holds a NUL.
+    """
+    if not (isinstance(name, str) and name in _bin_names):
+        try:
+            checked_text(where, name, 1, BIN_NAME_MAX)
+        except InvalidArgError:
+            raise refused(where, name, BIN_NAME_ALLOWED) from None
+        if len(_bin_names) < _BIN_NAMES_KEPT:
+            _bin_names.add(str(name))
+    return name  # type: ignore[return-value]
+
+
+def checked_bins(bins: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``bins`` where they can be written: a mapping, not empty, with names that a bin can have.
+
+    The values are checked by their encoder, once each. Names seen before cost one set comparison for all of them.
+
+    Raises:
+        InvalidArgError: ``bins`` is no mapping, is empty or too large, or one of its names cannot be a bin's.
+    """
+    if type(bins) is not dict and not isinstance(bins, Mapping):
+        raise refused("bins", bins, "a mapping of bin names to values")
+    if not bins or len(bins) > BINS_MAX:
+        raise refused("bins", bins, f"1 to {BINS_MAX} bins; to delete a record use remove")
+    if not _all_known(bins):
+        for name in bins:
+            checked_bin_name(name)
+    return bins
+
+
+def checked_bin_names(names: Iterable[str], where: str = "bins") -> list[str]:
+    """The names as a list, where each can be a bin's and there is at least one.
+
+    Raises:
+        InvalidArgError: ``names`` is a str (an easy slip), no iterable, empty or too long, or holds a wrong name.
+    """
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        raise refused(where, names, "a list of bin names")
+    listed = list(names)
+    if not listed or len(listed) > BINS_MAX:
+        raise refused(where, listed, f"1 to {BINS_MAX} bin names")
+    for name in listed:
+        checked_bin_name(name)
+    return listed
