@@ -1,0 +1,1 @@
+"""Connections, pools, nodes, the partition map and the tend loop, on trio."""

@@ -1,0 +1,47 @@
+"""How long the event loop was at work: what is left of a wait is what the server and the network took.
+
+A reply that was handed out 1 ms after its request left may have taken the server 15 us and our own tasks the rest. A
+pool that cannot tell the two apart would open connections because its own process is busy.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import trio
+
+_meter: trio.lowlevel.RunVar[BusyMeter] = trio.lowlevel.RunVar("trio_aerospike busy meter")
+
+
+class BusyMeter(trio.abc.Instrument):
+    """Adds up the time between a look for I/O and the next. One serves all clients of a Trio run."""
+
+    def __init__(self) -> None:
+        self._busy = 0.0
+        self._since = perf_counter()
+        #: Counts the times that the loop has looked for I/O: what happens at one count happens in one go.
+        self.turn: int = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Trio's hook: the tasks have all run."""
+        self._busy += perf_counter() - self._since
+
+    def after_io_wait(self, timeout: float) -> None:
+        """Trio's hook: the tasks are about to run."""
+        self.turn += 1
+        self._since = perf_counter()
+
+    def waited(self) -> float:
+        """A clock that stands still while our own tasks run: Trio's, less the time that they took."""
+        return trio.current_time() - self._busy - (perf_counter() - self._since)
+
+
+def busy_meter() -> BusyMeter:
+    """The meter of this Trio run, which is set up at the first call."""
+    try:
+        return _meter.get()
+    except LookupError:
+        meter = BusyMeter()
+        trio.lowlevel.add_instrument(meter)
+        _meter.set(meter)
+        return meter

@@ -1,0 +1,674 @@
+"""The cluster as the client sees it: its nodes, who owns which partition, and the loop that keeps both true.
+
+What to do is decided in :mod:`peers` and :mod:`partitions`, which hold no await; this module carries it out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+import warnings
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVarTuple
+
+import trio
+
+from .._wire.constants import PROTO_INFO
+from .._wire.info import (
+    decode_info_response,
+    encode_info_request,
+    is_error,
+    parse_error,
+    parse_peers,
+    parse_replicas,
+    parse_services,
+)
+from ..config import AuthMode, ClientConfig, Host
+from ..errors import AdminError, AerospikeError, ClusterError, ConnectionFailed, ProtocolError, error_from_code
+from ..policies import Replica
+from .login import Credentials, Session, exchange
+from .node import Node
+from .partitions import PartitionMap
+from .peers import (
+    STATUS_NAMES,
+    Action,
+    Add,
+    Address,
+    Ask,
+    Claims,
+    Dial,
+    Drop,
+    Fetch,
+    Reason,
+    Reject,
+    Replicas,
+    Seed,
+    Status,
+    TendState,
+)
+from .transport import Connector, Transport, resolve
+
+logger = logging.getLogger("trio_aerospike")
+Args = TypeVarTuple("Args")
+
+#: Seconds between two rounds of the tend loop at the least, when commands that fail ask for one.
+_HURRY_SPACING = 0.05
+#: Rounds that a command without a time limit waits for while its partition has no reachable owner.
+_PATIENCE_ROUNDS = 10
+
+
+class _Found:
+    """A node that answered at an address, before it is part of the cluster: its connection and its session."""
+
+    def __init__(self, address: Address, tls_name: str | None, transport: Transport, session: Session) -> None:
+        self.address = address
+        self.tls_name = tls_name
+        self.transport = transport
+        self.session = session
+
+
+class _Tasks:
+    """The tasks that one round of the tend loop started; a later round does not wait for those of an earlier one."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.done = trio.Event()
+
+
+class Cluster:
+    """Nodes, partition map and tend loop of one client.
+
+    Args:
+        config: the client's configuration.
+        connector: opens transports.
+        resolve: whether host names are resolved here, so that each address is one node.
+    """
+
+    def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
+        self.config = config
+        self._connector = connector
+        self._resolve = resolve
+        self._timeout = math.inf if config.timeout is None else config.timeout
+        self._state = TendState(config.cluster_name)
+        self._nodes: dict[str, Node] = {}
+        self.partitions: PartitionMap[Node] = PartitionMap()
+        self._credentials = (
+            Credentials(config.user, config.password, config.auth_mode)
+            if config.user or config.auth_mode is AuthMode.PKI
+            else None
+        )
+        kind = "tls" if config.tls is not None else "clear"
+        form = "alt" if config.use_services_alternate else "std"
+        self._peers_command = f"peers-{kind}-{form}"
+        self._service_command = f"service-{kind}-{form}"
+        self._found: dict[Address, _Found] = {}
+        self._causes: dict[str, BaseException | str] = {}
+        self._nursery: trio.Nursery | None = None
+        self._hurried = trio.Event()
+        self._round_over = trio.Event()
+        self._rounds = 0
+        self._tasks = _Tasks()
+        self._in_round = False
+        self._round_scope = trio.CancelScope()
+        self._round_began = 0.0
+        self._warned: set[str] = set()
+        self.closed: bool = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "connected" if self.is_connected() else "not connected"
+        return f"<Cluster {state}: {', '.join(map(repr, self._nodes.values())) or 'no nodes'}>"
+
+    # -- what commands ask -------------------------------------------------------------------------------------------
+
+    def owner(self, namespace: str, partition: int, sequence: int, replica: Replica) -> Node | None:
+        """The node to send a command to.
+
+        Args:
+            namespace, partition: where the record lives.
+            sequence: how many attempts went elsewhere before.
+            replica: whether other copies than the master's may be asked.
+
+        Returns:
+            The node; None when nobody is known to serve the partition.
+        """
+        table = self.partitions.tables.get(namespace)
+        if table is None:
+            return None
+        if sequence and replica is not Replica.MASTER:
+            columns = table.replicas
+            count = len(columns)
+            for step in range(count):
+                node = columns[(sequence + step) % count][partition]
+                if node is not None and node.active:
+                    return node
+        return table.masters[partition]
+
+    def replicas_of(self, namespace: str) -> int:
+        """How many copies the namespace keeps, as far as is known; at least 1."""
+        table = self.partitions.tables.get(namespace)
+        return 1 if table is None else len(table.replicas)
+
+    def check_namespace(self, namespace: str) -> None:
+        """Refuse a namespace that no node of a working cluster has.
+
+        Raises:
+            ServerError: with the server's code for it (20).
+        """
+        tables = self.partitions.tables
+        if tables and namespace not in tables and self.is_connected():
+            known = ", ".join(sorted(tables))
+            raise error_from_code(20, f"no namespace {namespace!r} in the cluster, which has: {known}")
+
+    def active_nodes(self) -> list[Node]:
+        """The nodes that are part of the cluster."""
+        return [] if self.closed else [node for node in self._nodes.values() if node.active]
+
+    def is_connected(self) -> bool:
+        """Whether some node answered when it was last asked, and nothing has spoken against it since."""
+        return not self.closed and any(node.active and node.answering for node in self._nodes.values())
+
+    def describe(self) -> str:
+        """The nodes in words, for messages."""
+        nodes = ", ".join(f"{node.name} at {node.address}" for node in self.active_nodes())
+        return nodes or f"none (seeds: {self.describe_seeds()})"
+
+    def describe_seeds(self) -> str:
+        """The seeds in words, for messages."""
+        return ", ".join(str(host) for host in self.config.hosts)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a command without a limit of its own waits for its partition to be served again."""
+        return _PATIENCE_ROUNDS * self.config.tend_interval
+
+    # -- being told --------------------------------------------------------------------------------------------------
+
+    def report_failure(self, node: Node) -> None:
+        """A connection to the node broke or could not be had: look at the cluster now."""
+        node.answering = False
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Begin the next round of the tend loop now rather than at its time, without waiting for a node that stalls."""
+        self._hurried.set()
+        if self._in_round and self._rounds:
+            self._round_scope.deadline = min(self._round_scope.deadline, self._round_began + self._spacing)
+
+    async def wait_for_tend(self, deadline: float) -> bool:
+        """Ask for a look at the cluster and wait until one that began after this call is over.
+
+        Returns:
+            False when the deadline came first.
+        """
+        wanted = self._rounds + (2 if self._in_round else 1)
+        self.hurry()
+        while self._rounds < wanted and not self.closed:
+            with trio.CancelScope(deadline=deadline) as scope:
+                await self._round_over.wait()
+            if scope.cancelled_caught:
+                return False
+        await trio.lowlevel.checkpoint()
+        return True
+
+    # -- the life of it ----------------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Connect, then tend until cancelled.
+
+        Raises:
+            ClusterError: no seed could be used; names each and says why.
+            AdminError: the servers refuse user or password.
+        """
+        self._warn_of_clear_password()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                await self._round()
+                if not self._nodes:
+                    raise self._no_seed()
+                await self._wait_for_minimum()
+                task_status.started()
+                await self._tend()
+        except BaseExceptionGroup as group:
+            rest = group.split(trio.Cancelled)[1]
+            if rest is not None and len(rest.exceptions) == 1:
+                raise rest.exceptions[0] from rest.exceptions[0].__cause__
+            raise
+        finally:
+            self.close()
+            for found in self._found.values():
+                found.transport.close_now()
+
+    def close(self) -> None:
+        """End it: every command under way fails, later ones find it closed."""
+        self.closed = True
+        for node in self._nodes.values():
+            node.remove()
+        self.partitions = PartitionMap()
+        self._round_over.set()
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    def close_inherited(self) -> None:
+        """In a forked child: release every descriptor without a word to the servers."""
+        self.closed = True
+        for node in self._nodes.values():
+            node.close_inherited()
+
+    async def _tend(self) -> None:
+        """Look at the cluster once in every interval, counted from the beginning of a round to that of the next."""
+        while True:
+            with trio.move_on_at(self._round_began + self.config.tend_interval):
+                await self._hurried.wait()
+            await trio.sleep_until(self._round_began + self._spacing)
+            self._hurried = trio.Event()
+            await self._round()
+
+    @property
+    def _spacing(self) -> float:
+        return min(_HURRY_SPACING, self.config.tend_interval)
+
+    async def _round(self) -> None:
+        """One look at the cluster: ask every node, carry out what follows, drop who is gone.
+
+        A node that does not answer holds the round up for one interval at the most, and not at all when a command is
+        in a hurry; what it still says later counts.
+        """
+        self._round_began = trio.current_time()
+        self._in_round = True
+        tasks = self._tasks = _Tasks()
+        with trio.move_on_after(self.config.tend_interval if self._rounds else self._timeout) as self._round_scope:
+            self._perform(self._state.begin_round())
+            while tasks.running:
+                tasks.done = trio.Event()
+                await tasks.done.wait()
+        self._in_round = False
+        self._perform(self._state.end_round(self._owns))
+        self._rounds += 1
+        over, self._round_over = self._round_over, trio.Event()
+        over.set()
+
+    def _owns(self, name: str) -> bool:
+        node = self._nodes.get(name)
+        return node is not None and self.partitions.owns(node)
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        """Carry out actions: what needs no waiting here and now, in order; the rest in tasks of its own."""
+        for action in actions:
+            match action:
+                case Ask(name=name):
+                    self._start(self._ask, name)
+                case Fetch():
+                    self._start(self._fetch, action)
+                case Dial():
+                    self._start(self._dial, action)
+                case Seed():
+                    self._start_seeds()
+                case Claims(name=name, generation=generation, replicas=replicas):
+                    node = self._nodes.get(name)
+                    if node is not None:
+                        self._claim(node, replicas, generation)
+                case Add():
+                    self._add(action)
+                case Drop(name=name, reason=reason):
+                    self._drop(name, reason)
+                case Reject():
+                    raise AssertionError("a Reject is for who dialled")
+
+    def _claim(self, node: Node, replicas: Replicas, generation: int) -> None:
+        try:
+            change = self.partitions.update(node, replicas, generation)
+        except ProtocolError as error:
+            logger.warning("node %s at %s: its partitions are left as they were: %s", node.name, node.address, error)
+            return
+        self._state.displaced(lost.name for lost in change.displaced)
+
+    def _start(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
+        assert self._nursery is not None
+        tasks = self._tasks
+        tasks.running += 1
+        self._nursery.start_soon(self._counted, tasks, function, *args)
+
+    @staticmethod
+    async def _counted(tasks: _Tasks, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
+        try:
+            await function(*args)
+        finally:
+            tasks.running -= 1
+            if not tasks.running:
+                tasks.done.set()
+
+    # -- actions -----------------------------------------------------------------------------------------------------
+
+    async def _ask(self, name: str) -> None:
+        node = self._nodes.get(name)
+        if node is None:
+            return
+        connections = node.tend_connections
+        try:
+            status = Status.from_answers(await node.tend_info(*STATUS_NAMES, probe=True))
+            if node.session.due:
+                await self._renew(node)
+        except AerospikeError as error:
+            logger.info("node %s at %s did not answer the tend loop: %s", node.name, node.address, error)
+            node.answering = False
+            self._perform(self._state.failed(name))
+            return
+        node.answering = True
+        # The first connection is the one on which the node was found. On a later one a restarted node may answer.
+        reconnected = connections > 0 and node.tend_connections != connections
+        self._perform(self._state.status(name, status, reconnected=reconnected))
+
+    async def _renew(self, node: Node) -> None:
+        """Log in again on a connection of its own, well before the session ends."""
+        try:
+            with trio.fail_after(self._timeout):
+                transport = await self._connector(node.host, node.port, node.tls_name)
+                try:
+                    await node.session.login(transport)
+                finally:
+                    await _close(transport)
+        except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            logger.warning("node %s at %s: the session could not be renewed yet: %s", node.name, node.address, error)
+        except AdminError as error:
+            logger.warning("node %s at %s: the session could not be renewed: %s", node.name, node.address, error)
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        node = self._nodes.get(fetch.name)
+        if node is None:
+            return
+        names = []
+        if fetch.peers:
+            names.append(self._peers_command)
+        if fetch.partitions:
+            names += ["partition-generation", "replicas"]
+        try:
+            answers = await node.tend_info(*names)
+            peers = partitions = None
+            if fetch.peers:
+                generation, _, entries = parse_peers(_value(answers, self._peers_command, node))
+                peers = (generation, entries)
+            if fetch.partitions:
+                partitions = (
+                    _whole_number(answers, "partition-generation", node),
+                    parse_replicas(_value(answers, "replicas", node)),
+                )
+        except AerospikeError as error:
+            logger.info("node %s at %s did not answer the tend loop: %s", node.name, node.address, error)
+            self._perform(self._state.failed(fetch.name))
+            return
+        self._perform(self._state.fetched(fetch.name, peers=peers, partitions=partitions))
+
+    async def _dial(self, dial: Dial) -> None:
+        for address in dial.addresses:
+            try:
+                found, status = await self._look(address, dial.tls_name)
+            except (AerospikeError, OSError) as error:
+                logger.info("no node at %s:%d: %s", *address, error)
+                continue
+            if self._take(dial, found, status) is None:
+                return
+        self._perform(self._state.unreachable(dial))
+
+    def _take(self, dial: Dial, found: _Found, status: Status) -> Reason | None:
+        """Offer what was found to the state machine; returns why it does not want it."""
+        actions = self._state.found(dial, found.address, status)
+        if actions and isinstance(actions[0], Reject):
+            self._discard(found.transport)
+            return actions[0].reason
+        self._found[found.address] = found
+        self._perform(actions)
+        return None
+
+    def _discard(self, transport: Transport) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(_close, transport)
+
+    async def _look(self, address: Address, tls_name: str | None) -> tuple[_Found, Status]:
+        """Connect to an address, log in, and ask who answers there; within ``timeout``."""
+        session = Session(self._credentials)
+        try:
+            with trio.fail_after(self._timeout):
+                transport = await self._open(address, tls_name, session)
+                try:
+                    body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
+                    answers = decode_info_response(body)
+                    refused = parse_error(next(iter(answers), ""))
+                    if refused is not None:
+                        # No answer to any question, but to them all: so a server with security greets a stranger.
+                        raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
+                    status = Status.from_answers(answers)
+                    return _Found(address, tls_name, transport, session), status
+                except BaseException:
+                    await _close(transport)
+                    raise
+        except trio.TooSlowError:
+            raise TimeoutError(f"no answer within {self._timeout} s") from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionFailed("the connection broke before the server answered") from error
+
+    async def _open(self, address: Address, tls_name: str | None, session: Session) -> Transport:
+        transport = await self._connector(*address, tls_name)
+        try:
+            await session.authenticate(transport)
+        except BaseException:
+            await _close(transport)
+            raise
+        return transport
+
+    def _add(self, action: Add) -> None:
+        assert self._nursery is not None
+        found = self._found.pop(action.address)
+        config = self.config
+
+        async def open_transport() -> Transport:
+            return await self._open(found.address, found.tls_name, found.session)
+
+        node = Node(
+            action.name,
+            *found.address,
+            tls_name=found.tls_name,
+            session=found.session,
+            open_transport=open_transport,
+            tend_transport=found.transport,
+            on_failure=self.report_failure,
+            timeout=self._timeout,
+            idle_timeout=math.inf if config.idle_timeout is None else config.idle_timeout,
+            max_connections=config.max_conns_per_node,
+            min_connections=config.min_conns_per_node,
+            pools=config.conn_pools_per_node,
+            pipelined=config.tls is None,
+            lends=config.tls is None,
+        )
+        self._nodes[node.name] = node
+        self._nursery.start_soon(node.run)
+        logger.info("node %s at %s joined", node.name, node.address)
+
+    def _drop(self, name: str, reason: Reason) -> None:
+        node = self._nodes.pop(name, None)
+        if node is not None:
+            logger.info("node %s at %s dropped: %s", node.name, node.address, reason.value)
+            self.partitions.remove_node(node)
+            node.remove()
+
+    # -- seeds -------------------------------------------------------------------------------------------------------
+
+    def _start_seeds(self) -> None:
+        for host in self.config.hosts:
+            self._start(self._seed, host)
+
+    async def _seed(self, host: Host) -> None:
+        """Look for nodes at a configured host: at each of its addresses, all of them at once."""
+        try:
+            addresses = await self._addresses(host)
+        except OSError as error:
+            self._causes[str(host)] = error
+            return
+        causes: dict[Address, BaseException | str] = {}
+
+        async def look(address: Address) -> None:
+            dial = Dial(None, (address,), host.tls_name or (host.name if self.config.tls is not None else None))
+            try:
+                found, status = await self._look(address, dial.tls_name)
+                self._prolong_first_round()
+                try:
+                    found = await self._advertised(found, status)
+                except BaseException:
+                    await _close(found.transport)
+                    raise
+            except (AerospikeError, OSError) as error:
+                causes[address] = error
+                return
+            reason = self._take(dial, found, status)
+            if reason is Reason.OTHER_CLUSTER:
+                causes[address] = (
+                    f"the cluster's name is {status.cluster_name!r}, not {self.config.cluster_name!r} (cluster_name)"
+                )
+            elif reason is not None and reason is not Reason.KNOWN:
+                causes[address] = reason.value
+
+        async with trio.open_nursery() as nursery:
+            for address in addresses:
+                nursery.start_soon(look, address)
+        if len(causes) == 1:
+            self._causes[str(host)] = next(iter(causes.values()))
+        elif causes:
+            self._causes[str(host)] = "; ".join(f"{address[0]}: {cause}" for address, cause in causes.items())
+            errors = [cause for cause in causes.values() if isinstance(cause, AdminError)]
+            if errors:
+                self._causes[str(host)] = errors[0]
+
+    def _prolong_first_round(self) -> None:
+        """A seed has answered: leave time to try the address that it advertises, and the nodes that it knows of."""
+        if not self._rounds:
+            scope = self._round_scope
+            scope.deadline = max(scope.deadline, trio.current_time() + 2 * self._timeout)
+
+    async def _addresses(self, host: Host) -> list[Address]:
+        if not self._resolve or _is_numeric(host.name):
+            return [(host.name, host.port)]
+        with trio.move_on_after(self._timeout):
+            return [(address, host.port) for address in await resolve(host.name, host.port)]
+        raise TimeoutError(f"{host.name} was not resolved within {self._timeout} s")
+
+    async def _advertised(self, found: _Found, status: Status) -> _Found:
+        """Where a seed's node says that it is reached, if it is reached there.
+
+        A seed may be a load balancer, behind which each connection can end at another node, so the node's own address
+        is better. It may also be the way through a NAT or into a container, where only the seed's address works.
+        """
+        try:
+            with trio.fail_after(self._timeout):
+                body = await exchange(found.transport, encode_info_request(self._service_command), PROTO_INFO)
+            text = decode_info_response(body).get(self._service_command, "")
+            if is_error(text) or not text:
+                return found
+            services = [(host, port) for host, port in parse_services(text)]
+        except trio.TooSlowError:
+            return found
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionFailed("the connection broke before the server answered") from error
+        if found.address in services or not services:
+            return found
+        other = await self._first_to_answer(services, found.tls_name, status.name)
+        if other is not None:
+            await _close(found.transport)
+            return other
+        if status.name not in self._warned:
+            self._warned.add(status.name)
+            logger.warning(
+                "node %s advertises %s, where it cannot be reached; it is used under the seed's address %s:%d. "
+                "In a container network or behind a NAT, set the server's alternate-access-address and the client's "
+                "use_services_alternate%s",
+                status.name,
+                text,
+                *found.address,
+                " (which is set)" if self.config.use_services_alternate else "",
+            )
+        return found
+
+    async def _first_to_answer(self, addresses: Iterable[Address], tls_name: str | None, name: str) -> _Found | None:
+        """Try some addresses of one node side by side: those that cannot be reached may swallow what they are sent."""
+        winners: list[_Found] = []
+
+        async def look(address: Address) -> None:
+            try:
+                found, status = await self._look(address, tls_name)
+            except (AerospikeError, OSError):
+                return
+            if not winners and status.name == name:
+                winners.append(found)
+                nursery.cancel_scope.cancel()
+            else:
+                await _close(found.transport)
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for address in addresses:
+                    nursery.start_soon(look, address)
+        except BaseException:
+            for found in winners:
+                await _close(found.transport)
+            raise
+        return winners[0] if winners else None
+
+    def _no_seed(self) -> AerospikeError:
+        for cause in self._causes.values():
+            if isinstance(cause, AdminError):
+                return cause
+        silence = f"no answer within {self._timeout} s"
+        text = "; ".join(f"{host}: {_words(self._causes.get(str(host), silence))}" for host in self.config.hosts)
+        return ClusterError(f"no seed can be used: {text}")
+
+    async def _wait_for_minimum(self) -> None:
+        with trio.move_on_after(self._timeout):
+            for node in list(self._nodes.values()):
+                await node.wait_minimum()
+
+    def _warn_of_clear_password(self) -> None:
+        if self.config.auth_mode is AuthMode.EXTERNAL and self.config.tls is None and self.config.user:
+            warnings.warn(
+                f"auth_mode EXTERNAL without tls: the password of {self.config.user!r} travels in clear",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _words(cause: BaseException | str) -> str:
+    if isinstance(cause, str):
+        return cause
+    return str(cause) or type(cause).__name__
+
+
+def _is_numeric(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _value(answers: dict[str, str], name: str, node: Node) -> str:
+    value = answers.get(name, "")
+    error = parse_error(value)
+    if error is not None:
+        raise error_from_code(error.code, f"node {node.name} at {node.address}: info {name}: {error.message}")
+    return value
+
+
+def _whole_number(answers: dict[str, str], name: str, node: Node) -> int:
+    value = _value(answers, name, node)
+    try:
+        return int(value)
+    except ValueError:
+        place = f"node {node.name} at {node.address}"
+        raise ProtocolError(f"{place}: info {name} is {value[:60]!r}, not a number") from None
+
+
+async def _close(transport: Transport) -> None:
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+        try:
+            await transport.aclose()
+        except (OSError, trio.BrokenResourceError):
+            pass  # it is closed, which is all that was asked

@@ -1,0 +1,457 @@
+"""A pipelined connection: requests go out in order, replies come back in the same order.
+
+The server reads the next request of a connection when the answer to the last one is out (server:
+``as/src/base/service.c``), so replies need no correlation id: the head of the line owns the next reply. Submitting is
+synchronous; one writer task sends whatever has gathered, one reader task hands the replies out.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import deque
+from typing import Protocol
+
+import trio
+
+from .._wire.commands import TRANSACTION_TTL_OFFSET
+from .._wire.constants import MESSAGE_HEADER_SIZE, TRANSACTION_TTL_NO_LIMIT
+from .._wire.frames import FrameReader
+from ..errors import ProtocolError
+from .busy import busy_meter
+from .pending import WOKEN, Failure, Pending
+from .transport import Transport
+
+#: Bytes asked of the transport at a time. A larger buffer is mapped and unmapped by the allocator for each receive.
+RECEIVE_SIZE = 64 * 1024
+#: Bytes gathered for one send; what stands behind them can still be withdrawn.
+SEND_SIZE = 128 * 1024
+#: A line with more unsent bytes than this takes nothing more.
+UNSENT_LIMIT = 1024 * 1024
+#: Seconds that an abandoned request without a limit may hold up the line.
+ABANDONED_SECONDS = 1.0
+
+_MESSAGE = 3
+_U32 = struct.Struct(">I")
+
+
+def ttl_milliseconds(expires: float, now: float) -> int:
+    """What is left of a command's time as a transaction ttl: whole milliseconds, at least 1, never 0."""
+    if expires == math.inf:
+        return TRANSACTION_TTL_NO_LIMIT
+    left = int((expires - now) * 1000.0)
+    return 1 if left < 1 else min(left, TRANSACTION_TTL_NO_LIMIT)
+
+
+def restamped(frame: bytes, expires: float, now: float) -> bytes:
+    """A request with what is left of its time as its transaction ttl; as it is where time does not matter."""
+    if frame[1] != _MESSAGE or expires == math.inf:
+        return frame
+    ttl = _U32.pack(ttl_milliseconds(expires, now))
+    return frame[:TRANSACTION_TTL_OFFSET] + ttl + frame[TRANSACTION_TTL_OFFSET + 4 :]
+
+
+class Owner(Protocol):
+    """What a connection reports to: its pool, or the node for the connection of the tend loop."""
+
+    def replied(
+        self, connection: Connection, count: int, elapsed: float, fresh: bool, cost: float, writes: int
+    ) -> None: ...
+
+    def due(self, deadline: float) -> None: ...
+
+    def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None: ...
+
+
+class Connection:
+    """One transport with its line of requests.
+
+    Attributes:
+        depth: requests in the line, tombstones included.
+        load: seconds that the line is expected to take.
+        suspended: the head has not answered in time: takes nothing new until it does.
+        retired: takes nothing new, and closes when its line is empty.
+        idle_since: on Trio's clock, when the line was last emptied.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_frames",
+        "_fresh",
+        "_line_began",
+        "_outgoing",
+        "_owner",
+        "_scope",
+        "_sent",
+        "_transport",
+        "_unsent",
+        "_unsent_bytes",
+        "_waited",
+        "_writer",
+        "alive",
+        "depth",
+        "exclusive",
+        "idle_since",
+        "label",
+        "load",
+        "max_line",
+        "on_idle_stack",
+        "retired",
+        "suspended",
+    )
+
+    def __init__(self, transport: Transport, owner: Owner, *, max_line: int, label: str) -> None:
+        self._transport = transport
+        self._owner = owner
+        self._frames = FrameReader()
+        self._unsent: deque[Pending] = deque()
+        self._unsent_bytes = 0
+        self._outgoing = b""
+        self._sent: deque[Pending] = deque()
+        self._waited = busy_meter().waited
+        self._line_began = 0.0
+        self._fresh = True
+        self._writer: trio.lowlevel.Task | None = None
+        self._blocked = False
+        self._scope = trio.CancelScope()
+        self.alive: bool = True
+        self.depth: int = 0
+        self.load: float = 0.0
+        self.max_line: int = max_line
+        self.suspended: bool = False
+        self.retired: bool = False
+        self.exclusive: bool = False
+        self.on_idle_stack: bool = False
+        self.idle_since: float = trio.current_time()
+        self.label: str = label
+
+    def __repr__(self) -> str:
+        state = "open" if self.alive else "closed"
+        extras = [word for word in ("suspended", "retired", "exclusive") if getattr(self, word)]
+        return f"<Connection {self.label} {', '.join([state, *extras])}: {len(self._sent)} sent, {self.depth} in line>"
+
+    # -- the caller's side -------------------------------------------------------------------------------------------
+
+    @property
+    def usable(self) -> bool:
+        """Whether the line takes one more request."""
+        return (
+            self.depth < self.max_line
+            and self.alive
+            and not self.suspended
+            and not self.exclusive
+            and not self.retired
+            and self._unsent_bytes < UNSENT_LIMIT
+        )
+
+    def submit(self, pending: Pending, *, waited: bool = False, alone: bool = True) -> None:
+        """Put a request at the end of the line, to go out with what gathers there until the writer's turn.
+
+        Args:
+            pending: the request.
+            waited: whether it was made some time ago, so that its transaction ttl has to be set anew.
+            alone: whether nothing is expected to gather: where nothing stands before it, it goes out now.
+        """
+        pending.holder = self
+        self.depth += 1
+        self.load += pending.cost
+        if pending.exclusive:
+            self.exclusive = True
+        frame = pending.frame
+        assert frame is not None
+        if waited:
+            frame = pending.frame = restamped(frame, pending.expires, trio.current_time())
+        # A parked writer has nothing half sent. An empty line does not say that: a server may answer early.
+        if alone and self.depth == 1 and self._writer is not None and len(frame) <= SEND_SIZE:
+            try:
+                taken = self._transport.try_send(frame)
+            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                # Nothing of this frame went out: it moves on with the unsent ones.
+                self._unsent.append(pending)
+                self.close(error)
+                return
+            if taken:
+                pending.sent = True
+                pending.frame = None
+                pending.sent_at = trio.current_time()
+                self._line_began = self._waited()
+                self._fresh = True
+                self._sent.append(pending)
+                if taken < len(frame):
+                    self._outgoing = frame[taken:]
+                    self._wake_writer()
+                return
+        self._unsent.append(pending)
+        self._unsent_bytes += len(frame)
+        self._wake_writer()
+
+    def withdraw(self, pending: Pending) -> None:
+        """Forget an unsent request whose caller has gone."""
+        self._unsent.remove(pending)
+        self._left(pending)
+        if pending.frame is not None:
+            self._unsent_bytes -= len(pending.frame)
+            pending.frame = None
+        pending.finish()
+        self._owner.replied(self, 0, 0.0, False, 0.0, 0)
+        if self.retired and not self.depth:
+            self.close(None)
+
+    def abandoned(self, pending: Pending) -> None:
+        """The caller of a sent request has gone. Perhaps nobody waits here any more, and somebody else needs room."""
+        if pending.deadline == math.inf:
+            # It had all the time in the world, but those behind it have not: when it stays silent they go elsewhere.
+            pending.deadline = trio.current_time() + ABANDONED_SECONDS
+            self._owner.due(pending.deadline)
+        if self.suspended:
+            self._owner.replied(self, 0, 0.0, False, 0.0, 0)
+
+    def take_unsent(self) -> list[Pending]:
+        """Take the requests that have not been sent out of the line, to go elsewhere."""
+        moved = list(self._unsent)
+        self._unsent.clear()
+        self._unsent_bytes = 0
+        for pending in moved:
+            self._left(pending)
+            pending.holder = None
+        return moved
+
+    def expire(self, now: float) -> float:
+        """Give up what is overdue.
+
+        Returns:
+            The next time on Trio's clock at which something in this line is due; infinity when nothing is.
+        """
+        due = math.inf
+        overdue_unsent = False
+        for pending in self._sent:
+            if pending.deadline > now:
+                due = min(due, pending.deadline)
+            else:
+                pending.fail(Failure.EXPIRED)
+        for pending in self._unsent:
+            if pending.deadline > now:
+                due = min(due, pending.deadline)
+            else:
+                overdue_unsent = True
+        if overdue_unsent:
+            self._drop_overdue_unsent(now)
+        if self._sent and self._sent[0].deadline <= now:
+            self.suspended = True
+            head = self._sent[0]
+            budget = head.sent_at + head.socket_timeout
+            if budget <= now and not any(pending.task is not None for pending in self._sent):
+                self.close(None)
+            elif budget > now:
+                due = min(due, budget)
+        return due
+
+    def _drop_overdue_unsent(self, now: float) -> None:
+        kept: deque[Pending] = deque()
+        for pending in self._unsent:
+            if pending.deadline <= now:
+                self._left(pending)
+                if pending.frame is not None:
+                    self._unsent_bytes -= len(pending.frame)
+                pending.fail(Failure.EXPIRED)
+            else:
+                kept.append(pending)
+        self._unsent = kept
+
+    @property
+    def has_live_requests(self) -> bool:
+        """Whether anybody still waits for something in this line."""
+        return any(p.task is not None for p in self._sent) or any(p.task is not None for p in self._unsent)
+
+    def close(self, error: BaseException | None) -> None:
+        """Take the connection out of service now: what was sent fails, what was not goes back to the owner.
+
+        Args:
+            error: what broke it; None when it is closed on purpose.
+        """
+        if not self.alive:
+            return
+        self.alive = False
+        unsent = self.take_unsent()
+        sent, self._sent = self._sent, deque()
+        for pending in sent:
+            pending.fail(Failure.BROKEN, error)
+        self.depth = 0
+        self.load = 0.0
+        self._scope.cancel()
+        self._owner.closed(self, unsent, error)
+
+    def close_inherited(self) -> None:
+        """In a forked child: release the descriptor without a word to the server, which is the parent's peer."""
+        self._transport.close_now()
+
+    # -- the tasks ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Carry bytes both ways until the connection breaks or is closed. Never raises anything but Cancelled."""
+        error: BaseException | None = None
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    error = await self._read()
+                    nursery.cancel_scope.cancel()
+        finally:
+            self.close(error)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+                try:
+                    await self._transport.aclose()
+                except (OSError, trio.BrokenResourceError):
+                    pass  # it is closed, which is all that was asked
+
+    async def _read(self) -> BaseException:
+        """Hand out replies until the connection ends; returns what ended it."""
+        receive = self._transport.receive_some
+        feed = self._frames.feed
+        try:
+            while True:
+                data = await receive(RECEIVE_SIZE)
+                if not data:
+                    return ConnectionResetError("the server closed the connection")
+                frames = feed(data)
+                if frames:
+                    self._hand_out(frames)
+                if self._frames.error is not None:
+                    return self._frames.error
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError) as error:
+            return error
+
+    def _hand_out(self, frames: list[tuple[int, bytes]]) -> None:
+        sent = self._sent
+        if not sent:
+            raise ProtocolError(f"{self.label} sent a reply that nobody asked for")
+        waited = self._waited()
+        elapsed = waited - self._line_began
+        fresh = self._fresh
+        self._line_began = waited
+        self._fresh = False
+        count = writes = 0
+        cost = 0.0
+        reschedule = trio.lowlevel.reschedule
+        for kind, body in frames:
+            if not sent:
+                raise ProtocolError(f"{self.label} sent a reply that nobody asked for")
+            pending = sent[0]
+            if kind != pending.kind:
+                raise ProtocolError(f"{self.label} answered a request of type {pending.kind} with type {kind}")
+            if pending.consume is not None:
+                if not pending.consume(body):
+                    continue
+            elif kind == _MESSAGE and len(body) < MESSAGE_HEADER_SIZE:
+                raise ProtocolError(f"{self.label} sent a message of {len(body)} bytes, shorter than its header")
+            sent.popleft()
+            self.depth -= 1
+            self.load -= pending.cost
+            self.suspended = False
+            if pending.exclusive:
+                self.exclusive = False  # how long its answer took says nothing about a single record
+            else:
+                count += 1
+                cost += pending.cost
+                writes += pending.write
+            task = pending.task
+            if task is not None:
+                pending.task = None
+                pending.reply = body
+                reschedule(task, WOKEN)
+            else:
+                pending.fail(Failure.EXPIRED)  # a tombstone: whoever keeps its slot learns that it has ended
+        if not self.depth:
+            self.load = 0.0
+            self.idle_since = trio.current_time()
+        self._owner.replied(self, count, elapsed, fresh, cost, writes)
+        if self.retired and not self.depth:
+            self.close(None)
+
+    def retire(self) -> None:
+        """Take nothing new; close once everything in the line has been answered or has expired."""
+        self.retired = True
+        if not self.depth:
+            self.close(None)
+
+    async def _write(self) -> None:
+        """Send what gathers; a failure here is left for the reader, which sees the end of the connection."""
+        transport = self._transport
+        try:
+            while True:
+                chunk = self._outgoing
+                self._outgoing = b""
+                frames: list[bytes] = []
+                if not chunk:
+                    frames = self._gather()
+                    chunk = frames[0] if len(frames) == 1 else b"".join(frames)
+                if not chunk:
+                    self._writer = trio.lowlevel.current_task()
+                    await trio.lowlevel.wait_task_rescheduled(self._writer_gone)
+                    continue
+                try:
+                    taken = transport.try_send(chunk)
+                except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+                    self._put_back(frames)
+                    raise
+                if taken < len(chunk):
+                    self._blocked = True
+                    await transport.send_all(chunk[taken:])
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.close(error)
+
+    def _gather(self) -> list[bytes]:
+        """The frames to go out next; their requests count as sent."""
+        unsent = self._unsent
+        if not unsent:
+            return []
+        now = trio.current_time()
+        if not self._sent:
+            self._line_began = self._waited()
+            self._fresh = True
+        restamp, self._blocked = self._blocked, False
+        frames: list[bytes] = []
+        size = 0
+        sent = self._sent
+        while unsent and size < SEND_SIZE:
+            pending = unsent.popleft()
+            frame = pending.frame
+            assert frame is not None
+            if restamp:
+                frame = restamped(frame, pending.expires, now)
+            pending.frame = None
+            pending.sent = True
+            pending.sent_at = now
+            sent.append(pending)
+            frames.append(frame)
+            size += len(frame)
+        self._unsent_bytes -= size
+        return frames
+
+    def _put_back(self, frames: list[bytes]) -> None:
+        """Nothing of what was just gathered went out: its requests are free to go elsewhere, and in no doubt."""
+        for frame in reversed(frames):
+            pending = self._sent.pop()
+            pending.frame = frame
+            pending.sent = False
+            self._unsent.appendleft(pending)
+            self._unsent_bytes += len(frame)
+
+    def _wake_writer(self) -> None:
+        writer = self._writer
+        if writer is not None:
+            self._writer = None
+            trio.lowlevel.reschedule(writer)
+
+    def _writer_gone(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._writer = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _left(self, pending: Pending) -> None:
+        self.depth -= 1
+        self.load -= pending.cost
+        if pending.exclusive:
+            self.exclusive = False
+        if not self.depth:
+            self.load = 0.0
+            self.idle_since = trio.current_time()

@@ -1,0 +1,171 @@
+"""A connection of a node for info commands, opened when there is something to ask. None of the pools' business."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+
+import trio
+
+from .._wire.constants import PROTO_INFO
+from .._wire.info import decode_info_response, encode_info_request
+from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed
+from .connection import Connection
+from .pending import Failure, Pending
+from .pool import MAX_LINE
+from .transport import Transport
+
+#: The quickest answers of the node are forgotten slowly, so that a changed route is learnt.
+_LATENCY_DECAY = 1.02
+
+
+class InfoLine:
+    """Asks info commands of one node, one connection for all of them.
+
+    Args:
+        label: the node in words, for messages.
+        name: the node's name, for errors.
+        open_transport: opens and authenticates a transport.
+        start: runs a connection in the node's task group; raises OSError where the node has been removed.
+        hurry: tells the node's sweeper of a deadline.
+        on_break: told when the connection breaks.
+        pipelined: whether a second command may follow before the first is answered; over TLS it may not.
+        transport: one that is open already, for the first connection.
+
+    Attributes:
+        connection: the present connection, if there is one.
+        connections: how many there have been, the present one included.
+        latency: seconds that the way to the node and back takes, as far as is known.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        name: str,
+        *,
+        open_transport: Callable[[], Awaitable[Transport]],
+        start: Callable[[Connection], None],
+        hurry: Callable[[float], None],
+        on_break: Callable[[], None],
+        pipelined: bool,
+        transport: Transport | None = None,
+    ) -> None:
+        self._label = label
+        self._name = name
+        self._open_transport = open_transport
+        self._start = start
+        self._hurry = hurry
+        self._on_break = on_break
+        self._pipelined = pipelined
+        self._transport = transport
+        self._opening = trio.Lock()
+        #: As many as a line holds may ask at a time; the others wait within their own time.
+        self._asking = trio.Semaphore(MAX_LINE if pipelined else 1)
+        self.connection: Connection | None = None
+        self.connections = 0
+        self.latency = 0.0
+
+    async def ask(self, names: tuple[str, ...], limit: float, probe: bool) -> dict[str, str]:
+        """Ask commands in one request; see :meth:`Node.info`."""
+        deadline = trio.current_time() + limit
+        pending = Pending(encode_info_request(*names), PROTO_INFO, deadline, deadline, 0.0, False)
+        pending.cost = float(probe)
+        async with contextlib.AsyncExitStack() as stack:
+            with self._refused_as_ours(limit):
+                with trio.fail_at(deadline):
+                    await stack.enter_async_context(self._asking)
+                    connection = await self._connected()
+            connection.submit(pending)
+            self._hurry(deadline)
+            await pending.wait()
+        if pending.reply is not None:
+            return decode_info_response(pending.reply)
+        if pending.failure is Failure.EXPIRED:
+            raise AerospikeTimeoutError(
+                f"{self._label} did not answer {', '.join(names)} within {limit} s",
+                node=self._name,
+                attempts=int(pending.sent),
+            )
+        if isinstance(pending.error, AerospikeError):
+            raise pending.error
+        raise ConnectionFailed(
+            f"{self._label} closed the connection: {pending.error}", node=self._name, attempts=int(pending.sent)
+        ) from pending.error
+
+    @contextlib.contextmanager
+    def _refused_as_ours(self, limit: float) -> Iterator[None]:
+        try:
+            yield
+        except trio.TooSlowError:
+            text = f"{self._label} did not accept a connection within {limit} s"
+            raise AerospikeTimeoutError(text, node=self._name) from None
+        except OSError as error:
+            raise ConnectionFailed(f"{self._label}: {error}", node=self._name) from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionFailed(f"{self._label} closed the connection", node=self._name) from error
+
+    async def _connected(self) -> Connection:
+        async with self._opening:
+            connection = self.connection
+            if connection is not None and (connection.suspended or (connection.depth and not self._pipelined)):
+                # It owes the answer to somebody who has gone: nothing may be sent behind that, or would be answered.
+                connection.close(None)
+                connection = None
+            if connection is None or not connection.alive:
+                transport, self._transport = self._transport, None
+                if transport is None:
+                    transport = await self._open_transport()
+                connection = Connection(transport, self, max_line=MAX_LINE, label=f"{self._label} (info)")
+                self.connection = connection
+                self.connections += 1
+                try:
+                    self._start(connection)
+                except OSError:
+                    transport.close_now()  # nobody runs the connection, so nobody else closes it
+                    raise
+            return connection
+
+    def replied(
+        self, connection: Connection, count: int, elapsed: float, fresh: bool, cost: float, writes: int
+    ) -> None:
+        """A burst of replies was handed out: one alone to a probe tells how long the way is."""
+        if count == 1 and fresh and cost:
+            self.latency = elapsed if not self.latency else min(elapsed, self.latency * _LATENCY_DECAY)
+
+    def due(self, deadline: float) -> None:
+        """Something in the line is to be looked at sooner than was known."""
+        self._hurry(deadline)
+
+    def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None:
+        """The connection is gone."""
+        if self.connection is connection:
+            self.connection = None
+        for pending in unsent:
+            pending.fail(Failure.BROKEN, error)
+        if error is not None:
+            self._on_break()
+
+    def expire(self, now: float) -> float:
+        """Give up what is overdue; returns when the next is due."""
+        return float("inf") if self.connection is None else self.connection.expire(now)
+
+    def reap(self, now: float, idle_timeout: float) -> None:
+        """Close the connection when nothing has been asked for ``idle_timeout`` seconds."""
+        connection = self.connection
+        if connection is not None and not connection.depth and now - connection.idle_since >= idle_timeout:
+            connection.close(None)
+
+    def close(self, error: BaseException | None) -> None:
+        """Close the connection and fail what is asked on it."""
+        if self.connection is not None:
+            self.connection.close(error)
+        if self._transport is not None:
+            self._transport.close_now()
+            self._transport = None
+
+    def close_inherited(self) -> None:
+        """In a forked child: release the descriptor without a word to the server."""
+        if self.connection is not None:
+            self.connection.close_inherited()
+        elif self._transport is not None:
+            self._transport.close_now()

@@ -1,0 +1,403 @@
+"""One server of the cluster: its pools, its connection for info commands, and the tasks that look after them."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from ..errors import AerospikeError
+from .busy import busy_meter
+from .connection import Connection
+from .info_line import InfoLine
+from .lending import MAX_LENT, Lender
+from .login import Session
+from .pending import Failure, Pending
+from .pool import MAX_LINE, Pool
+from .transport import SocketTransport, Transport
+
+logger = logging.getLogger("trio_aerospike")
+
+#: Seconds after which a node has not answered the tend loop, where the client's ``timeout`` sets no limit.
+TEND_TIMEOUT = 10.0
+
+#: Seconds without another try after a connection to lend could not be had.
+LEND_AGAIN = 1.0
+_NO_TRANSPORT = (OSError, AerospikeError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+class Node:
+    """A server, under the address that reaches it.
+
+    Attributes:
+        name: what the server calls itself; one name is one server, whatever the address.
+        host, port: the address that is dialled.
+        tls_name: the name that its certificate has to carry, where that is not the address.
+        session: the client's session on it.
+        active: False once the node has been taken out of the cluster.
+        answering: whether it answered when it was last asked, and no connection has failed since.
+
+    Args:
+        open_transport: opens and authenticates a transport to it.
+        tend_transport: an open one, for the tend loop's info commands.
+        on_failure: told when a connection to it breaks or cannot be had.
+        timeout: seconds for opening a connection, and for an info command.
+        idle_timeout: seconds after which an idle connection is closed.
+        max_connections, min_connections: connections for commands, in all pools together.
+        pools: into how many pools they are split.
+        pipelined: whether a connection may carry more than one request at a time.
+        lends: whether its connections are plain sockets, which a thread can use by itself.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        *,
+        tls_name: str | None,
+        session: Session,
+        open_transport: Callable[[], Awaitable[Transport]],
+        tend_transport: Transport,
+        on_failure: Callable[[Node], None],
+        timeout: float,
+        idle_timeout: float,
+        max_connections: int,
+        min_connections: int,
+        pools: int,
+        pipelined: bool,
+        lends: bool,
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self.tls_name = tls_name
+        self.session = session
+        self.active: bool = True
+        self.answering = True
+        self._on_failure = on_failure
+        self._open_transport = open_transport
+        self._timeout = timeout
+        self._idle_timeout = idle_timeout
+        self._tend_line = self._make_info_line(pipelined, tend_transport)
+        self._info_line = self._make_info_line(pipelined, None)
+        self.lends = lends and isinstance(tend_transport, SocketTransport)
+        self._lend_again = -math.inf
+        self._trio = trio.lowlevel.current_trio_token()
+        self.lender = Lender(self._lent_was_closed)
+        meter = busy_meter()
+        self._turn_of_loop = lambda: meter.turn
+        max_line = MAX_LINE if pipelined else 1
+        self.pools: list[Pool] = [
+            Pool(
+                max_connections // pools + (index < max_connections % pools),
+                min_connections // pools + (index < min_connections % pools),
+                open_one=self._start_opening,
+                max_line=max_line,
+                latency=lambda: self._tend_line.latency,
+                reclaim=self._reclaim,
+                hurry=self._hurry,
+                turn=self._turn_of_loop,
+            )
+            for index in range(pools)
+        ]
+        self._turn = 0
+        self._nursery: trio.Nursery | None = None
+        self._due = math.inf
+        self._sweep_scope: trio.CancelScope | None = None
+        self._minimum_ready = trio.Event()
+        self._started = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name} at {self.host}:{self.port}{'' if self.active else ', removed'}: {self.pools}>"
+
+    @property
+    def address(self) -> str:
+        """Host and port as one reads them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def submit(self, pending: Pending) -> None:
+        """Take a request: it is in a line, or waits for room, when this returns; a removed node fails it."""
+        if not self.active or self._nursery is None:
+            pending.fail(Failure.UNREACHABLE)
+            return
+        pools = self.pools
+        if len(pools) == 1:
+            pools[0].submit(pending)
+        else:
+            self._turn = turn = (self._turn + 1) % len(pools)
+            pool = pools[turn]
+            if not pool.has_room(pending.exclusive):
+                pool = next((other for other in pools if other.has_room(pending.exclusive)), pool)
+            pool.submit(pending)
+        if pending.deadline < self._due:
+            self._hurry(pending.deadline)
+
+    async def info(self, *names: str, timeout: float | None = None) -> dict[str, str]:
+        """Ask info commands over a connection for them, which is none of the pool's.
+
+        Args:
+            names: the commands; all are asked in one request.
+            timeout: seconds; None for the client's ``timeout``.
+
+        Returns:
+            The answer of each command, as the server gave it.
+
+        Raises:
+            AerospikeTimeoutError: no answer in time.
+            ConnectionFailed: the node cannot be reached or closed the connection.
+            ProtocolError: the answer is not one.
+        """
+        await self._started.wait()
+        return await self._info_line.ask(names, self._timeout if timeout is None else timeout, False)
+
+    async def tend_info(self, *names: str, probe: bool = False) -> dict[str, str]:
+        """As :meth:`info`, over the tend loop's own connection, which no slow command of the user's can hold up.
+
+        Args:
+            names: the commands; all are asked in one request.
+            probe: the commands are quick ones: take the time of the answer as that of the way to the node and back.
+        """
+        await self._started.wait()
+        return await self._tend_line.ask(names, min(self._timeout, TEND_TIMEOUT), probe)
+
+    @property
+    def tend_connections(self) -> int:
+        """How many connections the tend loop has had to this node, the present one included."""
+        return self._tend_line.connections
+
+    def _make_info_line(self, pipelined: bool, transport: Transport | None) -> InfoLine:
+        return InfoLine(
+            f"node {self.name} at {self.address}",
+            self.name,
+            open_transport=self._open_transport,
+            start=self._start_running,
+            hurry=self._hurry,
+            on_break=self._info_broke,
+            pipelined=pipelined,
+            transport=transport,
+        )
+
+    def _start_running(self, connection: Connection) -> None:
+        if self._nursery is None or not self.active:
+            connection.close(None)
+            raise OSError("the node has been removed")
+        self._nursery.start_soon(connection.run)
+
+    # -- connections for threads ---------------------------------------------------------------------------------------
+
+    async def lend(self) -> None:
+        """Open a connection for threads, if there is room for one; it rests with :attr:`lender` then."""
+        if self._reserve():
+            await self._open_to_lend()
+
+    def lend_soon(self) -> None:
+        """As :meth:`lend`, in the background, where none is on its way."""
+        if self._nursery is not None and not self.lender.opening and self._reserve():
+            self._nursery.start_soon(self._open_to_lend)
+
+    def ask_to_lend(self) -> None:
+        """As :meth:`lend_soon`, for any thread."""
+        self._tell(self.lend_soon)
+
+    @property
+    def may_lend(self) -> bool:
+        """Whether it is worth asking for another connection to lend. For any thread."""
+        return self.lends and self.active and self.lender.lent < MAX_LENT
+
+    def _reserve(self) -> bool:
+        """Count a connection to lend, if a pool has room for it besides its minimum and nobody waits for that room."""
+        pool = min(self.pools, key=lambda pool: pool.total)
+        room = pool.limit - max(len(pool.connections) + pool.opening, pool.minimum) - pool.lent
+        if not self.may_lend or room <= 0 or any(pool.waiting for pool in self.pools):
+            return False
+        if trio.current_time() < self._lend_again:
+            return False
+        pool.lent += 1
+        self.lender.opening += 1
+        self.lender.resume()
+        return True
+
+    async def _open_to_lend(self) -> None:
+        try:
+            with trio.fail_after(self._timeout):
+                transport = await self._open_transport()
+            if isinstance(transport, SocketTransport):
+                self.lender.admit(transport.detach())
+            else:
+                self.lends = False
+                await transport.aclose()
+        except _NO_TRANSPORT as error:
+            self._lend_again = trio.current_time() + LEND_AGAIN
+            logger.debug("node %s at %s: no connection to lend: %s", self.name, self.address, error)
+        finally:
+            self.lender.opening -= 1
+            self._take_back()
+
+    def lent_connection_broke(self) -> None:
+        """A thread tells that a connection broke under its request."""
+        self._tell(self._info_broke)
+
+    def _lent_was_closed(self) -> None:
+        """A thread tells that a lent connection is closed; what is counted is counted in Trio's thread."""
+        self._tell(self._take_back)
+
+    def _tell(self, function: Callable[[], None]) -> None:
+        try:
+            self._trio.run_sync_soon(function)
+        except trio.RunFinishedError:
+            pass  # there is nobody to be told any more
+
+    def _take_back(self) -> None:
+        """Give the room of lent connections that are closed to the pools, first of all to where it is waited for."""
+        for _ in range(sum(pool.lent for pool in self.pools) - self.lender.lent):
+            pool = max(self.pools, key=lambda pool: (pool.lent > 0, len(pool.waiting), pool.lent))
+            pool.lent -= 1
+            pool.room_came_up()
+        if not any(pool.waiting for pool in self.pools):
+            self.lender.resume()
+
+    def _reclaim(self) -> None:
+        """Commands wait for room: what is lent goes to them."""
+        self.lender.recall()
+
+    # -- tasks -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Own the connections until cancelled or :meth:`remove` is called."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._sweep)
+                if self._idle_timeout < math.inf or self.lends or any(pool.minimum for pool in self.pools):
+                    nursery.start_soon(self._reap)
+                for pool in self.pools:
+                    pool.fill()
+                self._started.set()
+                try:
+                    if self.active:
+                        await trio.sleep_forever()
+                    nursery.cancel_scope.cancel()
+                finally:
+                    # Before the nursery closes: nobody is to start anything in it any more.
+                    self._stop(None)
+        finally:
+            self._stop(None)
+            self._nursery = None
+            self._started.set()
+            self._minimum_ready.set()
+
+    async def wait_minimum(self) -> None:
+        """Wait until every pool holds its minimum of connections, or could not get them."""
+        await self._started.wait()
+        if any(pool.opening for pool in self.pools):
+            await self._minimum_ready.wait()
+
+    def remove(self) -> None:
+        """Take the node out of service: what is on its way fails, to be tried elsewhere, and its tasks end."""
+        self._stop(None)
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    def _stop(self, error: BaseException | None) -> None:
+        self.active = False
+        for pool in self.pools:
+            pool.close(error)
+        self._tend_line.close(error)
+        self._info_line.close(error)
+        self.lender.close()
+
+    def session_expired(self) -> None:
+        """The server ended the session: log in anew for the next connection, and let go of those logged in with it."""
+        self.session.invalidate()
+        self.lender.reap(0.0)
+        for pool in self.pools:
+            for connection in list(pool.connections):
+                connection.retire()
+
+    def _info_broke(self) -> None:
+        if self.active:
+            self._on_failure(self)
+
+    def close_inherited(self) -> None:
+        """In a forked child: release every descriptor without a word to the server."""
+        for pool in self.pools:
+            for connection in pool.connections:
+                connection.close_inherited()
+        self.lender.close_inherited()
+        self._tend_line.close_inherited()
+        self._info_line.close_inherited()
+
+    def _start_opening(self, pool: Pool) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(self._open, pool)
+
+    async def _open(self, pool: Pool) -> None:
+        """Open a connection, give it to the pool and run it."""
+        failure = Failure.UNREACHABLE
+        problem: BaseException | None = None
+        try:
+            with trio.fail_after(self._timeout):
+                transport = await self._open_transport()
+        except trio.TooSlowError:
+            problem = TimeoutError(f"no connection within {self._timeout} s")
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            problem = error
+        except AerospikeError as error:
+            failure, problem = Failure.REJECTED, error
+        except trio.Cancelled:
+            pool.open_failed(Failure.UNREACHABLE, ConnectionError("the node has been removed"))
+            raise
+        if problem is not None:
+            logger.debug("node %s at %s: no connection: %s", self.name, self.address, problem)
+            if failure is Failure.UNREACHABLE and self.active:
+                self._on_failure(self)
+            pool.open_failed(failure, problem)
+            self._note_minimum()
+            return
+        connection = Connection(
+            transport, pool, max_line=pool.max_line, label=f"{self.name} #{len(pool.connections) + 1}"
+        )
+        pool.add(connection)
+        self._note_minimum()
+        await connection.run()
+
+    def _note_minimum(self) -> None:
+        if not any(pool.opening and len(pool.connections) < pool.minimum for pool in self.pools):
+            self._minimum_ready.set()
+
+    async def _sweep(self) -> None:
+        """Give up what is overdue, exactly when it is: sleep until the earliest deadline known, if there is one."""
+        while True:
+            with trio.CancelScope(deadline=self._due) as scope:
+                self._sweep_scope = scope
+                await trio.sleep_forever()
+            now = trio.current_time()
+            self._due = math.inf
+            due = math.inf
+            for pool in self.pools:
+                due = min(due, pool.expire(now))
+            self._due = min(self._due, due, self._tend_line.expire(now), self._info_line.expire(now))
+
+    def _hurry(self, deadline: float) -> None:
+        if deadline >= self._due:
+            return
+        self._due = deadline
+        if self._sweep_scope is not None:
+            self._sweep_scope.deadline = deadline
+
+    async def _reap(self) -> None:
+        """Close connections that nobody has used for ``idle_timeout`` and keep the minimum."""
+        interval = min(max(self._idle_timeout / 8, 0.05), 1.0)
+        while True:
+            await trio.sleep(interval)
+            now = trio.current_time()
+            for pool in self.pools:
+                pool.reap(now, self._idle_timeout)
+            self._info_line.reap(now, self._idle_timeout)
+            self.lender.reap(self._idle_timeout)
+            self._take_back()

@@ -1,0 +1,443 @@
+"""Which connection takes a request, and when another one is worth opening. No awaits: decisions over plain state.
+
+The server works on one request of a connection at a time. Where a request costs it 15 us, a line of many on one
+connection saves system calls on both sides; where it costs 500 us, the same line is a queue. So a pool learns the time
+that its connections take for a request (sampled per burst of replies, from a prior) and keeps the wait in a line, which
+is its length times that time, within a small budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from .connection import Connection
+from .pending import Failure, Pending
+from .queue import WaitingQueue
+
+#: Seconds that a request may stand in a line before another connection is preferred.
+WAIT_BUDGET = 0.0005
+#: The same while a connection is on its way: past this a request waits for it rather than at the end of a line.
+PATIENCE = 4 * WAIT_BUDGET
+#: Requests in a line past which a write goes to another connection, however quick the server seems: it may wait for a
+#: replica while everything behind it waits too, so that deep lines beside shallow ones make for a long tail.
+FAIR_LINE = 12
+#: Seconds from which on a request is a slow one.
+SLOW = 0.2 * WAIT_BUDGET
+#: Requests in a line at the most.
+MAX_LINE = 128
+#: Seconds that a request is taken to cost before anything has been measured: a read from memory.
+PRIOR_SERVICE_TIME = 0.00002
+#: Connections that a pool opens at the same time at the most.
+MAX_OPENING = 16
+#: Busy connections that are compared when none is idle.
+SAMPLE = 8
+#: Seconds that a sample counts for at the most: one stall is not a service time.
+MAX_SAMPLE = 0.05
+#: The weight of a new sample.
+WEIGHT = 0.25
+#: One in so many requests that found their connection idle starts a short train, to learn whether lines would be
+#: quicker: a request that stands alone cannot tell the server's time from what its neighbours cost it.
+TRAIN_EVERY = 128
+TRAIN_LENGTH = 4
+#: Seconds that each byte of a request adds to its cost, so that large records are not lined up with small ones.
+COST_PER_BYTE = 1e-8
+
+
+class Pool:
+    """The connections of one node (or of one share of it) and the requests that wait for room in them.
+
+    Args:
+        limit: connections at the most, those being opened included.
+        minimum: connections to keep.
+        max_line: requests in a line at the most (1 over TLS).
+        open_one: called when another connection is wanted; answered by :meth:`add` or :meth:`open_failed`.
+        latency: tells the seconds that the way to the node and back takes, which is no part of a service time.
+        reclaim: called when there is no room and connections are lent: those that rest are to be closed.
+        hurry: tells the node's sweeper of a deadline.
+        turn: counts the turns of the event loop: requests of one turn are gathered.
+
+    Attributes:
+        lent: connections of this pool that threads have for themselves.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        minimum: int,
+        *,
+        open_one: Callable[[Pool], None],
+        max_line: int = MAX_LINE,
+        latency: Callable[[], float] = lambda: 0.0,
+        reclaim: Callable[[], None] = lambda: None,
+        hurry: Callable[[float], None] = lambda deadline: None,
+        turn: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.limit = limit
+        self.minimum = minimum
+        self.max_line = max_line
+        self._open_one = open_one
+        self._latency = latency
+        self._reclaim = reclaim
+        self._hurry = hurry
+        self._turn = turn
+        self._last_turn = -1
+        self.lent = 0
+        self.connections: list[Connection] = []
+        self.opening = 0
+        self.waiting = WaitingQueue(self)
+        self.read_time = PRIOR_SERVICE_TIME
+        self.write_time = PRIOR_SERVICE_TIME
+        self._idle: list[Connection] = []
+        self._current: Connection | None = None
+        self._next = 0
+        self._found_idle = 0
+        self._train = 0
+        self._stalled = False
+        self._serving = False
+        self._rescan = False
+        self._closing = False
+        #: Nothing has been measured yet: the prior is no reason to line up many.
+        self._cold = True
+        #: The last connection asked for could not be had.
+        self._refused = False
+
+    def __repr__(self) -> str:
+        idle = sum(1 for connection in self.connections if not connection.depth)
+        active = len(self.connections) - idle
+        return (
+            f"<Pool {active} active, {idle} idle, {self.opening} opening of {self.limit} | "
+            f"{len(self.waiting)} waiting | read {self.read_time * 1e6:.0f} us, write {self.write_time * 1e6:.0f} us>"
+        )
+
+    @property
+    def total(self) -> int:
+        """Connections that count against the limit: open, being opened, and lent."""
+        return len(self.connections) + self.opening + self.lent
+
+    def room_came_up(self) -> None:
+        """A lent connection is closed: another may be opened for those that wait."""
+        if self.waiting:
+            self._make_room()
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def submit(self, pending: Pending) -> None:
+        """Give a request to a connection, or let it wait here for room."""
+        frame = pending.frame
+        assert frame is not None
+        pending.cost = self._cost_of(pending, frame)
+        if self.waiting:
+            connection = None  # first come, first served
+        elif pending.exclusive:
+            connection = self._take_idle()
+        else:
+            connection = self._current
+            if connection is None or not connection.usable:
+                connection = self._choose()
+            elif connection.depth and (
+                connection.load > WAIT_BUDGET or (pending.write and connection.depth >= FAIR_LINE)
+            ):
+                if self._train > 0:
+                    self._train -= 1
+                else:
+                    connection = self._choose()
+        if connection is None:
+            pending.holder = self
+            self.waiting.append(pending)
+            self._make_room()
+        else:
+            # The first request of a turn goes out at once, so that the server is at work while the others gather. Where
+            # requests take long, lines are short and there is nothing to gather.
+            turn = self._turn()
+            connection.submit(pending, alone=turn != self._last_turn or pending.cost > SLOW)
+            self._last_turn = turn
+
+    def _cost_of(self, pending: Pending, frame: bytes) -> float:
+        return (self.write_time if pending.write else self.read_time) + len(frame) * COST_PER_BYTE
+
+    def has_room(self, exclusive: bool) -> bool:
+        """Whether a request would be in a line at once, or as soon as another connection is open."""
+        if self.waiting:
+            return False
+        if self.total < self.limit:
+            return True
+        return any(c.usable and not (exclusive and c.depth) for c in self.connections)
+
+    def withdraw(self, pending: Pending) -> None:
+        """Forget a request that waited for room and whose caller has gone."""
+        first = self.waiting.head() is pending
+        self.waiting.remove(pending)
+        pending.finish()
+        if first:
+            self._serve_waiting()  # what stood behind it may be easier to please
+
+    def abandoned(self, pending: Pending) -> None:
+        """Nothing that waits here has been sent, so nothing sent is abandoned here."""
+
+    def due(self, deadline: float) -> None:
+        """Something in a line is to be looked at sooner than was known."""
+        self._hurry(deadline)
+
+    def _choose(self) -> Connection | None:
+        """An idle connection first; then the shortest wait, and past the budget another connection on top."""
+        connection = self._take_idle()
+        if connection is not None:
+            self._current = connection
+            self._found_idle += 1
+            if self._found_idle % TRAIN_EVERY == 0:
+                self._train = TRAIN_LENGTH - 1
+            return connection
+        best: Connection | None = None
+        connections = self.connections
+        count = len(connections)
+        looked = 0
+        for step in range(count):
+            candidate = connections[(self._next + step) % count]
+            if candidate.usable:
+                if best is None or candidate.load < best.load:
+                    best = candidate
+                looked += 1
+                if looked == SAMPLE:
+                    break
+        self._next += 1
+        if best is not None:
+            self._current = best
+            if best.load > WAIT_BUDGET:
+                self._grow()
+                if self._is_long(best):
+                    return None
+        return best
+
+    def _is_long(self, connection: Connection) -> bool:
+        """Whether the line is one to stand in only where no other connection can be had."""
+        if connection.load <= (WAIT_BUDGET if self._cold else PATIENCE):
+            return False
+        return self.opening > 0 or (self.total < self.limit and not self._refused)
+
+    def _take_idle(self) -> Connection | None:
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            connection.on_idle_stack = False
+            if not connection.depth and connection.usable:
+                return connection
+        return None
+
+    def _grow(self) -> None:
+        """Open another connection if the work in line is too much for those that are there or on their way."""
+        if self.total >= self.limit or self.opening >= MAX_OPENING or self._closing:
+            return
+        load = sum(connection.load for connection in self.connections)
+        if load > WAIT_BUDGET * (len(self.connections) + self.opening):
+            self._open()
+
+    def _open(self) -> None:
+        self.opening += 1
+        self._open_one(self)
+
+    def _make_room(self) -> None:
+        """Something waits: open a connection, or give up a suspended one that nobody waits for."""
+        if self._closing:
+            return
+        if self.total < self.limit:
+            hopeless = self._refused and (self.opening or self.connections)
+            if not hopeless and self.opening < min(MAX_OPENING, self._connections_worth_waiting_for()):
+                self._open()
+            return
+        if self.lent:
+            self._reclaim()
+        if self._stalled:
+            for connection in self.connections:
+                if connection.suspended and not connection.has_live_requests:
+                    connection.close(None)
+                    return
+
+    def _connections_worth_waiting_for(self) -> int:
+        """How many connections those that wait would keep busy for as long as a request may wait."""
+        count = len(self.waiting)
+        if self.waiting.head().exclusive:
+            return count
+        return min(count, 1 + int(count * max(self.read_time, self.write_time) / WAIT_BUDGET))
+
+    def _serve_waiting(self, freed: Connection | None = None) -> None:
+        """Give room that has come up to those that wait, in their order.
+
+        Behind a request that needs a connection for itself everything waits: so lines run empty, and it gets its turn.
+
+        Args:
+            freed: the only connection where room can have come up; None when that is not known.
+        """
+        if freed is None:
+            self._rescan = True
+        if self._serving:
+            return  # a connection broke while it was given a request: the loop below goes on with the others
+        self._serving = True
+        while self.waiting:
+            pending = self.waiting.head()
+            connection = self._room_for(pending, freed)
+            if connection is None:
+                break
+            if pending.exclusive:
+                self._rescan = True  # lines with room stood idle behind it
+            self.waiting.remove(pending)
+            assert pending.frame is not None
+            pending.cost = self._cost_of(pending, pending.frame)
+            connection.submit(pending, waited=True)
+        self._serving = self._rescan = False
+        if self.waiting:
+            self._make_room()
+
+    def _room_for(self, pending: Pending, freed: Connection | None) -> Connection | None:
+        connection = self._take_idle()
+        if connection is not None or pending.exclusive:
+            return connection
+        if freed is not None and freed.usable and not self._is_long(freed):
+            return freed
+        if self._rescan:
+            connections = self.connections
+            count = len(connections)
+            for step in range(count):
+                candidate = connections[(self._next + step) % count]
+                if candidate.usable and not self._is_long(candidate):
+                    self._next += step
+                    return candidate
+            self._rescan = False
+        return None
+
+    def _wait_again(self, pendings: Iterable[Pending]) -> None:
+        """Put requests that were in a line, where they stay unsent, before those that have only waited."""
+        again = list(pendings)
+        for pending in again:
+            pending.holder = self
+        self.waiting.prepend(again)
+
+    # -- connections -------------------------------------------------------------------------------------------------
+
+    def add(self, connection: Connection) -> None:
+        """A connection asked for by ``open_one`` is up."""
+        self.opening -= 1
+        self._refused = False
+        self.connections.append(connection)
+        self._rest(connection)
+        # With no other on its way, lines that were too long to stand in are the best there is now.
+        self._serve_waiting(connection if self.opening else None)
+
+    def open_failed(self, failure: Failure, error: BaseException) -> None:
+        """A connection asked for could not be had: with none left to hope for, those that wait are told."""
+        self.opening -= 1
+        self._refused = True
+        hope = self.opening or any(
+            not (connection.suspended or connection.retired or connection.exclusive) for connection in self.connections
+        )
+        if not hope:
+            self.fail_waiting(failure, error)
+        elif self.waiting and self.connections:
+            self._serve_waiting()  # lines that were too long to stand in are the best there is now
+
+    def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
+        """Wake everything that waits for room with a failure."""
+        for pending in self.waiting.clear():
+            pending.fail(failure, error)
+
+    def replied(
+        self, connection: Connection, count: int, elapsed: float, fresh: bool, cost: float, writes: int
+    ) -> None:
+        """A burst of replies was handed out (or an unsent request withdrawn): learn from it and use the room.
+
+        Args:
+            connection: where.
+            count: how many replies.
+            elapsed: seconds since the burst before, or since the line began, in which our own tasks did not run.
+            fresh: whether the line began with these: then ``elapsed`` holds the way to the node and back.
+            cost: what the requests were expected to cost, in sum.
+            writes: how many of them were writes.
+        """
+        if count:
+            self._learn(count, elapsed - self._latency() if fresh else elapsed, cost, writes)
+        if not connection.depth:
+            self._rest(connection)
+        if self.waiting:
+            self._serve_waiting(connection)
+
+    def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None:
+        """A connection is gone; what it had not sent goes to the others."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+        if connection.on_idle_stack:
+            connection.on_idle_stack = False
+            self._idle.remove(connection)
+        if self._current is connection:
+            self._current = None
+        if self._closing or (error is not None and not self.connections):
+            for pending in unsent:
+                pending.fail(Failure.BROKEN, error)
+            if not self.opening:
+                self.fail_waiting(Failure.BROKEN, error)
+            return
+        self._wait_again(unsent)
+        if self.waiting:
+            self._serve_waiting()
+
+    def _rest(self, connection: Connection) -> None:
+        if not connection.on_idle_stack and connection.alive:
+            connection.on_idle_stack = True
+            self._idle.append(connection)
+
+    def _learn(self, count: int, elapsed: float, cost: float, writes: int) -> None:
+        """Move the service times towards what this burst took."""
+        self._cold = False
+        sample = min(max(elapsed, 0.0) / count, MAX_SAMPLE)
+        if writes == count:
+            self.write_time += WEIGHT * (sample - self.write_time)
+        elif not writes:
+            self.read_time += WEIGHT * (sample - self.read_time)
+        elif cost > 0:
+            ratio = min(max(elapsed, 0.0) / cost, 100.0)
+            self.write_time += WEIGHT * (min(self.write_time * ratio, MAX_SAMPLE) - self.write_time)
+            self.read_time += WEIGHT * (min(self.read_time * ratio, MAX_SAMPLE) - self.read_time)
+
+    # -- housekeeping ------------------------------------------------------------------------------------------------
+
+    def expire(self, now: float) -> float:
+        """Give up what is overdue in the lines and among those that wait for room.
+
+        Returns:
+            The next time on Trio's clock at which something is due; infinity when nothing is.
+        """
+        due = math.inf
+        for connection in list(self.connections):
+            due = min(due, connection.expire(now))
+            if not connection.depth:
+                self._rest(connection)
+        overdue = [pending for pending in self.waiting if pending.deadline <= now]
+        for pending in overdue:
+            self.waiting.remove(pending)
+            pending.fail(Failure.NO_ROOM if self.connections else Failure.EXPIRED)
+        self._stalled = False
+        for connection in self.connections:
+            if connection.suspended:
+                self._stalled = True
+                self._wait_again(connection.take_unsent())
+        if self.waiting:
+            self._serve_waiting()
+        return min([due, *(pending.deadline for pending in self.waiting)])
+
+    def reap(self, now: float, idle_timeout: float) -> None:
+        """Close what has been idle for longer than ``idle_timeout`` seconds, and bring the pool back to its minimum."""
+        for connection in list(self.connections):
+            if not connection.depth and now - connection.idle_since >= idle_timeout:
+                connection.close(None)
+        self.fill()
+
+    def fill(self) -> None:
+        """Open connections up to the minimum."""
+        while not self._closing and len(self.connections) + self.opening < self.minimum and self.total < self.limit:
+            self._open()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Close every connection and fail everything that is still on its way."""
+        self._closing = True
+        for connection in list(self.connections):
+            connection.close(error)
+        self.fail_waiting(Failure.BROKEN, error)

@@ -1,0 +1,199 @@
+"""The seam between connections and the network: one small protocol, and its TCP and TLS forms.
+
+Everything above this module sees bytes through :class:`Transport` only, so that a test (or a user's test) can put a
+scripted or an in-memory stream in its place and run under a mock clock.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import trio
+
+
+class Transport(Protocol):
+    """A connected, ordered stream of bytes.
+
+    The errors it may raise are ``OSError``, ``trio.BrokenResourceError`` and ``trio.ClosedResourceError``; a
+    connection turns them into ours.
+    """
+
+    def try_send(self, data: bytes, /) -> int:
+        """Hand over what the stream takes at once, without blocking.
+
+        Returns:
+            The number of bytes taken; 0 when it would block or cannot send this way.
+        """
+        ...
+
+    async def send_all(self, data: bytes, /) -> None:
+        """Send all of ``data``; it is unknown how much went out when this is cancelled."""
+        ...
+
+    async def receive_some(self, max_bytes: int, /) -> bytes:
+        """Wait for some bytes; ``b""`` when the peer has closed its side."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the stream as its protocol wants it closed."""
+        ...
+
+    def close_now(self) -> None:
+        """Release the descriptor at once and say nothing to the peer: for a forked child and for the last resort."""
+        ...
+
+
+#: Opens a transport to ``host``, ``port``; the third argument is the name that a TLS certificate has to carry.
+Connector = Callable[[str, int, str | None], Awaitable[Transport]]
+
+
+class SocketTransport:
+    """TCP without a buffer of its own: a non-blocking socket and Trio's readiness calls."""
+
+    __slots__ = ("_closed", "_sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._closed = False
+
+    def try_send(self, data: bytes, /) -> int:
+        try:
+            return self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    async def send_all(self, data: bytes, /) -> None:
+        view = memoryview(data)
+        while view:
+            sent = self.try_send(view)  # type: ignore[arg-type]
+            if sent:
+                view = view[sent:]
+            else:
+                await trio.lowlevel.wait_writable(self._sock)
+
+    async def receive_some(self, max_bytes: int, /) -> bytes:
+        while True:
+            await trio.lowlevel.wait_readable(self._sock)
+            try:
+                return self._sock.recv(max_bytes)
+            except (BlockingIOError, InterruptedError):
+                continue
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            trio.lowlevel.notify_closing(self._sock)
+            self._sock.close()
+
+    def close_now(self) -> None:
+        self._closed = True
+        self._sock.close()
+
+    def detach(self) -> socket.socket:
+        """Give the socket away, to be used and closed by somebody else."""
+        self._closed = True
+        return self._sock
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<SocketTransport closed>"
+        return f"<SocketTransport fd={self._sock.fileno()}>"
+
+
+class StreamTransport:
+    """Any Trio stream (TLS over TCP, a memory stream) as a transport: no sending without a checkpoint."""
+
+    __slots__ = ("_descriptor", "_stream")
+
+    def __init__(self, stream: trio.abc.Stream, descriptor: trio.SocketStream | None = None) -> None:
+        self._stream = stream
+        self._descriptor = descriptor
+
+    def try_send(self, data: bytes, /) -> int:
+        return 0
+
+    async def send_all(self, data: bytes, /) -> None:
+        await self._stream.send_all(data)
+
+    async def receive_some(self, max_bytes: int, /) -> bytes:
+        return bytes(await self._stream.receive_some(max_bytes))
+
+    async def aclose(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+    def close_now(self) -> None:
+        if self._descriptor is not None:
+            socket.close(self._descriptor.socket.detach())
+
+    def __repr__(self) -> str:
+        return f"<StreamTransport over {self._stream!r}>"
+
+
+def tcp_connector(tls: ssl.SSLContext | None) -> Connector:
+    """Make the connector of a client: TCP, with TLS over it when a context is given.
+
+    A host name is resolved to all its addresses, IPv4 and IPv6, which are tried in Trio's happy-eyeballs fashion.
+
+    Args:
+        tls: the context of the TLS handshake, or None for plain TCP.
+
+    Returns:
+        The connector; it raises ``OSError`` (which includes ``ssl.SSLError``) when no connection can be made.
+    """
+
+    async def connect(host: str, port: int, tls_name: str | None) -> Transport:
+        try:
+            stream = await trio.open_tcp_stream(host, port)
+        except OSError as error:
+            raise _first_cause(error) from error
+        except ValueError as error:
+            raise _no_host_name(host, error) from error
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if tls is None:
+            return SocketTransport(socket.socket(fileno=stream.socket.detach()))
+        try:
+            secure = trio.SSLStream(stream, tls, server_hostname=tls_name or host, https_compatible=True)
+        except ValueError as error:
+            await trio.aclose_forcefully(stream)
+            raise _no_host_name(tls_name or host, error) from error
+        try:
+            await secure.do_handshake()
+        except BaseException as error:
+            await trio.aclose_forcefully(secure)
+            if isinstance(error, trio.BrokenResourceError) and isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
+        return StreamTransport(secure, stream)
+
+    return connect
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a host, IPv4 and IPv6, each once, in the resolver's order.
+
+    Raises:
+        OSError: it has none, or cannot be a host's name at all.
+    """
+    try:
+        entries = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
+    except ValueError as error:
+        raise _no_host_name(host, error) from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+def _no_host_name(host: str, error: ValueError) -> OSError:
+    """A name that no resolver is even asked for (an empty label, one over 63 bytes) is an address without a server."""
+    return OSError(f"{host!r} cannot be a host name: {error}")
+
+
+def _first_cause(error: OSError) -> OSError:
+    """Why a connection could not be made: Trio tries several addresses, and says of each in a cause what went wrong."""
+    cause = error.__cause__
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause if isinstance(cause, OSError) else error
