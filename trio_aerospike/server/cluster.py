@@ -1,0 +1,450 @@
+"""A cluster of embedded nodes: who is in it, which partitions they have, and how records get to all their copies."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from .clock import ServerClock
+from .memory import MemoryNetwork, MemoryStream
+from .node import Address, EmbeddedNode, check_server_context
+from .partitions import Move, MoveKind, PartitionTable
+from .security import Security, UserSpec
+from .store import NamespaceConfig, StoredRecord, merge_trees
+
+FIRST_MEMORY_PORT = 3000
+_MIGRATION_STEPS = 10
+
+AddressLike = str | tuple[str, int] | None
+
+
+class EmbeddedCluster:
+    """Several nodes in one process, each with its own address; made by `open_embedded_cluster`.
+
+    Attributes:
+        nodes: all nodes, stopped ones included, in the order in which they were added.
+        cluster_name: what clients are told.
+        security: users and sessions; None when everybody may do everything.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        cluster_name: str,
+        namespaces: Sequence[NamespaceConfig],
+        users: Mapping[str, str | UserSpec] | None,
+        session_ttl: float,
+        tls: ssl.SSLContext | None,
+        tls_name: str,
+        memory: bool,
+        clock: Callable[[], float] | None,
+        detection_time: float,
+        migration_time: float,
+    ) -> None:
+        check_server_context(tls)
+        if memory and tls is not None:
+            raise ValueError("tls needs sockets: it cannot be had together with memory=True")
+        self.cluster_name = cluster_name
+        self.clock: ServerClock = ServerClock(clock)
+        self.namespaces: dict[str, NamespaceConfig] = {config.name: config for config in namespaces}
+        self.tables: dict[str, PartitionTable] = {
+            name: PartitionTable(config.replication_factor) for name, config in self.namespaces.items()
+        }
+        self.nodes: list[EmbeddedNode] = []
+        self.tls = tls
+        self.tls_name = tls_name
+        self.network: MemoryNetwork | None = MemoryNetwork() if memory else None
+        self.security: Security | None = None
+        self.first_user: tuple[str, str] | None = None
+        """Name and password of the first user that the cluster was made with."""
+        if users:
+            name, given = next(iter(users.items()))
+            self.first_user = name, given if isinstance(given, str) else given.password
+        if users is not None:
+            self.security = Security(users, session_ttl=session_ttl, now=trio.current_time)
+        self.detection_time = detection_time
+        self.migration_time = migration_time
+        self.members: list[str] = []
+        self.cluster_key: str = "0"
+        self.cluster_generation: int = 0
+        self.changed: trio.Event = trio.Event()
+        """Set, and replaced, whenever a request that had to wait may find its node."""
+        self._host = host
+        self._by_name: dict[str, EmbeddedNode] = {}
+        self._nursery: trio.Nursery | None = None
+        self._membership_changed = False
+        self._poked = trio.Event()
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{node.name} {'up' if node.running else 'down'}" for node in self.nodes)
+        return f"<EmbeddedCluster {self.cluster_name}: {states}{', migrating' if self.migrating else ''}>"
+
+    # What clients need ----------------------------------------------------------------------------------------
+
+    @property
+    def hosts(self) -> list[Address]:
+        """The addresses of the nodes that are running: seeds for a client."""
+        return [node.listen_address for node in self.nodes if node.running]
+
+    async def connector(self, host: str, port: int, tls_name: str | None = None) -> MemoryStream:
+        """Connect in memory: pass this to `open_client` as its connector.
+
+        Raises:
+            ConnectionRefusedError: no node of the cluster listens there.
+            RuntimeError: the cluster is on the network.
+        """
+        if self.network is None:
+            raise RuntimeError("this cluster listens on sockets: only one made with memory=True has a connector")
+        return await self.network.connect(host, port, tls_name)
+
+    # Nodes ----------------------------------------------------------------------------------------------------
+
+    def node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
+        """A node by its place in `nodes` or by its name.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if isinstance(which, EmbeddedNode):
+            return which
+        return self.nodes[which] if isinstance(which, int) else self._by_name[which]
+
+    async def stop_node(self, which: int | str | EmbeddedNode, *, lose_data: bool = False) -> None:
+        """Kill a node: its connections are reset, its address refuses; the others notice after `detection_time`.
+
+        Its records are there again when it comes back, as on a disk.
+
+        Args:
+            which: the node.
+            lose_data: it comes back empty, as one that had everything in memory.
+        """
+        node = self.node(which)
+        if node.running:
+            node.stop()
+            for table in self.tables.values():
+                table.depart(node.name)
+            self._note_membership()
+        if lose_data:
+            for name, store in node.stores.items():
+                store.clear()
+                self.tables[name].forget(node.name)
+        await trio.lowlevel.checkpoint()
+
+    async def start_node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
+        """Bring a stopped node back at its old address; it joins the others after `detection_time`.
+
+        Raises:
+            OSError: its address is taken.
+        """
+        node = self.node(which)
+        if node.running:
+            await trio.lowlevel.checkpoint()
+            return node
+        await self._run(node)
+        return node
+
+    async def add_node(
+        self,
+        *,
+        port: int = 0,
+        alternate_address: AddressLike = None,
+        advertised_address: AddressLike = None,
+    ) -> EmbeddedNode:
+        """Start one more node; it joins the others after `detection_time`.
+
+        Raises:
+            OSError: its address is taken.
+        """
+        node = self._make_node(port)
+        await node.bind()
+        self._set_addresses(node, alternate_address, advertised_address, bind_alternate=True)
+        await self._run(node)
+        return node
+
+    def pause_node(self, which: int | str | EmbeddedNode) -> None:
+        """Let a node accept connections and requests but answer nothing."""
+        self.node(which).pause()
+
+    def resume_node(self, which: int | str | EmbeddedNode) -> None:
+        """Let a paused node answer again."""
+        self.node(which).resume()
+
+    async def wait_stable(self) -> None:
+        """Wait until every running node has joined and nothing has to be migrated."""
+        while self._membership_changed or self.migrating:
+            await self.changed.wait()
+        await trio.lowlevel.checkpoint()
+
+    @property
+    def migrating(self) -> bool:
+        """Whether records are still on their way to where they belong."""
+        return any(table.pending() for table in self.tables.values())
+
+    @property
+    def losing(self) -> bool:
+        """Whether nodes have come or gone and the partition map does not show it yet."""
+        return self._membership_changed
+
+    # Records --------------------------------------------------------------------------------------------------
+
+    def replicate(self, namespace: str, partition: int, digest: bytes, record: StoredRecord | None) -> None:
+        """Put a new version of a record, or None for none, into all its copies."""
+        for name in self.tables[namespace].takers(partition):
+            node = self._by_name[name]
+            if not node.running:
+                continue
+            tree = node.stores[namespace].trees[partition]
+            if record is None:
+                tree.pop(digest, None)
+            else:
+                tree[digest] = record
+
+    def purge(self, namespace: str) -> None:
+        """Have every node forget what has expired or was truncated."""
+        for node in self.nodes:
+            if node.running:
+                node.stores[namespace].purge()
+
+    # Inner life -----------------------------------------------------------------------------------------------
+
+    def announce_change(self) -> None:
+        """Let requests that wait for a node look again."""
+        self.changed.set()
+        self.changed = trio.Event()
+
+    async def start(
+        self,
+        nursery: trio.Nursery,
+        ports: Sequence[int],
+        alternate_addresses: Sequence[AddressLike],
+        advertised_addresses: Sequence[AddressLike],
+        bind_alternates: bool,
+    ) -> None:
+        """Start all nodes; the first listens last, when the cluster is formed."""
+        self._nursery = nursery
+        for port in ports:
+            await self._make_node(port).bind()
+        for node, alternate, advertised in zip(self.nodes, alternate_addresses, advertised_addresses, strict=True):
+            self._set_addresses(node, alternate, advertised, bind_alternate=bind_alternates)
+        for node in self.nodes:
+            node.running = True
+        self._rebalance()
+        for node in reversed(self.nodes):
+            await nursery.start(node.run)
+        nursery.start_soon(self._manage)
+
+    def stop(self) -> None:
+        """Stop every node at once."""
+        for node in self.nodes:
+            node.stop()
+
+    def _make_node(self, port: int) -> EmbeddedNode:
+        number = len(self.nodes) + 1
+        if self.network is not None and port == 0:
+            port = FIRST_MEMORY_PORT + 10 * (number - 1)
+        node = EmbeddedNode(self, f"A{number:X}", (self._host, port))
+        self.nodes.append(node)
+        self._by_name[node.name] = node
+        return node
+
+    def _set_addresses(
+        self, node: EmbeddedNode, alternate: AddressLike, advertised: AddressLike, *, bind_alternate: bool
+    ) -> None:
+        advertised_address = _address(advertised, node.port)
+        node.addresses = [advertised_address or node.listen_address]
+        alternate_address = _address(alternate, node.port)
+        if alternate_address is not None:
+            node.alternate_addresses = [alternate_address]
+            if bind_alternate:
+                node.extra_listen_addresses = [alternate_address]
+
+    async def _run(self, node: EmbeddedNode) -> None:
+        assert self._nursery is not None
+        await self._nursery.start(node.run)
+        self._note_membership()
+
+    def _note_membership(self) -> None:
+        self._membership_changed = True
+        self._poked.set()
+
+    async def _manage(self) -> None:
+        """Notice nodes that come and go after a while, and migrate bit by bit."""
+        while True:
+            self._poked = trio.Event()
+            if self._membership_changed:
+                await trio.sleep(self.detection_time)
+                self._membership_changed = False
+                self._rebalance()
+            elif self.migrating:
+                with trio.move_on_after(self.migration_time / _MIGRATION_STEPS):
+                    await self._poked.wait()
+                if not self._membership_changed:
+                    self._migrate()
+            else:
+                await self._poked.wait()
+
+    def _rebalance(self) -> None:
+        survivors = [node.name for node in self.nodes if node.running and node.joined]
+        if survivors and survivors != self.members:
+            self._rebalance_to(survivors)
+        live = [node.name for node in self.nodes if node.running]
+        if live and live != survivors:
+            self._rebalance_to(live)
+        self._migration_batch = -(-sum(len(table.pending()) for table in self.tables.values()) // _MIGRATION_STEPS)
+        if not self.migration_time:
+            self._migrate()
+        self.announce_change()
+
+    def _rebalance_to(self, members: list[str]) -> None:
+        self.members = members
+        self.cluster_key = secrets.token_hex(6).upper()
+        self.cluster_generation += 1
+        changes = dict.fromkeys(members, 0)
+        is_first = self.cluster_generation == 1
+        for namespace, table in self.tables.items():
+            moves, changed = table.rebalance(members)
+            self._carry_out(namespace, moves)
+            for name, count in changed.items():
+                changes[name] = changes.get(name, 0) + count
+        for name in members:
+            node = self._by_name[name]
+            peers = [self._by_name[other] for other in members if other != name]
+            # A cluster that has just formed has not changed anything yet.
+            node.take_part(peers, 0 if is_first else changes[name])
+
+    def _migrate(self) -> None:
+        """Move the records of some partitions to where they belong."""
+        left = self._migration_batch if self.migration_time else -1
+        for namespace, table in self.tables.items():
+            for partition in table.pending():
+                if left == 0:
+                    break
+                left -= 1
+                moves, changes = table.migrate(partition)
+                self._carry_out(namespace, moves)
+                for name, count in changes.items():
+                    self._by_name[name].partition_generation += count
+        self.announce_change()
+
+    def _carry_out(self, namespace: str, moves: list[Move]) -> None:
+        for move in moves:
+            trees = self._by_name[move.target].stores[namespace].trees
+            if move.kind is MoveKind.DISCARD:
+                trees[move.partition] = {}
+                continue
+            source = self._by_name[move.source].stores[namespace].trees[move.partition]
+            if move.kind is MoveKind.COPY:
+                trees[move.partition] = dict(source)
+            else:
+                merge_trees(trees[move.partition], source)
+
+
+def _address(given: AddressLike, port: int) -> Address | None:
+    """An address from a (host, port), a host alone (the port is the node's own), or "host:port"."""
+    if given is None or isinstance(given, tuple):
+        return given
+    host, separator, number = given.rpartition(":")
+    if separator and number.isdigit() and (":" not in host or host.startswith("[")):
+        return host.strip("[]"), int(number)
+    return given.strip("[]"), port
+
+
+@asynccontextmanager
+async def open_embedded_cluster(
+    nodes: int = 1,
+    *,
+    ports: Sequence[int] | None = None,
+    host: str = "127.0.0.1",
+    cluster_name: str = "docker",
+    namespaces: Sequence[str | NamespaceConfig] = ("test",),
+    replication_factor: int = 2,
+    default_ttl: int = 0,
+    users: Mapping[str, str | UserSpec] | None = None,
+    session_ttl: float = 86_400,
+    tls: ssl.SSLContext | None = None,
+    tls_name: str = "",
+    alternate_addresses: Sequence[AddressLike] | None = None,
+    advertised_addresses: Sequence[AddressLike] | None = None,
+    bind_alternates: bool = True,
+    memory: bool = False,
+    clock: Callable[[], float] | None = None,
+    detection_time: float = 0.1,
+    migration_time: float = 0.2,
+) -> AsyncIterator[EmbeddedCluster]:
+    """Run a cluster of the Aerospike protocol in this process for as long as the block lasts.
+
+    Args:
+        nodes: how many.
+        ports: one for each node, 0 for a free one; all free when left out.
+        host: the address to listen on.
+        cluster_name: what clients are told.
+        namespaces: names, or configurations that then have their own replication factor and default ttl.
+        replication_factor: copies of each record, as far as there are nodes.
+        default_ttl: seconds that records live when a write does not say, 0 for ever.
+        users: switches security on: passwords (with all rights), or `UserSpec`s, by name.
+        session_ttl: life of a session token in seconds.
+        tls: the server's context; all connections then use TLS, which an Enterprise Edition does.
+        tls_name: the name in the certificate of every node, as the nodes tell it to clients; empty where the
+            certificate is for the address.
+        alternate_addresses: per node what it tells clients that use alternate addresses: a host (with the node's
+            own port), "host:port", (host, port), or None.
+        advertised_addresses: per node what it tells all other clients, in place of the address it listens on, as a
+            node behind NAT does.
+        bind_alternates: listen on the alternate addresses, too.
+        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted.
+        clock: returns Unix time in seconds; follows Trio's clock when left out.
+        detection_time: seconds after which the others notice a node that came or went.
+        migration_time: seconds that the migration of records takes after that.
+
+    Raises:
+        OSError: an address is taken.
+        ValueError: the arguments contradict each other.
+    """
+    if nodes < 1:
+        raise ValueError(f"nodes is {nodes}; a cluster has at least one")
+    for name, given in (
+        ("ports", ports),
+        ("alternate_addresses", alternate_addresses),
+        ("advertised_addresses", advertised_addresses),
+    ):
+        if given is not None and len(given) != nodes:
+            raise ValueError(f"{name} has {len(given)} entries; there must be one for each of {nodes} nodes")
+    cluster = EmbeddedCluster(
+        host=host,
+        cluster_name=cluster_name,
+        namespaces=[
+            NamespaceConfig(given, replication_factor, default_ttl) if isinstance(given, str) else given
+            for given in namespaces
+        ],
+        users=users,
+        session_ttl=session_ttl,
+        tls=tls,
+        tls_name=tls_name,
+        memory=memory,
+        clock=clock,
+        detection_time=detection_time,
+        migration_time=migration_time,
+    )
+    failure: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            await cluster.start(
+                nursery,
+                ports or [0] * nodes,
+                alternate_addresses or [None] * nodes,
+                advertised_addresses or [None] * nodes,
+                bind_alternates,
+            )
+            yield cluster
+        except BaseException as error:
+            # Raised again outside the nursery, which would wrap it into a group.
+            failure = error
+        cluster.stop()
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

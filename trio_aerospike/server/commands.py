@@ -1,0 +1,312 @@
+"""The commands on one record, as a master carries them out.
+
+The order of the checks is the server's, so that a request that fails several of them gets the same answer (server:
+as/src/transaction/read.c, write.c, delete.c and rw_utils_ce.c).
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from .._wire import constants as wire
+from ..errors import ResultCode
+from .operations import Bins, apply
+from .requests import Answer, Request
+from .results import Refused
+from .store import NamespaceStore, Particle, StoredRecord, Tree
+
+MAX_OPS = 32 * 1024
+MAX_BINS = 32 * 1024
+MAX_TTL = 10 * 365 * 24 * 60 * 60
+NEVER_TOUCH = 0xFFFF_FFFF
+_SC_READ_BITS = wire.INFO3_SC_READ_TYPE | wire.INFO3_SC_READ_RELAX
+
+_MODIFIES = {wire.OP_INCR, wire.OP_APPEND, wire.OP_PREPEND}
+_READS = {wire.OP_READ, wire.OP_CDT_READ, wire.OP_BITS_READ, wire.OP_HLL_READ, wire.OP_EXP_READ}
+_NOT_IN_A_REPLACE = {
+    wire.OP_TOUCH,
+    wire.OP_DELETE,
+    wire.OP_CDT_MODIFY,
+    wire.OP_BITS_MODIFY,
+    wire.OP_HLL_MODIFY,
+    *_MODIFIES,
+}
+_ANSWERS_A_BIN = {wire.OP_CDT_MODIFY, wire.OP_HLL_MODIFY, *_READS}
+
+
+@attrs.frozen(eq=False)
+class Change:
+    """What a write does to every copy of its record: the new version, or None for none."""
+
+    record: StoredRecord | None
+
+
+@attrs.frozen(eq=False)
+class Outcome:
+    """An answer, and the change that goes with it."""
+
+    answer: Answer
+    change: Change | None = None
+
+
+# Reading ------------------------------------------------------------------------------------------------------
+
+
+def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+    """Read a record, its metadata, or some of its bins.
+
+    Raises:
+        Refused: it cannot be read.
+    """
+    if request.info3 & _SC_READ_BITS == wire.INFO3_SC_READ_TYPE:
+        # A linearized read, which the Community Edition refuses before it looks (server: replica_ping_ce.c).
+        raise Refused(ResultCode.ENTERPRISE_ONLY)
+    record = tree.get(request.digest)
+    if record is None:
+        raise Refused(ResultCode.RECORD_NOT_FOUND)
+    fail = _Failure(record)
+    if request.set_name and request.set_name != record.set_name:
+        raise fail(ResultCode.PARAM)
+    if store.is_doomed(record):
+        raise fail(ResultCode.RECORD_NOT_FOUND)
+    touched = _read_touch(store, record, request)
+    change = None if touched is None else Change(touched)
+    if request.has_unsupported_field:
+        raise fail(ResultCode.UNSUPPORTED_FEATURE)
+    if request.key is not None and record.key is not None and request.key != record.key:
+        raise fail(ResultCode.KEY_MISMATCH)
+    metadata = (ResultCode.OK, record.generation, record.void_time)
+    if request.info1 & wire.INFO1_GET_NO_BINS:
+        return Outcome(Answer(*metadata), change)
+    if len(request.ops) > MAX_OPS:
+        raise fail(ResultCode.PARAM)
+    if request.info1 & wire.INFO1_GET_ALL:
+        return Outcome(Answer(*metadata, whole=record), change)
+    if not request.ops:
+        raise fail(ResultCode.PARAM)
+    bins = Bins(record.bins, bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS))
+    for op in request.ops:
+        if not _is_bin_name(op.name):
+            raise fail(ResultCode.BIN_NAME)
+        if op.op not in _READS:
+            raise fail(ResultCode.PARAM)
+        try:
+            apply(bins, op)
+        except Refused as error:
+            raise fail(error.result) from error
+    return Outcome(Answer(*metadata, bins.answers), change)
+
+
+def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -> StoredRecord | None:
+    """The record with its life renewed, where a read comes late enough in it (server: as_read_touch_check)."""
+    percent = request.record_ttl
+    if not record.void_time or percent == NEVER_TOUCH:
+        return None
+    if percent == 0:
+        percent = store.config.default_read_touch_ttl_percent
+        if percent == 0:
+            return None
+    if percent > 100:
+        raise Refused(ResultCode.PARAM, record.generation, record.void_time)
+    written_ttl = record.void_time - record.last_update // 1000
+    now = store.clock.seconds()
+    if now < record.void_time - written_ttl * percent // 100:
+        return None
+    return attrs.evolve(
+        record,
+        void_time=now + written_ttl,
+        last_update=max(record.last_update, store.clock.milliseconds()),
+        whole_answer=[],
+    )
+
+
+# Writing ------------------------------------------------------------------------------------------------------
+
+
+def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+    """Change, create or empty a record by operations on its bins, and read bins on the way.
+
+    Raises:
+        Refused: nothing was changed.
+    """
+    must_exist, replaces = _policies(request)
+    record = tree.get(request.digest)
+    if must_exist and record is None:
+        raise Refused(ResultCode.RECORD_NOT_FOUND)
+    fail = _Failure(record)
+    if record is not None and store.is_doomed(record):
+        if must_exist:
+            raise fail(ResultCode.RECORD_NOT_FOUND)
+        record = None
+        fail = _Failure(None)
+    if record is not None and request.info2 & wire.INFO2_CREATE_ONLY:
+        raise fail(ResultCode.RECORD_EXISTS)
+    if not _generation_fits(request, record):
+        raise fail(ResultCode.RECORD_GENERATION)
+    if record is None:
+        if store.clock.milliseconds() < store.config.truncation.threshold(request.set_name):
+            raise fail(ResultCode.FAIL_FORBIDDEN)
+    elif request.set_name != record.set_name:
+        raise fail(ResultCode.PARAM)
+    if request.has_unsupported_field:
+        raise fail(ResultCode.UNSUPPORTED_FEATURE)
+    key = _key_to_store(request, record, fail)
+    void_time = _void_time(store, request, record, fail)
+    bins = Bins(
+        {} if record is None or replaces else dict(record.bins),
+        bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS),
+        bool(request.info1 & wire.INFO1_GET_ALL),
+    )
+    had_bins = bool(bins.bins)
+    try:
+        for op in request.ops:
+            apply(bins, op)
+    except Refused as error:
+        raise fail(error.result) from error
+    if not bins.bins:
+        if not had_bins:
+            raise fail(ResultCode.RECORD_NOT_FOUND)
+        if request.info2 & wire.INFO2_DURABLE_DELETE:
+            raise fail(ResultCode.ENTERPRISE_ONLY)
+        return Outcome(Answer(ResultCode.OK, ops=bins.answers), Change(None))
+    changed = _new_version(store, request, record, bins.bins, key, void_time, fail)
+    return Outcome(Answer(ResultCode.OK, changed.generation, changed.void_time, bins.answers), Change(changed))
+
+
+def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+    """Delete a record; answers to deletes carry no metadata.
+
+    An expired record can still be deleted, as in the Community Edition (server: delete_master in delete_ce.c).
+
+    Raises:
+        Refused: it was not deleted.
+    """
+    if request.info2 & wire.INFO2_DURABLE_DELETE:
+        raise Refused(ResultCode.ENTERPRISE_ONLY)
+    record = tree.get(request.digest)
+    if record is None:
+        raise Refused(ResultCode.RECORD_NOT_FOUND)
+    if request.set_name and request.set_name != record.set_name:
+        raise Refused(ResultCode.PARAM)
+    if not _generation_fits(request, record):
+        raise Refused(ResultCode.RECORD_GENERATION)
+    if request.has_unsupported_field:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    if request.key is not None and record.key is not None and request.key != record.key:
+        raise Refused(ResultCode.KEY_MISMATCH)
+    return Outcome(Answer(), Change(None))
+
+
+# Helpers ------------------------------------------------------------------------------------------------------
+
+
+class _Failure:
+    """Makes refusals that carry the record's metadata."""
+
+    def __init__(self, record: StoredRecord | None) -> None:
+        self._metadata = (0, 0) if record is None else (record.generation, record.void_time)
+
+    def __call__(self, result: ResultCode) -> Refused:
+        return Refused(result, *self._metadata)
+
+
+def _is_bin_name(name: str) -> bool:
+    return len(name.encode()) <= wire.BIN_NAME_MAX and "\0" not in name
+
+
+def _policies(request: Request) -> tuple[bool, bool]:
+    """Whether the record must be there already, and whether it is replaced (server: write_master_policies)."""
+    ops = request.ops
+    if not 0 < len(ops) <= MAX_OPS:
+        raise Refused(ResultCode.PARAM)
+    get_all = bool(request.info1 & wire.INFO1_GET_ALL)
+    respond_all = bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS)
+    must_exist = bool(request.info3 & (wire.INFO3_UPDATE_ONLY | wire.INFO3_REPLACE_ONLY))
+    replaces = bool(request.info3 & (wire.INFO3_CREATE_OR_REPLACE | wire.INFO3_REPLACE_ONLY))
+    reads = answers_a_bin = False
+    reads_all = 0
+    for op in ops:
+        number = op.op
+        if replaces and number in _NOT_IN_A_REPLACE:
+            raise Refused(ResultCode.PARAM)
+        if number == wire.OP_TOUCH:
+            must_exist = True
+            continue
+        if not _is_bin_name(op.name):
+            raise Refused(ResultCode.BIN_NAME)
+        if number == wire.OP_WRITE:
+            if replaces and op.particle == wire.PARTICLE_NULL:
+                raise Refused(ResultCode.PARAM)
+        elif number == wire.OP_READ and not op.name and get_all:
+            reads = True
+            reads_all += 1
+        elif number in _READS:
+            reads = answers_a_bin = True
+        elif number in _ANSWERS_A_BIN:
+            answers_a_bin = True
+    if reads_all > 1 or (reads_all and (respond_all or answers_a_bin)):
+        raise Refused(ResultCode.PARAM)
+    if reads and not request.is_read:
+        raise Refused(ResultCode.PARAM)
+    if get_all and not reads_all:
+        raise Refused(ResultCode.PARAM)
+    return must_exist, replaces
+
+
+def _generation_fits(request: Request, record: StoredRecord | None) -> bool:
+    generation = 0 if record is None else record.generation
+    if request.info2 & wire.INFO2_GENERATION:
+        return request.generation == generation
+    if request.info2 & wire.INFO2_GENERATION_GT:
+        return request.generation > generation
+    return True
+
+
+def _key_to_store(request: Request, record: StoredRecord | None, fail: _Failure) -> bytes | None:
+    """The key that the record has from now on: once stored, it stays (server: handle_msg_key)."""
+    sent = request.key
+    if record is not None and record.key is not None:
+        if sent is not None and sent != record.key:
+            raise fail(ResultCode.KEY_MISMATCH)
+        return record.key
+    if sent is not None and (not sent or (sent[0] == wire.PARTICLE_INTEGER and len(sent) != 9)):
+        raise fail(ResultCode.UNSUPPORTED_FEATURE)
+    return sent
+
+
+def _void_time(store: NamespaceStore, request: Request, record: StoredRecord | None, fail: _Failure) -> int:
+    """When the record expires after this write, in seconds since the Citrusleaf epoch, 0 for never."""
+    ttl = request.record_ttl
+    if ttl == wire.TTL_DONT_UPDATE and record is not None:
+        return record.void_time
+    if ttl == wire.TTL_DONT_UPDATE or ttl == wire.TTL_NAMESPACE_DEFAULT:
+        ttl = store.config.default_ttl
+        return store.clock.seconds() + ttl if ttl else 0
+    if ttl == wire.TTL_NEVER_EXPIRE:
+        return 0
+    if ttl > MAX_TTL:
+        raise fail(ResultCode.PARAM)
+    return store.clock.seconds() + ttl
+
+
+def _new_version(
+    store: NamespaceStore,
+    request: Request,
+    record: StoredRecord | None,
+    bins: dict[str, Particle],
+    key: bytes | None,
+    void_time: int,
+    fail: _Failure,
+) -> StoredRecord:
+    if len(bins) > MAX_BINS:
+        raise fail(ResultCode.PARAM)
+    now = store.clock.milliseconds()
+    if record is None:
+        changed = StoredRecord(request.set_name, bins, 1, void_time, now, key)
+    else:
+        # Generations have 16 bits, and 0 means that there is no record (server: as_record_increment_generation).
+        generation = record.generation + 1 if record.generation < 0xFFFF else 1
+        changed = StoredRecord(record.set_name, bins, generation, void_time, max(now, record.last_update), key)
+    if changed.size() > store.config.max_record_size:
+        raise fail(ResultCode.RECORD_TOO_BIG)
+    return changed

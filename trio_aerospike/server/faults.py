@@ -1,0 +1,76 @@
+"""What a test's hook may do to a request, and what the server counts of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+import attrs
+
+from .._wire.admin_messages import AdminMessage
+from .._wire.messages import Message
+from ..errors import ResultCode
+
+
+class Fault(Enum):
+    """Ends a request without an answer."""
+
+    RESET = "reset"
+    """The connection is reset."""
+    SILENCE = "silence"
+    """The request is never answered, nor any behind it on its connection, which stays open."""
+    CLOSE = "close"
+    """The connection is closed in good order, in place of an answer."""
+
+
+@attrs.frozen
+class Reply:
+    """These bytes in place of an answer; the request is not carried out.
+
+    Args:
+        data: sent as they are.
+        close: close the connection behind them.
+    """
+
+    data: bytes
+    close: bool = False
+
+
+Request = Message | AdminMessage | list[str]
+"""A request as a hook sees it: of a record or batch (kind 3), of an administrator (2), of info commands (1)."""
+
+Verdict = None | Fault | Reply | ResultCode
+"""None lets the request be served; a result code refuses a message with it."""
+
+RequestHook = Callable[[int, Request], Awaitable[Verdict]]
+
+
+@attrs.define(eq=False)
+class NodeStats:
+    """What a node has seen. `requests` counts by kind: "info", "admin", "message".
+
+    A connection counts as a command connection once it has sent a message; those of clients that only ask info
+    commands (tend loops) never do. `commands_in_flight` are messages read and not yet answered.
+    """
+
+    connections_open: int = 0
+    connections_peak: int = 0
+    connections_total: int = 0
+    command_connections_open: int = 0
+    command_connections_peak: int = 0
+    command_connections_total: int = 0
+    commands_in_flight: int = 0
+    commands_peak: int = 0
+    requests: Counter[str] = attrs.Factory(Counter)
+    dialled: Counter[tuple[str, int]] = attrs.Factory(Counter)
+    """Connections by the address that they were made to."""
+
+    def reset(self) -> None:
+        """Start counting anew; what is open and in flight stays counted."""
+        self.connections_peak = self.connections_open
+        self.command_connections_peak = self.command_connections_open
+        self.commands_peak = self.commands_in_flight
+        self.connections_total = self.command_connections_total = 0
+        self.requests.clear()
+        self.dialled.clear()

@@ -1,0 +1,519 @@
+"""The info protocol: one handler per command, in a registry that also says what each is for.
+
+Shapes and error texts are those of a Community Edition 8.1.2 (server: as/src/base/thr_info.c; recorded answers in
+tests/data). Commands that need what this server does not have answer `ERROR:16:...`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .._wire import info as wire_info
+from .._wire.constants import CITRUSLEAF_EPOCH, N_PARTITIONS
+from ..errors import ResultCode
+from . import statistics
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .node import EmbeddedNode
+
+BUILD = "8.1.2.0"
+EDITION = "Aerospike Community Edition"
+FEATURES = (
+    "batch-any;batch-index;blob-bits;cdt-index;cdt-list;cdt-map;cluster-stable;float;geo;sindex-exists;peers;"
+    "pipelining;pquery;pscans;query-show;relaxed-sc;replicas;replicas-all;replicas-master;replicas-max;"
+    "truncate-namespace;udf"
+)
+MAX_INFO_NAMESPACE = 32
+MAX_INFO_SET = 64
+
+
+@attrs.frozen(eq=False)
+class InfoRequest:
+    """One command: what stands behind its name, and who asks whom."""
+
+    node: EmbeddedNode
+    connection: Connection
+    command: str
+    params: str
+
+    def param(self, *names: str) -> str | None:
+        """The value of the first of the names that is there: `name=value` between semicolons."""
+        for part in self.params.split(";"):
+            name, separator, value = part.partition("=")
+            if separator and name in names:
+                return value
+        return None
+
+    def required(self, name: str, limit: int, *aliases: str) -> str:
+        """A parameter that must be there, shorter than `limit` bytes.
+
+        Raises:
+            InfoError: it is missing, empty or too long.
+        """
+        value = self.optional(name, limit, *aliases)
+        if value is None:
+            raise InfoError(_missing_code(name), f"missing '{name}'")
+        return value
+
+    def optional(self, name: str, limit: int, *aliases: str) -> str | None:
+        """A parameter that may be left out; raises `InfoError` when it is empty or too long."""
+        value = self.param(name, *aliases)
+        if value is None:
+            return None
+        if not value:
+            raise InfoError(_missing_code(name), f"missing '{name}' value")
+        if len(value) >= limit:
+            raise InfoError(_missing_code(name), f"'{name}' value too long")
+        return value
+
+
+class InfoError(Exception):
+    """A command is answered with `ERROR:code:message`."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code: int = int(code)
+
+
+_Handler = Callable[[InfoRequest], str]
+
+
+@attrs.frozen
+class _Command:
+    handler: _Handler
+    permission: str | None
+
+
+_COMMANDS: dict[str, _Command] = {}
+
+
+def _info(*names: str, permission: str | None = None) -> Callable[[_Handler], _Handler]:
+    def register(handler: _Handler) -> _Handler:
+        for name in names:
+            _COMMANDS[name] = _Command(handler, permission)
+        return handler
+
+    return register
+
+
+def answer_info(node: EmbeddedNode, connection: Connection, command: str) -> str:
+    """The answer to one command, errors included."""
+    cuts = [place for place in map(command.find, "/:;") if place >= 0]
+    cut = min(cuts, default=len(command))
+    known = _COMMANDS.get(command[:cut])
+    if known is None:
+        return wire_info.format_error(ResultCode.PARAM, "unrecognized command")
+    if known.permission is not None and not connection.may(known.permission):
+        return wire_info.format_error(
+            ResultCode.ROLE_VIOLATION, f"role violation - requires permission '{known.permission}'"
+        )
+    try:
+        return known.handler(InfoRequest(node, connection, command[:cut], command[cut + 1 :]))
+    except InfoError as error:
+        return wire_info.format_error(error.code, str(error))
+
+
+def _missing_code(name: str) -> int:
+    return ResultCode.INVALID_NAMESPACE if name == "namespace" else ResultCode.PARAM
+
+
+def _constant(name: str, value: str) -> None:
+    _info(name)(lambda request: value)
+
+
+_constant("build", BUILD)
+_constant("edition", EDITION)
+_constant("version", f"{EDITION} build {BUILD}")
+_constant("features", FEATURES)
+_constant("status", "ok")
+_constant("partitions", str(N_PARTITIONS))
+_constant("release", f"edition={EDITION};version={BUILD};os=any;arch=any;sha=")
+_constant("digests", "RIPEMD160")
+_constant("connection", "admin=false")
+_constant("best-practices", "failed_best_practices=none")
+_constant("health-stats", "")
+_constant("health-outliers", "")
+
+# There are no secondary indexes, no modules and no queries: this is what is to be said of none.
+_constant("sindex", "")
+_constant("udf-list", "")
+_constant("udf-get", "error=not_found")
+_constant("query-show", "")
+
+
+def _enterprise_only(request: InfoRequest) -> str:
+    raise InfoError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
+
+
+for _name in (
+    "feature-key", "masking", "masking-show", "quiesce", "quiesce-undo", "rack-ids", "racks", "revive", "roster",
+    "roster-set", "xdr-dc-state", "xdr-get-filter", "xdr-set-filter",
+):  # fmt: skip
+    _info(_name)(_enterprise_only)
+
+
+def _unsupported(request: InfoRequest) -> str:
+    raise InfoError(ResultCode.UNSUPPORTED_FEATURE, "not supported by the embedded server")
+
+
+for _name, _permission in {
+    "sindex-create": "sindex-admin",
+    "udf-put": "udf-admin",
+    "udf-clear-cache": "udf-admin",
+    "set-config": "set-config",
+    "config-set": "set-config",
+    "recluster": "service-ctrl",
+    "services-alumni-reset": "service-ctrl",
+    "tip": "service-ctrl",
+    "tip-clear": "service-ctrl",
+    "eviction-reset": "service-ctrl",
+}.items():
+    _info(_name, permission=_permission)(_unsupported)
+for _name in (
+    "debug-record", "debug-record-meta", "dump-cluster", "dump-fabric", "dump-hb", "dump-hlc", "dump-migrates",
+    "dump-rw", "dump-skew", "dump-wb-summary", "endpoints", "histogram", "index-pressure", "jem-stats", "latencies",
+    "log", "log-message", "log-set", "logs", "mcast", "mesh", "partition-info", "physical-devices", "set-log",
+    "smd-info", "smd-show", "thread-traces",
+):  # fmt: skip
+    _info(_name)(_unsupported)
+
+
+@_info("sindex-list")
+def _sindex_list(request: InfoRequest) -> str:
+    namespace = request.optional("namespace", MAX_INFO_NAMESPACE, "ns")
+    if namespace is not None and namespace not in request.node.stores:
+        raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
+    return ""
+
+
+@_info("sindex-stat")
+def _sindex_stat(request: InfoRequest) -> str:
+    raise InfoError(ResultCode.INDEX_NOT_FOUND, "no index")
+
+
+@_info("sindex-exists", permission="sindex-admin")
+def _sindex_exists(request: InfoRequest) -> str:
+    return "false"
+
+
+@_info("sindex-delete", permission="sindex-admin")
+def _sindex_delete(request: InfoRequest) -> str:
+    """To delete an index that is not there succeeds (server: cmd_sindex_delete)."""
+    request.required("namespace", MAX_INFO_NAMESPACE, "ns")
+    request.required("indexname", 256)
+    return "ok"
+
+
+@_info("udf-remove", permission="udf-admin")
+def _udf_remove(request: InfoRequest) -> str:
+    """To remove a module that is not there succeeds (server: udf_cask_info_remove)."""
+    request.required("filename", 128)
+    return "ok"
+
+
+@_info("query-abort", permission="query-admin")
+def _query_abort(request: InfoRequest) -> str:
+    request.required("trid", 24, "id")
+    raise InfoError(ResultCode.RECORD_NOT_FOUND, "id not active")
+
+
+@_info("query-abort-all", permission="query-admin")
+def _query_abort_all(request: InfoRequest) -> str:
+    return "number-of-queries-killed:0"
+
+
+# The node and its cluster -------------------------------------------------------------------------------------
+
+
+@_info("node", "name", "get-sl")
+def _node(request: InfoRequest) -> str:
+    return request.node.name
+
+
+@_info("cluster-name")
+def _cluster_name(request: InfoRequest) -> str:
+    return request.node.cluster.cluster_name
+
+
+@_info("peers-generation")
+def _peers_generation(request: InfoRequest) -> str:
+    return str(request.node.peers_generation)
+
+
+@_info("partition-generation")
+def _partition_generation(request: InfoRequest) -> str:
+    return str(request.node.partition_generation)
+
+
+@_info("rebalance-generation")
+def _rebalance_generation(request: InfoRequest) -> str:
+    return str(request.node.rebalance_generation)
+
+
+def _about(
+    kind: str, handler: Callable[[InfoRequest], str], empty: Callable[[InfoRequest], str]
+) -> Callable[[InfoRequest], str]:
+    """An answer about clear or about TLS addresses: a node here has either, and TLS is an Enterprise Edition's."""
+
+    def answer(request: InfoRequest) -> str:
+        over_tls = request.node.cluster.tls is not None
+        if kind == "tls" and not over_tls:
+            raise InfoError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
+        if kind == "clear" and over_tls:
+            return empty(request)
+        return handler(request)
+
+    return answer
+
+
+def _service(request: InfoRequest) -> str:
+    return ",".join(map(address_text, request.node.addresses))
+
+
+def _service_alternate(request: InfoRequest) -> str:
+    return ",".join(map(address_text, request.node.alternate_addresses))
+
+
+def _services(request: InfoRequest) -> str:
+    return ";".join(address_text(peer.addresses[0]) for peer in request.node.peers)
+
+
+def _services_alternate(request: InfoRequest) -> str:
+    return ";".join(address_text(address) for peer in request.node.peers for address in peer.alternate_addresses[:1])
+
+
+def _peers(request: InfoRequest) -> str:
+    return _peers_text(request.node, request.node.peers, alternate=False)
+
+
+def _peers_alternate(request: InfoRequest) -> str:
+    return _peers_text(request.node, request.node.peers, alternate=True)
+
+
+def _alumni(request: InfoRequest) -> str:
+    return _peers_text(request.node, request.node.alumni, alternate=False)
+
+
+def _alumni_alternate(request: InfoRequest) -> str:
+    return _peers_text(request.node, request.node.alumni, alternate=True)
+
+
+def _nowhere(request: InfoRequest) -> str:
+    return ""
+
+
+def _nobody(request: InfoRequest) -> str:
+    return _peers_text(request.node, [], alternate=False)
+
+
+_info("service")(_about("clear", _service, _nowhere))
+_info("services")(_about("clear", _services, _nowhere))
+_info("services-alternate")(_about("clear", _services_alternate, _nowhere))
+for _kind in ("clear", "tls"):
+    for _suffix, _own, _others, _past in (
+        ("std", _service, _peers, _alumni),
+        ("alt", _service_alternate, _peers_alternate, _alumni_alternate),
+    ):
+        _info(f"service-{_kind}-{_suffix}")(_about(_kind, _own, _nowhere))
+        _info(f"peers-{_kind}-{_suffix}")(_about(_kind, _others, _nobody))
+        _info(f"alumni-{_kind}-{_suffix}")(_about(_kind, _past, _nobody))
+
+
+def address_text(address: tuple[str, int]) -> str:
+    """host:port, an IPv6 address in brackets."""
+    return wire_info.format_host(*address)
+
+
+def _peers_text(node: EmbeddedNode, peers: list[EmbeddedNode], *, alternate: bool) -> str:
+    known = [
+        wire_info.Peer(
+            peer.name, node.cluster.tls_name, tuple(peer.alternate_addresses if alternate else peer.addresses)
+        )
+        for peer in peers
+    ]
+    return wire_info.format_peers(node.peers_generation, 3000, known)
+
+
+@_info("replicas", "replicas-all")
+def _replicas(request: InfoRequest) -> str:
+    limit = 0
+    if (text := request.optional("max", 4)) is not None:
+        if not text.isdigit():
+            raise InfoError(ResultCode.PARAM, "bad max")
+        limit = int(text)
+    shown = {name: bitmaps[: limit or None] for name, bitmaps in request.node.bitmaps().items()}
+    if request.command == "replicas":
+        regimes = request.node.stores
+        return wire_info.format_replicas({name: (regimes[name].config.regime, maps) for name, maps in shown.items()})
+    return ";".join(f"{name}:{len(maps)}," + ",".join(map(_base64, maps)) for name, maps in shown.items())
+
+
+@_info("replicas-master")
+def _replicas_master(request: InfoRequest) -> str:
+    return ";".join(f"{name}:{_base64(bitmaps[0])}" for name, bitmaps in request.node.bitmaps().items())
+
+
+@_info("cluster-stable")
+def _cluster_stable(request: InfoRequest) -> str:
+    node, cluster = request.node, request.node.cluster
+    if not node.joined or cluster.losing:
+        raise InfoError(ResultCode.CLUSTER_KEY_MISMATCH, "unstable cluster")
+    if (size := request.optional("size", 4)) is not None:
+        if not size.isdigit():
+            raise InfoError(ResultCode.PARAM, "bad size")
+        if int(size) != len(cluster.members):
+            raise InfoError(ResultCode.CLUSTER_KEY_MISMATCH, "cluster not specified size")
+    ignore = request.optional("ignore-migrations", 6)
+    if ignore not in (None, "true", "false"):
+        raise InfoError(ResultCode.PARAM, "bad ignore migrations")
+    if (namespace := request.optional("namespace", MAX_INFO_NAMESPACE)) is not None and namespace not in node.stores:
+        raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
+    if ignore != "true" and cluster.migrating:
+        raise InfoError(ResultCode.CLUSTER_KEY_MISMATCH, "unstable cluster")
+    return cluster.cluster_key
+
+
+@_info("user-agent-set")
+def _user_agent_set(request: InfoRequest) -> str:
+    if request.connection.user_agent:
+        raise InfoError(ResultCode.PARAM, "already set")
+    value = request.required("value", 256)
+    try:
+        base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise InfoError(ResultCode.PARAM, "'value' invalid base64") from error
+    request.connection.user_agent = value
+    return "ok"
+
+
+@_info("user-agents")
+def _user_agents(request: InfoRequest) -> str:
+    counts: dict[str, int] = {}
+    for connection in request.node.connections:
+        if connection.user_agent:
+            counts[connection.user_agent] = counts.get(connection.user_agent, 0) + 1
+    return ";".join(f"user-agent={agent}:count={count}" for agent, count in counts.items())
+
+
+def _base64(bitmap: bytes) -> str:
+    return base64.b64encode(bitmap).decode("ascii")
+
+
+# Namespaces and their records ---------------------------------------------------------------------------------
+
+
+@_info("namespaces")
+def _namespaces(request: InfoRequest) -> str:
+    return ";".join(request.node.stores)
+
+
+@_info("namespace")
+def _namespace(request: InfoRequest) -> str:
+    store = request.node.stores.get(request.params)
+    return "type=unknown" if store is None else statistics.namespace_text(request.node, store)
+
+
+@_info("sets")
+def _sets(request: InfoRequest) -> str:
+    name, separator, set_name = request.params.partition("/")
+    if name and name not in request.node.stores:
+        return "ns_type=unknown"
+    stores = [request.node.stores[name]] if name else list(request.node.stores.values())
+    return "".join(statistics.sets_text(store, set_name if separator else None) for store in stores)
+
+
+@_info("objects")
+def _objects(request: InfoRequest) -> str:
+    return str(sum(1 for store in request.node.stores.values() for _ in store.records()))
+
+
+@_info("statistics")
+def _statistics(request: InfoRequest) -> str:
+    return statistics.node_text(request.node)
+
+
+@_info("get-config", "config-get")
+def _get_config(request: InfoRequest) -> str:
+    context = request.param("context")
+    if context == "namespace":
+        name = request.required("namespace", MAX_INFO_NAMESPACE, "id")
+        store = request.node.stores.get(name)
+        if store is None:
+            raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
+        return statistics.namespace_config_text(store)
+    if context in (None, "service", "network", "security"):
+        return statistics.service_config_text(request.node)
+    raise InfoError(ResultCode.PARAM, "invalid context")
+
+
+@_info("truncate", permission="truncate")
+def _truncate(request: InfoRequest) -> str:
+    namespace = request.required("namespace", MAX_INFO_NAMESPACE)
+    set_name = request.required("set", MAX_INFO_SET)
+    return _cut(request, namespace, set_name)
+
+
+@_info("truncate-namespace", permission="truncate")
+def _truncate_namespace(request: InfoRequest) -> str:
+    namespace = request.required("namespace", MAX_INFO_NAMESPACE)
+    if request.param("set") is not None:
+        raise InfoError(ResultCode.PARAM, "unexpected set name")
+    return _cut(request, namespace, None)
+
+
+@_info("truncate-undo", permission="truncate")
+def _truncate_undo(request: InfoRequest) -> str:
+    namespace = request.required("namespace", MAX_INFO_NAMESPACE)
+    set_name = request.required("set", MAX_INFO_SET)
+    config = request.node.cluster.namespaces.get(namespace)
+    if config is not None:
+        config.truncation.sets.pop(set_name, None)
+    return "ok"
+
+
+@_info("truncate-namespace-undo", permission="truncate")
+def _truncate_namespace_undo(request: InfoRequest) -> str:
+    namespace = request.required("namespace", MAX_INFO_NAMESPACE)
+    if request.param("set") is not None:
+        raise InfoError(ResultCode.PARAM, "unexpected set name")
+    config = request.node.cluster.namespaces.get(namespace)
+    if config is not None:
+        config.truncation.namespace = 0
+    return "ok"
+
+
+def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
+    """Set a threshold on every node; an unknown namespace is nobody's business (server: as_truncate_cmd)."""
+    now = request.node.cluster.clock.milliseconds()
+    threshold = now
+    if (text := request.optional("lut", 24)) is not None:
+        threshold = max(_c_number(text) // 1_000_000 - CITRUSLEAF_EPOCH * 1000, 0)
+        if threshold == 0:
+            raise InfoError(ResultCode.PARAM, "would truncate to 0")
+        if threshold > now:
+            raise InfoError(ResultCode.PARAM, "would truncate in the future")
+    config = request.node.cluster.namespaces.get(namespace)
+    if config is not None:
+        truncation = config.truncation
+        if set_name is None:
+            truncation.namespace = max(truncation.namespace, threshold)
+        else:
+            truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
+        request.node.cluster.purge(namespace)
+    return "ok"
+
+
+def _c_number(text: str) -> int:
+    """A number in the format of C constants, as strtoul reads it; 0 where there is none."""
+    try:
+        if text[:2] in ("0x", "0X"):
+            return int(text, 16)
+        return int(text, 8 if text.startswith("0") and len(text) > 1 else 10)
+    except ValueError:
+        return 0

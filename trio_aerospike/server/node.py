@@ -1,0 +1,428 @@
+"""One node of an embedded cluster: what it stores, what it answers, and who is connected to it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import trio
+
+from .._wire import admin, admin_messages, constants as wire, info
+from .._wire.digests import partition_id
+from .._wire.frames import encode_frame
+from .._wire.messages import decode_message
+from ..errors import ResultCode
+from . import commands
+from .batch import answer_batch, batch_error
+from .connection import Connection, Unreachable
+from .faults import NodeStats, RequestHook
+from .info import answer_info
+from .memory import MemoryStream
+from .requests import Answer, Request, refusal, request_from_message
+from .results import Refused
+from .store import NamespaceStore
+from .streams import ServerStream, accepted_stream
+
+if TYPE_CHECKING:
+    from .cluster import EmbeddedCluster
+
+Address = tuple[str, int]
+
+
+class EmbeddedNode:
+    """A node of an embedded cluster; the cluster makes, starts and stops it.
+
+    Attributes:
+        name: as the info command `node` tells it.
+        delay: seconds that each message takes to serve, one at a time on a connection; others go on meanwhile.
+        on_request: an async function `(kind, request)` that sees every request before it is served and may fail it:
+            see `trio_aerospike.server.faults`.
+        stats: counters.
+        running: it listens.
+        joined: it has a part in the cluster's partition map.
+    """
+
+    def __init__(self, cluster: EmbeddedCluster, name: str, listen: Address) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.listen_address: Address = listen
+        self.addresses: list[Address] = [listen]
+        self.alternate_addresses: list[Address] = []
+        self.extra_listen_addresses: list[Address] = []
+        self.stats: NodeStats = NodeStats()
+        self.counters: Counter[str] = Counter()
+        self.connections: set[Connection] = set()
+        self.stores: dict[str, NamespaceStore] = {
+            config.name: NamespaceStore(config, cluster.clock) for config in cluster.namespaces.values()
+        }
+        self.running: bool = False
+        self.joined: bool = False
+        self.peers: list[EmbeddedNode] = []
+        self.alumni: list[EmbeddedNode] = []
+        self.peers_generation: int = 0
+        self.partition_generation: int = -1
+        self.rebalance_generation: int = 0
+        self.started_at: float = cluster.clock.unix()
+        self._delay = 0.0
+        self._on_request: RequestHook | None = None
+        self._resumed: trio.Event | None = None
+        self._bitmaps: tuple[tuple[int, int], dict[str, list[bytes]]] | None = None
+        self._scope: trio.CancelScope | None = None
+        self._sockets: list[trio.socket.SocketType] = []
+        self.attentive: bool = False
+        """Whether requests need more than to be answered at once: a delay, a hook, a pause."""
+
+    def __repr__(self) -> str:
+        state = "paused" if self.paused else "running" if self.running else "stopped"
+        return (
+            f"<EmbeddedNode {self.name} {self.host}:{self.port} {state}, "
+            f"{self.stats.connections_open} connections, {self.stats.commands_in_flight} in flight>"
+        )
+
+    @property
+    def host(self) -> str:
+        """The host that it listens on."""
+        return self.listen_address[0]
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self.listen_address[1]
+
+    # What tests turn ------------------------------------------------------------------------------------------
+
+    @property
+    def delay(self) -> float:
+        """Seconds that each message takes to serve."""
+        return self._delay
+
+    @delay.setter
+    def delay(self, seconds: float) -> None:
+        self._delay = seconds
+        self._watch()
+
+    @property
+    def on_request(self) -> RequestHook | None:
+        """The hook that sees every request first."""
+        return self._on_request
+
+    @on_request.setter
+    def on_request(self, hook: RequestHook | None) -> None:
+        self._on_request = hook
+        self._watch()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it accepts connections and requests but answers none."""
+        return self._resumed is not None
+
+    def pause(self) -> None:
+        """Answer nothing until `resume`."""
+        if self._resumed is None:
+            self._resumed = trio.Event()
+            self._watch()
+
+    def resume(self) -> None:
+        """Answer again, first what has gathered."""
+        if self._resumed is not None:
+            self._resumed.set()
+            self._resumed = None
+            self._watch()
+            self.cluster.announce_change()
+
+    async def wait_resumed(self) -> None:
+        """Wait while it is paused."""
+        while self._resumed is not None:
+            await self._resumed.wait()
+
+    def _watch(self) -> None:
+        self.attentive = bool(self._delay or self._on_request) or self.paused
+
+    # Requests -------------------------------------------------------------------------------------------------
+
+    def answer(self, connection: Connection, kind: int, body: bytes) -> bytes:
+        """The frames that answer a request.
+
+        Raises:
+            Unreachable: the node that has to serve it is gone and the map does not show it yet; nothing was done.
+            ProtocolError: it cannot be read; the connection has to be closed.
+        """
+        if kind == wire.PROTO_MESSAGE:
+            return self._answer_message(connection, body)
+        if kind == wire.PROTO_INFO:
+            return self._answer_info(connection, body)
+        return self._answer_admin(connection, body)
+
+    def _answer_message(self, connection: Connection, body: bytes) -> bytes:
+        message, _ = decode_message(body)
+        is_batch = bool(message.info1 & wire.INFO1_BATCH)
+        if not connection.authenticated:
+            if is_batch:
+                return batch_error(ResultCode.NOT_AUTHENTICATED)
+            return Answer(ResultCode.NOT_AUTHENTICATED).frame()
+        if is_batch:
+            return answer_batch(
+                message,
+                self.stores,
+                self._check_reachable,
+                lambda row: self._execute_row(connection, row),
+            )
+        try:
+            request = request_from_message(message)
+            return self._execute(connection, request).frame()
+        except Refused as refused:
+            return refusal(refused).frame()
+
+    def _execute_row(self, connection: Connection, request: Request) -> Answer:
+        try:
+            return self._execute(connection, request, "batch_sub")
+        except Refused as refused:
+            return refusal(refused)
+
+    def _check_reachable(self, requests: list[Request]) -> None:
+        for request in requests:
+            if self.joined:
+                self._owner(request, partition_id(request.digest))
+
+    def _execute(self, connection: Connection, request: Request, origin: str = "client") -> Answer:
+        """Check, find the node that serves the request, have it carried out, and write its change to all copies."""
+        store = self.stores.get(request.namespace)
+        if store is None:
+            raise Refused(ResultCode.INVALID_NAMESPACE)
+        if not self.joined:
+            raise Refused(ResultCode.PARTITION_UNAVAILABLE)
+        if len(request.digest) != wire.DIGEST_SIZE:
+            raise Refused(ResultCode.PARAM)
+        is_write = request.is_write
+        if not is_write and not request.is_read:
+            raise Refused(ResultCode.PARAM)
+        if connection.session is not None:
+            self._check_rights(connection, request)
+        partition = partition_id(request.digest)
+        owner = self._owner(request, partition)
+        store = owner.stores[request.namespace]
+        tree = store.trees[partition]
+        if not is_write:
+            command, counter = commands.read, "read"
+        elif request.is_delete:
+            command, counter = commands.delete, "delete"
+        else:
+            command, counter = commands.write, "write"
+        try:
+            outcome = command(store, tree, request)
+        except Refused as refused:
+            missing = refused.result == ResultCode.RECORD_NOT_FOUND and counter != "write"
+            self.counters[f"{origin}_{counter}_{'not_found' if missing else 'error'}"] += 1
+            raise
+        self.counters[f"{origin}_{counter}_success"] += 1
+        if outcome.change is not None:
+            self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
+        return outcome.answer
+
+    def _owner(self, request: Request, partition: int) -> EmbeddedNode:
+        table = self.cluster.tables[request.namespace]
+        if not request.is_write and table.serves_reads(self.name, partition):
+            return self
+        master = table.master(partition)
+        if master == self.name:
+            return self
+        owner = self.cluster.node(master)
+        if not owner.running or owner.paused:
+            raise Unreachable
+        return owner
+
+    def _check_rights(self, connection: Connection, request: Request) -> None:
+        wanted = [right for right, asked in (("write", request.is_write), ("read", request.is_read)) if asked]
+        for right in wanted:
+            if not connection.may(right, request.namespace, request.set_name):
+                raise Refused(ResultCode.ROLE_VIOLATION)
+
+    def _answer_info(self, connection: Connection, body: bytes) -> bytes:
+        if not connection.authenticated:
+            error = info.format_error(ResultCode.NOT_AUTHENTICATED, "not authenticated")
+            return encode_frame(wire.PROTO_INFO, error.encode() + b"\n")
+        names = info.decode_info_request(body) or ["node", "statistics", "features", "partition-generation"]
+        return info.encode_info_response([(name, answer_info(self, connection, name)) for name in names])
+
+    def _answer_admin(self, connection: Connection, body: bytes) -> bytes:
+        security = self.cluster.security
+        if security is None:
+            return admin.encode_result(ResultCode.SECURITY_NOT_SUPPORTED)
+        message = admin_messages.decode_admin_message(body)
+        frame, connection.session = security.answer(message, connection.session, self._connections_of)
+        return frame
+
+    def _connections_of(self, user: str) -> int:
+        sessions = [connection.session for connection in self.connections]
+        return sum(1 for session in sessions if session is not None and session.user == user)
+
+    # The partition map ----------------------------------------------------------------------------------------
+
+    def bitmaps(self) -> dict[str, list[bytes]]:
+        """The claims of the node, per namespace a bitmap per replica column, as of its partition generation."""
+        if not self.joined:
+            return {name: [bytes(wire.N_PARTITIONS // 8)] for name in self.stores}
+        version = (self.rebalance_generation, self.partition_generation)
+        if self._bitmaps is None or self._bitmaps[0] != version:
+            tables = self.cluster.tables
+            self._bitmaps = version, {name: tables[name].bitmaps(self.name) for name in self.stores}
+        return self._bitmaps[1]
+
+    def take_part(self, peers: list[EmbeddedNode], changes: int) -> None:
+        """A rebalance is done: note the peers and how many partitions changed."""
+        known, now = set(self.peers), set(peers)
+        self.peers_generation += 2 * len(now - known) + len(known - now)
+        self.peers = peers
+        self.alumni += [peer for peer in peers if peer not in self.alumni]
+        self.rebalance_generation += 1
+        self.partition_generation = max(self.partition_generation, 0) + changes
+        self.joined = True
+
+    # Listening ------------------------------------------------------------------------------------------------
+
+    async def bind(self) -> None:
+        """Take the node's addresses, without listening yet; a port of 0 becomes a free one.
+
+        Raises:
+            OSError: an address is taken or not this machine's.
+        """
+        if self.cluster.network is not None or self._sockets:
+            return
+        sock, self.listen_address = await _bound(self.listen_address)
+        self._sockets.append(sock)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen and serve until stopped."""
+        await self.bind()
+        network = self.cluster.network
+        if network is None:
+            for address in self.extra_listen_addresses:
+                self._sockets.append((await _bound(address))[0])
+        self.started_at = self.cluster.clock.unix()
+        scope = None
+        try:
+            async with trio.open_nursery() as nursery:
+                self._scope = scope = nursery.cancel_scope
+                if network is not None:
+                    for address in self._listen_addresses:
+                        network.listen(address, _Acceptor(self, nursery, address))
+                for sock in self._sockets:
+                    sock.listen(1024)
+                    nursery.start_soon(self._accept, sock, nursery)
+                self.running = True
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            # Once stopped, the node may run anew before this task gets here: then nothing of it is this task's.
+            if self._scope is scope:
+                self.stop()
+
+    def stop(self) -> None:
+        """Die at once: connections are reset, addresses refuse."""
+        self.running = self.joined = False
+        self.resume()
+        if self.cluster.network is not None:
+            for address in self._listen_addresses:
+                self.cluster.network.unlisten(address)
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+        for connection in list(self.connections):
+            connection.stream.abort()
+        if self._scope is not None:
+            self._scope.cancel()
+            self._scope = None
+        self.peers = []
+        self.alumni = []
+        self.peers_generation = self.rebalance_generation = 0
+        self.partition_generation = -1
+
+    @property
+    def _listen_addresses(self) -> list[Address]:
+        return [self.listen_address, *self.extra_listen_addresses]
+
+    def drop_connections(self) -> None:
+        """Reset every connection, as a network that fails for a moment does; the node goes on."""
+        for connection in list(self.connections):
+            connection.stream.abort()
+
+    async def _accept(self, sock: trio.socket.SocketType, nursery: trio.Nursery) -> None:
+        listener = trio.SocketListener(sock)
+        while True:
+            try:
+                stream = await listener.accept()
+            except trio.ClosedResourceError:
+                return
+            except OSError:
+                # Out of file descriptors, or the client left before it was taken in.
+                await trio.sleep(0.01)
+                continue
+            address = stream.socket.getsockname()[:2]
+            nursery.start_soon(self._greet, stream, address)
+
+    async def _greet(self, stream: trio.SocketStream, address: Address) -> None:
+        await self.serve_connection(await accepted_stream(stream, self.cluster.tls), address)
+
+    async def serve_connection(self, stream: ServerStream, address: Address) -> None:
+        """Serve one connection until its end."""
+        connection = Connection(self, stream, address)
+        stats = self.stats
+        stats.connections_total += 1
+        stats.connections_open += 1
+        stats.connections_peak = max(stats.connections_peak, stats.connections_open)
+        stats.dialled[address] += 1
+        self.connections.add(connection)
+        try:
+            await connection.serve()
+        finally:
+            self.connections.discard(connection)
+            stats.connections_open -= 1
+            if connection.is_command:
+                stats.command_connections_open -= 1
+
+    def connection_became_command(self) -> None:
+        """Count a connection that sent its first message."""
+        stats = self.stats
+        stats.command_connections_total += 1
+        stats.command_connections_open += 1
+        stats.command_connections_peak = max(stats.command_connections_peak, stats.command_connections_open)
+
+
+class _Acceptor:
+    """Takes in connections to one address in memory."""
+
+    def __init__(self, node: EmbeddedNode, nursery: trio.Nursery, address: Address) -> None:
+        self._node = node
+        self._nursery = nursery
+        self._address = address
+
+    def __call__(self, stream: MemoryStream) -> None:
+        self._nursery.start_soon(self._node.serve_connection, stream, self._address)
+
+
+async def _bound(address: Address) -> tuple[trio.socket.SocketType, Address]:
+    host, port = address
+    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, target = found[0]
+    sock = trio.socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        await sock.bind(target)
+    except BaseException:
+        sock.close()
+        raise
+    return sock, (host, sock.getsockname()[1])
+
+
+def check_server_context(context: ssl.SSLContext | None) -> None:
+    """Refuse a context that cannot serve.
+
+    Raises:
+        ValueError: it was made for clients.
+    """
+    if context is not None and context.protocol == ssl.PROTOCOL_TLS_CLIENT:
+        raise ValueError("tls needs an SSLContext for servers: ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)")

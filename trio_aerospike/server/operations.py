@@ -1,0 +1,126 @@
+"""The operations on bins: one handler each, found by the number of the operation.
+
+An operation without a handler is refused with the server's own "unsupported" code; one whose number the protocol
+does not have, with its "parameter" code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from .._wire import constants as wire
+from .._wire.messages import Op
+from ..errors import ResultCode
+from .particles import appended, incremented, prepended, stored
+from .results import Refused
+from .store import Particle
+
+_NOT_SERVED = {
+    wire.OP_CDT_READ,
+    wire.OP_CDT_MODIFY,
+    wire.OP_EXP_READ,
+    wire.OP_EXP_MODIFY,
+    wire.OP_BITS_READ,
+    wire.OP_BITS_MODIFY,
+    wire.OP_HLL_READ,
+    wire.OP_HLL_MODIFY,
+}
+
+
+@attrs.define(eq=False)
+class Bins:
+    """The bins of a record while operations work on them, and what they answer."""
+
+    bins: dict[str, Particle]
+    respond_all: bool
+    get_all: bool = False
+    answers: list[tuple[int, int, str, bytes]] = attrs.Factory(list)
+
+    def done(self, op: Op) -> None:
+        """A write worked: the client hears of it if it asked for an answer to every operation."""
+        if self.respond_all:
+            self.answers.append((op.op, wire.PARTICLE_NULL, op.name, b""))
+
+    def remove(self, name: str) -> None:
+        """Delete a bin; the last one takes its place (server: as_bin_remove)."""
+        if name not in self.bins:
+            return
+        items = list(self.bins.items())
+        place = list(self.bins).index(name)
+        last = items.pop()
+        if place < len(items):
+            items[place] = last
+        self.bins = dict(items)
+
+
+_Handler = Callable[[Bins, Op], None]
+_HANDLERS: dict[int, _Handler] = {}
+
+
+def _handles(number: int) -> Callable[[_Handler], _Handler]:
+    def register(handler: _Handler) -> _Handler:
+        _HANDLERS[number] = handler
+        return handler
+
+    return register
+
+
+def apply(bins: Bins, op: Op) -> None:
+    """Carry out one operation.
+
+    Raises:
+        Refused: the operation cannot be carried out; nothing of the command happens then.
+    """
+    handler = _HANDLERS.get(op.op)
+    if handler is None:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE if op.op in _NOT_SERVED else ResultCode.PARAM)
+    handler(bins, op)
+
+
+@_handles(wire.OP_READ)
+def _read(bins: Bins, op: Op) -> None:
+    if not op.name and bins.get_all:
+        bins.answers += [(wire.OP_READ, kind, name, data) for name, (kind, data) in bins.bins.items()]
+        return
+    value = bins.bins.get(op.name)
+    if value is not None:
+        bins.answers.append((wire.OP_READ, value[0], op.name, value[1]))
+    else:
+        bins.done(op)
+
+
+@_handles(wire.OP_WRITE)
+def _write(bins: Bins, op: Op) -> None:
+    if op.particle == wire.PARTICLE_NULL:
+        bins.remove(op.name)
+    else:
+        bins.bins[op.name] = stored(op.particle, op.data)
+    bins.done(op)
+
+
+def _modifies(change: Callable[[Particle, int, bytes], Particle]) -> _Handler:
+    def handler(bins: Bins, op: Op) -> None:
+        checked = stored(op.particle, op.data) if op.name not in bins.bins else None
+        # Every modification of a bin that is not there creates it (server: as_bin_particle_modify_from_client).
+        bins.bins[op.name] = checked or change(bins.bins[op.name], op.particle, op.data)
+        bins.done(op)
+
+    return handler
+
+
+_handles(wire.OP_INCR)(_modifies(incremented))
+_handles(wire.OP_APPEND)(_modifies(appended))
+_handles(wire.OP_PREPEND)(_modifies(prepended))
+
+
+@_handles(wire.OP_TOUCH)
+def _touch(bins: Bins, op: Op) -> None:
+    """The new generation and void-time of every write are all that is wanted."""
+
+
+@_handles(wire.OP_DELETE)
+def _delete(bins: Bins, op: Op) -> None:
+    bins.bins = {}
+    bins.done(op)

@@ -1,0 +1,135 @@
+"""What the server does to values: it checks what it is sent, and appends, prepends and adds.
+
+Values stay in the form in which they travel; nothing here decodes more than it must. The rules are those of the
+server's particle modules (server: as/src/base/particle*.c).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from .._wire import constants as wire
+from ..errors import ResultCode
+from .geo import geojson_particle
+from .results import Refused
+from .store import Particle
+
+_INTEGER_SIZES = {1, 2, 4, 8}
+_SKETCH_HEADER_SIZE = 11
+_BYTES = {
+    wire.PARTICLE_STRING,
+    wire.PARTICLE_BLOB,
+    wire.PARTICLE_JAVA_BLOB,
+    wire.PARTICLE_CSHARP_BLOB,
+    wire.PARTICLE_PYTHON_BLOB,
+    wire.PARTICLE_RUBY_BLOB,
+    wire.PARTICLE_PHP_BLOB,
+    wire.PARTICLE_ERLANG_BLOB,
+}
+
+
+def _integer(data: bytes) -> bytes:
+    if len(data) not in _INTEGER_SIZES:
+        raise Refused(ResultCode.PARAM)
+    return data if len(data) == 8 else data.rjust(8, b"\0")
+
+
+def _float(data: bytes) -> bytes:
+    if len(data) != 8:
+        raise Refused(ResultCode.PARAM)
+    return data
+
+
+def _bool(data: bytes) -> bytes:
+    if data not in (b"\0", b"\1"):
+        raise Refused(ResultCode.PARAM)
+    return data
+
+
+def _list(data: bytes) -> bytes:
+    first = data[0] if data else 0
+    if not (0x90 <= first <= 0x9F or first in (0xDC, 0xDD)):
+        raise Refused(ResultCode.PARAM)
+    return data
+
+
+def _map(data: bytes) -> bytes:
+    first = data[0] if data else 0
+    if not (0x80 <= first <= 0x8F or first in (0xDE, 0xDF)):
+        raise Refused(ResultCode.PARAM)
+    return data
+
+
+def _sketch(data: bytes) -> bytes:
+    """A HyperLogLog: flags, bits of index, bits of min-hash, a cached count, registers (server: hll_from_wire)."""
+    if len(data) < _SKETCH_HEADER_SIZE:
+        raise Refused(ResultCode.PARAM)
+    flags, index_bits, minhash_bits = data[:3]
+    registers = ((6 + minhash_bits << index_bits) + 7) // 8 if index_bits in range(4, 17) else -1
+    known_minhash = minhash_bits == 0 or minhash_bits in range(4, 52)
+    fits = known_minhash and index_bits + minhash_bits <= 64 and len(data) == _SKETCH_HEADER_SIZE + registers
+    if flags or not fits:
+        raise Refused(ResultCode.PARAM)
+    return data
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
+_CHECKS: dict[int, Callable[[bytes], bytes]] = {
+    wire.PARTICLE_INTEGER: _integer,
+    wire.PARTICLE_FLOAT: _float,
+    wire.PARTICLE_BOOL: _bool,
+    wire.PARTICLE_LIST: _list,
+    wire.PARTICLE_MAP: _map,
+    wire.PARTICLE_HLL: _sketch,
+    wire.PARTICLE_GEOJSON: geojson_particle,
+    **dict.fromkeys(_BYTES, _as_it_is),
+}
+
+
+def stored(particle: int, data: bytes) -> Particle:
+    """The value as it is kept, from what a client sent.
+
+    Raises:
+        Refused: the type is unknown or the data is not of it.
+    """
+    check = _CHECKS.get(particle)
+    if check is None:
+        raise Refused(ResultCode.PARAM)
+    return particle, check(data)
+
+
+def incremented(old: Particle, particle: int, data: bytes) -> Particle:
+    """The old number plus the given one; integers wrap around at 64 bits."""
+    kind, number = old
+    if kind == wire.PARTICLE_INTEGER and particle == kind:
+        total = int.from_bytes(number, "big") + int.from_bytes(_integer(data), "big")
+        return kind, (total & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "big")
+    if kind == wire.PARTICLE_FLOAT and particle == kind:
+        (mine,), (theirs,) = struct.unpack(">d", number), struct.unpack(">d", _float(data))
+        return kind, struct.pack(">d", mine + theirs)
+    if kind == wire.PARTICLE_GEOJSON:
+        raise Refused(ResultCode.SERVER)
+    raise Refused(ResultCode.BIN_TYPE)
+
+
+def _joinable(old: Particle, particle: int) -> int:
+    kind = old[0]
+    if kind == wire.PARTICLE_GEOJSON:
+        raise Refused(ResultCode.SERVER)
+    if kind not in _BYTES or kind != particle:
+        raise Refused(ResultCode.BIN_TYPE)
+    return kind
+
+
+def appended(old: Particle, particle: int, data: bytes) -> Particle:
+    """The old string or blob with the given one behind it."""
+    return _joinable(old, particle), old[1] + data
+
+
+def prepended(old: Particle, particle: int, data: bytes) -> Particle:
+    """The old string or blob with the given one before it."""
+    return _joinable(old, particle), data + old[1]

@@ -1,0 +1,148 @@
+"""What a message asks of one record, and what it is answered: the seam between the protocol and the store."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import attrs
+
+from .._wire import constants as wire
+from .._wire.batch import BatchRequest
+from .._wire.frames import encode_frame
+from .._wire.messages import Field, Message, Op
+from ..errors import ResultCode
+from .results import Refused
+from .store import StoredRecord
+
+_PREFIX = struct.Struct(">BBBBBBIIIHH")
+_OP = struct.Struct(">IBBBB")
+_UNSUPPORTED_FIELDS = {
+    wire.FIELD_FILTER,
+    wire.FIELD_MRT_ID,
+    wire.FIELD_UDF_FILENAME,
+    wire.FIELD_UDF_FUNCTION,
+    wire.FIELD_UDF_OP,
+}
+
+
+@attrs.define(eq=False)
+class Request:
+    """A command on one record.
+
+    `ops` are the message's. `arrived` is the time at which the server read it, in seconds of Trio's clock.
+    """
+
+    namespace: str
+    set_name: str
+    digest: bytes
+    key: bytes | None
+    info1: int
+    info2: int
+    info3: int
+    generation: int
+    record_ttl: int
+    ops: Sequence[Op]
+    has_unsupported_field: bool = False
+
+    @property
+    def is_write(self) -> bool:
+        return bool(self.info2 & wire.INFO2_WRITE)
+
+    @property
+    def is_read(self) -> bool:
+        return bool(self.info1 & wire.INFO1_READ)
+
+    @property
+    def is_delete(self) -> bool:
+        return bool(self.info2 & wire.INFO2_DELETE)
+
+
+@attrs.frozen
+class Answer:
+    """What a client is told about one record; `void_time` in seconds since the Citrusleaf epoch."""
+
+    result: int = 0
+    generation: int = 0
+    void_time: int = 0
+    ops: Sequence[tuple[int, int, str, bytes]] = ()
+    """Op, particle, bin name and data of each bin."""
+    whole: StoredRecord | None = None
+    """The record of which all bins are answered, in place of `ops`."""
+
+    def body(self, index: int = 0, info3: int = 0) -> bytes:
+        """The message without the frame's header; `index` is the row of a batch."""
+        if self.whole is not None:
+            ops = [(wire.OP_READ, kind, name, data) for name, (kind, data) in self.whole.bins.items()]
+        else:
+            ops = list(self.ops)
+        parts = [
+            _PREFIX.pack(
+                wire.MESSAGE_HEADER_SIZE, 0, 0, info3, 0, self.result, self.generation, self.void_time, index,
+                0, len(ops),
+            )
+        ]  # fmt: skip
+        for op, particle, name, data in ops:
+            raw = name.encode()
+            parts += (_OP.pack(4 + len(raw) + len(data), op, particle, 0, len(raw)), raw, data)
+        return b"".join(parts)
+
+    def frame(self) -> bytes:
+        """The whole frame."""
+        if self.whole is None:
+            return encode_frame(wire.PROTO_MESSAGE, self.body())
+        kept = self.whole.whole_answer
+        if not kept:
+            kept.append(encode_frame(wire.PROTO_MESSAGE, self.body()))
+        return kept[0]
+
+
+def refusal(error: Refused) -> Answer:
+    """The answer to a refused request."""
+    return Answer(error.result, error.generation, error.void_time)
+
+
+def text(data: bytes) -> str:
+    """A name as a client sent it; what is not UTF-8 is kept recognisable."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+def request_from_message(message: Message) -> Request:
+    """The command on a single record that a message carries.
+
+    Raises:
+        Refused: there is no namespace; there is no digest (the server takes such a message for a query, which is
+            not supported here).
+    """
+    namespace = digest = key = None
+    set_name = ""
+    unsupported = False
+    for field in message.fields:
+        kind = field.kind
+        if kind == wire.FIELD_NAMESPACE:
+            namespace = text(field.data)
+        elif kind == wire.FIELD_SET:
+            set_name = text(field.data)
+        elif kind == wire.FIELD_DIGEST:
+            digest = field.data
+        elif kind == wire.FIELD_KEY:
+            key = field.data
+        elif kind in _UNSUPPORTED_FIELDS:
+            unsupported = True
+    if namespace is None:
+        raise Refused(ResultCode.INVALID_NAMESPACE)
+    if digest is None:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    return Request(
+        namespace, set_name, digest, key, message.info1, message.info2, message.info3, message.generation,
+        message.record_ttl, message.ops, unsupported,
+    )  # fmt: skip
+
+
+def request_from_row(row: BatchRequest, fields: Sequence[Field] = ()) -> Request:
+    """The command on a single record that a row of a batch carries; `fields` are the whole batch's."""
+    kinds = {field.kind for field in (*row.fields, *fields)}
+    return Request(
+        row.namespace, row.set_name or "", row.digest, row.field(wire.FIELD_KEY), row.info1, row.info2 or 0,
+        row.info3 or 0, row.generation or 0, row.record_ttl or 0, row.ops, bool(kinds & _UNSUPPORTED_FIELDS),
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Records in memory: what a node stores, and nothing about the protocol that asks for them.
+
+Records are never changed in place. A write makes a new one and puts it into the trees of the master and of its
+replicas, which therefore share it; readers of any copy see whole records only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from .._wire.constants import N_PARTITIONS
+from .clock import ServerClock
+
+Particle = tuple[int, bytes]
+"""A bin's value as it is stored and sent: particle type and data."""
+
+Tree = dict[bytes, "StoredRecord"]
+"""The records of one partition on one node, by digest."""
+
+
+@attrs.frozen(eq=False)
+class StoredRecord:
+    """One version of a record.
+
+    `void_time` is in seconds since the Citrusleaf epoch, 0 for a record that never expires; `last_update` is in
+    milliseconds since then. `key` is the user key as the client sent it (particle type byte first), None when it
+    was never sent.
+    """
+
+    set_name: str
+    bins: dict[str, Particle]
+    generation: int
+    void_time: int
+    last_update: int
+    key: bytes | None = None
+    whole_answer: list[bytes] = attrs.field(factory=list, repr=False)
+    """The frame that answers a read of all bins, kept once it was made."""
+
+    def size(self) -> int:
+        """Roughly the bytes that the record takes in the real server's storage (server: storage/flat.h)."""
+        total = 40 + len(self.set_name) + len(self.key or b"")
+        for name, (_, data) in self.bins.items():
+            total += 6 + len(name) + len(data)
+        return (total + 15) & ~15
+
+
+@attrs.define
+class Truncation:
+    """Thresholds in milliseconds since the Citrusleaf epoch: what was updated before them is gone."""
+
+    namespace: int = 0
+    sets: dict[str, int] = attrs.Factory(dict)
+
+    def threshold(self, set_name: str) -> int:
+        """The threshold for records of the set ("" for none)."""
+        return max(self.namespace, self.sets.get(set_name, 0)) if set_name else self.namespace
+
+
+@attrs.define(eq=False)
+class NamespaceConfig:
+    """What a configuration file would say of a namespace; all nodes of a cluster share it."""
+
+    name: str
+    replication_factor: int = 2
+    default_ttl: int = 0
+    max_record_size: int = 1024 * 1024
+    default_read_touch_ttl_percent: int = 0
+    regime: int = 0
+    """What clients are told with the replicas; always 0 in namespaces that are not strongly consistent."""
+    truncation: Truncation = attrs.Factory(Truncation)
+
+
+class NamespaceStore:
+    """One node's records of one namespace."""
+
+    def __init__(self, config: NamespaceConfig, clock: ServerClock) -> None:
+        self.config = config
+        self.clock = clock
+        self.trees: list[Tree] = [{} for _ in range(N_PARTITIONS)]
+
+    def is_doomed(self, record: StoredRecord) -> bool:
+        """Whether the record has expired or was truncated: it is there, but nobody may see it.
+
+        A record is alive in the second of its void-time (server: as_record_is_expired).
+        """
+        if record.void_time and record.void_time < self.clock.seconds():
+            return True
+        truncation = self.config.truncation
+        if not truncation.namespace and not truncation.sets:
+            return False
+        return record.last_update < truncation.threshold(record.set_name)
+
+    def live(self, tree: Tree, digest: bytes) -> StoredRecord | None:
+        """The record that a reader may see."""
+        record = tree.get(digest)
+        return None if record is None or self.is_doomed(record) else record
+
+    def purge(self) -> None:
+        """Forget everything that has expired or was truncated, as the real server's background tasks do."""
+        for tree in self.trees:
+            for digest in [digest for digest, record in tree.items() if self.is_doomed(record)]:
+                del tree[digest]
+
+    def clear(self) -> None:
+        """Forget every record."""
+        for tree in self.trees:
+            tree.clear()
+
+    def records(self, partitions: Iterator[int] | range = range(N_PARTITIONS)) -> Iterator[StoredRecord]:
+        """The live records of the partitions."""
+        for number in partitions:
+            for record in self.trees[number].values():
+                if not self.is_doomed(record):
+                    yield record
+
+
+def merge_trees(target: Tree, source: Tree) -> None:
+    """Take over those records of the source that were updated later (then: more often) than the target's own."""
+    for digest, theirs in source.items():
+        mine = target.get(digest)
+        if mine is None or (mine.last_update, mine.generation) < (theirs.last_update, theirs.generation):
+            target[digest] = theirs

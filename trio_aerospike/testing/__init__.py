@@ -1,0 +1,25 @@
+"""For the tests of programs that use Aerospike: clusters that need no installation, and faults on order.
+
+    async def test_something() -> None:
+        async with open_embedded_cluster(nodes=3, memory=True) as cluster:
+            async with trio_aerospike.open_client(cluster.hosts, connector=cluster.connector) as client:
+                ...
+
+`trio_aerospike.testing.plugin` is a pytest plugin, found by itself once the package is installed, with the fixtures
+`aerospike_cluster` and `aerospike_client`.
+"""
+
+from __future__ import annotations
+
+from ..server import (
+    EmbeddedCluster as EmbeddedCluster,
+    EmbeddedNode as EmbeddedNode,
+    Fault as Fault,
+    NamespaceConfig as NamespaceConfig,
+    NodeStats as NodeStats,
+    Reply as Reply,
+    RequestHook as RequestHook,
+    UserSpec as UserSpec,
+    Verdict as Verdict,
+    open_embedded_cluster as open_embedded_cluster,
+)

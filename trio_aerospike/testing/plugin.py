@@ -1,0 +1,56 @@
+"""Fixtures for pytest-trio; nothing of the client or the server is imported before a test asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .. import Client
+    from ..config import ClientFields
+    from ..server import EmbeddedCluster
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        "aerospike(nodes=1, **options): how the cluster of the fixture aerospike_cluster is opened; options are "
+        "those of trio_aerospike.testing.open_embedded_cluster",
+    )
+
+
+@pytest.fixture
+async def aerospike_cluster(request: pytest.FixtureRequest) -> AsyncIterator[EmbeddedCluster]:
+    """An embedded cluster of its own for the test: one node in memory, or what the marker `aerospike` says.
+
+    @pytest.mark.aerospike(nodes=3, memory=False)
+    async def test_it(aerospike_cluster): ...
+    """
+    from ..server import open_embedded_cluster
+
+    marker = request.node.get_closest_marker("aerospike")
+    options = {} if marker is None else dict(marker.kwargs)
+    nodes = options.pop("nodes", marker.args[0] if marker is not None and marker.args else 1)
+    if "tls" not in options:
+        options.setdefault("memory", True)
+    async with open_embedded_cluster(nodes, **options) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def aerospike_client(aerospike_cluster: EmbeddedCluster) -> AsyncIterator[Client]:
+    """A client of `aerospike_cluster`, connected.
+
+    Where the cluster has users, the client is the first of them.
+    """
+    from .. import open_client
+
+    fields: ClientFields = {}
+    if aerospike_cluster.first_user is not None:
+        fields["user"], fields["password"] = aerospike_cluster.first_user
+    connector = aerospike_cluster.connector if aerospike_cluster.network is not None else None
+    async with open_client(aerospike_cluster.hosts, connector=connector, **fields) as client:
+        yield client
