@@ -1,0 +1,132 @@
+"""A client for the tasks of asyncio loops, and tests that are coroutines of such loops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+import trio
+
+from tests.integration.stage import KEY, Stage
+from trio_aerospike.loops import LoopCommands, _Line
+
+Runner = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+def uvloop_run(main: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        main.close()
+        pytest.skip("uvloop is not installed")
+    return uvloop.run(main)
+
+
+class LoopStage(Stage):
+    """With the client's commands for asyncio loops."""
+
+    def commands(self) -> LoopCommands:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+
+        async def cross(function: Callable[..., Any], /, *args: Any) -> Any:
+            self.crossings += 1
+            return await self.from_loop(function, *args)
+
+        return LoopCommands(self.client, cross, loop)
+
+    async def from_loop(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run in Trio; cancelled when the asyncio task is."""
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        scope = trio.CancelScope()
+
+        def settle(value: Any, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if error is None:
+                answer.set_result(value)
+            else:
+                answer.set_exception(error)
+
+        async def run() -> None:
+            value, error = None, None
+            with scope:
+                try:
+                    value = await function(*args)
+                except Exception as caught:
+                    error = caught
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, value, error)
+
+        self._token.run_sync_soon(trio.lowlevel.spawn_system_task, run)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._token.run_sync_soon(scope.cancel)
+            raise
+
+    async def loop_until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+    async def warm(self, commands: LoopCommands, lines: int = 1) -> None:
+        """Have the loop hold lines that work."""
+        await self.from_loop(self.client.put, KEY, {"a": 1})
+        while len(lines_of(commands)) < lines:
+            await self.loop_until(lambda: self.lender._resting or not self.lender.opening)
+            if self.lender._resting:
+                executor: Any = commands._executor
+                known = executor._line(self.node)
+                if known is not None and len(lines_of(commands)) < lines:
+                    executor._lines[self.node]._borrow()
+            else:
+                await self.from_loop(self.node.lend)
+        await asyncio.gather(*(commands.get(KEY) for _ in range(lines)))
+        self.crossings = 0
+
+
+def lines_of(commands: LoopCommands) -> list[_Line]:
+    executor: Any = commands._executor
+    return [line for lines in executor._lines.values() for line in lines._lines]
+
+
+def in_loop(
+    body: Callable[[LoopStage, LoopCommands], Awaitable[None]],
+    stage: LoopStage,
+    lines: int = 1,
+    run: Runner = asyncio.run,
+) -> None:
+    async def main() -> None:
+        commands = stage.commands()
+        if lines:
+            await stage.warm(commands, lines)
+        await body(stage, commands)
+
+    run(main())
+
+
+def looped(lines: int = 1) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
+    """The test is a coroutine function of a stage and of the commands of the loop that runs it."""
+
+    def wrap(body: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+        def test(stage: LoopStage) -> None:
+            in_loop(body, stage, lines)
+
+        test.__name__ = body.__name__
+        test.__doc__ = body.__doc__
+        return test
+
+    return wrap
+
+
+async def fails(command: Awaitable[Any], error: type[BaseException]) -> tuple[float, Any]:
+    began = time.monotonic()
+    with pytest.raises(error) as caught:
+        await command
+    return time.monotonic() - began, caught.value
