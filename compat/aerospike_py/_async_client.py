@@ -1,0 +1,315 @@
+"""The asyncio client: the event loop does commands on one record itself, and all else crosses into the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from trio_aerospike.keys import KeyLike, as_key
+
+from . import _results as results
+from ._batch import LazyBatchRecords
+from ._handle import Handle, copied
+from ._operations import to_operations
+from ._policies import batch_policy, info_policy, read_policy, write_policy
+from ._session import Session, find_home
+from .types import ExistsResult, InfoNodeResult, OperateOrderedResult, Record
+
+
+class AsyncClient(Handle):
+    """A client for asyncio programs, in any number of event loops and tasks at once.
+
+    Use it as ``async with AsyncClient(config) as client: await client.connect()``, or connect and close it by hand.
+    Cancelling the task that awaits a command cancels the command; a write that was sent may have been applied all the
+    same. Every command may raise AerospikeTimeoutError, ClusterError, NoMoreConnections, BackpressureError,
+    InvalidArgError (before anything is sent), ClientError when the client is not connected, and an error of the tree
+    for what the server answered.
+
+    Inside a trio-asyncio loop the client uses the Trio that runs: it may then be called from both sides of that loop,
+    and only there. Elsewhere it lives in a thread of its own, and the event loop borrows connections of it.
+
+    ``policy`` and ``meta`` are the dicts of :mod:`aerospike_py.types`, in milliseconds; a policy's value counts before
+    the same field of a meta.
+    """
+
+    def _connected_commands(self) -> Any:
+        client = self._native
+        if client is None:
+            raise self._refusal()
+        return self._home.commands(client)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> Literal[False]:
+        await self.close()
+        return False
+
+    async def connect(self, username: str | None = None, password: str | None = None) -> AsyncClient:
+        """Connect to the cluster.
+
+        Args:
+            username: Who logs in, instead of the configuration's ``user``.
+            password: The password; required with a user name.
+
+        Returns:
+            The client itself.
+
+        Raises:
+            ClusterError: No seed answers, or the cluster has another name; the message says why for each seed.
+            ClientError: The client is connected already, or no event loop is running.
+        """
+        config = self._login_config(username, password)
+        home = find_home()
+        self._begin()
+        session = Session(config)
+        try:
+            home.start(session)
+            await home.call(session.connected)
+        except BaseException:
+            home.release(session)
+            self._failed()
+            raise
+        self._connected(home, session)
+        return self
+
+    async def close(self) -> None:
+        """Close the connections. Commands under way fail; a client that is not connected stays as it is."""
+        session = self._detach()
+        if session is not None and not session.closed:
+            await self._home.call(session.close)
+
+    async def ping(self) -> bool:
+        """Ask a node whether it answers. False too when the client is not connected."""
+        return self._native is not None and await self._home.call(self._native.ping)
+
+    async def info_all(self, command: str, policy: Mapping[str, Any] | None = None) -> list[InfoNodeResult]:
+        """Ask every node an info command, such as ``"namespaces"``.
+
+        Returns:
+            One result for each node, its name, an error code (0 for none) and the answer.
+        """
+        native = self._connected_native()
+        return results.info_results(await self._home.call(native.info_all, command, policy=info_policy(policy)))
+
+    async def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
+        """Ask any node an info command, such as ``"build"``, and return the answer."""
+        native = self._connected_native()
+        return await self._home.call(native.info_random_node, command, policy=info_policy(policy))
+
+    async def truncate(
+        self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None
+    ) -> None:
+        """Remove all records of a set at once.
+
+        Args:
+            namespace: The namespace.
+            set_name: The set; ``""`` for the whole namespace.
+            nanos: Only records last written before this time, in nanoseconds since 1970; 0 for all there are now.
+            policy: An AdminPolicy.
+        """
+        native = self._connected_native()
+        await self._home.call(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
+
+    async def put(
+        self,
+        key: KeyLike,
+        bins: Mapping[str, Any],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write bins into a record, which is created if need be; a value of None removes the bin.
+
+        Args:
+            key: ``(namespace, set, user key)``.
+            bins: Values by name.
+            meta: A WriteMeta: the generation expected, the time to live.
+            policy: A WritePolicy.
+
+        Raises:
+            RecordGenerationError: The generation is another than the one expected.
+            RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
+        """
+        commands = self._connected_commands()
+        await commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta))
+
+    async def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
+        """Read a record with all its bins.
+
+        Raises:
+            RecordNotFound: There is none.
+        """
+        commands = self._connected_commands()
+        return results.record(await commands.get(as_key(key), policy=read_policy(policy)))
+
+    async def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
+        """Read some bins of a record; one that it does not have is left out.
+
+        Raises:
+            RecordNotFound: There is no such record.
+        """
+        commands = self._connected_commands()
+        return results.record(await commands.select(as_key(key), bins, policy=read_policy(policy)))
+
+    async def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
+        """Look whether a record exists: ``meta`` of the result is None when it does not."""
+        commands = self._connected_commands()
+        key = as_key(key)
+        return results.exists_result(key, await commands.exists(key, policy=read_policy(policy)))
+
+    async def remove(
+        self,
+        key: KeyLike,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remove a record.
+
+        Raises:
+            RecordNotFound: There is none.
+            RecordGenerationError: The generation is another than the one expected.
+        """
+        commands = self._connected_commands()
+        await commands.remove(as_key(key), policy=write_policy(policy, meta))
+
+    async def touch(
+        self,
+        key: KeyLike,
+        val: int = 0,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Start a record's time to live anew.
+
+        Args:
+            key: ``(namespace, set, user key)``.
+            val: Seconds, or a TTL_ constant; 0 for what ``policy`` or ``meta`` say.
+            meta: A WriteMeta.
+            policy: A WritePolicy.
+
+        Raises:
+            RecordNotFound: There is no such record.
+        """
+        commands = self._connected_commands()
+        await commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val))
+
+    async def append(
+        self,
+        key: KeyLike,
+        bin: str,
+        val: Any,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put text or bytes behind what a bin holds.
+
+        Raises:
+            BinTypeError: The bin holds something else.
+        """
+        commands = self._connected_commands()
+        await commands.append(as_key(key), bin, val, policy=write_policy(policy, meta))
+
+    async def prepend(
+        self,
+        key: KeyLike,
+        bin: str,
+        val: Any,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put text or bytes before what a bin holds.
+
+        Raises:
+            BinTypeError: The bin holds something else.
+        """
+        commands = self._connected_commands()
+        await commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta))
+
+    async def increment(
+        self,
+        key: KeyLike,
+        bin: str,
+        offset: int | float,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add ``offset`` to the number in a bin.
+
+        Raises:
+            BinTypeError: The bin holds no number, or one of the other kind.
+        """
+        commands = self._connected_commands()
+        await commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta))
+
+    async def remove_bin(
+        self,
+        key: KeyLike,
+        bin_names: Sequence[str],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remove bins from a record; with its last bin the record goes.
+
+        Raises:
+            RecordNotFound: There is no such record.
+        """
+        commands = self._connected_commands()
+        await commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta))
+
+    async def operate(
+        self,
+        key: KeyLike,
+        ops: Iterable[Mapping[str, Any]],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Carry out several operations on one record, all or none.
+
+        Args:
+            key: ``(namespace, set, user key)``.
+            ops: Dicts of ``op`` (an OPERATOR_ constant), ``bin`` and ``val``.
+            meta: A WriteMeta.
+            policy: A WritePolicy.
+
+        Returns:
+            The results by bin; where several operations gave one for the same bin, a list of them.
+        """
+        commands = self._connected_commands()
+        return results.operate_record(
+            await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+        )
+
+    async def operate_ordered(
+        self,
+        key: KeyLike,
+        ops: Iterable[Mapping[str, Any]],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> OperateOrderedResult:
+        """Carry out several operations on one record, all or none, and return the results in their order."""
+        commands = self._connected_commands()
+        return results.ordered_result(
+            await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+        )
+
+    async def batch_read(
+        self,
+        keys: Sequence[KeyLike],
+        bins: Sequence[str] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> LazyBatchRecords:
+        """Read many records at once.
+
+        Args:
+            keys: Which, in any namespaces and sets.
+            bins: The bins to read; None for all, none of them (``[]``) to learn only which records exist.
+            policy: A BatchPolicy.
+
+        Returns:
+            A row for each key, in the order of the keys.
+        """
+        native = self._connected_native()
+        rows = await self._home.call(
+            native.batch_read, [as_key(key) for key in keys], bins, policy=batch_policy(policy)
+        )
+        return LazyBatchRecords(rows)

@@ -1,0 +1,318 @@
+"""The synchronous client: the calling thread does commands on one record itself, all else crosses into the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import trio_aerospike
+from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.threads import ThreadCommands
+
+from . import _results as results
+from ._batch import LazyBatchRecords
+from ._handle import Handle, copied
+from ._operations import to_operations
+from ._policies import batch_policy, info_policy, read_policy, write_policy
+from ._portal import Portal, get_portal
+from ._session import PortalHome, Session
+from .types import ExistsResult, InfoNodeResult, OperateOrderedResult, Record
+
+
+class Client(Handle):
+    """A client for programs without an event loop; any number of threads may use it at once.
+
+    Use it as ``with aerospike_py.client(config).connect() as client:``. Every command may raise AerospikeTimeoutError,
+    ClusterError, NoMoreConnections, BackpressureError, InvalidArgError (before anything is sent), ClientError when the
+    client is not connected, and an error of the tree for what the server answered. A KeyboardInterrupt cancels the
+    command under way.
+
+    ``policy`` and ``meta`` are the dicts of :mod:`aerospike_py.types`, in milliseconds; a policy's value counts before
+    the same field of a meta.
+    """
+
+    _portal: Portal
+    _commands: ThreadCommands | None = None
+
+    def _attach(self, client: trio_aerospike.Client | None) -> None:
+        super()._attach(client)
+        self._commands = None if client is None else ThreadCommands(client, self._portal.call)
+
+    def _connected_commands(self) -> ThreadCommands:
+        commands = self._commands
+        if commands is None:
+            raise self._refusal()
+        return commands
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> Literal[False]:
+        self.close()
+        return False
+
+    def connect(self, username: str | None = None, password: str | None = None) -> Client:
+        """Connect to the cluster.
+
+        Args:
+            username: Who logs in, instead of the configuration's ``user``.
+            password: The password; required with a user name.
+
+        Returns:
+            The client itself.
+
+        Raises:
+            ClusterError: No seed answers, or the cluster has another name; the message says why for each seed.
+            ClientError: The client is connected already.
+        """
+        config = self._login_config(username, password)
+        self._begin()
+        session = Session(config)
+        self._portal = get_portal()
+        home = PortalHome(self._portal)
+        try:
+            home.start(session)
+            self._portal.call(session.connected)
+        except BaseException:
+            home.release(session)
+            self._failed()
+            raise
+        self._connected(home, session)
+        return self
+
+    def close(self) -> None:
+        """Close the connections. Commands under way fail; a client that is not connected stays as it is."""
+        session = self._detach()
+        if session is not None and not session.closed:
+            self._portal.call(session.close)
+
+    def ping(self) -> bool:
+        """Ask a node whether it answers. False too when the client is not connected."""
+        return self._native is not None and self._portal.call(self._native.ping)
+
+    def info_all(self, command: str, policy: Mapping[str, Any] | None = None) -> list[InfoNodeResult]:
+        """Ask every node an info command, such as ``"namespaces"``.
+
+        Returns:
+            One result for each node, its name, an error code (0 for none) and the answer.
+        """
+        native = self._connected_native()
+        return results.info_results(self._portal.call(native.info_all, command, policy=info_policy(policy)))
+
+    def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
+        """Ask any node an info command, such as ``"build"``, and return the answer."""
+        native = self._connected_native()
+        return self._portal.call(native.info_random_node, command, policy=info_policy(policy))
+
+    def truncate(self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None) -> None:
+        """Remove all records of a set at once.
+
+        Args:
+            namespace: The namespace.
+            set_name: The set; ``""`` for the whole namespace.
+            nanos: Only records last written before this time, in nanoseconds since 1970; 0 for all there are now.
+            policy: An AdminPolicy.
+        """
+        native = self._connected_native()
+        self._portal.call(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
+
+    def put(
+        self,
+        key: KeyLike,
+        bins: Mapping[str, Any],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write bins into a record, which is created if need be; a value of None removes the bin.
+
+        Args:
+            key: ``(namespace, set, user key)``.
+            bins: Values by name.
+            meta: A WriteMeta: the generation expected, the time to live.
+            policy: A WritePolicy.
+
+        Raises:
+            RecordGenerationError: The generation is another than the one expected.
+            RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta)))
+
+    def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
+        """Read a record with all its bins.
+
+        Raises:
+            RecordNotFound: There is none.
+        """
+        commands = self._connected_commands()
+        return results.record(commands.wait(commands.get(as_key(key), policy=read_policy(policy))))
+
+    def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
+        """Read some bins of a record; one that it does not have is left out.
+
+        Raises:
+            RecordNotFound: There is no such record.
+        """
+        commands = self._connected_commands()
+        return results.record(commands.wait(commands.select(as_key(key), bins, policy=read_policy(policy))))
+
+    def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
+        """Look whether a record exists: ``meta`` of the result is None when it does not."""
+        commands = self._connected_commands()
+        key = as_key(key)
+        return results.exists_result(key, commands.wait(commands.exists(key, policy=read_policy(policy))))
+
+    def remove(
+        self,
+        key: KeyLike,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remove a record.
+
+        Raises:
+            RecordNotFound: There is none.
+            RecordGenerationError: The generation is another than the one expected.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.remove(as_key(key), policy=write_policy(policy, meta)))
+
+    def touch(
+        self,
+        key: KeyLike,
+        val: int = 0,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Start a record's time to live anew.
+
+        Args:
+            key: ``(namespace, set, user key)``.
+            val: Seconds, or a TTL_ constant; 0 for what ``policy`` or ``meta`` say.
+            meta: A WriteMeta.
+            policy: A WritePolicy.
+
+        Raises:
+            RecordNotFound: There is no such record.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val)))
+
+    def append(
+        self,
+        key: KeyLike,
+        bin: str,
+        val: Any,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put text or bytes behind what a bin holds.
+
+        Raises:
+            BinTypeError: The bin holds something else.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.append(as_key(key), bin, val, policy=write_policy(policy, meta)))
+
+    def prepend(
+        self,
+        key: KeyLike,
+        bin: str,
+        val: Any,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put text or bytes before what a bin holds.
+
+        Raises:
+            BinTypeError: The bin holds something else.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta)))
+
+    def increment(
+        self,
+        key: KeyLike,
+        bin: str,
+        offset: int | float,
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add ``offset`` to the number in a bin.
+
+        Raises:
+            BinTypeError: The bin holds no number, or one of the other kind.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta)))
+
+    def remove_bin(
+        self,
+        key: KeyLike,
+        bin_names: Sequence[str],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remove bins from a record; with its last bin the record goes.
+
+        Raises:
+            RecordNotFound: There is no such record.
+        """
+        commands = self._connected_commands()
+        commands.wait(commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta)))
+
+    def operate(
+        self,
+        key: KeyLike,
+        ops: Iterable[Mapping[str, Any]],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Carry out several operations on one record, all or none.
+
+        Args:
+            key: ``(namespace, set, user key)``.
+            ops: Dicts of ``op`` (an OPERATOR_ constant), ``bin`` and ``val``.
+            meta: A WriteMeta.
+            policy: A WritePolicy.
+
+        Returns:
+            The results by bin; where several operations gave one for the same bin, a list of them.
+        """
+        commands = self._connected_commands()
+        return results.operate_record(
+            commands.wait(commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta)))
+        )
+
+    def operate_ordered(
+        self,
+        key: KeyLike,
+        ops: Iterable[Mapping[str, Any]],
+        meta: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> OperateOrderedResult:
+        """Carry out several operations on one record, all or none, and return the results in their order."""
+        commands = self._connected_commands()
+        return results.ordered_result(
+            commands.wait(commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta)))
+        )
+
+    def batch_read(
+        self,
+        keys: Sequence[KeyLike],
+        bins: Sequence[str] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> LazyBatchRecords:
+        """Read many records at once.
+
+        Args:
+            keys: Which, in any namespaces and sets.
+            bins: The bins to read; None for all, none of them (``[]``) to learn only which records exist.
+            policy: A BatchPolicy.
+
+        Returns:
+            A row for each key, in the order of the keys.
+        """
+        native = self._connected_native()
+        rows = self._portal.call(native.batch_read, [as_key(key) for key in keys], bins, policy=batch_policy(policy))
+        return LazyBatchRecords(rows)

@@ -1,0 +1,168 @@
+"""What the two clients have in common: configuration, state, and what becomes of them in a forked child."""
+
+from __future__ import annotations
+
+import _thread
+import enum
+import os
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from trio_aerospike.config import ClientConfig
+from trio_aerospike.errors import ClientClosed, ClientError
+
+if TYPE_CHECKING:
+    import trio_aerospike
+
+    from ._session import Home, Session
+
+T = TypeVar("T")
+
+
+class State(enum.Enum):
+    """Why a client has no session; the value is what it says to who calls a command."""
+
+    NEW = "this client is not connected: call connect() first"
+    CLOSED = "this client is closed: call connect() to use it again"
+    INHERITED = (
+        "this client was connected before the process forked, and its connections belong to the parent process: "
+        "connect a client of the child's own"
+    )
+
+
+class Handle:
+    """A client as the program holds it, connected or not."""
+
+    _home: Home
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Take the configuration; nothing is connected yet.
+
+        Args:
+            config: A ClientConfig; only ``hosts`` is required.
+
+        Raises:
+            InvalidArgError: A key does not exist (the nearest right one is suggested), or a value is not allowed.
+        """
+        self._config = ClientConfig.from_milliseconds(config)
+        self._session: Session | None = None
+        self._native: trio_aerospike.Client | None = None
+        self._state = State.NEW
+        self._connecting = _thread.allocate_lock()
+        _handles.add(self)
+
+    def __repr__(self) -> str:
+        state = "connected" if self._native is not None else self._state.name.lower()
+        hosts = ", ".join(map(str, self._config.hosts))
+        return f"<{type(self).__name__} {hosts}: {state}>"
+
+    def __del__(self) -> None:
+        session = getattr(self, "_session", None)
+        if session is not None and self._home.release(session):
+            warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
+
+    def _login_config(self, username: str | None, password: str | None) -> ClientConfig:
+        if username is None and password is None:
+            return self._config
+        if password is None:
+            raise ClientError("connect: a password is required with a user name")
+        if username is None:
+            username = self._config.user
+        if not username:
+            raise ClientError("connect: a user name is required with a password")
+        return self._config.replace(user=username, password=password)
+
+    def _begin(self) -> None:
+        """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
+        if not self._connecting.acquire(blocking=False):
+            raise ClientError("this client is connecting already")
+        if self._session is not None:
+            self._connecting.release()
+            raise ClientError("this client is connected already: close it before connecting again")
+
+    def _connected(self, home: Home, session: Session) -> None:
+        self._home = home
+        self._session = session
+        self._attach(session.native)
+        self._connecting.release()
+
+    def _failed(self) -> None:
+        self._connecting.release()
+
+    def _detach(self) -> Session | None:
+        """Leave the state of being connected.
+
+        Returns:
+            The session to close; None when there is none.
+        """
+        session = self._session
+        self._session = None
+        self._attach(None)
+        if session is not None:
+            self._state = State.CLOSED
+        return session
+
+    def _attach(self, client: trio_aerospike.Client | None) -> None:
+        """Use ``client`` from now on; None: none."""
+        self._native = client
+
+    def _connected_native(self) -> trio_aerospike.Client:
+        client = self._native
+        if client is None:
+            raise self._refusal()
+        return client
+
+    def _refusal(self) -> ClientError:
+        return (ClientClosed if self._state is State.CLOSED else ClientError)(self._state.value)
+
+    def is_connected(self) -> bool:
+        """Whether the client is connected, and at least one node of the cluster answers."""
+        client = self._native
+        return client is not None and _look(client.is_connected)
+
+    def get_node_names(self) -> list[str]:
+        """The names of the cluster's nodes.
+
+        Raises:
+            ClientError: The client is not connected.
+        """
+        return _look(self._connected_native().node_names)
+
+    def _become_inherited(self) -> None:
+        session = self._session
+        self._connecting = _thread.allocate_lock()
+        if session is not None:
+            self._session = None
+            self._attach(None)
+            self._state = State.INHERITED
+            _inherited.append(session)
+            session.close_inherited()
+
+
+def copied(bins: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The bins as they are now: the portal encodes them while the program may go on and change its dict."""
+    return bins.copy() if type(bins) is dict else bins
+
+
+def _look(look: Callable[[], T]) -> T:
+    """Read the client's view of the cluster from a thread that does not own it."""
+    while True:
+        try:
+            return look()
+        except RuntimeError:
+            continue  # what was being iterated over has changed; the next look comes later
+
+
+_handles: weakref.WeakSet[Handle] = weakref.WeakSet()
+#: Sessions of the parent process, kept in a forked child so that nothing of theirs is ever finalized there.
+_inherited: list[Session] = []
+
+
+def _inherit_in_child() -> None:
+    for handle in list(_handles):
+        handle._become_inherited()
+
+
+os.register_at_fork(after_in_child=_inherit_in_child)

@@ -1,0 +1,80 @@
+"""Operations as aerospike_py writes them, dicts of ``op``, ``bin`` and ``val``, turned into those of trio_aerospike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from trio_aerospike import operations
+from trio_aerospike.operations import Operation
+from trio_aerospike.validation import refused, unknown_name
+
+from . import _constants as constants
+
+_ALLOWED: Final = frozenset(("op", "bin", "val"))
+#: The codes of scalar operations, by what they need: a bin and a value ...
+_WITH_VALUE: Final[Mapping[int, Callable[[str, Any], Operation]]] = {
+    constants.OPERATOR_WRITE: operations.write,
+    constants.OPERATOR_APPEND: operations.append,
+    constants.OPERATOR_PREPEND: operations.prepend,
+    constants.OPERATOR_INCR: operations.increment,
+}
+#: ... or neither.
+_WHOLE_RECORD: Final[Mapping[int, Callable[[], Operation]]] = {
+    constants.OPERATOR_TOUCH: operations.touch,
+    constants.OPERATOR_DELETE: operations.delete,
+}
+_CODES: Final = ", ".join(
+    f"{name} ({getattr(constants, name)})"
+    for name in (
+        "OPERATOR_READ",
+        "OPERATOR_WRITE",
+        "OPERATOR_INCR",
+        "OPERATOR_APPEND",
+        "OPERATOR_PREPEND",
+        "OPERATOR_TOUCH",
+        "OPERATOR_DELETE",
+    )
+)
+
+
+def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
+    """The operations that the dicts describe.
+
+    A read without a bin reads all bins; a touch and a delete concern the whole record, whatever bin or value they name.
+
+    Raises:
+        InvalidArgError: There is none, or one of them is not of that form.
+    """
+    if isinstance(ops, (str, bytes, Mapping)) or not isinstance(ops, Iterable):
+        raise refused("ops", ops, "a list of operations")
+    converted = [_operation(f"ops[{index}]", op) for index, op in enumerate(ops)]
+    if not converted:
+        raise refused("ops", ops, "at least one operation")
+    return converted
+
+
+def _operation(where: str, op: Mapping[str, Any]) -> Operation:
+    if isinstance(op, Operation):
+        return op
+    if not isinstance(op, Mapping):
+        raise refused(where, op, "a dict of op, bin and val")
+    if not _ALLOWED.issuperset(op):
+        raise unknown_name(where, next(name for name in op if name not in _ALLOWED), sorted(_ALLOWED))
+    code = op.get("op")
+    if type(code) is not int:
+        raise refused(f"{where}['op']", code, _CODES)
+    bin_name = op.get("bin")
+    if code == constants.OPERATOR_READ:
+        return operations.read_all() if bin_name is None else operations.read(bin_name)
+    with_value = _WITH_VALUE.get(code)
+    if with_value is not None:
+        if bin_name is None:
+            raise refused(f"{where}['bin']", bin_name, "the name of a bin")
+        if "val" not in op:
+            raise refused(where, op, "a dict with 'val' in it")
+        return with_value(bin_name, op["val"])
+    whole_record = _WHOLE_RECORD.get(code)
+    if whole_record is None:
+        raise refused(f"{where}['op']", code, _CODES)
+    return whole_record()

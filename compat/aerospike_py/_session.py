@@ -1,0 +1,233 @@
+"""A connected client of trio_aerospike, and the Trio in which it lives.
+
+A session is run by a task: in the portal's thread for asyncio and synchronous programs, or in the nursery of a
+trio-asyncio loop for programs that run Trio themselves. Either way the task, not the call that connected, owns the
+connections, so they outlive that call until the session is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import sniffio
+import trio
+
+import trio_aerospike
+from trio_aerospike.errors import ClientError
+from trio_aerospike.loops import LoopCommands
+
+from ._portal import Portal, get_portal
+
+if TYPE_CHECKING:
+    from trio_aerospike.config import ClientConfig
+
+logger = logging.getLogger("aerospike_py")
+
+T = TypeVar("T")
+
+
+class Session:
+    """One connected client and the task that runs it. All of it happens in one Trio run."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.native: trio_aerospike.Client | None = None
+        self._config = config
+        self._scope = trio.CancelScope()
+        self._settled = trio.Event()
+        self._closing = trio.Event()
+        self._closed = trio.Event()
+        self._failure: Exception | None = None
+
+    async def run(self) -> None:
+        """Connect, and keep the client until ``close``. Raises nothing but Cancelled."""
+        try:
+            with self._scope:
+                async with trio_aerospike.open_client(self._config) as native:
+                    self.native = native
+                    self._settled.set()
+                    await self._closing.wait()
+        except Exception as error:
+            if self.native is None:
+                self._failure = error
+            else:
+                logger.exception("a connected client has failed")
+        finally:
+            self._settled.set()
+            self._closed.set()
+
+    async def connected(self) -> None:
+        """Wait until the client is connected; cancelled, it gives up connecting.
+
+        Raises:
+            AerospikeError: what kept it from connecting.
+        """
+        try:
+            await self._settled.wait()
+        except trio.Cancelled:
+            self._scope.cancel()
+            raise
+        if self._failure is not None:
+            raise self._failure
+        if self.native is None:
+            raise ClientError("the client was closed while it was connecting")
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing runs for the client any more."""
+        return self._closed.is_set()
+
+    async def close(self) -> None:
+        """Close the client and wait until it is."""
+        self._closing.set()
+        if self.native is None:
+            self._scope.cancel()
+        await self._closed.wait()
+
+    def close_inherited(self) -> None:
+        """In a forked child: let go of the parent's sockets without a word to the servers."""
+        if self.native is not None:
+            self.native._close_inherited()
+
+
+class Home(Protocol):
+    """Where an asynchronous client's session lives, and the way there and back."""
+
+    def start(self, session: Session) -> None:
+        """Start the session's task."""
+
+    def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
+        """Run ``function`` where the session lives."""
+
+    def commands(self, client: trio_aerospike.Client) -> Any:
+        """The client's commands on single records, for the running task."""
+
+    def release(self, session: Session) -> bool:
+        """Close the session some time soon, from any thread; never waits and never raises.
+
+        Returns:
+            False when it is closed without that, since its Trio run has ended.
+        """
+
+
+class PortalHome:
+    """The portal's thread."""
+
+    __slots__ = ("_commands", "portal")
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self._commands: dict[asyncio.AbstractEventLoop, LoopCommands] = {}
+
+    def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
+        """Run ``function`` across the portal."""
+        return self.portal.call_async(function, *args, **kwargs)
+
+    def commands(self, client: trio_aerospike.Client) -> Any:
+        """Commands that the running loop does by itself, on connections borrowed from the client."""
+        loop = running_loop()
+        commands = self._commands.get(loop)
+        if commands is None:
+            for other in list(self._commands):
+                if other.is_closed():
+                    self._commands.pop(other, None)
+            commands = self._commands[loop] = LoopCommands(client, self.portal.call_async, loop)
+        return commands
+
+    def start(self, session: Session) -> None:
+        """Start the session's task."""
+        self.portal.detach(self._start, session)
+
+    async def _start(self, session: Session) -> None:
+        self.portal.nursery.start_soon(session.run)
+
+    def release(self, session: Session) -> bool:
+        """Close the session some time soon, from any thread; never waits and never raises."""
+        try:
+            self.portal.detach(session.close)
+        except ClientError:
+            return False  # the thread has stopped, and has closed everything
+        return True
+
+
+class LoopHome:
+    """The Trio run of a trio-asyncio loop: callers from its asyncio side and from its Trio side alike."""
+
+    __slots__ = ("_loop", "_task")
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._task: asyncio.Future[None] | None = None
+
+    def start(self, session: Session) -> None:
+        """Start the session's task, which ends with the loop at the latest."""
+        self._task = self._loop.trio_as_future(session.run)
+
+    async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
+        """Run ``function``: directly for a caller in Trio, across the loop's bridge for one in asyncio."""
+        if running_loop() is not self._loop:
+            raise ClientError("this client was connected inside a trio-asyncio loop and works in that loop only")
+        if sniffio.current_async_library() == "trio":
+            return await function(*args, **kwargs)
+        result: T = await self._loop.trio_as_future(functools.partial(function, *args, **kwargs))
+        return result
+
+    def commands(self, client: trio_aerospike.Client) -> Any:
+        """The client's own commands for a caller in Trio, bridged ones for a caller in asyncio."""
+        if running_loop() is self._loop and sniffio.current_async_library() == "trio":
+            return client
+        return Bridged(self, client)
+
+    def release(self, session: Session) -> bool:
+        """Close the session some time soon, from any thread; never waits and never raises."""
+        try:
+            self._loop.call_soon_threadsafe(self._loop.trio_as_future, session.close)
+        except RuntimeError:
+            return False  # the loop is closed, and the session with it
+        return True
+
+
+class Bridged:
+    """A client's commands for the asyncio side of a trio-asyncio loop."""
+
+    __slots__ = ("_client", "_home")
+
+    def __init__(self, home: LoopHome, client: trio_aerospike.Client) -> None:
+        self._home = home
+        self._client = client
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        return functools.partial(self._home.call, getattr(self._client, name))
+
+
+def running_loop() -> Any:
+    """The running event loop.
+
+    Raises:
+        ClientError: There is none.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ClientError(
+            "AsyncClient needs a running asyncio loop; a Trio program uses trio_aerospike.open_client"
+        ) from None
+
+
+def find_home() -> Home:
+    """Where a client that is connected now, by asynchronous code, is to live.
+
+    Raises:
+        ClientError: No event loop is running.
+    """
+    loop = running_loop()
+    # If nobody has imported trio_asyncio no loop of it can be running. Its SyncTrioEventLoop is meant for the portal:
+    # that one runs Trio only while somebody waits in it, and the client's tasks have to run all the time.
+    trio_asyncio = sys.modules.get("trio_asyncio")
+    if trio_asyncio is not None and isinstance(loop, trio_asyncio.TrioEventLoop):
+        return LoopHome(loop)
+    return PortalHome(get_portal())

@@ -1,0 +1,88 @@
+"""The exceptions of aerospike_py: the very classes of ``trio_aerospike.errors``.
+
+An ``except`` clause therefore catches an error no matter which of the two packages' names it uses. Every error carries
+``result_code``, and beyond what aerospike_py 0.14.4 has, ``node``, ``in_doubt`` and ``attempts``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from trio_aerospike.errors import (
+    AdminError,
+    AerospikeError,
+    AerospikeIndexError,
+    AerospikeTimeoutError,
+    BackpressureError,
+    BinExistsError,
+    BinNameError,
+    BinNotFound,
+    BinTypeError,
+    ClientError,
+    ClusterError,
+    FilteredOut,
+    IndexFoundError,
+    IndexNotFound,
+    InvalidArgError,
+    QueryAbortedError,
+    QueryError,
+    RecordError,
+    RecordExistsError,
+    RecordGenerationError,
+    RecordNotFound,
+    RecordTooBig,
+    RustPanicError,
+    ServerError,
+    UDFError,
+)
+
+if TYPE_CHECKING:
+    TimeoutError = AerospikeTimeoutError
+    IndexError = AerospikeIndexError
+
+__all__ = [
+    "AdminError",
+    "AerospikeError",
+    "AerospikeIndexError",
+    "AerospikeTimeoutError",
+    "BackpressureError",
+    "BinExistsError",
+    "BinNameError",
+    "BinNotFound",
+    "BinTypeError",
+    "ClientError",
+    "ClusterError",
+    "FilteredOut",
+    "IndexFoundError",
+    "IndexNotFound",
+    "InvalidArgError",
+    "QueryAbortedError",
+    "QueryError",
+    "RecordError",
+    "RecordExistsError",
+    "RecordGenerationError",
+    "RecordNotFound",
+    "RecordTooBig",
+    "RustPanicError",
+    "ServerError",
+    "UDFError",
+]
+
+# Names that hide builtins; aerospike_py keeps them until 1.0 and warns.
+_ALIASES: dict[str, type[AerospikeError]] = {
+    "TimeoutError": AerospikeTimeoutError,
+    "IndexError": AerospikeIndexError,
+}
+
+
+def __getattr__(name: str) -> Any:
+    alias = _ALIASES.get(name)
+    if alias is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"{__name__}.{name} hides a builtin and goes away in aerospike_py 1.0: use {alias.__name__}",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return alias

@@ -1,0 +1,93 @@
+"""LazyBatchRecords: rows in the order of the keys, and a dict of those that were found."""
+
+from __future__ import annotations
+
+import pytest
+
+from aerospike_py import BatchRecord, LazyBatchRecords, Record, RecordMetadata
+from trio_aerospike.errors import RecordNotFound
+from trio_aerospike.keys import Key
+from trio_aerospike.records import BatchResult, Record as NativeRecord
+
+
+def _found(key: Key, **bins: object) -> BatchResult:
+    return BatchResult(key, 0, NativeRecord(key, dict(bins), 3, 0))
+
+
+ANN, BOB, CLEO = Key("test", "users", "ann"), Key("test", "users", "bob"), Key("test", "users", 3)
+DIGEST_ONLY = Key.from_digest("test", "users", b"d" * 20)
+
+
+@pytest.fixture
+def batch() -> LazyBatchRecords:
+    return LazyBatchRecords(
+        [
+            _found(CLEO, age=3),
+            BatchResult(BOB, 2, None, RecordNotFound("none")),
+            _found(ANN, age=1),
+            _found(DIGEST_ONLY, age=4),
+            _found(ANN, age=1),
+        ]
+    )
+
+
+def test_rows_are_in_the_order_of_the_keys(batch: LazyBatchRecords):
+    assert batch.to_list() == [{"age": 3}, None, {"age": 1}, {"age": 4}, {"age": 1}]
+    assert batch.all_user_keys() == [3, "bob", "ann", None, "ann"]
+    assert batch.found_count() == 4
+    assert len(batch) == 4
+
+
+def test_batch_records_tell_key_code_and_record(batch: LazyBatchRecords):
+    rows = batch.batch_records
+    assert all(type(row) is BatchRecord for row in rows)
+    assert [row.result for row in rows] == [0, 2, 0, 0, 0]
+    assert rows[1].record is None
+    assert rows[1].key == ("test", "users", "bob", BOB.digest)
+    assert type(rows[0].record) is Record
+    assert rows[0].record.meta == RecordMetadata(gen=3, ttl=4294967295)
+    assert rows[0].in_doubt is False
+    assert list(batch.iter_records()) == rows
+    assert batch.batch_records is rows
+
+
+def test_the_dict_holds_what_was_found_by_user_key(batch: LazyBatchRecords):
+    expected = {3: {"age": 3}, "ann": {"age": 1}}
+    assert batch.to_dict() == expected
+    assert dict(batch.items()) == expected
+    assert list(batch.keys()) == list(batch) == [3, "ann"]
+    assert list(batch.values()) == [{"age": 3}, {"age": 1}]
+    assert batch["ann"] == {"age": 1}
+    assert batch.get("ann") == {"age": 1}
+    assert batch.get("bob") is None
+    assert batch.get("bob", 7) == 7
+    assert 3 in batch
+    assert "bob" not in batch
+
+
+def test_a_missing_key_is_a_key_error_that_names_it(batch: LazyBatchRecords):
+    with pytest.raises(KeyError, match="bob"):
+        batch["bob"]
+
+
+def test_what_was_cached_can_be_released_and_made_again(batch: LazyBatchRecords):
+    rows, view = batch.batch_records, batch.keys()
+    batch.release_cache()
+    assert batch.batch_records == rows
+    assert batch.batch_records is not rows
+    assert list(batch.keys()) == list(view)
+
+
+def test_to_dict_is_the_callers_own(batch: LazyBatchRecords):
+    batch.to_dict().clear()
+    assert "ann" in batch
+
+
+def test_merge_to_dict_takes_each_result_by_itself(batch: LazyBatchRecords):
+    empty = LazyBatchRecords([])
+    assert LazyBatchRecords.merge_to_dict([batch, empty]) == [batch.to_dict(), {}]
+
+
+def test_an_empty_batch():
+    empty = LazyBatchRecords([])
+    assert (len(empty), list(empty), empty.to_list(), empty.batch_records) == (0, [], [], [])
