@@ -1,0 +1,198 @@
+"""`make bench`: compare with the published clients, side by side in one run.
+
+Measures against the server that AEROSPIKE_HOSTS names ("host:port,host:port"), or against an embedded one in another
+process. Each contender runs in its own process and takes its turn in every round. Writes a table to stdout, and a plot
+and all figures to benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from benchmarks import report
+from benchmarks.contenders import BY_NAME, CONTENDERS, OURS, ROOT, Contender
+from benchmarks.driver import Cell, Host, available, compare
+from benchmarks.workers.bare import owners
+
+SCENARIOS = ("main", "batch", "hold", "latency", "memory", "import")
+DEFAULT_SCENARIOS = ("main", "batch", "hold", "memory", "import")
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@contextlib.contextmanager
+def helper(module: str, *arguments: str) -> Iterator[list[Host]]:
+    """Run a server or proxy of ours; it says where it listens, and stops when its stdin is closed."""
+    process = subprocess.Popen(
+        [str(OURS), "-m", f"benchmarks.{module}", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit(f"benchmarks.{module} did not start (status {process.wait()})")
+        yield [(host, port) for host, port in json.loads(line)]
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def target(nodes: int) -> Iterator[tuple[list[Host], str]]:
+    """The server to measure against, and how to call it."""
+    named = os.environ.get("AEROSPIKE_HOSTS", "").replace(";", ",")
+    if named.strip():
+        hosts = []
+        for part in named.split(","):
+            host, colon, port = part.strip().rpartition(":")
+            hosts.append((host.strip("[]"), int(port)) if colon else (port, 3000))
+        yield hosts, f"the server at {named}"
+    else:
+        with helper("server", "--nodes", str(nodes)) as hosts:
+            yield hosts, f"an embedded cluster of {nodes} in another process"
+
+
+def numbers(text: str) -> list[int]:
+    """A comma-separated list of positive integers."""
+    values = [int(part) for part in text.split(",")]
+    if any(value < 1 for value in values):
+        raise argparse.ArgumentTypeError("numbers above 0 are wanted")
+    return values
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    names = ", ".join(repr(name) for name in BY_NAME)
+    parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=...", description=__doc__)
+    parser.add_argument("--scenarios", default=",".join(DEFAULT_SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
+    parser.add_argument("--contenders", help=f"comma-separated, of {names}; all that are installed by default")
+    parser.add_argument("--kinds", default="get,put", help="of get, put")
+    parser.add_argument("--depths", type=numbers, default=[1, 16, 64, 256, 1024], help="operations in flight")
+    parser.add_argument("--rounds", type=int, default=5, help="medians are taken over these")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one contender's round at one point")
+    parser.add_argument("--records", type=int, default=20_000, help="different keys")
+    parser.add_argument("--max-conns", type=int, default=256, help="connections a client may open to a node")
+    parser.add_argument("--nodes", type=int, default=1, help="of the embedded cluster")
+    parser.add_argument("--latency", type=float, default=1.0, help="milliseconds each way, for scenario latency")
+    parser.add_argument("--hold", type=float, default=2.0, help="milliseconds per request, for scenario hold")
+    parser.add_argument("--tasks", type=int, default=100_000, help="concurrent gets, for scenario memory")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="directory for the plot and the figures")
+    arguments = parser.parse_args()
+    arguments.scenarios = [name.strip() for name in arguments.scenarios.split(",")]
+    for name in arguments.scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"unknown scenario {name!r}: allowed are {', '.join(SCENARIOS)}")
+    if arguments.contenders:
+        wanted = [name.strip() for name in arguments.contenders.split(",")]
+        for name in wanted:
+            if name not in BY_NAME:
+                parser.error(f"unknown contender {name!r}: allowed are {names}")
+        arguments.contenders = [BY_NAME[name] for name in wanted]
+    else:
+        arguments.contenders = list(CONTENDERS)
+    return arguments
+
+
+def present(contenders: list[Contender]) -> list[Contender]:
+    """Those that are installed; the others are named."""
+    here = []
+    for contender in contenders:
+        if available(contender):
+            here.append(contender)
+        else:
+            print(f"!!! {contender.name} is left out: {contender.needs} cannot be imported in its environment")
+    return here
+
+
+def measure(
+    title: str,
+    stem: str,
+    contenders: list[Contender],
+    hosts: list[Host],
+    cells: list[Cell],
+    arguments: argparse.Namespace,
+    aims: tuple[report.Aim, ...],
+) -> None:
+    """Run one scenario and show what came of it."""
+    print(f"\n== {title}")
+    results = compare(
+        contenders,
+        hosts,
+        cells,
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        records=arguments.records,
+        max_conns=arguments.max_conns,
+    )
+    print("  " + ", ".join(f"{name} ({version})" for name, version in results.versions.items()))
+    print(report.table(results))
+    compared = report.comparison(results, aims)
+    if compared:
+        print(f"\nwhat is aimed at, for a real server and two cores:\n{compared}")
+    report.save(results, arguments.output / f"{stem}.json", title)
+    if report.plot(results, arguments.output / f"{stem}.png", title):
+        print(f"\nplot: {(arguments.output / f'{stem}.png').resolve()}")
+
+
+def main() -> None:
+    """Run the scenarios asked for."""
+    arguments = parse()
+    began = time.monotonic()
+    contenders = present(arguments.contenders)
+    singles = [Cell(kind, depth) for kind in arguments.kinds.split(",") for depth in arguments.depths]
+    ours = [contender for contender in contenders if contender.name == "trio_aerospike"]
+    with target(arguments.nodes) as (hosts, where):
+        print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {where}")
+        print(f"{arguments.rounds} interleaved rounds of {arguments.seconds} s; figures are medians")
+        nodes, _ = owners([[host, port] for host, port in hosts])
+        aims = report.SINGLE_NODE_AIMS if len(nodes) == 1 else report.CLUSTER_AIMS
+        if "main" in arguments.scenarios:
+            measure(f"gets and puts, {where}", "main", contenders, hosts, singles, arguments, aims)
+        if "batch" in arguments.scenarios:
+            readers = [contender for contender in contenders if contender.batch]
+            cells = [Cell("batch", 1)]
+            measure("batch_read of 1,000 keys into dicts", "batch", readers, hosts, cells, arguments, aims)
+        if "latency" in arguments.scenarios:
+            addresses = [f"{host}:{port}" for host, port in nodes]
+            with helper("proxy", "--delay", str(arguments.latency / 1000), *addresses) as proxied:
+                title = f"through a proxy that adds {arguments.latency:g} ms each way"
+                measure(title, "latency", contenders, proxied, singles, arguments, aims)
+        if "memory" in arguments.scenarios:
+            from benchmarks import memory
+
+            gets, idle = memory.weigh(hosts, arguments.tasks)
+            print(
+                f"\n== memory: {arguments.tasks:,} concurrent gets in one nursery peak at {gets / 1e6:.0f} MB, idle "
+                f"tasks at {idle / 1e6:.0f} MB: {(gets - idle) / 1e6:.0f} MB more (aim: under 120)"
+            )
+    if "hold" in arguments.scenarios:
+        wide = attrs.evolve(BY_NAME["bare"], name="bare 256", connections=256)
+        with helper("server", "--hold", str(arguments.hold / 1000)) as hosts:
+            title = f"1,000 gets in flight, an embedded server that holds each request for {arguments.hold:g} ms"
+            measure(title, "hold", [*ours, wide], hosts, [Cell("get", 1000)], arguments, report.HOLD_AIMS)
+    if "import" in arguments.scenarios:
+        from benchmarks import memory
+
+        print(f"\n== import trio_aerospike adds {memory.import_time() * 1e3:.0f} ms to import trio (aim: under 60)")
+    print(f"\n{time.monotonic() - began:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""A first tour: connect, write, read, fan out over 10,000 keys, look at the cluster.
+
+Runs against the servers that AEROSPIKE_HOSTS names ("host:port,host:port"), or else against an embedded cluster of
+three nodes that it starts itself. Needs rich for the progress bar:
+
+    pip install 'trio-aerospike[cli]'
+    python examples/quickstart.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+import trio
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import trio_aerospike as aero
+from trio_aerospike.testing import open_embedded_cluster
+
+KEYS = 10_000
+IN_FLIGHT = 256
+
+console = Console(highlight=False)
+
+
+@contextlib.asynccontextmanager
+async def servers() -> AsyncIterator[list[str]]:
+    """The seeds to connect to: a real cluster's, or those of one of our own."""
+    named = os.environ.get("AEROSPIKE_HOSTS", "")
+    if named:
+        yield [part.strip() for part in named.split(",")]
+    else:
+        async with open_embedded_cluster(nodes=3) as cluster:
+            console.print("AEROSPIKE_HOSTS is not set: started an embedded cluster of three nodes.")
+            yield [f"{host}:{port}" for host, port in cluster.hosts]
+
+
+async def one_record(client: aero.Client) -> None:
+    """Write a record, read it back, change it in place, and take it away."""
+    console.print("\n[bold]One record")
+    ann = aero.Key("test", "quickstart", "ann")
+    await client.put(ann, {"name": "Ann", "age": 41, "visits": ["home"]})
+    record = await client.get(ann)
+    console.print(f"  get      {record['name']}, aged {record['age']}, generation {record.generation}")
+
+    record = await client.operate(ann, [aero.increment("age", 1), aero.read("age")])
+    console.print(f"  operate  a birthday, written and read in one command: {record['age']}")
+
+    await client.remove(ann)
+    try:
+        await client.get(ann)
+    except aero.RecordNotFound as error:
+        console.print(f"  remove   and now a get raises RecordNotFound (result code {int(error.result_code)})")
+
+
+async def for_each(numbers: Iterable[int], work: Callable[[int], Awaitable[None]]) -> None:
+    """Fan out: a few hundred tasks in one nursery, each takes the next number as soon as it is free."""
+    remaining = iter(numbers)
+
+    async def worker() -> None:
+        for number in remaining:
+            await work(number)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(IN_FLIGHT):
+            nursery.start_soon(worker)
+
+
+async def fan_out(client: aero.Client) -> dict[str, float]:
+    """Write and read many keys with a progress bar; the seconds that each took."""
+    console.print(f"\n[bold]{KEYS:,} records, up to {IN_FLIGHT} commands in flight")
+    seconds = {}
+    squares = []
+    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+
+        async def write(number: int) -> None:
+            key = aero.Key("test", "quickstart", number)
+            await client.put(key, {"number": number, "square": number * number})
+            progress.advance(bar)
+
+        async def read(number: int) -> None:
+            record = await client.get(aero.Key("test", "quickstart", number))
+            squares.append(record["square"])
+            progress.advance(bar)
+
+        for verb, work in (("write", write), ("read", read)):
+            bar = progress.add_task(f"{verb:5}", total=KEYS)
+            began = time.perf_counter()
+            await for_each(range(KEYS), work)
+            seconds[verb] = time.perf_counter() - began
+
+    if sorted(squares) != [number * number for number in range(KEYS)]:
+        sys.exit("what was read is not what was written")
+    return seconds
+
+
+async def show_cluster(client: aero.Client) -> None:
+    """The nodes the client has found, and of how many records each is master."""
+    console.print("\n[bold]The cluster")
+    table = Table("node", "address", "records it is master of")
+    for node in client.nodes():
+        statistics = await client.info_node(node.name, "namespace/test")
+        values = dict(pair.split("=", 1) for pair in statistics.split(";") if "=" in pair)
+        table.add_row(node.name, f"{node.host}:{node.port}", f"{int(values['master_objects']):,}")
+    console.print(table)
+
+
+async def tour() -> None:
+    """Everything, one after the other."""
+    async with servers() as seeds, aero.open_client(seeds) as client:
+        console.print(f"Connected: {len(client.nodes())} node(s), server {await client.info_random_node('build')}.")
+        await one_record(client)
+        seconds = await fan_out(client)
+        await show_cluster(client)
+        await client.truncate("test", "quickstart")
+    console.print("\n[bold]Summary")
+    for verb, spent in seconds.items():
+        console.print(f"  {verb:5}  {KEYS:,} records in {spent:.2f} s: {KEYS / spent:,.0f} per second")
+    console.print("  Every record came back as it was written; all connections are closed.")
+
+
+async def main() -> int:
+    """Run the tour; Ctrl-C or SIGTERM cancels it, and everything that is open is closed on the way out."""
+    status = 130
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def stop_on_signal() -> None:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(stop_on_signal)
+            try:
+                await tour()
+                status = 0
+            except aero.ClusterError as error:
+                console.print(f"[red]There is no cluster to show:[/] {error}", soft_wrap=True)
+                status = 1
+            nursery.cancel_scope.cancel()
+    if status == 130:
+        console.print("\nInterrupted: all connections are closed.")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(trio.run(main))

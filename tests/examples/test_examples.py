@@ -1,0 +1,257 @@
+"""Every example runs with no set-up, says what it should, says nothing on stderr, and stops cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+REAL_HOSTS = os.environ.get("AEROSPIKE_HOSTS", "")
+PATIENCE = 120.0
+
+with_and_without_real_servers = pytest.mark.parametrize(
+    "hosts",
+    [
+        pytest.param("", id="embedded"),
+        pytest.param(
+            REAL_HOSTS, id="real", marks=pytest.mark.skipif(not REAL_HOSTS, reason="AEROSPIKE_HOSTS is not set")
+        ),
+    ],
+)
+
+
+def environment(hosts: str = "", **more: str) -> dict[str, str]:
+    """Ours, with these servers."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("AEROSPIKE_HOSTS", "NO_COLOR")}
+    return {**inherited, "PYTHONWARNINGS": "error", "COLUMNS": "100", "AEROSPIKE_HOSTS": hosts, **more}
+
+
+def output_of(name: str, hosts: str) -> str:
+    """What an example prints; it must succeed and leave stderr alone."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)],
+        env=environment(hosts),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    return done.stdout
+
+
+def test_every_example_has_a_test() -> None:
+    tested = {"quickstart.py", "client_configuration.py", "crawler.py", "fastapi_app.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
+
+
+# quickstart -----------------------------------------------------------------------------------------------------
+
+
+@with_and_without_real_servers
+def test_quickstart_tells_what_it_does_where_there_is_no_terminal(hosts: str) -> None:
+    text = output_of("quickstart.py", hosts)
+    assert "aged 41" in text
+    assert "RecordNotFound (result code 2)" in text
+    for verb in ("write", "read "):
+        assert re.search(rf"  {verb} ━+ 10000/10000", text)
+        assert re.search(rf"  {verb}  10,000 records in [\d.]+ s: [\d,]+ per second", text)
+    if not hosts:
+        nodes = re.findall(r"│ (\w+) +│ 127\.0\.0\.1:\d+ +│ ([\d,]+) ", text)
+        assert len(nodes) == 3
+        assert sum(int(count.replace(",", "")) for _, count in nodes) == 10_000
+    assert "\x1b" not in text
+
+
+class Terminal:
+    """A program at a terminal of its own."""
+
+    def __init__(self, *command: str, **more: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            command,
+            env=environment(TERM="xterm-256color", **more),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.text = ""
+
+    def read_until(self, wanted: str) -> None:
+        """Read until the terminal shows this."""
+        deadline = time.monotonic() + PATIENCE
+        while wanted not in self.text:
+            assert self._read(deadline), f"{wanted!r} never came, but {self.text!r}"
+
+    def read_to_the_end(self) -> int:
+        """Read everything that is left; the exit status."""
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
+            pass
+        os.close(self._ours)
+        return self.process.wait(PATIENCE)
+
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"nothing more came after {self.text!r}"
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # Linux says EIO once nobody has the other end open
+            return False
+        self.text += data.decode(errors="replace")
+        return bool(data)
+
+
+def test_quickstart_moves_a_progress_bar_at_a_terminal() -> None:
+    terminal = Terminal(sys.executable, str(EXAMPLES / "quickstart.py"))
+    assert terminal.read_to_the_end() == 0
+    shown = set(re.findall(r"(\d+)/10000", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", terminal.text)))
+    assert "10000" in shown
+    assert len(shown) > 2
+    assert "Summary" in terminal.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["Connected:", "  write"])
+def test_quickstart_stops_cleanly_when_told(number: int, moment: str) -> None:
+    endless = "import sys, trio, quickstart; quickstart.KEYS = 200_000; sys.exit(trio.run(quickstart.main))"
+    terminal = Terminal(sys.executable, "-c", endless, PYTHONPATH=os.pathsep.join([str(EXAMPLES), *sys.path]))
+    terminal.read_until(moment)
+    terminal.process.send_signal(number)
+    assert terminal.read_to_the_end() == 130
+    assert "Interrupted" in terminal.text
+    assert "Traceback" not in terminal.text
+
+
+def test_quickstart_says_so_where_nobody_answers() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "quickstart.py")],
+            env=environment(address),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert done.stdout.startswith("There is no cluster to show: ")
+    assert address in done.stdout
+    assert (done.stderr, done.returncode) == ("", 1)
+
+
+# The client configuration page ----------------------------------------------------------------------------------
+
+
+@with_and_without_real_servers
+def test_the_configuration_page_runs(hosts: str) -> None:
+    lines = output_of("client_configuration.py", hosts).splitlines()
+    for title in ("basic configuration", "per-operation timeouts", "cluster info", "context manager", "manual"):
+        assert any(line.startswith(f"{title}: ") for line in lines)
+    for title in ("multi-node cluster", "connection pool", "backpressure"):
+        assert any(line.startswith(f"{title}: {{'name': 'Ann', 'age': 41}}") for line in lines)
+        assert any(line.startswith(f"asyncio, {title}: 1000 reads at once") for line in lines)
+    for title in ("internal", "external"):
+        assert f"{title} authentication: ping is True" in lines
+        assert f"asyncio, {title} authentication: ping is True" in lines
+    assert any(line.startswith("wrong password: ") for line in lines)
+    if not hosts:
+        assert "multi-node cluster: {'name': 'Ann', 'age': 41} from one of 3 node(s)" in lines
+
+
+def _normal(line: str) -> str:
+    """A line without indentation, and with one word for any address."""
+    line = re.sub(r'\("[\w.]+", \d+\)|\bhost\b|\bnode\d\b', "ADDRESS", line)
+    return re.sub(r"\s+", " ", line).strip()
+
+
+def _page() -> list[list[str]]:
+    text = (Path(__file__).parent / "page_snippets.txt").read_text()
+    snippets = [part.splitlines() for part in text.split("\n\n")[1:]]
+    return [[_normal(line) for line in snippet if line.strip()] for snippet in snippets]
+
+
+@pytest.mark.parametrize("snippet", _page(), ids=lambda snippet: snippet[0][:40])
+def test_the_page_stands_in_the_example_as_written(snippet: list[str]) -> None:
+    example = [_normal(line) for line in (EXAMPLES / "client_configuration.py").read_text().splitlines()]
+
+    def follows(at: int) -> bool:
+        """Whether the snippet stands from here on in order, with at most a few lines of the example's own between."""
+        rest = iter(example[at : at + len(snippet) + 8])
+        return all(any(line == wanted for line in rest) for wanted in snippet)
+
+    assert any(line == snippet[0] and follows(at) for at, line in enumerate(example))
+
+
+# The others -----------------------------------------------------------------------------------------------------
+
+
+@with_and_without_real_servers
+def test_the_crawler_fetches_every_page_once(hosts: str) -> None:
+    text = output_of("crawler.py", hosts)
+    assert "16,001 links seen, 2,000 pages fetched once each" in text
+    assert "page 0 is done and links to [" in text
+
+
+@contextlib.contextmanager
+def web_service(hosts: str) -> Iterator[httpx.Client]:
+    """The FastAPI example on a free port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "examples.fastapi_app:app", "--port", "0"],
+        cwd=ROOT,
+        env=environment(hosts),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = ""
+    try:
+        for line in process.stderr:
+            said += line
+            address = re.search(r"running on (http://[\d.]+:\d+)", line)
+            if address:
+                break
+        else:
+            pytest.fail(f"the service did not start: {said}")
+        with httpx.Client(base_url=address[1], timeout=PATIENCE) as client:
+            yield client
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert "Application shutdown complete" in said
+    assert "Traceback" not in said
+
+
+@with_and_without_real_servers
+def test_the_web_service_stores_and_finds_users(hosts: str) -> None:
+    with web_service(hosts) as http:
+        assert http.put("/users/ann", params={"age": 41}).json() == {"stored": "ann"}
+        first = http.get("/users/ann").json()
+        assert (first["user"]["name"], first["user"]["age"]) == ("ann", 41)
+        assert http.put("/users/ann", params={"age": 42}).status_code == 200
+        second = http.get("/users/ann").json()
+        assert (second["user"]["age"], second["generation"]) == (42, first["generation"] + 1)
+        missing = http.get("/users/nobody-has-this-name")
+        assert (missing.status_code, missing.json()) == (404, {"detail": "there is no user nobody-has-this-name"})
+        assert http.get("/health").json() == {"connected": True}
