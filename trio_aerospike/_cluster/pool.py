@@ -106,7 +106,7 @@ class Pool:
         idle = sum(1 for connection in self.connections if not connection.depth)
         active = len(self.connections) - idle
         return (
-            f"<Pool {active} active, {idle} idle, {self.opening} opening of {self.limit} | "
+            f"<Pool {active} active, {idle} idle, {self.lent} lent, {self.opening} opening of {self.limit} | "
             f"{len(self.waiting)} waiting | read {self.read_time * 1e6:.0f} us, write {self.write_time * 1e6:.0f} us>"
         )
 
