@@ -1,0 +1,176 @@
+"""Calls of list, map and path operations, and contexts: what an operation's value holds on the wire.
+
+A call is a list of the operation's number and its arguments; on an element that lies deeper than the bin it is wrapped
+in a list of 255, a context and the call. A context is a list of numbers and values in turn, two for each step of the
+way (C client: as_cdt_internal.c; server: cdt.c). Expressions carry calls in the same form, with expressions for
+arguments, so the encoder here serves both: an argument is a value, or :class:`Packed` for what has been packed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..errors import ProtocolError
+from .cdt_ops import CONTEXT_EVAL
+from .cdt_pack import pack_value
+from .cdt_unpack import unpack_value
+
+# What stands before a context: the header of a list of three, and 255.
+_EVALUATE_IN = b"\x93" + pack_value(CONTEXT_EVAL)
+
+
+class Packed:
+    """One value that is MessagePack already: an expression, or what may only be compared with.
+
+    It goes into calls as it is. It is no bytes object, so that nothing takes it for a blob to store.
+
+    Args:
+        data: exactly one MessagePack value.
+    """
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytes(data)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Packed) and self.data == other.data
+
+    def __hash__(self) -> int:
+        return hash(self.data)
+
+    def __repr__(self) -> str:
+        return f"Packed({self.data!r})"
+
+
+def encode_cdt_call(opcode: int, args: Sequence[Any] = (), context: bytes = b"") -> bytes:
+    """A call as an operation's value and as an expression's call hold it.
+
+    Args:
+        opcode: the operation's number (``cdt_ops``; bits and HyperLogLog have numbers and calls of the same form).
+        args: its arguments in the order of the wire: values that could be stored, or :class:`Packed`. Trailing ones
+            that are left to the server are left out by the caller.
+        context: what :func:`encode_context` gave; empty where the operation is on the bin itself.
+
+    Raises:
+        InvalidArgError: an argument is nothing the database can hold.
+    """
+    parts = [_EVALUATE_IN, context] if context else []
+    parts += [list_header(1 + len(args)), pack_value(opcode)]
+    parts += [arg.data if type(arg) is Packed else pack_value(arg) for arg in args]
+    return b"".join(parts)
+
+
+def encode_context(steps: Iterable[tuple[int, Any]]) -> bytes:
+    """A context alone, as operations, expressions and indexes on nested elements hold it.
+
+    Args:
+        steps: the number of each step, flags of creation included, and its value or :class:`Packed`.
+
+    Raises:
+        InvalidArgError: a value is nothing the database can hold.
+    """
+    flat = [part for step in steps for part in step]
+    parts = [part.data if type(part) is Packed else pack_value(part) for part in flat]
+    return list_header(len(flat)) + b"".join(parts)
+
+
+def decode_context(data: bytes) -> list[tuple[int, Packed]]:
+    """The steps of a context: of each its number, and its value as it stands there.
+
+    Raises:
+        ProtocolError: it is no list of numbers and values in turn, or something stands behind it.
+    """
+    count, position = _read_list_header(data)
+    if count % 2:
+        raise ProtocolError(f"a context of {count} elements: each step has two")
+    steps: list[tuple[int, Packed]] = []
+    for _ in range(count // 2):
+        middle = value_end(data, position)
+        number = unpack_value(data[position:middle])
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise ProtocolError(f"a step of a context is numbered {number!r}")
+        position = value_end(data, middle)
+        steps.append((number, Packed(data[middle:position])))
+    if position != len(data):
+        raise ProtocolError(f"{len(data) - position} bytes stand behind a context")
+    return steps
+
+
+def value_end(data: bytes, position: int) -> int:
+    """Where the MessagePack value at ``position`` ends, without a look at what it means.
+
+    Raises:
+        ProtocolError: it is malformed or cut off.
+    """
+    pending = 1
+    size = len(data)
+    while pending:
+        if position >= size:
+            raise ProtocolError("a list or map is cut off")
+        code = data[position]
+        head, content, inside = _EXTENTS[code]
+        if head < 0:
+            raise ProtocolError(f"byte {code:#04x} starts no value")
+        if head:
+            if position + 1 + head > size:
+                raise ProtocolError("a list or map is cut off")
+            length = int.from_bytes(data[position + 1 : position + 1 + head], "big")
+            content, inside = content + length * (not inside), inside * length
+        position += 1 + head + content
+        pending += inside - 1
+    if position > size:
+        raise ProtocolError("a list or map is cut off")
+    return position
+
+
+def _extents() -> list[tuple[int, int, int]]:
+    """For each first byte: the bytes of its length field, the bytes besides them, the values inside.
+
+    Where there is a length field, the last two are what each unit of it stands for: a value counts inside, a byte
+    beside. A first byte that starts nothing has -1.
+    """
+    table = [(0, 0, 0)] * 256
+    for code in range(0x80, 0x90):
+        table[code] = (0, 0, 2 * (code & 0x0F))
+    for code in range(0x90, 0xA0):
+        table[code] = (0, 0, code & 0x0F)
+    for code in range(0xA0, 0xC0):
+        table[code] = (0, code & 0x1F, 0)
+    table[0xC1] = (-1, 0, 0)
+    for first in (0xC4, 0xD9):
+        for step in range(3):
+            table[first + step] = (1 << step, 0, 0)
+    for step in range(3):
+        table[0xC7 + step] = (1 << step, 1, 0)
+    for step in range(5):
+        table[0xD4 + step] = (0, 1 + (1 << step), 0)
+    for step in range(4):
+        table[0xCC + step] = table[0xD0 + step] = (0, 1 << step, 0)
+    table[0xCA], table[0xCB] = (0, 4, 0), (0, 8, 0)
+    table[0xDC], table[0xDD] = (2, 0, 1), (4, 0, 1)
+    table[0xDE], table[0xDF] = (2, 0, 2), (4, 0, 2)
+    return table
+
+
+_EXTENTS = _extents()
+
+
+def _read_list_header(data: bytes) -> tuple[int, int]:
+    code = data[0] if data else 0
+    if 0x90 <= code < 0xA0:
+        return code & 0x0F, 1
+    width = {0xDC: 2, 0xDD: 4}.get(code)
+    if width is None or len(data) < 1 + width:
+        raise ProtocolError("a context is a list")
+    return int.from_bytes(data[1 : 1 + width], "big"), 1 + width
+
+
+def list_header(count: int) -> bytes:
+    """What a MessagePack list of ``count`` elements begins with."""
+    if count < 16:
+        return b"%c" % (0x90 | count)
+    if count < 0x10000:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
