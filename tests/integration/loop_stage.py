@@ -12,7 +12,11 @@ import pytest
 import trio
 
 from tests.integration.stage import KEY, Stage
+from trio_aerospike import ReadPolicy
 from trio_aerospike.loops import LoopCommands, _Line
+
+ONCE = ReadPolicy(max_retries=0)
+FOR_EVER: dict[str, Any] = {"total_timeout": None, "socket_timeout": None}
 
 Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 

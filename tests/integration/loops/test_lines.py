@@ -1,0 +1,351 @@
+"""The lines of asyncio loops: how they end, what they leave room for, and what remains of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import trio_aerospike as aero
+from tests.integration.loop_stage import FOR_EVER, LoopStage, fails, in_loop, lines_of, looped
+from tests.integration.stage import BAD, KEY, Stage, descriptors
+from trio_aerospike import ReadPolicy, WritePolicy
+from trio_aerospike.errors import ResultCode
+from trio_aerospike.loops import LoopCommands
+from trio_aerospike.server import Fault, Reply
+
+# -- connections that end ----------------------------------------------------------------------------------------------
+
+
+def close_all(stage: Stage) -> None:
+    for node in stage.cluster.nodes:
+        for connection in list(node.connections):
+            if connection.is_command:
+                connection.stream.abort()
+
+
+@looped(2)
+async def test_lines_that_the_server_closes_while_idle_are_let_go(stage, commands):
+    stage.now_in_trio(close_all, stage)
+    await stage.loop_until(lambda: not lines_of(commands))
+    assert not stage.lender._held
+    await commands.put(KEY, {"a": 3})
+
+
+@looped()
+async def test_a_line_is_looked_at_before_a_write_is_entrusted_to_it(stage, commands):
+    """The loop was busy when the server closed the connection, so it has not heard of that yet."""
+    await asyncio.sleep(0.02)
+    stage.now_in_trio(close_all, stage)
+    time.sleep(0.02)  # noqa: ASYNC251 - it is busy
+    await commands.put(KEY, {"a": 5}, policy=WritePolicy(max_retries=0))
+    assert stage.crossings == 1
+    assert (await commands.get(KEY))["a"] == 5
+
+
+def test_a_session_that_ended_retires_the_line(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        lines = lines_of(commands)
+        assert (await commands.get(KEY))["a"] == 1 and stage.crossings == 0
+        stage.script(ResultCode.EXPIRED_SESSION, ResultCode.EXPIRED_SESSION)
+        assert (await commands.get(KEY))["a"] == 1
+        stage.script()
+        await stage.loop_until(lambda: not any(line._alive for line in lines[:1]))
+        await stage.warm(commands)
+        assert (await commands.get(KEY))["a"] == 1 and stage.crossings == 0
+
+    in_loop(body, stages(users={"ann": "secret"}))
+
+
+def test_idle_lines_are_closed_and_the_next_command_works(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        await stage.loop_until(lambda: stage.lender.lent == 0 and not lines_of(commands))
+        assert (await commands.get(KEY))["a"] == 1
+
+    in_loop(body, stages(idle_timeout=0.15), lines=3)
+
+
+@looped(2)
+async def test_a_retired_line_whose_requests_are_withdrawn_closes(stage, commands):
+    line = lines_of(commands)[0]
+    tasks = [asyncio.ensure_future(commands.get(KEY)) for _ in range(2)]
+    await asyncio.sleep(0)
+    for one in lines_of(commands):
+        one.retire()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await stage.loop_until(lambda: not line._alive and not lines_of(commands))
+    assert not stage.lender._held
+
+
+def test_a_read_goes_to_another_copy_when_the_first_is_silent(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        stage.now_in_trio(stage.cluster.node(stage.node.name).pause)
+        policy = ReadPolicy(total_timeout=3.0, socket_timeout=0.1, max_retries=1)
+        began = time.monotonic()
+        assert (await commands.get(KEY, policy=policy))["a"] == 1
+        assert 0.1 <= time.monotonic() - began < 0.3
+
+    in_loop(body, stages(nodes=2))
+
+
+def test_a_node_that_stops_under_load_gets_each_write_once(stages):
+    """No write is applied twice, and those that failed without doubt were not applied."""
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        keys = [aero.Key("test", "threads", f"count {number}") for number in range(40)]
+        certain = [0] * 40
+        doubtful = [0] * 40
+        stop = False
+
+        async def count(number: int) -> None:
+            while not stop:
+                try:
+                    await commands.increment(keys[number], "n", 1, policy=WritePolicy(max_retries=0))
+                    certain[number] += 1
+                except aero.AerospikeError as error:
+                    doubtful[number] += error.in_doubt
+
+        tasks = [asyncio.ensure_future(count(number)) for number in range(40)]
+        await asyncio.sleep(0.2)
+        await stage.from_loop(stage.cluster.stop_node, 0)
+        await asyncio.sleep(0.3)
+        stop = True
+        await asyncio.gather(*tasks)
+        for number, key in enumerate(keys):
+            found = (await commands.get(key))["n"]
+            assert certain[number] <= found <= certain[number] + doubtful[number]
+        assert sum(certain) > 100
+        executor: Any = commands._executor
+        assert all(node.active or not lines for node, lines in executor._lines.items())
+
+    in_loop(body, stages(nodes=3, tend_interval=0.05))
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_gets_room_beside_a_loop_that_is_always_busy(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        stop = False
+        reads = 0
+        peak = 0
+
+        async def read() -> None:
+            nonlocal reads, peak
+            while not stop:
+                assert (await commands.get(KEY))["a"] == 1
+                reads += 1
+                peak = max(peak, stage.node.pools[0].total)
+
+        tasks = [asyncio.ensure_future(read()) for _ in range(40)]
+        await asyncio.sleep(0.05)
+        slowest = 0.0
+        for _ in range(25):
+            began = time.monotonic()
+            (result,) = await stage.from_loop(stage.client.batch_read, [KEY])
+            slowest = max(slowest, time.monotonic() - began)
+            assert result.record["a"] == 1
+            await asyncio.sleep(0.005)
+        stop = True
+        await asyncio.gather(*tasks)
+        assert slowest < 0.5 and reads > 500
+        assert peak <= 2
+
+    stage = stages(max_conns_per_node=2)
+    in_loop(body, stage)
+
+
+def test_no_more_connections_than_allowed_for_several_loops_at_once(stages):
+    stage = stages(max_conns_per_node=6, conn_pools_per_node=2)
+    failures: list[BaseException] = []
+    wrong = 0
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        nonlocal wrong
+        name = threading.get_ident()
+
+        async def work(number: int) -> None:
+            nonlocal wrong
+            key = aero.Key("test", "threads", f"{name} {number}")
+            for turn in range(15):
+                await commands.put(key, {"who": name, "turn": turn})
+                wrong += dict(await commands.get(key)) != {"who": name, "turn": turn}
+
+        await asyncio.gather(*(work(number) for number in range(30)))
+
+    def thread() -> None:
+        try:
+            in_loop(body, stage, lines=0)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=thread) for _ in range(3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert not failures and not wrong
+    assert stage.cluster.nodes[0].stats.command_connections_peak <= 6
+    stage.until(lambda: not stage.lender._held and stage.lender.lent == len(stage.lender._resting))
+
+
+def test_a_slow_node_is_left_to_trios_many_connections(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        stage.cluster.nodes[0].delay = 0.002
+        began = time.monotonic()
+
+        async def work() -> None:
+            for _ in range(20):
+                await commands.get(KEY, policy=ReadPolicy(total_timeout=5.0))
+
+        await asyncio.gather(*(work() for _ in range(64)))
+        assert stage.crossings > 64
+        assert time.monotonic() - began < 1.5  # in eight lines it would be at least 0.32 s; in one, 2.56 s
+
+    in_loop(body, stages())
+
+
+def test_a_limit_on_operations_holds_for_loops_too(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        stage.cluster.nodes[0].delay = 0.002
+        await asyncio.gather(*(commands.put(("test", "threads", number), {"a": 1}) for number in range(40)))
+        assert stage.crossings == 40 and stage.lender.lent == 0
+        assert stage.cluster.nodes[0].stats.commands_peak <= 2
+
+    in_loop(body, stages(max_concurrent_operations=2), lines=0)
+
+
+def test_over_a_connector_of_the_users_own_everything_crosses(stages):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        for _ in range(3):
+            await commands.put(KEY, {"a": 1})
+        assert stage.crossings == 3 and stage.lender.lent == 0
+
+    in_loop(body, stages(memory=True), lines=0)
+
+
+def test_a_loop_that_cannot_watch_sockets_crosses(stage):
+    class Blind(asyncio.SelectorEventLoop):
+        blind = False
+
+        def add_reader(self, fd, callback, *args):  # type: ignore[override]
+            if self.blind:
+                raise NotImplementedError
+            return super().add_reader(fd, callback, *args)
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        loop: Any = asyncio.get_running_loop()
+        loop.blind = True
+        for _ in range(20):
+            await commands.put(KEY, {"a": 1})
+            await asyncio.sleep(0.002)
+        assert stage.crossings == 20 and not lines_of(commands) and not stage.lender.lent
+
+    with asyncio.Runner(loop_factory=Blind) as runner:
+        in_loop(body, stage, lines=0, run=runner.run)
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["get", "put"])
+def test_closing_the_client_ends_commands_under_way_and_refuses_later_ones(stage, command):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        seen = stage.script(then=Fault.SILENCE)
+        if command == "put":
+            task: Any = asyncio.ensure_future(commands.put(KEY, {"a": 1}, policy=WritePolicy(**FOR_EVER)))
+        else:
+            task = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(**FOR_EVER)))
+        await stage.loop_until(lambda: seen)
+        stage.now_in_trio(stage.client.close)
+        _, error = await fails(asyncio.wait_for(task, 5), aero.ClientClosed)
+        assert error.in_doubt == (command == "put") and error.attempts == 1
+        await fails(commands.get(KEY), aero.ClientClosed)
+        await asyncio.to_thread(stage.end)
+        with pytest.raises(aero.ClientClosed):
+            await commands.get(KEY)
+
+    in_loop(body, stage)
+
+
+def test_closing_the_client_while_a_connection_to_lend_is_on_its_way(stage):
+    """Nothing in the loop waits for it, so nothing there fails."""
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        for node in stage.cluster.nodes:
+            stage.now_in_trio(node.pause)
+        task = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(**FOR_EVER)))
+        await stage.loop_until(lambda: stage.lender.opening or stage.lender.lent)
+        stage.now_in_trio(stage.client.close)
+        await fails(asyncio.wait_for(task, 5), aero.ClientClosed)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    in_loop(body, stage, lines=0)
+
+
+def test_a_loop_that_ends_with_requests_under_way_leaves_nothing_behind(stages):
+    """Its connections are given up while the client lives on, so that the next loop has room."""
+    stage = stages(idle_timeout=1.0)
+    for _ in range(4):
+        loop = asyncio.new_event_loop()
+
+        async def main() -> None:
+            commands = stage.commands()
+            stage.script()
+            await stage.warm(commands, 3)
+            stage.script(then=Fault.SILENCE)
+            (line, *_) = lines_of(commands)
+            # By hand, since a task that is destroyed while it waits is the program's fault, and asyncio says so.
+            executor: Any = commands._executor
+            command = executor.run("get", KEY, _frame(stage), ReadPolicy(), False)
+            command.send(None)
+            await stage.loop_until(lambda: line._sent)
+            command.close()
+
+        loop.run_until_complete(main())
+        loop.close()
+        stage.until(lambda: not stage.lender._held)
+        assert stage.lender.lent <= 3
+    stage.until(lambda: stage.lender.lent == len(stage.lender._resting))
+
+
+def _frame(stage: Stage) -> bytes:
+    from trio_aerospike._wire.commands import encode_command, key_fields
+
+    fields, count = key_fields(KEY.namespace, KEY.set_name, KEY.digest)
+    return encode_command(3, 0, 0, 0, 0, 0, 1000, fields, count, b"", 0)
+
+
+def test_nothing_is_left_open():
+    warm = LoopStage()
+    in_loop(_one_get, warm)
+    warm.end()
+    del warm
+    before = descriptors()
+    stage = LoopStage(timeout=5.0)
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        stage.script(Fault.RESET, Fault.SILENCE, Reply(BAD), Fault.CLOSE)
+        policy = ReadPolicy(max_retries=0, total_timeout=0.05)
+        ends = await asyncio.gather(*(commands.get(KEY, policy=policy) for _ in range(4)), return_exceptions=True)
+        assert all(isinstance(end, aero.AerospikeError) for end in ends)
+        stage.script()
+        await stage.warm(commands, 4)
+        seen = stage.script(then=Fault.SILENCE)
+        for _ in range(8):
+            asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(**FOR_EVER)))  # noqa: RUF006 - it ends with the loop
+        await stage.loop_until(lambda: len(seen) >= 4)
+
+    in_loop(body, stage, lines=4)
+    stage.end()
+    del stage
+    assert descriptors() == before
+
+
+async def _one_get(stage: LoopStage, commands: LoopCommands) -> None:
+    await commands.get(KEY)
