@@ -1,0 +1,1 @@
+"""Operations on lists and maps, as the server executes them."""
