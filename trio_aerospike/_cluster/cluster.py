@@ -5,7 +5,6 @@ What to do is decided in :mod:`peers` and :mod:`partitions`, which hold no await
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import warnings
@@ -14,20 +13,15 @@ from typing import Any, TypeVarTuple
 
 import trio
 
-from .._wire.constants import PROTO_INFO
 from .._wire.info import (
-    decode_info_response,
-    encode_info_request,
-    is_error,
     parse_error,
     parse_peers,
     parse_replicas,
-    parse_services,
 )
 from ..config import AuthMode, ClientConfig, Host
-from ..errors import AdminError, AerospikeError, ClusterError, ConnectionFailed, ProtocolError, error_from_code
+from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
-from .login import Credentials, Session, exchange
+from .dialing import Dialer, Found, close_transport
 from .node import Node
 from .partitions import PartitionMap
 from .peers import (
@@ -47,7 +41,7 @@ from .peers import (
     Status,
     TendState,
 )
-from .transport import Connector, Transport, resolve
+from .transport import Connector, Transport
 
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")
@@ -56,16 +50,6 @@ Args = TypeVarTuple("Args")
 _HURRY_SPACING = 0.05
 #: Rounds that a command without a time limit waits for while its partition has no reachable owner.
 _PATIENCE_ROUNDS = 10
-
-
-class _Found:
-    """A node that answered at an address, before it is part of the cluster: its connection and its session."""
-
-    def __init__(self, address: Address, tls_name: str | None, transport: Transport, session: Session) -> None:
-        self.address = address
-        self.tls_name = tls_name
-        self.transport = transport
-        self.session = session
 
 
 class _Tasks:
@@ -87,22 +71,17 @@ class Cluster:
 
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
         self.config = config
-        self._connector = connector
         self._resolve = resolve
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)
         self._nodes: dict[str, Node] = {}
         self.partitions: PartitionMap[Node] = PartitionMap()
-        self._credentials = (
-            Credentials(config.user, config.password, config.auth_mode)
-            if config.user or config.auth_mode is AuthMode.PKI
-            else None
-        )
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"
         self._peers_command = f"peers-{kind}-{form}"
-        self._service_command = f"service-{kind}-{form}"
-        self._found: dict[Address, _Found] = {}
+        self._connector = connector
+        self._dialer = Dialer(config, connector, f"service-{kind}-{form}")
+        self._found: dict[Address, Found] = {}
         self._causes: dict[str, BaseException | str] = {}
         self._nursery: trio.Nursery | None = None
         self._hurried = trio.Event()
@@ -112,7 +91,6 @@ class Cluster:
         self._in_round = False
         self._round_scope = trio.CancelScope()
         self._round_began = 0.0
-        self._warned: set[str] = set()
         self.closed: bool = False
 
     def __repr__(self) -> str:
@@ -368,7 +346,7 @@ class Cluster:
                 try:
                     await node.session.login(transport)
                 finally:
-                    await _close(transport)
+                    await close_transport(transport)
         except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             logger.warning("node %s at %s: the session could not be renewed yet: %s", node.name, node.address, error)
         except AdminError as error:
@@ -403,7 +381,7 @@ class Cluster:
     async def _dial(self, dial: Dial) -> None:
         for address in dial.addresses:
             try:
-                found, status = await self._look(address, dial.tls_name)
+                found, status = await self._dialer.look(address, dial.tls_name)
             except (AerospikeError, OSError) as error:
                 logger.info("no node at %s:%d: %s", *address, error)
                 continue
@@ -411,7 +389,7 @@ class Cluster:
                 return
         self._perform(self._state.unreachable(dial))
 
-    def _take(self, dial: Dial, found: _Found, status: Status) -> Reason | None:
+    def _take(self, dial: Dial, found: Found, status: Status) -> Reason | None:
         """Offer what was found to the state machine; returns why it does not want it."""
         actions = self._state.found(dial, found.address, status)
         if actions and isinstance(actions[0], Reject):
@@ -423,39 +401,7 @@ class Cluster:
 
     def _discard(self, transport: Transport) -> None:
         assert self._nursery is not None
-        self._nursery.start_soon(_close, transport)
-
-    async def _look(self, address: Address, tls_name: str | None) -> tuple[_Found, Status]:
-        """Connect to an address, log in, and ask who answers there; within ``timeout``."""
-        session = Session(self._credentials)
-        try:
-            with trio.fail_after(self._timeout):
-                transport = await self._open(address, tls_name, session)
-                try:
-                    body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
-                    answers = decode_info_response(body)
-                    refused = parse_error(next(iter(answers), ""))
-                    if refused is not None:
-                        # No answer to any question, but to them all: so a server with security greets a stranger.
-                        raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
-                    status = Status.from_answers(answers)
-                    return _Found(address, tls_name, transport, session), status
-                except BaseException:
-                    await _close(transport)
-                    raise
-        except trio.TooSlowError:
-            raise TimeoutError(f"no answer within {self._timeout} s") from None
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionFailed("the connection broke before the server answered") from error
-
-    async def _open(self, address: Address, tls_name: str | None, session: Session) -> Transport:
-        transport = await self._connector(*address, tls_name)
-        try:
-            await session.authenticate(transport)
-        except BaseException:
-            await _close(transport)
-            raise
-        return transport
+        self._nursery.start_soon(close_transport, transport)
 
     def _add(self, action: Add) -> None:
         assert self._nursery is not None
@@ -463,7 +409,7 @@ class Cluster:
         config = self.config
 
         async def open_transport() -> Transport:
-            return await self._open(found.address, found.tls_name, found.session)
+            return await self._dialer.open(found.address, found.tls_name, found.session)
 
         node = Node(
             action.name,
@@ -501,7 +447,7 @@ class Cluster:
     async def _seed(self, host: Host) -> None:
         """Look for nodes at a configured host: at each of its addresses, all of them at once."""
         try:
-            addresses = await self._addresses(host)
+            addresses = await self._dialer.resolve(host) if self._resolve else [(host.name, host.port)]
         except OSError as error:
             self._causes[str(host)] = error
             return
@@ -510,12 +456,12 @@ class Cluster:
         async def look(address: Address) -> None:
             dial = Dial(None, (address,), host.tls_name or (host.name if self.config.tls is not None else None))
             try:
-                found, status = await self._look(address, dial.tls_name)
+                found, status = await self._dialer.look(address, dial.tls_name)
                 self._prolong_first_round()
                 try:
-                    found = await self._advertised(found, status)
+                    found = await self._dialer.advertised(found, status)
                 except BaseException:
-                    await _close(found.transport)
+                    await close_transport(found.transport)
                     raise
             except (AerospikeError, OSError) as error:
                 causes[address] = error
@@ -545,74 +491,6 @@ class Cluster:
             scope = self._round_scope
             scope.deadline = max(scope.deadline, trio.current_time() + 2 * self._timeout)
 
-    async def _addresses(self, host: Host) -> list[Address]:
-        if not self._resolve or _is_numeric(host.name):
-            return [(host.name, host.port)]
-        with trio.move_on_after(self._timeout):
-            return [(address, host.port) for address in await resolve(host.name, host.port)]
-        raise TimeoutError(f"{host.name} was not resolved within {self._timeout} s")
-
-    async def _advertised(self, found: _Found, status: Status) -> _Found:
-        """Where a seed's node says that it is reached, if it is reached there.
-
-        A seed may be a load balancer, behind which each connection can end at another node, so the node's own address
-        is better. It may also be the way through a NAT or into a container, where only the seed's address works.
-        """
-        try:
-            with trio.fail_after(self._timeout):
-                body = await exchange(found.transport, encode_info_request(self._service_command), PROTO_INFO)
-            text = decode_info_response(body).get(self._service_command, "")
-            if is_error(text) or not text:
-                return found
-            services = [(host, port) for host, port in parse_services(text)]
-        except trio.TooSlowError:
-            return found
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionFailed("the connection broke before the server answered") from error
-        if found.address in services or not services:
-            return found
-        other = await self._first_to_answer(services, found.tls_name, status.name)
-        if other is not None:
-            await _close(found.transport)
-            return other
-        if status.name not in self._warned:
-            self._warned.add(status.name)
-            logger.warning(
-                "node %s advertises %s, where it cannot be reached; it is used under the seed's address %s:%d. "
-                "In a container network or behind a NAT, set the server's alternate-access-address and the client's "
-                "use_services_alternate%s",
-                status.name,
-                text,
-                *found.address,
-                " (which is set)" if self.config.use_services_alternate else "",
-            )
-        return found
-
-    async def _first_to_answer(self, addresses: Iterable[Address], tls_name: str | None, name: str) -> _Found | None:
-        """Try some addresses of one node side by side: those that cannot be reached may swallow what they are sent."""
-        winners: list[_Found] = []
-
-        async def look(address: Address) -> None:
-            try:
-                found, status = await self._look(address, tls_name)
-            except (AerospikeError, OSError):
-                return
-            if not winners and status.name == name:
-                winners.append(found)
-                nursery.cancel_scope.cancel()
-            else:
-                await _close(found.transport)
-
-        try:
-            async with trio.open_nursery() as nursery:
-                for address in addresses:
-                    nursery.start_soon(look, address)
-        except BaseException:
-            for found in winners:
-                await _close(found.transport)
-            raise
-        return winners[0] if winners else None
-
     def _no_seed(self) -> AerospikeError:
         for cause in self._causes.values():
             if isinstance(cause, AdminError):
@@ -641,14 +519,6 @@ def _words(cause: BaseException | str) -> str:
     return str(cause) or type(cause).__name__
 
 
-def _is_numeric(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def _value(answers: dict[str, str], name: str, node: Node) -> str:
     value = answers.get(name, "")
     error = parse_error(value)
@@ -664,11 +534,3 @@ def _whole_number(answers: dict[str, str], name: str, node: Node) -> int:
     except ValueError:
         place = f"node {node.name} at {node.address}"
         raise ProtocolError(f"{place}: info {name} is {value[:60]!r}, not a number") from None
-
-
-async def _close(transport: Transport) -> None:
-    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
-        try:
-            await transport.aclose()
-        except (OSError, trio.BrokenResourceError):
-            pass  # it is closed, which is all that was asked

@@ -1,0 +1,168 @@
+"""Finding out who answers at an address: connect, log in, ask. What is made of it is the cluster's business."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+from collections.abc import Iterable
+
+import trio
+
+from .._wire.constants import PROTO_INFO
+from .._wire.info import decode_info_response, encode_info_request, is_error, parse_error, parse_services
+from ..config import AuthMode, ClientConfig, Host
+from ..errors import AerospikeError, ConnectionFailed, error_from_code
+from .login import Credentials, Session, exchange
+from .peers import STATUS_NAMES, Address, Status
+from .transport import Connector, Transport, resolve
+
+logger = logging.getLogger("trio_aerospike")
+
+
+class Found:
+    """A node that answered at an address, before it is part of the cluster: its connection and its session."""
+
+    def __init__(self, address: Address, tls_name: str | None, transport: Transport, session: Session) -> None:
+        self.address = address
+        self.tls_name = tls_name
+        self.transport = transport
+        self.session = session
+
+
+class Dialer:
+    """Opens connections to addresses and asks what is there.
+
+    Args:
+        config: the client's configuration: timeouts, credentials.
+        connector: opens transports.
+        service_command: the info command that asks a node under which addresses it is reached.
+    """
+
+    def __init__(self, config: ClientConfig, connector: Connector, service_command: str) -> None:
+        self._connector = connector
+        self._service_command = service_command
+        self._uses_alternate = config.use_services_alternate
+        self._timeout = math.inf if config.timeout is None else config.timeout
+        self._credentials = (
+            Credentials(config.user, config.password, config.auth_mode)
+            if config.user or config.auth_mode is AuthMode.PKI
+            else None
+        )
+        self._warned: set[str] = set()
+
+    async def look(self, address: Address, tls_name: str | None) -> tuple[Found, Status]:
+        """Connect to an address, log in, and ask who answers there; within ``timeout``."""
+        session = Session(self._credentials)
+        try:
+            with trio.fail_after(self._timeout):
+                transport = await self.open(address, tls_name, session)
+                try:
+                    body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
+                    answers = decode_info_response(body)
+                    refused = parse_error(next(iter(answers), ""))
+                    if refused is not None:
+                        # No answer to any question, but to them all: so a server with security greets a stranger.
+                        raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
+                    status = Status.from_answers(answers)
+                    return Found(address, tls_name, transport, session), status
+                except BaseException:
+                    await close_transport(transport)
+                    raise
+        except trio.TooSlowError:
+            raise TimeoutError(f"no answer within {self._timeout} s") from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionFailed("the connection broke before the server answered") from error
+
+    async def open(self, address: Address, tls_name: str | None, session: Session) -> Transport:
+        transport = await self._connector(*address, tls_name)
+        try:
+            await session.authenticate(transport)
+        except BaseException:
+            await close_transport(transport)
+            raise
+        return transport
+
+    async def resolve(self, host: Host) -> list[Address]:
+        if _is_numeric(host.name):
+            return [(host.name, host.port)]
+        with trio.move_on_after(self._timeout):
+            return [(address, host.port) for address in await resolve(host.name, host.port)]
+        raise TimeoutError(f"{host.name} was not resolved within {self._timeout} s")
+
+    async def advertised(self, found: Found, status: Status) -> Found:
+        """Where a seed's node says that it is reached, if it is reached there.
+
+        A seed may be a load balancer, behind which each connection can end at another node, so the node's own address
+        is better. It may also be the way through a NAT or into a container, where only the seed's address works.
+        """
+        try:
+            with trio.fail_after(self._timeout):
+                body = await exchange(found.transport, encode_info_request(self._service_command), PROTO_INFO)
+            text = decode_info_response(body).get(self._service_command, "")
+            if is_error(text) or not text:
+                return found
+            services = [(host, port) for host, port in parse_services(text)]
+        except trio.TooSlowError:
+            return found
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionFailed("the connection broke before the server answered") from error
+        if found.address in services or not services:
+            return found
+        other = await self._first_to_answer(services, found.tls_name, status.name)
+        if other is not None:
+            await close_transport(found.transport)
+            return other
+        if status.name not in self._warned:
+            self._warned.add(status.name)
+            logger.warning(
+                "node %s advertises %s, where it cannot be reached; it is used under the seed's address %s:%d. "
+                "In a container network or behind a NAT, set the server's alternate-access-address and the client's "
+                "use_services_alternate%s",
+                status.name,
+                text,
+                *found.address,
+                " (which is set)" if self._uses_alternate else "",
+            )
+        return found
+
+    async def _first_to_answer(self, addresses: Iterable[Address], tls_name: str | None, name: str) -> Found | None:
+        """Try some addresses of one node side by side: those that cannot be reached may swallow what they are sent."""
+        winners: list[Found] = []
+
+        async def look(address: Address) -> None:
+            try:
+                found, status = await self.look(address, tls_name)
+            except (AerospikeError, OSError):
+                return
+            if not winners and status.name == name:
+                winners.append(found)
+                nursery.cancel_scope.cancel()
+            else:
+                await close_transport(found.transport)
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for address in addresses:
+                    nursery.start_soon(look, address)
+        except BaseException:
+            for found in winners:
+                await close_transport(found.transport)
+            raise
+        return winners[0] if winners else None
+
+
+def _is_numeric(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def close_transport(transport: Transport) -> None:
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+        try:
+            await transport.aclose()
+        except (OSError, trio.BrokenResourceError):
+            pass  # it is closed, which is all that was asked
