@@ -30,18 +30,12 @@ RECORDING = Path(os.environ.get("WIRE_EXCHANGES") or Path(__file__).parent.paren
 UNSERVED_OPERATIONS = {
     wire.OP_CDT_READ: "lists and maps",
     wire.OP_CDT_MODIFY: "lists and maps",
-    wire.OP_BITS_READ: "bits",
-    wire.OP_BITS_MODIFY: "bits",
-    wire.OP_HLL_READ: "HyperLogLog",
-    wire.OP_HLL_MODIFY: "HyperLogLog",
     wire.OP_EXP_READ: "expressions",
     wire.OP_EXP_MODIFY: "expressions",
 }
 UNSERVED_STEPS = {
     "list*": "lists",
     "map*": "maps",
-    "bit*": "bits",
-    "hll*": "HyperLogLog",
     "filter *": "expressions",
     "expression_*": "expressions",
     "write filtered out": "expressions",

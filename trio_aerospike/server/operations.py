@@ -13,6 +13,7 @@ import attrs
 from .._wire import constants as wire
 from .._wire.messages import Op
 from ..errors import ResultCode
+from . import bits as bit_calls, hll as sketch_calls
 from .particles import appended, incremented, prepended, stored
 from .results import Refused
 from .store import Particle
@@ -22,10 +23,6 @@ _NOT_SERVED = {
     wire.OP_CDT_MODIFY,
     wire.OP_EXP_READ,
     wire.OP_EXP_MODIFY,
-    wire.OP_BITS_READ,
-    wire.OP_BITS_MODIFY,
-    wire.OP_HLL_READ,
-    wire.OP_HLL_MODIFY,
 }
 
 
@@ -42,6 +39,13 @@ class Bins:
         """A write worked: the client hears of it if it asked for an answer to every operation."""
         if self.respond_all:
             self.answers.append((op.op, wire.PARTICLE_NULL, op.name, b""))
+
+    def answer(self, op: Op, value: Particle | None) -> None:
+        """An operation worked, and has a value to tell of or not."""
+        if value is None:
+            self.done(op)
+        else:
+            self.answers.append((op.op, value[0], op.name, value[1]))
 
     def remove(self, name: str) -> None:
         """Delete a bin; the last one takes its place (server: as_bin_remove)."""
@@ -124,3 +128,41 @@ def _touch(bins: Bins, op: Op) -> None:
 def _delete(bins: Bins, op: Op) -> None:
     bins.bins = {}
     bins.done(op)
+
+
+_ReadCall = Callable[[Particle | None, bytes], Particle | None]
+_ModifyCall = Callable[[Particle | None, bytes], tuple[Particle | None, Particle | None]]
+
+
+def _reads_with(call: _ReadCall) -> _Handler:
+    def handler(bins: Bins, op: Op) -> None:
+        bins.answer(op, call(bins.bins.get(op.name), op.data))
+
+    return handler
+
+
+def _modifies_with(call: _ModifyCall) -> _Handler:
+    def handler(bins: Bins, op: Op) -> None:
+        value, answer = call(bins.bins.get(op.name), op.data)
+        if value is not None:
+            bins.bins[op.name] = value
+        bins.answer(op, answer)
+
+    return handler
+
+
+def _of_a_blob(handler: _Handler) -> _Handler:
+    def checked(bins: Bins, op: Op) -> None:
+        # Without a bin to read the server does not look at the operation.
+        reads = op.op == wire.OP_BITS_READ
+        if op.particle != wire.PARTICLE_BLOB and not (reads and op.name not in bins.bins):
+            raise Refused(ResultCode.BIN_TYPE)
+        handler(bins, op)
+
+    return checked
+
+
+_handles(wire.OP_BITS_READ)(_of_a_blob(_reads_with(bit_calls.read)))
+_handles(wire.OP_BITS_MODIFY)(_of_a_blob(_modifies_with(bit_calls.modify)))
+_handles(wire.OP_HLL_READ)(_reads_with(sketch_calls.read))
+_handles(wire.OP_HLL_MODIFY)(_modifies_with(sketch_calls.modify))

@@ -1,0 +1,164 @@
+"""A HyperLogLog sketch as the server stores it: eleven bytes of header, then registers without gaps.
+
+The header holds flags (always 0), the bits of the index, the bits of the min-hash, and the count that was last
+estimated, 8 bytes with the low ones first, 0 for none. A register has six bits that count zeros, and behind them the
+bits of the min-hash, if any; all registers together are one string of bits (server: as/src/base/particle_hll.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from .hashing import murmur3
+
+HEADER_SIZE = 11
+INDEX_BITS = range(4, 17)
+MINHASH_BITS = range(4, 52)
+ZEROS_BITS = 6
+ALL_BITS_MAX = 64
+_HASH_MASK = 0xFFFF_FFFF_FFFF_FFFF
+
+
+def is_index_bits(count: int) -> bool:
+    """Whether an index can have so many bits."""
+    return count in INDEX_BITS
+
+
+def is_minhash_bits(count: int) -> bool:
+    """Whether a min-hash can have so many bits."""
+    return count == 0 or count in MINHASH_BITS
+
+
+def are_bits(index_bits: int, minhash_bits: int) -> bool:
+    """Whether a sketch can have so many bits of both together."""
+    return is_index_bits(index_bits) and is_minhash_bits(minhash_bits) and index_bits + minhash_bits <= ALL_BITS_MAX
+
+
+def sketch_size(index_bits: int, minhash_bits: int) -> int:
+    """The bytes of a sketch."""
+    return HEADER_SIZE + (((ZEROS_BITS + minhash_bits) << index_bits) + 7) // 8
+
+
+@attrs.define(eq=False)
+class Sketch:
+    """A sketch to work on; `data` are the bytes of its registers."""
+
+    index_bits: int
+    minhash_bits: int
+    cache: int
+    data: bytearray
+
+    @classmethod
+    def empty(cls, index_bits: int, minhash_bits: int) -> Sketch:
+        """One that has seen nothing."""
+        return cls(index_bits, minhash_bits, 0, bytearray(sketch_size(index_bits, minhash_bits) - HEADER_SIZE))
+
+    @classmethod
+    def decode(cls, stored: bytes) -> Sketch:
+        """The sketch that the bytes of a value are; they have been checked before."""
+        cache = int.from_bytes(stored[3:HEADER_SIZE], "little")
+        return cls(stored[1], stored[2], cache, bytearray(stored[HEADER_SIZE:]))
+
+    @classmethod
+    def of_registers(cls, index_bits: int, minhash_bits: int, registers: Iterable[int]) -> Sketch:
+        """One with these registers, as many as the index has numbers."""
+        values = list(registers)
+        n_bits = ZEROS_BITS + minhash_bits
+        data = bytearray()
+        # Eight registers fill as many bytes as each has bits.
+        for start in range(0, len(values), 8):
+            packed = 0
+            for value in values[start : start + 8]:
+                packed = packed << n_bits | value
+            data += packed.to_bytes(n_bits, "big")
+        return cls(index_bits, minhash_bits, 0, data)
+
+    def encode(self) -> bytes:
+        """The sketch as it is stored."""
+        header = bytes((0, self.index_bits, self.minhash_bits)) + self.cache.to_bytes(8, "little")
+        return header + self.data
+
+    def registers(self) -> list[int]:
+        """All registers, zeros and min-hash together."""
+        n_bits = ZEROS_BITS + self.minhash_bits
+        mask = (1 << n_bits) - 1
+        shifts = range(7 * n_bits, -1, -n_bits)
+        data = self.data
+        values: list[int] = []
+        for start in range(0, len(data), n_bits):
+            packed = int.from_bytes(data[start : start + n_bits], "big")
+            values += [packed >> shift & mask for shift in shifts]
+        return values
+
+    def zeros(self) -> list[int]:
+        """The counts of zeros alone."""
+        if not self.minhash_bits:
+            return self.registers()
+        return [value >> self.minhash_bits for value in self.registers()]
+
+    def has_data(self) -> bool:
+        """Whether something was added, as far as the server looks: at a byte for each register, from the first on.
+
+        What stands only in later registers is not seen (server: hmh_has_data).
+        """
+        return any(self.data[: 1 << self.index_bits])
+
+    def _place(self, element: bytes) -> tuple[int, int, int]:
+        """Where an element's register is (byte and shift), and the value that the element gives it."""
+        low, high = murmur3(element)
+        n_bits = ZEROS_BITS + self.minhash_bits
+        first = (low & (1 << self.index_bits) - 1) * n_bits
+        minhash = low >> self.index_bits & (1 << self.minhash_bits) - 1
+        # The least bit that is set, counted from 1; only a hash of 63 zeros has none of six bits.
+        zeros = (high & -high).bit_length()
+        value = (zeros << self.minhash_bits | minhash) & (1 << n_bits) - 1
+        return first // 8, 64 - first % 8 - n_bits, value
+
+    def _window(self, byte: int) -> int:
+        return int.from_bytes(self.data[byte : byte + 8].ljust(8, b"\0"), "big")
+
+    def add(self, element: bytes) -> bool:
+        """Take an element in, given as its shortest MessagePack; whether that changed anything."""
+        byte, shift, value = self._place(element)
+        mask = (1 << ZEROS_BITS + self.minhash_bits) - 1 << shift
+        window = self._window(byte)
+        if window & mask >= value << shift:
+            return False
+        end = min(byte + 8, len(self.data))
+        changed = (window & ~mask & _HASH_MASK) | value << shift
+        self.data[byte:end] = changed.to_bytes(8, "big")[: end - byte]
+        self.cache = 0
+        return True
+
+    def may_contain(self, element: bytes) -> bool:
+        """False where the element was never added."""
+        byte, shift, value = self._place(element)
+        mask = (1 << ZEROS_BITS + self.minhash_bits) - 1
+        return self._window(byte) >> shift & mask >= value
+
+
+def folded(registers: list[int], n_registers: int) -> list[int]:
+    """The registers of an index with fewer bits: the greatest of those that fall together."""
+    result = registers[:n_registers]
+    for start in range(n_registers, len(registers), n_registers):
+        result = list(map(max, result, registers[start : start + n_registers]))
+    return result
+
+
+def template(sketches: list[Sketch]) -> tuple[int, int]:
+    """Bits of index and min-hash of what sketches have in common; without the same min-hash in all there is none."""
+    index_bits = min(sketch.index_bits for sketch in sketches)
+    minhash_bits = {sketch.minhash_bits for sketch in sketches}
+    return index_bits, minhash_bits.pop() if len(minhash_bits) == 1 else 0
+
+
+def union(sketches: list[Sketch], index_bits: int, minhash_bits: int) -> Sketch:
+    """The sketch, of at most their bits, of everything that was added to any of them."""
+    n_registers = 1 << index_bits
+    result = [0] * n_registers
+    for sketch in sketches:
+        registers = sketch.registers() if minhash_bits else sketch.zeros()
+        result = list(map(max, result, folded(registers, n_registers)))
+    return Sketch.of_registers(index_bits, minhash_bits, result)
