@@ -8,10 +8,12 @@ The names here are those that a program needs every day. Modules hold the rest: 
 
 from __future__ import annotations
 
-from . import errors as errors, operations as operations, policies as policies
+from . import ctx as ctx, errors as errors, operations as operations, policies as policies
 from ._client import Client as Client, open_client as open_client
 from ._version import __version__ as __version__
 from ._wire.values import (
+    INFINITY as INFINITY,
+    WILDCARD as WILDCARD,
     GeoJSON as GeoJSON,
     HyperLogLog as HyperLogLog,
     OrderedList as OrderedList,
@@ -47,6 +49,8 @@ from .operations import (
     append as append,
     delete as delete,
     increment as increment,
+    lists as lists,
+    maps as maps,
     prepend as prepend,
     read as read,
     read_all as read_all,

@@ -67,7 +67,7 @@ def pack_value(value: Any, *, keep_order: bool = False, comparison: bool = False
     try:
         _pack(value, out, 0, (0 if keep_order else _SORT) | (_COMPARE if comparison else 0))
     except (_Refused, UnicodeEncodeError):
-        raise InvalidArgError(_explain(value)) from None
+        raise InvalidArgError(_explain(value, comparison)) from None
     return bytes(out)
 
 
@@ -403,7 +403,9 @@ def scalar_fault(value: Any) -> str | None:
     return None
 
 
-def _find_fault(value: Any, path: str, depth: int) -> tuple[str, str] | None:
+def _find_fault(value: Any, path: str, depth: int, comparison: bool) -> tuple[str, str] | None:
+    if comparison and isinstance(value, Special):
+        return None
     fault = scalar_fault(value)
     if fault:
         return path, fault
@@ -418,17 +420,18 @@ def _find_fault(value: Any, path: str, depth: int) -> tuple[str, str] | None:
             fault = scalar_fault(key)
             if fault:
                 return path, f"map key {fault}"
-            found = _find_fault(item, f"{path}[{short(key)}]", depth + 1)
+            found = _find_fault(item, f"{path}[{short(key)}]", depth + 1, comparison)
             if found:
                 return found
         return None
     for index, item in enumerate(value):
-        found = _find_fault(item, f"{path}[{index}]", depth + 1)
+        found = _find_fault(item, f"{path}[{index}]", depth + 1, comparison)
         if found:
             return found
     return None
 
 
-def _explain(value: Any) -> str:
-    path, fault = _find_fault(value, "", 1) or ("", f"{short(value)} cannot be stored: allowed are {_ALLOWED}")
+def _explain(value: Any, comparison: bool) -> str:
+    unknown = ("", f"{short(value)} cannot be stored: allowed are {_ALLOWED}")
+    path, fault = _find_fault(value, "", 1, comparison) or unknown
     return f"value at {path}: {fault}" if path else f"value: {fault}"

@@ -4,6 +4,12 @@ Whole values of bins and the record itself are here; each family of operations o
 its own.
 """
 
+from trio_aerospike.operations import lists as lists, maps as maps
+from trio_aerospike.operations._paths import (
+    PathSelect as PathSelect,
+    modify_by_path as modify_by_path,
+    select_by_path as select_by_path,
+)
 from trio_aerospike.operations._scalar import (
     Operation as Operation,
     append as append,
@@ -18,12 +24,17 @@ from trio_aerospike.operations._scalar import (
 
 __all__ = [
     "Operation",
+    "PathSelect",
     "append",
     "delete",
     "increment",
+    "lists",
+    "maps",
+    "modify_by_path",
     "prepend",
     "read",
     "read_all",
+    "select_by_path",
     "touch",
     "write",
 ]

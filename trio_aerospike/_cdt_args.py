@@ -1,0 +1,99 @@
+"""Arguments of calls on lists and maps, checked and packed.
+
+Each function takes the name of the argument first, ``lists.append.value`` for one, which its refusal then begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+from trio_aerospike._wire.cdt import pack_value
+from trio_aerospike._wire.cdt_calls import Packed, value_end
+from trio_aerospike.errors import InvalidArgError, ProtocolError
+from trio_aerospike.validation import refused
+
+KEYS_ALLOWED = "a map key: an int of 64 bits, a str or bytes"
+
+
+@runtime_checkable
+class Encodable(Protocol):
+    """Anything that encodes itself as one packed expression; :mod:`trio_aerospike.exp` makes them."""
+
+    def encode(self) -> bytes:
+        """The expression as MessagePack."""
+        ...
+
+
+def packed_key(where: str, key: object) -> Packed:
+    """A key of a map for a call.
+
+    Raises:
+        InvalidArgError: it can be no key: the server takes ints of 64 bits, text and blobs.
+    """
+    if isinstance(key, (int, str, bytes)) and not isinstance(key, bool):
+        try:
+            return Packed(pack_value(key))
+        except InvalidArgError as error:
+            raise _at(where, error) from None
+    raise refused(where, key, KEYS_ALLOWED)
+
+
+def packed_keys(where: str, keys: object) -> tuple[Packed, list[Any]]:
+    """A list of keys for a call, and the same as a list.
+
+    Raises:
+        InvalidArgError: it is none, or something in it can be no key.
+    """
+    listed = as_list(where, keys, "keys")
+    for place, key in enumerate(listed):
+        packed_key(f"{where}[{place}]", key)
+    return Packed(pack_value(listed)), listed
+
+
+def packed_value(where: str, value: object, *, comparison: bool = False) -> Packed:
+    """A value for a call: one that is stored, or one that is compared with (INFINITY and WILDCARD may be in it).
+
+    Raises:
+        InvalidArgError: the database cannot hold it.
+    """
+    try:
+        return Packed(pack_value(value, comparison=comparison))
+    except InvalidArgError as error:
+        raise _at(where, error) from None
+
+
+def packed_expression(where: str, expression: object) -> Packed:
+    """An expression for a call.
+
+    Raises:
+        InvalidArgError: it is neither an object that encodes itself nor the bytes of one expression.
+    """
+    data: object = expression
+    if not isinstance(expression, (bytes, str)) and isinstance(expression, Encodable):
+        data = expression.encode()
+    if isinstance(data, bytes):
+        try:
+            if value_end(data, 0) == len(data):
+                return Packed(data)
+        except ProtocolError:
+            pass
+    raise refused(where, expression, "an expression of trio_aerospike.exp, or the bytes of one")
+
+
+def as_list(where: str, values: object, what: str) -> list[Any]:
+    """``values`` as a list.
+
+    Raises:
+        InvalidArgError: it is no list, tuple or the like; text, bytes and mappings are none.
+    """
+    if isinstance(values, list):
+        return values
+    if isinstance(values, Iterable) and not isinstance(values, (str, bytes, bytearray, memoryview, dict)):
+        return list(values)
+    raise refused(where, values, f"a list of {what}")
+
+
+def _at(where: str, error: InvalidArgError) -> InvalidArgError:
+    # What the packer says begins with "value", and then where in it.
+    return InvalidArgError(where + str(error).removeprefix("value"))
