@@ -8,7 +8,7 @@ The names here are those that a program needs every day. Modules hold the rest: 
 
 from __future__ import annotations
 
-from . import ctx as ctx, errors as errors, operations as operations, policies as policies
+from . import ctx as ctx, errors as errors, operations as operations, policies as policies, security as security
 from ._client import Client as Client, open_client as open_client
 from ._version import __version__ as __version__
 from ._wire.values import (

@@ -1,16 +1,26 @@
-"""Carrying out a batch: split by node, one connection a part, the records left over tried again elsewhere."""
+"""Carrying out a batch: split by node, one connection a part, the records left over tried again elsewhere.
+
+A part is one request: rows that one node serves, a bounded number of them, so that a batch of any length costs little
+more memory than its answers. Each part is seen through by itself: what is left of it after a failure is split anew over
+the nodes that serve it now, with retries and patience of its own, while the other parts go on.
+"""
 
 from __future__ import annotations
 
 import copy
+import enum
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 
+import attrs
 import trio
 
-from .._wire.batch import BatchRow, decode_batch_response
-from .._wire.constants import PROTO_MESSAGE
+from .._wire.batch import encode_batch, encode_indexed
+from .._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
+from .._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -19,36 +29,105 @@ from ..errors import (
     ConnectionFailed,
     NoMoreConnections,
     ProtocolError,
+    ResultCode,
     error_from_code,
 )
 from ..keys import Key
 from ..policies import BatchConcurrency, BatchPolicy
-from .answers import EXPIRED_SESSION, renew_session
+from ..records import BatchResult, Record
+from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
 from .cluster import Cluster
 from .connection import ttl_milliseconds
 from .node import Node
 from .pending import Failure, Pending
 from .together import together
 
-#: Rows in one request at the most: what one part of a batch costs in memory is bounded by it.
+#: Rows in one request at the most; a server takes no more (its batch-max-requests).
 PART_SIZE = 5000
-#: A row's answers that say that nothing was done and another node may serve it.
-_MOVED = 11
+#: Bytes of rows in one request after which the next one begins.
+PART_BYTES = 1024 * 1024
+#: Requests of one batch to one node at the same time.
+PARTS_AT_ONCE = 3
+#: How often a write that could not be sent waits for a new map before a copy is asked to pass it on.
+PATIENT_WRITES = 5
+#: Seconds before what was sent and not answered is asked for again, where the policy does not say; doubled each time.
+FIRST_PAUSE = 0.005
+LONGEST_PAUSE = 0.1
 
-#: Makes the frame for rows: (index, key) each, and the transaction ttl in milliseconds.
-Encoder = Callable[[Sequence[tuple[int, Key]], int], bytes]
+# Results of a whole batch that say that nothing of it was done.
+_NOTHING_DONE = frozenset(
+    (
+        EXPIRED_SESSION,
+        ResultCode.NOT_AUTHENTICATED,
+        ResultCode.BATCH_DISABLED,
+        ResultCode.BATCH_MAX_REQUESTS,
+        ResultCode.BATCH_QUEUES_FULL,
+    )
+)
+# Answers after which another attempt may help, as far as it does no harm.
+_RETRYABLE = frozenset((TIMEOUT, DEVICE_OVERLOAD, ResultCode.BATCH_QUEUES_FULL))
+
+_place = attrgetter("namespace", "set_name")
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """What a batch asks of its records.
+
+    Args:
+        what: the command's name, for messages.
+        keys: the records; a row's index is its key's place here.
+        rests: what each row says, behind its digest (``_wire.batch.encode_rest``); rows that share an object repeat.
+        policy: how.
+        writes: for each row whether it changes its record; None where none does.
+    """
+
+    what: str
+    keys: Sequence[Key]
+    rests: Sequence[bytes]
+    policy: BatchPolicy
+    writes: Sequence[bool] | None = None
+
+    def encode(self, indexes: Sequence[int], transaction_ttl: int) -> bytes:
+        """The request for some rows."""
+        policy = self.policy
+        return encode_batch(
+            encode_indexed(indexes, self.keys, self.rests),
+            len(indexes),
+            flags=policy._batch_flags,
+            info1=policy._info1 & INFO1_COMPRESS_RESPONSE,
+            transaction_ttl=transaction_ttl,
+            filter_expression=policy.filter_expression,
+        )
+
+
+class _Verdict(enum.Enum):
+    """What an attempt at a part means for what is left of it."""
+
+    FINAL = "another attempt does not help"
+    COUNTED = "it was sent: as many more attempts as the policy allows"
+    ELSEWHERE = "it was not sent: only time limits other attempts"
+    LATER = "nobody serves it now: once the cluster has been looked at"
+    AT_ONCE = "nothing is wrong but this attempt"
 
 
 class _Part:
-    """One request: the rows that one node is asked for, and what has come back of them."""
+    """One request: the rows that one node is asked for, what was tried before for them, and how it ended."""
 
-    __slots__ = ("fault", "node", "rows", "sent")
+    __slots__ = ("counted", "fault", "free", "indexes", "node", "over", "refused", "sent", "sequence", "verdict")
 
-    def __init__(self, node: Node, rows: list[tuple[int, Key]]) -> None:
+    def __init__(self, node: Node | None, indexes: Sequence[int], before: _Part | None) -> None:
         self.node = node
-        self.rows = rows
+        self.indexes = indexes
+        self.sequence = 0 if before is None else before.sequence
+        self.counted = 0 if before is None else before.counted
+        self.free = 0 if before is None else before.free
         self.sent = False
+        self.over = False
         self.fault: AerospikeError | None = None
+        self.verdict = _Verdict.FINAL
+        #: Rows that were answered with a code that another attempt may change.
+        self.refused: dict[int, int] = {}
 
 
 class BatchRun:
@@ -56,30 +135,29 @@ class BatchRun:
 
     Args:
         cluster: where to.
-        what: the command's name, for messages.
-        keys: the records; a row's index is its key's place here.
-        policy: how.
-        encode: makes a request of some rows.
+        batch: what.
     """
 
-    def __init__(self, cluster: Cluster, what: str, keys: Sequence[Key], policy: BatchPolicy, encode: Encoder) -> None:
+    def __init__(self, cluster: Cluster, batch: Batch) -> None:
         self._cluster = cluster
-        self._what = what
-        self._keys = keys
-        self._policy = policy
-        self._encode = encode
+        self._batch = batch
+        self._policy = batch.policy
         self._began = trio.current_time()
-        self._limit = math.inf if policy.total_timeout is None else self._began + policy.total_timeout
-        self._counted = 0
-        self._free = 0
-        self.answers: list[BatchRow | None] = [None] * len(keys)
-        self.faults: dict[int, AerospikeError] = {}
+        total = batch.policy.total_timeout
+        self._limit = math.inf if total is None else self._began + total
+        self._expires = self._limit
+        self._results: list[BatchResult | None] = [None] * len(batch.keys)
+        self._faults: dict[int, AerospikeError] = {}
+        self._doubts: set[int] = set()
         self._abandoned: list[Pending] = []
+        self._heard = False
+        self._uniform = len(set(map(_place, batch.keys))) == 1
 
-    async def run(self) -> None:
+    async def run(self) -> list[BatchResult]:
         """Ask for everything, and again for what was left over, until it is there or the policy says that it is enough.
 
-        Afterwards every index has an answer in ``answers`` or an error in ``faults``.
+        Returns:
+            A result for each key, in order.
 
         Raises:
             ClientClosed: the client is closed.
@@ -88,26 +166,26 @@ class BatchRun:
         scope_deadline = trio.current_effective_deadline()
         if scope_deadline <= self._began:
             await trio.lowlevel.checkpoint()
-        left = list(range(len(self._keys)))
-        sequence = 0
-        while True:
-            parts, homeless = self._split(left, sequence)
-            for index in homeless:
-                self.faults[index] = self._error(
-                    ClusterError, f"no node serves the partition; known nodes: {self._cluster.describe()}", None
-                )
-            expires = min(self._limit, scope_deadline)
-            if len(parts) == 1 or self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
-                for part in parts:
-                    await self._ask(part, expires)
-            elif parts:
-                await together([partial(self._ask, part, expires) for part in parts])
+        self._expires = min(self._limit, scope_deadline)
+        await self._see_all_through(self._split(range(len(self._batch.keys)), None))
+        results = self._results
+        self._heard = self._heard or any(results)
+        if not all(results):
             if self._cluster.closed:
-                raise ClientClosed(f"{self._what}: the client is closed")
-            left = [index for index in left if self._left_over(index)]
-            if not left or not await self._again(parts, bool(homeless)):
-                return
-            sequence += 1
+                raise ClientClosed(f"{self._batch.what}: the client is closed")
+            for index, result in enumerate(results):
+                if result is None:
+                    results[index] = self._failed(index)
+        return results  # type: ignore[return-value]
+
+    @property
+    def fault(self) -> AerospikeError | None:
+        """Why no key at all was answered, where that is so; else None."""
+        if self._heard:
+            return None
+        fault = self._faults[0]
+        fault.in_doubt = bool(self._doubts)
+        return fault
 
     def when_answered(self, done: Callable[[], None]) -> None:
         """Call ``done`` once nothing of the batch is on its way any more: now, or after the end of a cancelled part."""
@@ -126,127 +204,293 @@ class BatchRun:
         for pending in left:
             pending.on_done = one_less
 
-    def _left_over(self, index: int) -> bool:
-        row = self.answers[index]
-        return row is None or row.result_code == _MOVED
+    def _failed(self, index: int) -> BatchResult:
+        fault = copy.copy(self._faults[index])  # what is raised gathers a traceback, each its own
+        fault.in_doubt = index in self._doubts
+        return BatchResult(self._batch.keys[index], int(fault.result_code), None, fault, fault.in_doubt)
 
-    def _split(self, indexes: Sequence[int], sequence: int) -> tuple[list[_Part], list[int]]:
-        """The rows by the node that serves them, in parts of a bounded size; and those that nobody serves."""
-        by_node: dict[Node, list[tuple[int, Key]]] = {}
-        homeless: list[int] = []
-        owner = self._cluster.owner
-        replica = self._policy.replica
-        keys = self._keys
-        for index in indexes:
-            key = keys[index]
-            digest = key.digest
-            node = owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, sequence, replica)
-            if node is None:
-                self._cluster.check_namespace(key.namespace)
-                homeless.append(index)
-            elif node in by_node:
-                by_node[node].append((index, key))
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _split(self, indexes: Iterable[int], before: _Part | None) -> list[_Part]:
+        """The rows by the node that serves them, in parts of a bounded size; those that nobody serves are a part too."""
+        by_node: dict[Node | None, list[int]] = {}
+        keys = self._batch.keys
+        cluster = self._cluster
+        if before is None and self._uniform:
+            table = cluster.partitions.tables.get(keys[0].namespace)
+            if table is None:
+                cluster.check_namespace(keys[0].namespace)
+                by_node[None] = list(indexes)
             else:
-                by_node[node] = [(index, key)]
-        parts = [
-            _Part(node, rows[start : start + PART_SIZE])
-            for node, rows in by_node.items()
-            for start in range(0, len(rows), PART_SIZE)
-        ]
-        return parts, homeless
+                masters = table.masters
+                for index in indexes:
+                    digest = keys[index].digest
+                    node = masters[(digest[0] | digest[1] << 8) & 4095]
+                    if node in by_node:
+                        by_node[node].append(index)
+                    else:
+                        by_node[node] = [index]
+        else:
+            writes = self._batch.writes
+            reads_from = 0 if before is None else before.sequence
+            writes_to = reads_from if before is not None and before.free > PATIENT_WRITES else 0
+            for index in indexes:
+                key = keys[index]
+                digest = key.digest
+                sequence = reads_from if writes is None or not writes[index] else writes_to
+                node = cluster.owner(
+                    key.namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica
+                )
+                if node is None:
+                    cluster.check_namespace(key.namespace)
+                by_node.setdefault(node, []).append(index)
+        return [_Part(node, rows, before) for node, many in by_node.items() for rows in self._cut(many)]
 
-    async def _ask(self, part: _Part, expires: float) -> None:
-        """Send one part and collect its rows; what goes wrong is left in the part and its rows."""
+    def _cut(self, indexes: list[int]) -> list[list[int]]:
+        """Rows in pieces of which each fits a request."""
+        if self._batch.writes is None and len(indexes) <= PART_SIZE:
+            return [indexes]
+        rests = self._batch.rests
+        pieces: list[list[int]] = []
+        size = PART_BYTES
+        previous: bytes | None = None
+        for index in indexes:
+            rest = rests[index]
+            if rest is not previous:
+                size += len(rest)
+                previous = rest
+            if size >= PART_BYTES or len(pieces[-1]) >= PART_SIZE:
+                pieces.append([])
+                size = len(rest)
+            pieces[-1].append(index)
+        return pieces
+
+    async def _see_all_through(self, parts: list[_Part]) -> None:
+        """See parts through: all nodes at once, a few parts of each, or one after the other, as the policy says."""
+        if len(parts) == 1:
+            await self._see_through(parts[0])
+        elif self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
+            for part in parts:
+                await self._see_through(part)
+        else:
+            waiting: dict[Node | None, deque[_Part]] = {}
+            for part in parts:
+                waiting.setdefault(part.node, deque()).append(part)
+            await together(
+                partial(self._see_some_through, queue)
+                for queue in waiting.values()
+                for _ in range(min(len(queue), PARTS_AT_ONCE))
+            )
+
+    async def _see_some_through(self, queue: deque[_Part]) -> None:
+        while queue:
+            await self._see_through(queue.popleft())
+
+    async def _see_through(self, part: _Part) -> None:
+        """Ask for a part, and for what is left of it, until nothing is or nothing more is to be done."""
+        while True:
+            if part.node is None:
+                nobody = f"no node serves the partition; known nodes: {self._cluster.describe()}"
+                part.fault = self._error(part, ClusterError, nobody)
+                part.verdict = _Verdict.LATER
+            else:
+                await self._ask(part, part.node)
+            left = self._left_of(part)
+            if not left or self._cluster.closed or not await self._again(part, len(left)):
+                return
+            parts = self._split(left, part)
+            if len(parts) > 1:
+                await self._see_all_through(parts)
+                return
+            [part] = parts
+
+    def _left_of(self, part: _Part) -> list[int]:
+        """The rows of a part that are to be asked for again; what the others came to is noted."""
+        results, writes = self._results, self._batch.writes
+        left = [index for index in part.indexes if results[index] is None]
+        if not left:
+            return left
+        for index, code in part.refused.items():
+            self._faults[index] = self._refusal(index, code, part)
+        unanswered = [index for index in left if index not in part.refused]
+        if unanswered:
+            if part.fault is None:
+                part.fault = self._error(part, ProtocolError, "the node did not answer for this key")
+                part.verdict = _Verdict.FINAL
+            self._faults.update(dict.fromkeys(unanswered, part.fault))
+            if writes is not None and part.sent and part.fault.result_code not in _NOTHING_DONE:
+                # These may have been applied: they are never sent again.
+                doubtful = {index for index in unanswered if writes[index]}
+                self._doubts |= doubtful
+                left = [index for index in left if index not in doubtful]
+        return left
+
+    def _refusal(self, index: int, code: int, part: _Part) -> AerospikeError:
+        error = error_from_code(code)
+        return error_from_code(
+            code, f"{self._batch.what} {self._batch.keys[index]!r}: {error.message}", attempts=part.counted + 1
+        )
+
+    # -- one request -------------------------------------------------------------------------------------------------
+
+    async def _ask(self, part: _Part, node: Node) -> None:
+        """Send one part and collect its rows; what goes wrong is left in the part."""
         now = trio.current_time()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-        answers = self.answers
-        failed = 0
+        reader: BatchAnswerReader[Key, BatchResult] = BatchAnswerReader(
+            self._batch.keys, self._results, BatchResult, Record, partial(self._take, part)
+        )
+        result = 0
 
         def consume(body: bytes) -> bool:
-            nonlocal failed
-            rows, result = decode_batch_response(body)
-            for row in rows:
-                if row.index >= len(answers):
-                    raise ProtocolError(f"a batch of {len(answers)} rows was answered with row {row.index}")
-                answers[row.index] = row
-            if result is None:
+            nonlocal result
+            # What comes when nobody waits any more must not change results that have been handed out.
+            end = decode_batch_response(body)[1] if part.over else reader.read(body)
+            if end is None:
                 return False
-            failed = result
+            result = end
             return True
 
-        frame = self._encode(part.rows, ttl_milliseconds(expires, now))
+        frame = self._batch.encode(part.indexes, ttl_milliseconds(self._expires, now))
         pending = Pending(
-            frame, PROTO_MESSAGE, min(self._limit, now + socket_timeout), expires, socket_timeout, False, consume
+            frame,
+            PROTO_MESSAGE,
+            min(self._limit, now + socket_timeout),
+            self._expires,
+            socket_timeout,
+            self._batch.writes is not None,
+            consume,
         )
-        part.node.submit(pending)
+        del frame
+        node.submit(pending)
         try:
             await pending.wait()
         except trio.Cancelled:
             if pending.sent:
                 self._abandoned.append(pending)
             raise
+        finally:
+            part.over = True
         part.sent = pending.sent
-        if pending.reply is not None:
-            if failed:
-                if failed == EXPIRED_SESSION:
-                    renew_session(part.node, pending)
-                text = error_from_code(failed).message
-                part.fault = error_from_code(failed, f"{self._what}: {text}", node=part.node.name, attempts=1)
+        if pending.reply is None:
+            self._judge_failure(part, node, pending)
+        elif result:
+            self._judge_result(part, node, pending, result)
+        elif any(code != PARTITION_UNAVAILABLE for code in part.refused.values()):
+            part.verdict = _Verdict.COUNTED
         else:
-            part.fault = self._fault_of(part.node, pending)
-        unanswered = [index for index, _ in part.rows if answers[index] is None]
-        if unanswered and part.fault is None:
-            part.fault = self._error(ProtocolError, "the node did not answer for this key", part.node)
-        if part.fault is not None:
-            self.faults.update(dict.fromkeys(unanswered, part.fault))
+            part.verdict = _Verdict.LATER
 
-    def _fault_of(self, node: Node, pending: Pending) -> AerospikeError:
-        if pending.failure is Failure.NO_ROOM:
-            return self._error(NoMoreConnections, "no connection came free (max_conns_per_node)", node)
-        if pending.failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            return copy.copy(pending.error)  # others get the same failure: each has an error of its own
-        if pending.failure is Failure.EXPIRED:
+    def _take(self, part: _Part, row: BatchRow) -> None:
+        """Note a row that is no plain record."""
+        index, code = row.index, row.result_code
+        batch = self._batch
+        writes = batch.writes is not None and batch.writes[index]
+        if code == PARTITION_UNAVAILABLE or (code in _RETRYABLE and not writes):
+            part.refused[index] = code
+            self._heard = True
+            return
+        key = batch.keys[index]
+        if code:
+            doubt = writes and code == TIMEOUT
+            record = error = None
+            if code == ResultCode.UDF and row.bins:
+                # The bin holds what went wrong in the script (server: udf.c).
+                text = "; ".join(str(value) for value in row.bins.values())
+                error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1)
+            self._results[index] = BatchResult(key, code, record, error, doubt)
+        elif row.error is not None:
+            self._results[index] = BatchResult(key, int(row.error.result_code), None, row.error)
+        else:
+            bins = row.bins
+            if writes and None in bins.values():
+                # Operations that only write answer with nil, so that results have the order of the operations.
+                bins = {name: value for name, value in bins.items() if value is not None}
+            record = Record(key, bins, row.generation, row.void_time)
+            self._results[index] = BatchResult(key, 0, record, None, False, row.results)
+
+    def _judge_result(self, part: _Part, node: Node, pending: Pending, code: int) -> None:
+        """The node answered with a result for the batch as a whole."""
+        part.fault = error_from_code(
+            code,
+            f"{self._batch.what}: {error_from_code(code).message}",
+            node=node.name,
+            attempts=part.counted + 1,
+        )
+        part.verdict = _Verdict.COUNTED if code in _RETRYABLE else _Verdict.FINAL
+        if code == EXPIRED_SESSION:
+            renew_session(node, pending)
+            part.verdict = _Verdict.AT_ONCE
+
+    def _judge_failure(self, part: _Part, node: Node, pending: Pending) -> None:
+        """There was no whole answer."""
+        failure = pending.failure
+        if failure is Failure.NO_ROOM:
+            part.fault = self._error(part, NoMoreConnections, "no connection came free (max_conns_per_node)")
+            # A socket timeout is for what was sent: with time left the part waits on for room.
+            waits = trio.current_time() < self._limit < math.inf
+            part.verdict = _Verdict.AT_ONCE if waits else _Verdict.FINAL
+        elif failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
+            part.fault = copy.copy(pending.error)  # others get the same failure: each has an error of its own
+            part.verdict = _Verdict.FINAL
+        elif failure is Failure.EXPIRED:
             name = "total_timeout" if trio.current_time() >= self._limit else "socket_timeout"
-            return self._error(
-                AerospikeTimeoutError, f"no whole answer within {name}={getattr(self._policy, name)} s", node
-            )
-        self._cluster.report_failure(node)
-        kind = ProtocolError if isinstance(pending.error, ProtocolError) else ConnectionFailed
-        return self._error(kind, f"{pending.error or 'removed'}", node)
+            text = f"no whole answer within {name}={getattr(self._policy, name)} s"
+            part.fault = self._error(part, AerospikeTimeoutError, text)
+            part.verdict = _Verdict.COUNTED if part.sent else _Verdict.ELSEWHERE
+        else:
+            self._cluster.report_failure(node)
+            broke = isinstance(pending.error, ProtocolError)
+            kind = ProtocolError if broke else ConnectionFailed
+            part.fault = self._error(part, kind, f"{pending.error or 'removed'}")
+            part.verdict = _Verdict.COUNTED if part.sent else _Verdict.ELSEWHERE
+            if broke:
+                part.verdict = _Verdict.FINAL
 
-    def _error(self, kind: type[AerospikeError], text: str, node: Node | None) -> AerospikeError:
+    def _error(self, part: _Part, kind: type[AerospikeError], text: str) -> AerospikeError:
+        node = part.node
         place = f"node {node.name} at {node.address}: " if node is not None else ""
         name = None if node is None else node.name
-        return kind(f"{self._what}: {place}{text}", node=name, attempts=self._counted + 1)
+        attempts = part.counted + part.sent
+        return kind(f"{self._batch.what}: {place}{text}", node=name, attempts=attempts)
 
-    async def _again(self, parts: Sequence[_Part], homeless: bool) -> bool:
-        """Whether what is left over is tried again; waits as long as that is to take."""
-        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
-        failed = [part for part in parts if part.fault is not None]
-        if any(isinstance(part.fault, (ProtocolError, NoMoreConnections)) for part in failed):
+    # -- another attempt -----------------------------------------------------------------------------------------------
+
+    async def _again(self, part: _Part, left: int) -> bool:
+        """Whether what is left of a part is tried again; waits as long as that is to take."""
+        if part.verdict is _Verdict.FINAL:
             return False
-        failed = [part for part in failed if not _is_logged_out(part)]
-        if not all(isinstance(part.fault, (AerospikeTimeoutError, ClusterError)) for part in failed):
-            return False
-        if any(part.sent for part in failed):
-            if self._counted >= self._policy.max_retries:
-                return False
-            self._counted += 1
-            if self._policy.sleep_between_retries:
-                until = trio.current_time() + self._policy.sleep_between_retries
-                if until >= self._limit:
+        if part.verdict is _Verdict.COUNTED:
+            if left == len(part.indexes):
+                # An attempt that brought some rows has not failed: there is ever less to ask for.
+                part.counted += 1
+                if part.counted > self._policy.max_retries:
                     return False
-                await trio.sleep_until(until)
+            part.sequence += 1
+            return await self._pause(part)
         # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
+        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
         await trio.lowlevel.checkpoint()
         if trio.current_time() >= patience:
             return False
-        moved = any(row is not None and row.result_code == _MOVED for row in self.answers)
-        if homeless or moved or any(isinstance(part.fault, ClusterError) for part in failed):
+        if part.verdict is _Verdict.AT_ONCE:
+            return True
+        part.free += 1
+        part.sequence += 1
+        namespace = self._batch.keys[part.indexes[0]].namespace
+        waits = part.verdict is _Verdict.LATER or self._batch.writes is not None
+        if waits or part.free % self._cluster.replicas_of(namespace) == 0:
             return await self._cluster.wait_for_tend(patience)
         return True
 
-
-def _is_logged_out(part: _Part) -> bool:
-    """Whether nothing was done because the session has ended; the next connection logs in."""
-    return part.fault is not None and part.fault.result_code == EXPIRED_SESSION
+    async def _pause(self, part: _Part) -> bool:
+        """Rest before an attempt that counts; False when the time is over by then."""
+        seconds = self._policy.sleep_between_retries
+        if not seconds:
+            # Whatever broke a long answer may go on for a moment, and breaks the next one sooner than a single reply.
+            seconds = min(FIRST_PAUSE * 2 ** max(part.counted - 1, 0), LONGEST_PAUSE)
+        until = trio.current_time() + seconds
+        if until >= self._limit:
+            return False
+        await trio.sleep_until(until)
+        return True

@@ -22,6 +22,7 @@ from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
 from .dialing import Dialer, Found, close_transport
+from .login import Credentials
 from .node import Node
 from .partitions import PartitionMap
 from .peers import (
@@ -96,6 +97,11 @@ class Cluster:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "connected" if self.is_connected() else "not connected"
         return f"<Cluster {state}: {', '.join(map(repr, self._nodes.values())) or 'no nodes'}>"
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who the client is; None where it logs in nowhere."""
+        return self._dialer.credentials
 
     # -- what commands ask -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import math
 import struct
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -27,13 +26,14 @@ from ..errors import (
     error_from_code,
 )
 from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, renew_session
-from .batch import BatchRun, Encoder
+from .batch import Batch, BatchRun
 from .connection import ttl_milliseconds
 from .pending import Failure, Pending
 
 if TYPE_CHECKING:
     from ..keys import Key
-    from ..policies import BatchPolicy, ReadPolicy, WritePolicy
+    from ..policies import ReadPolicy, WritePolicy
+    from ..records import BatchResult
     from .cluster import Cluster
     from .node import Node
 
@@ -99,32 +99,25 @@ class Executor:
         assert self.limiter is not None
         self.limiter.release_on_behalf_of(operation)
 
-    async def run_batch(self, what: str, keys: Sequence[Key], policy: BatchPolicy, encode: Encoder) -> BatchRun:
+    async def run_batch(self, batch: Batch) -> tuple[list[BatchResult], AerospikeError | None]:
         """Carry out a batch, which counts as one operation.
 
-        Args:
-            what: the command's name, for messages.
-            keys: the records.
-            policy: how.
-            encode: makes a request of some rows.
-
         Returns:
-            The batch, with an answer or an error for each key.
+            A result for each key; and why no key at all was served, where that is so.
 
         Raises:
             BackpressureError: no slot came free in time.
             AerospikeError: what :meth:`BatchRun.run` raises.
         """
-        run = BatchRun(self._cluster, what, keys, policy, encode)
         if self.limiter is None:
-            await run.run()
-            return run
+            run = BatchRun(self._cluster, batch)
+            return await run.run(), run.fault
         slot = await self.acquire_slot()
+        run = BatchRun(self._cluster, batch)
         try:
-            await run.run()
+            return await run.run(), run.fault
         finally:
             run.when_answered(lambda: self.release_slot(slot))
-        return run
 
     async def _run_limited(
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool

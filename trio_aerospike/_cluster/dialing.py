@@ -44,7 +44,7 @@ class Dialer:
         self._service_command = service_command
         self._uses_alternate = config.use_services_alternate
         self._timeout = math.inf if config.timeout is None else config.timeout
-        self._credentials = (
+        self.credentials = (
             Credentials(config.user, config.password, config.auth_mode)
             if config.user or config.auth_mode is AuthMode.PKI
             else None
@@ -53,7 +53,7 @@ class Dialer:
 
     async def look(self, address: Address, tls_name: str | None) -> tuple[Found, Status]:
         """Connect to an address, log in, and ask who answers there; within ``timeout``."""
-        session = Session(self._credentials)
+        session = Session(self.credentials)
         try:
             with trio.fail_after(self._timeout):
                 transport = await self.open(address, tls_name, session)

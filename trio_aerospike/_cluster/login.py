@@ -74,11 +74,20 @@ class Credentials:
         """The request that logs in."""
         if self.auth_mode is AuthMode.PKI:
             return encode_login_pki()
+        hashed = await self.password_hash()
+        clear = self._password if self.auth_mode is AuthMode.EXTERNAL else None
+        return encode_login(self.user, hashed, clear)
+
+    async def password_hash(self) -> bytes:
+        """The hash of the password."""
         async with self._lock:
             if self._hash is None:
                 self._hash = await trio.to_thread.run_sync(hash_password, self._password)
-        clear = self._password if self.auth_mode is AuthMode.EXTERNAL else None
-        return encode_login(self.user, self._hash, clear)
+            return self._hash
+
+    def change(self, password: str, password_hash: bytes) -> None:
+        """The user has another password from now on: later logins use it."""
+        self._password, self._hash = password, password_hash
 
     def authenticate_frame(self, token: bytes) -> bytes:
         """The request that uses a session on a connection."""

@@ -78,7 +78,7 @@ class Node:
         self.active: bool = True
         self.answering = True
         self._on_failure = on_failure
-        self._open_transport = open_transport
+        self.open_transport = open_transport
         self._timeout = timeout
         self._idle_timeout = idle_timeout
         self._tend_line = self._make_info_line(pipelined, tend_transport)
@@ -174,7 +174,7 @@ class Node:
         return InfoLine(
             f"node {self.name} at {self.address}",
             self.name,
-            open_transport=self._open_transport,
+            open_transport=self.open_transport,
             start=self._start_running,
             hurry=self._hurry,
             on_break=self._info_broke,
@@ -225,7 +225,7 @@ class Node:
     async def _open_to_lend(self) -> None:
         try:
             with trio.fail_after(self._timeout):
-                transport = await self._open_transport()
+                transport = await self.open_transport()
             if isinstance(transport, SocketTransport):
                 self.lender.admit(transport.detach())
             else:
@@ -342,7 +342,7 @@ class Node:
         problem: BaseException | None = None
         try:
             with trio.fail_after(self._timeout):
-                transport = await self._open_transport()
+                transport = await self.open_transport()
         except trio.TooSlowError:
             problem = TimeoutError(f"no connection within {self._timeout} s")
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:

@@ -39,6 +39,7 @@ class EmbeddedCluster:
         namespaces: Sequence[NamespaceConfig],
         users: Mapping[str, str | UserSpec] | None,
         session_ttl: float,
+        quotas: bool,
         tls: ssl.SSLContext | None,
         tls_name: str,
         memory: bool,
@@ -66,7 +67,7 @@ class EmbeddedCluster:
             name, given = next(iter(users.items()))
             self.first_user = name, given if isinstance(given, str) else given.password
         if users is not None:
-            self.security = Security(users, session_ttl=session_ttl, now=trio.current_time)
+            self.security = Security(users, session_ttl=session_ttl, now=trio.current_time, quotas=quotas)
         self.detection_time = detection_time
         self.migration_time = migration_time
         self.members: list[str] = []
@@ -366,6 +367,7 @@ async def open_embedded_cluster(
     default_ttl: int = 0,
     users: Mapping[str, str | UserSpec] | None = None,
     session_ttl: float = 86_400,
+    quotas: bool = False,
     tls: ssl.SSLContext | None = None,
     tls_name: str = "",
     alternate_addresses: Sequence[AddressLike] | None = None,
@@ -388,6 +390,7 @@ async def open_embedded_cluster(
         default_ttl: seconds that records live when a write does not say, 0 for ever.
         users: switches security on: passwords (with all rights), or `UserSpec`s, by name.
         session_ttl: life of a session token in seconds.
+        quotas: whether roles may have quotas (the real server's enable-quotas).
         tls: the server's context; all connections then use TLS, which an Enterprise Edition does.
         tls_name: the name in the certificate of every node, as the nodes tell it to clients; empty where the
             certificate is for the address.
@@ -423,6 +426,7 @@ async def open_embedded_cluster(
         ],
         users=users,
         session_ttl=session_ttl,
+        quotas=quotas,
         tls=tls,
         tls_name=tls_name,
         memory=memory,

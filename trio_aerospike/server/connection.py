@@ -13,7 +13,7 @@ from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
 from .faults import Fault, Reply, Request
 from .requests import Answer
-from .security import Session
+from .security import Caller, Session
 from .streams import ServerStream
 
 if TYPE_CHECKING:
@@ -68,6 +68,16 @@ class Connection:
         if security is None:
             return True
         return self.session is not None and security.allows(self.session, permission, namespace, set_name)
+
+    def within_quota(self, permission: str) -> bool:
+        """Count a record that the client reads or writes; False where its user's quota is used up."""
+        security = self.node.cluster.security
+        return security is None or self.session is None or security.within_quota(self.session, permission)
+
+    @property
+    def caller(self) -> Caller:
+        """Whom the connection speaks for, and where it comes from."""
+        return Caller(self.session, self.address[0], self.stream.certificate_name())
 
     async def serve(self) -> None:
         """Serve until the client leaves or the connection breaks; closes the stream."""

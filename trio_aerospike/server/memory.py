@@ -127,6 +127,9 @@ class MemoryStream:
         self._outgoing.wake()
         self._incoming.wake()
 
+    def certificate_name(self) -> None:
+        """There are no certificates without TLS."""
+
     async def aclose(self) -> None:
         """Close; the same as `close_now`, and a checkpoint."""
         self.close_now()

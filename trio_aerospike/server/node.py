@@ -238,6 +238,8 @@ class EmbeddedNode:
         for right in wanted:
             if not connection.may(right, request.namespace, request.set_name):
                 raise Refused(ResultCode.ROLE_VIOLATION)
+            if not connection.within_quota(right):
+                raise Refused(ResultCode.QUOTA_EXCEEDED)
 
     def _answer_info(self, connection: Connection, body: bytes) -> bytes:
         if not connection.authenticated:
@@ -251,7 +253,7 @@ class EmbeddedNode:
         if security is None:
             return admin.encode_result(ResultCode.SECURITY_NOT_SUPPORTED)
         message = admin_messages.decode_admin_message(body)
-        frame, connection.session = security.answer(message, connection.session, self._connections_of)
+        frame, connection.session = security.answer(message, connection.caller, self._connections_of)
         return frame
 
     def _connections_of(self, user: str) -> int:

@@ -7,8 +7,10 @@ tell them. Passwords are known by their hash alone, as they travel.
 from __future__ import annotations
 
 import hmac
+import ipaddress
+import math
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -69,6 +71,7 @@ class _User:
     password_hash: bytes = attrs.field(repr=False)
     roles: set[str]
     clear_password: str | None = attrs.field(default=None, repr=False)
+    meters: dict[str, _Meter] = attrs.field(factory=lambda: {"read": _Meter(), "write": _Meter()}, repr=False)
 
 
 @attrs.frozen(eq=False)
@@ -78,6 +81,49 @@ class Session:
     user: str
 
 
+@attrs.frozen(eq=False)
+class Caller:
+    """The connection that an admin message came on.
+
+    Attributes:
+        session: whom it speaks for; None before the login.
+        address: the client's, as the server sees it.
+        certificate_name: the common name of the certificate that the client showed over TLS; None without one.
+    """
+
+    session: Session | None
+    address: str = ""
+    certificate_name: str | None = None
+
+
+class _Meter:
+    """Counts a user's records of one kind by the second."""
+
+    def __init__(self) -> None:
+        self._second = -math.inf
+        self._count = 0
+        self._before = 0
+
+    def _turn(self, now: float) -> None:
+        second = math.floor(now)
+        if second != self._second:
+            self._before = self._count if second == self._second + 1 else 0
+            self._second, self._count = second, 0
+
+    def take(self, now: float, quota: int) -> bool:
+        """Count a record; False where the quota (0: none) of this second is used up."""
+        self._turn(now)
+        if quota and self._count >= quota:
+            return False
+        self._count += 1
+        return True
+
+    def rate(self, now: float) -> int:
+        """Records in the last whole second."""
+        self._turn(now)
+        return self._before
+
+
 class Security:
     """The users and roles of a cluster, and the sessions of its clients.
 
@@ -85,10 +131,19 @@ class Security:
         users: passwords, or whole specifications, by name.
         session_ttl: life of a session token in seconds.
         now: the clock, in seconds.
+        quotas: whether roles may have quotas, which hold for each user (the real server's enable-quotas).
     """
 
-    def __init__(self, users: Mapping[str, str | UserSpec], *, session_ttl: float, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        users: Mapping[str, str | UserSpec],
+        *,
+        session_ttl: float,
+        now: Callable[[], float],
+        quotas: bool = False,
+    ) -> None:
         self.session_ttl = session_ttl
+        self.quotas = quotas
         self._now = now
         self._roles = {name: admin.Role(name, (admin.Privilege(code),)) for name, code in _PREDEFINED.items()}
         self._users: dict[str, _User] = {}
@@ -117,18 +172,36 @@ class Security:
                     return True
         return False
 
+    def within_quota(self, session: Session, permission: str) -> bool:
+        """Count a record that the session's user reads or writes; False where that exceeds the user's quota."""
+        user = self._users.get(session.user)
+        if user is None or not self.quotas:
+            return True
+        return user.meters[permission].take(self._now(), self._quota(user, permission))
+
+    def _quota(self, user: _User, permission: str) -> int:
+        """Records per second: the largest of the user's roles' quotas, 0 where none has one."""
+        field = "read_quota" if permission == "read" else "write_quota"
+        return max((getattr(self._roles[role], field) for role in user.roles if role in self._roles), default=0)
+
+    def _admits(self, user: _User, address: str) -> bool:
+        """Whether the user may come from there: a role without an allowlist admits everybody."""
+        roles = [self._roles[role] for role in user.roles if role in self._roles]
+        return not roles or any(not role.whitelist or _is_listed(address, role.whitelist) for role in roles)
+
     # Requests -------------------------------------------------------------------------------------------------
 
     def answer(
-        self, message: messages.AdminMessage, session: Session | None, connections: Callable[[str], int]
+        self, message: messages.AdminMessage, caller: Caller, connections: Callable[[str], int]
     ) -> tuple[bytes, Session | None]:
         """The frame that answers an admin message, and whom the connection speaks for from now on."""
         command = message.command
+        session = caller.session
         try:
             if command == messages.COMMAND_LOGIN:
-                return self._login(message)
+                return self._login(message, caller)
             if command == messages.COMMAND_AUTHENTICATE:
-                return admin.encode_result(ResultCode.OK), self._authenticate(message)
+                return admin.encode_result(ResultCode.OK), self._authenticate(message, caller)
             if session is None:
                 raise Refused(ResultCode.NOT_AUTHENTICATED)
             handler = _COMMANDS.get(command)
@@ -138,20 +211,35 @@ class Security:
         except Refused as refused:
             return admin.encode_result(refused.result), session
 
-    def _login(self, message: messages.AdminMessage) -> tuple[bytes, Session]:
-        user = self._user(message)
+    def _login(self, message: messages.AdminMessage, caller: Caller) -> tuple[bytes, Session]:
+        if message.field(messages.ADMIN_USER) is None:
+            user = self._certified(caller)
+        else:
+            user = self._user(message)
+            self._check_password(user, message)
+        if not self._admits(user, caller.address):
+            raise Refused(ResultCode.NOT_WHITELISTED)
+        token = secrets.token_bytes(32)
+        self._tokens[token] = (user.name, self._now() + self.session_ttl)
+        frame = admin.encode_login_response(admin.LoginAnswer(ResultCode.OK, token, int(self.session_ttl)))
+        return frame, Session(user.name)
+
+    def _certified(self, caller: Caller) -> _User:
+        """The user that the client's certificate names: a login without a name asks for that (PKI)."""
+        user = self._users.get(caller.certificate_name or "")
+        if user is None:
+            raise Refused(ResultCode.INVALID_USER)
+        return user
+
+    def _check_password(self, user: _User, message: messages.AdminMessage) -> None:
         clear = message.text(messages.ADMIN_CLEAR_PASSWORD)
         if user.clear_password is not None:
             if clear is None or not _same(clear.encode(), user.clear_password.encode()):
                 raise Refused(ResultCode.INVALID_CREDENTIAL)
         else:
             self._check_credential(user, message)
-        token = secrets.token_bytes(32)
-        self._tokens[token] = (user.name, self._now() + self.session_ttl)
-        frame = admin.encode_login_response(admin.LoginAnswer(ResultCode.OK, token, int(self.session_ttl)))
-        return frame, Session(user.name)
 
-    def _authenticate(self, message: messages.AdminMessage) -> Session:
+    def _authenticate(self, message: messages.AdminMessage, caller: Caller) -> Session:
         token = message.field(messages.ADMIN_SESSION_TOKEN)
         if token is None:
             user = self._user(message)
@@ -162,6 +250,8 @@ class Security:
             raise Refused(ResultCode.INVALID_CREDENTIAL)
         if self._now() >= expires:
             raise Refused(ResultCode.EXPIRED_SESSION)
+        if not self._admits(self._users[name], caller.address):
+            raise Refused(ResultCode.NOT_WHITELISTED)
         return Session(name)
 
     def expire_sessions(self) -> None:
@@ -249,8 +339,21 @@ class Security:
             self._administrator(session)
         users = list(self._users.values()) if wanted is None else [self._user(message)]
         return admin.encode_users(
-            admin.User(user.name, tuple(sorted(user.roles)), connections=connections(user.name)) for user in users
+            admin.User(
+                user.name,
+                tuple(sorted(user.roles)),
+                self._usage(user, "read"),
+                self._usage(user, "write"),
+                connections(user.name),
+            )
+            for user in users
         )
+
+    def _usage(self, user: _User, permission: str) -> tuple[int, ...]:
+        """Quota, records per second, and two numbers of queries with and without a limit."""
+        if not self.quotas:
+            return ()
+        return (self._quota(user, permission), user.meters[permission].rate(self._now()), 0, 0)
 
     # Roles ----------------------------------------------------------------------------------------------------
 
@@ -274,8 +377,9 @@ class Security:
             raise Refused(ResultCode.INVALID_ROLE)
         if role.name in self._roles:
             raise Refused(ResultCode.ROLE_ALREADY_EXISTS)
-        if role.read_quota or role.write_quota:
+        if (role.read_quota or role.write_quota) and not self.quotas:
             raise Refused(ResultCode.QUOTAS_NOT_ENABLED)
+        _check_allowlist(role.whitelist)
         self._roles[role.name] = role
         return admin.encode_result(ResultCode.OK)
 
@@ -299,6 +403,27 @@ class Security:
         role, taken = self._own_role(message), self._privileges(message)
         kept = tuple(privilege for privilege in role.privileges if privilege not in taken)
         self._roles[role.name] = attrs.evolve(role, privileges=kept)
+        return admin.encode_result(ResultCode.OK)
+
+    def _set_allowlist(self, message: messages.AdminMessage, session: Session, _: Callable[[str], int]) -> bytes:
+        self._administrator(session)
+        role = self._own_role(message)
+        addresses = tuple(part for part in (message.text(messages.ADMIN_WHITELIST) or "").split(",") if part)
+        _check_allowlist(addresses)
+        self._roles[role.name] = attrs.evolve(role, whitelist=addresses)
+        return admin.encode_result(ResultCode.OK)
+
+    def _set_quotas(self, message: messages.AdminMessage, session: Session, _: Callable[[str], int]) -> bytes:
+        self._administrator(session)
+        role = self._own_role(message)
+        if not self.quotas:
+            raise Refused(ResultCode.QUOTAS_NOT_ENABLED)
+        reads, writes = message.field(messages.ADMIN_READ_QUOTA), message.field(messages.ADMIN_WRITE_QUOTA)
+        self._roles[role.name] = attrs.evolve(
+            role,
+            read_quota=role.read_quota if reads is None else int.from_bytes(reads, "big"),
+            write_quota=role.write_quota if writes is None else int.from_bytes(writes, "big"),
+        )
         return admin.encode_result(ResultCode.OK)
 
     def _privileges(self, message: messages.AdminMessage) -> tuple[admin.Privilege, ...]:
@@ -327,9 +452,27 @@ _COMMANDS: dict[int, _Handler] = {
     messages.COMMAND_DROP_ROLE: Security._drop_role,
     messages.COMMAND_GRANT_PRIVILEGES: Security._grant_privileges,
     messages.COMMAND_REVOKE_PRIVILEGES: Security._revoke_privileges,
+    messages.COMMAND_SET_WHITELIST: Security._set_allowlist,
+    messages.COMMAND_SET_QUOTAS: Security._set_quotas,
     messages.COMMAND_QUERY_ROLES: Security._query_roles,
 }
 
 
 def _same(given: bytes, known: bytes) -> bool:
     return hmac.compare_digest(given, known)
+
+
+def _check_allowlist(addresses: Iterable[str]) -> None:
+    for address in addresses:
+        try:
+            ipaddress.ip_network(address, strict=False)
+        except ValueError:
+            raise Refused(ResultCode.INVALID_WHITELIST) from None
+
+
+def _is_listed(address: str, addresses: Iterable[str]) -> bool:
+    try:
+        place = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(place in ipaddress.ip_network(network, strict=False) for network in addresses)

@@ -31,6 +31,10 @@ class ServerStream(Protocol):
         """Close in good order."""
         ...
 
+    def certificate_name(self) -> str | None:
+        """The common name of the certificate that the peer showed; None where it showed none."""
+        ...
+
 
 class TcpStream:
     """A plain socket, read and written with as few steps through the scheduler as fairness allows."""
@@ -78,6 +82,9 @@ class TcpStream:
             self._sock.close()
         await trio.lowlevel.checkpoint()
 
+    def certificate_name(self) -> None:
+        """There are no certificates without TLS."""
+
 
 class TlsStream:
     """A socket with TLS on it; the handshake happens with the first use."""
@@ -103,6 +110,15 @@ class TlsStream:
     async def aclose(self) -> None:
         """Close in good order."""
         await self._tls.aclose()
+
+    def certificate_name(self) -> str | None:
+        """The common name of the certificate that the peer showed; None where it was not asked for one."""
+        certificate = self._tls.getpeercert() or {}
+        for part in certificate.get("subject", ()):
+            for name, value in part:
+                if name == "commonName":
+                    return str(value)
+        return None
 
 
 async def accepted_stream(stream: trio.SocketStream, context: ssl.SSLContext | None) -> ServerStream:

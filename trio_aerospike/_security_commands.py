@@ -1,0 +1,315 @@
+"""Users and roles: who may do what on a cluster with security."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from ._wire import admin as wire
+from ._wire.admin_messages import ROLE_MAX
+from .config import AuthMode
+from .errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
+from .policies import AdminPolicy, chosen
+from .security import Privilege, PrivilegeCode, Role, User, checked_privileges, checked_roles, checked_user
+from .validation import checked_int, checked_text, refused
+
+if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
+    from ._cluster.node import Node
+
+T = TypeVar("T")
+_DEFAULT = AdminPolicy()
+_QUOTA_MAX = 0xFFFF_FFFF
+Privileges = Sequence[Privilege | PrivilegeCode | str]
+
+
+class SecurityCommands:
+    """The part of the client that administers users and roles.
+
+    Each command is carried out by one node, which tells the others: another client may see the change a moment later.
+    One that was sent and not answered is raised with ``in_doubt`` and is not sent again.
+
+    All of these raise, besides what is named with each:
+        InvalidArgError: an argument is wrong; nothing is sent.
+        AdminError: what the server refused, such as ROLE_VIOLATION for a user without the right, or
+            SECURITY_NOT_SUPPORTED by a Community Edition.
+        AerospikeTimeoutError, ConnectionFailed: no answer within the policy's timeout.
+        ClientClosed: the client is closed.
+    """
+
+    _cluster: Cluster
+    _known_nodes: Callable[[], list[Node]]
+    _shuffled: Callable[[], list[Node]]
+
+    # -- users -------------------------------------------------------------------------------------------------------
+
+    async def admin_create_user(
+        self, user: str, password: str, roles: Sequence[str] = (), *, policy: AdminPolicy | None = None
+    ) -> None:
+        """Create a user.
+
+        Args:
+            user: Its name, 1 to 63 bytes.
+            password: What it logs in with.
+            roles: Names of its roles: of the server's own (``"read-write"``, ``"user-admin"``, ...) or made ones.
+            policy: How long it may take.
+        """
+        name = checked_user("admin_create_user.user", user)
+        names = checked_roles("admin_create_user.roles", roles, 0)
+        hashed = await _hashed("admin_create_user.password", password)
+        await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
+
+    async def admin_create_pki_user(
+        self, user: str, roles: Sequence[str] = (), *, policy: AdminPolicy | None = None
+    ) -> None:
+        """Create a user that logs in by the certificate of its TLS connections alone, and never with a password.
+
+        Args:
+            user: Its name, as the certificates say it.
+            roles: Names of its roles.
+            policy: How long it may take.
+        """
+        name = checked_user("admin_create_pki_user.user", user)
+        names = checked_roles("admin_create_pki_user.roles", roles, 0)
+        # Servers of 8.1 and later take this word for a user without a password (C client: aerospike_create_pki_user).
+        hashed = await trio.to_thread.run_sync(wire.hash_password, "nopassword")
+        await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
+
+    async def admin_drop_user(self, user: str, *, policy: AdminPolicy | None = None) -> None:
+        """Remove a user."""
+        name = checked_user("admin_drop_user.user", user)
+        await self._change(wire.encode_drop_user(name), f"user {name!r}", policy)
+
+    async def admin_change_password(self, user: str, password: str, *, policy: AdminPolicy | None = None) -> None:
+        """Give a user another password.
+
+        For the user that this client is logged in as, the server checks the old password, which the client knows, and
+        later logins of this client use the new one. For anybody else it takes the right of an administrator of users.
+
+        Args:
+            user: Whose.
+            password: The new one.
+            policy: How long it may take.
+        """
+        name = checked_user("admin_change_password.user", user)
+        hashed = await _hashed("admin_change_password.password", password)
+        credentials = self._cluster.credentials
+        if credentials is None or name != credentials.user or credentials.auth_mode is AuthMode.PKI:
+            await self._change(wire.encode_set_password(name, hashed), f"user {name!r}", policy)
+            return
+        frame = wire.encode_change_password(name, await credentials.password_hash(), hashed)
+        await self._change(frame, f"user {name!r}", policy)
+        credentials.change(password, hashed)
+
+    async def admin_grant_roles(self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None) -> None:
+        """Give a user more roles."""
+        name = checked_user("admin_grant_roles.user", user)
+        names = checked_roles("admin_grant_roles.roles", roles)
+        await self._change(wire.encode_grant_roles(name, names), f"user {name!r}", policy)
+
+    async def admin_revoke_roles(self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None) -> None:
+        """Take roles from a user."""
+        name = checked_user("admin_revoke_roles.user", user)
+        names = checked_roles("admin_revoke_roles.roles", roles)
+        await self._change(wire.encode_revoke_roles(name, names), f"user {name!r}", policy)
+
+    async def admin_query_user_info(self, user: str, *, policy: AdminPolicy | None = None) -> User:
+        """Ask for a user: its roles, what it reads and writes at present, its connections.
+
+        Raises:
+            AdminError: INVALID_USER, there is none of that name.
+        """
+        name = checked_user("admin_query_user_info.user", user)
+        users = await self._ask(wire.encode_query_users(name), wire.decode_users, f"user {name!r}", policy)
+        if not users:
+            raise error_from_code(ResultCode.INVALID_USER, f"user {name!r}: there is no such user")
+        return User.from_wire(users[0])
+
+    async def admin_query_users_info(self, *, policy: AdminPolicy | None = None) -> list[User]:
+        """Ask for all users, as :meth:`admin_query_user_info` does for one."""
+        users = await self._ask(wire.encode_query_users(), wire.decode_users, "all users", policy)
+        return [User.from_wire(user) for user in users]
+
+    # -- roles -------------------------------------------------------------------------------------------------------
+
+    async def admin_create_role(
+        self,
+        role: str,
+        privileges: Privileges,
+        *,
+        allowlist: Sequence[str] = (),
+        read_quota: int = 0,
+        write_quota: int = 0,
+        policy: AdminPolicy | None = None,
+    ) -> None:
+        """Create a role.
+
+        Args:
+            role: Its name, 1 to 63 bytes.
+            privileges: Its rights: one or more :class:`~trio_aerospike.security.Privilege`.
+            allowlist: Addresses and networks (``"10.1.0.0/16"``) from which it may be used; empty for all.
+            read_quota, write_quota: Records per second that each user with the role may read and write; 0 for no
+                limit. The server refuses others with QUOTAS_NOT_ENABLED where its configuration does not enable quotas.
+            policy: How long it may take.
+        """
+        made = wire.Role(
+            _role("admin_create_role.role", role),
+            tuple(checked_privileges("admin_create_role.privileges", privileges)),
+            tuple(_addresses("admin_create_role.allowlist", allowlist)),
+            checked_int("admin_create_role.read_quota", read_quota, 0, _QUOTA_MAX),
+            checked_int("admin_create_role.write_quota", write_quota, 0, _QUOTA_MAX),
+        )
+        await self._change(wire.encode_create_role(made), f"role {role!r}", policy)
+
+    async def admin_drop_role(self, role: str, *, policy: AdminPolicy | None = None) -> None:
+        """Remove a role; users lose it."""
+        name = _role("admin_drop_role.role", role)
+        await self._change(wire.encode_drop_role(name), f"role {name!r}", policy)
+
+    async def admin_grant_privileges(
+        self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None
+    ) -> None:
+        """Give a role more rights."""
+        name = _role("admin_grant_privileges.role", role)
+        given = checked_privileges("admin_grant_privileges.privileges", privileges)
+        await self._change(wire.encode_grant_privileges(name, given), f"role {name!r}", policy)
+
+    async def admin_revoke_privileges(
+        self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None
+    ) -> None:
+        """Take rights from a role."""
+        name = _role("admin_revoke_privileges.role", role)
+        taken = checked_privileges("admin_revoke_privileges.privileges", privileges)
+        await self._change(wire.encode_revoke_privileges(name, taken), f"role {name!r}", policy)
+
+    async def admin_set_allowlist(
+        self, role: str, allowlist: Sequence[str], *, policy: AdminPolicy | None = None
+    ) -> None:
+        """Say from which addresses a role may be used.
+
+        Args:
+            role: Which.
+            allowlist: Addresses and networks; empty lifts the limit.
+            policy: How long it may take.
+        """
+        name = _role("admin_set_allowlist.role", role)
+        addresses = _addresses("admin_set_allowlist.allowlist", allowlist)
+        await self._change(wire.encode_set_whitelist(name, addresses), f"role {name!r}", policy)
+
+    async def admin_set_quotas(
+        self, role: str, *, read_quota: int = 0, write_quota: int = 0, policy: AdminPolicy | None = None
+    ) -> None:
+        """Limit what each user with a role may do.
+
+        Args:
+            role: Which.
+            read_quota, write_quota: Records per second; 0 lifts the limit.
+            policy: How long it may take.
+        """
+        name = _role("admin_set_quotas.role", role)
+        reads = checked_int("admin_set_quotas.read_quota", read_quota, 0, _QUOTA_MAX)
+        writes = checked_int("admin_set_quotas.write_quota", write_quota, 0, _QUOTA_MAX)
+        await self._change(wire.encode_set_quotas(name, reads, writes), f"role {name!r}", policy)
+
+    async def admin_query_role(self, role: str, *, policy: AdminPolicy | None = None) -> Role:
+        """Ask for a role.
+
+        Raises:
+            AdminError: INVALID_ROLE, there is none of that name.
+        """
+        name = _role("admin_query_role.role", role)
+        roles = await self._ask(wire.encode_query_roles(name), wire.decode_roles, f"role {name!r}", policy)
+        if not roles:
+            raise error_from_code(ResultCode.INVALID_ROLE, f"role {name!r}: there is no such role")
+        return Role.from_wire(roles[0])
+
+    async def admin_query_roles(self, *, policy: AdminPolicy | None = None) -> list[Role]:
+        """Ask for all roles, the server's own included."""
+        roles = await self._ask(wire.encode_query_roles(), wire.decode_roles, "all roles", policy)
+        return [Role.from_wire(role) for role in roles]
+
+    # -- how they travel ---------------------------------------------------------------------------------------------
+
+    async def _change(self, frame: bytes, what: str, policy: AdminPolicy | None) -> None:
+        bodies = await self._administer(frame, _always, policy, changes=True)
+        code = wire.decode_result(bodies[0])
+        if code:
+            raise _refusal(code, what)
+
+    async def _ask(
+        self,
+        frame: bytes,
+        decode: Callable[[bytes], tuple[list[T], int | None]],
+        what: str,
+        policy: AdminPolicy | None,
+    ) -> list[T]:
+        found: list[T] = []
+        code: int | None = None
+        for body in await self._administer(frame, lambda body: decode(body)[1] is not None, policy, changes=False):
+            part, code = decode(body)
+            found += part
+        if code:
+            raise _refusal(code, what)
+        return found
+
+    async def _administer(
+        self, frame: bytes, is_last: Callable[[bytes], bool], policy: AdminPolicy | None, *, changes: bool
+    ) -> list[bytes]:
+        """Ask any node; another one where a node cannot be reached, or where asking twice does no harm."""
+        # What runs a cluster is loaded with the first one.
+        from ._cluster.administration import administer
+
+        seconds = chosen(policy, _DEFAULT, AdminPolicy).timeout
+        deadline = trio.current_time() + (math.inf if seconds is None else seconds)
+        self._known_nodes()
+        problem: AerospikeError | None = None
+        for node in self._shuffled():
+            left = deadline - trio.current_time()
+            if left <= 0:
+                break
+            ask: Callable[[], Awaitable[list[bytes]]] = functools.partial(administer, node, frame, is_last, left)
+            try:
+                return await ask()
+            except (ConnectionFailed, AerospikeTimeoutError) as error:
+                problem = error
+                if changes and error.attempts:
+                    error.in_doubt = True
+                    break
+        assert problem is not None
+        raise problem
+
+
+def _always(body: bytes) -> bool:
+    return True
+
+
+def _refusal(code: int, what: str) -> AerospikeError:
+    error = error_from_code(code)
+    named = error_from_code(code, f"{what}: {error}")
+    # A code that is no admin's own, a parameter for instance, is an answer to an admin all the same.
+    return named if isinstance(named, AdminError) else AdminError(f"{what}: {error}", result_code=code)
+
+
+async def _hashed(where: str, password: str) -> bytes:
+    checked_text(where, password)
+    return await trio.to_thread.run_sync(wire.hash_password, password)
+
+
+def _role(where: str, name: str) -> str:
+    return checked_text(where, name, 1, ROLE_MAX)
+
+
+def _addresses(where: str, addresses: Sequence[str]) -> list[str]:
+    if isinstance(addresses, str) or not isinstance(addresses, Sequence):
+        raise refused(where, addresses, "a list of addresses or networks, such as ['10.1.2.3', '10.2.0.0/16']")
+    for index, address in enumerate(addresses):
+        try:
+            ipaddress.ip_network(checked_text(f"{where}[{index}]", address, 1), strict=False)
+        except ValueError:
+            raise refused(f"{where}[{index}]", address, "an IP address, or a network such as '10.2.0.0/16'") from None
+    return list(addresses)
