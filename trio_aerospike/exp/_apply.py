@@ -1,0 +1,168 @@
+"""What the functions for calls have in common: operands, return types, policies, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, Final
+
+from trio_aerospike._cdt_types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
+from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
+from trio_aerospike.ctx import ContextLike
+from trio_aerospike.exp._calls import STATIC, Call, allowed_ranges, answer_kind
+from trio_aerospike.exp._context import encoded_context, outermost
+from trio_aerospike.exp._expression import Expression, make, value
+from trio_aerospike.exp._source import modified_kind
+from trio_aerospike.exp._types import ExpType, Kind
+from trio_aerospike.validation import checked_bin_name, checked_enum, refused
+
+_FAMILY: Final = {"lists": Kind.LIST, "maps": Kind.MAP, "bits": Kind.BLOB, "hll": Kind.HLL}
+
+
+def as_operand(where: str, given: object, kind: Kind) -> Expression:
+    """What a call is applied to: an expression, a value, or the name of a bin that holds ``kind``.
+
+    Raises:
+        InvalidArgError: it is none of these.
+    """
+    if isinstance(given, str):
+        return make(ops.BIN, (kind, checked_bin_name(given, f"{where} as the name of a bin")), ())
+    return value(given, where)
+
+
+def modify(call: Call, operand: object, arguments: Sequence[object], ctx: ContextLike = ()) -> Expression:
+    """A call that gives the changed value.
+
+    Raises:
+        InvalidArgError: an argument is none, or has the wrong type.
+    """
+    where = f"exp.{call.module}.{call.name}"
+    context = encoded_context(f"{where}.ctx", ctx, creates=True)
+    applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
+    kind = modified_kind(call.module, applied._kind, context) if call.answer == "same" else call.answer
+    return _made(call, kind, context, arguments, applied)
+
+
+def read(call: Call, operand: object, arguments: Sequence[object] = (), ctx: ContextLike = ()) -> Expression:
+    """A call that reads, and always gives the same type.
+
+    Raises:
+        InvalidArgError: an argument is none, or has the wrong type.
+    """
+    where = f"exp.{call.module}.{call.name}"
+    context = encoded_context(f"{where}.ctx", ctx, creates=False)
+    applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
+    return _made(call, call.answer, context, arguments, applied)
+
+
+def read_elements(
+    call: Call,
+    operand: object,
+    arguments: Sequence[object],
+    return_type: object,
+    ctx: ContextLike,
+    *,
+    inverted: object = False,
+    value_type: object = None,
+) -> Expression:
+    """A call that reads what its return type says.
+
+    Raises:
+        InvalidArgError: an argument is none, or has the wrong type; ``value_type`` is missing, or is given where the
+            return type decides.
+    """
+    where = f"exp.{call.module}.{call.name}"
+    number = _return_number(call, where, return_type, inverted)
+    kind = answer_kind(call, number, None)
+    if kind is None:
+        element = checked_enum(f"{where}.value_type", value_type, ExpType)
+        kind = Kind(element)
+    elif value_type is not None and value_type != kind:
+        raise refused(f"{where}.value_type", value_type, f"None, as the return type makes it a {kind.label}")
+    context = encoded_context(f"{where}.ctx", ctx, creates=False)
+    applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
+    return _made(call, kind, context, [number, *arguments], applied)
+
+
+def _return_number(call: Call, where: str, return_type: object, inverted: object) -> int:
+    kinds: type[IntEnum] = ListReturn if call.module == "lists" else MapReturn
+    chosen = checked_enum(f"{where}.return_type", return_type, kinds)
+    ranges = allowed_ranges(call)
+    is_range = cdt.RETURN_INDEX_RANGE <= chosen <= cdt.RETURN_REVRANK_RANGE
+    if chosen == cdt.RETURN_NONE or (is_range and chosen not in ranges):
+        allowed = [one.name for one in kinds if one and not (9 <= one <= 12 and one not in ranges)]
+        raise refused(f"{where}.return_type", chosen, ", ".join(allowed))
+    if not isinstance(inverted, bool):
+        raise refused(f"{where}.inverted", inverted, "True or False")
+    if inverted and is_range:
+        raise refused(f"{where}.return_type", chosen, "another with inverted, as what is inverted is no range")
+    return chosen | cdt.RETURN_INVERTED * inverted
+
+
+def removal(call: Call, inverted: object = False) -> int:
+    """What a removal gives back: nothing, and the flag that turns the choice around.
+
+    Raises:
+        InvalidArgError: ``inverted`` is no bool.
+    """
+    if not isinstance(inverted, bool):
+        raise refused(f"exp.{call.module}.{call.name}.inverted", inverted, "True or False")
+    return cdt.RETURN_NONE | cdt.RETURN_INVERTED * inverted
+
+
+def _made(call: Call, kind: Kind | str, context: bytes, arguments: Sequence[object], applied: Expression) -> Expression:
+    where = f"exp.{call.module}.{call.name}, argument"
+    children = [value(argument, f"{where} {place}") for place, argument in enumerate(arguments, 1)]
+    return make(ops.CALL, (kind, call.system, call.opcode, context, None, None), (*children, applied))
+
+
+def counted(count: object) -> list[Any]:
+    """How many: one argument, or none where None leaves it to the end."""
+    return [] if count is None else [count]
+
+
+def checked_static(call: Call, name: str, number: object) -> int:
+    """A number that is no expression, where the operation may have it.
+
+    Raises:
+        InvalidArgError: it may not.
+    """
+    allowed = STATIC[f"{call.module}.{name}"]
+    if isinstance(number, int) and not isinstance(number, bool) and number in allowed:
+        return int(number)
+    listed = ", ".join(map(str, sorted(allowed)))
+    raise refused(f"exp.{call.module}.{call.name}.{name}", number, listed)
+
+
+def list_policy(call: Call, policy: ListPolicy | None) -> list[int]:
+    """Order and flags of a write to a list; nothing for None, which leaves both to the server."""
+    if policy is None:
+        return []
+    checked = checked_policy(f"exp.lists.{call.name}.policy", policy, ListPolicy)
+    return [int(checked.order), int(checked.write_flags)]
+
+
+def list_flags(call: Call, policy: ListPolicy | None) -> list[int]:
+    """Flags of a write that does not create a list."""
+    numbers = list_policy(call, policy)
+    if numbers and numbers[0] != ListOrder.UNORDERED:
+        allowed = "UNORDERED, as an ordered list chooses places itself"
+        raise refused(f"exp.lists.{call.name}.policy.order", ListOrder(numbers[0]), allowed)
+    return numbers[1:]
+
+
+def map_policy(call: Call, policy: MapPolicy | None) -> list[int]:
+    """Order and flags of a write to a map; nothing for None."""
+    if policy is None:
+        return []
+    checked = checked_policy(f"exp.maps.{call.name}.policy", policy, MapPolicy)
+    return [int(checked._attributes), int(checked.write_flags)]
+
+
+def map_order(call: Call, policy: MapPolicy | None) -> list[int]:
+    """The order of a map that an increment creates."""
+    numbers = map_policy(call, policy)
+    if numbers and numbers[1]:
+        allowed = "DEFAULT, as this always may create and change"
+        raise refused(f"exp.maps.{call.name}.policy.write_flags", MapWrite(numbers[1]), allowed)
+    return numbers[:1]

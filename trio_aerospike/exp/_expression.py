@@ -1,0 +1,433 @@
+"""The expression: a tree that is checked as it is built.
+
+Every node knows its kind where it can be known. What is not known is a variable, and what depends on one; when
+:func:`let_` binds it, the rules are applied again to what stood open.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from trio_aerospike._wire import exp_ops as ops
+from trio_aerospike._wire.values import GeoJSON, HyperLogLog, Special
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.exp import _encode, _source
+from trio_aerospike.exp._calls import call_kind
+from trio_aerospike.exp._literals import literal_kind, packed
+from trio_aerospike.exp._rules import PLAIN, Kinds, Mismatch, demand
+from trio_aerospike.exp._types import DEPTH_MAX, SIZE_MAX, ExpType, Kind
+
+Operand: TypeAlias = (
+    "Expression | bool | int | float | str | bytes | bytearray | memoryview | list[Any] | tuple[Any, ...] "
+    "| dict[Any, Any] | GeoJSON | HyperLogLog | Special | None"
+)
+"""What functions take where they take an expression: a value stands for itself."""
+
+VALUE: Final = -1
+"""The code of a literal value, which has no number on the wire."""
+
+_NO_NAMES: Final[frozenset[str]] = frozenset()
+_SHOWN_MAX: Final = 300
+
+
+class Expression:
+    """What the server works out from a record: a filter, a computed value, the source of an index.
+
+    Made by the functions of :mod:`trio_aerospike.exp` and by operators, and checked as it is made. It cannot be
+    changed.
+
+    Comparisons and arithmetic are Python's operators. ``& | ~ ^`` are logic where the operands are true or false, and
+    work on bits where they are ints; ``>>`` keeps the sign. ``and``, ``or``, ``not`` and chains such as ``1 < x < 5``
+    cannot be had: Python asks for a truth value there, which an expression does not have before the server evaluates
+    it.
+
+    Two expressions are compared by :meth:`same_as`, since ``==`` builds a third; in sets and as keys of a dict they
+    count by identity.
+    """
+
+    __slots__ = ("_bound", "_children", "_code", "_depth", "_encoded", "_free", "_kind", "_size", "_static")
+
+    _code: int
+    _static: tuple[Any, ...]
+    _children: tuple[Expression, ...]
+    _kind: Kind | None
+    _depth: int
+    _size: int
+    _free: frozenset[str]
+    _bound: frozenset[str]
+    _encoded: bytes | None
+
+    def __init__(self) -> None:
+        raise InvalidArgError("Expression: it is made by the functions of trio_aerospike.exp, as exp.int_bin('age')")
+
+    # -- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def type(self) -> ExpType | None:
+        """What it gives, or None where that is not known: a variable that is not bound yet."""
+        if self._kind is Kind.UNKNOWN:
+            return ExpType.BOOL
+        return ExpType(self._kind) if self._kind is not None and self._kind < Kind.REMOVE else None
+
+    @property
+    def free_variables(self) -> frozenset[str]:
+        """Names of the variables in it that no ``let_`` in it binds; the server takes none of these."""
+        return self._free
+
+    def encode(self) -> bytes:
+        """The expression as requests carry it, worked out once."""
+        if self._encoded is None:
+            self._encoded = _encode.encode(self)
+        return self._encoded
+
+    def to_base64(self) -> str:
+        """The expression as text, as every client of Aerospike writes and reads it."""
+        return base64.b64encode(self.encode()).decode()
+
+    def same_as(self, other: object) -> bool:
+        """Whether ``other`` is an expression that goes out in the same bytes."""
+        return isinstance(other, Expression) and self.encode() == other.encode()
+
+    def __repr__(self) -> str:
+        return _source.source(self)
+
+    # -- what it is not ----------------------------------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        raise InvalidArgError(
+            f"an expression is neither true nor false before the server evaluates it: got {_cut(repr(self))} where "
+            "Python asks for a truth value, allowed: & | ~ for and, or, not, two comparisons for a chain, same_as for "
+            "equality"
+        )
+
+    __hash__ = object.__hash__
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Expression:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from trio_aerospike.exp._decode import from_bytes
+
+        return (from_bytes, (self.encode(),))
+
+    # -- operators ---------------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return build(ops.CMP_EQ, self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return build(ops.CMP_NE, self, other)
+
+    def __lt__(self, other: object) -> Expression:
+        return build(ops.CMP_LT, self, other)
+
+    def __le__(self, other: object) -> Expression:
+        return build(ops.CMP_LE, self, other)
+
+    def __gt__(self, other: object) -> Expression:
+        return build(ops.CMP_GT, self, other)
+
+    def __ge__(self, other: object) -> Expression:
+        return build(ops.CMP_GE, self, other)
+
+    def __and__(self, other: object) -> Expression:
+        return _either("&", ops.AND, ops.INT_AND, self, other)
+
+    def __rand__(self, other: object) -> Expression:
+        return _either("&", ops.AND, ops.INT_AND, other, self)
+
+    def __or__(self, other: object) -> Expression:
+        return _either("|", ops.OR, ops.INT_OR, self, other)
+
+    def __ror__(self, other: object) -> Expression:
+        return _either("|", ops.OR, ops.INT_OR, other, self)
+
+    def __xor__(self, other: object) -> Expression:
+        return _either("^", ops.EXCLUSIVE, ops.INT_XOR, self, other)
+
+    def __rxor__(self, other: object) -> Expression:
+        return _either("^", ops.EXCLUSIVE, ops.INT_XOR, other, self)
+
+    def __invert__(self) -> Expression:
+        if self._kind is None:
+            raise _undecided("~", "not_ or int_not", self)
+        return build(ops.INT_NOT if self._kind is Kind.INT else ops.NOT, self)
+
+    def __add__(self, other: object) -> Expression:
+        return chain(ops.ADD, self, other)
+
+    def __radd__(self, other: object) -> Expression:
+        return chain(ops.ADD, other, self)
+
+    def __sub__(self, other: object) -> Expression:
+        return chain(ops.SUB, self, other)
+
+    def __rsub__(self, other: object) -> Expression:
+        return chain(ops.SUB, other, self)
+
+    def __mul__(self, other: object) -> Expression:
+        return chain(ops.MUL, self, other)
+
+    def __rmul__(self, other: object) -> Expression:
+        return chain(ops.MUL, other, self)
+
+    def __truediv__(self, other: object) -> Expression:
+        return build(ops.DIV, self, other)
+
+    def __rtruediv__(self, other: object) -> Expression:
+        return build(ops.DIV, other, self)
+
+    def __floordiv__(self, other: object) -> Expression:
+        return build(ops.FLOOR, build(ops.DIV, self, other))
+
+    def __rfloordiv__(self, other: object) -> Expression:
+        return build(ops.FLOOR, build(ops.DIV, other, self))
+
+    def __mod__(self, other: object) -> Expression:
+        return build(ops.MOD, self, other)
+
+    def __rmod__(self, other: object) -> Expression:
+        return build(ops.MOD, other, self)
+
+    def __pow__(self, other: object) -> Expression:
+        return build(ops.POW, self, other)
+
+    def __rpow__(self, other: object) -> Expression:
+        return build(ops.POW, other, self)
+
+    def __lshift__(self, other: object) -> Expression:
+        return build(ops.INT_LSHIFT, self, other)
+
+    def __rlshift__(self, other: object) -> Expression:
+        return build(ops.INT_LSHIFT, other, self)
+
+    def __rshift__(self, other: object) -> Expression:
+        return build(ops.INT_ARSHIFT, self, other)
+
+    def __rrshift__(self, other: object) -> Expression:
+        return build(ops.INT_ARSHIFT, other, self)
+
+    def __neg__(self) -> Expression:
+        return build(ops.SUB, self)
+
+    def __pos__(self) -> Expression:
+        return build(ops.ADD, self)
+
+    def __abs__(self) -> Expression:
+        return build(ops.ABS, self)
+
+    def __floor__(self) -> Expression:
+        return build(ops.FLOOR, self)
+
+    def __ceil__(self) -> Expression:
+        return build(ops.CEIL, self)
+
+
+def value(content: object, where: str = "value") -> Expression:
+    """A literal; an expression as it is.
+
+    Raises:
+        InvalidArgError: the database has no such value.
+    """
+    if isinstance(content, Expression):
+        return content
+    return make(VALUE, (literal_kind(content, where), packed(content, where)), ())
+
+
+def build(code: int, *args: object) -> Expression:
+    """An operation of PLAIN: arguments become expressions, and an int beside a float becomes a float.
+
+    Raises:
+        InvalidArgError: an argument is none, or has the wrong type; the message says which, and where.
+    """
+    name = PLAIN[code].name
+    children = tuple([value(arg, f"{name}, argument {index}") for index, arg in enumerate(args, 1)])
+    if code in _NUMERIC and any(child._kind is Kind.FLOAT for child in children):
+        children = tuple([_promoted(child, arg) for child, arg in zip(children, args, strict=True)])
+    return make(code, (), children)
+
+
+_NUMERIC: Final = frozenset(range(ops.CMP_EQ, ops.CMP_LE + 1)) | {
+    ops.ADD,
+    ops.SUB,
+    ops.MUL,
+    ops.DIV,
+    ops.POW,
+    ops.LOG,
+    ops.MIN,
+    ops.MAX,
+}
+
+
+def _promoted(child: Expression, given: object) -> Expression:
+    # Only what was written as an int in the program, and only if the float is the same number.
+    if type(given) is int and child._kind is Kind.INT and abs(given) <= 1 << 53:
+        return value(float(given))
+    return child
+
+
+def chain(code: int, left: object, right: object) -> Expression:
+    """``left <operator> right``, one operation with what ``left`` began: ``a + b + c`` adds three.
+
+    The server works from left to right, so that this changes no result.
+    """
+    if isinstance(left, Expression) and left._code == code and (code != ops.SUB or len(left._children) > 1):
+        return build(code, *left._children, right)
+    return build(code, left, right)
+
+
+def _either(symbol: str, logical: int, bitwise: int, left: object, right: object) -> Expression:
+    """Logic or bits, whichever the operands are for."""
+    sides = [side if isinstance(side, Expression) else value(side, f"operand of {symbol}") for side in (left, right)]
+    kinds = [side._kind for side in sides]
+    if kinds[0] is None and kinds[1] is None:
+        raise _undecided(symbol, f"{PLAIN[logical].name} or {PLAIN[bitwise].name}", *sides)
+    code = bitwise if Kind.INT in kinds else logical
+    if not PLAIN[code].chains:
+        return build(code, left, right)
+    # Whether a side that is the same operation is taken apart makes no difference to logic, and keeps long ones flat.
+    right_side = sides[1]
+    if isinstance(right, Expression) and right_side._code == code and code == logical:
+        parts = sides[0]._children if sides[0]._code == code else (sides[0],)
+        return build(code, *parts, *right_side._children)
+    return chain(code, left, right)
+
+
+def _undecided(symbol: str, functions: str, *sides: Expression) -> InvalidArgError:
+    shown = " and ".join(_cut(repr(side)) for side in sides)
+    return InvalidArgError(
+        f"{symbol}: whether {shown} is true or false or an int is not known before let_ binds it, allowed: {functions}"
+    )
+
+
+def make(code: int, static: tuple[Any, ...], children: tuple[Expression, ...]) -> Expression:
+    """A node of the tree.
+
+    Args:
+        code: its number on the wire, or VALUE.
+        static: what it has besides expressions.
+        children: expressions in the order of the wire.
+
+    Raises:
+        InvalidArgError: types that do not go together, too much nesting, or too much of everything.
+    """
+    try:
+        kind = _kind_of(code, static, children, [child._kind for child in children])
+    except Mismatch as error:
+        raise _refusal(code, static, children, error) from None
+    return _node(code, static, children, kind)
+
+
+def _node(
+    code: int, static: tuple[Any, ...], children: tuple[Expression, ...], kind: Kind | None, names: Sequence[str] = ()
+) -> Expression:
+    depth = 1 + max([child._depth for child in children], default=0)
+    if code == ops.CALL and static[-1] is not None:
+        depth = max(depth, 1 + static[-1]._depth)
+    if depth > DEPTH_MAX:
+        raise InvalidArgError(
+            f"an expression is nested {depth} levels deep, allowed: {DEPTH_MAX}; and_, or_ and num_add take any number "
+            "of arguments, and let_ names what is used inside"
+        )
+    node = object.__new__(Expression)
+    node._code = code
+    node._static = static
+    node._children = children
+    node._kind = kind
+    node._depth = depth
+    node._encoded = None
+    node._free = _NO_NAMES.union(*[child._free for child in children]) if children else _NO_NAMES
+    if code == ops.VAR:
+        node._free = frozenset(static)
+    node._bound = _NO_NAMES.union(names, *[child._bound for child in children]) if children else _NO_NAMES
+    node._size = _encode.compiled_size(node)
+    if node._size >= SIZE_MAX:
+        raise InvalidArgError(
+            f"an expression takes {node._size} bytes in the server, allowed: less than {SIZE_MAX}; a long list is one "
+            "value, many comparisons are not"
+        )
+    return node
+
+
+def bind(names: tuple[str, ...], children: tuple[Expression, ...]) -> Expression:
+    """A let: one child for each name, then the body, in which the rules are applied again with what is known now.
+
+    Raises:
+        InvalidArgError: a name is bound twice, or used where it is not known; or types that do not go together.
+    """
+    scope: dict[str, Kind | None] = {}
+    free: set[str] = set()
+    for index, child in enumerate(children):
+        name = names[index] if index < len(names) else None
+        for bound in (*names[: index + 1],):
+            if bound in child._bound:
+                raise InvalidArgError(f"let_: variable {bound!r} is bound a second time within {_cut(repr(child))}")
+        if name is not None and name in names[:index]:
+            raise InvalidArgError(f"let_: variable {name!r} is bound a second time")
+        early = sorted(child._free.intersection(names[index:]))
+        if early:
+            raise InvalidArgError(f"let_: {_cut(repr(child))} uses variable {early[0]!r} before it is bound")
+        free |= child._free - scope.keys()
+        kind = _kind_in(child, scope)
+        if name is not None:
+            if kind is Kind.EXTREME:
+                raise InvalidArgError(f"let_: variable {name!r} is {kind.label}, allowed: a value")
+            scope[name] = Kind.BOOL if kind is Kind.UNKNOWN else kind
+    node = _node(ops.LET, (names,), children, kind, names)
+    node._free = frozenset(free) or _NO_NAMES
+    return node
+
+
+def _kind_in(node: Expression, scope: Mapping[str, Kind | None]) -> Kind | None:
+    """The kind of ``node`` where variables are as ``scope`` says; raises InvalidArgError where that breaks a rule."""
+    if node._free.isdisjoint(scope):
+        return node._kind
+    if node._code == ops.VAR:
+        return scope[node._static[0]]
+    kinds: list[Kind | None] = []
+    inner = dict(scope)
+    for index, child in enumerate(node._children):
+        kinds.append(_kind_in(child, inner))
+        if node._code == ops.LET and index < len(node._static[0]):
+            inner[node._static[0][index]] = kinds[-1]
+    try:
+        return _kind_of(node._code, node._static, node._children, kinds)
+    except Mismatch as error:
+        raise _refusal(node._code, node._static, node._children, error) from None
+
+
+def _kind_of(code: int, static: tuple[Any, ...], children: tuple[Expression, ...], kinds: Kinds) -> Kind | None:
+    if code == VALUE:
+        return static[0]  # type: ignore[no-any-return]
+    plain = PLAIN.get(code)
+    if plain is not None:
+        if plain.count is not None and len(children) != plain.count:
+            raise Mismatch(None, f"{len(children)} arguments", str(plain.count))
+        return plain.rule(kinds)
+    if code == ops.CALL:
+        return call_kind(static, kinds)
+    if code == ops.LET:
+        return kinds[-1]
+    if code == ops.VAR:
+        return None
+    if code == ops.CMP_REGEX:
+        demand(kinds[0], 0, Kind.STRING)
+        return Kind.BOOL
+    if code in (ops.META_DIGEST_MOD, ops.BIN_TYPE):
+        return Kind.INT
+    return Kind(static[0])  # a key, a bin, a loop variable: it is what it was said to be
+
+
+def _refusal(code: int, static: tuple[Any, ...], children: tuple[Expression, ...], error: Mismatch) -> InvalidArgError:
+    return InvalidArgError(f"in: {_cut(_source.node_source(code, static, children))}: {error}")
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _SHOWN_MAX:
+        return text
+    return f"{text[: 2 * _SHOWN_MAX // 3]} ... {text[-_SHOWN_MAX // 3 :]}"

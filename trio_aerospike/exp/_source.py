@@ -1,0 +1,310 @@
+"""Expressions as Python source, which builds them again.
+
+Names in it are those of :mod:`trio_aerospike` (``exp``, ``ctx``, ``GeoJSON``, ...). Operators stand where they build
+the very same tree; where they would make one chain of two, or turn round a comparison, the function stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
+from trio_aerospike.exp._calls import BY_NUMBER, MODIFY, STATIC, Call, allowed_ranges, answer_kind
+from trio_aerospike.exp._context import context_source
+from trio_aerospike.exp._literals import literal_source
+from trio_aerospike.exp._rules import PLAIN
+from trio_aerospike.exp._types import ExpType, Kind, RegexFlag
+
+if TYPE_CHECKING:
+    from trio_aerospike.exp._expression import Expression
+
+_VALUE: Final = -1
+
+_BINS: Final = {
+    Kind.BOOL: "bool_bin",
+    Kind.INT: "int_bin",
+    Kind.FLOAT: "float_bin",
+    Kind.STRING: "str_bin",
+    Kind.BLOB: "blob_bin",
+    Kind.LIST: "list_bin",
+    Kind.MAP: "map_bin",
+    Kind.GEO: "geo_bin",
+    Kind.HLL: "hll_bin",
+    Kind.NIL: "nil_bin",
+}
+PATH_APPLY: Final = 4
+PATH_NO_FAIL: Final = 0x10
+PATH_SELECTS: Final = {0: "MATCHING_TREE", 1: "VALUE", 2: "MAP_KEY", 3: "MAP_KEY_VALUE"}
+"""Flags of a path expression (server: cdt.c, select_flags)."""
+
+_LOOP: Final = {ops.BUILTIN_KEY: "loop_key", ops.BUILTIN_VALUE: "loop_value", ops.BUILTIN_INDEX: "loop_index"}
+
+
+def source(node: Expression) -> str:
+    """The Python source of an expression, as an expression of its own."""
+    if node._code == _VALUE:
+        text = literal_source(node._static[1])
+        return text if text.startswith("exp.from_bytes") else f"exp.val({text})"
+    return node_source(node._code, node._static, node._children)
+
+
+def node_source(code: int, static: tuple[Any, ...], children: tuple[Expression, ...]) -> str:
+    """The Python source of a node, whether it may be built or not."""
+    plain = PLAIN.get(code)
+    if plain is not None:
+        if code in (ops.NOT, ops.INT_NOT) and children and _reads_inverted(code, children[0]):
+            return f"~{_operand(children[0])}"
+        if plain.symbol and _reads_with_operator(code, children):
+            return f" {plain.symbol} ".join([_operand(child) for child in children])
+        return f"exp.{plain.name}({_listed(children)})"
+    if code == _VALUE:
+        return literal_source(static[1])
+    if code == ops.CALL:
+        return _call_source(static, children)
+    if code == ops.BIN:
+        return f"exp.{_BINS[static[0]]}({static[1]!r})"
+    if code == ops.BIN_TYPE:
+        return f"exp.bin_type({static[0]!r})"
+    if code == ops.VAR:
+        return f"exp.var({static[0]!r})"
+    if code == ops.LET:
+        defined = [f"exp.def_({name!r}, {_argument(child)})" for name, child in zip(static[0], children, strict=False)]
+        return f"exp.let_({', '.join([*defined, _argument(children[-1])])})"
+    if code == ops.CMP_REGEX:
+        return f"exp.regex_compare({static[1]!r}, {_regex_flags(static[0])}, {_argument(children[0])})"
+    if code == ops.META_DIGEST_MOD:
+        return f"exp.digest_modulo({static[0]})"
+    if code == ops.REC_KEY:
+        return f"exp.key({_type_source(static[0])})"
+    kind, part = static
+    return f"exp.{_LOOP[part]}({'' if part == ops.BUILTIN_INDEX else _type_source(kind)})"
+
+
+def _type_source(kind: int) -> str:
+    return f"exp.ExpType.{ExpType(kind).name}"
+
+
+def _regex_flags(flags: int) -> str:
+    names = [f"exp.RegexFlag.{flag.name}" for flag in RegexFlag if flag and flags & flag]
+    return " | ".join(names) if flags and sum([flag for flag in RegexFlag if flags & flag]) == flags else str(flags)
+
+
+def _reads_with_operator(code: int, children: tuple[Expression, ...]) -> bool:
+    """Whether the operator builds this node and no other."""
+    if len(children) < 2 or children[0]._code == _VALUE:
+        return False
+    plain = PLAIN[code]
+    if len(children) > 2 and not plain.chains:
+        return False
+    if any(child._code == code for child in children) and (plain.chains or plain.symbol == "^"):
+        return False
+    if plain.symbol in ("&", "|", "^"):
+        # The operator has to know which of the two it is: from the first pair on.
+        kinds = [child._kind for child in children[:2]]
+        wanted = Kind.INT if code in (ops.INT_AND, ops.INT_OR, ops.INT_XOR) else Kind.BOOL
+        return any(kind is wanted or (kind is Kind.UNKNOWN and wanted is Kind.BOOL) for kind in kinds)
+    return True
+
+
+def _reads_inverted(code: int, child: Expression) -> bool:
+    """Whether ``~`` builds this node and no other."""
+    if child._code == _VALUE or child._kind is None:
+        return False
+    return (child._kind is Kind.INT) == (code == ops.INT_NOT)
+
+
+def _operand(node: Expression) -> str:
+    text = _argument(node)
+    plain = PLAIN.get(node._code)
+    if plain is not None and plain.symbol and _reads_with_operator(node._code, node._children):
+        return f"({text})"
+    return text
+
+
+def _argument(node: Expression) -> str:
+    """As an argument, where values become expressions by themselves."""
+    return node_source(node._code, node._static, node._children)
+
+
+def _listed(children: tuple[Expression, ...]) -> str:
+    return ", ".join([_argument(child) for child in children])
+
+
+# -- calls -----------------------------------------------------------------------------------------------------------
+
+
+def _call_source(static: tuple[Any, ...], children: tuple[Expression, ...]) -> str:
+    kind, system, opcode, context, flags, modifier = static
+    operand, arguments = children[-1], children[:-1]
+    if opcode == cdt.SELECT:
+        return _path_source(kind, context, flags, modifier, operand)
+    inside = f", ctx={context_source(context)}" if context else ""
+    call = BY_NUMBER.get((system, opcode))
+    if call is not None:
+        texts = _texts(call, kind, arguments, operand, context)
+        if texts is not None:
+            return f"exp.{call.module}.{call.name}({', '.join([_argument(operand), *texts])}{inside})"
+    changes = ", modify=True" if system & MODIFY else ""
+    listed = f"[{_listed(arguments)}]"
+    number = f"exp.CallSystem({system & ~MODIFY})"
+    return f"exp.call({number}, {opcode}, {listed}, {_argument(operand)}, {_type_source(kind)}{changes}{inside})"
+
+
+def _path_source(kind: int, context: bytes, flags: int, modifier: Expression | None, operand: Expression) -> str:
+    texts = [_argument(operand), context_source(context)]
+    if modifier is not None:
+        name = "modify_by_path"
+        texts.append(_argument(modifier))
+    else:
+        name = "select_by_path"
+        if flags & ~PATH_NO_FAIL:
+            texts.append(f"exp.PathSelect.{PATH_SELECTS[flags & ~PATH_NO_FAIL]}")
+    if path_kind(modifier is not None or not flags & 3, operand._kind, context) != kind:
+        texts.append(f"value_type={_type_source(kind)}")
+    if flags & PATH_NO_FAIL:
+        texts.append("no_fail=True")
+    return f"exp.{name}({', '.join(texts)})"
+
+
+def path_kind(keeps: bool, operand: Kind | None, context: bytes) -> Kind | None:
+    """What a path expression gives: a list, or where it keeps the tree what it was applied to."""
+    return modified_kind("", operand, context) if keeps else Kind.LIST
+
+
+class _OtherShape(Exception):
+    """The arguments are not as the function of this operation would send them."""
+
+
+def _texts(
+    call: Call, kind: int, arguments: tuple[Expression, ...], operand: Expression, context: bytes
+) -> list[str] | None:
+    """The arguments as the operation's function takes them; None where it would send others."""
+    left = iter(arguments)
+    texts: list[str] = []
+    try:
+        given: int | None = None
+        for word in call.shape:
+            if word == "return":
+                given = _number(next(left, None))
+            else:
+                texts += _word_texts(call, word, left)
+        if next(left, None) is not None:
+            return None
+        if given is not None:
+            texts += _return_texts(call, given, Kind(kind))
+        elif not _is_answer(call, kind, operand, context):
+            return None
+    except _OtherShape:
+        return None
+    return texts
+
+
+def _is_answer(call: Call, kind: int, operand: Expression, context: bytes) -> bool:
+    if isinstance(call.answer, Kind):
+        return call.answer == kind
+    return modified_kind(call.module, operand._kind, context) == kind
+
+
+def modified_kind(module: str, operand: Kind | None, context: bytes) -> Kind:
+    """What a changed value is: what it was; where that is not known, what the context or the operation says.
+
+    The C client goes by the first step of the context alone (as_exp_get_ctx_type).
+    """
+    from trio_aerospike.exp._context import outermost
+
+    if operand is Kind.LIST or operand is Kind.MAP:
+        return operand
+    return outermost(context) or (Kind.MAP if module == "maps" else Kind.LIST)
+
+
+def _return_texts(call: Call, given: int, kind: Kind) -> list[str]:
+    inverted = bool(given & cdt.RETURN_INVERTED)
+    plain = given & ~cdt.RETURN_INVERTED
+    if answer_kind(call, given, kind) is not kind or (inverted and call.answer == "one"):
+        raise _OtherShape
+    if plain in (9, 10, 11, 12) and (inverted or plain not in allowed_ranges(call)):
+        raise _OtherShape
+    from trio_aerospike._cdt_types import ListReturn, MapReturn
+
+    texts = []
+    if answer_kind(call, given, None) is None:
+        texts.append(_type_source(kind))
+    try:
+        member = ListReturn(plain) if call.module == "lists" else MapReturn(plain)
+    except ValueError:
+        raise _OtherShape from None
+    if plain != cdt.RETURN_VALUE:
+        texts.append(f"return_type=exp.{type(member).__name__}.{member.name}")
+    return texts + ["inverted=True"] * inverted
+
+
+def _word_texts(call: Call, word: str, left: Iterator[Expression]) -> list[str]:
+    """What one word of a shape makes of the arguments that are left."""
+    name, _, kind = word.partition(":")
+    if word.startswith("="):
+        return _static_texts(call, word, left)
+    if word == "nothing" or word == "inverted":
+        number = _number(next(left, None))
+        if number and (word == "nothing" or number != cdt.RETURN_INVERTED):
+            raise _OtherShape
+        return ["inverted=True"] if number else []
+    if not kind:
+        return _policy_texts(word, left)
+    argument = next(left, None)
+    if argument is None:
+        if kind.endswith("?"):
+            return []
+        raise _OtherShape
+    return [f"{name}={_argument(argument)}"]
+
+
+def _static_texts(call: Call, word: str, left: Iterator[Expression]) -> list[str]:
+    name = word.strip("=?")
+    number = _number(next(left, None))
+    if number not in STATIC[f"{call.module}.{name}"] or (name == "index_bits" and call.name == "fold" and number < 0):
+        raise _OtherShape
+    default = -1 if name in ("index_bits", "minhash_bits") else 0
+    if name == "signed":
+        return ["signed=True"] if number else []
+    if name == "action":
+        action = [f"action={number & ~1}"] if number & ~1 else []
+        return action + ["signed=True"] * (number & 1)
+    if word.endswith("?") and number == default:
+        return []
+    return [f"{name}={number}"]
+
+
+def _policy_texts(word: str, left: Iterator[Expression]) -> list[str]:
+    first = next(left, None)
+    if first is None:
+        return []
+    order = _number(first) if word != "list_flags" else 0
+    flags = _number(first) if word == "list_flags" else _number(next(left, None)) if word.endswith("_policy") else 0
+    fields = []
+    if word.startswith("map"):
+        if order & 0x10:
+            fields.append("persist_index=True")
+        order &= ~0x10
+    if order:
+        fields.insert(0, f"order={order}")
+    if flags:
+        fields.append(f"write_flags={flags}")
+    from trio_aerospike._cdt_types import ListPolicy, MapPolicy
+    from trio_aerospike.errors import InvalidArgError
+
+    kind = ListPolicy if word.startswith("list") else MapPolicy
+    try:
+        kind(order=order, write_flags=flags)  # type: ignore[arg-type]
+    except InvalidArgError:
+        raise _OtherShape from None
+    return [f"policy=exp.{kind.__name__}({', '.join(fields)})"]
+
+
+def _number(node: Expression | None) -> int:
+    """The number of an argument that is no expression to the function."""
+    if node is None or node._code != _VALUE or node._static[0] is not Kind.INT:
+        raise _OtherShape
+    from trio_aerospike._wire.cdt import unpack_value
+
+    return int(unpack_value(node._static[1]))
