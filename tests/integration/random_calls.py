@@ -13,7 +13,6 @@ from trio_aerospike._wire import bit_ops, hll_ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import list_header
 from trio_aerospike._wire.values import GeoJSON
-from trio_aerospike.server.hll.sketch import sketch_size
 
 EXTREMES = (
     0, 1, -1, 7, 8, 9, 63, 64, 65, 255, 256, 2**27 - 1, 2**27, 2**27 + 1, -(2**27), -(2**27) - 1, 2**30, 2**30 + 1,
@@ -256,7 +255,7 @@ class RandomCalls:
     def made_up_sketch(self) -> bytes:
         """A sketch that no addition would give: any registers, any cached count."""
         index_bits, minhash_bits = self.random.randint(4, 8), self.random.choice([0, 0, 4, 20, 51])
-        size = sketch_size(index_bits, minhash_bits) - 11
+        size = hll_ops.sketch_size(index_bits, minhash_bits) - 11
         registers = self.random.choice(
             [bytes(size), b"\xff" * size, self.random.randbytes(size), bytes(size - 1) + b"\1"]
         )

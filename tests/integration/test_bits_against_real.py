@@ -19,7 +19,6 @@ from trio_aerospike._wire import constants as wire, hll_ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
 from trio_aerospike._wire.particles import encode_value
-from trio_aerospike.server.hll.sketch import are_bits
 
 from .random_calls import RandomCalls
 from .server_peer import Peer, key_fields, message_frame
@@ -71,7 +70,11 @@ class Comparison:
         self.results[theirs[0].result_code] += 1
         for message in theirs:
             for op in message.ops:
-                if op.particle == wire.PARTICLE_HLL and are_bits(op.data[1], op.data[2]) and len(op.data) < 20000:
+                if (
+                    op.particle == wire.PARTICLE_HLL
+                    and hll_ops.are_widths(op.data[1], op.data[2])
+                    and len(op.data) < 20000
+                ):
                     self.calls.sketches = [*self.calls.sketches[-29:], op.data]
         return theirs[0]
 
@@ -129,7 +132,7 @@ async def test_sketches_of_all_widths_count_the_same() -> None:
     async with both() as (mine, theirs):
         comparison = Comparison(mine, theirs, SEED)
         random = comparison.calls.random
-        widths = [(i, m) for i in range(4, 17) for m in (0, *range(4, 52)) if are_bits(i, m)]
+        widths = [(i, m) for i in range(4, 17) for m in (0, *range(4, 52)) if hll_ops.are_widths(i, m)]
         if REQUESTS < 10_000:
             widths = [*random.sample([w for w in widths if w[0] < 12], 20), (16, 0), (14, 20)]
         for index_bits, minhash_bits in widths:

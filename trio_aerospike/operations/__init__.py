@@ -4,7 +4,7 @@ Whole values of bins and the record itself are here; each family of operations o
 its own.
 """
 
-from trio_aerospike.operations import lists as lists, maps as maps
+from trio_aerospike.operations import bits as bits, hll as hll, lists as lists, maps as maps
 from trio_aerospike.operations._paths import (
     PathSelect as PathSelect,
     modify_by_path as modify_by_path,
@@ -26,7 +26,9 @@ __all__ = [
     "Operation",
     "PathSelect",
     "append",
+    "bits",
     "delete",
+    "hll",
     "increment",
     "lists",
     "maps",

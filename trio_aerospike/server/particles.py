@@ -10,13 +10,14 @@ import struct
 from collections.abc import Callable
 
 from .._wire import constants as wire
+from .._wire.hll_ops import are_widths, is_sketch
 from ..errors import ResultCode
+from .cdt.incoming import stored_value
 from .geo import geojson_particle
 from .results import Refused
 from .store import Particle
 
 _INTEGER_SIZES = {1, 2, 4, 8}
-_SKETCH_HEADER_SIZE = 11
 _BYTES = {
     wire.PARTICLE_STRING,
     wire.PARTICLE_BLOB,
@@ -48,28 +49,16 @@ def _bool(data: bytes) -> bytes:
 
 
 def _list(data: bytes) -> bytes:
-    first = data[0] if data else 0
-    if not (0x90 <= first <= 0x9F or first in (0xDC, 0xDD)):
-        raise Refused(ResultCode.PARAM)
-    return data
+    return stored_value(wire.PARTICLE_LIST, data)
 
 
 def _map(data: bytes) -> bytes:
-    first = data[0] if data else 0
-    if not (0x80 <= first <= 0x8F or first in (0xDE, 0xDF)):
-        raise Refused(ResultCode.PARAM)
-    return data
+    return stored_value(wire.PARTICLE_MAP, data)
 
 
 def _sketch(data: bytes) -> bytes:
     """A HyperLogLog: flags, bits of index, bits of min-hash, a cached count, registers (server: hll_from_wire)."""
-    if len(data) < _SKETCH_HEADER_SIZE:
-        raise Refused(ResultCode.PARAM)
-    flags, index_bits, minhash_bits = data[:3]
-    registers = ((6 + minhash_bits << index_bits) + 7) // 8 if index_bits in range(4, 17) else -1
-    known_minhash = minhash_bits == 0 or minhash_bits in range(4, 52)
-    fits = known_minhash and index_bits + minhash_bits <= 64 and len(data) == _SKETCH_HEADER_SIZE + registers
-    if flags or not fits:
+    if not (is_sketch(data) and are_widths(data[1], data[2])):
         raise Refused(ResultCode.PARAM)
     return data
 

@@ -17,16 +17,7 @@ from ..call_arguments import Arguments
 from ..results import Refused
 from ..store import Particle
 from . import estimates
-from .sketch import (
-    HEADER_SIZE,
-    Sketch,
-    are_bits,
-    is_index_bits,
-    is_minhash_bits,
-    sketch_size,
-    template,
-    union,
-)
+from .sketch import Sketch, template, union
 
 _ALL_64 = 0xFFFF_FFFF_FFFF_FFFF
 _UNSET = -1
@@ -56,7 +47,7 @@ _Read = Callable[[Arguments, _Call], None]
 
 def _index_bits(args: Arguments, call: _Call) -> None:
     call.index_bits = args.signed()
-    if call.index_bits != _UNSET and not is_index_bits(call.index_bits):
+    if call.index_bits != _UNSET and call.index_bits not in hll_ops.INDEX_BITS:
         raise Refused(ResultCode.PARAM)
 
 
@@ -64,9 +55,9 @@ def _minhash_bits(args: Arguments, call: _Call) -> None:
     call.minhash_bits = args.signed()
     if call.minhash_bits == _UNSET:
         return
-    if not is_minhash_bits(call.minhash_bits):
+    if not hll_ops.is_minhash_width(call.minhash_bits):
         raise Refused(ResultCode.PARAM)
-    if call.index_bits != _UNSET and not are_bits(call.index_bits, call.minhash_bits):
+    if call.index_bits != _UNSET and not hll_ops.are_widths(call.index_bits, call.minhash_bits):
         raise Refused(ResultCode.PARAM)
 
 
@@ -92,17 +83,9 @@ def _sketches(args: Arguments, call: _Call) -> None:
     for _ in range(n_sketches):
         # The byte that tells the kind of a blob may be any.
         content = args.blob()[1:]
-        if not _is_sketch(content):
+        if not hll_ops.is_sketch(content):
             raise Refused(ResultCode.PARAM)
         call.sketches.append(Sketch.decode(content))
-
-
-def _is_sketch(data: bytes) -> bool:
-    if len(data) < HEADER_SIZE or data[0]:
-        return False
-    # Bits of both together are not looked at here; the size has to fit them.
-    known = is_index_bits(data[1]) and is_minhash_bits(data[2])
-    return known and len(data) == sketch_size(data[1], data[2])
 
 
 def _sketches_to_intersect(args: Arguments, call: _Call) -> None:
@@ -124,7 +107,7 @@ def _new_bits(call: _Call, sketch: Sketch | None) -> tuple[int, int]:
         return call.index_bits, max(call.minhash_bits, 0)
     index_bits = sketch.index_bits if call.index_bits == _UNSET else call.index_bits
     minhash_bits = sketch.minhash_bits if call.minhash_bits == _UNSET else call.minhash_bits
-    if not are_bits(index_bits, minhash_bits):
+    if not hll_ops.are_widths(index_bits, minhash_bits):
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
     return index_bits, minhash_bits
 
@@ -257,7 +240,7 @@ def _stored_sketch(value: Particle) -> Sketch:
     if kind != wire.PARTICLE_HLL:
         raise Refused(ResultCode.BIN_TYPE)
     sketch = Sketch.decode(data)
-    if not are_bits(sketch.index_bits, sketch.minhash_bits):
+    if not hll_ops.are_widths(sketch.index_bits, sketch.minhash_bits):
         # A union lets in what nothing else does, and then nothing can be done with it.
         raise Refused(ResultCode.SERVER)
     return sketch

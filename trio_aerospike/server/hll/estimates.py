@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from .sketch import ZEROS_BITS, Sketch, folded, template, union
+from ..._wire.hll_ops import ZEROS_BITS
+from .sketch import Sketch, folded, template, union
 
 _ZEROS_MAX = 1 << ZEROS_BITS
 _UINT64_MAX = 0xFFFF_FFFF_FFFF_FFFF

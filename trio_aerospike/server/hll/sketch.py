@@ -11,34 +11,10 @@ from collections.abc import Iterable
 
 import attrs
 
+from ..._wire.hll_ops import HEADER_SIZE, ZEROS_BITS, sketch_size
 from .hashing import murmur3
 
-HEADER_SIZE = 11
-INDEX_BITS = range(4, 17)
-MINHASH_BITS = range(4, 52)
-ZEROS_BITS = 6
-ALL_BITS_MAX = 64
 _HASH_MASK = 0xFFFF_FFFF_FFFF_FFFF
-
-
-def is_index_bits(count: int) -> bool:
-    """Whether an index can have so many bits."""
-    return count in INDEX_BITS
-
-
-def is_minhash_bits(count: int) -> bool:
-    """Whether a min-hash can have so many bits."""
-    return count == 0 or count in MINHASH_BITS
-
-
-def are_bits(index_bits: int, minhash_bits: int) -> bool:
-    """Whether a sketch can have so many bits of both together."""
-    return is_index_bits(index_bits) and is_minhash_bits(minhash_bits) and index_bits + minhash_bits <= ALL_BITS_MAX
-
-
-def sketch_size(index_bits: int, minhash_bits: int) -> int:
-    """The bytes of a sketch."""
-    return HEADER_SIZE + (((ZEROS_BITS + minhash_bits) << index_bits) + 7) // 8
 
 
 @attrs.define(eq=False)
