@@ -9,6 +9,12 @@ The names here are those that a program needs every day. Modules hold the rest: 
 from __future__ import annotations
 
 from . import ctx as ctx, errors as errors, operations as operations, policies as policies, security as security
+from ._batch_policies import (
+    BatchApplyPolicy as BatchApplyPolicy,
+    BatchReadPolicy as BatchReadPolicy,
+    BatchRemovePolicy as BatchRemovePolicy,
+    BatchWritePolicy as BatchWritePolicy,
+)
 from ._client import Client as Client, open_client as open_client
 from ._version import __version__ as __version__
 from ._wire.values import (
@@ -19,6 +25,12 @@ from ._wire.values import (
     OrderedList as OrderedList,
     OrderedMap as OrderedMap,
     TypedBlob as TypedBlob,
+)
+from .batch import (
+    BatchApply as BatchApply,
+    BatchRead as BatchRead,
+    BatchRemove as BatchRemove,
+    BatchWrite as BatchWrite,
 )
 from .config import AuthMode as AuthMode, ClientConfig as ClientConfig, Host as Host
 from .errors import (
@@ -76,6 +88,7 @@ from .policies import (
 )
 from .records import (
     BatchResult as BatchResult,
+    BatchResults as BatchResults,
     InfoResult as InfoResult,
     Metadata as Metadata,
     NodeInfo as NodeInfo,

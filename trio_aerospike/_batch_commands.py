@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from ._wire.batch import encode_batch_read
-from .errors import AerospikeError, InvalidArgError, error_from_code
+from ._batch_forms import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
+from ._batch_policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
+from .batch import BatchApply, BatchRead, BatchRemove, BatchWrite
+from .errors import InvalidArgError
 from .keys import Key, KeyLike, as_key
+from .operations import Operation
 from .policies import BatchPolicy, chosen
-from .records import BatchResult, Record
-from .validation import checked_bin_name, refused
+from .records import BatchResults
+from .validation import refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
 
+#: A record to write: its key and its bins, or a :class:`BatchWrite`.
+WriteLike: TypeAlias = tuple[KeyLike, Mapping[str, Any]] | BatchWrite
+
 
 class BatchCommands:
-    """The part of the client that works on many records in one call."""
+    """The part of the client that works on many records in one call.
+
+    A batch goes to all nodes at once, each asked for the records that it serves. A record that cannot be served does
+    not fail the others: its result says why, and whether a write of it is in doubt. Only when no record at all was
+    answered is the reason raised.
+
+    What is left over when a node or a connection fails is asked for again elsewhere, as often as the policy's
+    ``max_retries`` says and within its ``total_timeout``. Writes that were sent are the exception: where they may have
+    been applied they are never sent again, whatever the policy says, but are in doubt.
+
+    All of these raise, besides what their own text says: AerospikeTimeoutError, ClusterError, ConnectionFailed,
+    NoMoreConnections, BackpressureError or what the server answered when there is no answer for any record at all,
+    InvalidArgError before anything is sent, ClientClosed, and ServerError for a namespace that is not there.
+    """
 
     _cluster: Cluster
     _executor: Executor
     _batch_policy: BatchPolicy
 
     async def batch_read(
-        self, keys: Iterable[KeyLike], bins: Iterable[str] | None = None, *, policy: BatchPolicy | None = None
-    ) -> list[BatchResult]:
-        """Read many records: one request a node, all nodes at once.
-
-        A key that cannot be served does not fail the others: its result says why. Only when no key at all was answered
-        is the reason raised.
+        self,
+        keys: Iterable[KeyLike],
+        bins: Iterable[str] | None = None,
+        *,
+        operations: Iterable[Operation] | None = None,
+        policy: BatchPolicy | None = None,
+    ) -> BatchResults:
+        """Read many records.
 
         Args:
             keys: the records; a key may stand there more than once.
             bins: names of the bins to read; None for all, an empty list for none (do the records exist?).
+            operations: reads to carry out on each record in place of ``bins``.
             policy: how; None for the client's batch policy.
 
         Returns:
@@ -47,51 +68,207 @@ class BatchCommands:
             AerospikeError: why no key was answered.
             InvalidArgError: a key or a bin name is none; nothing was sent.
         """
+        policy = self._policy("batch_read", policy)
+        rows = Rows(policy)
+        rows.add_all(_keys(keys, "batch_read"), ReadForm("batch_read", bins, operations, None))
+        return await self._carry_out("batch_read", rows, policy)
+
+    async def batch_write(
+        self,
+        records: Iterable[WriteLike],
+        *,
+        ttl: int | None = None,
+        policy: BatchPolicy | None = None,
+        write_policy: BatchWritePolicy | None = None,
+    ) -> BatchResults:
+        """Write many records.
+
+        Args:
+            records: pairs of a key and its bins, as for ``put``; a :class:`BatchWrite` where a record wants a policy,
+                a time to live or a generation of its own.
+            ttl: seconds until the records of pairs expire; None for what ``write_policy`` says.
+            policy: how the batch is carried out; None for the client's batch policy.
+            write_policy: how the records of pairs are written.
+
+        Returns:
+            One result a record, in order; its record has the new generation and no bins.
+
+        Raises:
+            AerospikeError: why no record was answered; in doubt where writes may have been applied.
+            InvalidArgError: a key, a bin name or a value is none; nothing was sent.
+        """
+        policy = self._policy("batch_write", policy)
+        form = WriteForm(None, ttl, None, write_policy, "batch_write")
+        if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
+            raise refused("batch_write.records", records, "a list of pairs of key and bins, or of BatchWrite")
+        rows = Rows(policy)
+        for number, record in enumerate(records):
+            add_write(rows, record, form, f"batch_write.records[{number}]")
+        return await self._carry_out("batch_write", rows, policy)
+
+    async def batch_operate(
+        self,
+        keys: Iterable[KeyLike],
+        operations: Iterable[Operation],
+        *,
+        ttl: int | None = None,
+        policy: BatchPolicy | None = None,
+        write_policy: BatchWritePolicy | None = None,
+    ) -> BatchResults:
+        """Carry out the same operations on many records: on each all of them or none, in their order.
+
+        Args:
+            keys: the records.
+            operations: reads and writes from :mod:`trio_aerospike.operations`.
+            ttl: seconds until the records expire, where there is a write among the operations.
+            policy: how the batch is carried out; None for the client's batch policy.
+            write_policy: how the records are written, where there is a write among the operations.
+
+        Returns:
+            One result a key, in order: its record has the bins that were read, ``ordered`` every operation's result.
+
+        Raises:
+            AerospikeError: why no record was answered; in doubt where writes may have been applied.
+            InvalidArgError: a key or an operation is none; nothing was sent.
+        """
+        policy = self._policy("batch_operate", policy)
+        rows = Rows(policy)
+        rows.add_all(_keys(keys, "batch_operate"), form_of_operations(operations, ttl, write_policy, "batch_operate"))
+        return await self._carry_out("batch_operate", rows, policy)
+
+    async def batch_remove(
+        self,
+        keys: Iterable[KeyLike],
+        *,
+        policy: BatchPolicy | None = None,
+        remove_policy: BatchRemovePolicy | None = None,
+    ) -> BatchResults:
+        """Remove many records.
+
+        Args:
+            keys: the records.
+            policy: how the batch is carried out; None for the client's batch policy.
+            remove_policy: how the records are removed.
+
+        Returns:
+            One result a key, in order; a record that was not there has the result of ``RecordNotFound``.
+
+        Raises:
+            AerospikeError: why no record was answered; in doubt where removals may have been applied.
+            InvalidArgError: a key is none; nothing was sent.
+        """
+        policy = self._policy("batch_remove", policy)
+        rows = Rows(policy)
+        rows.add_all(_keys(keys, "batch_remove"), RemoveForm(None, remove_policy, "batch_remove"))
+        return await self._carry_out("batch_remove", rows, policy)
+
+    async def batch_apply(
+        self,
+        keys: Iterable[KeyLike],
+        module: str,
+        function: str,
+        arguments: Iterable[Any] = (),
+        *,
+        policy: BatchPolicy | None = None,
+        apply_policy: BatchApplyPolicy | None = None,
+    ) -> BatchResults:
+        """Run a user-defined function on many records.
+
+        Args:
+            keys: the records; one that does not exist may be created by the function.
+            module: name of the registered module, without ``.lua``.
+            function: its function.
+            arguments: what the function gets besides the record.
+            policy: how the batch is carried out; None for the client's batch policy.
+            apply_policy: how the function is run.
+
+        Returns:
+            One result a key, in order; its ``value`` is what the function returned.
+
+        Raises:
+            AerospikeError: why no record was answered; in doubt where the function may have run.
+            InvalidArgError: a key or an argument is none; nothing was sent.
+        """
+        policy = self._policy("batch_apply", policy)
+        rows = Rows(policy)
+        form = ApplyForm(module, function, arguments, apply_policy, "batch_apply")
+        rows.add_all(_keys(keys, "batch_apply"), form)
+        return await self._carry_out("batch_apply", rows, policy)
+
+    async def batch(
+        self,
+        records: Iterable[BatchRead | BatchWrite | BatchRemove | BatchApply],
+        *,
+        policy: BatchPolicy | None = None,
+    ) -> BatchResults:
+        """Read, write, remove and work on many records in one call, each in its own way.
+
+        Of several records with the same key the server may carry out any first.
+
+        Args:
+            records: of the classes in :mod:`trio_aerospike.batch`, in any mixture.
+            policy: how the batch is carried out; None for the client's batch policy.
+
+        Returns:
+            One result a record, in order.
+
+        Raises:
+            AerospikeError: why no record was answered; in doubt where writes may have been applied.
+            InvalidArgError: one of the records is none; nothing was sent.
+        """
+        policy = self._policy("batch", policy)
+        if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
+            raise refused("batch.records", records, "a list of BatchRead, BatchWrite, BatchRemove and BatchApply")
+        rows = Rows(policy)
+        for number, record in enumerate(records):
+            if not isinstance(record, (BatchRead, BatchWrite, BatchRemove, BatchApply)):
+                raise refused(f"batch.records[{number}]", record, "a BatchRead, BatchWrite, BatchRemove or BatchApply")
+            rows.add(record.key, record._form)
+        return await self._carry_out("batch", rows, policy)
+
+    def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:
         policy = chosen(policy, self._batch_policy, BatchPolicy)
         if policy.send_key:
-            raise InvalidArgError("BatchPolicy.send_key: got True, allowed: False, as batch reads go by digest alone")
-        if not isinstance(keys, Iterable):
-            raise refused("batch_read.keys", keys, "a list of keys")
-        listed = [key if type(key) is Key else as_key(key) for key in keys]
-        names = None if bins is None else _names(bins)
-        if not listed:
-            await trio.lowlevel.checkpoint()
-            return []
-
-        def encode(rows: Sequence[tuple[int, Key]], ttl: int) -> bytes:
-            return encode_batch_read(
-                [(index, key.namespace, key.set_name, key.digest) for index, key in rows],
-                names,
-                flags=policy._batch_flags,
-                row_info1=policy._info1,
-                row_info3=policy._info3,
-                read_touch_ttl=policy._wire_ttl,
-                transaction_ttl=ttl,
-                filter_expression=policy.filter_expression,
+            raise InvalidArgError(
+                "BatchPolicy.send_key: got True, allowed: False, as batch reads go by digest alone "
+                "(writes have BatchWritePolicy.send_key)"
             )
+        return policy
 
-        run = await self._executor.run_batch("batch_read", listed, policy, encode)
-        results = []
-        for index, (key, row) in enumerate(zip(listed, run.answers, strict=True)):
-            if row is None:
-                fault = copy.copy(run.faults[index])  # what is raised gathers a traceback, each its own
-                results.append(BatchResult(key, int(fault.result_code), None, fault))
-            elif row.result_code:
-                results.append(BatchResult(key, row.result_code, None, _refused(key, row.result_code)))
-            elif row.error is not None:
-                results.append(BatchResult(key, int(row.error.result_code), None, row.error))
-            else:
-                results.append(BatchResult(key, 0, Record(key, row.bins, row.generation, row.void_time)))
-        if run.faults and not any(row is not None for row in run.answers):
-            raise next(iter(run.faults.values()))
-        return results
+    async def _carry_out(self, what: str, rows: Rows, policy: BatchPolicy) -> BatchResults:
+        if not rows.keys:
+            await trio.lowlevel.checkpoint()
+            return BatchResults()
+        from ._cluster.batch import Batch
+
+        results, fault = await self._executor.run_batch(Batch(what, rows.keys, rows.rests, policy, rows.writes))
+        if fault is not None:
+            raise fault
+        return BatchResults(results)
 
 
-def _refused(key: Key, code: int) -> AerospikeError:
-    return error_from_code(code, f"batch_read {key!r}: {error_from_code(code).message}", attempts=1)
+def add_write(rows: Rows, record: WriteLike, form: WriteForm, where: str) -> None:
+    """Put a record to write behind the rows of a batch.
+
+    Args:
+        rows: the batch.
+        record: a pair of key and bins, or a :class:`BatchWrite`.
+        form: how pairs are written.
+        where: which record it is, for messages.
+
+    Raises:
+        InvalidArgError: it is no such thing.
+    """
+    if isinstance(record, BatchWrite):
+        rows.add(record.key, record._form)
+        return
+    if not isinstance(record, tuple) or len(record) != 2:
+        raise refused(where, record, "a pair of key and bins, or a BatchWrite")
+    key = as_key(record[0])
+    rows.add(key, form, form.rest_with(key, writes_of(record[1]), len(record[1])))
 
 
-def _names(bins: Iterable[str]) -> list[str]:
-    if isinstance(bins, (str, bytes)) or not isinstance(bins, Iterable):
-        raise refused("batch_read.bins", bins, "a list of bin names, or None for all")
-    return [checked_bin_name(name, "batch_read.bins") for name in bins]
+def _keys(keys: Iterable[KeyLike], what: str) -> list[Key]:
+    if isinstance(keys, (str, bytes, Key)) or not isinstance(keys, Iterable):
+        raise refused(f"{what}.keys", keys, "a list of keys")
+    return [key if type(key) is Key else as_key(key) for key in keys]

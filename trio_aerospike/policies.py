@@ -397,6 +397,8 @@ class BatchPolicy(ReadPolicy):
             (wire.BATCH_INLINE if self.allow_inline else 0)
             | (wire.BATCH_INLINE_SSD if self.allow_inline_ssd else 0)
             | (wire.BATCH_RESPOND_ALL if self.respond_all_keys else 0)
+            # Where the server stops at an error, it is to send the record that it concerns, too.
+            | wire.BATCH_REPORT_ERROR_RECORD
         )
         object.__setattr__(self, "_batch_flags", flags)
 

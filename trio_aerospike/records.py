@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-from typing import Any
+from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
+from typing import Any, Final
 
 import attrs
 
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
-from trio_aerospike.errors import AerospikeError
-from trio_aerospike.keys import Key
+from trio_aerospike.errors import AerospikeError, error_from_code
+from trio_aerospike.keys import Key, KeyLike, as_key
 from trio_aerospike.validation import checked_bins as checked_bins
 
-__all__ = ["BatchResult", "InfoResult", "Metadata", "NodeInfo", "OrderedResult", "Record", "seconds_left"]
+__all__ = [
+    "BatchResult",
+    "BatchResults",
+    "InfoResult",
+    "Metadata",
+    "NodeInfo",
+    "OrderedResult",
+    "Record",
+    "seconds_left",
+]
+
+UDF_SUCCESS: Final = "SUCCESS"
+"""The bin in which the server answers what a user-defined function returned (server: udf.c)."""
 
 
 def seconds_left(void_time: int) -> int | None:
@@ -119,7 +131,7 @@ class OrderedResult(_Expiring):
         return f"OrderedResult({self.key!r}, {self.ordered!r}, generation={self.generation}, ttl={self.ttl})"
 
 
-@attrs.define
+@attrs.define(repr=False)
 class BatchResult:
     """What a batch has to say of one key: a record, or why there is none."""
 
@@ -127,15 +139,36 @@ class BatchResult:
     result_code: int
     """0 where there is a record; else the server's code, or the client's own below zero."""
     record: Record | None = None
-    error: AerospikeError | None = None
-    """What ``get`` would have raised for this key."""
+    _error: AerospikeError | None = attrs.field(default=None, eq=False)
     in_doubt: bool = False
     """True where a write may or may not have been applied."""
+    _ordered: Sequence[tuple[str, Any]] | None = attrs.field(default=None, eq=False)
+
+    @property
+    def error(self) -> AerospikeError | None:
+        """What a command on this key alone would have raised; None where it was served."""
+        # Most errors of a large batch (records that are not there) are never looked at: made when they are.
+        if self._error is None and self.result_code:
+            text = error_from_code(self.result_code).message
+            self._error = error_from_code(self.result_code, f"{self.key!r}: {text}", attempts=1, in_doubt=self.in_doubt)
+        return self._error
 
     @property
     def ok(self) -> bool:
         """Whether the key was served."""
-        return self.result_code == 0 and self.error is None
+        return self.result_code == 0 and self._error is None
+
+    @property
+    def ordered(self) -> list[tuple[str, Any]]:
+        """The results of operations in their order, one pair of bin name and value each; of a read its bins."""
+        if self._ordered is not None:
+            return list(self._ordered)
+        return [] if self.record is None else list(self.record.items())
+
+    @property
+    def value(self) -> Any:
+        """What a user-defined function returned (``batch_apply``); None where it returned nothing or did not run."""
+        return None if self.record is None else self.record.get(UDF_SUCCESS)
 
     def unwrap(self) -> Record:
         """The record.
@@ -143,9 +176,61 @@ class BatchResult:
         Raises:
             AerospikeError: There is none; ``error`` says why.
         """
-        if self.record is None:
+        if self.record is None or self.result_code:
             raise self.error or AerospikeError("the server sent no record", result_code=self.result_code)
         return self.record
+
+    def __repr__(self) -> str:
+        doubt = ", in doubt" if self.in_doubt else ""
+        return f"BatchResult({self.key!r}, {self.result_code}, {self.record or self.error!r}{doubt})"
+
+
+class BatchResults(list[BatchResult]):
+    """The results of a batch: a list in the order of its keys, and by key as well."""
+
+    __slots__ = ("_places",)
+
+    _places: dict[Key, list[int]]
+
+    def of(self, key: KeyLike) -> BatchResult:
+        """The result for a key; the first, where the key stood in the batch more than once.
+
+        Raises:
+            KeyError: The batch had no such key.
+        """
+        return self[self._found(key)[0]]
+
+    def all_of(self, key: KeyLike) -> list[BatchResult]:
+        """All results for a key, as often as it stood in the batch.
+
+        Raises:
+            KeyError: The batch had no such key.
+        """
+        return [self[place] for place in self._found(key)]
+
+    def _found(self, key: KeyLike) -> list[int]:
+        try:
+            places = self._places
+        except AttributeError:
+            places = self._places = {}
+            for place, result in enumerate(self):
+                places.setdefault(result.key, []).append(place)
+        return places[as_key(key)]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every key was served."""
+        return all(result.ok for result in self)
+
+    @property
+    def failed(self) -> list[BatchResult]:
+        """Those that were not served, in order."""
+        return [result for result in self if not result.ok]
+
+    @property
+    def in_doubt(self) -> list[BatchResult]:
+        """Those of writes that may or may not have been applied, in order."""
+        return [result for result in self if result.in_doubt]
 
 
 @attrs.frozen

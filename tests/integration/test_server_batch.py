@@ -84,9 +84,9 @@ async def test_rows_of_every_kind_in_one_batch() -> None:
 @pytest.mark.parametrize(
     ("flags", "rows_seen", "result"),
     [
-        (wire.BATCH_INLINE | wire.BATCH_RESPOND_ALL, [12, 0, 16], ResultCode.OK),
-        (wire.BATCH_INLINE | wire.BATCH_REPORT_ERROR_RECORD, [12, 0, 16], ResultCode.UNSUPPORTED_FEATURE),
-        (wire.BATCH_INLINE, [], ResultCode.UNSUPPORTED_FEATURE),
+        (wire.BATCH_INLINE | wire.BATCH_RESPOND_ALL, [12, 0, 5], ResultCode.OK),
+        (wire.BATCH_INLINE | wire.BATCH_REPORT_ERROR_RECORD, [12, 0, 5], ResultCode.RECORD_EXISTS),
+        (wire.BATCH_INLINE, [], ResultCode.RECORD_EXISTS),
     ],
 )
 async def test_who_wants_less_than_all_rows_hears_the_last_failure(
@@ -97,7 +97,7 @@ async def test_who_wants_less_than_all_rows_hears_the_last_failure(
         batch = [
             write(0, "text", write_op("a", 1, wire.OP_INCR)),
             write(1, "other", write_op("a", 1)),
-            write(2, "text", Op(wire.OP_CDT_MODIFY, wire.PARTICLE_BLOB, "l", b"\x92\x01\x02")),
+            row(2, "text", info1=0, info2=wire.INFO2_WRITE | wire.INFO2_CREATE_ONLY, ops=(write_op("a", 1),)),
         ]
         rows, whole, _ = await ask(peer, batch, flags)
         assert ([found.result_code for found in rows], whole) == (rows_seen, result)

@@ -236,4 +236,4 @@ def test_generations_up_to_16_bits():
     ],
 )
 def test_flags_of_a_batch(changes, flags):
-    assert BatchPolicy(**changes)._batch_flags == flags
+    assert BatchPolicy(**changes)._batch_flags == flags | wire.BATCH_REPORT_ERROR_RECORD

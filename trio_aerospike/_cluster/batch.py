@@ -119,9 +119,9 @@ class _Part:
     def __init__(self, node: Node | None, indexes: Sequence[int], before: _Part | None) -> None:
         self.node = node
         self.indexes = indexes
-        self.sequence = 0 if before is None else before.sequence
-        self.counted = 0 if before is None else before.counted
-        self.free = 0 if before is None else before.free
+        self.sequence: int = 0 if before is None else before.sequence
+        self.counted: int = 0 if before is None else before.counted
+        self.free: int = 0 if before is None else before.free
         self.sent = False
         self.over = False
         self.fault: AerospikeError | None = None
@@ -212,7 +212,7 @@ class BatchRun:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _split(self, indexes: Iterable[int], before: _Part | None) -> list[_Part]:
-        """The rows by the node that serves them, in parts of a bounded size; those that nobody serves are a part too."""
+        """The rows by the node that serves them, in parts of a bounded size; what nobody serves is a part too."""
         by_node: dict[Node | None, list[int]] = {}
         keys = self._batch.keys
         cluster = self._cluster
@@ -238,9 +238,7 @@ class BatchRun:
                 key = keys[index]
                 digest = key.digest
                 sequence = reads_from if writes is None or not writes[index] else writes_to
-                node = cluster.owner(
-                    key.namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica
-                )
+                node = cluster.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica)
                 if node is None:
                     cluster.check_namespace(key.namespace)
                 by_node.setdefault(node, []).append(index)

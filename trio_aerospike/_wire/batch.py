@@ -2,19 +2,19 @@
 
 Facts: ``as_batch_queue_task`` and the flags in the server's ``as/src/base/batch.c``; the C client's
 ``aerospike_batch.c``. A request is a message with one field: a count, flags, and rows; a row that differs from the one
-before it only in its record says "repeat". An answer is messages of which each carries its row's index where a request
-has its transaction ttl; the last has INFO3_LAST set and the result of the whole.
+before it only in its record says "repeat". How the client reads answers is in ``batch_answers``.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from ..errors import InvalidArgError, ProtocolError
+from .batch_answers import BatchRow as BatchRow, decode_batch_response as decode_batch_response
 from .commands import op_name_only
 from .constants import (
     BATCH_INLINE,
@@ -53,15 +53,25 @@ from .messages import (
     encode_raw_op,
 )
 from .particles import decode_value
-from .records import bins_of, read_bins, skip_fields
 
 _pack_index = struct.Struct(">I").pack
 _pack_counts = struct.Struct(">HH").pack
 _pack_count = struct.Struct(">IB").pack
+_pack_u16 = struct.Struct(">H").pack
+_pack_head = struct.Struct(">I20s").pack
+_pack_row = struct.Struct(">I20sB").pack
 _read_u16 = struct.Struct(">H").unpack_from
 _read_u32 = struct.Struct(">I").unpack_from
 
 ROW_SIZE_MIN = 25  # index, digest, flags
+
+
+class HasDigest(Protocol):
+    """A key, as far as it is needed here."""
+
+    @property
+    def digest(self) -> bytes: ...
+
 
 # --- requests --------------------------------------------------------------------------------------------------------
 
@@ -122,28 +132,21 @@ def encode_batch_read(
     Raises:
         InvalidArgError: larger than the server accepts, or a bin's name is too long.
     """
-    ops = b""
-    n_ops = 0
-    row_info1 |= INFO1_READ
-    if bins is None:
-        row_info1 |= INFO1_GET_ALL
-    elif not bins:
-        row_info1 |= INFO1_GET_NO_BINS
-    else:
-        ops = b"".join([op_name_only(OP_READ, name) for name in bins])
-        n_ops = len(bins)
-    head = bytes((BATCH_ROW_INFO | BATCH_ROW_TTL, row_info1, 0, row_info3)) + _pack_index(read_touch_ttl)
+    infos, ops, n_ops = read_row(bins, row_info1, row_info3)
+    rests: dict[tuple[str, str | None], bytes] = {}
     parts: list[bytes] = []
-    append = parts.append
-    index_of = _pack_index
-    previous_namespace: str | None = None
-    previous_set: str | None = None
+    previous: bytes | None = None
     for index, namespace, set_name, digest in keys:
-        if namespace == previous_namespace and set_name == previous_set:
-            append(index_of(index) + digest + b"\x01")
-            continue
-        append(index_of(index) + digest + head + _pack_counts(2, n_ops) + _key_fields(namespace, set_name) + ops)
-        previous_namespace, previous_set = namespace, set_name
+        rest = rests.get((namespace, set_name))
+        if rest is None:
+            rest = rests[namespace, set_name] = encode_rest(
+                namespace, set_name, infos, record_ttl=read_touch_ttl, ops=ops, n_ops=n_ops
+            )
+        if rest is previous:
+            parts.append(_pack_row(index, digest, BATCH_ROW_REPEAT))
+        else:
+            parts += (_pack_head(index, digest), rest)
+            previous = rest
     return encode_batch(
         parts,
         len(keys),
@@ -154,9 +157,97 @@ def encode_batch_read(
     )
 
 
+def read_row(bins: Sequence[str] | None, info1: int, info3: int) -> tuple[tuple[int, int, int], bytes, int]:
+    """What a row that reads some bins says: info1 to info3, its operations, and how many they are.
+
+    Args:
+        bins: their names; None for all, an empty sequence for none (does the record exist?).
+        info1, info3: read modes.
+
+    Raises:
+        InvalidArgError: a bin's name is too long.
+    """
+    info1 |= INFO1_READ
+    if bins is None:
+        return (info1 | INFO1_GET_ALL, 0, info3), b"", 0
+    if not bins:
+        return (info1 | INFO1_GET_NO_BINS, 0, info3), b"", 0
+    return (info1, 0, info3), b"".join([op_name_only(OP_READ, name) for name in bins]), len(bins)
+
+
+def encode_rest(
+    namespace: str,
+    set_name: str | None,
+    infos: tuple[int, int, int],
+    *,
+    record_ttl: int = 0,
+    generation: int | None = None,
+    fields: bytes = b"",
+    n_fields: int = 0,
+    ops: bytes = b"",
+    n_ops: int = 0,
+) -> bytes:
+    """What stands behind the digest in a row, the flags first.
+
+    Args:
+        namespace, set_name: where the record lives.
+        infos: info1 to info3.
+        record_ttl: of the message header.
+        generation: left out for None, as in rows that read; else two bytes here, four in a message.
+        fields: further ones, encoded; n_fields: how many.
+        ops: operations, encoded; n_ops: how many.
+
+    Raises:
+        InvalidArgError: more operations than a row can have.
+    """
+    if n_ops > 0xFFFF:
+        raise InvalidArgError(f"{n_ops} operations are too many for a record of a batch: at most 65535 are allowed")
+    if generation is None:
+        head = bytes((BATCH_ROW_INFO | BATCH_ROW_TTL, *infos))
+    else:
+        head = bytes((BATCH_ROW_INFO | BATCH_ROW_GENERATION | BATCH_ROW_TTL, *infos)) + _pack_u16(generation)
+    place = _key_fields(namespace, set_name)
+    return b"".join((head, _pack_index(record_ttl), _pack_counts(2 + n_fields, n_ops), place, fields, ops))
+
+
+def encode_indexed(indexes: Sequence[int], keys: Sequence[HasDigest], rests: Sequence[bytes]) -> list[bytes]:
+    """Rows of a batch, as pieces for :func:`encode_batch`.
+
+    Args:
+        indexes: which; an index comes back with its row.
+        keys: of all rows of the batch.
+        rests: what stands behind the digest (:func:`encode_rest`), of all rows. Where two rows in a row have the very
+            same object, the second goes as a repetition; so rows with a user key, which the server does not let
+            repeat, must not share theirs.
+    """
+    parts: list[bytes] = []
+    append = parts.append
+    previous: bytes | None = None
+    for index in indexes:
+        rest = rests[index]
+        if rest is previous:
+            append(_pack_row(index, keys[index].digest, BATCH_ROW_REPEAT))
+        else:
+            append(_pack_head(index, keys[index].digest))
+            append(rest)
+            previous = rest
+    return parts
+
+
+#: Pairs of fields that have been encoded before: a program has a few, each row asks.
+_places: dict[tuple[str, str | None], bytes] = {}
+_PLACES_MAX = 4096
+
+
 def _key_fields(namespace: str, set_name: str | None) -> bytes:
-    group = set_name.encode() if set_name else b""
-    return encode_field(FIELD_NAMESPACE, namespace.encode()) + encode_field(FIELD_SET, group)
+    fields = _places.get((namespace, set_name))
+    if fields is None:
+        if len(_places) >= _PLACES_MAX:
+            _places.clear()
+        group = set_name.encode() if set_name else b""
+        fields = encode_field(FIELD_NAMESPACE, namespace.encode()) + encode_field(FIELD_SET, group)
+        _places[namespace, set_name] = fields
+    return fields
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -318,83 +409,6 @@ def _decode_row(data: bytes, position: int, previous: BatchRequest | None, read_
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
-
-_unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
-_unpack_op = struct.Struct(">IxBBB").unpack_from
-
-
-@attrs.define(slots=True)
-class BatchRow:
-    """A row of an answer.
-
-    ``bins`` is empty where the record is missing or no bins were asked for; ``results`` holds every result in order
-    (operations may have several for a bin). ``error`` is set, and ``bins`` empty, where a value cannot be decoded.
-    """
-
-    index: int
-    result_code: int
-    generation: int
-    void_time: int
-    bins: dict[str, Any]
-    error: ProtocolError | None = None
-    results: Sequence[tuple[str, Any]] = ()
-
-
-def decode_batch_response(body: bytes) -> tuple[list[BatchRow], int | None]:
-    """The rows of one frame of an answer, and the result of the whole batch: None while more frames are to come.
-
-    Raises:
-        ProtocolError: the frame is malformed (a mere value that is, is its row's ``error``).
-    """
-    rows: list[BatchRow] = []
-    position = 0
-    total = len(body)
-    try:
-        while position < total:
-            header_size, info3, result_code, generation, void_time, index, n_fields, n_ops = _unpack_answer(
-                body, position
-            )
-            if header_size != 22:
-                raise ProtocolError(f"a message header of {header_size} bytes: it has 22")
-            position += 22
-            if n_fields:
-                position = skip_fields(body, position, n_fields)
-            if info3 & INFO3_LAST:
-                position = _ops_end(body, position, n_ops)
-                if position != total:
-                    raise ProtocolError(f"{total - position} bytes stand behind the end of a batch")
-                return rows, result_code
-            if not n_ops:
-                rows.append(BatchRow(index, result_code, generation, void_time, {}))
-                continue
-            start = position
-            try:
-                results, position = read_bins(body, start, n_ops)
-                row = BatchRow(index, result_code, generation, void_time, bins_of(results), None, results)
-            except (ProtocolError, UnicodeDecodeError) as error:
-                # The sizes tell where the row ends, whatever its values are; if they do not, the frame is broken.
-                position = _ops_end(body, start, n_ops)
-                fault = (
-                    error if isinstance(error, ProtocolError) else ProtocolError(f"a bin name is not UTF-8: {error}")
-                )
-                row = BatchRow(index, result_code, generation, void_time, {}, fault)
-            rows.append(row)
-    except struct.error as error:
-        raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
-    if position != total:
-        raise ProtocolError(f"an answer to a batch of {total} bytes is cut off")
-    return rows, None
-
-
-def _ops_end(body: bytes, position: int, count: int) -> int:
-    for _ in range(count):
-        size, _, flags, name_size = _unpack_op(body, position)
-        if 4 + name_size + (8 if flags else 0) > size:
-            raise ProtocolError(f"a bin of size {size} is shorter than its name")
-        position += 4 + size
-    if position > len(body):
-        raise ProtocolError(f"an answer to a batch of {len(body)} bytes is cut off")
-    return position
 
 
 def encode_batch_row(index: int, result_code: int, generation: int, void_time: int, ops: Sequence[Op] = ()) -> bytes:

@@ -1,0 +1,343 @@
+"""What the rows of a batch say: reads, writes, removals and calls of functions, but for whose record it is.
+
+A form is checked and encoded when it is made, before anything is sent, and serves any number of keys.
+
+Facts: ``as_batch_attr_read_row``, ``as_batch_attr_write``, ``as_batch_attr_apply``, ``as_batch_attr_remove`` in the C
+client's ``aerospike_batch.c``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+from ._batch_policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolicy, BatchWritePolicy
+from ._wire import constants as wire
+from ._wire.batch import encode_rest, read_row
+from ._wire.cdt import pack_value
+from ._wire.commands import encode_field, encode_op, user_key_field
+from .errors import InvalidArgError
+from .keys import Key
+from .operations import Operation
+from .policies import BatchPolicy, checked_generation, chosen, wire_ttl
+from .validation import checked_bin_name, checked_bins, checked_text, refused
+
+_READ: Final = BatchReadPolicy()
+_WRITE: Final = BatchWritePolicy()
+_REMOVE: Final = BatchRemovePolicy()
+_APPLY: Final = BatchApplyPolicy()
+_place = attrgetter("namespace", "set_name")
+
+
+class ReadForm:
+    """What a read says, but for whose record it is.
+
+    Args:
+        where: the call, for messages.
+        bins: names of the bins; None for all, none for no bins at all.
+        operations: reads in place of ``bins``.
+        policy: how; None for what the whole batch says.
+    """
+
+    __slots__ = ("_bins", "_filter", "_ops", "_policy", "sends_key", "writes")
+
+    def __init__(
+        self,
+        where: str,
+        bins: Iterable[str] | None,
+        operations: Iterable[Operation] | Ops | None,
+        policy: BatchReadPolicy | None,
+    ) -> None:
+        if bins is not None and operations is not None:
+            raise InvalidArgError(f"{where}: got bins and operations, allowed: one of them")
+        self.writes = self.sends_key = False
+        self._policy = None if policy is None else chosen(policy, _READ, BatchReadPolicy)
+        self._bins = None if bins is None else _names(bins, f"{where}.bins")
+        self._ops = operations if operations is None or isinstance(operations, Ops) else Ops(operations, where)
+        if self._ops is not None and self._ops.writes:
+            raise InvalidArgError(f"{where}.operations: got one that writes, allowed: reads, as from read or lists.get")
+
+    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
+        """What a row says behind its digest."""
+        policy: BatchReadPolicy | BatchPolicy = batch if self._policy is None else self._policy
+        info1 = policy._info1 & ~wire.INFO1_COMPRESS_RESPONSE
+        if self._ops is None:
+            infos, ops, count = read_row(self._bins, info1, policy._info3)
+        else:
+            ops, count = self._ops.data, self._ops.count
+            infos = (info1 | self._ops.info1, 0, policy._info3)
+        # The whole batch's filter stands in its head.
+        fields, n_fields = _fields(None if self._policy is None else self._policy.filter_expression, None)
+        return encode_rest(
+            key.namespace,
+            key.set_name,
+            infos,
+            record_ttl=policy._wire_ttl,
+            fields=fields,
+            n_fields=n_fields,
+            ops=ops,
+            n_ops=count,
+        )
+
+
+class WriteForm:
+    """What a write says, but for whose record it is.
+
+    Args:
+        where: the call, for messages.
+        operations: at least one of which writes; None where each key comes with its own (:meth:`rest_with`).
+        ttl, generation: in place of the policy's, where they are not None.
+        policy: how.
+    """
+
+    __slots__ = ("_generation", "_info2", "_ops", "_policy", "_ttl", "sends_key", "writes")
+
+    def __init__(
+        self,
+        operations: Ops | None,
+        ttl: int | None,
+        generation: int | None,
+        policy: BatchWritePolicy | None,
+        where: str,
+    ) -> None:
+        self.writes = True
+        self._ops = operations = operations or Ops.none()
+        self._policy = policy = chosen(policy, _WRITE, BatchWritePolicy)
+        self.sends_key = policy.send_key
+        # As the C client: a result for each operation, unless all bins are read, which the server takes only alone.
+        respond_all = 0 if operations.info1 & wire.INFO1_GET_ALL else wire.INFO2_RESPOND_ALL_OPS
+        self._info2, self._generation = _expected(policy._info2, policy._generation, generation, f"{where}.generation")
+        self._info2 |= wire.INFO2_WRITE | respond_all
+        self._ttl = policy._wire_ttl if ttl is None else wire_ttl(ttl, f"{where}.ttl")
+
+    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
+        """What a row says behind its digest."""
+        return self.rest_with(key, self._ops.data, self._ops.count)
+
+    def rest_with(self, key: Key, ops: bytes, count: int) -> bytes:
+        """The same with other operations, which only write."""
+        policy = self._policy
+        fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
+        return encode_rest(
+            key.namespace,
+            key.set_name,
+            (self._ops.info1, self._info2, policy._info3),
+            record_ttl=self._ttl,
+            generation=self._generation,
+            fields=fields,
+            n_fields=n_fields,
+            ops=ops,
+            n_ops=count,
+        )
+
+
+class RemoveForm:
+    """What a removal says, but for whose record it is."""
+
+    __slots__ = ("_generation", "_info2", "_policy", "sends_key", "writes")
+
+    def __init__(self, generation: int | None, policy: BatchRemovePolicy | None, where: str) -> None:
+        self.writes = True
+        self._policy = policy = chosen(policy, _REMOVE, BatchRemovePolicy)
+        self.sends_key = policy.send_key
+        self._info2, self._generation = _expected(policy._info2, policy._generation, generation, f"{where}.generation")
+        self._info2 |= wire.INFO2_WRITE | wire.INFO2_DELETE | wire.INFO2_RESPOND_ALL_OPS
+
+    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
+        """What a row says behind its digest."""
+        policy = self._policy
+        fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
+        return encode_rest(
+            key.namespace,
+            key.set_name,
+            (0, self._info2, policy._info3),
+            generation=self._generation,
+            fields=fields,
+            n_fields=n_fields,
+        )
+
+
+class ApplyForm:
+    """What a call of a user-defined function says, but for whose record it is."""
+
+    __slots__ = ("_call", "_policy", "sends_key", "writes")
+
+    def __init__(
+        self, module: str, function: str, arguments: Iterable[Any], policy: BatchApplyPolicy | None, where: str
+    ) -> None:
+        self.writes = True
+        self._policy = policy = chosen(policy, _APPLY, BatchApplyPolicy)
+        self.sends_key = policy.send_key
+        if isinstance(arguments, (str, bytes, Mapping)) or not isinstance(arguments, Iterable):
+            raise refused(f"{where}.arguments", arguments, "a list of arguments")
+        try:
+            packed = pack_value(list(arguments))
+        except InvalidArgError as error:
+            raise InvalidArgError(f"{where}.arguments: {error}") from None
+        self._call = (
+            encode_field(wire.FIELD_UDF_FILENAME, checked_text(f"{where}.module", module, 1).encode())
+            + encode_field(wire.FIELD_UDF_FUNCTION, checked_text(f"{where}.function", function, 1).encode())
+            + encode_field(wire.FIELD_UDF_ARGLIST, packed)
+        )
+
+    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
+        """What a row says behind its digest."""
+        policy = self._policy
+        fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
+        return encode_rest(
+            key.namespace,
+            key.set_name,
+            (0, policy._info2 | wire.INFO2_WRITE, policy._info3),
+            record_ttl=policy._wire_ttl,
+            generation=0,
+            fields=fields + self._call,
+            n_fields=n_fields + 3,
+        )
+
+
+Form: TypeAlias = ReadForm | WriteForm | RemoveForm | ApplyForm
+
+
+class Ops:
+    """Operations on one record, encoded."""
+
+    __slots__ = ("count", "data", "info1", "writes")
+
+    def __init__(self, operations: Iterable[Operation], where: str) -> None:
+        if not isinstance(operations, Iterable):
+            raise refused(f"{where}.operations", operations, "a list of operations")
+        self.info1 = 0
+        self.writes = False
+        encoded = []
+        listed: list[Any] = list(operations)
+        for index, operation in enumerate(listed):
+            if not isinstance(operation, Operation):
+                allowed = "an operation made by trio_aerospike.operations"
+                raise refused(f"{where}.operations[{index}]", operation, allowed)
+            self.info1 |= operation.info1
+            self.writes = self.writes or operation.is_write
+            encoded.append(operation.encode())
+        if not encoded:
+            raise InvalidArgError(f"{where}.operations: got none, allowed: one or more")
+        self.data = b"".join(encoded)
+        self.count = len(encoded)
+
+    @classmethod
+    def of_bins(cls, bins: Mapping[str, Any]) -> Ops:
+        """Writes of some bins."""
+        ops = cls.none()
+        ops.data, ops.count = writes_of(bins), len(bins)
+        return ops
+
+    @classmethod
+    def none(cls) -> Ops:
+        """Writes that are still to come."""
+        ops = cls.__new__(cls)
+        ops.info1 = ops.count = 0
+        ops.writes = True
+        ops.data = b""
+        return ops
+
+
+def writes_of(bins: Mapping[str, Any]) -> bytes:
+    """The operations that write some bins.
+
+    Raises:
+        InvalidArgError: a name cannot be a bin's, or a value is nothing the database can hold.
+    """
+    checked_bins(bins)
+    return b"".join([encode_op(wire.OP_WRITE, name, value) for name, value in bins.items()])
+
+
+def form_of_operations(
+    operations: Iterable[Operation], ttl: int | None, policy: BatchWritePolicy | None, where: str
+) -> Form:
+    """Operations as what they are: a read, or a write where one of them writes.
+
+    Raises:
+        InvalidArgError: one of them is none, or there is a ttl or a policy for writes and nothing writes.
+    """
+    ops = Ops(operations, where)
+    if ops.writes:
+        return WriteForm(ops, ttl, None, policy, where)
+    for name, value in (("ttl", ttl), ("write_policy", policy)):
+        if value is not None:
+            raise refused(f"{where}.{name}", value, "None, as nothing here writes")
+    return ReadForm(where, None, ops, None)
+
+
+def _expected(info2: int, generation: int, given: int | None, where: str) -> tuple[int, int]:
+    """What a record's own generation makes of its policy's check: info2 and generation of the row."""
+    if given is None:
+        return info2, generation
+    return info2 & ~wire.INFO2_GENERATION_GT | wire.INFO2_GENERATION, checked_generation(given, where)
+
+
+def _fields(filter_expression: bytes | None, key: Key | None) -> tuple[bytes, int]:
+    """The fields behind namespace and set, and how many."""
+    fields = b""
+    count = 0
+    if filter_expression is not None:
+        fields += encode_field(wire.FIELD_FILTER, filter_expression)
+        count += 1
+    if key is not None:
+        if key.user_key is None:
+            raise InvalidArgError(f"send_key: got a key without a user key ({key!r}), allowed: keys that have one")
+        fields += user_key_field(key.user_key)
+        count += 1
+    return fields, count
+
+
+def _names(bins: Iterable[str], where: str) -> list[str]:
+    if isinstance(bins, (str, bytes)) or not isinstance(bins, Iterable):
+        raise refused(where, bins, "a list of bin names, or None for all")
+    return [checked_bin_name(name, where) for name in bins]
+
+
+class Rows:
+    """The rows of a batch as they gather: whose they are, what they say, which of them write."""
+
+    __slots__ = ("_batch", "_last", "_some_write", "_writes", "keys", "rests")
+
+    def __init__(self, batch: BatchPolicy) -> None:
+        self._batch = batch
+        self._last = b""
+        self._some_write = False
+        self._writes: list[bool] = []
+        self.keys: list[Key] = []
+        self.rests: list[bytes] = []
+
+    @property
+    def writes(self) -> list[bool] | None:
+        """For each row whether it changes its record; None where none does."""
+        return self._writes if self._some_write else None
+
+    def add(self, key: Key, form: Form, rest: bytes | None = None) -> None:
+        """Put a row behind the others; ``rest`` is what it says, where that has been encoded already."""
+        if rest is None:
+            rest = form.rest(key, self._batch)
+        # Rows that share an object are sent as repetitions, which the server refuses where there is a user key.
+        if rest == self._last and not form.sends_key:
+            rest = self._last
+        self._last = rest
+        self.keys.append(key)
+        self.rests.append(rest)
+        self._writes.append(form.writes)
+        self._some_write = self._some_write or form.writes
+
+    def add_all(self, keys: Sequence[Key], form: Form) -> None:
+        """Put rows that all say the same behind the others."""
+        if form.sends_key:
+            for key in keys:
+                self.add(key, form)
+            return
+        one_of_each = dict(zip(map(_place, keys), keys, strict=True))
+        places = {place: form.rest(key, self._batch) for place, key in one_of_each.items()}
+        self.keys += keys
+        if len(places) == 1:
+            self.rests += list(places.values()) * len(keys)
+        else:
+            self.rests += [places[place] for place in map(_place, keys)]
+        self._writes += [form.writes] * len(keys)
+        self._some_write = self._some_write or form.writes

@@ -1,0 +1,146 @@
+"""Batches in which each record carries what is to be done with it.
+
+``client.batch([...])`` takes records of the classes here, in any mixture; each has its key, its operations and, where
+it wants one, a policy of its own. The calls that do the same with every key (``batch_read``, ``batch_write``,
+``batch_operate``, ``batch_remove``, ``batch_apply``) take keys and one of the policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from trio_aerospike._batch_forms import ApplyForm, Ops, ReadForm, RemoveForm, WriteForm
+from trio_aerospike._batch_policies import (
+    BatchApplyPolicy as BatchApplyPolicy,
+    BatchReadPolicy as BatchReadPolicy,
+    BatchRemovePolicy as BatchRemovePolicy,
+    BatchWritePolicy as BatchWritePolicy,
+)
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.keys import Key, as_key
+from trio_aerospike.operations import Operation
+from trio_aerospike.records import BatchResult as BatchResult, BatchResults as BatchResults
+
+__all__ = [
+    "BatchApply",
+    "BatchApplyPolicy",
+    "BatchRead",
+    "BatchReadPolicy",
+    "BatchRecord",
+    "BatchRemove",
+    "BatchRemovePolicy",
+    "BatchResult",
+    "BatchResults",
+    "BatchWrite",
+    "BatchWritePolicy",
+]
+
+
+@attrs.frozen(eq=False)
+class BatchRecord:
+    """A record of a batch, with what is to be done with it. See the classes derived from it."""
+
+    key: Key = attrs.field(converter=as_key)
+    """The record; a tuple will do."""
+
+
+@attrs.frozen(eq=False)
+class BatchRead(BatchRecord):
+    """Read a record.
+
+    Args:
+        key: the record.
+        bins: names of the bins; None for all, an empty list for none (does it exist?).
+        operations: reads in place of ``bins``.
+        policy: how this record is read; None for what the batch's policy says.
+
+    Raises:
+        InvalidArgError: bins and operations are both given, or one of them cannot be.
+    """
+
+    bins: Iterable[str] | None = None
+    operations: Iterable[Operation] | None = attrs.field(default=None, kw_only=True)
+    policy: BatchReadPolicy | None = attrs.field(default=None, kw_only=True)
+    _form: ReadForm = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        form = ReadForm("BatchRead", self.bins, self.operations, self.policy)
+        object.__setattr__(self, "_form", form)
+
+
+@attrs.frozen(eq=False)
+class BatchWrite(BatchRecord):
+    """Write a record, by bins or by operations, which may read on the way.
+
+    Args:
+        key: the record.
+        bins: values by bin name; None as a value removes the bin.
+        operations: in place of ``bins``: what is done, in order, all or nothing.
+        ttl: seconds until the record expires; None for the policy's.
+        generation: write only if the record's generation is this one; None for the policy's check.
+        policy: how this record is written; None for the defaults.
+
+    Raises:
+        InvalidArgError: not exactly one of bins and operations is given, nothing writes, or a value cannot be.
+    """
+
+    bins: Mapping[str, Any] | None = None
+    operations: Iterable[Operation] | None = attrs.field(default=None, kw_only=True)
+    ttl: int | None = attrs.field(default=None, kw_only=True)
+    generation: int | None = attrs.field(default=None, kw_only=True)
+    policy: BatchWritePolicy | None = attrs.field(default=None, kw_only=True)
+    _form: WriteForm = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.bins is None) == (self.operations is None):
+            count = "both" if self.bins is not None else "neither"
+            raise InvalidArgError(f"BatchWrite: got {count} of bins and operations, allowed: one of them")
+        ops = Ops(self.operations, "BatchWrite") if self.operations is not None else Ops.of_bins(self.bins or {})
+        if not ops.writes:
+            raise InvalidArgError("BatchWrite.operations: got only reads, allowed: at least one that writes")
+        form = WriteForm(ops, self.ttl, self.generation, self.policy, "BatchWrite")
+        object.__setattr__(self, "_form", form)
+
+
+@attrs.frozen(eq=False)
+class BatchRemove(BatchRecord):
+    """Remove a record.
+
+    Args:
+        key: the record.
+        generation: remove only if the record's generation is this one; None for the policy's check.
+        policy: how this record is removed; None for the defaults.
+    """
+
+    generation: int | None = attrs.field(default=None, kw_only=True)
+    policy: BatchRemovePolicy | None = attrs.field(default=None, kw_only=True)
+    _form: RemoveForm = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_form", RemoveForm(self.generation, self.policy, "BatchRemove"))
+
+
+@attrs.frozen(eq=False)
+class BatchApply(BatchRecord):
+    """Run a user-defined function on a record.
+
+    Args:
+        key: the record.
+        module: name of the registered module, without ``.lua``.
+        function: its function.
+        arguments: what the function gets besides the record.
+        policy: how; None for the defaults.
+    """
+
+    module: str
+    function: str
+    arguments: Sequence[Any] = ()
+    policy: BatchApplyPolicy | None = attrs.field(default=None, kw_only=True)
+    _form: ApplyForm = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        form = ApplyForm(self.module, self.function, self.arguments, self.policy, "BatchApply")
+        object.__setattr__(self, "_form", form)
