@@ -143,6 +143,13 @@ from trio_aerospike.exp.paths import (
     select_by_path as select_by_path,
 )
 from trio_aerospike.operations._paths import PathSelect as PathSelect
+from trio_aerospike.operations.bits import (
+    BitOverflow as BitOverflow,
+    BitPolicy as BitPolicy,
+    BitResize as BitResize,
+    BitWrite as BitWrite,
+)
+from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 
 # The names that users of aerospike_py and of the official clients know.
 string_bin = str_bin

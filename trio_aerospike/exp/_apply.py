@@ -9,7 +9,7 @@ from typing import Any, Final
 from trio_aerospike._cdt_types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._calls import STATIC, Call, allowed_ranges, answer_kind
+from trio_aerospike.exp._calls import Call, allowed_numbers, allowed_ranges, answer_kind
 from trio_aerospike.exp._context import encoded_context, outermost
 from trio_aerospike.exp._expression import Expression, make, value
 from trio_aerospike.exp._source import modified_kind
@@ -127,7 +127,7 @@ def checked_static(call: Call, name: str, number: object) -> int:
     Raises:
         InvalidArgError: it may not.
     """
-    allowed = STATIC[f"{call.module}.{name}"]
+    allowed = allowed_numbers(call, name)
     if isinstance(number, int) and not isinstance(number, bool) and number in allowed:
         return int(number)
     listed = ", ".join(map(str, sorted(allowed)))

@@ -202,11 +202,11 @@ BITS: Final = _table(
 HLLS: Final = _table(
     "hll",
     [
-        ("init", hll_ops.INIT, Kind.HLL, "=index_bits? =minhash_bits? =flags?"),
-        ("add", hll_ops.ADD, Kind.HLL, "values:list =index_bits? =minhash_bits? =flags?"),
+        ("init", hll_ops.INIT, Kind.HLL, "=index_bit_count? =minhash_bit_count? =flags?"),
+        ("add", hll_ops.ADD, Kind.HLL, "values:list =index_bit_count? =minhash_bit_count? =flags?"),
         ("set_union", hll_ops.UNION, Kind.HLL, "sketches:list =flags?"),
         ("refresh_count", hll_ops.UPDATE_COUNT, Kind.HLL, ""),
-        ("fold", hll_ops.FOLD, Kind.HLL, "=index_bits"),
+        ("fold", hll_ops.FOLD, Kind.HLL, "=index_bit_count"),
         ("get_count", hll_ops.COUNT, Kind.INT, ""),
         ("get_union", hll_ops.GET_UNION, Kind.HLL, "sketches:list"),
         ("get_union_count", hll_ops.UNION_COUNT, Kind.INT, "sketches:list"),
@@ -272,19 +272,38 @@ def allowed_ranges(call: Call) -> frozenset[int]:
     return frozenset(_RANGES[:2] if "key" in call.name or "index" in call.name else _RANGES[2:])
 
 
+def _flags(allowed: int) -> frozenset[int]:
+    # The first two, create only and update only, exclude each other.
+    return frozenset([flags for flags in range(16) if not flags & ~allowed and flags & 3 != 3])
+
+
 STATIC: Final[dict[str, frozenset[int]]] = {
     "lists.order": frozenset((0, 1)),
     "lists.flags": frozenset(range(4)),
     "maps.order": frozenset((0, 1, 3)),
-    "bits.flags": frozenset(range(16)),
-    "bits.resize_flags": frozenset(range(8)) - {6, 7},
+    "bits.flags": _flags(bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL | bit_ops.FLAG_PARTIAL),
+    "bits.resize.flags": _flags(bit_ops.FLAG_CREATE_ONLY | bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL),
+    "bits.insert.flags": _flags(bit_ops.FLAG_CREATE_ONLY | bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL),
+    "bits.add.flags": _flags(bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL),
+    "bits.subtract.flags": _flags(bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL),
+    "bits.set_int.flags": _flags(bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL),
+    "bits.resize_flags": frozenset(range(6)),
     "bits.action": frozenset(range(6)),
     "bits.signed": frozenset((0, 1)),
-    "hll.flags": frozenset(range(16)),
-    "hll.index_bits": frozenset((-1, *range(4, 17))),
-    "hll.minhash_bits": frozenset((-1, 0, *range(4, 52))),
+    "hll.init.flags": _flags(hll_ops.FLAG_CREATE_ONLY | hll_ops.FLAG_UPDATE_ONLY | hll_ops.FLAG_NO_FAIL),
+    "hll.add.flags": _flags(hll_ops.FLAG_CREATE_ONLY | hll_ops.FLAG_NO_FAIL),
+    "hll.flags": _flags(15),
+    "hll.index_bit_count": frozenset((-1, *range(4, 17))),
+    "hll.fold.index_bit_count": frozenset(range(4, 17)),
+    "hll.minhash_bit_count": frozenset((-1, 0, *range(4, 52))),
 }
 """Numbers that an operation is given besides expressions, and which it may have."""
+
+
+def allowed_numbers(call: Call, name: str) -> frozenset[int]:
+    """What STATIC allows for an operation's argument, by its own entry or by its module's."""
+    own = STATIC.get(f"{call.module}.{call.name}.{name}")
+    return STATIC[f"{call.module}.{name}"] if own is None else own
 
 
 def call_kind(static: tuple[Any, ...], kinds: Kinds) -> Kind | None:
@@ -332,9 +351,9 @@ __all__ = [
     "LISTS",
     "MAPS",
     "MODIFY",
-    "STATIC",
     "Call",
     "Mismatch",
+    "allowed_numbers",
     "allowed_ranges",
     "answer_kind",
     "call_kind",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
-from trio_aerospike.exp._calls import BY_NUMBER, MODIFY, STATIC, Call, allowed_ranges, answer_kind
+from trio_aerospike.exp._calls import BY_NUMBER, MODIFY, Call, allowed_numbers, allowed_ranges, answer_kind
 from trio_aerospike.exp._context import context_source
 from trio_aerospike.exp._literals import literal_source
 from trio_aerospike.exp._rules import PLAIN
@@ -262,9 +262,12 @@ def _word_texts(call: Call, word: str, left: Iterator[Expression]) -> list[str]:
 def _static_texts(call: Call, word: str, left: Iterator[Expression]) -> list[str]:
     name = word.strip("=?")
     number = _number(next(left, None))
-    if number not in STATIC[f"{call.module}.{name}"] or (name == "index_bits" and call.name == "fold" and number < 0):
+    if number not in allowed_numbers(call, name):
         raise _OtherShape
-    default = -1 if name in ("index_bits", "minhash_bits") else 0
+    default = -1 if name.endswith("_bit_count") else 0
+    if name == "flags" and call.module in ("bits", "hll"):
+        policy = "BitPolicy" if call.module == "bits" else "HLLPolicy"
+        return [f"policy=exp.{policy}(write_flags={number})"] if number else []
     if name == "signed":
         return ["signed=True"] if number else []
     if name == "action":

@@ -9,75 +9,96 @@
 
 The first argument is the blob: an expression, a value, or the name of a bin. Offsets and sizes are counted in bits
 where they are called so, from the first bit of the first byte, negative from the end; they and other arguments are
-values or expressions. ``flags`` are those of writes: 1 create only, 2 update only, 4 no fail, 8 partial. Reads give what they
-find, all others the whole blob with the change made. Where the blob does not exist or is none the result is unknown,
-which a filter takes for false.
+values or expressions. Reads give what
+they find, all others the whole blob with the change made. Where the blob does not exist or is none the result is
+unknown, which a filter takes for false.
 
 All functions raise InvalidArgError where an argument is none of these or has the wrong type.
 """
 
 from __future__ import annotations
 
+from trio_aerospike._cdt_types import checked_policy
 from trio_aerospike.exp._apply import checked_static, modify, read
 from trio_aerospike.exp._calls import BITS, Call
 from trio_aerospike.exp._expression import Expression, Operand
-from trio_aerospike.validation import refused
+from trio_aerospike.operations.bits import (
+    BitOverflow as BitOverflow,
+    BitPolicy as BitPolicy,
+    BitResize as BitResize,
+    BitWrite as BitWrite,
+)
+from trio_aerospike.validation import checked_enum, refused
 
 
-def resize(blob: Operand, byte_size: Operand, *, flags: int = 0, resize_flags: int = 0) -> Expression:
+def resize(
+    blob: Operand, byte_size: Operand, *, resize_flags: BitResize = BitResize.DEFAULT, policy: BitPolicy | None = None
+) -> Expression:
     """Give the blob another size: bytes come and go at its end.
 
     Args:
-        resize_flags: 1 at its front instead, 2 only grow, 4 only shrink.
+        resize_flags: at which end, and in which direction alone.
+        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
     call = BITS["resize"]
-    sizes = [checked_static(call, "flags", flags), checked_static(call, "resize_flags", resize_flags)]
-    return modify(call, blob, [byte_size, *sizes])
+    return modify(call, blob, [byte_size, _flags(call, policy), checked_static(call, "resize_flags", resize_flags)])
 
 
-def insert(blob: Operand, byte_offset: Operand, value: Operand, *, flags: int = 0) -> Expression:
-    """Insert bytes before an offset."""
-    return _modified(BITS["insert"], blob, [byte_offset, value], flags)
+def insert(blob: Operand, byte_offset: Operand, value: Operand, *, policy: BitPolicy | None = None) -> Expression:
+    """Insert bytes before an offset; ``policy`` takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL."""
+    return _modified(BITS["insert"], blob, [byte_offset, value], policy)
 
 
-def remove(blob: Operand, byte_offset: Operand, byte_size: Operand, *, flags: int = 0) -> Expression:
+def remove(blob: Operand, byte_offset: Operand, byte_size: Operand, *, policy: BitPolicy | None = None) -> Expression:
     """Remove bytes from an offset on."""
-    return _modified(BITS["remove"], blob, [byte_offset, byte_size], flags)
+    return _modified(BITS["remove"], blob, [byte_offset, byte_size], policy)
 
 
-def set(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, flags: int = 0) -> Expression:
+def set(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
     """Replace bits by the first bits of ``value``, which is bytes."""
-    return _modified(BITS["set"], blob, [bit_offset, bit_size, value], flags)
+    return _modified(BITS["set"], blob, [bit_offset, bit_size, value], policy)
 
 
-def or_(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, flags: int = 0) -> Expression:
+def or_(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
     """Set the bits that ``value``, which is bytes, has set."""
-    return _modified(BITS["or_"], blob, [bit_offset, bit_size, value], flags)
+    return _modified(BITS["or_"], blob, [bit_offset, bit_size, value], policy)
 
 
-def xor(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, flags: int = 0) -> Expression:
+def xor(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
     """Turn the bits around that ``value``, which is bytes, has set."""
-    return _modified(BITS["xor"], blob, [bit_offset, bit_size, value], flags)
+    return _modified(BITS["xor"], blob, [bit_offset, bit_size, value], policy)
 
 
-def and_(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, flags: int = 0) -> Expression:
+def and_(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
     """Clear the bits that ``value``, which is bytes, has not set."""
-    return _modified(BITS["and_"], blob, [bit_offset, bit_size, value], flags)
+    return _modified(BITS["and_"], blob, [bit_offset, bit_size, value], policy)
 
 
-def not_(blob: Operand, bit_offset: Operand, bit_size: Operand, *, flags: int = 0) -> Expression:
+def not_(blob: Operand, bit_offset: Operand, bit_size: Operand, *, policy: BitPolicy | None = None) -> Expression:
     """Turn bits around."""
-    return _modified(BITS["not_"], blob, [bit_offset, bit_size], flags)
+    return _modified(BITS["not_"], blob, [bit_offset, bit_size], policy)
 
 
-def lshift(blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, flags: int = 0) -> Expression:
+def lshift(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
     """Shift bits towards the front, and fill up with 0."""
-    return _modified(BITS["lshift"], blob, [bit_offset, bit_size, shift], flags)
+    return _modified(BITS["lshift"], blob, [bit_offset, bit_size, shift], policy)
 
 
-def rshift(blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, flags: int = 0) -> Expression:
+def rshift(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
     """Shift bits towards the end, and fill up with 0."""
-    return _modified(BITS["rshift"], blob, [bit_offset, bit_size, shift], flags)
+    return _modified(BITS["rshift"], blob, [bit_offset, bit_size, shift], policy)
 
 
 def add(
@@ -87,17 +108,18 @@ def add(
     value: Operand,
     *,
     signed: bool = False,
-    action: int = 0,
-    flags: int = 0,
+    action: BitOverflow = BitOverflow.FAIL,
+    policy: BitPolicy | None = None,
 ) -> Expression:
     """Add to the int that the bits hold.
 
     Args:
         bit_size: at most 64.
         signed: whether the highest bit is a sign.
-        action: where the result has no room: 0 fail, 2 take the greatest or least instead, 4 drop the higher bits.
+        action: what becomes of a result that has no room.
+        policy: takes UPDATE_ONLY and NO_FAIL.
     """
-    return _arithmetic(BITS["add"], blob, [bit_offset, bit_size, value], signed, action, flags)
+    return _arithmetic(BITS["add"], blob, [bit_offset, bit_size, value], signed, action, policy)
 
 
 def subtract(
@@ -107,22 +129,25 @@ def subtract(
     value: Operand,
     *,
     signed: bool = False,
-    action: int = 0,
-    flags: int = 0,
+    action: BitOverflow = BitOverflow.FAIL,
+    policy: BitPolicy | None = None,
 ) -> Expression:
     """Subtract from the int that the bits hold.
 
     Args:
         bit_size: at most 64.
         signed: whether the highest bit is a sign.
-        action: where the result has no room: 0 fail, 2 take the greatest or least instead, 4 drop the higher bits.
+        action: what becomes of a result that has no room.
+        policy: takes UPDATE_ONLY and NO_FAIL.
     """
-    return _arithmetic(BITS["subtract"], blob, [bit_offset, bit_size, value], signed, action, flags)
+    return _arithmetic(BITS["subtract"], blob, [bit_offset, bit_size, value], signed, action, policy)
 
 
-def set_int(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, flags: int = 0) -> Expression:
-    """Replace bits by those of an int."""
-    return _modified(BITS["set_int"], blob, [bit_offset, bit_size, value], flags)
+def set_int(
+    blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
+) -> Expression:
+    """Replace bits, at most 64, by those of an int; ``policy`` takes UPDATE_ONLY and NO_FAIL."""
+    return _modified(BITS["set_int"], blob, [bit_offset, bit_size, value], policy)
 
 
 def get(blob: Operand, bit_offset: Operand, bit_size: Operand) -> Expression:
@@ -155,18 +180,20 @@ def get_int(blob: Operand, bit_offset: Operand, bit_size: Operand, *, signed: bo
     return read(BITS["get_int"], blob, [bit_offset, bit_size, _sign(BITS["get_int"], signed)])
 
 
-def _modified(call: Call, blob: object, arguments: list[object], flags: object) -> Expression:
-    return modify(call, blob, [*arguments, checked_static(call, "flags", flags)])
+def _modified(call: Call, blob: object, arguments: list[object], policy: object) -> Expression:
+    return modify(call, blob, [*arguments, _flags(call, policy)])
 
 
 def _arithmetic(
-    call: Call, blob: object, arguments: list[object], signed: object, action: object, flags: object
+    call: Call, blob: object, arguments: list[object], signed: object, action: object, policy: object
 ) -> Expression:
-    number = checked_static(call, "action", action)
-    if number & 1:
-        raise refused(f"exp.bits.{call.name}.action", action, "0, 2, 4; the sign has an argument of its own")
-    sign = _sign(call, signed)
-    return modify(call, blob, [*arguments, checked_static(call, "flags", flags), number | sign])
+    overflow = checked_enum(f"exp.bits.{call.name}.action", action, BitOverflow)
+    return modify(call, blob, [*arguments, _flags(call, policy), overflow | _sign(call, signed)])
+
+
+def _flags(call: Call, policy: object) -> int:
+    checked = checked_policy(f"exp.bits.{call.name}.policy", policy, BitPolicy)
+    return checked_static(call, "flags", checked.write_flags)
 
 
 def _sign(call: Call, signed: object) -> int:

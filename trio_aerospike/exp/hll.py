@@ -9,54 +9,71 @@
     exp.hll.add("visitors", exp.list_bin("names"))      # gives the sketch with more in it; the bin stays as it is
 
 The first argument is the sketch: an expression, a value, or the name of a bin. Values to count and sketches to go
-together are lists, as values or expressions. ``flags`` are those of writes: 1 create only, 2 update only, 4 no fail,
-8 allow fold. Where the sketch does not exist or is none the result is unknown, which a filter takes for false.
+together are lists, as values or expressions. Where the sketch does not
+exist or is none the result is unknown, which a filter takes for false.
 
 All functions raise InvalidArgError where an argument is none of these or has the wrong type.
 """
 
 from __future__ import annotations
 
+from trio_aerospike._cdt_types import checked_policy
+from trio_aerospike._wire.hll_ops import INDEX_AND_MINHASH_BITS_MAX
 from trio_aerospike.exp._apply import checked_static, modify, read
 from trio_aerospike.exp._calls import HLLS, Call
 from trio_aerospike.exp._expression import Expression, Operand
-from trio_aerospike.validation import checked_int, refused
+from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
+from trio_aerospike.validation import refused
 
-_COMBINED_BITS_MAX = 64
+_UNSET = -1
 
 
-def init(sketch: Operand, index_bits: int = -1, minhash_bits: int = -1, *, flags: int = 0) -> Expression:
+def init(
+    sketch: Operand,
+    index_bit_count: int | None = None,
+    minhash_bit_count: int | None = None,
+    *,
+    policy: HLLPolicy | None = None,
+) -> Expression:
     """An empty sketch.
 
     Args:
-        index_bits: 4 to 16: more are more exact and larger; -1 as the sketch has.
-        minhash_bits: 0 for none, or 4 to 51, for similarity and intersections; -1 as the sketch has.
+        index_bit_count: bits of index, 4 to 16; None for those that the sketch has.
+        minhash_bit_count: bits of min-hash, 4 to 51, or 0 for none; None for those that the sketch has. With those of
+            the index at most 64.
+        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
     call = HLLS["init"]
-    return modify(call, sketch, _bits(call, index_bits, minhash_bits, flags))
+    return modify(call, sketch, _bits(call, index_bit_count, minhash_bit_count, policy))
 
 
 def add(
-    sketch: Operand, values: Operand, index_bits: int = -1, minhash_bits: int = -1, *, flags: int = 0
+    sketch: Operand,
+    values: Operand,
+    index_bit_count: int | None = None,
+    minhash_bit_count: int | None = None,
+    *,
+    policy: HLLPolicy | None = None,
 ) -> Expression:
     """Count values.
 
     Args:
         values: a list of them.
-        index_bits, minhash_bits: of a sketch that is made, as for :func:`init`.
+        index_bit_count, minhash_bit_count: of a sketch that is made, as for :func:`init`.
+        policy: takes CREATE_ONLY and NO_FAIL.
     """
     call = HLLS["add"]
-    return modify(call, sketch, [values, *_bits(call, index_bits, minhash_bits, flags)])
+    return modify(call, sketch, [values, *_bits(call, index_bit_count, minhash_bit_count, policy)])
 
 
-def set_union(sketch: Operand, sketches: Operand, *, flags: int = 0) -> Expression:
+def set_union(sketch: Operand, sketches: Operand, *, policy: HLLPolicy | None = None) -> Expression:
     """The sketch with all that others have counted, written into it.
 
     Args:
         sketches: a list of them.
     """
     call = HLLS["set_union"]
-    return modify(call, sketch, [sketches, checked_static(call, "flags", flags)])
+    return modify(call, sketch, [sketches, _flags(call, policy)])
 
 
 def refresh_count(sketch: Operand) -> Expression:
@@ -64,13 +81,14 @@ def refresh_count(sketch: Operand) -> Expression:
     return modify(HLLS["refresh_count"], sketch, [])
 
 
-def fold(sketch: Operand, index_bits: int) -> Expression:
-    """The sketch with fewer index bits; it must not have minhash bits.
+def fold(sketch: Operand, index_bit_count: int) -> Expression:
+    """The sketch with fewer bits of index; it must not have any of min-hash.
 
     Args:
-        index_bits: 4 to 16, fewer than it has.
+        index_bit_count: 4 to 16, fewer than it has.
     """
-    return modify(HLLS["fold"], sketch, [checked_int("exp.hll.fold.index_bits", index_bits, 4, 16)])
+    call = HLLS["fold"]
+    return modify(call, sketch, [checked_static(call, "index_bit_count", index_bit_count)])
 
 
 def get_count(sketch: Operand) -> Expression:
@@ -108,11 +126,17 @@ def may_contain(sketch: Operand, values: Operand) -> Expression:
     return read(HLLS["may_contain"], sketch, [values])
 
 
-def _bits(call: Call, index_bits: object, minhash_bits: object, flags: object) -> list[int]:
-    index = checked_static(call, "index_bits", index_bits)
-    minhash = checked_static(call, "minhash_bits", minhash_bits)
-    if index + minhash > _COMBINED_BITS_MAX:
-        raise refused(
-            f"exp.hll.{call.name}.minhash_bits", minhash, f"{_COMBINED_BITS_MAX - index} with {index} before it"
-        )
-    return [index, minhash, checked_static(call, "flags", flags)]
+def _bits(call: Call, index_bits: object, minhash_bits: object, policy: object) -> list[int]:
+    index, minhash = (
+        _UNSET if bits is None else checked_static(call, name, bits)
+        for name, bits in (("index_bit_count", index_bits), ("minhash_bit_count", minhash_bits))
+    )
+    most = INDEX_AND_MINHASH_BITS_MAX - index
+    if minhash > most:
+        raise refused(f"exp.hll.{call.name}.minhash_bit_count", minhash, f"at most {most} with {index} bits of index")
+    return [index, minhash, _flags(call, policy)]
+
+
+def _flags(call: Call, policy: object) -> int:
+    checked = checked_policy(f"exp.hll.{call.name}.policy", policy, HLLPolicy)
+    return checked_static(call, "flags", checked.write_flags)
