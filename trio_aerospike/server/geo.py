@@ -1,31 +1,67 @@
-"""GeoJSON values: checked, and points get the S2 cell that the server stores with them.
+"""GeoJSON values: what the server takes for one, what it stores with it, and which points are within which regions.
 
-The cell of a point is computed as the S2 library does (s2cell_id: face, u and v by the quadratic projection, a
-Hilbert curve of 30 levels). Regions are stored without a covering: only queries would use it.
+Points are known by the S2 cell (of some centimetres) that they lie in, here and in every comparison. Facts: the
+server's as/src/geospatial/geojson.cc, geospatial.cc and as/src/base/particle_geojson.c.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
+
+import attrs
 
 from ..errors import ResultCode
+from .geo_caps import Cap
+from .geo_cells import cell_at, center, point_cell as point_cell
+from .geo_cover import Region, Union, covering
+from .geo_polygons import Loop, Polygon
+from .geo_vectors import Point, from_degrees
 from .results import Refused
 
-_REGIONS = {"Polygon", "MultiPolygon", "AeroCircle"}
+EARTH_RADIUS: Final = 6_371_000.0
+"""Metres, of circles."""
+CACHED_SHAPES = 512
 _IS_REGION = 1
+_INT64 = 1 << 63
+_INTEGER_DIGITS = 19
 
-# The Hilbert curve's steps: for an orientation, the position of each of the four quadrants (i, j), and what the
-# orientation becomes there.
-_SWAP, _INVERT = 1, 2
-_IJ_TO_POSITION = ((0, 1, 3, 2), (0, 3, 1, 2), (2, 3, 1, 0), (2, 1, 3, 0))
-_POSITION_TO_ORIENTATION = (_SWAP, 0, 0, _INVERT | _SWAP)
-_LEVELS = 30
+
+class _NoGeoJSON(Exception):
+    """It is none, or none that the server knows."""
+
+
+@attrs.frozen
+class Place:
+    """A point, as the cell that it lies in."""
+
+    cell: int
+
+    def contains(self, other: Shape) -> bool:
+        """Points contain nothing."""
+        return False
+
+
+class Area:
+    """A region: polygons or a circle."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+
+    def contains(self, other: Shape) -> bool:
+        """Whether the other is a point within; regions are not compared with each other."""
+        return isinstance(other, Place) and self.region.contains(center(other.cell))
+
+
+Shape: TypeAlias = Place | Area
 
 
 def geojson_particle(data: bytes) -> bytes:
-    """A GeoJSON value as it is stored: flags, number of cells, cells, text; cells that a client sends are ignored.
+    """A GeoJSON value as it is stored: flags, number of cells, cells, text.
+
+    The cells are a point's own, or such as cover a region; those that a client sends are ignored.
 
     Raises:
         Refused: GEO_INVALID_GEOJSON, the text is no GeoJSON that the server knows.
@@ -34,74 +70,151 @@ def geojson_particle(data: bytes) -> bytes:
     if len(data) < 3 + 8 * n_cells:
         raise Refused(ResultCode.GEO_INVALID_GEOJSON)
     text = data[3 + 8 * n_cells :]
+    return _front(text) + text
+
+
+def geojson_text(data: bytes) -> bytes:
+    """The text of a GeoJSON value as it is stored: without flags and cells."""
+    return data[3 + 8 * int.from_bytes(data[1:3], "big") :]
+
+
+def shape_of(text: bytes) -> Shape:
+    """The shape that a GeoJSON text describes.
+
+    Raises:
+        Refused: GEO_INVALID_GEOJSON, it is none that the server knows.
+    """
+    return _shape(text)
+
+
+@lru_cache(CACHED_SHAPES)
+def _shape(text: bytes) -> Shape:
     try:
-        shape = json.loads(text)
-        if shape.get("type") == "Feature":
-            shape = shape["geometry"]
-        if shape["type"] == "Point":
-            longitude, latitude = shape["coordinates"][:2]
-            if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-                raise ValueError("not a place on earth")
-            return b"\0\0\1" + point_cell(float(latitude), float(longitude)).to_bytes(8, "big") + text
-        if shape["type"] in _REGIONS:
-            _check_region(shape)
-            return bytes((_IS_REGION,)) + b"\0\0" + text
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return _parsed(text)
+    except (_NoGeoJSON, ValueError, OverflowError, RecursionError) as error:
         raise Refused(ResultCode.GEO_INVALID_GEOJSON) from error
-    raise Refused(ResultCode.GEO_INVALID_GEOJSON)
 
 
-def _check_region(shape: Any) -> None:
-    coordinates = shape["coordinates"]
-    if shape["type"] == "AeroCircle":
-        (longitude, latitude), radius = coordinates
-        if not all(math.isfinite(float(number)) for number in (longitude, latitude, radius)):
-            raise ValueError("not a circle")
-        return
-    polygons = [coordinates] if shape["type"] == "Polygon" else coordinates
-    for polygon in polygons:
-        for ring in polygon:
-            if len(ring) < 4 or ring[0] != ring[-1]:
-                raise ValueError("a ring is not closed")
-            for longitude, latitude in ring:
-                float(longitude), float(latitude)
+@lru_cache(CACHED_SHAPES)
+def _front(text: bytes) -> bytes:
+    shape = _shape(text)
+    flags, cells = (0, [shape.cell]) if isinstance(shape, Place) else (_IS_REGION, covering(shape.region))
+    packed = b"".join(cell.to_bytes(8, "big") for cell in cells)
+    return bytes((flags,)) + len(cells).to_bytes(2, "big") + packed
 
 
-def point_cell(latitude: float, longitude: float) -> int:
-    """The id of the S2 leaf cell that a point lies in (degrees)."""
-    phi, theta = math.radians(latitude), math.radians(longitude)
-    x, y, z = math.cos(theta) * math.cos(phi), math.sin(theta) * math.cos(phi), math.sin(phi)
-    face, u, v = _face_uv(x, y, z)
-    i, j = _leaf(u), _leaf(v)
-    orientation = face & _SWAP
-    position = 0
-    for level in range(_LEVELS - 1, -1, -1):
-        quadrant = ((i >> level) & 1) << 1 | ((j >> level) & 1)
-        step = _IJ_TO_POSITION[orientation][quadrant]
-        position = position << 2 | step
-        orientation ^= _POSITION_TO_ORIENTATION[step]
-    return face << 61 | position << 1 | 1
+# Text -----------------------------------------------------------------------------------------------------------
 
 
-def _face_uv(x: float, y: float, z: float) -> tuple[int, float, float]:
-    axis = max(range(3), key=lambda number: abs((x, y, z)[number]))
-    face = axis if (x, y, z)[axis] >= 0 else axis + 3
-    if face == 0:
-        return face, y / x, z / x
-    if face == 1:
-        return face, -x / y, z / y
-    if face == 2:
-        return face, -x / z, -y / z
-    if face == 3:
-        return face, z / x, y / x
-    if face == 4:
-        return face, z / y, -x / y
-    return face, -y / z, -x / z
+def _parsed(text: bytes) -> Shape:
+    whole = json.loads(text.decode(), parse_constant=_refuse, parse_int=_integer, parse_float=_float)
+    shape = _object(whole)
+    if _name(shape.get("type")) == "Feature":
+        shape = _object(shape.get("geometry"))
+    read = _SHAPES.get(_name(shape.get("type")))
+    if read is None:
+        raise _NoGeoJSON("a shape that the server does not know")
+    return read(shape.get("coordinates"))
 
 
-def _leaf(coordinate: float) -> int:
-    if coordinate >= 0:
-        s = 0.5 * math.sqrt(1 + 3 * coordinate)
-    else:
-        s = 1 - 0.5 * math.sqrt(1 - 3 * coordinate)
-    return max(0, min((1 << _LEVELS) - 1, math.floor(s * (1 << _LEVELS))))
+def _refuse(name: str) -> NoReturn:
+    raise _NoGeoJSON(f"{name} is no JSON")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _INTEGER_DIGITS + 1:
+        raise _NoGeoJSON("an integer of more than 64 bits")
+    number = int(digits)
+    if not -_INT64 <= number < _INT64:
+        raise _NoGeoJSON("an integer of more than 64 bits")
+    return number
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise _NoGeoJSON("a number that is too large")
+    return number
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _NoGeoJSON("no object")
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _NoGeoJSON("no name")
+    return value
+
+
+def _array(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise _NoGeoJSON("no array")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _NoGeoJSON("no number")
+    return float(value)
+
+
+# Shapes ---------------------------------------------------------------------------------------------------------
+
+
+def _position(value: Any) -> Point:
+    numbers = _array(value)
+    if len(numbers) != 2:
+        raise _NoGeoJSON("a position has two coordinates")
+    longitude, latitude = map(_number, numbers)
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise _NoGeoJSON("no place on earth")
+    return from_degrees(latitude, longitude)
+
+
+def _place(coordinates: Any) -> Shape:
+    return Place(cell_at(_position(coordinates)))
+
+
+def _loop(value: Any) -> Loop:
+    points: list[Point] = []
+    for item in _array(value):
+        point = _position(item)
+        if not points or point != points[-1]:
+            points.append(point)
+    if len(points) < 4 or points[0] != points[-1]:
+        raise _NoGeoJSON("a ring has three points at least, and ends where it begins")
+    return Loop(points[:-1])
+
+
+def _polygon(value: Any) -> Polygon:
+    return Polygon([_loop(ring) for ring in _array(value)])
+
+
+def _polygon_area(coordinates: Any) -> Shape:
+    return Area(_polygon(coordinates))
+
+
+def _polygons_area(coordinates: Any) -> Shape:
+    return Area(Union([_polygon(polygon) for polygon in _array(coordinates)]))
+
+
+def _circle_area(coordinates: Any) -> Shape:
+    parts = _array(coordinates)
+    if len(parts) != 2:
+        raise _NoGeoJSON("a circle has a center and a radius")
+    return Area(Cap(_position(parts[0]), _number(parts[1]) / EARTH_RADIUS))
+
+
+class _Read(Protocol):
+    def __call__(self, coordinates: Any, /) -> Shape: ...
+
+
+_SHAPES: dict[str, _Read] = {
+    "Point": _place,
+    "Polygon": _polygon_area,
+    "MultiPolygon": _polygons_area,
+    "AeroCircle": _circle_area,
+}

@@ -1,0 +1,146 @@
+"""The second pass over an expression: taking it apart, with the type of every part checked.
+
+Each instruction is built by a function that the module of its family registers here. Facts: build_next and the
+build_* functions of the server's as/src/base/exp.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import attrs
+
+from ..._wire import constants as wire, exp_ops as codes
+from ..cdt import elements
+from ..cdt.elements import Malformed
+from .scan import Reader
+from .values import Evaluation, Value
+
+
+class Type(IntEnum):
+    """What an expression's value is, as far as the server knows when it builds it."""
+
+    NIL = codes.TYPE_NIL
+    BOOL = codes.TYPE_BOOL
+    INT = codes.TYPE_INT
+    STR = codes.TYPE_STR
+    LIST = codes.TYPE_LIST
+    MAP = codes.TYPE_MAP
+    BLOB = codes.TYPE_BLOB
+    FLOAT = codes.TYPE_FLOAT
+    GEOJSON = codes.TYPE_GEOJSON
+    HLL = codes.TYPE_HLL
+    REMOVED = 11
+    OTHER = 12
+    """An extension's."""
+
+
+N_INPUT_TYPES = 10
+"""Numbers of types that clients may use are below this one."""
+
+PARTICLES = {
+    Type.NIL: wire.PARTICLE_NULL,
+    Type.BOOL: wire.PARTICLE_BOOL,
+    Type.INT: wire.PARTICLE_INTEGER,
+    Type.STR: wire.PARTICLE_STRING,
+    Type.LIST: wire.PARTICLE_LIST,
+    Type.MAP: wire.PARTICLE_MAP,
+    Type.BLOB: wire.PARTICLE_BLOB,
+    Type.FLOAT: wire.PARTICLE_FLOAT,
+    Type.GEOJSON: wire.PARTICLE_GEOJSON,
+    Type.HLL: wire.PARTICLE_HLL,
+}
+
+
+@attrs.frozen(eq=False)
+class Part:
+    """A part of an expression.
+
+    `is_unknown` is set for the instruction "unknown" itself, which may stand for any type where branches meet.
+    """
+
+    type: Type
+    evaluate: Evaluation
+    is_unknown: bool = False
+
+
+@attrs.define(eq=False)
+class Variable:
+    """A variable in scope; without a type while it is being defined."""
+
+    name: bytes
+    index: int
+    type: Type | None = None
+
+
+class Builder:
+    """One expression while it is built."""
+
+    def __init__(self, data: bytes) -> None:
+        self.reader = Reader(data)
+        self.variables: list[Variable] = []
+        self.n_variables = 0
+        """The most that are in scope at once."""
+        self.bin_names: set[bytes] = set()
+
+    def next(self) -> Part:
+        """Build the instruction or literal that comes next.
+
+        Raises:
+            Malformed: the server would refuse to build it.
+        """
+        reader = self.reader
+        kind = reader.kind()
+        if kind != elements.LIST:
+            return _BUILDERS[LITERAL](self, kind)
+        n_arguments = reader.list_count() - 1
+        build = _BUILDERS.get(reader.unsigned())
+        if build is None:
+            raise Malformed
+        return build(self, n_arguments)
+
+    def typed(self, *allowed: Type) -> Part:
+        """Build what comes next and check its type.
+
+        Raises:
+            Malformed: it is of another.
+        """
+        part = self.next()
+        if part.type not in allowed:
+            raise Malformed
+        return part
+
+
+Build = Callable[[Builder, int], Part]
+"""Builds an instruction, whose number has been read, from the arguments that follow; it is told how many there are."""
+
+LITERAL = -1
+"""In place of an instruction's number; its builder is told the kind of the element, which has not been read."""
+_BUILDERS: dict[int, Build] = {}
+
+
+def builds(*numbers: int, n_arguments: int | None = None) -> Callable[[Build], Build]:
+    """Register the builder of some instructions.
+
+    Args:
+        numbers: the instructions'.
+        n_arguments: the only number of arguments that is allowed; None leaves that to the builder.
+    """
+
+    def register(build: Build) -> Build:
+        def checked(builder: Builder, count: int) -> Part:
+            if count != n_arguments:
+                raise Malformed
+            return build(builder, count)
+
+        for number in numbers:
+            _BUILDERS[number] = build if n_arguments is None else checked
+        return build
+
+    return register
+
+
+def constant(kind: Type, value: Value) -> Part:
+    """A part whose value is known already."""
+    return Part(kind, lambda frame: value)

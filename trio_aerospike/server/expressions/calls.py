@@ -1,0 +1,134 @@
+"""Calls of list, map, bit and HyperLogLog operations on values within an expression.
+
+A call that fails leaves the expression's value unknown. Facts: parse_op_call and eval_call in the server's
+as/src/base/exp.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..._wire import constants as wire, exp_ops as codes
+from ..._wire.cdt_ops import CONTEXT_EVAL, SELECT
+from .. import bits, cdt, hll
+from ..cdt import elements
+from ..cdt.elements import Malformed
+from ..geo import geojson_particle, geojson_text
+from ..results import Refused
+from ..store import Particle
+from .bins import value_of
+from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
+from .packing import packed
+from .scan import Reader, call_start
+from .values import UNKNOWN, Evaluation, Frame, Scope, Value
+
+# Pieces of a call that the server has room for: the bytes between two expressions are one, each expression is one.
+_MAX_PIECES = 18
+
+_Read = Callable[[Particle | None, bytes, Scope], Particle | None]
+_Modify = Callable[[Particle | None, bytes, Scope], tuple[Particle | None, Particle | None]]
+
+
+def _modified(modify: _Modify) -> _Read:
+    """What a modification leaves; what it answers is not looked at."""
+    return lambda value, payload, scope: modify(value, payload, scope)[0]
+
+
+_SYSTEMS: dict[int, tuple[tuple[Type, ...], _Read]] = {
+    codes.CALL_CDT: ((Type.LIST, Type.MAP), lambda *call: cdt.read(*call)),
+    codes.CALL_CDT | codes.CALL_MODIFY_LOCAL: ((Type.LIST, Type.MAP), _modified(lambda *call: cdt.modify(*call))),
+    codes.CALL_BITS: ((Type.BLOB,), bits.read),
+    codes.CALL_BITS | codes.CALL_MODIFY_LOCAL: ((Type.BLOB,), _modified(bits.modify)),
+    codes.CALL_HLL: ((Type.HLL,), hll.read),
+    codes.CALL_HLL | codes.CALL_MODIFY_LOCAL: ((Type.HLL,), _modified(hll.modify)),
+}
+"""Types of values that may be called on, and the call, for each number of a system."""
+
+
+@builds(codes.CALL, n_arguments=4)
+def _call(builder: Builder, _count: int) -> Part:
+    number = builder.reader.unsigned()
+    if number >= N_INPUT_TYPES:
+        raise Malformed
+    kind = Type(number)
+    system = builder.reader.unsigned() & 0xFFFF_FFFF
+    pieces = _pieces(builder)
+    subject = builder.next()
+    allowed, carry_out = _SYSTEMS.get(system, ((), _refuse))
+    evaluate = _evaluation(pieces, subject.evaluate, carry_out, kind)
+    if subject.type is Type.NIL:
+        # A call on nil passes for nil itself when types are checked, whatever it gives.
+        return Part(Type.NIL, evaluate)
+    if subject.type not in allowed:
+        raise Malformed
+    return Part(kind, evaluate)
+
+
+def _refuse(_value: Particle | None, _payload: bytes, _scope: Scope) -> Particle | None:
+    """A system that is none; on nil the server builds such calls (and then does not survive them)."""
+    raise Malformed
+
+
+def _pieces(builder: Builder) -> list[bytes | Evaluation]:
+    """The call's bytes, with the expressions among its arguments in their places."""
+    reader = builder.reader
+    start = reader.at
+    _check_context(reader)
+    count, number = call_start(reader)
+    if number == SELECT:
+        return [reader.data[start : reader.at]]
+    pieces: list[bytes | Evaluation] = []
+    raw = reader.data[start : reader.at]
+    for _ in range(count - 1):
+        if reader.kind() != elements.LIST:
+            raw += reader.take()
+            continue
+        if raw:
+            pieces.append(raw)
+            raw = b""
+        pieces.append(builder.next().evaluate)
+        if len(pieces) >= _MAX_PIECES:
+            raise Malformed
+    return [*pieces, raw] if raw else pieces
+
+
+def _check_context(reader: Reader) -> None:
+    """Refuse a path expression within a context, which the server's two passes do not read alike."""
+    ahead = Reader(reader.data)
+    ahead.at = reader.at
+    if ahead.list_count() == 3 and ahead.unsigned() == CONTEXT_EVAL:
+        ahead.take()
+        ahead.list_count()
+        if ahead.unsigned() == SELECT:
+            raise Malformed
+
+
+def _evaluation(pieces: Sequence[bytes | Evaluation], subject: Evaluation, carry_out: _Read, kind: Type) -> Evaluation:
+    wanted = PARTICLES[kind]
+
+    def evaluate(frame: Frame) -> Value:
+        payload = b""
+        for piece in pieces:
+            part = piece if isinstance(piece, bytes) else packed(piece(frame))
+            if part is None:
+                return UNKNOWN
+            payload += part
+        value = subject(frame)
+        if value is not None and not isinstance(value, tuple):
+            return UNKNOWN
+        try:
+            result = carry_out(value, payload, frame.scope)
+            return _result(result, wanted)
+        except (Refused, Malformed):
+            return UNKNOWN
+
+    return evaluate
+
+
+def _result(result: Particle | None, wanted: int) -> Value:
+    if (wire.PARTICLE_NULL if result is None else result[0]) != wanted:
+        return UNKNOWN
+    if result is not None and result[0] == wire.PARTICLE_GEOJSON:
+        # Elements have no cells.
+        result = wire.PARTICLE_GEOJSON, geojson_particle(b"\0\0\0" + geojson_text(result[1]))
+    return value_of(result)

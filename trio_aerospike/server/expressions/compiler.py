@@ -1,0 +1,84 @@
+"""From bytes to something that can be asked about records."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import attrs
+
+from ..._wire import constants as wire
+from ...errors import ResultCode
+from ..cdt.elements import Malformed
+from ..results import Refused
+from . import arithmetic, bins, calls, choices, comparisons, literals, metadata  # noqa: F401  (they register what they build)
+from .building import PARTICLES, Builder, Type
+from .scan import check_whole
+from .values import UNKNOWN, Evaluation, Frame, Scope, Value
+
+CACHED_EXPRESSIONS = 256
+
+
+@attrs.frozen(eq=False)
+class Expression:
+    """A compiled expression.
+
+    Args:
+        type: of its value.
+        bin_names: those that it looks at.
+    """
+
+    type: Type
+    bin_names: frozenset[bytes]
+    _evaluate: Evaluation
+    _n_variables: int
+
+    @property
+    def particle(self) -> int:
+        """The particle type of its value; that of nil where it has none."""
+        return PARTICLES.get(self.type, wire.PARTICLE_NULL)
+
+    def evaluate(self, scope: Scope) -> Value:
+        """What it is worth; UNKNOWN where that cannot be told."""
+        try:
+            return self._evaluate(Frame(scope, self._n_variables))
+        except RecursionError:
+            return UNKNOWN
+
+    def matches(self, scope: Scope) -> Value:
+        """True, False or UNKNOWN, for an expression of type bool.
+
+        With the bins in sight the server takes UNKNOWN for a mismatch; whoever asks about metadata alone has to ask
+        again.
+        """
+        value = self.evaluate(scope)
+        return value if value is UNKNOWN else value is True
+
+
+@lru_cache(CACHED_EXPRESSIONS)
+def compile_expression(data: bytes) -> Expression:
+    """Compile an expression as it travels; the latest ones are kept.
+
+    Raises:
+        Refused: PARAM, the server would refuse to build it.
+    """
+    try:
+        check_whole(data)
+        builder = Builder(data)
+        part = builder.next()
+        if part.type is Type.OTHER:
+            raise Malformed
+    except (Malformed, RecursionError, IndexError) as error:
+        raise Refused(ResultCode.PARAM) from error
+    return Expression(part.type, frozenset(builder.bin_names), part.evaluate, builder.n_variables)
+
+
+def compile_filter(data: bytes) -> Expression:
+    """Compile a filter: an expression of type bool.
+
+    Raises:
+        Refused: PARAM, the server would refuse to build it, or it is of another type.
+    """
+    expression = compile_expression(data)
+    if expression.type is not Type.BOOL:
+        raise Refused(ResultCode.PARAM)
+    return expression
