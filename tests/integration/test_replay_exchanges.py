@@ -28,20 +28,15 @@ RECORDING = Path(os.environ.get("WIRE_EXCHANGES") or Path(__file__).parent.paren
 # Steps of which the commands themselves are not served yet. Plain reads and writes that the recorder did on the way
 # (a step's name is that of the call which caused the exchange) are compared all the same: what counts is the request.
 UNSERVED_OPERATIONS = {
-    wire.OP_CDT_READ: "lists and maps",
-    wire.OP_CDT_MODIFY: "lists and maps",
     wire.OP_EXP_READ: "expressions",
     wire.OP_EXP_MODIFY: "expressions",
 }
 UNSERVED_STEPS = {
-    "list*": "lists",
-    "map*": "maps",
     "filter *": "expressions",
     "expression_*": "expressions",
     "write filtered out": "expressions",
     "remove filtered out": "expressions",
     "batch filter": "expressions",
-    "batch_operate cdt": "lists in a batch",
     "index *": "secondary indexes",
     "query *": "queries",
     "scan partition": "queries",

@@ -13,14 +13,13 @@ import attrs
 from .._wire import constants as wire
 from .._wire.messages import Op
 from ..errors import ResultCode
-from . import bits as bit_calls, hll as sketch_calls
+from . import bits as bit_calls, cdt, hll as sketch_calls
+from .cdt.elements import to_wire
 from .particles import appended, incremented, prepended, stored
 from .results import Refused
 from .store import Particle
 
 _NOT_SERVED = {
-    wire.OP_CDT_READ,
-    wire.OP_CDT_MODIFY,
     wire.OP_EXP_READ,
     wire.OP_EXP_MODIFY,
 }
@@ -86,11 +85,11 @@ def apply(bins: Bins, op: Op) -> None:
 @_handles(wire.OP_READ)
 def _read(bins: Bins, op: Op) -> None:
     if not op.name and bins.get_all:
-        bins.answers += [(wire.OP_READ, kind, name, data) for name, (kind, data) in bins.bins.items()]
+        bins.answers += [(wire.OP_READ, kind, name, to_wire(kind, data)) for name, (kind, data) in bins.bins.items()]
         return
     value = bins.bins.get(op.name)
     if value is not None:
-        bins.answers.append((wire.OP_READ, value[0], op.name, value[1]))
+        bins.answers.append((wire.OP_READ, value[0], op.name, to_wire(*value)))
     else:
         bins.done(op)
 
@@ -166,3 +165,13 @@ _handles(wire.OP_BITS_READ)(_of_a_blob(_reads_with(bit_calls.read)))
 _handles(wire.OP_BITS_MODIFY)(_of_a_blob(_modifies_with(bit_calls.modify)))
 _handles(wire.OP_HLL_READ)(_reads_with(sketch_calls.read))
 _handles(wire.OP_HLL_MODIFY)(_modifies_with(sketch_calls.modify))
+
+
+@_handles(wire.OP_CDT_READ)
+def _read_inside(bins: Bins, op: Op) -> None:
+    value = bins.bins.get(op.name)
+    # Without a bin to read the server does not look at the operation.
+    bins.answer(op, None if value is None else cdt.read(value, op.data))
+
+
+_handles(wire.OP_CDT_MODIFY)(_modifies_with(cdt.modify))

@@ -12,6 +12,7 @@ from .._wire.batch import BatchRequest
 from .._wire.frames import encode_frame
 from .._wire.messages import Field, Message, Op
 from ..errors import ResultCode
+from .cdt.elements import to_wire
 from .results import Refused
 from .store import StoredRecord
 
@@ -73,7 +74,7 @@ class Answer:
     def body(self, index: int = 0, info3: int = 0) -> bytes:
         """The message without the frame's header; `index` is the row of a batch."""
         if self.whole is not None:
-            ops = [(wire.OP_READ, kind, name, data) for name, (kind, data) in self.whole.bins.items()]
+            ops = [(wire.OP_READ, kind, name, to_wire(kind, data)) for name, (kind, data) in self.whole.bins.items()]
         else:
             ops = list(self.ops)
         parts = [

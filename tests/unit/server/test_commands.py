@@ -366,7 +366,7 @@ def test_bad_requests(request_: dict[str, Any], result: ResultCode) -> None:
     bench.refuses(result, **request_)
 
 
-@pytest.mark.parametrize("number", [wire.OP_CDT_MODIFY, wire.OP_EXP_MODIFY])
+@pytest.mark.parametrize("number", [wire.OP_EXP_MODIFY])
 def test_what_is_not_served_is_refused_and_changes_nothing(number: int) -> None:
     bench = Bench()
     bench.put()

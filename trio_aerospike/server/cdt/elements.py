@@ -425,12 +425,12 @@ def pairs_of(data: bytes, start: int, count: int) -> list[tuple[bytes, bytes]]:
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-def to_wire(data: bytes) -> bytes:
-    """A stored list or map as clients see it: that its index is kept is nothing they hear of.
+def to_wire(particle: int, data: bytes) -> bytes:
+    """A bin's value as clients see it: that a list's or map's index is kept is nothing they hear of.
 
     Server: cdt_strip_indexes_from_particle.
     """
-    if data[0] in (0x80, 0x90) or 0xC7 not in (data[1], *data[3:4], *data[5:6]):
+    if particle not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP) or 0xC7 not in (*data[1:2], *data[3:4], *data[5:6]):
         return data
     kind, count, flags, start = opened(data)
     if not flags & PERSIST_INDEX:

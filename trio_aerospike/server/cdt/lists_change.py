@@ -1,0 +1,407 @@
+"""Changing lists: adding, setting, incrementing, sorting (server: as/src/base/particle_list.c)."""
+
+from __future__ import annotations
+
+import math
+
+from ..._wire import cdt_ops as ops
+from ...errors import ResultCode
+from ..results import Refused
+from ..store import Particle
+from .calls import Target
+from .elements import (
+    DOUBLE,
+    INTEGER,
+    LIST,
+    LIST_ORDERED,
+    NEGATIVE,
+    NIL,
+    NIL_ELEMENT,
+    PERSIST_INDEX,
+    Malformed,
+    double,
+    integer,
+    kind_of,
+    list_of,
+    list_start,
+    opened,
+    packed_double,
+    packed_int,
+    particle_of,
+    signed,
+    split,
+    wrapped,
+)
+from .incoming import checked
+from .lists_find import StoredList
+from .order import Key, compare, duplicates, key_of, search, sorted_indexes, value_range
+
+_INT32_MAX = 0x7FFF_FFFF
+_UINT32_MAX = 0xFFFF_FFFF
+_KNOWN_FLAGS = LIST_ORDERED | PERSIST_INDEX
+_MAX_PADDING = 16 * 1024 * 1024
+"""No record is that large (server: MAX_MAX_RECORD_SIZE); the real one finds out after it has written all of it."""
+
+
+def opened_list(target: Target, flags: int = 0) -> StoredList:
+    """The list to change; an empty one with these flags if there is none.
+
+    A bin that was empty holds that list from now on, whatever the operation does, as long as it does not fail.
+
+    Raises:
+        Refused: PARAM, it is malformed.
+    """
+    if target.data is None:
+        flags &= 0xFF
+        if not target.is_top:
+            flags &= ~PERSIST_INDEX
+        if flags & ~_KNOWN_FLAGS:
+            flags = 0
+        empty = list_start(0, flags)
+        if not target.is_created:
+            target.result = empty
+        return StoredList(empty)
+    try:
+        return StoredList(target.data)
+    except Malformed:
+        raise Refused(ResultCode.PARAM) from None
+
+
+def _left_as_it_is(target: Target, stored: StoredList) -> None:
+    """Nothing is added; but what the context would create is created (cdt_context_list_handle_possible_noop)."""
+    if target.is_created:
+        target.result = list_start(0, stored.flags)
+
+
+def _stored(value: bytes) -> bytes:
+    try:
+        return checked(value)
+    except Malformed:
+        raise Refused(ResultCode.PARAM) from None
+
+
+def _items(values: bytes) -> list[bytes]:
+    """The elements of a list that are to be added.
+
+    Raises:
+        Refused: PARAM, it is none, or malformed.
+    """
+    if kind_of(values) != LIST:
+        raise Refused(ResultCode.PARAM)
+    values = _stored(values)
+    _, count, _, start = opened(values)
+    return split(values, start, count)
+
+
+def _exists(flags: int, size: int) -> Particle:
+    """The answer when what must be unique is there already.
+
+    Raises:
+        Refused: ELEMENT_EXISTS, the client did not say that it does not mind.
+    """
+    if not flags & ops.LIST_NO_FAIL:
+        raise Refused(ResultCode.ELEMENT_EXISTS)
+    return integer(size)
+
+
+def _is_partial(flags: int) -> bool:
+    both = ops.LIST_NO_FAIL | ops.LIST_DO_PARTIAL
+    return flags & both == both
+
+
+# Adding -------------------------------------------------------------------------------------------------------
+
+
+def append(target: Target, value: bytes, create_flags: int, flags: int) -> Particle | None:
+    """Add an element at the end, or in its place; answers the new size."""
+    stored = opened_list(target, create_flags)
+    value = _stored(value)
+    if not stored.is_ordered:
+        return _insert(target, stored, stored.size, [value], flags, is_list=False)
+    found = search(key_of(value), stored.keys, target=stored.size + 1)
+    if found.there and flags & ops.LIST_ADD_UNIQUE:
+        return _exists(flags, stored.size)
+    return _insert(target, stored, found.place, [value], 0, is_list=False)
+
+
+def append_items(target: Target, values: bytes, create_flags: int, flags: int) -> Particle | None:
+    """Add elements at the end, or in their places; answers the new size."""
+    stored = opened_list(target, create_flags)
+    items = _items(values)
+    if not stored.is_ordered:
+        return _insert(target, stored, stored.size, items, flags, is_list=True)
+    if not items:
+        _left_as_it_is(target, stored)
+        return integer(stored.size)
+    return _add_in_order(target, stored, items, flags)
+
+
+def insert(target: Target, index: int, value: bytes, flags: int) -> Particle | None:
+    """Put an element before another one; answers the new size."""
+    stored = opened_list(target)
+    value = _stored(value)
+    _refuse_ordered(stored)
+    return _insert(target, stored, index, [value], flags, is_list=False)
+
+
+def insert_items(target: Target, index: int, values: bytes, flags: int) -> Particle | None:
+    """Put elements before another one; answers the new size."""
+    stored = opened_list(target)
+    items = _items(values)
+    _refuse_ordered(stored)
+    return _insert(target, stored, index, items, flags, is_list=True)
+
+
+def _refuse_ordered(stored: StoredList) -> None:
+    if stored.is_ordered:
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+
+
+def _insert(
+    target: Target, stored: StoredList, index: int, items: list[bytes], flags: int, *, is_list: bool
+) -> Particle | None:
+    """Put elements before the index; behind the end, after as many nils as are missing."""
+    size = stored.size
+    if not items:
+        _left_as_it_is(target, stored)
+        return integer(size)
+    if index > _INT32_MAX or (index < 0 and index + size < 0):
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    index += size if index < 0 else 0
+    if flags & ops.LIST_INSERT_BOUNDED and index > size:
+        if flags & ops.LIST_NO_FAIL:
+            return integer(size)
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    if flags & ops.LIST_ADD_UNIQUE:
+        unique = _unique_items(stored, items, flags, is_list=is_list)
+        if not unique:
+            return _exists(flags, size)
+        items = unique
+    added = b"".join(items)
+    if index < size:
+        before, behind = stored.elements[:index], stored.elements[index:]
+        content = b"".join((*before, added, *behind))
+        new_size = size + len(items)
+    else:
+        new_size = index + len(items)
+        if new_size >= _INT32_MAX:
+            raise Refused(ResultCode.PARAM)
+        if index - size > _MAX_PADDING:
+            raise Refused(ResultCode.RECORD_TOO_BIG)
+        content = stored.content + NIL_ELEMENT * (index - size) + added
+    target.result = list_start(new_size, stored.flags) + content
+    return integer(new_size)
+
+
+def _unique_items(stored: StoredList, items: list[bytes], flags: int, *, is_list: bool) -> list[bytes]:
+    """Those items that are new; none if one that is not keeps the others out, too.
+
+    Raises:
+        Refused: one is not new, and the client minds.
+    """
+    present = _Present(stored.keys)
+    sent = _Present([])
+    unique: list[bytes] = []
+    for item in items:
+        key = key_of(item)
+        if present.has(key):
+            if not is_list or not _is_partial(flags):
+                return []
+        elif sent.has(key):
+            if not flags & ops.LIST_NO_FAIL:
+                raise Refused(ResultCode.OP_NOT_APPLICABLE)
+            if not _is_partial(flags):
+                return []
+        else:
+            unique.append(item)
+        sent.add(key)
+    return unique
+
+
+class _Present:
+    """Which values there are; floats that are not numbers equal all others, so they are compared one by one."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self._plain = {key for key in keys if type(key) is tuple}
+        self._all = list(keys)
+
+    def add(self, key: Key) -> None:
+        self._all.append(key)
+        if type(key) is tuple:
+            self._plain.add(key)
+
+    def has(self, key: Key) -> bool:
+        if type(key) is tuple and len(self._plain) == len(self._all):
+            return key in self._plain
+        return key in self._plain or any(compare(mine, key) == 0 for mine in self._all)
+
+
+def _add_in_order(target: Target, stored: StoredList, items: list[bytes], flags: int) -> Particle | None:
+    size = stored.size
+    keys = [key_of(item) for item in items]
+    order = sorted_indexes(keys)
+    unique = bool(flags & ops.LIST_ADD_UNIQUE)
+    if unique and (same := duplicates(keys, order)):
+        if not flags & ops.LIST_NO_FAIL:
+            raise Refused(ResultCode.OP_NOT_APPLICABLE)
+        if not _is_partial(flags):
+            return integer(size)
+        order = [at for at in order if at not in same]
+    before: list[list[bytes]] = [[] for _ in range(size + 1)]
+    new_size = size
+    for at in order:
+        found = search(keys[at], stored.keys, target=size + 1)
+        if unique and found.there:
+            if not _is_partial(flags):
+                return _exists(flags, size)
+            continue
+        before[found.place].append(items[at])
+        new_size += 1
+    merged = [part for new, old in zip(before, (*stored.elements, None), strict=True) for part in (*new, old)]
+    target.result = list_of([part for part in merged if part is not None], stored.flags)
+    return integer(new_size)
+
+
+# Changing -----------------------------------------------------------------------------------------------------
+
+
+def set_at(target: Target, index: int, value: bytes, flags: int) -> None:
+    """Replace an element, or add one behind the end."""
+    stored = opened_list(target)
+    value = _stored(value)
+    _refuse_ordered(stored)
+    _replace(target, stored, index, value, flags)
+
+
+def _replace(target: Target, stored: StoredList, index: int, value: bytes, flags: int) -> None:
+    size = stored.size
+    if index >= size:
+        _insert(target, stored, index, [value], flags, is_list=False)
+        return
+    if index < 0:
+        index += size
+        if index < 0:
+            raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    if flags & ops.LIST_ADD_UNIQUE:
+        key = key_of(value)
+        same = [at for at, mine in enumerate(stored.keys) if compare(mine, key) == 0]
+        if same and same != [index]:
+            _exists(flags, size)
+            return
+    target.result = list_of([*stored.elements[:index], value, *stored.elements[index + 1 :]], stored.flags)
+
+
+def increment(target: Target, index: int, delta: bytes | None, create_flags: int, flags: int) -> Particle | None:
+    """Add to a number, which is 0 if it is not there yet; answers the sum."""
+    stored = opened_list(target, create_flags)
+    size = stored.size
+    if index > _INT32_MAX or (index < 0 and index + size < 0):
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    index += size if index < 0 else 0
+    value = added(stored.elements[index] if index < size else None, delta)
+    if stored.is_ordered:
+        _replace_in_order(target, stored, index, value, flags)
+    else:
+        _replace(target, stored, index, value, flags)
+    return particle_of(value)
+
+
+def added(value: bytes | None, delta: bytes | None, *, subtract: bool = False) -> bytes:
+    """The sum of a number and what is added to it, as an element; of the type of the number.
+
+    Server: cdt_calc_delta_add.
+
+    Args:
+        value: the number; 0 of the other's type if None.
+        delta: what to add; 1 if None or nil.
+        subtract: take it away instead.
+
+    Raises:
+        Refused: PARAM, one of them is no number.
+    """
+    whole, fraction = 1, 1.0
+    kind = NIL if delta is None else kind_of(delta)
+    if delta is not None and kind in (INTEGER, NEGATIVE):
+        whole = signed(delta)
+    elif delta is not None and kind == DOUBLE:
+        fraction = double(delta)
+    elif kind != NIL:
+        raise Refused(ResultCode.PARAM)
+    if subtract:
+        whole, fraction = wrapped(-whole), -fraction
+    if value is None:
+        # The server adds to 0, which matters to -0.0.
+        return packed_double(0.0 + fraction) if kind == DOUBLE else packed_int(whole)
+    value_kind = kind_of(value)
+    if value_kind in (INTEGER, NEGATIVE):
+        return packed_int(wrapped(signed(value) + (_truncated(fraction) if kind == DOUBLE else whole)))
+    if value_kind == DOUBLE:
+        return packed_double(double(value) + (fraction if kind == DOUBLE else whole))
+    raise Refused(ResultCode.PARAM)
+
+
+def _truncated(number: float) -> int:
+    """A float as an integer, as the processor converts it: what does not fit becomes the least there is."""
+    if math.isnan(number) or not -(2.0**63) <= number < 2.0**63:
+        return -(2**63)
+    return int(number)
+
+
+def _replace_in_order(target: Target, stored: StoredList, index: int, value: bytes, flags: int) -> None:
+    size = stored.size
+    rank, count = value_range(stored.keys, key_of(value), multiple=False)
+    if index > size:
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    if flags & ops.LIST_ADD_UNIQUE and count:
+        if rank != index:
+            _exists(flags, size)
+        return
+    elements = stored.elements[:index] + stored.elements[index + 1 :]
+    elements.insert(rank if rank <= index else rank - 1, value)
+    target.result = list_of(elements, stored.flags)
+
+
+def sort(target: Target, flags: int) -> None:
+    """Sort the elements once, and drop what is there twice if that is asked for."""
+    stored = _present(target)
+    if stored is None or stored.size <= 1:
+        return
+    order = list(range(stored.size))
+    if not stored.is_ordered:
+        order = sorted_indexes(stored.keys, descending=bool(flags & ops.SORT_DESCENDING))
+    if flags & ops.SORT_DROP_DUPLICATES:
+        try:
+            same = duplicates(stored.keys, order)
+        except ValueError:
+            # It only knows duplicates in ascending order; descending is refused there.
+            raise Refused(ResultCode.PARAM) from None
+        order = [at for at in order if at not in same]
+    target.result = list_of([stored.elements[at] for at in order], stored.flags)
+
+
+def _present(target: Target) -> StoredList | None:
+    return None if target.data is None else opened_list(target)
+
+
+def set_type(target: Target, flags: int) -> None:
+    """Make a list ordered or unordered; becoming ordered, it is sorted."""
+    stored = opened_list(target)
+    flags &= 0xFF
+    if flags & ~_KNOWN_FLAGS:
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    if not target.is_top:
+        flags &= ~PERSIST_INDEX
+    if flags == stored.flags:
+        _left_as_it_is(target, stored)
+        return
+    content = stored.content
+    if flags & LIST_ORDERED and not stored.is_ordered:
+        content = b"".join(stored.elements[at] for at in sorted_indexes(stored.keys))
+    target.result = list_start(stored.size, flags) + content
+
+
+def clear(target: Target) -> None:
+    """Remove everything; the list stays ordered if it was."""
+    stored = _present(target)
+    if stored is not None:
+        target.result = list_start(0, stored.flags & LIST_ORDERED)
