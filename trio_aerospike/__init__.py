@@ -3,12 +3,19 @@
 ``async with trio_aerospike.open_client("127.0.0.1:3000") as client:`` is the way in; see :func:`open_client`.
 
 The names here are those that a program needs every day. Modules hold the rest: :mod:`trio_aerospike.operations`,
-:mod:`trio_aerospike.errors`, :mod:`trio_aerospike.policies`, :mod:`trio_aerospike.testing`.
+:mod:`trio_aerospike.exp`, :mod:`trio_aerospike.errors`, :mod:`trio_aerospike.policies`, :mod:`trio_aerospike.testing`.
 """
 
 from __future__ import annotations
 
-from . import ctx as ctx, errors as errors, operations as operations, policies as policies, security as security
+from . import (
+    ctx as ctx,
+    errors as errors,
+    exp as exp,
+    operations as operations,
+    policies as policies,
+    security as security,
+)
 from ._batch_policies import (
     BatchApplyPolicy as BatchApplyPolicy,
     BatchReadPolicy as BatchReadPolicy,
@@ -59,15 +66,19 @@ from .keys import Key as Key
 from .operations import (
     Operation as Operation,
     append as append,
+    bits as bits,
     delete as delete,
+    hll as hll,
     increment as increment,
     lists as lists,
     maps as maps,
     prepend as prepend,
     read as read,
     read_all as read_all,
+    read_expression as read_expression,
     touch as touch,
     write as write,
+    write_expression as write_expression,
 )
 from .policies import (
     TTL_DONT_UPDATE as TTL_DONT_UPDATE,

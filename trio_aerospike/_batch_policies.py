@@ -5,8 +5,6 @@ What concerns the batch as a whole (time, retries, where it is sent) is said by 
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from .policies import (
@@ -22,14 +20,10 @@ from .policies import (
     _Policy,
     _valid_filter,
     _valid_ttl,
+    packed_filter,
+    shown_filter,
 )
 from .validation import boolean, integer, member, named_arguments, settle_enum
-
-
-def packed_filter(expression: Any) -> Any:
-    """A filter expression as bytes, where it is something that packs itself; else as it is."""
-    encode = getattr(expression, "encode", None)
-    return expression if encode is None or isinstance(expression, str) else encode()
 
 
 @named_arguments
@@ -41,14 +35,16 @@ class BatchReadPolicy(_Policy):
         read_mode_ap: How many copies are consulted in an available namespace.
         read_mode_sc: How consistent the read is in a strongly consistent namespace.
         read_touch_ttl_percent: As in ReadPolicy.
-        filter_expression: A packed expression, or one that has ``encode()``; where it is false for the record, its
+        filter_expression: An expression, or its bytes; where it is false for the record, its
             result is FilteredOut. It stands in place of the batch's.
     """
 
     read_mode_ap: ReadModeAP = attrs.field(default=ReadModeAP.ONE, validator=member(ReadModeAP))
     read_mode_sc: ReadModeSC = attrs.field(default=ReadModeSC.SESSION, validator=member(ReadModeSC))
     read_touch_ttl_percent: int = attrs.field(default=0, validator=integer(-1, 100))
-    filter_expression: Any = attrs.field(default=None, converter=packed_filter, validator=_valid_filter)
+    filter_expression: bytes | None = attrs.field(
+        default=None, converter=packed_filter, validator=_valid_filter, repr=shown_filter
+    )
 
     _info1: int = _flag()
     _info3: int = _flag()
@@ -79,7 +75,7 @@ class BatchWritePolicy(_Policy):
         commit_level: When the write is acknowledged.
         durable_delete: Leave a tombstone where the record is deleted (Enterprise Edition).
         send_key: Store the key itself with the record.
-        filter_expression: A packed expression, or one that has ``encode()``; where it is false for the record, its
+        filter_expression: An expression, or its bytes; where it is false for the record, its
             result is FilteredOut. It stands in place of the batch's.
     """
 
@@ -90,7 +86,9 @@ class BatchWritePolicy(_Policy):
     commit_level: CommitLevel = attrs.field(default=CommitLevel.ALL, validator=member(CommitLevel))
     durable_delete: bool = attrs.field(default=False, validator=boolean)
     send_key: bool = attrs.field(default=False, validator=boolean)
-    filter_expression: Any = attrs.field(default=None, converter=packed_filter, validator=_valid_filter)
+    filter_expression: bytes | None = attrs.field(
+        default=None, converter=packed_filter, validator=_valid_filter, repr=shown_filter
+    )
 
     _info2: int = _flag()
     _info3: int = _flag()
@@ -131,7 +129,9 @@ class BatchRemovePolicy(_Policy):
     commit_level: CommitLevel = attrs.field(default=CommitLevel.ALL, validator=member(CommitLevel))
     durable_delete: bool = attrs.field(default=False, validator=boolean)
     send_key: bool = attrs.field(default=False, validator=boolean)
-    filter_expression: Any = attrs.field(default=None, converter=packed_filter, validator=_valid_filter)
+    filter_expression: bytes | None = attrs.field(
+        default=None, converter=packed_filter, validator=_valid_filter, repr=shown_filter
+    )
 
     _info2: int = _flag()
     _info3: int = _flag()
@@ -166,7 +166,9 @@ class BatchApplyPolicy(_Policy):
     commit_level: CommitLevel = attrs.field(default=CommitLevel.ALL, validator=member(CommitLevel))
     durable_delete: bool = attrs.field(default=False, validator=boolean)
     send_key: bool = attrs.field(default=False, validator=boolean)
-    filter_expression: Any = attrs.field(default=None, converter=packed_filter, validator=_valid_filter)
+    filter_expression: bytes | None = attrs.field(
+        default=None, converter=packed_filter, validator=_valid_filter, repr=shown_filter
+    )
 
     _info2: int = _flag()
     _info3: int = _flag()

@@ -16,6 +16,10 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from trio_aerospike._wire import constants as wire
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.exp._decode import from_bytes
+from trio_aerospike.exp._expression import Expression
+from trio_aerospike.exp._types import ExpType, Kind
 from trio_aerospike.validation import (
     boolean,
     checked_int,
@@ -189,10 +193,35 @@ def _valid_ttl(instance: object, attribute: attrs.Attribute[Any], value: Any) ->
     wire_ttl(value, f"{type(instance).__name__}.{attribute.name}")
 
 
+def packed_filter(expression: Expression | bytes | None) -> bytes | None:
+    """A filter as the bytes that requests carry; what can be none is left for the validator to refuse."""
+    if isinstance(expression, Expression) and expression.type in (ExpType.BOOL, None) and not expression.free_variables:
+        return expression.encode()
+    return expression  # type: ignore[return-value]
+
+
 def _valid_filter(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not (isinstance(value, bytes) and value):
-        allowed = "a packed expression as bytes, not empty, or None"
-        raise refused(f"{type(instance).__name__}.{attribute.name}", value, allowed)
+    if value is None or (isinstance(value, bytes) and value):
+        return
+    allowed = "a packed expression as bytes, not empty, or an exp.Expression that gives a bool, or None"
+    if isinstance(value, Expression):
+        if value.free_variables:
+            allowed = (
+                f"an exp.Expression of its own; nothing in this one binds {', '.join(sorted(value.free_variables))}"
+            )
+        elif value.type is not None:
+            allowed = f"an exp.Expression that gives a bool; this one gives a {Kind(value.type).label}"
+    raise refused(f"{type(instance).__name__}.{attribute.name}", value, allowed)
+
+
+def shown_filter(value: bytes | None) -> str:
+    """A filter as a policy's repr shows it: the expression, where its bytes are one."""
+    if value is None:
+        return "None"
+    try:
+        return repr(from_bytes(value))
+    except InvalidArgError:
+        return repr(value)
 
 
 P = TypeVar("P", bound="_Policy")
@@ -248,7 +277,8 @@ class ReadPolicy(_Policy):
         read_mode_sc: How consistent the read is in a strongly consistent namespace.
         read_touch_ttl_percent: A read that finds less than this percentage of the time to live left starts it anew;
             0 leaves it to the server's configuration, -1 never does.
-        filter_expression: A packed expression; where it is false the command ends in FilteredOut.
+        filter_expression: An expression (:mod:`trio_aerospike.exp`), or its bytes, which is what it is kept as; where
+            it is false or unknown the command ends in FilteredOut.
         send_key: Send the key itself beside its digest, for the server to compare.
         compress: Ask for a compressed answer (Enterprise Edition).
     """
@@ -261,7 +291,9 @@ class ReadPolicy(_Policy):
     read_mode_ap: ReadModeAP = attrs.field(default=ReadModeAP.ONE, validator=member(ReadModeAP))
     read_mode_sc: ReadModeSC = attrs.field(default=ReadModeSC.SESSION, validator=member(ReadModeSC))
     read_touch_ttl_percent: int = attrs.field(default=0, validator=integer(-1, 100))
-    filter_expression: bytes | None = attrs.field(default=None, validator=_valid_filter)
+    filter_expression: bytes | None = attrs.field(
+        default=None, converter=packed_filter, validator=_valid_filter, repr=shown_filter
+    )
     send_key: bool = attrs.field(default=False, validator=boolean)
     compress: bool = attrs.field(default=False, validator=boolean)
 
@@ -309,7 +341,8 @@ class WritePolicy(_Policy):
         replica: Which copy ``operate`` asks where it only reads. Writes go to the master, and with MASTER nowhere else;
             otherwise a repetition may go to a copy, which passes it on.
         read_mode_ap, read_mode_sc, read_touch_ttl_percent: As in ReadPolicy, for the reads of ``operate``.
-        filter_expression: A packed expression; where it is false the command ends in FilteredOut.
+        filter_expression: An expression (:mod:`trio_aerospike.exp`), or its bytes, which is what it is kept as; where
+            it is false or unknown the command ends in FilteredOut.
         respond_all_ops: ``operate`` gives a result for every operation, also for those that return nothing.
         compress: Ask for a compressed answer where ``operate`` reads (Enterprise Edition); requests go out as they are.
     """
@@ -329,7 +362,9 @@ class WritePolicy(_Policy):
     read_mode_ap: ReadModeAP = attrs.field(default=ReadModeAP.ONE, validator=member(ReadModeAP))
     read_mode_sc: ReadModeSC = attrs.field(default=ReadModeSC.SESSION, validator=member(ReadModeSC))
     read_touch_ttl_percent: int = attrs.field(default=0, validator=integer(-1, 100))
-    filter_expression: bytes | None = attrs.field(default=None, validator=_valid_filter)
+    filter_expression: bytes | None = attrs.field(
+        default=None, converter=packed_filter, validator=_valid_filter, repr=shown_filter
+    )
     respond_all_ops: bool = attrs.field(default=False, validator=boolean)
     compress: bool = attrs.field(default=False, validator=boolean)
 

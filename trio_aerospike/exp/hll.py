@@ -9,8 +9,8 @@
     exp.hll.add("visitors", exp.list_bin("names"))      # gives the sketch with more in it; the bin stays as it is
 
 The first argument is the sketch: an expression, a value, or the name of a bin. Values to count and sketches to go
-together are lists, as values or expressions. Where the sketch does not
-exist or is none the result is unknown, which a filter takes for false.
+together are lists, as values or expressions. Where the sketch does not exist or is none the result is unknown, which a
+filter takes for false.
 
 All functions raise InvalidArgError where an argument is none of these or has the wrong type.
 """

@@ -21,8 +21,16 @@ from trio_aerospike.operations._scalar import (
     touch as touch,
     write as write,
 )
+from trio_aerospike.operations.expressions import (
+    ExpRead as ExpRead,
+    ExpWrite as ExpWrite,
+    read_expression as read_expression,
+    write_expression as write_expression,
+)
 
 __all__ = [
+    "ExpRead",
+    "ExpWrite",
     "Operation",
     "PathSelect",
     "append",
@@ -36,7 +44,9 @@ __all__ = [
     "prepend",
     "read",
     "read_all",
+    "read_expression",
     "select_by_path",
     "touch",
     "write",
+    "write_expression",
 ]

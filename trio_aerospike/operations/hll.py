@@ -26,7 +26,7 @@ import attrs
 from trio_aerospike._cdt_args import as_list, packed_value
 from trio_aerospike._cdt_types import checked_flags, checked_policy
 from trio_aerospike._wire import constants as wire, hll_ops
-from trio_aerospike._wire.cdt_calls import encode_cdt_call
+from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call, list_header
 from trio_aerospike._wire.values import HyperLogLog
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_bin_name, checked_int, named_arguments, refused
@@ -298,12 +298,15 @@ def _not_empty(what: str, values: object, of: str) -> list[Any]:
     return listed
 
 
-def _elements(what: str, values: object) -> Any:
+def _elements(what: str, values: object) -> Packed:
     listed = _not_empty(what, values, "values")
+    parts = [list_header(len(listed))]
     for place, value in enumerate(listed):
+        where = f"hll.{what}.values[{place}]"
         if isinstance(value, (list, tuple, dict)):
-            raise refused(f"hll.{what}.values[{place}]", value, "a value that is no list and no map")
-    return packed_value(f"hll.{what}.values", listed)
+            raise refused(where, value, "a value that is no list and no map")
+        parts.append(packed_value(where, value).data)
+    return Packed(b"".join(parts))
 
 
 def _sketches(what: str, values: object, *, together: bool = False) -> list[Any]:
