@@ -26,8 +26,7 @@ from .network import FaultyNetwork
 SOCKET_TIMEOUT = 0.25
 READ_POLICY = ReadPolicy(socket_timeout=SOCKET_TIMEOUT, total_timeout=1.0)
 WRITE_POLICY = WritePolicy(socket_timeout=SOCKET_TIMEOUT, total_timeout=1.0)
-#: A batch's long answers meet most of the faults there are, so it may need more than the usual attempts.
-BATCH_POLICY = BatchPolicy(socket_timeout=SOCKET_TIMEOUT, total_timeout=1.0, max_retries=8)
+BATCH_POLICY = BatchPolicy(socket_timeout=SOCKET_TIMEOUT, total_timeout=1.0)
 
 
 def busy_slots(client: Client) -> list[str]:
