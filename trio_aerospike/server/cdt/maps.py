@@ -1,0 +1,206 @@
+"""Operations on maps: which code carries out which, on what, and what becomes of the map.
+
+Facts: cdt_process_state_packed_map_read_optype and _modify_optype in as/src/base/particle_map.c of the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..._wire import cdt_ops as ops
+from ...errors import ResultCode
+from ..results import Refused
+from ..store import Particle
+from . import maps_change as change, maps_find as find, maps_find_listed as listed
+from .calls import Arguments, Call, Target
+from .elements import PERSIST_INDEX, integer
+from .maps_change import Change, Control
+from .maps_find import Found
+from .maps_stored import KNOWN_FLAGS, StoredMap, packed
+from .ranges import Wanted
+
+# Finding ------------------------------------------------------------------------------------------------------
+
+_Finder = Callable[[StoredMap, Wanted, Arguments], Found]
+
+_ONE, _SEVERAL = False, True
+
+_FINDERS: Final[tuple[tuple[int, int, bool, _Finder], ...]] = (
+    (ops.MAP_GET_BY_KEY, ops.MAP_REMOVE_BY_KEY, _ONE, lambda m, w, a: find.by_key(m, w, a.element(1))),
+    (ops.MAP_GET_BY_INDEX, ops.MAP_REMOVE_BY_INDEX, _ONE, lambda m, w, a: find.by_index(m, w, a.number(1))),
+    (ops.MAP_GET_BY_VALUE, ops.MAP_REMOVE_BY_VALUE, _ONE, lambda m, w, a: find.by_value(m, w, a.element(1))),
+    (ops.MAP_GET_BY_RANK, ops.MAP_REMOVE_BY_RANK, _ONE, lambda m, w, a: find.by_rank(m, w, a.number(1))),
+    (
+        ops.MAP_GET_ALL_BY_VALUE,
+        ops.MAP_REMOVE_ALL_BY_VALUE,
+        _SEVERAL,
+        lambda m, w, a: find.by_value(m, w, a.element(1)),
+    ),
+    (
+        ops.MAP_GET_BY_KEY_INTERVAL,
+        ops.MAP_REMOVE_BY_KEY_INTERVAL,
+        _SEVERAL,
+        lambda m, w, a: find.by_key_interval(m, w, a.element(1), a.optional(2)),
+    ),
+    (
+        ops.MAP_GET_BY_VALUE_INTERVAL,
+        ops.MAP_REMOVE_BY_VALUE_INTERVAL,
+        _SEVERAL,
+        lambda m, w, a: find.by_value_interval(m, w, a.element(1), a.optional(2)),
+    ),
+    (
+        ops.MAP_GET_BY_INDEX_RANGE,
+        ops.MAP_REMOVE_BY_INDEX_RANGE,
+        _SEVERAL,
+        lambda m, w, a: find.by_index(m, w, a.number(1), a.count(2)),
+    ),
+    (
+        ops.MAP_GET_BY_RANK_RANGE,
+        ops.MAP_REMOVE_BY_RANK_RANGE,
+        _SEVERAL,
+        lambda m, w, a: find.by_rank(m, w, a.number(1), a.count(2)),
+    ),
+    (
+        ops.MAP_GET_BY_KEY_REL_INDEX_RANGE,
+        ops.MAP_REMOVE_BY_KEY_REL_INDEX_RANGE,
+        _SEVERAL,
+        lambda m, w, a: find.by_relative_index(m, w, a.element(1), a.number(2), a.count(3)),
+    ),
+    (
+        ops.MAP_GET_BY_VALUE_REL_RANK_RANGE,
+        ops.MAP_REMOVE_BY_VALUE_REL_RANK_RANGE,
+        _SEVERAL,
+        lambda m, w, a: find.by_relative_rank(m, w, a.element(1), a.number(2), a.count(3)),
+    ),
+    (
+        ops.MAP_GET_BY_KEY_LIST,
+        ops.MAP_REMOVE_BY_KEY_LIST,
+        _SEVERAL,
+        lambda m, w, a: listed.by_key_list(m, w, a.element(1)),
+    ),
+    (
+        ops.MAP_GET_BY_VALUE_LIST,
+        ops.MAP_REMOVE_BY_VALUE_LIST,
+        _SEVERAL,
+        lambda m, w, a: listed.by_value_list(m, w, a.element(1)),
+    ),
+)
+"""The operation that answers, the one that removes, whether they find several, and how."""
+
+_READS: Final = {read_op: (finder, multiple) for read_op, _, multiple, finder in _FINDERS}
+_REMOVES: Final = {remove_op: (finder, multiple) for _, remove_op, multiple, finder in _FINDERS}
+
+
+def _find(stored: StoredMap, call: Call, finder: _Finder, multiple: bool) -> Found:
+    arguments = call.arguments()
+    return finder(stored, Wanted.parse(arguments.number(0), multiple=multiple), arguments)
+
+
+def read(data: bytes, call: Call) -> Particle | None:
+    """The answer of an operation that changes nothing.
+
+    Args:
+        data: the map as it is stored.
+        call: the operation.
+
+    Raises:
+        Refused: it cannot be answered, or is none of these operations.
+    """
+    stored = StoredMap.parse(data)
+    if call.op == ops.MAP_SIZE:
+        return integer(len(stored))
+    if call.op not in _READS:
+        raise Refused(ResultCode.PARAM)
+    return _find(stored, call, *_READS[call.op])[1]
+
+
+# Changing -----------------------------------------------------------------------------------------------------
+
+_Changer = Callable[[StoredMap, Arguments], Change]
+
+_PUTS: Final[dict[int, tuple[int | None, _Changer]]] = {
+    ops.MAP_ADD: (2, lambda m, args: change.put(m, args.element(0), args.element(1), change.ADD)),
+    ops.MAP_ADD_ITEMS: (1, lambda m, args: change.put_items(m, args.element(0), change.ADD)),
+    ops.MAP_PUT: (2, lambda m, args: change.put(m, args.element(0), args.element(1), Control.of(args.number(3)))),
+    ops.MAP_PUT_ITEMS: (1, lambda m, args: change.put_items(m, args.element(0), Control.of(args.number(2)))),
+    ops.MAP_REPLACE: (None, lambda m, args: change.put(m, args.element(0), args.element(1), change.REPLACE)),
+    ops.MAP_REPLACE_ITEMS: (None, lambda m, args: change.put_items(m, args.element(0), change.REPLACE)),
+    ops.MAP_INCREMENT: (2, lambda m, args: change.increment(m, args.element(0), args.optional(1), 1)),
+    ops.MAP_DECREMENT: (2, lambda m, args: change.increment(m, args.element(0), args.optional(1), -1)),
+}
+"""For each operation which argument says how a map is ordered that it creates, and what it does."""
+
+
+def modify(target: Target, call: Call) -> Particle | None:
+    """Carry out an operation that changes a map, or makes one.
+
+    Args:
+        target: the map; its result is set if anything changes.
+        call: the operation.
+
+    Returns:
+        The answer.
+
+    Raises:
+        Refused: it cannot be done, or is none of these operations.
+    """
+    op = call.op
+    if op == ops.MAP_SET_TYPE:
+        flags = call.arguments().number(0) & 0xFF
+        stored = StoredMap(0, [], []) if target.data is None else StoredMap.parse(target.data)
+        target.result, answer = change.set_type(stored, flags, is_top=_is_as_top(target))
+        return answer
+    if op in _PUTS:
+        return _put(target, call)
+    if op != ops.MAP_CLEAR and op not in _REMOVES:
+        raise Refused(ResultCode.PARAM)
+    if target.data is None:
+        return None
+    stored = StoredMap.parse(target.data)
+    if op == ops.MAP_CLEAR:
+        target.result, answer = change.clear(stored)
+        return answer
+    removed, answer = _find(stored, call, *_REMOVES[op])
+    if removed:
+        target.result = stored.without(removed)
+    return answer
+
+
+def _put(target: Target, call: Call) -> Particle | None:
+    if call.op == ops.MAP_REPLACE_ITEMS and target.data is None:
+        raise Refused(ResultCode.ELEMENT_NOT_FOUND)
+    arguments = call.arguments()
+    place, changer = _PUTS[call.op]
+    if target.data is not None:
+        target.result, answer = changer(StoredMap.parse(target.data), arguments)
+        return answer
+    asked = _flags_to_create(target, 0 if place is None else arguments.number(place))
+    # An index alone is not kept, but where there is a bin's value already; what is inside others never keeps one.
+    flags = 0 if asked == PERSIST_INDEX else asked
+    if target.is_created:
+        flags &= ~PERSIST_INDEX
+    target.result, answer = changer(StoredMap(flags, [], []), arguments)
+    if target.result is None and not target.is_created:
+        target.result = packed(flags, [], [])
+    elif target.result is None and call.op in (ops.MAP_ADD_ITEMS, ops.MAP_PUT_ITEMS):
+        # Nothing to put makes an empty map; pairs that may not be put make none.
+        target.result = packed(asked, [], []) if _puts_nothing(arguments) else None
+    return answer
+
+
+def _puts_nothing(arguments: Arguments) -> bool:
+    return not len(StoredMap.parse(arguments.element(0)))
+
+
+def _flags_to_create(target: Target, flags: int) -> int:
+    """The flags of a map that is made (server: cdt_context_use_static_map_if_notinuse)."""
+    flags &= 0xFF
+    if not _is_as_top(target):
+        flags &= ~PERSIST_INDEX
+    return 0 if flags & ~KNOWN_FLAGS else flags
+
+
+def _is_as_top(target: Target) -> bool:
+    """Whether the server takes the map for a bin's value: it does so as well for what is made in a bin without one."""
+    return target.is_top or (target.is_created and not target.has_bin)
