@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import trio
 
@@ -15,11 +16,18 @@ from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import BatchPolicy, chosen
 from .records import BatchResults
-from .validation import refused
+from .validation import checked_int, refused
 
 if TYPE_CHECKING:
+    from ._batch_streams import BatchStream
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
+
+T = TypeVar("T")
+
+#: Records of a stream that are on their way or wait to be used up, unless the program says otherwise.
+IN_FLIGHT: Final = 1024
+IN_FLIGHT_MAX: Final = 1_000_000
 
 #: A record to write: its key and its bins, or a :class:`BatchWrite`.
 WriteLike: TypeAlias = tuple[KeyLike, Mapping[str, Any]] | BatchWrite
@@ -226,6 +234,108 @@ class BatchCommands:
             rows.add(record.key, record._form)
         return await self._carry_out("batch", rows, policy)
 
+    def get_many(
+        self,
+        keys: Iterable[KeyLike] | AsyncIterable[KeyLike],
+        *,
+        in_flight: int = IN_FLIGHT,
+        bins: Iterable[str] | None = None,
+        policy: BatchPolicy | None = None,
+        on_progress: Callable[[BatchStream], object] | None = None,
+    ) -> AbstractAsyncContextManager[BatchStream]:
+        """Read any number of records, a bounded number at a time, and get each as it arrives.
+
+        ``async with client.get_many(keys) as results: async for result in results: ...``
+
+        This is the call for crawlers. Keys are taken from the source only as results are used up, so that memory stays
+        the same over millions of keys. They go to their nodes in batches, each of which counts as one operation of
+        ``max_concurrent_operations`` and has the policy's time for itself. Leaving the block ends everything at once.
+
+        Args:
+            keys: the records: any iterable or async iterable, endless if need be. A generator is closed in the end.
+            in_flight: keys that have been taken from the source and whose results have not been used up, at the most.
+            bins: names of the bins to read; None for all, an empty list for none (do the records exist?).
+            policy: how each batch is carried out; None for the client's batch policy.
+            on_progress: called with the stream whenever results have arrived; it has the counts.
+
+        Returns:
+            A context manager; in its block a stream of results, in the order in which they arrive. Each has its key and
+            its record, or the error that says why there is none.
+
+        Raises:
+            InvalidArgError: an argument cannot be. A key that is none ends the stream with this, as does whatever the
+                source raises, once everything before it has been delivered.
+        """
+        from ._batch_pump import open_stream
+
+        policy = self._policy("get_many", policy)
+        form = ReadForm("get_many", bins, None, None)
+
+        def key_of(item: KeyLike) -> tuple[Key, Key]:
+            key = as_key(item)
+            return key, key
+
+        def rows_of(some: list[Key]) -> Rows:
+            rows = Rows(policy)
+            rows.add_all(some, form)
+            return rows
+
+        source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
+        checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
+        return open_stream(
+            "get_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+        )
+
+    def put_many(
+        self,
+        records: Iterable[WriteLike] | AsyncIterable[WriteLike],
+        *,
+        in_flight: int = IN_FLIGHT,
+        ttl: int | None = None,
+        policy: BatchPolicy | None = None,
+        write_policy: BatchWritePolicy | None = None,
+        on_progress: Callable[[BatchStream], object] | None = None,
+    ) -> AbstractAsyncContextManager[BatchStream]:
+        """Write any number of records, a bounded number at a time, and hear of each what became of it.
+
+        As :meth:`get_many`. Leaving the block early leaves open what was on its way: those writes may be applied.
+
+        Args:
+            records: pairs of a key and its bins, or :class:`BatchWrite`: any iterable or async iterable.
+            in_flight: records that have been taken from the source and whose results have not been used up, at the
+                most.
+            ttl: seconds until the records of pairs expire; None for what ``write_policy`` says.
+            policy: how each batch is carried out; None for the client's batch policy.
+            write_policy: how the records of pairs are written.
+            on_progress: called with the stream whenever results have arrived; it has the counts.
+
+        Returns:
+            A context manager; in its block a stream of results, in the order in which they arrive: each has its key,
+            the error where the record was not written, and whether that is in doubt.
+
+        Raises:
+            InvalidArgError: an argument cannot be. A record that is none ends the stream with this, as does whatever
+                the source raises, once everything before it has been delivered.
+        """
+        from ._batch_pump import open_stream
+
+        policy = self._policy("put_many", policy)
+        form = WriteForm(None, ttl, None, write_policy, "put_many")
+
+        def key_of(item: WriteLike) -> tuple[Key, Rows]:
+            row = Rows(policy)
+            add_write(row, item, form, "put_many.records")
+            return row.keys[0], row
+
+        def rows_of(some: list[Rows]) -> Rows:
+            return Rows.of(some, policy)
+
+        source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
+        checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
+        return open_stream(
+            "put_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+        )
+
     def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:
         policy = chosen(policy, self._batch_policy, BatchPolicy)
         if policy.send_key:
@@ -266,6 +376,13 @@ def add_write(rows: Rows, record: WriteLike, form: WriteForm, where: str) -> Non
         raise refused(where, record, "a pair of key and bins, or a BatchWrite")
     key = as_key(record[0])
     rows.add(key, form, form.rest_with(key, writes_of(record[1]), len(record[1])))
+
+
+def _source(source: T, where: str, allowed: str) -> T:
+    """A source of a stream, where it can be one."""
+    if isinstance(source, (str, bytes, Mapping, Key)) or not isinstance(source, (Iterable, AsyncIterable)):
+        raise refused(where, source, allowed)
+    return source
 
 
 def _keys(keys: Iterable[KeyLike], what: str) -> list[Key]:

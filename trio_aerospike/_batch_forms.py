@@ -341,3 +341,14 @@ class Rows:
             self.rests += [places[place] for place in map(_place, keys)]
         self._writes += [form.writes] * len(keys)
         self._some_write = self._some_write or form.writes
+
+    @classmethod
+    def of(cls, some: Iterable[Rows], batch: BatchPolicy) -> Rows:
+        """Rows that were made one by one, as one batch."""
+        rows = cls(batch)
+        for row in some:
+            rows.keys += row.keys
+            rows.rests += row.rests
+            rows._writes += row._writes
+            rows._some_write = rows._some_write or row._some_write
+        return rows

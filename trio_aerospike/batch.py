@@ -19,6 +19,7 @@ from trio_aerospike._batch_policies import (
     BatchRemovePolicy as BatchRemovePolicy,
     BatchWritePolicy as BatchWritePolicy,
 )
+from trio_aerospike._batch_streams import BatchStream as BatchStream
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.keys import Key, as_key
 from trio_aerospike.operations import Operation
@@ -34,6 +35,7 @@ __all__ = [
     "BatchRemovePolicy",
     "BatchResult",
     "BatchResults",
+    "BatchStream",
     "BatchWrite",
     "BatchWritePolicy",
 ]

@@ -1,0 +1,236 @@
+"""Many records, one stream: keys go in as they come, results come out as they arrive, and never many at a time.
+
+Measured against a real server, a batch costs the client a fifth of the time that single requests for the same records
+cost it, so keys are gathered by node and sent as batches: full ones while the source keeps up, and what there is when
+it does not, so that a slow source waits for nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import trio
+
+from ._batch_forms import Rows
+from ._batch_streams import BatchStream
+from ._cluster.batch import Batch
+from ._cluster.cluster import Cluster
+from ._cluster.commands import Executor
+from ._cluster.node import Node
+from .errors import AerospikeError, ClientClosed
+from .keys import Key
+from .policies import BatchPolicy, Replica
+from .records import BatchResult
+
+#: Records in one request at the most; more make it no quicker, and the first of them wait for the last.
+CHUNK = 256
+#: Requests of one stream to one node at the same time.
+REQUESTS_AT_ONCE = 2
+
+T = TypeVar("T")
+#: A source of any length.
+Source: TypeAlias = Iterable[T] | AsyncIterable[T]
+
+
+class _Lane(Generic[T]):
+    """What waits for one node, and how many requests are on their way there."""
+
+    __slots__ = ("running", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[T] = deque()
+        self.running = 0
+
+
+class _Pump(Generic[T]):
+    """Moves keys from the source to the nodes and results into the stream.
+
+    Args:
+        what: the command's name, for messages.
+        source: where the items come from.
+        key_of: makes of an item its key and what is kept of it until it is sent; called once for each.
+        rows_of: makes rows of what was kept.
+        policy: how each batch is carried out.
+        stream: takes the results.
+        on_progress: called with the stream whenever results have arrived.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        source: Source[Any],
+        key_of: Callable[[Any], tuple[Key, T]],
+        rows_of: Callable[[list[T]], Rows],
+        policy: BatchPolicy,
+        stream: BatchStream,
+        on_progress: Callable[[BatchStream], object] | None,
+        cluster: Cluster,
+        executor: Executor,
+    ) -> None:
+        self._what = what
+        self._source = source
+        self._key_of = key_of
+        self._rows_of = rows_of
+        self._policy = policy
+        self._stream = stream
+        self._on_progress = on_progress
+        self._cluster = cluster
+        self._executor = executor
+        self._lanes: dict[Node | None, _Lane[T]] = {}
+        self._chunk = max(1, min(CHUNK, stream._limit // REQUESTS_AT_ONCE))
+        self._gathered = trio.Event()
+        self._feeding = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self) -> None:
+        """Work until the source is exhausted and everything is answered; never raises anything but Cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._send_what_gathers)
+            try:
+                with self._feeding:
+                    await self._feed()
+            except Exception as error:
+                self._stream._fail(error)
+            self._stream._end()
+            self._gathered.set()
+
+    async def _feed(self) -> None:
+        source = self._source
+        if isinstance(source, AsyncIterable):
+            async with contextlib.AsyncExitStack() as stack:
+                if inspect.isasyncgen(source):
+                    await stack.enter_async_context(contextlib.aclosing(source))
+                async for item in source:
+                    self._take(item)
+                    if not self._stream._free:
+                        await self._wait_for_room()
+        else:
+            for item in source:
+                self._take(item)
+                if not self._stream._free:
+                    await self._wait_for_room()
+
+    def _take(self, item: Any) -> None:
+        key, kept = self._key_of(item)
+        digest = key.digest
+        node = self._cluster.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, 0, Replica.MASTER)
+        lane = self._lanes.get(node)
+        if lane is None:
+            lane = self._lanes[node] = _Lane()
+        lane.waiting.append(kept)
+        self._stream.taken += 1
+        self._stream._free -= 1
+        if not lane.running:
+            self._gathered.set()
+        elif len(lane.waiting) >= self._chunk:
+            self._send(lane)
+
+    async def _wait_for_room(self) -> None:
+        stream = self._stream
+        while not stream._free:
+            stream._room = trio.Event()
+            await stream._room.wait()
+
+    async def _send_what_gathers(self) -> None:
+        """Send to nodes that have nothing to do what there is when the source pauses: this task then gets its turn."""
+        stream = self._stream
+        while not stream._exhausted:
+            await self._gathered.wait()
+            self._gathered = trio.Event()
+            for lane in self._lanes.values():
+                self._send(lane)
+        for lane in self._lanes.values():
+            self._send(lane)
+
+    def _send(self, lane: _Lane[T]) -> None:
+        """Give a node what waits for it: a part of it while it has room, anything when it would have nothing to do."""
+        assert self._nursery is not None
+        while lane.waiting and (
+            not lane.running or (lane.running < REQUESTS_AT_ONCE and len(lane.waiting) >= self._chunk)
+        ):
+            some = [lane.waiting.popleft() for _ in range(min(len(lane.waiting), self._chunk))]
+            lane.running += 1
+            self._nursery.start_soon(self._ask, lane, some)
+
+    async def _ask(self, lane: _Lane[T], some: list[T]) -> None:
+        rows = self._rows_of(some)
+        stream = self._stream
+        try:
+            batch = Batch(self._what, rows.keys, rows.rests, self._policy, rows.writes)
+            results, _ = await self._executor.run_batch(batch)
+        except ClientClosed as error:
+            self._give_up(error)
+            return
+        except AerospikeError as error:
+            results = [_failed(key, error) for key in rows.keys]
+        lane.running -= 1
+        stream._deliver(results)
+        if self._on_progress is not None:
+            try:
+                self._on_progress(stream)
+            except Exception as error:
+                self._give_up(error)
+        self._send(lane)
+
+    def _give_up(self, error: Exception) -> None:
+        """Take nothing more from the source; the program hears of it once it has what was asked for by then."""
+        self._stream._fail(error)
+        self._feeding.cancel()
+
+
+def _failed(key: Key, error: AerospikeError) -> BatchResult:
+    own = copy.copy(error)
+    return BatchResult(key, int(own.result_code), None, own, own.in_doubt)
+
+
+@contextlib.asynccontextmanager
+async def open_stream(
+    what: str,
+    source: Source[Any],
+    key_of: Callable[[Any], tuple[Key, T]],
+    rows_of: Callable[[list[T]], Rows],
+    policy: BatchPolicy,
+    in_flight: int,
+    on_progress: Callable[[BatchStream], object] | None,
+    cluster: Cluster,
+    executor: Executor,
+) -> AsyncIterator[BatchStream]:
+    """A stream that runs for as long as the block; leaving it ends the work.
+
+    Args: see :class:`_Pump`; ``in_flight``: keys that are taken from the source and not used up yet, at the most.
+    """
+    stream = BatchStream(in_flight)
+    pump = _Pump(what, source, key_of, rows_of, policy, stream, on_progress, cluster, executor)
+    raised: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pump.run)
+            try:
+                yield stream
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                raised = error  # carried past our own nursery, which would wrap it in a group
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # Our own tasks raise nothing but Cancelled.
+        raised = raised or _first_of(group)
+    if raised is not None:
+        raise raised
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What stands in nested groups of one error, or of Cancelled and nothing else; a group of several as it is."""
+    rest = group.split(trio.Cancelled)[1] or group
+    error: BaseException = rest
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) > 1 and rest is not group:
+            break
+        error = error.exceptions[0]
+    return error
