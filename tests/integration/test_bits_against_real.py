@@ -39,7 +39,7 @@ class Comparison:
     def __init__(self, mine: Peer, theirs: Peer, seed: int) -> None:
         self.peers = (mine, theirs)
         self.calls = RandomCalls(seed)
-        self.set_name = f"bits-{secrets.token_hex(4)}"
+        self.run = secrets.token_hex(4)
         self.key = 0
         self.operations = 0
         self.results: Counter[int] = Counter()
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        return key_fields(self.key, self.set_name)
+        return key_fields(f"{self.run}-{self.key}", "bits-against-real")
 
     async def ask(self, **request: Any) -> Message:
         """Send a request to both, then read the record from both; everything has to be the same."""
