@@ -27,16 +27,8 @@ RECORDING = Path(os.environ.get("WIRE_EXCHANGES") or Path(__file__).parent.paren
 
 # Steps of which the commands themselves are not served yet. Plain reads and writes that the recorder did on the way
 # (a step's name is that of the call which caused the exchange) are compared all the same: what counts is the request.
-UNSERVED_OPERATIONS = {
-    wire.OP_EXP_READ: "expressions",
-    wire.OP_EXP_MODIFY: "expressions",
-}
+UNSERVED_OPERATIONS: dict[int, str] = {}
 UNSERVED_STEPS = {
-    "filter *": "expressions",
-    "expression_*": "expressions",
-    "write filtered out": "expressions",
-    "remove filtered out": "expressions",
-    "batch filter": "expressions",
     "index *": "secondary indexes",
     "query *": "queries",
     "scan partition": "queries",
@@ -94,7 +86,7 @@ def is_listed_step(step: str) -> bool:
 
 def is_unserved(request: Message) -> bool:
     fields = {field.kind for field in request.fields}
-    if fields & {wire.FIELD_FILTER, wire.FIELD_UDF_FILENAME, wire.FIELD_PID_ARRAY, wire.FIELD_UDF_FUNCTION}:
+    if fields & {wire.FIELD_UDF_FILENAME, wire.FIELD_PID_ARRAY, wire.FIELD_UDF_FUNCTION}:
         return True
     if wire.FIELD_DIGEST not in fields and not request.info1 & wire.INFO1_BATCH:
         return True

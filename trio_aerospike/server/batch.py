@@ -10,13 +10,16 @@ from collections.abc import Callable, Container
 from itertools import takewhile
 
 from .._wire import constants as wire
-from .._wire.batch import decode_batch_request, encode_batch_end
+from .._wire.batch import BatchRequest, decode_batch_rows, encode_batch_end
 from .._wire.frames import encode_frame
 from .._wire.messages import Message
 from ..errors import ProtocolError, ResultCode
+from .expressions import compile_filter
 from .requests import Answer, Request, request_from_row
+from .results import Refused
 
 _FRAME_SIZE = 128 * 1024
+_UNSUPPORTED = Answer(ResultCode.UNSUPPORTED_FEATURE)
 _NO_FAILURE = {ResultCode.OK, ResultCode.RECORD_NOT_FOUND, ResultCode.FILTERED_OUT}
 
 
@@ -28,7 +31,8 @@ def answer_batch(
 ) -> bytes:
     """The frames that answer a batch.
 
-    A row of an unknown namespace ends the batch: those before it have been carried out, but are not answered.
+    A row that is malformed or of an unknown namespace ends the batch: those before it have been carried out, but are
+    not answered.
 
     Args:
         message: the request.
@@ -37,18 +41,33 @@ def answer_batch(
         execute: carries out one row; never raises.
     """
     try:
-        flags, rows = decode_batch_request(message)
+        flags, count, rows, _ = decode_batch_rows(message)
     except ProtocolError:
         return batch_error(ResultCode.PARAM)
-    if not rows:
+    if not count:
         return batch_error(ResultCode.PARAM)
-    if message.field(wire.FIELD_FILTER) is not None:
-        return batch_error(ResultCode.UNSUPPORTED_FEATURE)
-    known = list(takewhile(lambda row: row.namespace in namespaces, rows))
-    requests = [request_from_row(row) for row in known]
+    data = message.field(wire.FIELD_FILTER)
+    try:
+        condition = None if data is None else compile_filter(data)
+    except Refused as refused:
+        return batch_error(refused.result)
+    known = list(takewhile(lambda row: row.namespace in namespaces and not _repeats_key(row), rows))
+    requests = [request_from_row(row, condition) for row in known]
     check(requests)
-    answers = [(row.index, execute(request)) for row, request in zip(known, requests, strict=True)]
-    return _gather(answers, flags, ends_early=len(known) < len(rows))
+    answers = [
+        (row.index, _UNSUPPORTED if _calls_function(row) else execute(request))
+        for row, request in zip(known, requests, strict=True)
+    ]
+    return _gather(answers, flags, ends_early=len(known) < count)
+
+
+def _repeats_key(row: BatchRequest) -> bool:
+    """Whether the row repeats another with its user key, which nobody's second record can have."""
+    return row.repeat and row.field(wire.FIELD_KEY) is not None
+
+
+def _calls_function(row: BatchRequest) -> bool:
+    return row.field(wire.FIELD_UDF_FILENAME) is not None
 
 
 def _gather(answers: list[tuple[int, Answer]], flags: int, *, ends_early: bool) -> bytes:

@@ -10,6 +10,8 @@ import attrs
 
 from .._wire import constants as wire
 from ..errors import ResultCode
+from .expressions import Metadata, Scope
+from .filters import check_filter
 from .operations import Bins, apply
 from .requests import Answer, Request
 from .results import Refused
@@ -19,10 +21,11 @@ MAX_OPS = 32 * 1024
 MAX_BINS = 32 * 1024
 MAX_TTL = 10 * 365 * 24 * 60 * 60
 NEVER_TOUCH = 0xFFFF_FFFF
+UNWRITTEN_SIZE = 16
 _SC_READ_BITS = wire.INFO3_SC_READ_TYPE | wire.INFO3_SC_READ_RELAX
 
 _MODIFIES = {wire.OP_INCR, wire.OP_APPEND, wire.OP_PREPEND}
-_READS = {wire.OP_READ, wire.OP_CDT_READ, wire.OP_BITS_READ, wire.OP_HLL_READ, wire.OP_EXP_READ}
+READS = {wire.OP_READ, wire.OP_CDT_READ, wire.OP_BITS_READ, wire.OP_HLL_READ, wire.OP_EXP_READ}
 _NOT_IN_A_REPLACE = {
     wire.OP_TOUCH,
     wire.OP_DELETE,
@@ -31,7 +34,7 @@ _NOT_IN_A_REPLACE = {
     wire.OP_HLL_MODIFY,
     *_MODIFIES,
 }
-_ANSWERS_A_BIN = {wire.OP_CDT_MODIFY, wire.OP_HLL_MODIFY, *_READS}
+_ANSWERS_A_BIN = {wire.OP_CDT_MODIFY, wire.OP_HLL_MODIFY, *READS}
 
 
 @attrs.frozen(eq=False)
@@ -73,6 +76,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     change = None if touched is None else Change(touched)
     if request.has_unsupported_field:
         raise fail(ResultCode.UNSUPPORTED_FEATURE)
+    _check_filter(store, request, record, fail)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise fail(ResultCode.KEY_MISMATCH)
     metadata = (ResultCode.OK, record.generation, record.void_time)
@@ -84,11 +88,15 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         return Outcome(Answer(*metadata, whole=record), change)
     if not request.ops:
         raise fail(ResultCode.PARAM)
-    bins = Bins(record.bins, bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS))
+    bins = Bins(
+        record.bins,
+        bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS),
+        scope=Scope.of_record(record, request.digest, store.clock),
+    )
     for op in request.ops:
-        if not _is_bin_name(op.name):
+        if not is_bin_name(op.name):
             raise fail(ResultCode.BIN_NAME)
-        if op.op not in _READS:
+        if op.op not in READS:
             raise fail(ResultCode.PARAM)
         try:
             apply(bins, op)
@@ -150,12 +158,16 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise fail(ResultCode.PARAM)
     if request.has_unsupported_field:
         raise fail(ResultCode.UNSUPPORTED_FEATURE)
+    if record is not None:
+        _check_filter(store, request, record, fail)
     key = _key_to_store(request, record, fail)
     void_time = _void_time(store, request, record, fail)
     bins = Bins(
         {} if record is None or replaces else dict(record.bins),
         bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS),
         bool(request.info1 & wire.INFO1_GET_ALL),
+        is_write=True,
+        scope=_scope_of_write(store, request, record, void_time, replaces=replaces),
     )
     had_bins = bool(bins.bins)
     try:
@@ -192,6 +204,7 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise Refused(ResultCode.RECORD_GENERATION)
     if request.has_unsupported_field:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    check_filter(request.filter, store, record, request.digest)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise Refused(ResultCode.KEY_MISMATCH)
     return Outcome(Answer(), Change(None))
@@ -210,8 +223,30 @@ class _Failure:
         return Refused(result, *self._metadata)
 
 
-def _is_bin_name(name: str) -> bool:
+def is_bin_name(name: str) -> bool:
     return len(name.encode()) <= wire.BIN_NAME_MAX and "\0" not in name
+
+
+def _check_filter(store: NamespaceStore, request: Request, record: StoredRecord, fail: _Failure) -> None:
+    try:
+        check_filter(request.filter, store, record, request.digest)
+    except Refused as error:
+        raise fail(error.result) from error
+
+
+def _scope_of_write(
+    store: NamespaceStore, request: Request, record: StoredRecord | None, void_time: int, *, replaces: bool
+) -> Scope:
+    """What expressions of a write see: times are new already, key and size in storage are still the old ones."""
+    now = store.clock.milliseconds()
+    if record is None:
+        metadata = Metadata(request.digest, request.set_name, now, void_time, False, UNWRITTEN_SIZE)
+        return Scope(store.clock, metadata)
+    metadata = Metadata(
+        request.digest, record.set_name, max(now, record.last_update), void_time, record.key is not None, record.size()
+    )
+    # A record that is replaced is not read.
+    return Scope(store.clock, metadata, key=None if replaces else record.key)
 
 
 def _policies(request: Request) -> tuple[bool, bool]:
@@ -232,7 +267,7 @@ def _policies(request: Request) -> tuple[bool, bool]:
         if number == wire.OP_TOUCH:
             must_exist = True
             continue
-        if not _is_bin_name(op.name):
+        if not is_bin_name(op.name):
             raise Refused(ResultCode.BIN_NAME)
         if number == wire.OP_WRITE:
             if replaces and op.particle == wire.PARTICLE_NULL:
@@ -240,7 +275,7 @@ def _policies(request: Request) -> tuple[bool, bool]:
         elif number == wire.OP_READ and not op.name and get_all:
             reads = True
             reads_all += 1
-        elif number in _READS:
+        elif number in READS:
             reads = answers_a_bin = True
         elif number in _ANSWERS_A_BIN:
             answers_a_bin = True

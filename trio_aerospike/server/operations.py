@@ -1,7 +1,6 @@
 """The operations on bins: one handler each, found by the number of the operation.
 
-An operation without a handler is refused with the server's own "unsupported" code; one whose number the protocol
-does not have, with its "parameter" code.
+One whose number the protocol does not have is refused with the server's "parameter" code.
 """
 
 from __future__ import annotations
@@ -13,16 +12,12 @@ import attrs
 from .._wire import constants as wire
 from .._wire.messages import Op
 from ..errors import ResultCode
-from . import bits as bit_calls, cdt, hll as sketch_calls
+from . import bits as bit_calls, cdt, expression_operations, hll as sketch_calls
 from .cdt.elements import to_wire
+from .expressions import Scope
 from .particles import appended, incremented, prepended, stored
 from .results import Refused
 from .store import Particle
-
-_NOT_SERVED = {
-    wire.OP_EXP_READ,
-    wire.OP_EXP_MODIFY,
-}
 
 
 @attrs.define(eq=False)
@@ -32,6 +27,9 @@ class Bins:
     bins: dict[str, Particle]
     respond_all: bool
     get_all: bool = False
+    is_write: bool = False
+    scope: Scope = attrs.Factory(Scope)
+    """What expressions see of the record; its bins are these ones."""
     answers: list[tuple[int, int, str, bytes]] = attrs.Factory(list)
 
     def done(self, op: Op) -> None:
@@ -78,7 +76,7 @@ def apply(bins: Bins, op: Op) -> None:
     """
     handler = _HANDLERS.get(op.op)
     if handler is None:
-        raise Refused(ResultCode.UNSUPPORTED_FEATURE if op.op in _NOT_SERVED else ResultCode.PARAM)
+        raise Refused(ResultCode.PARAM)
     handler(bins, op)
 
 
@@ -175,3 +173,27 @@ def _read_inside(bins: Bins, op: Op) -> None:
 
 
 _handles(wire.OP_CDT_MODIFY)(_modifies_with(cdt.modify))
+
+
+@_handles(wire.OP_EXP_READ)
+def _evaluate(bins: Bins, op: Op) -> None:
+    value = expression_operations.read(_scope(bins), op.data)
+    if value is not None:
+        bins.answers.append((op.op, value[0], op.name, to_wire(*value)))
+    elif bins.is_write or bins.respond_all:
+        # Within a write, what gives nil is answered, too.
+        bins.answers.append((op.op, wire.PARTICLE_NULL, op.name, b""))
+
+
+@_handles(wire.OP_EXP_MODIFY)
+def _write_evaluated(bins: Bins, op: Op) -> None:
+    value = expression_operations.modify(_scope(bins), bins.bins.get(op.name), op.data)
+    if value is None:
+        bins.remove(op.name)
+    else:
+        bins.bins[op.name] = value
+    bins.done(op)
+
+
+def _scope(bins: Bins) -> Scope:
+    return attrs.evolve(bins.scope, bins=bins.bins)

@@ -10,16 +10,16 @@ import attrs
 from .._wire import constants as wire
 from .._wire.batch import BatchRequest
 from .._wire.frames import encode_frame
-from .._wire.messages import Field, Message, Op
+from .._wire.messages import Message, Op
 from ..errors import ResultCode
 from .cdt.elements import to_wire
+from .expressions import Expression
 from .results import Refused
 from .store import StoredRecord
 
 _PREFIX = struct.Struct(">BBBBBBIIIHH")
 _OP = struct.Struct(">IBBBB")
 _UNSUPPORTED_FIELDS = {
-    wire.FIELD_FILTER,
     wire.FIELD_MRT_ID,
     wire.FIELD_UDF_FILENAME,
     wire.FIELD_UDF_FUNCTION,
@@ -45,6 +45,8 @@ class Request:
     record_ttl: int
     ops: Sequence[Op]
     has_unsupported_field: bool = False
+    filter: bytes | Expression | None = None
+    """What decides whether the record is looked at, as it travels or compiled."""
 
     @property
     def is_write(self) -> bool:
@@ -115,7 +117,7 @@ def request_from_message(message: Message) -> Request:
         Refused: there is no namespace; there is no digest (the server takes such a message for a query, which is
             not supported here).
     """
-    namespace = digest = key = None
+    namespace = digest = key = condition = None
     set_name = ""
     unsupported = False
     for field in message.fields:
@@ -128,6 +130,8 @@ def request_from_message(message: Message) -> Request:
             digest = field.data
         elif kind == wire.FIELD_KEY:
             key = field.data
+        elif kind == wire.FIELD_FILTER:
+            condition = field.data
         elif kind in _UNSUPPORTED_FIELDS:
             unsupported = True
     if namespace is None:
@@ -136,14 +140,16 @@ def request_from_message(message: Message) -> Request:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     return Request(
         namespace, set_name, digest, key, message.info1, message.info2, message.info3, message.generation,
-        message.record_ttl, message.ops, unsupported,
+        message.record_ttl, message.ops, unsupported, condition,
     )  # fmt: skip
 
 
-def request_from_row(row: BatchRequest, fields: Sequence[Field] = ()) -> Request:
-    """The command on a single record that a row of a batch carries; `fields` are the whole batch's."""
-    kinds = {field.kind for field in (*row.fields, *fields)}
+def request_from_row(row: BatchRequest, condition: Expression | None = None) -> Request:
+    """The command on a single record that a row of a batch carries; `condition` is the whole batch's filter."""
+    kinds = {field.kind for field in row.fields}
+    own = row.field(wire.FIELD_FILTER)
     return Request(
         row.namespace, row.set_name or "", row.digest, row.field(wire.FIELD_KEY), row.info1, row.info2 or 0,
         row.info3 or 0, row.generation or 0, row.record_ttl or 0, row.ops, bool(kinds & _UNSUPPORTED_FIELDS),
+        condition if own is None else own,
     )  # fmt: skip

@@ -366,13 +366,8 @@ def test_bad_requests(request_: dict[str, Any], result: ResultCode) -> None:
     bench.refuses(result, **request_)
 
 
-@pytest.mark.parametrize("number", [wire.OP_EXP_MODIFY])
-def test_what_is_not_served_is_refused_and_changes_nothing(number: int) -> None:
+def test_what_is_not_served_is_refused_and_changes_nothing() -> None:
     bench = Bench()
     bench.put()
-    bench.refuses(
-        ResultCode.UNSUPPORTED_FEATURE,
-        **write_request(op(wire.OP_WRITE, "b", 2), Op(number, wire.PARTICLE_BLOB, "a", b"\x92\x01\x02")),
-    )
     bench.refuses(ResultCode.UNSUPPORTED_FEATURE, **{**A_PUT, "has_unsupported_field": True})
     bench.refuses(ResultCode.UNSUPPORTED_FEATURE, info1=READ_ALL, has_unsupported_field=True)

@@ -4,5 +4,15 @@ Facts: the server's as/src/base/exp.c. `compile_expression` refuses what the ser
 then asked about scopes. What cannot be told is `UNKNOWN`, never an error.
 """
 
-from .compiler import Expression as Expression, compile_expression as compile_expression
-from .values import REMOVED as REMOVED, UNKNOWN as UNKNOWN, Metadata as Metadata, Scope as Scope, Value as Value
+from .compiler import (
+    Expression as Expression,
+    compile_expression as compile_expression,
+    compile_filter as compile_filter,
+)
+from .values import (
+    REMOVED as REMOVED,
+    UNKNOWN as UNKNOWN,
+    Metadata as Metadata,
+    Scope as Scope,
+    Value as Value,
+)
