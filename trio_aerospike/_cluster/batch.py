@@ -42,7 +42,7 @@ from .node import Node
 from .pending import Failure, Pending
 from .together import together
 
-#: Rows in one request at the most; a server takes no more (its batch-max-requests).
+#: Rows in one request at the most; servers before 8 took no more (batch-max-requests).
 PART_SIZE = 5000
 #: Bytes of rows in one request after which the next one begins.
 PART_BYTES = 1024 * 1024

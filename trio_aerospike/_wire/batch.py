@@ -328,6 +328,23 @@ def decode_batch_request(message: Message) -> tuple[int, list[BatchRequest]]:
     Raises:
         ProtocolError: it has no batch field, or the field is malformed.
     """
+    flags, count, rows, fault = decode_batch_rows(message)
+    if fault is not None:
+        raise fault
+    assert len(rows) == count
+    return flags, rows
+
+
+def decode_batch_rows(message: Message) -> tuple[int, int, list[BatchRequest], ProtocolError | None]:
+    """As :func:`decode_batch_request`, for who carries out the rows before a fault, as a server does.
+
+    Returns:
+        The flags, how many rows are announced, those that are sound up to the first that is not, and what is wrong with
+        that one or behind the last.
+
+    Raises:
+        ProtocolError: it has no batch field, or one without room for its count.
+    """
     data = message.field(FIELD_BATCH_INDEX)
     if data is None:
         data = message.field(FIELD_BATCH_WITH_SET)
@@ -336,22 +353,24 @@ def decode_batch_request(message: Message) -> tuple[int, list[BatchRequest]]:
     if len(data) < 5:
         raise ProtocolError(f"a batch field of {len(data)} bytes has no room for its count")
     count = _read_u32(data, 0)[0]
-    if count * ROW_SIZE_MIN > len(data) - 5:
-        raise ProtocolError(f"a batch of {count} rows does not fit its {len(data)} bytes")
     rows: list[BatchRequest] = []
+    fault: ProtocolError | None = None
     position = 5
     read_mode = message.info3 & (INFO3_SC_READ_RELAX | INFO3_SC_READ_TYPE)
     try:
-        for _ in range(count):
+        while len(rows) < count:
             row, position = _decode_row(data, position, rows[-1] if rows else None, read_mode)
             rows.append(row)
+        if position != len(data):
+            fault = ProtocolError(f"{len(data) - position} bytes stand behind the {count} rows of a batch")
     except (struct.error, IndexError):
-        raise ProtocolError(f"a batch of {count} rows is cut off after {len(rows)}") from None
+        what = "does not fit its bytes" if count * ROW_SIZE_MIN > len(data) - 5 else "is cut off"
+        fault = ProtocolError(f"a batch of {count} rows {what}: {len(rows)} are there")
     except UnicodeDecodeError:
-        raise ProtocolError("a namespace or set of a batch is not UTF-8") from None
-    if position != len(data):
-        raise ProtocolError(f"{len(data) - position} bytes stand behind the {count} rows of a batch")
-    return data[4], rows
+        fault = ProtocolError("a namespace or set of a batch is not UTF-8")
+    except ProtocolError as error:
+        fault = error
+    return data[4], count, rows, fault
 
 
 def _decode_row(data: bytes, position: int, previous: BatchRequest | None, read_mode: int) -> tuple[BatchRequest, int]:
