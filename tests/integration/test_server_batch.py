@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from trio_aerospike._wire.batch import (
     encode_batch_rows,
 )
 from trio_aerospike._wire.digests import compute_digest
-from trio_aerospike._wire.messages import Message, Op
+from trio_aerospike._wire.messages import Field, Message, Op
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import open_embedded_cluster
 
@@ -128,13 +129,91 @@ async def test_a_thousand_repeated_rows() -> None:
         assert [found.bins for found in rows] == [{"a": 1}] * 1000
 
 
-async def test_what_is_no_batch_and_what_is_not_served() -> None:
+async def test_what_is_no_batch() -> None:
     async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
         await peer.send(message_frame(Message(info1=wire.INFO1_BATCH)))
         assert decode_batch_response((await peer.receive())[1]) == ([], ResultCode.PARAM)
         assert (await ask(peer, []))[:2] == ([], ResultCode.PARAM)
-        filtered = await ask(peer, [row(0, "k")], filter_expression=b"\x93\x01\x02\x03")
-        assert filtered[:2] == ([], ResultCode.UNSUPPORTED_FEATURE)
+        filtered = await ask(peer, [row(0, "k")], filter_expression=b"\xc1")
+        assert filtered[:2] == ([], ResultCode.PARAM), "a filter that is none"
+
+
+async def ask_raw(peer: Peer, field: bytes) -> tuple[list[BatchRow], int]:
+    """The answer to a batch field as it is."""
+    message = Message(info1=wire.INFO1_BATCH, transaction_ttl=1000, fields=(Field(wire.FIELD_BATCH_INDEX, field),))
+    await peer.send(message_frame(message))
+    found: list[BatchRow] = []
+    while True:
+        some, result = decode_batch_response((await peer.receive())[1])
+        found += some
+        if result is not None:
+            return found, result
+
+
+@pytest.mark.parametrize("damage", ["cut off", "fewer than announced", "repeats nothing"])
+async def test_rows_before_a_malformed_one_are_carried_out_and_not_answered(damage: str) -> None:
+    async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
+        rows = [write(number, number, write_op("a", number)) for number in range(3)]
+        data = b"".join(encode_batch_rows(rows))
+        count = 3
+        if damage == "cut off":
+            data = data[:-5]
+        elif damage == "fewer than announced":
+            count = 4
+        else:
+            data = struct.pack(">I", 9) + bytes(20) + b"\x01" + data
+        assert await ask_raw(peer, struct.pack(">IB", count, 5) + data) == ([], ResultCode.PARAM)
+        done = [await peer.get(number) for number in range(3)]
+        missing = ResultCode.RECORD_NOT_FOUND
+        assert (
+            done
+            == {
+                "cut off": [{"a": 0}, {"a": 1}, missing],
+                "fewer than announced": [{"a": 0}, {"a": 1}, {"a": 2}],
+                "repeats nothing": [missing] * 3,
+            }[damage]
+        )
+
+
+async def test_bytes_behind_the_last_row_are_passed_over() -> None:
+    async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
+        data = b"".join(encode_batch_rows([write(0, "k", write_op("a", 1))])) + b"more"
+        rows, result = await ask_raw(peer, struct.pack(">IB", 1, 5) + data)
+        assert ([found.result_code for found in rows], result) == ([0], 0)
+        assert await peer.get("k") == {"a": 1}
+
+
+async def test_a_row_with_a_user_key_must_not_be_repeated() -> None:
+    async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
+        first = write(0, "k", write_op("a", 1), fields=(Field(wire.FIELD_KEY, b"\x03k"),))
+        again = struct.pack(">I", 1) + compute_digest("set", "other") + b"\x01"
+        data = b"".join(encode_batch_rows([first])) + again
+        assert await ask_raw(peer, struct.pack(">IB", 2, 5) + data) == ([], ResultCode.PARAM)
+        assert await peer.get("k") == {"a": 1}
+        assert await peer.get("other") == ResultCode.RECORD_NOT_FOUND
+
+
+async def test_conditions_of_one_row_are_no_other_rows() -> None:
+    async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
+        for name in ("a", "b", "c"):
+            await peer.put(name, n=1)
+        generation = wire.INFO2_WRITE | wire.INFO2_GENERATION
+        rows, _, _ = await ask(
+            peer,
+            [
+                row(0, "a", info1=0, info2=generation, generation=7, ops=(write_op("n", 2),)),
+                row(1, "b", info1=0, info2=generation, generation=1, record_ttl=1000, ops=(write_op("n", 2),)),
+                row(2, "c", info1=0, info2=wire.INFO2_WRITE | wire.INFO2_CREATE_ONLY, ops=(write_op("n", 2),)),
+                row(3, "d", info1=0, info2=wire.INFO2_WRITE, info3=wire.INFO3_UPDATE_ONLY, ops=(write_op("n", 2),)),
+            ],
+        )
+        assert [found.result_code for found in rows] == [
+            ResultCode.RECORD_GENERATION,
+            ResultCode.OK,
+            ResultCode.RECORD_EXISTS,
+            ResultCode.RECORD_NOT_FOUND,
+        ]
+        assert rows[1].generation == 2 and rows[1].void_time > 0
 
 
 async def test_a_batch_waits_whole_for_a_lost_node_and_is_done_once(
