@@ -16,7 +16,9 @@ _REAL_TIME = {"compat", "examples", "integration", "packaging"}
 _HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("reruns") is not None:
+        return  # who says how often on the command line (--reruns 0) is right
     for item in items:
         folder = item.path.relative_to(_HERE).parts[0] if item.path.is_relative_to(_HERE) else ""
         if folder in _REAL_TIME:

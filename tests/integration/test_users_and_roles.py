@@ -23,7 +23,7 @@ KEY = ("test", "people", "ann")
 
 @pytest.fixture(params=[1, 3], ids=["one node", "three nodes"])
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[EmbeddedCluster]:
-    users = {"admin": "secret", "reader": UserSpec("secret", ["read"])}
+    users: dict[str, str | UserSpec] = {"admin": "secret", "reader": UserSpec("secret", ["read"])}
     async with open_embedded_cluster(request.param, memory=True, users=users, quotas=True) as cluster:
         yield cluster
 
@@ -201,7 +201,7 @@ async def test_a_user_is_who_its_certificate_says() -> None:
     authority.configure_trust(ours)
     server.verify_mode = ssl.CERT_REQUIRED
     authority.issue_cert("ann@example.org", common_name="ann").configure_cert(ours)
-    users = {"admin": "secret", "ann": UserSpec("unused", ["read-write"])}
+    users: dict[str, str | UserSpec] = {"admin": "secret", "ann": UserSpec("unused", ["read-write"])}
     async with open_embedded_cluster(1, users=users, tls=server) as cluster:
         async with open_client(cluster.hosts, auth_mode=AuthMode.PKI, tls=ours, timeout=10.0) as client:
             await client.put(KEY, {"a": 1})

@@ -1,4 +1,4 @@
-"""The `trio-aerospike` command."""
+"""``trio-aerospike serve``: an embedded server until somebody ends it."""
 
 from __future__ import annotations
 
@@ -7,43 +7,14 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
 
 import trio
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status.
-
-    Args:
-        arguments: in place of those of the process.
-    """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
-    return run(options)
+from .terminal import say
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="trio-aerospike", description="Tools around the Trio-native client for Aerospike."
-    )
-    parser.add_argument("--version", action="version", version=f"trio-aerospike {_version()}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_serve(commands)
-    return parser
-
-
-def _version() -> str:
-    from ._version import __version__
-
-    return __version__
-
-
-# serve --------------------------------------------------------------------------------------------------------
-
-
-def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Make the command known."""
     serve = commands.add_parser(
         "serve",
         help="run an embedded server until Ctrl-C or SIGTERM",
@@ -96,7 +67,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 async def _serve_until_told(options: argparse.Namespace) -> int:
-    from .server import open_embedded_cluster
+    from ..server import open_embedded_cluster
 
     users = None if options.user is None else dict([options.user])
     ports = [options.port] + [0] * (options.nodes - 1)
@@ -105,25 +76,15 @@ async def _serve_until_told(options: argparse.Namespace) -> int:
         try:
             async with open_embedded_cluster(options.nodes, ports=ports, users=users) as cluster:
                 addresses = ", ".join(f"{node.name} at {node.host}:{node.port}" for node in cluster.nodes)
-                _say(f"Serving namespace test of cluster docker: {addresses}")
+                say(f"Serving namespace test of cluster docker: {addresses}")
                 if users is not None:
-                    _say(f"Security is on: log in as {options.user[0]}")
-                _say("Everything is kept in memory. Ctrl-C stops the server.")
+                    say(f"Security is on: log in as {options.user[0]}")
+                say("Everything is kept in memory. Ctrl-C stops the server.")
                 async for _ in signals:
                     break
         except OSError as error:
             reason = "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
             print(f"trio-aerospike: cannot listen on 127.0.0.1:{options.port}: {reason}", file=sys.stderr)
             return 1
-    _say("Stopped.")
+    say("Stopped.")
     return 0
-
-
-def _say(line: str) -> None:
-    """A line for people; nobody may be left to read the last one."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is left in the buffer must not raise again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,74 @@
+"""``trio-aerospike info`` and ``trio-aerospike nodes``: what the nodes say of themselves."""
+
+from __future__ import annotations
+
+import argparse
+
+from .._client import Client
+from .connecting import FAILED, OK, add_options
+from .terminal import complain, say, table
+
+
+def add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Make the command known."""
+    parser = commands.add_parser(
+        "info",
+        help="ask the nodes an info command",
+        description="Ask every node an info command, such as namespaces, statistics, sets/test or sindex-list.",
+    )
+    parser.add_argument("command", help="the info command")
+    parser.add_argument("--node", metavar="NAME", help="ask this node only")
+    parser.add_argument("--raw", action="store_true", help="as the server gave it, not a line for each entry")
+    add_options(parser, _info)
+
+
+async def _info(client: Client, options: argparse.Namespace) -> int:
+    if options.node:
+        answers = [(options.node, await client.info_node(options.node, options.command))]
+        failed = False
+    else:
+        results = await client.info_all(options.command)
+        answers = [(result.node_name, result.response) for result in results if not result.error_code]
+        for result in results:
+            if result.error_code:
+                complain(f"node {result.node_name}: {result.response}")
+        failed = len(answers) < len(results)
+    for name, answer in answers:
+        if len(answers) > 1:
+            say(f"# {name}")
+        for line in [answer] if options.raw else answer.split(";"):
+            say(line)
+    return FAILED if failed else OK
+
+
+def add_nodes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Make the command known."""
+    parser = commands.add_parser(
+        "nodes", help="list the nodes of the cluster", description="List the nodes of the cluster, one a line."
+    )
+    add_options(parser, _nodes)
+
+
+async def _nodes(client: Client, options: argparse.Namespace) -> int:
+    builds = {result.node_name: result.response for result in await client.info_all("build") if not result.error_code}
+    objects = {result.node_name: _objects(result.response) for result in await client.info_all("statistics")}
+    rows = [
+        (
+            node.name,
+            node.address,
+            builds.get(node.name, "?"),
+            objects.get(node.name, "?"),
+            "yes" if node.active else "no",
+        )
+        for node in client.nodes()
+    ]
+    table(("NODE", "ADDRESS", "BUILD", "RECORDS", "ANSWERS"), rows)
+    return OK
+
+
+def _objects(statistics: str) -> str:
+    for entry in statistics.split(";"):
+        name, _, value = entry.partition("=")
+        if name == "objects":
+            return value
+    return "?"

@@ -1,0 +1,112 @@
+"""``trio-aerospike bench``: how fast a cluster answers this client."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from collections.abc import Callable
+
+import trio
+
+from .._client import Client
+from ..errors import AerospikeError, RecordNotFound
+from ..keys import Key
+from .connecting import FAILED, OK, add_options
+from .terminal import complain, progress, table
+from .transfer import positive
+
+_SHOW_EVERY = 500
+
+
+def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Make the command known."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure puts and gets",
+        description=(
+            "Write records of three bins with a short life into a set of their own, read them again, remove them, and "
+            "tell rates and latencies of each."
+        ),
+    )
+    parser.add_argument("--records", type=positive, default=10_000, metavar="N", help="how many (default: 10000)")
+    parser.add_argument("--in-flight", type=positive, default=64, metavar="N", help="commands at a time (default: 64)")
+    parser.add_argument("--namespace", default="test", help="default: test")
+    parser.add_argument("--set", default="trio-bench", help="default: trio-bench")
+    add_options(parser, _bench)
+
+
+async def _bench(client: Client, options: argparse.Namespace) -> int:
+    run = secrets.token_hex(4)
+    keys = [Key(options.namespace, options.set, f"{run}-{number}") for number in range(options.records)]
+    rows = []
+    failures = 0
+    try:
+        for what in ("put", "get"):
+            measured = _Measured(client, what)
+            with progress(what, len(keys)) as show:
+                seconds = await measured.run(keys, options.in_flight, show)
+            failures += measured.failures
+            rows.append((what, f"{len(keys) / seconds:,.0f}", *measured.percentiles(), measured.failures))
+            if measured.first_failure is not None:
+                complain(f"{what}: {measured.first_failure}")
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 30):
+            await _Measured(client, "remove").run(keys, options.in_flight, lambda done: None)
+    table(("COMMAND", "PER SECOND", "P50 MS", "P99 MS", "FAILED"), rows)
+    return FAILED if failures else OK
+
+
+class _Measured:
+    """One command for all keys, so many at a time.
+
+    Attributes:
+        failures: how many failed.
+        first_failure: how the first of them did.
+    """
+
+    def __init__(self, client: Client, what: str) -> None:
+        self._client = client
+        self._what = what
+        self._times: list[float] = []
+        self.failures = 0
+        self.first_failure: AerospikeError | None = None
+
+    async def run(self, keys: list[Key], in_flight: int, show: Callable[[int], None]) -> float:
+        """Returns the seconds that all of it took."""
+        remaining = iter(keys)
+
+        async def work() -> None:
+            for key in remaining:
+                began = time.perf_counter()
+                try:
+                    await self._once(key)
+                except RecordNotFound:
+                    pass
+                except AerospikeError as error:
+                    self.failures += 1
+                    self.first_failure = self.first_failure or error
+                self._times.append(time.perf_counter() - began)
+                if len(self._times) % _SHOW_EVERY == 0:
+                    show(len(self._times))
+
+        began = time.perf_counter()
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(in_flight, len(keys))):
+                nursery.start_soon(work)
+        show(len(keys))
+        return max(time.perf_counter() - began, 1e-9)
+
+    async def _once(self, key: Key) -> None:
+        if self._what == "put":
+            await self._client.put(key, {"i": 1, "s": "some text of moderate length", "f": 1.5}, ttl=600)
+        elif self._what == "get":
+            await self._client.get(key)
+        else:
+            await self._client.remove(key)
+
+    def percentiles(self) -> tuple[str, str]:
+        """The median and the 99th, in milliseconds."""
+        times = sorted(self._times)
+        middle, late = (times[min(len(times) - 1, len(times) * part // 100)] * 1000 for part in (50, 99))
+        return f"{middle:.2f}", f"{late:.2f}"
