@@ -14,7 +14,7 @@ from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.exp import _flow, _leaves, _operators
 from trio_aerospike.exp._expression import VALUE, Expression, bind, make
 from trio_aerospike.exp._rules import PLAIN
-from trio_aerospike.exp._types import DEPTH_MAX, Kind
+from trio_aerospike.exp._types import DEPTH_MAX, ExpType, Kind
 from trio_aerospike.validation import checked_bin_name, refused
 
 _INTS: Final = frozenset((*range(0x80), *range(0xE0, 0x100), *range(0xCC, 0xD0), *range(0xD0, 0xD4)))
@@ -175,7 +175,7 @@ class _Reader:
             return _leaves.digest_modulo(self.number("a modulo"))
         if code == ops.REC_KEY:
             self.expect(code, left, 1)
-            return _leaves.key(self.kind())  # type: ignore[arg-type]
+            return _leaves.key(ExpType(self.kind()))
         if code == ops.VAR_BUILTIN:
             self.expect(code, left, 2)
             kind, part = self.kind(), self.number("a loop variable")

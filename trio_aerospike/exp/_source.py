@@ -229,7 +229,7 @@ def _return_texts(call: Call, given: int, kind: Kind) -> list[str]:
 
     texts = []
     if answer_kind(call, given, None) is None:
-        texts.append(_type_source(kind))
+        texts.append(f"value_type={_type_source(kind)}")
     try:
         member = ListReturn(plain) if call.module == "lists" else MapReturn(plain)
     except ValueError:

@@ -32,7 +32,11 @@ from trio_aerospike.validation import checked_enum, refused
 
 
 def resize(
-    blob: Operand, byte_size: Operand, *, resize_flags: BitResize = BitResize.DEFAULT, policy: BitPolicy | None = None
+    blob: Operand,
+    byte_size: Operand,
+    resize_flags: BitResize = BitResize.DEFAULT,
+    *,
+    policy: BitPolicy | None = None,
 ) -> Expression:
     """Give the blob another size: bytes come and go at its end.
 

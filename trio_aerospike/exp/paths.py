@@ -27,7 +27,8 @@ def select_by_path(
     """What a path leads to.
 
     Args:
-        container: a list or map: an expression, a value, or the name of a bin.
+        container: a list or map: an expression, a value, or the name of a bin where the first step looks into one of
+            them.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
         select: what to give.
         value_type: LIST or MAP; None for what follows: a list, but of a MATCHING_TREE what ``container`` is.
@@ -55,7 +56,8 @@ def modify_by_path(
     """The list or map with each element that a path leads to replaced by what an expression makes of it.
 
     Args:
-        container: a list or map: an expression, a value, or the name of a bin.
+        container: a list or map: an expression, a value, or the name of a bin where the first step looks into one of
+            them.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
         expression: the new value, with the loop variables, or :func:`remove_result`; variables of a ``let_`` around it
             cannot be had in it.
@@ -116,7 +118,10 @@ def _path(
     value_type: object,
     keeps: bool,
 ) -> Expression:
-    applied = as_operand(where, container, outermost(context) or Kind.LIST)
+    first = outermost(context)
+    if first is None and isinstance(container, str):
+        raise refused(where, container, "exp.list_bin or exp.map_bin of it, as the first step does not say which it is")
+    applied = as_operand(where, container, first or Kind.LIST)
     kind = path_kind(keeps, applied._kind, context)
     if value_type is not None:
         kind = Kind(checked_enum(f"{where}.value_type", value_type, ExpType))
