@@ -138,6 +138,20 @@ LEAVES = [
     b"\xd9\x02\x03a",
     b"\xdc\x00\x00",
 ]
+# Extensions and blobs that nobody knows; and what a list or map would take for its flags, if it came first there.
+ODD_LEAVES = [
+    b"\xd4\x05\x01",
+    b"\xd5\x05ab",
+    b"\xd6\x05abcd",
+    b"\xc7\x03\x05abc",
+    b"\xc7\x02\x05ab",
+    b"\xd8\x07" + bytes(16),
+    b"\xc4\x02\x05a",
+    b"\xa0",
+    packed_text(SKETCH + b"a"),
+    packed_text(b"\x07a"),
+    packed_text(b"\x63a"),
+]
 SHORT_LEAVES = LEAVES[: LEAVES.index(b"\xcc\x01")]
 MALFORMED = [b"\xc1", b"\xd9", b"\xa5a", b"\x92\x01", b"\xcf\x00", b"\xdc\x10\x00", b"\xdf\x00\x00\x10\x00"]
 
@@ -168,6 +182,8 @@ class Generator:
             return self.map(self.random.choice([0, 1, 2, 3, 6]), depth + 1)
         if self.is_compact:
             return self.random.choice(SHORT_LEAVES)
+        if not depth and self.chance(0.03):
+            return self.random.choice(ODD_LEAVES)
         if depth > 2 or kind < 0.75:
             return self.random.choice(LEAVES)
         if kind < 0.88:

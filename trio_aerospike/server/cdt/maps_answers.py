@@ -76,8 +76,16 @@ def ranks_of(wanted: Wanted, stored: StoredMap, found: Sequence[int]) -> Answer:
     return places(wanted, [ranks[place] for place in found], len(stored))
 
 
-def elements(wanted: Wanted, stored: StoredMap, found: Sequence[int]) -> Answer:
+def elements(
+    wanted: Wanted, stored: StoredMap, found: Sequence[int], unsayable: ResultCode = ResultCode.SERVER
+) -> Answer:
     """Keys, values or pairs, in the order given.
+
+    Args:
+        wanted: what was asked for.
+        stored: the map.
+        found: the places of the pairs.
+        unsayable: the result when a single value has no form as a bin's, like an unknown extension.
 
     Raises:
         Refused: a single value has no form as a bin's.
@@ -93,7 +101,7 @@ def elements(wanted: Wanted, stored: StoredMap, found: Sequence[int]) -> Answer:
     try:
         return particle_of(source[found[0]])
     except Malformed:
-        raise Refused(ResultCode.SERVER) from None
+        raise Refused(unsayable) from None
 
 
 def _map(keys: Sequence[bytes], values: Sequence[bytes], kind: int) -> Particle:

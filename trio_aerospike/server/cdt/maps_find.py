@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._wire import cdt_ops as ops
+from ...errors import ResultCode
 from .elements import boolean
 from .maps_answers import (
     ELEMENTS,
@@ -83,7 +84,8 @@ def by_index(stored: StoredMap, wanted: Wanted, index: int, count: int = 1) -> F
     if wanted.inverted:
         chosen = others(chosen, total)
     if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen)
+        unsayable = ResultCode.SERVER if stored.is_key_ordered else ResultCode.PARAM
+        return chosen, elements(wanted, stored, chosen, unsayable)
     if wanted.is_rank:
         return chosen, ranks_of(wanted, stored, chosen)
     return chosen, wanted.positions(at, count, total)
@@ -199,7 +201,7 @@ def by_rank(stored: StoredMap, wanted: Wanted, rank: int, count: int = 1) -> Fou
     if wanted.is_index:
         return chosen, places(wanted, chosen, total)
     if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen)
+        return chosen, elements(wanted, stored, chosen, ResultCode.PARAM)
     return chosen, wanted.positions(at, count, total)
 
 
@@ -245,7 +247,8 @@ def _by_values(stored: StoredMap, wanted: Wanted, start: Key, end: Key | None, *
     if wanted.inverted:
         chosen = others(chosen, total)
     if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen)
+        unsayable = ResultCode.PARAM if stored.is_value_indexed else ResultCode.SERVER
+        return chosen, elements(wanted, stored, chosen, unsayable)
     if wanted.is_index:
         return chosen, places(wanted, chosen, total)
     return chosen, wanted.positions(at, count, total)
