@@ -1,0 +1,186 @@
+"""Answers to batches: rows of one layout decoded at once give what the general decoder gives, whatever else comes."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from tests.unit.wire.strategies import bin_names
+from trio_aerospike._wire.batch import encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
+from trio_aerospike._wire.batch_layouts import decoder_of, layout_of
+from trio_aerospike._wire.messages import Op
+from trio_aerospike._wire.particles import encode_value
+from trio_aerospike.errors import ProtocolError
+
+Row = tuple[int, int, int, dict[str, Any]]
+
+
+def ops_of(bins: dict[str, Any]) -> list[Op]:
+    ops = []
+    for name, value in bins.items():
+        particle, data = encode_value(value)
+        ops.append(Op(1, particle, name, data))
+    return ops
+
+
+def row_of(index: int, bins: dict[str, Any], generation: int = 1, void_time: int = 0) -> bytes:
+    return encode_batch_row(index, 0, generation, void_time, ops_of(bins))
+
+
+def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow], int | None]:
+    """What the reader makes of frames: results by index, the rows that it left to others, the end."""
+    results: list[Any] = [None] * count
+    others: list[BatchRow] = []
+
+    def other(row: BatchRow) -> None:
+        others.append(row)
+        results[row.index] = (row.result_code, row.generation, row.void_time, row.bins)
+
+    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(
+        range(count),
+        results,
+        lambda key, code, record: (code, *record),
+        lambda key, bins, generation, void_time: (generation, void_time, bins),
+        other,
+    )
+    end = None
+    for body in bodies:
+        end = reader.read(body)
+    return results, others, end
+
+
+def plainly(bodies: list[bytes], count: int) -> list[Any]:
+    """The same by the general decoder."""
+    results: list[Any] = [None] * count
+    for body in bodies:
+        for row in decode_batch_response(body)[0]:
+            results[row.index] = (row.result_code, row.generation, row.void_time, row.bins)
+    return results
+
+
+values = st.one_of(
+    st.integers(-(1 << 63), (1 << 63) - 1),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    st.text(max_size=20),
+    st.binary(max_size=20),
+    st.lists(st.integers(0, 300), max_size=4),
+    st.dictionaries(st.integers(0, 9), st.text(max_size=3), max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.dictionaries(bin_names, st.lists(values, min_size=4, max_size=4), min_size=1, max_size=5),
+    st.lists(st.integers(0, 3), min_size=1, max_size=30),
+    st.booleans(),
+)
+def test_whatever_the_layouts_rows_come_out_as_the_general_decoder_has_them(
+    columns: dict[str, list[Any]], picks: list[int], in_one_frame: bool
+) -> None:
+    rows = [
+        row_of(index, {name: column[pick] for name, column in columns.items()}, index, pick)
+        for index, pick in enumerate(picks)
+    ]
+    bodies = [b"".join(rows) + encode_batch_end()] if in_one_frame else [*rows, encode_batch_end()]
+    results, _, end = read_all(bodies, len(rows))
+    assert end == 0
+    assert results == plainly(bodies, len(rows))
+
+
+def test_rows_of_one_layout_are_decoded_at_once_and_strings_may_differ_in_length() -> None:
+    rows = [row_of(index, {"i": index, "s": "x" * index, "f": index / 2, "b": bool(index % 2)}) for index in range(40)]
+    results, others, _ = read_all([b"".join(rows)], 40)
+    assert results[17] == (0, 1, 0, {"i": 17, "s": "x" * 17, "f": 8.5, "b": True})
+    assert [row.index for row in others] == [0], "only the first had to be taken apart to learn its layout"
+
+
+def test_missing_records_among_the_others_do_not_make_the_reader_forget_the_layout() -> None:
+    rows = [row_of(index, {"i": index}) if index % 3 else encode_batch_row(index, 2, 0, 0) for index in range(30)]
+    results, others, _ = read_all([b"".join(rows)], 30)
+    assert [result[0] for result in results] == [0 if index % 3 else 2 for index in range(30)]
+    assert [row.index for row in others] == [0, 1, *range(3, 30, 3)]
+
+
+def test_rows_that_all_differ_are_soon_no_longer_looked_at_for_layouts() -> None:
+    rows = [row_of(index, {f"n{index}": index}) for index in range(200)]
+    results, others, _ = read_all([b"".join(rows)], 200)
+    assert [result[3] for result in results] == [{f"n{index}": index} for index in range(200)]
+    assert len(others) == 200
+
+
+@pytest.mark.parametrize("bad", [Op(1, 3, "s", b"\xff"), Op(1, 20, "s", b"\x91"), Op(1, 3, "s", b"\xc3")])
+def test_a_value_that_cannot_be_decoded_within_a_run_is_its_rows_error_alone(bad: Op) -> None:
+    like = {3: "text", 20: [1]}[bad.particle]
+    rows = [row_of(index, {"i": index, "s": like, "j": 1}) for index in range(9)]
+    rows[5] = encode_batch_row(5, 0, 1, 0, [*ops_of({"i": 5}), bad, *ops_of({"j": 1})])
+    results, others, end = read_all([b"".join(rows) + encode_batch_end()], 9)
+    assert end == 0
+    assert [row.index for row in others if row.error is not None] == [5]
+    assert [results[index][3]["i"] for index in range(9) if index != 5] == [0, 1, 2, 3, 4, 6, 7, 8]
+
+
+def test_an_index_that_was_not_asked_for_breaks_the_protocol_in_a_run_and_outside() -> None:
+    for rows in ([5], [0, 1, 5], [0, 1, 0xFFFFFFFF]):
+        with pytest.raises(ProtocolError, match=f"row {rows[-1]}"):
+            read_all([b"".join(row_of(index, {"i": 1}) for index in rows)], 3)
+
+
+def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows() -> None:
+    row = len(row_of(0, {"i": 1, "s": "text", "b": b"blob"}))
+    body = b"".join(row_of(index, {"i": 1, "s": "text", "b": b"blob"}) for index in range(4))
+    for cut in range(len(body)):
+        if cut % row == 0:
+            assert sum(result is not None for result in read_all([body[:cut]], 4)[0]) == cut // row
+        else:
+            with pytest.raises(ProtocolError):
+                read_all([body[:cut]], 4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_damage_in_a_run_gives_what_the_general_decoder_gives(data: st.DataObject) -> None:
+    whole = b"".join(row_of(index, {"i": index, "s": "text", "m": {"a": 1}}) for index in range(5))
+    body = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    outcomes = []
+    for decode in (lambda: read_all([bytes(body)], 5)[0], lambda: plainly([bytes(body)], 5)):
+        try:
+            outcomes.append(repr(decode()))
+        except (ProtocolError, IndexError):
+            outcomes.append("fault")
+    assert outcomes[0] == outcomes[1]
+
+
+def test_names_from_a_server_are_names_and_nothing_else() -> None:
+    for name in ("'", '"', "\\", "{x}", "a\nb", "}: 0}", "'+f()+'", "\u2028"):
+        rows = [row_of(index, {name: index, "n": "x"}) for index in range(3)]
+        assert [result[3] for result in read_all([b"".join(rows)], 3)[0]] == [{name: i, "n": "x"} for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [],
+        [Op(1, 0, "n", b"")],
+        [Op(1, 1, "n", struct.pack(">q", 1)), Op(1, 1, "n", struct.pack(">q", 2))],
+        [Op(1, 1, "n", bytes(8) + struct.pack(">q", 1), 1)],
+    ],
+    ids=["no bins", "nil", "one bin twice", "a time of update"],
+)
+def test_rows_without_a_layout_that_pays_are_left_to_the_general_decoder(ops: list[Op]) -> None:
+    row = encode_batch_row(0, 0, 1, 0, ops)
+    assert layout_of(row, 0) is None
+    bodies = [row + encode_batch_row(1, 0, 1, 0, ops)]
+    assert read_all(bodies, 2)[0] == plainly(bodies, 2)
+
+
+def test_a_layout_is_compiled_once() -> None:
+    layouts = [layout_of(row_of(index, {"i": index, "s": "x" * index}), 0) for index in range(2)]
+    assert layouts[0] is not None and layouts[0] == layouts[1]
+    assert decoder_of(layouts[0]) is decoder_of(layouts[1])  # type: ignore[arg-type]
