@@ -11,6 +11,7 @@ import trio
 import trio.testing
 import trustme
 
+from tests.integration.test_server_peers import PYTHON, SCRIPTS
 from trio_aerospike import AdminError, Client, InvalidArgError, RecordNotFound, open_client
 from trio_aerospike.config import AuthMode
 from trio_aerospike.errors import AerospikeTimeoutError, ResultCode
@@ -252,3 +253,14 @@ def test_a_right_that_cannot_be_is_refused(arguments: tuple[Any, ...], words: st
     with pytest.raises(InvalidArgError) as caught:
         Privilege(*arguments)
     assert words in str(caught.value)
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(not PYTHON.exists(), reason=f"no {PYTHON}: make peers installs the published clients")
+@pytest.mark.parametrize("nodes", [1, 3])
+async def test_the_published_client_administers_users_and_roles(nodes: int) -> None:
+    async with open_embedded_cluster(nodes, users={"admin": "secret"}, quotas=True) as cluster:
+        command = [str(PYTHON), str(SCRIPTS / "users.py"), str(cluster.nodes[0].port), "admin", "secret"]
+        with trio.fail_after(60):
+            result = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
+    assert result.stdout.decode().splitlines()[-1:] == ["done"], result.stderr.decode()
