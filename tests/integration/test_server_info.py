@@ -78,8 +78,9 @@ ANSWERS = {
     "nonsense": "ERROR:4:unrecognized command",
     "nonsense:a=b": "ERROR:4:unrecognized command",
     "/x": "ERROR:4:unrecognized command",
+    "sindex-create:namespace=test;indexname=x;bin=b;type=NUMERIC": "ok",
+    "sindex-exists:ns=test;indexname=x": "true",
     # Served by the real one, and refused by this one in the server's own way.
-    "sindex-create:namespace=test;indexname=x;bin=b;type=NUMERIC": "ERROR:16:not supported by the embedded server",
     "udf-put:filename=x;content=eA==": "ERROR:16:not supported by the embedded server",
     "set-config:context=service;proto-fd-max=100": "ERROR:16:not supported by the embedded server",
 }

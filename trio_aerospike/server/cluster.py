@@ -14,6 +14,7 @@ from .memory import MemoryNetwork, MemoryStream
 from .node import Address, EmbeddedNode, check_server_context
 from .partitions import Move, MoveKind, PartitionTable
 from .security import Security, UserSpec
+from .sindex import IndexRegistry
 from .store import NamespaceConfig, StoredRecord, merge_trees
 
 FIRST_MEMORY_PORT = 3000
@@ -57,6 +58,7 @@ class EmbeddedCluster:
             name: PartitionTable(config.replication_factor) for name, config in self.namespaces.items()
         }
         self.nodes: list[EmbeddedNode] = []
+        self.indexes: IndexRegistry = IndexRegistry()
         self.tls = tls
         self.tls_name = tls_name
         self.network: MemoryNetwork | None = MemoryNetwork() if memory else None
@@ -204,6 +206,13 @@ class EmbeddedCluster:
                 tree.pop(digest, None)
             else:
                 tree[digest] = record
+
+    def knows_set(self, namespace: str, set_name: str) -> bool:
+        """Whether there are records in the set, or an index on it."""
+        if self.indexes.names_set(namespace, set_name):
+            return True
+        stores = [node.stores[namespace] for node in self.nodes if node.running]
+        return any(record.set_name == set_name for store in stores for tree in store.trees for record in tree.values())
 
     def purge(self, namespace: str) -> None:
         """Have every node forget what has expired or was truncated."""

@@ -12,6 +12,7 @@ from .._wire.frames import FrameReader
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
 from .faults import Fault, Reply, Request
+from .query import Streamed
 from .requests import Answer
 from .security import Caller, Session
 from .streams import ServerStream
@@ -56,6 +57,11 @@ class Connection:
     def __repr__(self) -> str:
         kind = "commands" if self.is_command else "info only"
         return f"<Connection to {self.node.name}, {kind}, {self._in_flight} in flight>"
+
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, as `query-show` tells it."""
+        return f"{self.address[0]}:{self.address[1]}"
 
     @property
     def authenticated(self) -> bool:
@@ -125,6 +131,14 @@ class Connection:
 
     async def _serve_one(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         """The answer to one request; if that takes time, the answers held back so far are sent first."""
+        try:
+            return await self._answer(kind, body, held_back)
+        except Streamed as streamed:
+            await self._send(held_back)
+            await streamed.serve()
+            return b""
+
+    async def _answer(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         node = self.node
         if node.attentive:
             await self._send(held_back)

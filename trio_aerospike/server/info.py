@@ -93,7 +93,7 @@ class _Command:
 _COMMANDS: dict[str, _Command] = {}
 
 
-def _info(*names: str, permission: str | None = None) -> Callable[[_Handler], _Handler]:
+def info_command(*names: str, permission: str | None = None) -> Callable[[_Handler], _Handler]:
     def register(handler: _Handler) -> _Handler:
         for name in names:
             _COMMANDS[name] = _Command(handler, permission)
@@ -124,7 +124,7 @@ def _missing_code(name: str) -> int:
 
 
 def _constant(name: str, value: str) -> None:
-    _info(name)(lambda request: value)
+    info_command(name)(lambda request: value)
 
 
 _constant("build", BUILD)
@@ -140,11 +140,9 @@ _constant("best-practices", "failed_best_practices=none")
 _constant("health-stats", "")
 _constant("health-outliers", "")
 
-# There are no secondary indexes, no modules and no queries: this is what is to be said of none.
-_constant("sindex", "")
+# There are no modules: this is what is to be said of none.
 _constant("udf-list", "")
 _constant("udf-get", "error=not_found")
-_constant("query-show", "")
 
 
 def _enterprise_only(request: InfoRequest) -> str:
@@ -155,7 +153,7 @@ for _name in (
     "feature-key", "masking", "masking-show", "quiesce", "quiesce-undo", "rack-ids", "racks", "revive", "roster",
     "roster-set", "xdr-dc-state", "xdr-get-filter", "xdr-set-filter",
 ):  # fmt: skip
-    _info(_name)(_enterprise_only)
+    info_command(_name)(_enterprise_only)
 
 
 def _unsupported(request: InfoRequest) -> str:
@@ -163,7 +161,6 @@ def _unsupported(request: InfoRequest) -> str:
 
 
 for _name, _permission in {
-    "sindex-create": "sindex-admin",
     "udf-put": "udf-admin",
     "udf-clear-cache": "udf-admin",
     "set-config": "set-config",
@@ -174,84 +171,47 @@ for _name, _permission in {
     "tip-clear": "service-ctrl",
     "eviction-reset": "service-ctrl",
 }.items():
-    _info(_name, permission=_permission)(_unsupported)
+    info_command(_name, permission=_permission)(_unsupported)
 for _name in (
     "debug-record", "debug-record-meta", "dump-cluster", "dump-fabric", "dump-hb", "dump-hlc", "dump-migrates",
     "dump-rw", "dump-skew", "dump-wb-summary", "endpoints", "histogram", "index-pressure", "jem-stats", "latencies",
     "log", "log-message", "log-set", "logs", "mcast", "mesh", "partition-info", "physical-devices", "set-log",
     "smd-info", "smd-show", "thread-traces",
 ):  # fmt: skip
-    _info(_name)(_unsupported)
+    info_command(_name)(_unsupported)
 
 
-@_info("sindex-list")
-def _sindex_list(request: InfoRequest) -> str:
-    namespace = request.optional("namespace", MAX_INFO_NAMESPACE, "ns")
-    if namespace is not None and namespace not in request.node.stores:
-        raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
-    return ""
-
-
-@_info("sindex-stat")
-def _sindex_stat(request: InfoRequest) -> str:
-    raise InfoError(ResultCode.INDEX_NOT_FOUND, "no index")
-
-
-@_info("sindex-exists", permission="sindex-admin")
-def _sindex_exists(request: InfoRequest) -> str:
-    return "false"
-
-
-@_info("sindex-delete", permission="sindex-admin")
-def _sindex_delete(request: InfoRequest) -> str:
-    """To delete an index that is not there succeeds (server: cmd_sindex_delete)."""
-    request.required("namespace", MAX_INFO_NAMESPACE, "ns")
-    request.required("indexname", 256)
-    return "ok"
-
-
-@_info("udf-remove", permission="udf-admin")
+@info_command("udf-remove", permission="udf-admin")
 def _udf_remove(request: InfoRequest) -> str:
     """To remove a module that is not there succeeds (server: udf_cask_info_remove)."""
     request.required("filename", 128)
     return "ok"
 
 
-@_info("query-abort", permission="query-admin")
-def _query_abort(request: InfoRequest) -> str:
-    request.required("trid", 24, "id")
-    raise InfoError(ResultCode.RECORD_NOT_FOUND, "id not active")
-
-
-@_info("query-abort-all", permission="query-admin")
-def _query_abort_all(request: InfoRequest) -> str:
-    return "number-of-queries-killed:0"
-
-
 # The node and its cluster -------------------------------------------------------------------------------------
 
 
-@_info("node", "name", "get-sl")
+@info_command("node", "name", "get-sl")
 def _node(request: InfoRequest) -> str:
     return request.node.name
 
 
-@_info("cluster-name")
+@info_command("cluster-name")
 def _cluster_name(request: InfoRequest) -> str:
     return request.node.cluster.cluster_name
 
 
-@_info("peers-generation")
+@info_command("peers-generation")
 def _peers_generation(request: InfoRequest) -> str:
     return str(request.node.peers_generation)
 
 
-@_info("partition-generation")
+@info_command("partition-generation")
 def _partition_generation(request: InfoRequest) -> str:
     return str(request.node.partition_generation)
 
 
-@_info("rebalance-generation")
+@info_command("rebalance-generation")
 def _rebalance_generation(request: InfoRequest) -> str:
     return str(request.node.rebalance_generation)
 
@@ -312,17 +272,17 @@ def _nobody(request: InfoRequest) -> str:
     return _peers_text(request.node, [], alternate=False)
 
 
-_info("service")(_about("clear", _service, _nowhere))
-_info("services")(_about("clear", _services, _nowhere))
-_info("services-alternate")(_about("clear", _services_alternate, _nowhere))
+info_command("service")(_about("clear", _service, _nowhere))
+info_command("services")(_about("clear", _services, _nowhere))
+info_command("services-alternate")(_about("clear", _services_alternate, _nowhere))
 for _kind in ("clear", "tls"):
     for _suffix, _own, _others, _past in (
         ("std", _service, _peers, _alumni),
         ("alt", _service_alternate, _peers_alternate, _alumni_alternate),
     ):
-        _info(f"service-{_kind}-{_suffix}")(_about(_kind, _own, _nowhere))
-        _info(f"peers-{_kind}-{_suffix}")(_about(_kind, _others, _nobody))
-        _info(f"alumni-{_kind}-{_suffix}")(_about(_kind, _past, _nobody))
+        info_command(f"service-{_kind}-{_suffix}")(_about(_kind, _own, _nowhere))
+        info_command(f"peers-{_kind}-{_suffix}")(_about(_kind, _others, _nobody))
+        info_command(f"alumni-{_kind}-{_suffix}")(_about(_kind, _past, _nobody))
 
 
 def address_text(address: tuple[str, int]) -> str:
@@ -340,7 +300,7 @@ def _peers_text(node: EmbeddedNode, peers: list[EmbeddedNode], *, alternate: boo
     return wire_info.format_peers(node.peers_generation, 3000, known)
 
 
-@_info("replicas", "replicas-all")
+@info_command("replicas", "replicas-all")
 def _replicas(request: InfoRequest) -> str:
     limit = 0
     if (text := request.optional("max", 4)) is not None:
@@ -354,12 +314,12 @@ def _replicas(request: InfoRequest) -> str:
     return ";".join(f"{name}:{len(maps)}," + ",".join(map(_base64, maps)) for name, maps in shown.items())
 
 
-@_info("replicas-master")
+@info_command("replicas-master")
 def _replicas_master(request: InfoRequest) -> str:
     return ";".join(f"{name}:{_base64(bitmaps[0])}" for name, bitmaps in request.node.bitmaps().items())
 
 
-@_info("cluster-stable")
+@info_command("cluster-stable")
 def _cluster_stable(request: InfoRequest) -> str:
     node, cluster = request.node, request.node.cluster
     if not node.joined or cluster.losing:
@@ -379,7 +339,7 @@ def _cluster_stable(request: InfoRequest) -> str:
     return cluster.cluster_key
 
 
-@_info("user-agent-set")
+@info_command("user-agent-set")
 def _user_agent_set(request: InfoRequest) -> str:
     if request.connection.user_agent:
         raise InfoError(ResultCode.PARAM, "already set")
@@ -392,7 +352,7 @@ def _user_agent_set(request: InfoRequest) -> str:
     return "ok"
 
 
-@_info("user-agents")
+@info_command("user-agents")
 def _user_agents(request: InfoRequest) -> str:
     counts: dict[str, int] = {}
     for connection in request.node.connections:
@@ -408,18 +368,18 @@ def _base64(bitmap: bytes) -> str:
 # Namespaces and their records ---------------------------------------------------------------------------------
 
 
-@_info("namespaces")
+@info_command("namespaces")
 def _namespaces(request: InfoRequest) -> str:
     return ";".join(request.node.stores)
 
 
-@_info("namespace")
+@info_command("namespace")
 def _namespace(request: InfoRequest) -> str:
     store = request.node.stores.get(request.params)
     return "type=unknown" if store is None else statistics.namespace_text(request.node, store)
 
 
-@_info("sets")
+@info_command("sets")
 def _sets(request: InfoRequest) -> str:
     name, separator, set_name = request.params.partition("/")
     if name and name not in request.node.stores:
@@ -428,17 +388,17 @@ def _sets(request: InfoRequest) -> str:
     return "".join(statistics.sets_text(store, set_name if separator else None) for store in stores)
 
 
-@_info("objects")
+@info_command("objects")
 def _objects(request: InfoRequest) -> str:
     return str(sum(1 for store in request.node.stores.values() for _ in store.records()))
 
 
-@_info("statistics")
+@info_command("statistics")
 def _statistics(request: InfoRequest) -> str:
     return statistics.node_text(request.node)
 
 
-@_info("get-config", "config-get")
+@info_command("get-config", "config-get")
 def _get_config(request: InfoRequest) -> str:
     context = request.param("context")
     if context == "namespace":
@@ -452,14 +412,14 @@ def _get_config(request: InfoRequest) -> str:
     raise InfoError(ResultCode.PARAM, "invalid context")
 
 
-@_info("truncate", permission="truncate")
+@info_command("truncate", permission="truncate")
 def _truncate(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     set_name = request.required("set", MAX_INFO_SET)
     return _cut(request, namespace, set_name)
 
 
-@_info("truncate-namespace", permission="truncate")
+@info_command("truncate-namespace", permission="truncate")
 def _truncate_namespace(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     if request.param("set") is not None:
@@ -467,7 +427,7 @@ def _truncate_namespace(request: InfoRequest) -> str:
     return _cut(request, namespace, None)
 
 
-@_info("truncate-undo", permission="truncate")
+@info_command("truncate-undo", permission="truncate")
 def _truncate_undo(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     set_name = request.required("set", MAX_INFO_SET)
@@ -477,7 +437,7 @@ def _truncate_undo(request: InfoRequest) -> str:
     return "ok"
 
 
-@_info("truncate-namespace-undo", permission="truncate")
+@info_command("truncate-namespace-undo", permission="truncate")
 def _truncate_namespace_undo(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     if request.param("set") is not None:
@@ -493,7 +453,7 @@ def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
     now = request.node.cluster.clock.milliseconds()
     threshold = now
     if (text := request.optional("lut", 24)) is not None:
-        threshold = max(_c_number(text) // 1_000_000 - CITRUSLEAF_EPOCH * 1000, 0)
+        threshold = max(c_number(text) // 1_000_000 - CITRUSLEAF_EPOCH * 1000, 0)
         if threshold == 0:
             raise InfoError(ResultCode.PARAM, "would truncate to 0")
         if threshold > now:
@@ -509,7 +469,7 @@ def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
     return "ok"
 
 
-def _c_number(text: str) -> int:
+def c_number(text: str) -> int:
     """A number in the format of C constants, as strtoul reads it; 0 where there is none."""
     try:
         if text[:2] in ("0x", "0X"):

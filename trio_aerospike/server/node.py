@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -12,17 +13,20 @@ import trio
 from .._wire import admin, admin_messages, constants as wire, info
 from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
-from .._wire.messages import decode_message
+from .._wire.messages import Op, decode_message
 from ..errors import ResultCode
-from . import commands
+from . import commands, info_indexes as info_indexes
 from .batch import answer_batch, batch_error
 from .connection import Connection, Unreachable
 from .faults import NodeStats, RequestHook
 from .info import answer_info
 from .memory import MemoryStream
+from .query import answer_query
+from .query_jobs import QueryJobs
 from .requests import Answer, Request, refusal, request_from_message
 from .results import Refused
-from .store import NamespaceStore
+from .sindex import NodeIndexes
+from .store import NamespaceStore, StoredRecord
 from .streams import ServerStream, accepted_stream
 
 if TYPE_CHECKING:
@@ -57,6 +61,8 @@ class EmbeddedNode:
         self.stores: dict[str, NamespaceStore] = {
             config.name: NamespaceStore(config, cluster.clock) for config in cluster.namespaces.values()
         }
+        self.queries: QueryJobs = QueryJobs()
+        self.indexes: NodeIndexes = NodeIndexes(self)
         self.running: bool = False
         self.joined: bool = False
         self.peers: list[EmbeddedNode] = []
@@ -70,6 +76,7 @@ class EmbeddedNode:
         self._resumed: trio.Event | None = None
         self._bitmaps: tuple[tuple[int, int], dict[str, list[bytes]]] | None = None
         self._scope: trio.CancelScope | None = None
+        self._nursery: trio.Nursery | None = None
         self._sockets: list[trio.socket.SocketType] = []
         self.attentive: bool = False
         """Whether requests need more than to be answered at once: a delay, a hook, a pause."""
@@ -169,6 +176,8 @@ class EmbeddedNode:
                 self._check_reachable,
                 lambda row: self._execute_row(connection, row),
             )
+        if message.field(wire.FIELD_DIGEST) is None:
+            return answer_query(self, connection, message)
         try:
             request = request_from_message(message)
             return self._execute(connection, request).frame()
@@ -200,6 +209,31 @@ class EmbeddedNode:
             raise Refused(ResultCode.PARAM)
         if connection.session is not None:
             self._check_rights(connection, request)
+        return self._carry_out(request, origin)
+
+    def execute_internal(
+        self,
+        namespace: str,
+        digest: bytes,
+        record: StoredRecord,
+        *,
+        info2: int,
+        info3: int,
+        record_ttl: int,
+        ops: Sequence[Op],
+        origin: str,
+    ) -> Answer:
+        """Write to a record for a job of this node's own.
+
+        Raises:
+            Refused: nothing was changed.
+        """
+        return self._carry_out(
+            Request(namespace, record.set_name, digest, None, 0, info2, info3, 0, record_ttl, ops), origin
+        )
+
+    def _carry_out(self, request: Request, origin: str) -> Answer:
+        is_write = request.is_write
         partition = partition_id(request.digest)
         owner = self._owner(request, partition)
         store = owner.stores[request.namespace]
@@ -260,6 +294,11 @@ class EmbeddedNode:
         sessions = [connection.session for connection in self.connections]
         return sum(1 for session in sessions if session is not None and session.user == user)
 
+    def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run something for as long as the node does."""
+        if self._nursery is not None:
+            self._nursery.start_soon(function, *args)
+
     # The partition map ----------------------------------------------------------------------------------------
 
     def bitmaps(self) -> dict[str, list[bytes]]:
@@ -307,6 +346,7 @@ class EmbeddedNode:
         try:
             async with trio.open_nursery() as nursery:
                 self._scope = scope = nursery.cancel_scope
+                self._nursery = nursery
                 if network is not None:
                     for address in self._listen_addresses:
                         network.listen(address, _Acceptor(self, nursery, address))
@@ -335,7 +375,7 @@ class EmbeddedNode:
             connection.stream.abort()
         if self._scope is not None:
             self._scope.cancel()
-            self._scope = None
+            self._scope = self._nursery = None
         self.peers = []
         self.alumni = []
         self.peers_generation = self.rebalance_generation = 0

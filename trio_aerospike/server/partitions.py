@@ -111,6 +111,10 @@ class PartitionTable:
         entry = self._partitions[partition]
         return node == entry.master or (node in entry.full and node in entry.replicas)
 
+    def has_records(self, node: str, partition: int) -> bool:
+        """Whether the node has records of the partition at all, be it not all of them."""
+        return node in self._partitions[partition].copies
+
     def takers(self, partition: int) -> tuple[str, ...]:
         """The nodes that take a write of the partition, its master first: filled ones and replicas being filled."""
         return self._partitions[partition].takers

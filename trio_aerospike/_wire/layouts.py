@@ -1,0 +1,155 @@
+"""The parts of decoders that are made for a layout: what batches and queries have in common.
+
+A layout says what is the same in all records that look alike: the heads of their bins, the types and fixed sizes of
+values. A decoder compares that rather than taking it apart, and unpacks everything between at once.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, TypeAlias
+
+from ..errors import ProtocolError
+from .constants import (
+    PARTICLE_BLOB,
+    PARTICLE_BOOL,
+    PARTICLE_FLOAT,
+    PARTICLE_INTEGER,
+    PARTICLE_NULL,
+    PARTICLE_STRING,
+)
+from .particles import decode_value
+
+#: One bin of a layout: the head of the operation without its size, which ends in the bin's name, and the size of the
+#: value, or VARIABLE where each has its own.
+Bin: TypeAlias = tuple[bytes, int]
+Layout: TypeAlias = tuple[Bin, ...]
+
+#: More bins than that are not worth a function: the time goes into their values.
+BINS_MAX = 64
+VARIABLE = -1
+FIXED = {
+    (PARTICLE_INTEGER, 8): "q",
+    (PARTICLE_FLOAT, 8): "d",
+    (PARTICLE_BOOL, 1): "B",
+}
+_FAULTS = (struct.error, IndexError, UnicodeDecodeError, ProtocolError)
+_unpack_op = struct.Struct(">IxBBB").unpack_from
+_pack_size = struct.Struct(">I").pack
+
+
+def bins_layout(body: bytes, position: int, count: int) -> Layout | None:
+    """The layout of ``count`` bins from ``position`` on, whose sizes fit; None where it has none that pays.
+
+    That is so where there are too many, or a bin is without a value, carries its last-update time, or is there twice.
+    """
+    if count > BINS_MAX:
+        return None
+    bins: list[Bin] = []
+    for _ in range(count):
+        size, particle, flags, name_size = _unpack_op(body, position)
+        if flags or particle == PARTICLE_NULL:
+            return None
+        head = body[position + 4 : position + 8 + name_size]
+        value_size = size - 4 - name_size
+        bins.append((head, value_size if (particle, value_size) in FIXED else VARIABLE))
+        position += 4 + size
+    return tuple(bins) if len({head[4:] for head, _ in bins}) == count else None
+
+
+class LayoutWriter:
+    """Puts the source of a decoder together, segment by segment: a segment ends where a value's size is its own.
+
+    Attributes:
+        names: what the source refers to.
+        lines: the body of the loop so far; ``break`` leaves it at a record of another layout.
+        items: of the dict of bins, ``name: value`` each.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {"faults": _FAULTS, "decode_value": decode_value}
+        self.lines: list[str] = []
+        self.items: list[str] = []
+        self._format = ">"
+        self._fields: list[str] = []
+        self._tests: list[str] = []
+        self._constant = b""
+        self._at = "position"
+        self._count = 0
+
+    @property
+    def end(self) -> str:
+        """Where the record ends, once everything is written."""
+        return self._at
+
+    def constant(self, data: bytes) -> None:
+        """Bytes that stand here in every record."""
+        self._constant += data
+
+    def field(self, code: str) -> str:
+        """What ``struct`` unpacks with that code; returns the name that it has."""
+        self._flush_constant()
+        name = f"v{self._count}_{len(self._fields)}"
+        self._format += code
+        self._fields.append(name)
+        return name
+
+    def _flush_constant(self) -> None:
+        if self._constant:
+            name = f"c{len(self.names)}"
+            self.names[name] = self._constant
+            self._format += f"{len(self._constant)}s"
+            self._fields.append(f"is_{name}")
+            self._tests.append(f"is_{name} != {name}")
+            self._constant = b""
+
+    def end_segment(self, size: str | None = None, least: int = 0) -> tuple[str, str]:
+        """Write what has gathered; behind it stand the bytes of a value whose size, with its head, is ``size``.
+
+        Args:
+            size: the name of that size; None at the end of the record.
+            least: the size of the head.
+
+        Returns:
+            The names of where that value starts and ends.
+        """
+        self._flush_constant()
+        self._count += 1
+        start, end = f"start{self._count}", f"end{self._count}"
+        if self._fields:
+            segment = struct.Struct(self._format)
+            self.names[f"unpack{self._count}"] = segment.unpack_from
+            self.lines.append(f"{', '.join(self._fields)}, = unpack{self._count}(body, {self._at})")
+            tests = [*self._tests, *([f"{size} < {least}"] if size else [])]
+            if tests:
+                self.lines.append(f"if {' or '.join(tests)}: break")
+            self.lines.append(f"{start} = {self._at} + {segment.size}")
+            self._at = start
+        if size:
+            self.lines.append(f"{end} = {self._at} + {size} - {least}")
+            start, self._at = self._at, end
+        self._format, self._fields, self._tests = ">", [], []
+        return start, end
+
+    def bins(self, layout: Layout) -> None:
+        """The bins of a layout, which become items of the dict."""
+        for head, size in layout:
+            particle, name = head[1], head[4:].decode()
+            if size == VARIABLE:
+                value = self._variable(head, particle)
+            else:
+                self.constant(_pack_size(len(head) + size) + head)
+                value = self.field(FIXED[particle, size])
+                if particle == PARTICLE_BOOL:
+                    value += " != 0"
+            # Names come from the server: as literals they are text and nothing else.
+            self.items.append(f"{name!r}: {value}")
+
+    def _variable(self, head: bytes, particle: int) -> str:
+        own_size = self.field("I")
+        self.constant(head)
+        start, end = self.end_segment(own_size, len(head))
+        data = f"body[{start}:{end}]"
+        if particle == PARTICLE_STRING:
+            return f"{data}.decode()"
+        return data if particle == PARTICLE_BLOB else f"decode_value({particle}, {data})"

@@ -1,0 +1,349 @@
+"""Requests of queries and scans, and the fields that are particular to them, both ways.
+
+A query asks a node for partitions: whole ones (their numbers), and ones of which a part has been had (the digest of the
+last record, with the value of the index under which it was found). Facts: the C client's ``as_query_command_init`` in
+aerospike_query.c, and ``get_query_*`` and ``get_range_field`` in the server's as/src/query/query.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+
+from ..errors import ProtocolError
+from .commands import encode_command
+from .constants import (
+    DIGEST_SIZE,
+    FIELD_BVAL_ARRAY,
+    FIELD_DIGEST_ARRAY,
+    FIELD_FILTER,
+    FIELD_INDEX_CONTEXT,
+    FIELD_INDEX_EXPRESSION,
+    FIELD_INDEX_NAME,
+    FIELD_INDEX_RANGE,
+    FIELD_INDEX_TYPE,
+    FIELD_NAMESPACE,
+    FIELD_PID_ARRAY,
+    FIELD_RECORDS_PER_SECOND,
+    FIELD_SAMPLE_MAX,
+    FIELD_SET,
+    FIELD_SOCKET_TIMEOUT,
+    FIELD_TRID,
+    FIELD_UDF_ARGLIST,
+    FIELD_UDF_FILENAME,
+    FIELD_UDF_FUNCTION,
+    FIELD_UDF_OP,
+    INFO1_GET_NO_BINS,
+    INFO1_READ,
+    INFO1_SHORT_QUERY,
+    INFO2_RELAX_AP_LONG_QUERY,
+    INFO2_WRITE,
+    INFO3_PARTITION_DONE,
+    N_PARTITIONS,
+    PARTICLE_INTEGER,
+)
+from .messages import encode_field
+
+_U32 = struct.Struct(">I")
+_U64 = struct.Struct(">Q")
+_I64 = struct.Struct(">q")
+
+#: What an index holds of a bin (server: ``as_sindex_type``).
+INDEX_DEFAULT: Final = 0
+INDEX_LIST: Final = 1
+INDEX_MAP_KEYS: Final = 2
+INDEX_MAP_VALUES: Final = 3
+#: Of names and values in the field of a predicate.
+INDEX_NAME_MAX: Final = 63
+INDEX_VALUE_MAX: Final = 2047
+
+UDF_OP_AGGREGATE: Final = 1
+UDF_OP_BACKGROUND: Final = 2
+
+
+@attrs.frozen(slots=True)
+class Range:
+    """What a predicate asks of an index: the field "index range".
+
+    Integers are there as 8 bytes each; strings, blobs and GeoJSON as they are, the same at both ends.
+    """
+
+    bin_name: str
+    """Empty where the index goes by its name or by an expression."""
+    particle: int
+    begin: bytes
+    end: bytes
+
+
+def encode_range(wanted: Range) -> bytes:
+    """The field's data: how many predicates (one), bin name, particle type, both ends with their sizes."""
+    name = wanted.bin_name.encode()
+    begin, end = wanted.begin, wanted.end
+    return b"".join(
+        (
+            bytes((1, len(name))),
+            name,
+            bytes((wanted.particle,)),
+            _U32.pack(len(begin)),
+            begin,
+            _U32.pack(len(end)),
+            end,
+        )
+    )
+
+
+def decode_range(data: bytes) -> Range:
+    """The predicate of a field; a second end is read of integers only, as the server does.
+
+    Raises:
+        ProtocolError: the server could not parse it.
+    """
+    if len(data) < 3 or data[0] != 1:
+        raise ProtocolError("an index range without its one predicate")
+    name_end = 2 + data[1]
+    if data[1] > 14 or name_end >= len(data):
+        raise ProtocolError("an index range whose bin name does not fit")
+    try:
+        name = data[2:name_end].decode()
+    except UnicodeDecodeError:
+        raise ProtocolError("an index range whose bin name is not UTF-8") from None
+    particle = data[name_end]
+    begin, position = _sized(data, name_end + 1)
+    if particle != PARTICLE_INTEGER:
+        return Range(name, particle, begin, begin)
+    end, _ = _sized(data, position)
+    if len(begin) != 8 or len(end) != 8:
+        raise ProtocolError("an index range of integers that do not have 8 bytes")
+    return Range(name, particle, begin, end)
+
+
+def _sized(data: bytes, position: int) -> tuple[bytes, int]:
+    start = position + 4
+    if start > len(data):
+        raise ProtocolError("an index range that is cut off")
+    end = start + int.from_bytes(data[position:start], "big")
+    if end > len(data):
+        raise ProtocolError("an index range that is cut off")
+    return data[start:end], end
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class QueryHead:
+    """What all requests of a query have in common, whatever the node and the partitions.
+
+    Args:
+        namespace, set_name: what is looked at; "" for all sets.
+        trid: the number of the query, which the server shows and aborts it by.
+        short: few records are expected; the server treats it as it does single records.
+        relax: in an available namespace, partitions that still lack records may answer.
+        no_bins: metadata alone.
+        respond_all: every operation is answered, also one that finds nothing.
+        records_per_second: for each node; 0 for no limit.
+        socket_timeout: milliseconds for which the server keeps trying to send; 0 for ever.
+        where: the predicate; None for all records.
+        index_type: ``INDEX_*``.
+        index_name: the name of the index; or None.
+        index_context: the packed context of the index; or None.
+        index_expression: the packed expression of the index; or None.
+        filter_expression: a packed expression, or None.
+        ops: what is to be read of each record, encoded; none for all bins.
+        n_ops: how many these are.
+    """
+
+    namespace: str
+    set_name: str = ""
+    trid: int = 0
+    short: bool = False
+    relax: bool = False
+    no_bins: bool = False
+    respond_all: bool = False
+    records_per_second: int = 0
+    socket_timeout: int = 0
+    where: Range | None = None
+    index_type: int = INDEX_DEFAULT
+    index_name: str | None = None
+    index_context: bytes | None = None
+    index_expression: bytes | None = None
+    filter_expression: bytes | None = None
+    ops: bytes = b""
+    n_ops: int = 0
+
+    def fields(self) -> list[bytes]:
+        """The fields, in the order of the C client's."""
+        fields = [encode_field(FIELD_NAMESPACE, self.namespace.encode())]
+        if self.set_name:
+            fields.append(encode_field(FIELD_SET, self.set_name.encode()))
+        if self.records_per_second:
+            fields.append(encode_field(FIELD_RECORDS_PER_SECOND, _U32.pack(self.records_per_second)))
+        fields.append(encode_field(FIELD_SOCKET_TIMEOUT, _U32.pack(self.socket_timeout)))
+        fields.append(encode_field(FIELD_TRID, _U64.pack(self.trid)))
+        if self.where is not None:
+            if self.index_type != INDEX_DEFAULT:
+                fields.append(encode_field(FIELD_INDEX_TYPE, bytes((self.index_type,))))
+            fields.append(encode_field(FIELD_INDEX_RANGE, encode_range(self.where)))
+            if self.index_context is not None:
+                fields.append(encode_field(FIELD_INDEX_CONTEXT, self.index_context))
+            if self.index_name is not None:
+                fields.append(encode_field(FIELD_INDEX_NAME, self.index_name.encode()))
+            if self.index_expression is not None:
+                fields.append(encode_field(FIELD_INDEX_EXPRESSION, self.index_expression))
+        if self.filter_expression is not None:
+            fields.append(encode_field(FIELD_FILTER, self.filter_expression))
+        return fields
+
+
+#: A partition of which a part has been had: the digest of the last record, and the value of the index for it.
+Resumed = tuple[bytes, int]
+
+
+def encode_query(
+    head: QueryHead, whole: Sequence[int], resumed: Sequence[Resumed], *, record_max: int = 0, transaction_ttl: int = 0
+) -> bytes:
+    """The frame that asks one node for records.
+
+    Args:
+        head: what is asked for.
+        whole: the partitions to begin at their beginnings.
+        resumed: where to go on in others.
+        record_max: records at the most; 0 for all.
+        transaction_ttl: milliseconds; the server minds it with short queries alone, and takes 0 for a second.
+
+    Raises:
+        InvalidArgError: the request is larger than the server accepts.
+    """
+    info1 = INFO1_READ | (INFO1_GET_NO_BINS if head.no_bins else 0) | (INFO1_SHORT_QUERY if head.short else 0)
+    info2 = (INFO2_RELAX_AP_LONG_QUERY if head.relax else 0) | (0x80 if head.respond_all else 0)
+    fields = head.fields()
+    if whole:
+        fields.append(encode_field(FIELD_PID_ARRAY, struct.pack(f"<{len(whole)}H", *whole)))
+    if resumed:
+        fields.append(encode_field(FIELD_DIGEST_ARRAY, b"".join([digest for digest, _ in resumed])))
+        if head.where is not None:
+            values = struct.pack(f"<{len(resumed)}q", *[value for _, value in resumed])
+            fields.append(encode_field(FIELD_BVAL_ARRAY, values))
+    if record_max:
+        fields.append(encode_field(FIELD_SAMPLE_MAX, _U64.pack(record_max)))
+    data = b"".join(fields)
+    # A read's record ttl: leave the time to live of what is read alone.
+    no_touch = 0xFFFFFFFF
+    return encode_command(
+        info1,
+        info2,
+        INFO3_PARTITION_DONE,
+        0,
+        0,
+        no_touch,
+        transaction_ttl,
+        data,
+        len(fields),
+        head.ops,
+        head.n_ops,
+    )
+
+
+def encode_background_query(
+    head: QueryHead,
+    *,
+    info2: int,
+    info3: int,
+    record_ttl: int,
+    udf: tuple[str, str, bytes] | None = None,
+    transaction_ttl: int = 0,
+) -> bytes:
+    """The frame that has one node work on all its records in the background.
+
+    Args:
+        head: which records, and the operations to carry out on each.
+        info2, info3: the bits of the write's policy.
+        record_ttl: the time to live that the writes give, as the header carries it.
+        udf: module, function and packed arguments, in place of operations.
+        transaction_ttl: milliseconds for the request itself.
+
+    Raises:
+        InvalidArgError: the request is larger than the server accepts.
+    """
+    fields = head.fields()
+    if udf is not None:
+        module, function, arguments = udf
+        fields += [
+            encode_field(FIELD_UDF_OP, bytes((UDF_OP_BACKGROUND,))),
+            encode_field(FIELD_UDF_FILENAME, module.encode()),
+            encode_field(FIELD_UDF_FUNCTION, function.encode()),
+            encode_field(FIELD_UDF_ARGLIST, arguments),
+        ]
+    return encode_command(
+        0,
+        info2 | INFO2_WRITE,
+        info3,
+        0,
+        0,
+        record_ttl,
+        transaction_ttl,
+        b"".join(fields),
+        len(fields),
+        head.ops,
+        head.n_ops,
+    )
+
+
+# --- what a server reads ---------------------------------------------------------------------------------------------
+
+
+def decode_partitions(
+    pids: bytes | None, digests: bytes | None, values: bytes | None, *, has_where: bool
+) -> dict[int, Resumed | None] | None:
+    """The partitions that are asked for, ascending, each with where to go on in it (None: at its beginning).
+
+    Args:
+        pids, digests, values: the data of the three array fields, None for one that is not there.
+        has_where: whether there is a predicate; only then values are wanted.
+
+    Returns:
+        None where no partitions are named at all.
+
+    Raises:
+        ProtocolError: as ``get_query_pids`` refuses it.
+    """
+    if pids is None and digests is None:
+        return None
+    found: dict[int, Resumed | None] = {}
+    if pids is not None:
+        count = len(pids) // 2
+        if not 0 < count <= N_PARTITIONS:
+            raise ProtocolError("pid array empty or too big")
+        for pid in struct.unpack_from(f"<{count}H", pids):
+            if pid >= N_PARTITIONS or pid in found:
+                raise ProtocolError(f"bad or duplicate pid {pid}")
+            found[pid] = None
+    if digests is not None:
+        _add_resumed(found, digests, values if has_where else None, has_where=has_where)
+    elif values is not None:
+        raise ProtocolError("got bval array but no digests")
+    return dict(sorted(found.items()))
+
+
+def _add_resumed(found: dict[int, Resumed | None], digests: bytes, values: bytes | None, *, has_where: bool) -> None:
+    count = len(digests) // DIGEST_SIZE
+    if not 0 < count <= N_PARTITIONS:
+        raise ProtocolError("digest array empty or too big")
+    numbers: Iterable[int] = [0] * count
+    if has_where:
+        if values is None:
+            raise ProtocolError("got digests but no bval array")
+        if len(values) // 8 != count:
+            raise ProtocolError(f"n_bvals {len(values) // 8} != n_digests {count}")
+        numbers = struct.unpack_from(f"<{count}q", values)
+    for index, value in enumerate(numbers):
+        digest = digests[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE]
+        pid = (digest[0] | digest[1] << 8) & (N_PARTITIONS - 1)
+        if pid in found:
+            raise ProtocolError(f"bad or duplicate digest pid {pid}")
+        found[pid] = (digest, value)
+
+
+def integer_end(value: int) -> bytes:
+    """An integer as a range holds it."""
+    return _I64.pack(value)

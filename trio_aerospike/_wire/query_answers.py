@@ -1,0 +1,238 @@
+"""Answers to queries: frames of many messages, a record each, and one that ends the whole.
+
+Besides records there are messages about partitions that a node cannot serve (bit "partition done", with a result and
+the partition's number where the generation stands) and the end (bit "last", with the result of the whole). What a node
+refuses outright it answers with one message that has a result and neither bit. Facts: the server's
+as/src/base/proto.c (``as_msg_make_response_bufbuilder``, ``as_msg_pid_done_bufbuilder``, ``as_msg_fin_bufbuilder``).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..errors import ProtocolError
+from .constants import (
+    DIGEST_SIZE,
+    FIELD_BVAL_ARRAY,
+    FIELD_DIGEST,
+    FIELD_KEY,
+    FIELD_NAMESPACE,
+    FIELD_SET,
+    INFO1_GET_NO_BINS,
+    INFO3_LAST,
+    INFO3_PARTITION_DONE,
+    MESSAGE_HEADER_SIZE,
+    PARTICLE_BLOB,
+    PARTICLE_INTEGER,
+    PARTICLE_STRING,
+)
+from .messages import encode_field
+from .particles import decode_value
+from .query_layouts import MakeRecord, RunDecoder, decoder_of, layout_of
+from .records import bins_of, read_bins
+
+_unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from
+_unpack_field = struct.Struct(">IB").unpack_from
+_unpack_op = struct.Struct(">IxBBB").unpack_from
+_unpack_value = struct.Struct("<q").unpack
+_pack_value = struct.Struct("<q").pack
+_pack_head = struct.Struct(">6BIIIHH").pack
+_KEY_PARTICLES = frozenset((PARTICLE_INTEGER, PARTICLE_STRING, PARTICLE_BLOB))
+
+#: Makes what stands for a record with a value that cannot be decoded: (namespace, set name, user key, digest, error,
+#: generation, void time).
+MakeFaulty: TypeAlias = Callable[[str, str, Any, bytes, ProtocolError, int, int], Any]
+
+
+@attrs.define(slots=True)
+class Decoded:
+    """What has been decoded of an answer.
+
+    Attributes:
+        records: in their order.
+        values: the value of the index for each of the records, where the query has a predicate; else empty.
+        unavailable: the partitions that the node cannot serve, with the result for each.
+        position: where to go on in the frame; its end when there is nothing more.
+        result: of the whole, once the end has come; None until then.
+    """
+
+    records: list[Any] = attrs.Factory(list)
+    values: list[int] = attrs.Factory(list)
+    unavailable: list[tuple[int, int]] = attrs.Factory(list)
+    position: int = 0
+    result: int | None = None
+
+
+class AnswerDecoder:
+    """Decodes the answers of one query, piece by piece.
+
+    Args:
+        make_record: (namespace, set name, user key, digest, bins, generation, void time) -> a record.
+        make_faulty: the same with an error in place of the bins.
+    """
+
+    def __init__(self, make_record: MakeRecord, make_faulty: MakeFaulty) -> None:
+        self._make_record = make_record
+        self._make_faulty = make_faulty
+        # The layout of the latest record, in the hope that the next ones have it too.
+        self._run: RunDecoder | None = None
+
+    def decode(self, body: bytes, position: int, count: int) -> Decoded:
+        """Decode about ``count`` records from ``position`` on, or as many as there are.
+
+        Raises:
+            ProtocolError: the frame is malformed (a mere value that is makes a faulty record).
+        """
+        found = Decoded(position=position)
+        records = found.records
+        total = len(body)
+        try:
+            while found.position < total and len(records) < count and found.result is None:
+                if self._run is not None:
+                    before = found.position
+                    found.position = self._run(body, before, count, records, found.values, self._make_record)
+                    if found.position != before:
+                        continue
+                self._decode_one(body, found)
+        except (struct.error, IndexError) as error:
+            raise ProtocolError(f"an answer to a query is cut off within {total} bytes: {error}") from None
+        except UnicodeDecodeError as error:
+            raise ProtocolError(f"a namespace or set in an answer to a query is not UTF-8: {error.reason}") from None
+        if found.position > total:
+            raise ProtocolError(f"an answer to a query of {total} bytes is cut off")
+        if found.result is not None and found.position != total:
+            raise ProtocolError(f"{total - found.position} bytes stand behind the end of a query")
+        return found
+
+    def _decode_one(self, body: bytes, found: Decoded) -> None:
+        start = found.position
+        header_size, info3, result, generation, void_time, n_fields, n_ops = _unpack_head(body, start)
+        if header_size != MESSAGE_HEADER_SIZE:
+            raise ProtocolError(f"a message header of {header_size} bytes: it has {MESSAGE_HEADER_SIZE}")
+        namespace = set_name = ""
+        digest = b""
+        user_key: Any = None
+        value: int | None = None
+        position = start + MESSAGE_HEADER_SIZE
+        for _ in range(n_fields):
+            size, kind = _unpack_field(body, position)
+            data = body[position + 5 : position + 4 + size]
+            position += 4 + size
+            if kind == FIELD_DIGEST:
+                digest = data
+            elif kind == FIELD_NAMESPACE:
+                namespace = data.decode()
+            elif kind == FIELD_SET:
+                set_name = data.decode()
+            elif kind == FIELD_KEY:
+                user_key = user_key_of(data)
+            elif kind == FIELD_BVAL_ARRAY:
+                value = _unpack_value(data)[0]
+        found.position = _ops_end(body, position, n_ops)
+        if info3 & INFO3_PARTITION_DONE:
+            # The partition's number stands where a record has its generation.
+            if result:
+                found.unavailable.append((generation, result))
+        elif info3 & INFO3_LAST or result:
+            found.result = result
+        else:
+            if len(digest) != DIGEST_SIZE:
+                raise ProtocolError(f"a record in an answer to a query has a digest of {len(digest)} bytes")
+            try:
+                results, _ = read_bins(body, position, n_ops)
+            except (ProtocolError, UnicodeDecodeError) as error:
+                fault = error if isinstance(error, ProtocolError) else ProtocolError(f"a bin is not UTF-8: {error}")
+                record = self._make_faulty(namespace, set_name, user_key, digest, fault, generation, void_time)
+            else:
+                record = self._make_record(
+                    namespace, set_name, user_key, digest, bins_of(results), generation, void_time
+                )
+                layout = layout_of(body, start)
+                self._run = None if layout is None else decoder_of(layout)
+            found.records.append(record)
+            if value is not None:
+                found.values.append(value)
+
+
+def user_key_of(data: bytes) -> Any:
+    """The application's key as it was stored with the record; None for one of a type that cannot be a key here."""
+    if not data or data[0] not in _KEY_PARTICLES:
+        return None
+    try:
+        return decode_value(data[0], data[1:])
+    except (ProtocolError, UnicodeDecodeError):
+        return None
+
+
+def _ops_end(body: bytes, position: int, count: int) -> int:
+    for _ in range(count):
+        size, _, flags, name_size = _unpack_op(body, position)
+        if 4 + name_size + (8 if flags else 0) > size:
+            raise ProtocolError(f"a bin of size {size} is shorter than its name")
+        position += 4 + size
+    if position > len(body):
+        raise ProtocolError(f"an answer to a query of {len(body)} bytes is cut off")
+    return position
+
+
+# --- what a server writes --------------------------------------------------------------------------------------------
+
+
+def record_fields(namespace: str, set_name: str) -> tuple[bytes, bytes]:
+    """What stands before and behind the digest among the fields of all records of a set."""
+    before = encode_field(FIELD_NAMESPACE, namespace.encode()) + struct.pack(">IB", DIGEST_SIZE + 1, FIELD_DIGEST)
+    return before, encode_field(FIELD_SET, set_name.encode()) if set_name else b""
+
+
+def encode_record(
+    fields: tuple[bytes, bytes],
+    digest: bytes,
+    key: bytes | None,
+    value: int | None,
+    generation: int,
+    void_time: int,
+    ops: bytes,
+    n_ops: int,
+    *,
+    no_bins: bool = False,
+) -> bytes:
+    """The message of a record.
+
+    Args:
+        fields: as :func:`record_fields` makes them.
+        digest: the record's.
+        key: its user key with the particle type before it; None where none is stored.
+        value: the value of the index under which it was found; None without a predicate.
+        generation, void_time: the record's.
+        ops: its bins or results, encoded.
+        n_ops: how many these are.
+        no_bins: only metadata was asked for.
+    """
+    before, behind = fields
+    n_fields = 2
+    if behind:
+        n_fields = 3
+    if key is not None:
+        behind += encode_field(FIELD_KEY, key)
+        n_fields += 1
+    if value is not None:
+        behind += encode_field(FIELD_BVAL_ARRAY, _pack_value(value))
+        n_fields += 1
+    head = _pack_head(
+        MESSAGE_HEADER_SIZE, INFO1_GET_NO_BINS if no_bins else 0, 0, 0, 0, 0, generation, void_time, 0, n_fields, n_ops
+    )
+    return b"".join((head, before, digest, behind, ops))
+
+
+def encode_partition_done(partition: int, result: int) -> bytes:
+    """The message that says that a partition cannot be served."""
+    return _pack_head(MESSAGE_HEADER_SIZE, 0, 0, INFO3_PARTITION_DONE, 0, result, partition, 0, 0, 0, 0)
+
+
+def encode_query_end(result: int = 0) -> bytes:
+    """The message that ends an answer."""
+    return _pack_head(MESSAGE_HEADER_SIZE, 0, 0, INFO3_LAST, 0, result, 0, 0, 0, 0, 0)

@@ -1,0 +1,294 @@
+"""Queries and scans: partition by partition, streamed to whoever asked.
+
+Facts: basic_query_job_* in the server's as/src/query/query.c. Within a partition records come in the order of their
+digests, the largest first; found through an index, in the order of the indexed value and then of the digest, smallest
+first. Partitions that the node does not have are named with their result, then comes the end with that of the whole.
+The real server works on several partitions at once and sends frames of a megabyte; here it is one after the other, in
+smaller frames, with a rest for other connections after some records.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+import trio
+
+from .._wire import constants as wire
+from .._wire.commands import encode_particle_op
+from .._wire.frames import encode_frame
+from .._wire.messages import Message
+from .._wire.query import Resumed
+from .._wire.query_answers import encode_partition_done, encode_query_end, encode_record, record_fields
+from ..errors import ResultCode
+from .cdt.elements import to_wire
+from .commands import MAX_OPS, READS, is_bin_name
+from .expressions.compiler import compile_filter
+from .operations import Bins, apply
+from .query_background import start_background_ops
+from .query_jobs import RESPONSE_ERROR, RESPONSE_TIMEOUT, QueryJob
+from .query_records import Found, descending, passes
+from .query_request import Kind, QueryRequest, kind_of, parse_query
+from .requests import Answer, text
+from .results import Refused
+from .store import NamespaceStore, StoredRecord, Tree
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .node import EmbeddedNode
+    from .sindex import IndexSearch
+
+FRAME_SIZE = 128 * 1024
+"""Bytes after which what has gathered is sent."""
+RECORDS_BETWEEN_RESTS = 100
+"""Records after which other connections have their turn."""
+_DEFAULT_TTL = 1.0
+"""Seconds that a short query may take where the client does not say."""
+
+
+class Streamed(Exception):
+    """A request is answered by a stream: `serve` sends it."""
+
+    def __init__(self, serve: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.serve = serve
+
+
+def answer_query(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
+    """Answer a query: the frame of a refusal or of a background job's start.
+
+    Raises:
+        Streamed: the answer is a stream.
+    """
+    try:
+        return _started(node, connection, message)
+    except Refused as refused:
+        return Answer(refused.result).frame()
+
+
+def _started(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
+    namespace = message.field(wire.FIELD_NAMESPACE)
+    if namespace is None or text(namespace) not in node.stores:
+        raise Refused(ResultCode.INVALID_NAMESPACE)
+    if not node.joined:
+        raise Refused(ResultCode.PARTITION_UNAVAILABLE)
+    permission = "write" if message.info2 & wire.INFO2_WRITE else "read"
+    if not connection.may(permission, text(namespace), text(message.field(wire.FIELD_SET) or b"")):
+        raise Refused(ResultCode.ROLE_VIOLATION)
+    kind = kind_of(message)
+    if kind == Kind.BACKGROUND_OPS:
+        return start_background_ops(node, connection, message)
+    if kind != Kind.BASIC:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    if not message.info3 & wire.INFO3_PARTITION_DONE:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    request = parse_query(message, with_partitions=True)
+    if request.partitions is None:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    search = node.indexes.search(request)
+    query = _Query(node, connection, request, search)
+    query.job = node.queries.start(Kind.BASIC, request, connection.peer)
+    query.job.details = query.details
+    if search is not None and not request.short:
+        query.job.index_name = search.name
+    raise Streamed(query.serve)
+
+
+class _Query:
+    """One basic query under way."""
+
+    job: QueryJob
+
+    def __init__(
+        self, node: EmbeddedNode, connection: Connection, request: QueryRequest, search: IndexSearch | None
+    ) -> None:
+        self._node = node
+        self._connection = connection
+        self._request = request
+        self._search = search
+        self._store: NamespaceStore = node.stores[request.namespace]
+        self._filter = None if request.filter_expression is None else compile_filter(request.filter_expression)
+        self._wanted_bins = None if request.no_bins else _bin_list(request)
+        if not request.no_bins:
+            _check_ops(request)
+        self._fields: dict[str, tuple[bytes, bytes]] = {}
+        self._held: list[bytes] = []
+        self._size = 0
+        self._sent = 0
+        self._answered = 0
+        ttl = request.message.transaction_ttl / 1000 or _DEFAULT_TTL
+        self._deadline = trio.current_time() + ttl
+
+    def details(self) -> str:
+        """What `query-show` tells of it besides."""
+        timeout = self._request.socket_timeout
+        return f":net-io-bytes={self._sent}:net-io-time=0:socket-timeout={int((timeout or 0) * 1000)}"
+
+    async def serve(self) -> None:
+        """Send the answer.
+
+        Raises:
+            OSError, trio.BrokenResourceError: the client has gone.
+        """
+        job, node = self.job, self._node
+        try:
+            for partition, start in (self._request.partitions or {}).items():
+                job.partition = partition
+                await self._serve_partition(partition, start)
+                if job.abandoned or self._is_full:
+                    break
+            job.partition = wire.N_PARTITIONS
+            self._hold(encode_query_end(job.abandoned))
+            await self._flush()
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError):
+            job.abandoned = job.abandoned or RESPONSE_ERROR
+            raise
+        finally:
+            node.queries.finish(job)
+            self._count()
+
+    @property
+    def _is_full(self) -> bool:
+        return 0 < self._request.record_max <= self._answered
+
+    def _count(self) -> None:
+        """One more for the statistics of the namespace."""
+        length = "short" if self._request.short else "long"
+        ends = {0: "complete", ResultCode.QUERY_ABORTED: "abort", ResultCode.TIMEOUT: "timeout"}
+        end = ends.get(self.job.abandoned, "error")
+        self._node.counters[f"{'pi' if self._search is None else 'si'}_query_{length}_basic_{end}"] += 1
+
+    async def _serve_partition(self, partition: int, start: Resumed | None) -> None:
+        request, job = self._request, self.job
+        table = self._node.cluster.tables[request.namespace]
+        name = self._node.name
+        if not (table.serves_reads(name, partition) or (request.relax and table.has_records(name, partition))):
+            self._hold(encode_partition_done(partition, ResultCode.PARTITION_UNAVAILABLE))
+            return
+        if request.short and trio.current_time() > self._deadline:
+            job.abandoned = ResultCode.TIMEOUT
+            return
+        # Should the node give the partition up meanwhile, this is still what it had.
+        tree = self._store.trees[partition]
+        left = RECORDS_BETWEEN_RESTS
+        for digest, value in self._found(tree, partition, start):
+            left -= 1
+            if not left:
+                left = RECORDS_BETWEEN_RESTS
+                await self._rest()
+            if job.abandoned:
+                return
+            record = tree.get(digest)
+            if record is None or not self._is_wanted(record, digest):
+                continue
+            self._answer(digest, record, value)
+            if self._is_full:
+                return
+            if not request.short and (seconds := job.pace()):
+                await trio.sleep(seconds)
+            if self._size > FRAME_SIZE:
+                await self._flush()
+        if tree:
+            await self._rest()
+
+    async def _rest(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._node.paused:
+            await self._node.wait_resumed()
+
+    def _found(self, tree: Tree, partition: int, start: Resumed | None) -> Iterable[Found]:
+        if self._search is not None:
+            return self._search.partition(tree, partition, start)
+        return descending(tree, start)
+
+    def _is_wanted(self, record: StoredRecord, digest: bytes) -> bool:
+        set_name = self._request.set_name
+        if set_name and record.set_name != set_name:
+            return False
+        if self._store.is_doomed(record):
+            return False
+        return self._filter is None or passes(self._filter, record, digest, self._store, self.job)
+
+    def _answer(self, digest: bytes, record: StoredRecord, value: int | None) -> None:
+        request = self._request
+        ops, n_ops = b"", 0
+        if not request.no_bins:
+            try:
+                answers = self._read(record)
+            except Refused:
+                self._answered += 1
+                self.job.failed += 1
+                return
+            ops = b"".join([encode_particle_op(op, name, kind, data) for op, kind, name, data in answers])
+            n_ops = len(answers)
+        self._answered += 1
+        self.job.succeeded += 1
+        if not n_ops and (request.ops or self._wanted_bins is not None):
+            return  # none of the bins that were asked for: no record
+        fields = self._fields.get(record.set_name)
+        if fields is None:
+            fields = self._fields[record.set_name] = record_fields(request.namespace, record.set_name)
+        self._hold(
+            encode_record(
+                fields, digest, record.key, value, record.generation, record.void_time, ops, n_ops,
+                no_bins=request.no_bins,
+            )
+        )  # fmt: skip
+
+    def _read(self, record: StoredRecord) -> list[tuple[int, int, str, bytes]]:
+        """What the client gets of a record's bins."""
+        if self._request.ops:
+            bins = Bins(record.bins, self._request.respond_all)
+            for op in self._request.ops:
+                apply(bins, op)
+            return bins.answers
+        stored = record.bins
+        names = stored if self._wanted_bins is None else self._wanted_bins
+        return [(wire.OP_READ, stored[name][0], name, to_wire(*stored[name])) for name in names if name in stored]
+
+    def _hold(self, body: bytes) -> None:
+        self._held.append(body)
+        self._size += len(body)
+
+    async def _flush(self) -> None:
+        frame = encode_frame(wire.PROTO_MESSAGE, b"".join(self._held))
+        self._held.clear()
+        self._size = 0
+        timeout = self._request.socket_timeout
+        with trio.CancelScope() as scope:
+            if timeout is not None:
+                scope.deadline = trio.current_time() + timeout
+            await self._connection.stream.send_all(frame)
+        if scope.cancelled_caught:
+            # Part of the frame may have gone out: the connection is of no use any more.
+            self.job.abandoned = RESPONSE_TIMEOUT
+            self._connection.stream.abort()
+            raise trio.BrokenResourceError("the client does not read")
+        self._sent += len(frame)
+
+
+def _bin_list(request: QueryRequest) -> list[str] | None:
+    """The bins that an older client lists in a field of its own."""
+    data = request.message.field(wire.FIELD_QUERY_BINLIST)
+    if data is None:
+        return None
+    if request.ops or not data:
+        raise Refused(ResultCode.PARAM)
+    names = []
+    position = 1
+    for _ in range(data[0]):
+        size = data[position] if position < len(data) else 0
+        name = text(data[position + 1 : position + 1 + size])
+        position += 1 + size
+        if is_bin_name(name):
+            names.append(name)
+    return names
+
+
+def _check_ops(request: QueryRequest) -> None:
+    for op in request.ops:
+        if not is_bin_name(op.name) or op.op not in READS:
+            raise Refused(ResultCode.PARAM)
+    if len(request.ops) > MAX_OPS:
+        raise Refused(ResultCode.PARAM)

@@ -1,0 +1,266 @@
+"""The entries of a secondary index on one node: which values a record is found under.
+
+The real server changes its trees with every write. Here records are never changed in place, so that what was worked out
+for one holds for as long as it is there: a partition's entries are brought up to date when they are asked for, and a
+write costs nothing. Facts: sbin_from_bin and those it calls in the server's as/src/sindex/sindex.c; the order is that
+of key_cmp in sindex_tree.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .._wire import constants as wire
+from .._wire.query import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, Range
+from ..errors import ResultCode
+from . import geo_cells
+from .cdt.calls import Reader
+from .cdt.context import dig
+from .cdt.elements import Malformed, opened, pairs_of, particle_of, split
+from .clock import ServerClock
+from .expressions import REMOVED, UNKNOWN, Scope, Value, compile_expression
+from .expressions.packing import particle_of as particle_of_value
+from .expressions.values import Extension
+from .geo import Place, Shape, geojson_particle, geojson_text, shape_of
+from .results import Refused
+from .store import NamespaceStore, Particle, StoredRecord, Tree
+from .wyhash import wyhash
+
+if TYPE_CHECKING:
+    from .sindex import Definition
+
+TEXT_MAX = 2048
+"""Bytes of a string or blob that can be indexed (server: MAX_STRING_KSIZE)."""
+_SIGN = 1 << 63
+_WRAP = 1 << 64
+
+
+def signed(number: int) -> int:
+    """64 bits taken with their sign."""
+    return number - _WRAP if number & _SIGN else number
+
+
+@attrs.frozen
+class Site:
+    """A place or region on earth, as an index holds it: the cells that it lies in or is covered by, and its text."""
+
+    cells: tuple[int, ...]
+    is_region: bool
+    text: bytes
+
+
+Key = int | Site
+"""What a record is found under."""
+
+
+@attrs.frozen(eq=False)
+class Wanted:
+    """What a query asks for.
+
+    Args:
+        begin, end: numbers, both included.
+        shape: the region that places are to be in, or the place that regions are to contain; with it the numbers mean
+            nothing.
+    """
+
+    begin: int = 0
+    end: int = 0
+    shape: Shape | None = None
+
+    @property
+    def is_range(self) -> bool:
+        return self.shape is not None or self.begin != self.end
+
+    def cell_of(self, site: Site) -> int | None:
+        """The cell under which a place or region is found; None if it is not what is wanted.
+
+        Points are looked for in regions and regions around points, never like with like.
+        """
+        shape = self.shape
+        if isinstance(shape, Place):
+            cell = next((cell for cell in site.cells if geo_cells.contains(cell, shape.cell)), None)
+            return cell if cell is not None and site.is_region and shape_of(site.text).contains(shape) else None
+        if shape is None or site.is_region or not shape.contains(Place(site.cells[0])):
+            return None
+        return site.cells[0]
+
+
+def wanted_values(asked: Range) -> Wanted:
+    """What a predicate asks an index for.
+
+    Raises:
+        Refused: PARAM, it is nothing of its type.
+    """
+    if asked.particle == wire.PARTICLE_INTEGER:
+        return Wanted(int.from_bytes(asked.begin, "big", signed=True), int.from_bytes(asked.end, "big", signed=True))
+    if asked.particle == wire.PARTICLE_GEOJSON:
+        try:
+            return Wanted(shape=shape_of(asked.begin))
+        except Refused as error:
+            raise Refused(ResultCode.PARAM) from error
+    number = signed(wyhash(asked.begin))
+    return Wanted(number, number)
+
+
+class Entries:
+    """One index on one node.
+
+    Attributes:
+        populated: partitions that have been looked through since it was made.
+        load_time: milliseconds that this took.
+    """
+
+    def __init__(self, definition: Definition, store: NamespaceStore, clock: ServerClock) -> None:
+        self._definition = definition
+        self._store = store
+        self._values = _extractor(definition, clock)
+        self._known: list[dict[bytes, tuple[StoredRecord, tuple[Key, ...]]]] = [{} for _ in range(wire.N_PARTITIONS)]
+        self.populated = 0 if any(store.trees) and not definition.is_of_set else wire.N_PARTITIONS
+        self.load_time = 0
+
+    @property
+    def is_readable(self) -> bool:
+        return self.populated == wire.N_PARTITIONS
+
+    @property
+    def has_several(self) -> bool:
+        """Whether a record may be found under more than one value."""
+        return self._definition.kind != INDEX_DEFAULT
+
+    def rank(self, number: int) -> int:
+        """What entries are ordered by: the numbers of places have no sign."""
+        return number % _WRAP if self._definition.type == wire.PARTICLE_GEOJSON else number
+
+    def refresh(self, partition: int, tree: Tree | None = None) -> dict[bytes, tuple[StoredRecord, tuple[Key, ...]]]:
+        """Bring a partition's entries up to date; returns records and values by digest."""
+        tree = self._store.trees[partition] if tree is None else tree
+        known = self._known[partition]
+        set_name = self._definition.set_name
+        fresh = {}
+        for digest, record in tree.items():
+            old = known.get(digest)
+            if old is not None and old[0] is record:
+                fresh[digest] = old
+            elif not set_name or record.set_name == set_name:
+                fresh[digest] = (record, self._values(record, digest))
+        self._known[partition] = fresh
+        return fresh
+
+    def find(self, tree: Tree, partition: int, wanted: Wanted) -> list[tuple[bytes, int]]:
+        """Digests of records that have what is wanted, with the value for each, in the index's order."""
+        found: list[tuple[int, bytes, int]] = []
+        begin, end, is_geo = wanted.begin, wanted.end, wanted.shape is not None
+        for digest, (_, keys) in self.refresh(partition, tree).items():
+            for key in keys:
+                if not isinstance(key, int):
+                    cell = wanted.cell_of(key) if is_geo else None
+                    if cell is not None:
+                        found.append((cell, digest, signed(cell)))
+                elif begin <= key <= end and not is_geo:
+                    found.append((key, digest, key))
+        found.sort()
+        return [(digest, number) for _, digest, number in found]
+
+    def count(self) -> tuple[int, int, int]:
+        """How many entries there are, of how many values and how many records."""
+        entries = records = 0
+        values: set[int] = set()
+        for partition in range(wire.N_PARTITIONS):
+            for _, keys in self.refresh(partition).values():
+                records += bool(keys)
+                for key in keys:
+                    numbers = (key,) if isinstance(key, int) else key.cells
+                    entries += len(numbers)
+                    values.update(numbers)
+        return entries, len(values), records
+
+
+# What a record is found under ---------------------------------------------------------------------------------
+
+
+def _extractor(definition: Definition, clock: ServerClock) -> Callable[[StoredRecord, bytes], tuple[Key, ...]]:
+    """A function that tells what an index has of a record."""
+    compiled = None if definition.expression is None else compile_expression(definition.expression)
+
+    def values(record: StoredRecord, digest: bytes) -> tuple[Key, ...]:
+        if definition.is_of_set:
+            return ()
+        if compiled is None:
+            value = record.bins.get(definition.bin_name)
+        else:
+            value = _particle(compiled.evaluate(Scope.of_record(record, digest, clock)))
+        if value is None:
+            return ()
+        try:
+            return _keys(definition, value)
+        except (Malformed, Refused):
+            return ()
+
+    return values
+
+
+def _particle(value: Value) -> Particle | None:
+    if value is UNKNOWN or value is REMOVED or isinstance(value, Extension):
+        return None
+    return particle_of_value(value)
+
+
+def _keys(definition: Definition, value: Particle) -> tuple[Key, ...]:
+    if definition.context is not None:
+        if value[0] not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP):
+            return ()
+        inner = dig(value[1], Reader(definition.context), creates=False).target.data
+        particle = None if inner is None else particle_of(inner)
+        if particle is None:
+            return ()
+        value = particle
+    if definition.kind == INDEX_DEFAULT:
+        key = _key(definition.type, value)
+        return () if key is None else (key,)
+    keys = (_key(definition.type, element) for element in _elements(definition.kind, value))
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _elements(kind: int, value: Particle) -> list[Particle]:
+    """The elements of a list, or the keys or values of a map, that have a form as a particle."""
+    if value[0] != (wire.PARTICLE_LIST if kind == INDEX_LIST else wire.PARTICLE_MAP):
+        return []
+    _, count, _, start = opened(value[1])
+    if kind == INDEX_LIST:
+        elements = split(value[1], start, count)
+    else:
+        place = 0 if kind == INDEX_MAP_KEYS else 1
+        elements = [pair[place] for pair in pairs_of(value[1], start, count)]
+    found = []
+    for element in elements:
+        try:
+            particle = particle_of(element)
+        except Malformed:
+            continue
+        if particle is not None:
+            found.append(particle)
+    return found
+
+
+def _key(wanted: int, value: Particle) -> Key | None:
+    kind, data = value
+    if kind != wanted:
+        return None
+    if kind == wire.PARTICLE_INTEGER:
+        return int.from_bytes(data, "big", signed=True)
+    if kind == wire.PARTICLE_GEOJSON:
+        return _site(data)
+    return signed(wyhash(data)) if len(data) <= TEXT_MAX else None
+
+
+def _site(data: bytes) -> Site | None:
+    """A GeoJSON value as it is stored; an element of a list or map comes without cells. None for an empty shape."""
+    text = geojson_text(data)
+    if data[1:3] == b"\0\0":
+        data = geojson_particle(data)
+    n_cells = int.from_bytes(data[1:3], "big")
+    cells = tuple(int.from_bytes(data[3 + 8 * place : 11 + 8 * place], "big") for place in range(n_cells))
+    return Site(cells, bool(data[0] & 1), text) if cells else None
