@@ -152,6 +152,7 @@ def put_items(stored: StoredMap, items: bytes, control: Control) -> Change:
 def _merge(stored: StoredMap, new: StoredMap, control: Control) -> Change:
     """Put sorted pairs among sorted pairs."""
     before = len(stored)
+    stored.expect_searches(len(new))
     finds: list[tuple[bool, int] | None] = []
     for key in new.keys:
         there, at = stored.search(key)

@@ -57,6 +57,7 @@ def by_key_list(stored: StoredMap, wanted: Wanted, listed: bytes) -> Found:
         if wanted.is_index:
             return chosen, tally.answer(wanted)
         return chosen, _of_the_chosen(stored, wanted, chosen)
+    stored.expect_searches(len(items))
     runs = [_run_of_key(stored, item) for item in items]
     chosen = _in_runs(runs, range(len(stored)), wanted)
     if wanted.is_index:

@@ -41,6 +41,7 @@ class StoredMap:
         self.flags = flags
         self.keys = keys
         self.values = values
+        self._known: list[Key] | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> StoredMap:
@@ -115,16 +116,22 @@ class StoredMap:
 
     # Keys -----------------------------------------------------------------------------------------------------
 
+    def expect_searches(self, count: int) -> None:
+        """Prepare for so many searches of keys, before the map is changed."""
+        if 4 * count >= len(self):
+            self._known = self.key_keys
+
     def search(self, key: bytes) -> tuple[bool, int]:
         """Whether the key is there, and where it is or would be (server: packed_map_find_key_indexed).
 
         A wildcard is found where the search by halves begins.
         """
         wanted = key_of(key)
+        known = self._known
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
-            order = compare(wanted, key_of(self.keys[middle]))
+            order = compare(wanted, known[middle] if known else key_of(self.keys[middle]))
             if not order:
                 return True, middle
             if order > 0:
