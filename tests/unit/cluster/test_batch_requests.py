@@ -98,6 +98,7 @@ async def test_requests_are_those_of_the_official_client(autojump_clock: Any, st
 
 
 KEY = Key("test", "s", "k")
+READ_ALL_COPIES = aero.BatchReadPolicy(read_mode_ap=aero.ReadModeAP.ALL, read_touch_ttl_percent=-1)
 OTHER = Key("test", "s", "l")
 
 
@@ -113,7 +114,7 @@ async def test_policies_of_single_records_stand_in_their_rows(autojump_clock: An
     rows = await rows_sent(
         lambda client: client.batch(
             [
-                BatchRead(KEY, policy=aero.BatchReadPolicy(read_mode_ap=1, read_touch_ttl_percent=-1)),
+                BatchRead(KEY, policy=READ_ALL_COPIES),
                 BatchRead(KEY, policy=aero.BatchReadPolicy(filter_expression=condition)),
                 BatchWrite(
                     KEY,

@@ -183,4 +183,4 @@ def test_rows_without_a_layout_that_pays_are_left_to_the_general_decoder(ops: li
 def test_a_layout_is_compiled_once() -> None:
     layouts = [layout_of(row_of(index, {"i": index, "s": "x" * index}), 0) for index in range(2)]
     assert layouts[0] is not None and layouts[0] == layouts[1]
-    assert decoder_of(layouts[0]) is decoder_of(layouts[1])  # type: ignore[arg-type]
+    assert decoder_of(layouts[0]) is decoder_of(layouts[1])
