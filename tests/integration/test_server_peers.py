@@ -11,6 +11,7 @@ import trio
 from trio_aerospike.server import open_embedded_cluster
 
 SCRIPTS = Path(__file__).parent / "peers"
+NESTED = Path(__file__).parents[1] / "data" / "official_nested.txt"
 PYTHON = Path(os.environ.get("PEERS_PYTHON") or Path(__file__).parents[2] / ".venv-peers" / "bin" / "python")
 
 pytestmark = [
@@ -32,3 +33,16 @@ async def test_a_published_client_works(script: str, nodes: int, credentials: tu
         assert result.stdout.decode().splitlines()[-1] == "done"
         served = [sum(node.stats.requests.values()) for node in cluster.nodes]
         assert all(count > 50 for count in served), served
+
+
+async def test_every_operation_inside_values_does_what_a_real_server_did() -> None:
+    """Lists, maps, bits and sketches: 2,962 calls of the official client, with the answers of a real server."""
+    expected = NESTED.read_text().splitlines()
+    async with open_embedded_cluster(1) as cluster:
+        command = [str(PYTHON), str(SCRIPTS / "official_nested.py"), str(cluster.nodes[0].port)]
+        with trio.fail_after(120):
+            result = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
+    assert result.returncode == 0, result.stderr.decode()
+    given = result.stdout.decode().splitlines()
+    differing = [pair for pair in zip(given, expected, strict=True) if pair[0] != pair[1]]
+    assert differing == []

@@ -44,6 +44,11 @@ class Bins:
         else:
             self.answers.append((op.op, value[0], op.name, value[1]))
 
+    def read(self, op: Op, value: Particle | None) -> None:
+        """A read worked; within a write it is answered even where it has no value (server: write_master)."""
+        if value is not None or self.is_write or self.respond_all:
+            self.answers.append((op.op, *_named(op.name, value)))
+
     def remove(self, name: str) -> None:
         """Delete a bin; the last one takes its place (server: as_bin_remove)."""
         if name not in self.bins:
@@ -54,6 +59,11 @@ class Bins:
         if place < len(items):
             items[place] = last
         self.bins = dict(items)
+
+
+def _named(name: str, value: Particle | None) -> tuple[int, str, bytes]:
+    kind, data = value or (wire.PARTICLE_NULL, b"")
+    return kind, name, data
 
 
 _Handler = Callable[[Bins, Op], None]
@@ -168,8 +178,11 @@ _handles(wire.OP_HLL_MODIFY)(_modifies_with(sketch_calls.modify))
 @_handles(wire.OP_CDT_READ)
 def _read_inside(bins: Bins, op: Op) -> None:
     value = bins.bins.get(op.name)
-    # Without a bin to read the server does not look at the operation.
-    bins.answer(op, None if value is None else cdt.read(value, op.data))
+    if value is None:
+        # Without a bin to read the server does not look at the operation.
+        bins.done(op)
+    else:
+        bins.read(op, cdt.read(value, op.data))
 
 
 _handles(wire.OP_CDT_MODIFY)(_modifies_with(cdt.modify))
@@ -178,11 +191,7 @@ _handles(wire.OP_CDT_MODIFY)(_modifies_with(cdt.modify))
 @_handles(wire.OP_EXP_READ)
 def _evaluate(bins: Bins, op: Op) -> None:
     value = expression_operations.read(_scope(bins), op.data)
-    if value is not None:
-        bins.answers.append((op.op, value[0], op.name, to_wire(*value)))
-    elif bins.is_write or bins.respond_all:
-        # Within a write, what gives nil is answered, too.
-        bins.answers.append((op.op, wire.PARTICLE_NULL, op.name, b""))
+    bins.read(op, None if value is None else (value[0], to_wire(*value)))
 
 
 @_handles(wire.OP_EXP_MODIFY)

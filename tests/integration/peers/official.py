@@ -77,7 +77,7 @@ _, meta, found = client.operate(
 assert found == {"n": 15, "w": "x"} and meta["gen"] == 7
 _, _, ordered = client.operate_ordered(key, [operations.read("n"), operations.increment("n", 1), operations.read("n")])
 assert ordered == [("n", 15), ("n", 16)], ordered
-fails(exception.UnsupportedFeature, client.operate, key, [list_operations.list_append("l", 5)])
+assert client.operate(key, [list_operations.list_append("l", 5)])[2] == {"l": 4}
 
 batch = client.batch_read([*keys, missing])
 assert [record.result for record in batch.batch_records] == [0] * 200 + [2]
