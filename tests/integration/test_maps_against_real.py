@@ -8,87 +8,18 @@ server does not survive it.
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
-import attrs
 import pytest
-import trio
 
-from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.messages import Message, Op, decode_messages
-from trio_aerospike.config import ClientConfig
-from trio_aerospike.server import open_embedded_cluster
+from .histories import compare_histories
+from .random_maps import Generator
+from .test_server_against_real import REAL
 
-from .random_maps import BIN, Generator
-from .server_peer import Peer, key_fields, message_frame
-
-REAL = os.environ.get("AEROSPIKE_HOSTS", "").split(",")[0]
 OPERATIONS = int(os.environ.get("MAP_OPERATIONS", "2000"))
 SEED = int(os.environ.get("MAP_SEED", "1"))
-SET = "maps-compared"
 
 pytestmark = pytest.mark.skipif(not REAL, reason="AEROSPIKE_HOSTS names no real server to compare with")
 
 
-@asynccontextmanager
-async def both() -> AsyncIterator[tuple[Peer, Peer]]:
-    host = ClientConfig(REAL).hosts[0]
-    async with open_embedded_cluster(1) as cluster:
-        async with await trio.open_tcp_stream(*cluster.hosts[0]) as mine:
-            async with await trio.open_tcp_stream(host.name, host.port) as theirs:
-                yield Peer(mine), Peer(theirs)
-
-
-def request(key: str, op: Op) -> bytes:
-    """A command that does one thing with the bin and reads it afterwards."""
-    read = Op(wire.OP_READ, 0, BIN, b"")
-    reads_only = op.op == wire.OP_CDT_READ
-    return message_frame(
-        Message(
-            info1=wire.INFO1_READ,
-            info2=wire.INFO2_RESPOND_ALL_OPS | (0 if reads_only else wire.INFO2_WRITE),
-            transaction_ttl=5000,
-            fields=key_fields(key, SET),
-            ops=(op, read),
-        )
-    )
-
-
-def deletion(key: str) -> bytes:
-    return message_frame(Message(info2=wire.INFO2_WRITE | wire.INFO2_DELETE, fields=key_fields(key, SET)))
-
-
-async def answers(peer: Peer, frames: Sequence[bytes]) -> list[Message]:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(peer.send, *frames)
-        found = [decode_messages((await peer.receive())[1])[0] for _ in frames]
-    return [attrs.evolve(message, record_ttl=0) for message in found]
-
-
-def shown(message: Message) -> str:
-    bins = [(op.op, op.name, op.particle, op.data.hex(" ")) for op in message.ops]
-    return f"code {message.result_code}, generation {message.generation}, {bins}"
-
-
 async def test_random_operations_on_maps_are_answered_alike_and_leave_the_same_map() -> None:
-    run = secrets.token_hex(4)
-    tried = 0
-    seed = SEED
-    async with both() as (mine, theirs):
-        while tried < OPERATIONS:
-            history = Generator(seed).requests(40)
-            key = f"{run}-{seed}"
-            frames = [request(key, op) for op in history]
-            frames.append(deletion(key))
-            given, expected = await answers(mine, frames), await answers(theirs, frames)
-            before = "nothing"
-            for op, mine_says, theirs_says in zip(history, given, expected, strict=False):
-                assert shown(mine_says) == shown(theirs_says), (
-                    f"seed {seed}: {op.op} {op.particle} {op.data.hex(' ')} after {before}"
-                )
-                if theirs_says.result_code == 0:
-                    before = shown(theirs_says)
-            tried += len(history)
-            seed += 1
+    await compare_histories("maps-compared", lambda seed: Generator(seed).requests(40), OPERATIONS, SEED)
