@@ -13,6 +13,7 @@ from ._batch_commands import BatchCommands
 from ._cluster_commands import ClusterCommands
 from ._record_commands import RecordCommands
 from ._security_commands import SecurityCommands
+from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
 
@@ -26,7 +27,7 @@ __all__ = ["Client", "open_client"]
 logger = logging.getLogger("trio_aerospike")
 
 
-class Client(RecordCommands, BatchCommands, ClusterCommands, SecurityCommands):
+class Client(RecordCommands, BatchCommands, ClusterCommands, SecurityCommands, UDFCommands):
     """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
 
     Any number of tasks of the same Trio run may use one client at a time.

@@ -17,6 +17,7 @@ TIMEOUT: Final = 9
 PARTITION_UNAVAILABLE: Final = 11
 DEVICE_OVERLOAD: Final = 18
 EXPIRED_SESSION: Final = 66
+UDF: Final = 100
 #: Answers after which another attempt may succeed (C client: ``as_command.c``).
 RETRYABLE: Final = frozenset((TIMEOUT, PARTITION_UNAVAILABLE, DEVICE_OVERLOAD, EXPIRED_SESSION))
 #: Of these, the ones that say that nothing was done.

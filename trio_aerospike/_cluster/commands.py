@@ -14,6 +14,7 @@ import trio
 
 from .._wire.commands import TRANSACTION_TTL_OFFSET
 from .._wire.constants import PROTO_MESSAGE
+from .._wire.records import decode_failure
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -25,7 +26,7 @@ from ..errors import (
     ProtocolError,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, renew_session
+from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, UDF, renew_session
 from .batch import Batch, BatchRun
 from .connection import ttl_milliseconds
 from .pending import Failure, Pending
@@ -335,6 +336,8 @@ class _Trouble:
 
     async def _after_code(self, node: Node, pending: Pending, code: int, scope_deadline: float) -> None:
         text = error_from_code(code).message
+        if code == UDF and pending.reply is not None:
+            text = decode_failure(pending.reply) or text
         error = self._finish(error_from_code(code, f"{self._what} {self._key!r}: {text}"), node, code)
         if code == TIMEOUT and scope_deadline <= self._limit and scope_deadline - trio.current_time() < _ABOUT_NOW:
             # The server was told what was left of the caller's scope, so this is that scope's end, a little early.

@@ -161,3 +161,15 @@ def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
     if None in bins.values() and len(bins) != len(results):
         bins.update([result for result in results if result[1] is not None])
     return bins
+
+
+def decode_failure(body: bytes) -> str | None:
+    """What a user-defined function that failed said of it; None where an answer holds nothing of the kind.
+
+    The server puts that into a bin of the name FAILURE (server: as/src/transaction/udf.c).
+    """
+    try:
+        text = decode_record(body)[3].get("FAILURE")
+    except ProtocolError:
+        return None
+    return text if isinstance(text, str) else None
