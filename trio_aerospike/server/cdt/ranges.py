@@ -58,7 +58,7 @@ def relative(index: int, count: int, place: int) -> tuple[int, int]:
     index = wrapped(index + place)
     if index < 0:
         index = wrapped(-index)
-        return 0, count - index if count > index % _UINT64 else 0
+        return 0, (count - index) % _UINT64 if count > index % _UINT64 else 0
     return index, count
 
 
