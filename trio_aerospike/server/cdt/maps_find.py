@@ -46,10 +46,48 @@ def _bounds(wanted: Wanted, at: int, count: int, total: int) -> tuple[int, int]:
     return place, 1
 
 
+def _straightened(wanted: Wanted, at: int, count: int, total: int) -> tuple[Wanted, int, int]:
+    """The same without an inversion, where all but a range is a range itself."""
+    if not count:
+        return wanted.straight(), 0, total
+    if not at:
+        return wanted.straight(), count, total - count
+    if at + count >= total:
+        return wanted.straight(), 0, at
+    return wanted, at, count
+
+
 def others(found: Sequence[int], total: int) -> list[int]:
     """All places but those found."""
     chosen = set(found)
     return [place for place in range(total) if place not in chosen]
+
+
+def _found_by_key(
+    stored: StoredMap,
+    wanted: Wanted,
+    chosen: Sequence[int],
+    at: int,
+    count: int,
+    unsayable: ResultCode = ResultCode.SERVER,
+) -> Found:
+    """What was found among the keys; `at` and `count` are the indexes of it, or inverted of the others."""
+    if wanted.kind in ELEMENTS:
+        return chosen, elements(wanted, stored, chosen, unsayable)
+    if wanted.is_rank:
+        return chosen, ranks_of(wanted, stored, chosen)
+    return chosen, wanted.positions(at, count, len(stored))
+
+
+def _found_by_value(
+    stored: StoredMap, wanted: Wanted, chosen: Sequence[int], at: int, count: int, unsayable: ResultCode
+) -> Found:
+    """What was found among the values; `at` and `count` are the ranks of it, or inverted of the others."""
+    if wanted.kind in ELEMENTS:
+        return chosen, elements(wanted, stored, chosen, unsayable)
+    if wanted.is_index:
+        return chosen, places(wanted, chosen, len(stored))
+    return chosen, wanted.positions(at, count, len(stored))
 
 
 # Index --------------------------------------------------------------------------------------------------------
@@ -68,13 +106,8 @@ def by_index(stored: StoredMap, wanted: Wanted, index: int, count: int = 1) -> F
     if wanted.inverted:
         if not wanted.multiple:
             raise not_applicable()
-        if not count:
-            wanted, at, count = wanted.straight(), 0, total
-        elif not at:
-            wanted, at, count = wanted.straight(), count, total - count
-        elif at + count >= total:
-            wanted, at, count = wanted.straight(), 0, at
-        elif stored.is_key_ordered:
+        wanted, at, count = _straightened(wanted, at, count, total)
+        if wanted.inverted and stored.is_key_ordered:
             return _all_but_indexes(stored, wanted, at, count)
     if not count:
         return (), no_key(wanted, at)
@@ -83,29 +116,20 @@ def by_index(stored: StoredMap, wanted: Wanted, index: int, count: int = 1) -> F
     chosen: Sequence[int] = range(at, at + count)
     if wanted.inverted:
         chosen = others(chosen, total)
-    if wanted.kind in ELEMENTS:
-        unsayable = ResultCode.SERVER if stored.is_key_ordered else ResultCode.PARAM
-        return chosen, elements(wanted, stored, chosen, unsayable)
-    if wanted.is_rank:
-        return chosen, ranks_of(wanted, stored, chosen)
-    return chosen, wanted.positions(at, count, total)
+    unsayable = ResultCode.SERVER if stored.is_key_ordered else ResultCode.PARAM
+    return _found_by_key(stored, wanted, chosen, at, count, unsayable)
 
 
 def _all_but_indexes(stored: StoredMap, wanted: Wanted, at: int, count: int) -> Found:
     """All but a range in the middle of an ordered map (server: packed_map_trim_ordered)."""
     total = len(stored)
     chosen = others(range(at, at + count), total)
-    kind = wanted.kind
-    if kind == ops.RETURN_EXISTS:
+    if wanted.kind == ops.RETURN_EXISTS:
         return chosen, boolean(True)
     if wanted.is_index:
         end = at + count
         return chosen, int_list((*wanted.run(0, at, total), *wanted.run(end, total - end, total)))
-    if wanted.is_rank:
-        return chosen, ranks_of(wanted, stored, chosen)
-    if kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen)
-    return chosen, wanted.positions(at, count, total)
+    return _found_by_key(stored, wanted, chosen, at, count)
 
 
 # Keys ---------------------------------------------------------------------------------------------------------
@@ -126,13 +150,7 @@ def by_key(stored: StoredMap, wanted: Wanted, key: bytes) -> Found:
         raise not_applicable()
     if not there:
         return (), no_key(wanted, -1)
-    if wanted.is_index or wanted.is_index_range:
-        return (at,), wanted.positions(stored.first_at_least(key), 1, len(stored))
-    if wanted.is_rank:
-        return (at,), ranks_of(wanted, stored, (at,))
-    if wanted.kind in ELEMENTS:
-        return (at,), elements(wanted, stored, (at,))
-    return (at,), wanted.positions(at, 1, len(stored))
+    return _found_by_key(stored, wanted, (at,), stored.first_at_least(key), 1)
 
 
 def by_key_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes | None) -> Found:
@@ -154,11 +172,7 @@ def by_key_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes 
     chosen: Sequence[int] = range(at, at + count)
     if wanted.inverted:
         chosen = others(chosen, total)
-    if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen)
-    if wanted.is_rank:
-        return chosen, ranks_of(wanted, stored, chosen)
-    return chosen, wanted.positions(at, count, total)
+    return _found_by_key(stored, wanted, chosen, at, count)
 
 
 def by_relative_index(stored: StoredMap, wanted: Wanted, key: bytes, index: int, count: int) -> Found:
@@ -185,12 +199,7 @@ def by_rank(stored: StoredMap, wanted: Wanted, rank: int, count: int = 1) -> Fou
     if wanted.is_index_range or (wanted.inverted and not wanted.multiple):
         raise not_applicable()
     if wanted.inverted:
-        if not count:
-            wanted, at, count = wanted.straight(), 0, total
-        elif not at:
-            wanted, at, count = wanted.straight(), count, total - count
-        elif at + count >= total:
-            wanted, at, count = wanted.straight(), 0, at
+        wanted, at, count = _straightened(wanted, at, count, total)
     if not count:
         return (), no_value(wanted, at)
     chosen = stored.from_rank(at, count)
@@ -198,11 +207,7 @@ def by_rank(stored: StoredMap, wanted: Wanted, rank: int, count: int = 1) -> Fou
         chosen = others(chosen, total)
     elif wanted.kind == ops.RETURN_ORDERED_MAP:
         chosen = sorted(chosen)
-    if wanted.is_index:
-        return chosen, places(wanted, chosen, total)
-    if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen, ResultCode.PARAM)
-    return chosen, wanted.positions(at, count, total)
+    return _found_by_value(stored, wanted, chosen, at, count, ResultCode.PARAM)
 
 
 # Values -------------------------------------------------------------------------------------------------------
@@ -246,12 +251,8 @@ def _by_values(stored: StoredMap, wanted: Wanted, start: Key, end: Key | None, *
             return (), no_value(wanted, at)
     if wanted.inverted:
         chosen = others(chosen, total)
-    if wanted.kind in ELEMENTS:
-        unsayable = ResultCode.PARAM if stored.is_value_indexed else ResultCode.SERVER
-        return chosen, elements(wanted, stored, chosen, unsayable)
-    if wanted.is_index:
-        return chosen, places(wanted, chosen, total)
-    return chosen, wanted.positions(at, count, total)
+    unsayable = ResultCode.PARAM if stored.is_value_indexed else ResultCode.SERVER
+    return _found_by_value(stored, wanted, chosen, at, count, unsayable)
 
 
 def _scan(stored: StoredMap, start: Key, end: Key | None, *, exactly: bool, many: bool) -> tuple[int, list[int]]:
