@@ -78,7 +78,7 @@ class ListSort(IntFlag):
     DESCENDING = ops.SORT_DESCENDING
     """The greatest value first."""
     DROP_DUPLICATES = ops.SORT_DROP_DUPLICATES
-    """Keep one of equal values."""
+    """Keep one of equal values. Servers up to 8.1 refuse it together with DESCENDING (result code 4)."""
 
 
 class ListReturn(IntEnum):

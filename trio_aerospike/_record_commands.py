@@ -356,7 +356,7 @@ class RecordCommands:
         listed = list(operations)
         if not listed:
             raise InvalidArgError(f"{what}.operations: got none, allowed: one or more")
-        info1 = 0
+        info1 = info2 = 0
         writes = False
         encoded = []
         for index, operation in enumerate(listed):
@@ -365,24 +365,28 @@ class RecordCommands:
                     f"{what}.operations[{index}]", operation, "an operation made by trio_aerospike.operations"
                 )
             info1 |= operation.info1
+            info2 |= operation.info2
             writes = writes or operation.is_write
             encoded.append(operation.encode())
         ops = b"".join(encoded)
+        if info1 & wire.INFO1_GET_ALL:
+            # The server does not take both: with all bins read there is nothing to tell apart (aerospike_key.c of the
+            # C client).
+            info2 = 0
+        elif writes and policy.respond_all_ops:
+            info2 |= wire.INFO2_RESPOND_ALL_OPS
         if not writes:
             if ttl is not None or generation is not None:
                 name, value = ("ttl", ttl) if ttl is not None else ("generation", generation)
                 raise InvalidArgError(f"{what}.{name}: got {value!r}, allowed: None, as nothing here writes")
             info1 |= policy._read_info1
             frame = self._request(
-                key, policy, info1, 0, policy._read_info3, 0, policy._read_wire_ttl, ops, len(encoded)
+                key, policy, info1, info2, policy._read_info3, 0, policy._read_wire_ttl, ops, len(encoded)
             )
             return key, await self._executor.run(what, key, frame, policy, False)
         if info1:
             info1 |= policy._read_info1
-        info2 = policy._info2 | wire.INFO2_WRITE
-        if policy.respond_all_ops and not info1 & wire.INFO1_GET_ALL:
-            # The server does not take both: with all bins read there is nothing to tell apart (C client: as_operate.c).
-            info2 |= wire.INFO2_RESPOND_ALL_OPS
+        info2 |= policy._info2 | wire.INFO2_WRITE
         info2, expected, record_ttl = _conditions(policy, info2, ttl, generation)
         info3 = policy._info3 | (policy._read_info3 if info1 else 0)
         frame = self._request(key, policy, info1, info2, info3, expected, record_ttl, ops, len(encoded))

@@ -131,7 +131,7 @@ async def test_a_bin_that_holds_no_blob_is_refused(client: Client, key: Key, val
 
 async def test_a_read_of_a_bin_that_does_not_exist_gives_nothing(client: Client, key: Key) -> None:
     await client.put(key, {"n": 1})
-    assert (await client.operate(key, [bits.count("b", 0, 8)])).bins == {}
+    assert (await client.operate(key, [bits.count("b", 0, 8)])).bins == {"b": None}
 
 
 async def test_bits_are_written_and_read_in_a_batch(client: Client, keys: Any) -> None:

@@ -36,14 +36,14 @@ class Call:
         what: its name, for refusals.
         opcode: its number on the wire.
         writes: whether it changes the record.
-        returns: the kinds of results it may be asked for.
+        returns: the kinds of results of its family.
         ranges: which of them are ``[first, count]``; they do not go with ``inverted``.
     """
 
     what: str
     opcode: int
-    writes: bool = False
-    returns: type[IntEnum] | None = None
+    writes: bool
+    returns: type[IntEnum]
     ranges: frozenset[int] = frozenset()
 
     def operation(self, bin_name: str, args: Sequence[Any], ctx: contexts.ContextLike, *, create: int = 0) -> Operation:
@@ -52,9 +52,11 @@ class Call:
         # A single tuple is what nearly all calls give.
         steps = contexts.checked_steps(f"{self.what}.ctx", ctx, paths=False) if ctx != () else ()
         payload = encode_cdt_call(self.opcode, args, contexts.encode_steps(steps, create))
+        # As the C client: each operation on a map is answered, also where it has nothing to say (aerospike_key.c).
+        info2 = wire.INFO2_RESPOND_ALL_OPS if self.returns is MapReturn else 0
         if self.writes:
-            return Operation(wire.OP_CDT_MODIFY, name, payload)
-        return Operation(wire.OP_CDT_READ, name, payload, info1=wire.INFO1_READ)
+            return Operation(wire.OP_CDT_MODIFY, name, payload, info2=info2)
+        return Operation(wire.OP_CDT_READ, name, payload, info1=wire.INFO1_READ, info2=info2)
 
     # -- arguments -----------------------------------------------------------------------------------------------------
 
@@ -85,7 +87,6 @@ class Call:
 
     def return_type(self, return_type: object, inverted: object) -> int:
         """What is asked for, as the wire says it."""
-        assert self.returns is not None
         where = f"{self.what}.return_type"
         kind = checked_enum(where, return_type, self.returns)
         allowed = (_ENTRY if self.returns is MapReturn else _ELEMENT) | self.ranges
@@ -100,7 +101,6 @@ class Call:
         return kind | cdt_ops.RETURN_INVERTED
 
     def _names(self, allowed: frozenset[int]) -> str:
-        assert self.returns is not None
         return ", ".join(member.name for member in self.returns if member in allowed)
 
     # -- by index, rank, value, key ------------------------------------------------------------------------------------

@@ -12,6 +12,11 @@ from trio_aerospike.validation import checked_bin_name, refused
 
 # Codes that read (server: as/include/base/proto.h, OP_IS_READ); all others write.
 _READS = frozenset((wire.OP_READ, wire.OP_CDT_READ, wire.OP_EXP_READ, wire.OP_BITS_READ, wire.OP_HLL_READ))
+# Codes whose operations are answered even where they have nothing to say, so that results can be told apart (C client:
+# aerospike_key.c). Those on maps are, too; those on lists, of the same codes, are not.
+_ANSWERED = frozenset(
+    (wire.OP_EXP_READ, wire.OP_EXP_MODIFY, wire.OP_BITS_READ, wire.OP_BITS_MODIFY, wire.OP_HLL_READ, wire.OP_HLL_MODIFY)
+)
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -33,12 +38,16 @@ class Operation:
     value: Any = None
     info1: int = attrs.field(default=0, repr=False, kw_only=True)
     """Bits of the request that this operation asks for."""
+    info2: int = attrs.field(default=0, repr=False, kw_only=True)
+    """The same, of the request's second byte."""
     is_write: bool = attrs.field(init=False, repr=False)
     """Whether it changes the record."""
     _encoded: bytes = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "is_write", self.op not in _READS)
+        if self.op in _ANSWERED:
+            object.__setattr__(self, "info2", self.info2 | wire.INFO2_RESPOND_ALL_OPS)
         object.__setattr__(self, "_encoded", encode_op(self.op, self.bin_name, self.value))
 
     def encode(self) -> bytes:

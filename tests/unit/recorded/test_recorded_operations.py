@@ -6,14 +6,16 @@ Each module ``calls_*.py`` beside this one is a family: ``STEPS`` are patterns o
 
 from __future__ import annotations
 
+import functools
 import importlib
 from fnmatch import fnmatch
+from operator import or_
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from trio_aerospike._wire.constants import PROTO_MESSAGE
+from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.messages import decode_messages
 from trio_aerospike._wire.records import skip_fields
 from trio_aerospike.operations import Operation
@@ -29,7 +31,7 @@ def recorded_steps(family: ModuleType) -> list[Exchange]:
     return [
         exchange
         for exchange in load_exchanges()
-        if exchange.type == PROTO_MESSAGE and any(fnmatch(exchange.step, pattern) for pattern in family.STEPS)
+        if exchange.type == wire.PROTO_MESSAGE and any(fnmatch(exchange.step, pattern) for pattern in family.STEPS)
     ]
 
 
@@ -65,11 +67,13 @@ def test_our_operations_are_the_recorded_bytes(calls: dict[str, list[Operation]]
 
 
 @pytest.mark.parametrize(("calls", "exchange"), RECORDED)
-def test_our_operations_ask_for_a_read_or_a_write_as_recorded(
+def test_our_operations_ask_for_what_was_asked_for_in_the_recording(
     calls: dict[str, list[Operation]], exchange: Exchange
 ) -> None:
     ((_, body),) = frames_of(exchange.request)
     (message,) = decode_messages(body)
     operations = calls[exchange.step]
-    assert bool(message.info1 & 1) == any(operation.info1 & 1 for operation in operations)
-    assert bool(message.info2 & 1) == any(operation.is_write for operation in operations)
+    assert bool(message.info1 & wire.INFO1_READ) == any(operation.info1 & wire.INFO1_READ for operation in operations)
+    assert bool(message.info2 & wire.INFO2_WRITE) == any(operation.is_write for operation in operations)
+    answered = message.info2 & wire.INFO2_RESPOND_ALL_OPS
+    assert answered == wire.INFO2_RESPOND_ALL_OPS & functools.reduce(or_, (op.info2 for op in operations))

@@ -61,7 +61,7 @@ def create(
             None.
         persist_index: without ``ctx``: store the list's index along with it.
         ctx: the way to the place of the list; its last step, by index of a list or by key of a map, is the place
-            itself.
+            itself. A list around it that is missing, too, is made with the same order.
 
     Raises:
         InvalidArgError: an argument is none of these, or they do not go together.

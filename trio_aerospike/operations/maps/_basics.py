@@ -41,7 +41,7 @@ def create(
         order: the map's order.
         persist_index: without ``ctx``: store the map's index along with it.
         ctx: the way to the place of the map; its last step, by index of a list or by key of a map, is the place
-            itself.
+            itself. A map around it that is missing, too, is made with the same order.
 
     Raises:
         InvalidArgError: an argument is none of these, or they do not go together.
