@@ -29,7 +29,7 @@ def unpack_value(data: bytes) -> Any:
     # data safe as long as only a few headers can claim more than 65,535 elements.
     if len(data) < 0x8000 or data.count(b"\xdd") + data.count(b"\xdf") < 8:
         try:
-            return _finish(_unpackb(data, raw=True, strict_map_key=False, object_pairs_hook=tuple), 1)
+            return _unpack_fast(data)
         except _NOT_FAST:
             # Malformed, or one of the rarities: the exact decoder tells which.
             pass
@@ -57,6 +57,12 @@ _unpackb = msgpack.unpackb
 _Extension = msgpack.ExtType
 _PLAIN = frozenset((int, float, bool, type(None)))
 
+# Keys of maps repeat from record to record: those that were seen, as they come from the unpacker, and what they mean.
+# Emptied when it grows without end; long ones are left out, so that its size in memory has a bound, too.
+_keys: dict[str, Any] = {}
+_KEYS_MAX = 4096
+_KEY_SIZE_MAX = 64
+
 
 class _Unusual(Exception):
     """What the fast path leaves to the exact decoder."""
@@ -65,24 +71,25 @@ class _Unusual(Exception):
 _NOT_FAST = (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException, _Unusual)
 
 
-def _finish(value: Any, depth: int) -> Any:
+def _unpack_fast(data: bytes) -> Any:
+    # The byte that tells the kind of a string is ASCII, so text may be decoded along with it, in C. Only a blob that
+    # is no UTF-8 makes that impossible; then strings come as bytes, and are decoded one by one.
+    try:
+        value = _unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=tuple)
+    except UnicodeDecodeError:
+        value = _unpackb(data, raw=True, strict_map_key=False, object_pairs_hook=tuple)
     kind = type(value)
     if kind is list:
-        return _finish_list(value, depth)
+        return _finish_list(value, 1)
     if kind is tuple:
-        return _finish_map(value, depth)
-    if kind is bytes:
-        return _from_raw(value)
-    if kind in _PLAIN:
-        return value
-    raise _Unusual
+        return _finish_map(value, 1)
+    return _finish_list([value], 0)[0]
 
 
 def _finish_list(items: list[Any], depth: int) -> Any:
     if depth > CDT_DEPTH_MAX:
         raise _Unusual
-    order = 0
-    if items and type(items[0]) is _Extension:
+    if depth and items and type(items[0]) is _Extension:
         order = items[0].code
         if order < 0:
             raise _Unusual
@@ -90,15 +97,18 @@ def _finish_list(items: list[Any], depth: int) -> Any:
         items = OrderedList(items, order) if order else items
     for index, item in enumerate(items):
         kind = type(item)
-        if kind is int:
-            continue
-        if kind is bytes:
-            if item[:1] == b"\x03":
-                items[index] = item[1:].decode()
-            else:
-                items[index] = _from_raw(item)
+        if kind is str:
+            items[index] = item[1:] if item[:1] == "\x03" else _from_raw(item.encode())
+        elif kind is int:
+            pass
+        elif kind is tuple:
+            items[index] = _finish_map(item, depth + 1)
+        elif kind is list:
+            items[index] = _finish_list(item, depth + 1)
+        elif kind is bytes:
+            items[index] = _from_raw(item)
         elif kind not in _PLAIN:
-            items[index] = _finish(item, depth + 1)
+            raise _Unusual
     return items
 
 
@@ -108,24 +118,48 @@ def _finish_map(pairs: tuple[tuple[Any, Any], ...], depth: int) -> Any:
         raise _Unusual
     order = -1  # none seen
     result: dict[Any, Any] = {}
+    known = _keys.get
     for key, item in pairs:
-        kind = type(key)
-        if kind is bytes:
-            key = key[1:].decode() if key[:1] == b"\x03" else _from_raw(key)
-        elif kind is not int:
-            if kind is not _Extension or key.code < 0 or result or order >= 0 or item is not None:
-                raise _Unusual
-            order = key.code
-            if order:
-                result = OrderedMap((), order)
-            continue
+        name = known(key)
+        if name is None:
+            kind = type(key)
+            if kind is str:
+                name = _new_key(key)
+            elif kind is int:
+                name = key
+            elif kind is bytes:
+                name = _from_raw(key)
+            else:
+                if kind is not _Extension or key.code < 0 or result or order >= 0 or item is not None:
+                    raise _Unusual
+                order = key.code
+                if order:
+                    result = OrderedMap((), order)
+                continue
         kind = type(item)
-        if kind is bytes:
-            item = item[1:].decode() if item[:1] == b"\x03" else _from_raw(item)
-        elif kind is not int and kind not in _PLAIN:
-            item = _finish(item, depth + 1)
-        result[key] = item
+        if kind is str:
+            item = item[1:] if item[:1] == "\x03" else _from_raw(item.encode())
+        elif kind is int:
+            pass
+        elif kind is tuple:
+            item = _finish_map(item, depth + 1)
+        elif kind is list:
+            item = _finish_list(item, depth + 1)
+        elif kind is bytes:
+            item = _from_raw(item)
+        elif kind not in _PLAIN:
+            raise _Unusual
+        result[name] = item
     return result
+
+
+def _new_key(key: str) -> Any:
+    name = key[1:] if key[:1] == "\x03" else _from_raw(key.encode())
+    if len(key) <= _KEY_SIZE_MAX:
+        if len(_keys) >= _KEYS_MAX:
+            _keys.clear()
+        _keys[key] = name
+    return name
 
 
 def _from_raw(data: bytes) -> Any:
