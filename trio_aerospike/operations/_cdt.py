@@ -50,13 +50,22 @@ class Call:
         """The operation with arguments that are checked; ``create`` goes on top of the context's last step."""
         name = checked_bin_name(bin_name, f"{self.what}.bin_name")
         # A single tuple is what nearly all calls give.
-        steps = contexts.checked_steps(f"{self.what}.ctx", ctx, paths=False) if ctx != () else ()
+        steps = self.steps(ctx) if ctx != () else ()
         payload = encode_cdt_call(self.opcode, args, contexts.encode_steps(steps, create))
         # As the C client: each operation on a map is answered, also where it has nothing to say (aerospike_key.c).
         info2 = wire.INFO2_RESPOND_ALL_OPS if self.returns is MapReturn else 0
         if self.writes:
             return Operation(wire.OP_CDT_MODIFY, name, payload, info2=info2)
         return Operation(wire.OP_CDT_READ, name, payload, info1=wire.INFO1_READ, info2=info2)
+
+    def steps(self, ctx: contexts.ContextLike) -> tuple[contexts.Context, ...]:
+        """The context's steps; those that create are refused where nothing is written."""
+        steps = contexts.checked_steps(f"{self.what}.ctx", ctx, paths=False)
+        if not self.writes:
+            for place, step in enumerate(steps):
+                if step.creates:
+                    raise refused(f"{self.what}.ctx[{place}]", step, "steps that create nothing, as this only reads")
+        return steps
 
     # -- arguments -----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import pytest
 from trio_aerospike import INFINITY, WILDCARD, OrderedMap, ctx
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.cdt import pack_value, unpack_value
+from trio_aerospike.ctx import Context
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.operations.lists import ListOrder, ListReturn, ListSort, ListWrite
@@ -87,6 +88,17 @@ def test_a_name_that_no_bin_can_have_is_refused(name: str, bin_name: Any) -> Non
 def test_a_context_that_cannot_be_is_refused(name: str, context: Any, where: str) -> None:
     maker, args = ALL[name]
     assert refusal(maker, "bin", *args, ctx=context).startswith(f"{name}.{where}: got ")
+
+
+@every
+@pytest.mark.parametrize("step", [ctx.map_key_create("a"), ctx.list_index_create(0, pad=True)])
+def test_only_a_write_may_create_on_its_way(name: str, step: Context) -> None:
+    maker, args = ALL[name]
+    steps = [step, ctx.list_index(0)]
+    if maker("bin", *args).is_write:
+        assert call(maker("bin", *args, ctx=steps))[1][0] == step.kind
+    else:
+        assert refusal(maker, "bin", *args, ctx=steps).startswith(f"{name}.ctx[0]: got ctx.")
 
 
 @every
