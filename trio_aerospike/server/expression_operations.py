@@ -86,7 +86,10 @@ def _evaluated(expression: Expression, scope: Scope) -> Particle | Unevaluated |
     value = expression.evaluate(scope)
     if value is UNKNOWN or value is REMOVED or isinstance(value, Extension):
         return _UNEVALUATED
-    return particle_of(value)
+    try:
+        return particle_of(value)
+    except Refused:
+        return _UNEVALUATED
 
 
 def _check_evaluation(flags: int) -> None:

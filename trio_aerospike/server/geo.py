@@ -16,8 +16,8 @@ import attrs
 from ..errors import ResultCode
 from .geo_caps import Cap
 from .geo_cells import cell_at, center, point_cell as point_cell
-from .geo_cover import Region, Union, covering
-from .geo_polygons import Loop, Polygon
+from .geo_cover import MAX_CELLS, Region, covering
+from .geo_polygons import Loop, Polygon, Union
 from .geo_vectors import Point, from_degrees
 from .results import Refused
 
@@ -64,7 +64,8 @@ def geojson_particle(data: bytes) -> bytes:
     The cells are a point's own, or such as cover a region; those that a client sends are ignored.
 
     Raises:
-        Refused: GEO_INVALID_GEOJSON, the text is no GeoJSON that the server knows.
+        Refused: GEO_INVALID_GEOJSON, the text is no GeoJSON that the server knows, or it takes too many cells to cover
+            the region.
     """
     n_cells = int.from_bytes(data[1:3], "big")
     if len(data) < 3 + 8 * n_cells:
@@ -99,6 +100,8 @@ def _shape(text: bytes) -> Shape:
 def _front(text: bytes) -> bytes:
     shape = _shape(text)
     flags, cells = (0, [shape.cell]) if isinstance(shape, Place) else (_IS_REGION, covering(shape.region))
+    if len(cells) > MAX_CELLS:
+        raise Refused(ResultCode.GEO_INVALID_GEOJSON)
     packed = b"".join(cell.to_bytes(8, "big") for cell in cells)
     return bytes((flags,)) + len(cells).to_bytes(2, "big") + packed
 

@@ -117,6 +117,14 @@ def _joined(one: _Interval, other: _Interval) -> _Interval:
     return (other[0], one[1]) if nearer_below else (one[0], other[1])
 
 
+def middle_of(low: float, high: float) -> float:
+    """The middle of an interval on the circle."""
+    middle = 0.5 * (low + high)
+    if low <= high:
+        return middle
+    return middle + _HALF_TURN if middle <= 0 else middle - _HALF_TURN
+
+
 def to_lat_lng(point: Point) -> tuple[float, float]:
     """Latitude and longitude of a point."""
     x, y, z = point

@@ -72,13 +72,9 @@ def _uv_to_st(u: float) -> float:
     return 0.5 * math.sqrt(1 + 3 * u) if u >= 0 else 1 - 0.5 * math.sqrt(1 - 3 * u)
 
 
-def _leaf(coordinate: float) -> int:
+def uv_to_leaf(coordinate: float) -> int:
+    """The number of the leaf cell at a place on the cube, along one side."""
     return max(0, min(_SIZE - 1, round(_SIZE * _uv_to_st(coordinate) - 0.5)))
-
-
-def ij_to_uv(i: int) -> float:
-    """The lower border of the leaf cell of that number on the cube."""
-    return st_to_uv(i / _SIZE)
 
 
 # Cells --------------------------------------------------------------------------------------------------------
@@ -117,7 +113,27 @@ def point_cell(latitude: float, longitude: float) -> int:
 def cell_at(point: Point) -> int:
     """The leaf cell that a point lies in."""
     face, u, v = face_uv(point)
-    return from_face_ij(face, _leaf(u), _leaf(v))
+    return from_face_ij(face, uv_to_leaf(u), uv_to_leaf(v))
+
+
+def orientation_of(cell: int) -> int:
+    """How the curve runs within a cell: bits for swapped axes and for the inverted direction."""
+    orientation = (cell >> 61) & _SWAP
+    for level in range(level_of(cell)):
+        orientation ^= _POSITION_TO_ORIENTATION[(cell >> (2 * (MAX_LEVEL - level) - 1)) & 3]
+    return orientation
+
+
+def uv_box(cell: int) -> tuple[float, float, float, float]:
+    """Lowest and highest u, lowest and highest v of a cell."""
+    _, i, j = to_face_ij(cell)
+    size = 1 << (MAX_LEVEL - level_of(cell))
+    return (
+        st_to_uv(i / _SIZE),
+        st_to_uv((i + size) / _SIZE),
+        st_to_uv(j / _SIZE),
+        st_to_uv((j + size) / _SIZE),
+    )
 
 
 def center(cell: int) -> Point:
@@ -168,6 +184,46 @@ def contains(cell: int, other: int) -> bool:
     return range_min(cell) <= other <= range_max(cell)
 
 
+def common_level(one: int, other: int) -> int:
+    """The level of the smallest cell around two; -1 where they are on different faces."""
+    bits = max(one ^ other, lowest_bit(one), lowest_bit(other))
+    return max(60 - (bits.bit_length() - 1), -1) >> 1
+
+
 def face_cell(face: int) -> int:
     """A whole face."""
     return face << 61 | 1 << 60
+
+
+def vertex_neighbors(cell: int, level: int) -> list[int]:
+    """The cells of a level around that corner of the cell's own which is nearest to it: four, or three at a cube's."""
+    face, i, j = to_face_ij(cell)
+    half = 1 << (MAX_LEVEL - level - 1)
+    size = half << 1
+    i_offset = size if i & half else -size
+    j_offset = size if j & half else -size
+    i_same = 0 <= i + i_offset < _SIZE
+    j_same = 0 <= j + j_offset < _SIZE
+    found = [parent(cell, level)]
+    found.append(parent(_from_face_ij_wrapped(face, i + i_offset, j), level))
+    found.append(parent(_from_face_ij_wrapped(face, i, j + j_offset), level))
+    if i_same or j_same:
+        found.append(parent(_from_face_ij_wrapped(face, i + i_offset, j + j_offset), level))
+    return found
+
+
+def _from_face_ij_wrapped(face: int, i: int, j: int) -> int:
+    """The leaf cell at i and j, which may be just beyond the face."""
+    if 0 <= i < _SIZE and 0 <= j < _SIZE:
+        return from_face_ij(face, i, j)
+    i, j = max(-1, min(_SIZE, i)), max(-1, min(_SIZE, j))
+    limit = 1 + 2.0**-52
+    scale = 1.0 / _SIZE
+    u = max(-limit, min(limit, scale * (2 * (i - _SIZE // 2) + 1)))
+    v = max(-limit, min(limit, scale * (2 * (j - _SIZE // 2) + 1)))
+    face, u, v = face_uv(to_xyz(face, u, v))
+    return from_face_ij(face, _linear_leaf(u), _linear_leaf(v))
+
+
+def _linear_leaf(coordinate: float) -> int:
+    return max(0, min(_SIZE - 1, round(_SIZE * (0.5 * (coordinate + 1)) - 0.5)))

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 
 from .geo_bounds import Bounder, Rectangle
+from .geo_caps import Cap
+from .geo_index import START, ShapeIndex
 from .geo_vectors import (
     EPSILON,
     ORIGIN,
@@ -130,6 +132,7 @@ class Polygon:
 
     def __init__(self, loops: Sequence[Loop]) -> None:
         self.loops = list(loops)
+        self._index: ShapeIndex | None = None
 
     def contains(self, point: Point) -> bool:
         """Whether a point is inside."""
@@ -138,10 +141,59 @@ class Polygon:
             inside ^= loop.contains(point)
         return inside
 
-    def edges(self) -> list[tuple[Point, Point]]:
-        """All edges."""
+    def bound(self) -> Rectangle:
+        """The rectangle around it."""
+        bound = Rectangle.empty()
+        for loop in self.loops:
+            bound = bound.union(loop.bound)
+        return bound
+
+    def cells_around(self) -> list[int]:
+        """A few cells that cover it."""
+        return self._cells().bound()
+
+    def meets_cell(self, cell: int) -> bool:
+        """Whether it has something in common with a cell."""
+        return self._cells().meets(cell)
+
+    def contains_cell(self, cell: int) -> bool:
+        """Whether a cell is within as a whole."""
+        return self._cells().contains(cell)
+
+    def _cells(self) -> ShapeIndex:
+        if self._index is None:
+            self._index = ShapeIndex(self._edges(), contains_start=self.contains(START))
+        return self._index
+
+    def _edges(self) -> list[tuple[Point, Point]]:
         return [
             (loop.points[number], loop.points[(number + 1) % len(loop.points)])
             for loop in self.loops
             for number in range(len(loop.points))
         ]
+
+
+class Union:
+    """Several polygons as one region."""
+
+    def __init__(self, parts: Sequence[Polygon]) -> None:
+        self.parts = list(parts)
+
+    def contains(self, point: Point) -> bool:
+        """Whether any of them contains a point."""
+        return any(part.contains(point) for part in self.parts)
+
+    def cells_around(self) -> list[int]:
+        """A few cells that cover all of them."""
+        bound = Rectangle.empty()
+        for part in self.parts:
+            bound = bound.union(part.bound())
+        return Cap.around(bound).cells_around()
+
+    def meets_cell(self, cell: int) -> bool:
+        """Whether any of them has something in common with a cell."""
+        return any(part.meets_cell(cell) for part in self.parts)
+
+    def contains_cell(self, cell: int) -> bool:
+        """Whether a cell is within one of them as a whole."""
+        return any(part.contains_cell(cell) for part in self.parts)

@@ -23,7 +23,11 @@ ORIGIN: Point = (-0.0099994664350250197, 0.0025924542609324121, 0.99994664350250
 
 def from_degrees(latitude: float, longitude: float) -> Point:
     """The place on the unit sphere."""
-    phi, theta = math.radians(latitude), math.radians(longitude)
+    return from_radians(math.radians(latitude), math.radians(longitude))
+
+
+def from_radians(phi: float, theta: float) -> Point:
+    """The place on the unit sphere, by latitude and longitude."""
     cos_phi = math.cos(phi)
     return math.cos(theta) * cos_phi, math.sin(theta) * cos_phi, math.sin(phi)
 

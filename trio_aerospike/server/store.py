@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from .._wire.constants import N_PARTITIONS
+from .._wire.constants import N_PARTITIONS, PARTICLE_BOOL, PARTICLE_FLOAT, PARTICLE_INTEGER
 from .clock import ServerClock
 
 Particle = tuple[int, bytes]
@@ -39,11 +39,39 @@ class StoredRecord:
     """The frame that answers a read of all bins, kept once it was made."""
 
     def size(self) -> int:
-        """Roughly the bytes that the record takes in the real server's storage (server: storage/flat.h)."""
-        total = 40 + len(self.set_name) + len(self.key or b"")
-        for name, (_, data) in self.bins.items():
-            total += 6 + len(name) + len(data)
+        """The bytes that the record takes in the real server's storage (server: as/src/storage/flat.c)."""
+        total = _RECORD_SIZE + _END_MARK_SIZE
+        if self.void_time:
+            total += 4
+        if self.set_name:
+            total += 1 + len(self.set_name.encode())
+        if self.key is not None:
+            total += _varint_size(len(self.key)) + len(self.key)
+        if self.bins:
+            total += _varint_size(len(self.bins))
+        for name, (kind, data) in self.bins.items():
+            total += 1 + len(name.encode()) + _stored_size(kind, data)
         return (total + 15) & ~15
+
+
+_RECORD_SIZE = 35
+_END_MARK_SIZE = 4
+
+
+def _varint_size(number: int) -> int:
+    return max(1, (number.bit_length() + 6) // 7)
+
+
+def _stored_size(kind: int, data: bytes) -> int:
+    """The bytes of a value with its type: of integers as few as hold it, of others a length of 4 bytes and the data."""
+    if kind == PARTICLE_INTEGER:
+        significant = len(data.lstrip(b"\0"))
+        return 2 + (1 if significant <= 1 else 2 if significant == 2 else 4 if significant <= 4 else 8)
+    if kind == PARTICLE_FLOAT:
+        return 9
+    if kind == PARTICLE_BOOL:
+        return 2
+    return 5 + len(data)
 
 
 @attrs.define

@@ -7,12 +7,12 @@ import struct
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from ..geo import geojson_particle
+from ..geo import shape_of
 from ..results import Refused
 from ..store import Particle
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .literals import unknown
-from .values import UNKNOWN, Frame, Value
+from .values import UNKNOWN, Frame, Value, without_cells
 
 _KEY_TYPES = {
     Type.INT: wire.PARTICLE_INTEGER,
@@ -147,9 +147,10 @@ def _element(packed: bytes) -> tuple[Type | None, Value]:
         content = elements.text_of(packed)
         return (_TEXTS.get(content[0]), (content[0], content[1:])) if content else (None, UNKNOWN)
     if kind == elements.GEOJSON:
+        text = elements.text_of(packed)[1:]
         try:
-            data = geojson_particle(b"\0\0\0" + elements.text_of(packed)[1:])
+            shape_of(text)
         except Refused:
             return None, UNKNOWN
-        return Type.GEOJSON, (wire.PARTICLE_GEOJSON, data)
+        return Type.GEOJSON, without_cells(text)
     return None, UNKNOWN

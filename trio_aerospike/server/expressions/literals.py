@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from ..geo import geojson_particle
+from ..geo import shape_of
 from ..results import Refused
 from .building import LITERAL, Builder, Part, Type, builds, constant
-from .values import REMOVED, UNKNOWN, Extension
+from .values import REMOVED, UNKNOWN, Extension, without_cells
 
 _BLOBS = {wire.PARTICLE_STRING: Type.STR, wire.PARTICLE_BLOB: Type.BLOB, wire.PARTICLE_HLL: Type.HLL}
 
@@ -47,10 +47,10 @@ def _text(content: bytes) -> Part:
 
 def _geojson(text: bytes) -> Part:
     try:
-        data = geojson_particle(b"\0\0\0" + text)
+        shape_of(text)
     except Refused as error:
         raise Malformed from error
-    return constant(Type.GEOJSON, (wire.PARTICLE_GEOJSON, data))
+    return constant(Type.GEOJSON, without_cells(text))
 
 
 @builds(codes.QUOTE, n_arguments=1)

@@ -6,9 +6,9 @@ import struct
 
 from ..._wire import constants as wire
 from ..cdt import elements
-from ..geo import geojson_text
+from ..geo import geojson_particle, geojson_text
 from ..store import Particle
-from .values import Extension, Special, Value
+from .values import NO_CELLS, Extension, Special, Value
 
 _LISTS_AND_MAPS = (wire.PARTICLE_LIST, wire.PARTICLE_MAP)
 
@@ -48,7 +48,13 @@ def packed_text(kind: int, data: bytes) -> bytes:
 
 
 def particle_of(value: bool | int | float | Particle | None) -> Particle | None:
-    """The value as a bin's; None for nil."""
+    """The value as a bin's; None for nil.
+
+    Raises:
+        Refused: it is a region that cannot be stored.
+    """
+    if isinstance(value, tuple) and value[0] == wire.PARTICLE_GEOJSON and value[1].startswith(NO_CELLS):
+        return wire.PARTICLE_GEOJSON, geojson_particle(value[1])
     if value is None or isinstance(value, tuple):
         return value
     if isinstance(value, bool):

@@ -22,6 +22,7 @@ class Special(Enum):
     """What a path expression modifies is to be removed."""
 
 
+NO_CELLS: Final = b"\0\0\0"
 UNKNOWN: Final = Special.UNKNOWN
 REMOVED: Final = Special.REMOVED
 
@@ -101,6 +102,11 @@ class Frame:
     def __init__(self, scope: Scope, n_variables: int) -> None:
         self.scope = scope
         self.variables: list[Value] = [UNKNOWN] * n_variables
+
+
+def without_cells(text: bytes) -> Particle:
+    """A GeoJSON value that no bin has: cells are only found for what is stored."""
+    return wire.PARTICLE_GEOJSON, NO_CELLS + text
 
 
 def text_value(data: bytes) -> Particle:

@@ -1,0 +1,182 @@
+"""Random expressions as filters and in operations, sent to the embedded and to a real server: nothing differs.
+
+Compared are the results, the answers, and what is stored after each request, byte for byte. AEROSPIKE_HOSTS names the
+real one (the first host is asked); without it the tests are skipped. The same expressions every time: COMPARE_SEED picks
+others, COMPARE_REQUESTS more of them. They write to a set of their own in namespace test.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from typing import Any
+
+import attrs
+import pytest
+
+from trio_aerospike._wire import constants as wire, exp_ops as codes
+from trio_aerospike._wire.cdt_pack import pack_value
+from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
+
+from .random_expressions import TYPES, RandomExpressions
+from .server_peer import Peer, key_fields, message_frame
+from .test_server_against_real import REAL, both, timeless
+
+SEED = int(os.environ.get("COMPARE_SEED", "1"))
+REQUESTS = int(os.environ.get("COMPARE_REQUESTS", "400"))
+RECORD_EVERY = 25
+AT_ONCE = 16
+
+pytestmark = pytest.mark.skipif(not REAL, reason="AEROSPIKE_HOSTS names no real server to compare with")
+
+READ_ALL = {"info1": wire.INFO1_READ | wire.INFO1_GET_ALL}
+
+
+@attrs.frozen
+class Asked:
+    """A request, and the expression in it."""
+
+    request: dict[str, Any]
+    expression: bytes
+
+
+def difference(mine: list[Message], theirs: list[Message]) -> str:
+    """Where two answers differ."""
+    for one, other in zip(mine, theirs, strict=True):
+        if attrs.evolve(one, ops=()) != attrs.evolve(other, ops=()):
+            return f"{attrs.evolve(one, ops=())} instead of {attrs.evolve(other, ops=())}"
+        for op, wanted in zip(one.ops, other.ops, strict=False):
+            if op != wanted:
+                return f"{op} {op.data.hex()} instead of {wanted} {wanted.data.hex()}"
+        if len(one.ops) != len(other.ops):
+            return f"{[op.name for op in one.ops]} instead of {[op.name for op in other.ops]}"
+    return "nothing"
+
+
+class Comparison:
+    """A record on both servers, and the random expressions about it."""
+
+    def __init__(self, mine: Peer, theirs: Peer, seed: int) -> None:
+        self.peers = (mine, theirs)
+        self.random = RandomExpressions(seed)
+        self.run = secrets.token_hex(4)
+        self.key = 0
+        self.results: Counter[tuple[str, int]] = Counter()
+        self.stored: dict[str, str] = {}
+
+    async def run_requests(self, count: int, *, mutate: bool) -> None:
+        for number in range(0, count, AT_ONCE):
+            if number % (RECORD_EVERY * AT_ONCE) == 0 or self.random.chance(10):
+                await self.new_record()
+            await self.compare([self.request(mutate=mutate) for _ in range(AT_ONCE)])
+
+    def fields(self, *more: Field) -> tuple[Field, ...]:
+        return (*key_fields(f"{self.run}-{self.key}", "exps-against-real"), *more)
+
+    async def new_record(self) -> None:
+        self.key = (self.key + 1) % 50
+        record = {"info2": wire.INFO2_WRITE, "info3": wire.INFO3_CREATE_OR_REPLACE, "ops": tuple(self.random.record())}
+        if self.random.chance(40):
+            record["fields"] = self.fields(Field(wire.FIELD_KEY, b"\x03" + f"{self.run}-{self.key}".encode()))
+        await self.compare([Asked(record, b"")])
+
+    # Requests -------------------------------------------------------------------------------------------------------
+
+    def request(self, *, mutate: bool) -> Asked:
+        pick = self.random.random.choice
+        kind = pick(TYPES)
+        way = pick([self.filtered, self.filtered, self.evaluated, self.evaluated, self.written])
+        if way == self.filtered and not self.random.chance(3):
+            kind = codes.TYPE_BOOL
+        expression = self.random.of_type(kind, self.random.random.randint(0, 5))
+        if mutate:
+            expression = self.random.mutated(expression)
+        return way(expression)
+
+    def filtered(self, expression: bytes) -> Asked:
+        fields = self.fields(Field(wire.FIELD_FILTER, expression))
+        writing = {"info2": wire.INFO2_WRITE, "ops": (Op(wire.OP_WRITE, wire.PARTICLE_INTEGER, "w", bytes(8)),)}
+        request = self.random.random.choice(
+            [READ_ALL, {"info1": wire.INFO1_READ | wire.INFO1_GET_NO_BINS}, writing, writing, self.delete()]
+        )
+        return Asked({**request, "fields": fields}, expression)
+
+    def delete(self) -> dict[str, Any]:
+        # Of a generation that the record does not have, most often: what is deleted cannot be asked about.
+        return {
+            "info2": wire.INFO2_WRITE | wire.INFO2_DELETE | (0 if self.random.chance(3) else wire.INFO2_GENERATION),
+            "generation": 60000,
+        }
+
+    def evaluated(self, expression: bytes) -> Asked:
+        flags = self.random.random.choice((b"", b"\x00", b"\x10", b"\x10", b"\x01", b"\xa1x"))
+        op = Op(wire.OP_EXP_READ, wire.PARTICLE_BLOB, "out", self.payload(expression, flags))
+        request: dict[str, Any] = {"info1": wire.INFO1_READ, "ops": (op,)}
+        if self.random.chance(30):
+            other = Op(wire.OP_WRITE, wire.PARTICLE_INTEGER, "i0", pack_value(0).rjust(8, b"\0"))
+            request |= {"info2": wire.INFO2_WRITE, "ops": (other, op) if self.random.chance(50) else (op, other)}
+        if self.random.chance(30):
+            request["info2"] = request.get("info2", 0) | wire.INFO2_RESPOND_ALL_OPS
+        return Asked(request, expression)
+
+    def written(self, expression: bytes) -> Asked:
+        flags = self.random.random.choice((b"", *(bytes((n,)) for n in (0, 1, 2, 4, 8, 9, 10, 16, 24, 31, 20, 32))))
+        name = self.random.random.choice(("new", "i1", "s1", "l1", "m1", "g1", "f1"))
+        op = Op(wire.OP_EXP_MODIFY, wire.PARTICLE_BLOB, name, self.payload(expression, flags))
+        request: dict[str, Any] = {"info1": wire.INFO1_READ, "info2": wire.INFO2_WRITE, "ops": (op,)}
+        if self.random.chance(20):
+            request["ops"] = (op, Op(wire.OP_READ, 0, name, b""))
+        if self.random.chance(10):
+            request["info3"] = wire.INFO3_CREATE_OR_REPLACE
+        if self.random.chance(30):
+            request["info2"] |= wire.INFO2_RESPOND_ALL_OPS
+        return Asked(request, expression)
+
+    @staticmethod
+    def payload(expression: bytes, flags: bytes) -> bytes:
+        return (b"\x92" if flags else b"\x91") + expression + flags
+
+    # Answers --------------------------------------------------------------------------------------------------------
+
+    async def compare(self, asked: list[Asked]) -> None:
+        """Send requests to both, each followed by a read of the record; everything has to be the same."""
+        frames = []
+        for one in asked:
+            fields = one.request.get("fields", self.fields())
+            frames.append(message_frame(Message(transaction_ttl=5000, **{**one.request, "fields": fields})))
+            frames.append(message_frame(Message(transaction_ttl=5000, fields=self.fields(), **READ_ALL)))
+        for peer in self.peers:
+            await peer.send(*frames)
+        answers = []
+        for peer in self.peers:
+            answers.append([timeless(decode_messages((await peer.receive())[1])[0]) for _ in frames])
+        mine, theirs = answers
+        for number, one in enumerate(asked):
+            at = slice(2 * number, 2 * number + 2)
+            if mine[at] != theirs[at]:
+                raise AssertionError(f"{self.described(one)}: {difference(mine[at], theirs[at])}")
+            self.results[("read" if one.request.get("info2", 0) == 0 else "write", theirs[2 * number].result_code)] += 1
+            self.stored = {op.name: f"{op.particle}:{op.data[:300].hex()}" for op in theirs[2 * number + 1].ops}
+
+    def described(self, one: Asked) -> str:
+        ops = [f"{op.op} {op.particle} {op.name} {op.data.hex()}" for op in one.request.get("ops", ())]
+        return f"{one.expression.hex()} in {one.request} {ops}, with {self.stored}"
+
+
+async def test_well_typed_expressions_give_the_same_on_both() -> None:
+    async with both() as (mine, theirs):
+        comparison = Comparison(mine, theirs, SEED)
+        await comparison.run_requests(REQUESTS, mutate=False)
+        results = {result for _, result in comparison.results}
+        # Enough of them evaluate, and enough do not.
+        assert {0, 26, 27} <= results
+        print(comparison.results)
+
+
+async def test_broken_expressions_are_refused_alike() -> None:
+    async with both() as (mine, theirs):
+        comparison = Comparison(mine, theirs, SEED + 1_000_000)
+        await comparison.run_requests(REQUESTS, mutate=True)
+        assert {0, 4} <= {result for _, result in comparison.results}
+        print(comparison.results)
