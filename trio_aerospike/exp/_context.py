@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trio_aerospike import ctx as contexts
 from trio_aerospike._wire import cdt_ops as cdt
 from trio_aerospike._wire.cdt_calls import decode_context
-from trio_aerospike.errors import InvalidArgError, ProtocolError
+from trio_aerospike.exp._literals import literal_source
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.validation import refused
 
@@ -93,15 +93,20 @@ def context_source(context: bytes) -> str:
     """An encoded context as a Python list of its steps."""
     from trio_aerospike.exp._decode import from_bytes
 
-    try:
-        steps = contexts.decode(context)
-    except (InvalidArgError, ProtocolError):
-        return repr(context)
     texts = []
-    for step in steps:
+    for step in contexts.decode(context):
         if isinstance(step.value, bytes) and step.selects:
             name = "and_where" if step.kind & cdt.CONTEXT_AND else "all_children_where"
             texts.append(f"ctx.{name}({from_bytes(step.value)!r})")
+        elif step.kind & cdt.CONTEXT_BASE_MASK == cdt.CONTEXT_VALUE:
+            name = "list_value" if step.kind & cdt.CONTEXT_LIST else "map_value"
+            texts.append(f"ctx.{name}({literal_source(step._packed.data)})")
         else:
             texts.append(repr(step))
+            if step.creates:
+                # The order is the last that is said, and its class is known here as a name of exp.
+                order = "ListOrder." if step.kind & cdt.CONTEXT_LIST else "MapOrder."
+                texts[-1] = f"exp.{order}".join(texts[-1].rsplit(order, 1))
+    if any("exp.from_bytes" in text and "_value(" in text for text in texts):
+        return f"ctx.decode({context!r})"
     return f"[{', '.join(texts)}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trio_aerospike._wire import exp_ops as ops
 from trio_aerospike._wire.cdt import pack_value
@@ -102,11 +102,10 @@ _VALUE_SIZES: Final = {Kind.NIL: 8, Kind.INT: 16, Kind.FLOAT: 16, Kind.GEO: 40}
 _VALUE_SIZE: Final = 24
 
 
-def compiled_size(node: Expression) -> int:
+def compiled_size(code: int, static: tuple[Any, ...], children: tuple[Expression, ...]) -> int:
     """Bytes that the server sets aside for an expression before it looks at it (exp.c, build_count_sz)."""
-    code, children = node._code, node._children
     if code == _VALUE:
-        return _VALUE_SIZES.get(node._static[0], _VALUE_SIZE)
+        return _VALUE_SIZES.get(static[0], _VALUE_SIZE)
     if code == ops.COND:
         return 12 + len(children) // 2 * _BASE + sum([child._size for child in children])
     if code == ops.CALL:
@@ -114,8 +113,6 @@ def compiled_size(node: Expression) -> int:
         first = 0
         while first < len(children) - 1 and _is_plain(children[first]):
             first += 1
-        if first == len(children) - 1:
-            return _SIZES[code] + children[-1]._size
         children = children[first:]
     return _SIZES.get(code, _BASE) + sum([child._size for child in children])
 

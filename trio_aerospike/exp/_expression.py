@@ -13,8 +13,9 @@ from typing import Any, Final, TypeAlias
 from trio_aerospike._wire import exp_ops as ops
 from trio_aerospike._wire.values import GeoJSON, HyperLogLog, Special
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.exp import _encode, _source
+from trio_aerospike.exp import _source
 from trio_aerospike.exp._calls import call_kind
+from trio_aerospike.exp._encode import compiled_size, encode
 from trio_aerospike.exp._literals import literal_kind, packed
 from trio_aerospike.exp._rules import PLAIN, Kinds, Mismatch, demand
 from trio_aerospike.exp._types import DEPTH_MAX, SIZE_MAX, ExpType, Kind
@@ -79,7 +80,7 @@ class Expression:
     def encode(self) -> bytes:
         """The expression as requests carry it, worked out once."""
         if self._encoded is None:
-            self._encoded = _encode.encode(self)
+            self._encoded = encode(self)
         return self._encoded
 
     def to_base64(self) -> str:
@@ -276,9 +277,30 @@ def chain(code: int, left: object, right: object) -> Expression:
 
     The server works from left to right, so that this changes no result.
     """
-    if isinstance(left, Expression) and left._code == code and (code != ops.SUB or len(left._children) > 1):
-        return build(code, *left._children, right)
-    return build(code, left, right)
+    if not isinstance(left, Expression) or left._code != code or (code == ops.SUB and len(left._children) == 1):
+        return build(code, left, right)
+    child = value(right, f"{PLAIN[code].name}, argument {len(left._children) + 1}")
+    if left._kind is Kind.FLOAT:
+        child = _promoted(child, right)
+    try:
+        kind = PLAIN[code].rule((left._kind, child._kind))
+    except Mismatch:
+        return make(code, (), (*left._children, child))
+    # What has been looked at before is not looked at again: a filter of a thousand terms is built by a thousand steps.
+    return _grown(left, child, kind)
+
+
+def _grown(left: Expression, child: Expression, kind: Kind | None) -> Expression:
+    return _finished(
+        left._code,
+        (),
+        (*left._children, child),
+        kind,
+        depth=max(left._depth, 1 + child._depth),
+        size=left._size + child._size,
+        free=left._free | child._free if child._free else left._free,
+        bound=left._bound | child._bound if child._bound else left._bound,
+    )
 
 
 def _either(symbol: str, logical: int, bitwise: int, left: object, right: object) -> Expression:
@@ -329,10 +351,35 @@ def _node(
     depth = 1 + max([child._depth for child in children], default=0)
     if code == ops.CALL and static[-1] is not None:
         depth = max(depth, 1 + static[-1]._depth)
+    free = frozenset(static) if code == ops.VAR else _NO_NAMES
+    bound = _NO_NAMES
+    if children:
+        free = free.union(*[child._free for child in children])
+        bound = bound.union(names, *[child._bound for child in children])
+    size = compiled_size(code, static, children)
+    return _finished(code, static, children, kind, depth=depth, size=size, free=free, bound=bound)
+
+
+def _finished(
+    code: int,
+    static: tuple[Any, ...],
+    children: tuple[Expression, ...],
+    kind: Kind | None,
+    *,
+    depth: int,
+    size: int,
+    free: frozenset[str],
+    bound: frozenset[str],
+) -> Expression:
     if depth > DEPTH_MAX:
         raise InvalidArgError(
             f"an expression is nested {depth} levels deep, allowed: {DEPTH_MAX}; and_, or_ and num_add take any number "
             "of arguments, and let_ names what is used inside"
+        )
+    if size >= SIZE_MAX:
+        raise InvalidArgError(
+            f"an expression takes {size} bytes in the server, allowed: less than {SIZE_MAX}; a long list is one "
+            "value, many comparisons are not"
         )
     node = object.__new__(Expression)
     node._code = code
@@ -340,17 +387,10 @@ def _node(
     node._children = children
     node._kind = kind
     node._depth = depth
+    node._size = size
+    node._free = free
+    node._bound = bound
     node._encoded = None
-    node._free = _NO_NAMES.union(*[child._free for child in children]) if children else _NO_NAMES
-    if code == ops.VAR:
-        node._free = frozenset(static)
-    node._bound = _NO_NAMES.union(names, *[child._bound for child in children]) if children else _NO_NAMES
-    node._size = _encode.compiled_size(node)
-    if node._size >= SIZE_MAX:
-        raise InvalidArgError(
-            f"an expression takes {node._size} bytes in the server, allowed: less than {SIZE_MAX}; a long list is one "
-            "value, many comparisons are not"
-        )
     return node
 
 

@@ -66,7 +66,7 @@ def literal_source(data: bytes) -> str:
             return _written(content)
     except (InvalidArgError, ProtocolError):
         pass
-    # Another client's way to write it: longer than need be, or out of order.
+    # Another client's way to write it: longer than need be, or out of order; or a NaN of a particular kind.
     from trio_aerospike.exp._encode import quoted_list
 
     return f"exp.from_bytes({quoted_list(data)!r})"
@@ -74,6 +74,8 @@ def literal_source(data: bytes) -> str:
 
 def _written(content: Any) -> str:
     if isinstance(content, float) and not math.isfinite(content):
+        if math.isnan(content) and pack_value(content) != pack_value(math.nan):
+            raise InvalidArgError("a NaN that Python has no words for")
         return f"float('{content}')"
     if isinstance(content, Special):
         return f"exp.{content!r}"
