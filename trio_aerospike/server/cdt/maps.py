@@ -176,7 +176,7 @@ def _put(target: Target, call: Call) -> Particle | None:
         target.result, answer = changer(StoredMap.parse(target.data), arguments)
         return answer
     asked = _flags_to_create(target, 0 if place is None else arguments.number(place))
-    # An index alone is not kept, but where there is a bin's value already; what is inside others never keeps one.
+    # A new map does not keep an index without an order; one inside others never keeps any.
     flags = 0 if asked == PERSIST_INDEX else asked
     if target.is_created:
         flags &= ~PERSIST_INDEX
