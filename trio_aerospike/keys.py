@@ -138,6 +138,22 @@ def _with_digest(namespace: str, set_name: str | None, user_key: UserKey | None,
     return key
 
 
+def known_key(namespace: str, set_name: str, user_key: UserKey | None, digest: bytes) -> Key:
+    """The key of a record as a server sent it: nothing is checked or computed.
+
+    Args:
+        namespace, set_name: where the record lives.
+        user_key: what the program calls it, where the server has stored that.
+        digest: its 20 bytes.
+    """
+    key = Key.__new__(Key)
+    _set_namespace(key, namespace)
+    _set_set_name(key, set_name)
+    _set_user_key(key, user_key)
+    _set_digest(key, digest)
+    return key
+
+
 def as_key(key: KeyLike) -> Key:
     """The Key that ``key`` is or describes.
 
