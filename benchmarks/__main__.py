@@ -21,11 +21,12 @@ import attrs
 
 from benchmarks import report
 from benchmarks.contenders import BY_NAME, CONTENDERS, OURS, ROOT, Contender
-from benchmarks.driver import Cell, Host, available, compare
+from benchmarks.driver import Cell, Host, Results, available, compare
 from benchmarks.workers.bare import owners
 
-SCENARIOS = ("main", "batch", "hold", "latency", "memory", "import")
-DEFAULT_SCENARIOS = ("main", "batch", "hold", "memory", "import")
+SCENARIOS = ("main", "batch", "nested", "hold", "latency", "memory", "import")
+DEFAULT_SCENARIOS = ("main", "batch", "nested", "hold", "memory", "import")
+NESTED_RECORDS = 200
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -129,7 +130,8 @@ def measure(
     cells: list[Cell],
     arguments: argparse.Namespace,
     aims: tuple[report.Aim, ...],
-) -> None:
+    shape: str = "flat",
+) -> Results:
     """Run one scenario and show what came of it."""
     print(f"\n== {title}")
     results = compare(
@@ -138,8 +140,9 @@ def measure(
         cells,
         rounds=arguments.rounds,
         seconds=arguments.seconds,
-        records=arguments.records,
+        records=arguments.records if shape == "flat" else NESTED_RECORDS,
         max_conns=arguments.max_conns,
+        shape=shape,
     )
     print("  " + ", ".join(f"{name} ({version})" for name, version in results.versions.items()))
     print(report.table(results))
@@ -149,6 +152,27 @@ def measure(
     report.save(results, arguments.output / f"{stem}.json", title)
     if report.plot(results, arguments.output / f"{stem}.png", title):
         print(f"\nplot: {(arguments.output / f'{stem}.png').resolve()}")
+    return results
+
+
+def measure_nested(contenders: list[Contender], hosts: list[Host], arguments: argparse.Namespace) -> None:
+    """Records that hold lists and maps: whole gets and puts of all, and the part of it that is our code."""
+    from benchmarks import nested
+
+    title = "records of a list and a map of 100 elements each, nested"
+    clients = [contender for contender in contenders if contender.module != "bare"]
+    cells = [Cell("get", 1), Cell("put", 1)]
+    results = measure(title, "nested", clients, hosts, cells, arguments, (), "nested")
+    times = nested.code(arguments.seconds)
+    print(f"\n  our code alone: decoding {times.decode * 1e6:.0f} us, encoding {times.encode * 1e6:.0f} us")
+    whole = results.median("aerospike", cells[0], "p50")
+    if whole is not None:
+        ratio = times.decode / whole
+        reached = "ok  " if ratio <= nested.DECODE_AIM else "MISS"
+        print(
+            f"  {reached} our decoding / a whole get of aerospike: {ratio:.2f} (aim: at most {nested.DECODE_AIM:g}, "
+            "against a real server)"
+        )
 
 
 def main() -> None:
@@ -169,6 +193,8 @@ def main() -> None:
             readers = [contender for contender in contenders if contender.batch]
             cells = [Cell("batch", 1)]
             measure("batch_read of 1,000 keys into dicts", "batch", readers, hosts, cells, arguments, aims)
+        if "nested" in arguments.scenarios:
+            measure_nested(contenders, hosts, arguments)
         if "latency" in arguments.scenarios:
             addresses = [f"{host}:{port}" for host, port in nodes]
             with helper("proxy", "--delay", str(arguments.latency / 1000), *addresses) as proxied:

@@ -40,9 +40,10 @@ class Worker:
 
     Args:
         contender: Whom it runs. What it writes to stderr is kept in a file, of which the end is shown if it fails.
+        shape: What its records hold, "nested" for lists and maps.
     """
 
-    def __init__(self, contender: Contender) -> None:
+    def __init__(self, contender: Contender, shape: str = "flat") -> None:
         self.contender = contender
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in stop)
         self._process = subprocess.Popen(
@@ -52,7 +53,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "BENCH_RECORDS": shape},
         )
 
     def ask(self, command: str, **arguments: Any) -> Answer:
@@ -170,6 +171,7 @@ def compare(
     seconds: float,
     records: int,
     max_conns: int,
+    shape: str = "flat",
 ) -> Results:
     """Run every contender through every cell, round by round, so that what else the machine does hits all alike.
 
@@ -180,7 +182,7 @@ def compare(
     workers: list[Worker] = []
     try:
         for contender in contenders:
-            worker = Worker(contender)
+            worker = Worker(contender, shape)
             workers.append(worker)
             try:
                 results.versions[contender.name] = worker.start(hosts, max_conns)

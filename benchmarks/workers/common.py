@@ -38,9 +38,22 @@ WARM_UP = 0.15
 Answer = dict[str, Any]
 
 
+def nested_bins() -> dict[str, Any]:
+    """A list and a map of 100 elements each, which are lists and maps themselves."""
+    numbers = range(100)
+    return {
+        "list": [[number, f"text {number}", number / 2, {"id": number, "ok": True}] for number in numbers],
+        "map": {f"key {number:03}": {"id": number, "tags": ["a", "b"], "score": number * 1.5} for number in numbers},
+    }
+
+
+#: What BENCH_RECORDS=nested has every record hold instead; made once, so that a put measures the client.
+_NESTED = nested_bins() if os.environ.get("BENCH_RECORDS") == "nested" else None
+
+
 def bins_of(number: int) -> dict[str, Any]:
     """The three bins of a record: an integer, a short text, a float. All records are of one size."""
-    return {"id": number, "name": f"user-{number:08d}", "score": number * 0.5}
+    return _NESTED or {"id": number, "name": f"user-{number:08d}", "score": number * 0.5}
 
 
 class Figures:
@@ -202,9 +215,7 @@ async def _asyncio_conversation(contender: AsyncContender) -> None:
         else:
             records = command["records"]
             quiet_memory()
-            wire.send(
-                await _asyncio_round(contender, command["kind"], command["depth"], command["seconds"], records)
-            )
+            wire.send(await _asyncio_round(contender, command["kind"], command["depth"], command["seconds"], records))
 
 
 def serve_asyncio(contender: AsyncContender) -> None:
