@@ -42,8 +42,9 @@ from .node import Node
 from .pending import Failure, Pending
 from .together import together
 
-#: Rows in one request at the most; servers before 8 took no more (batch-max-requests).
-PART_SIZE = 5000
+#: Rows in one request at the most: the answers to one are decoded while the server works on the next. (Servers before 8
+#: took no more than 5,000: batch-max-requests.)
+PART_SIZE = 2000
 #: Bytes of rows in one request after which the next one begins.
 PART_BYTES = 1024 * 1024
 #: Requests of one batch to one node at the same time.

@@ -11,6 +11,7 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import BatchPolicy, BatchRead, BatchWrite, Key, errors
+from trio_aerospike._cluster.batch import PART_SIZE
 from trio_aerospike._wire.batch import decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import encode_frame
@@ -216,7 +217,7 @@ async def test_one_batch_has_a_few_requests_to_a_node_at_a_time_and_each_is_boun
         assert len(results) == 60_001 and results.ok
         assert max(at_once) == 3
         counts = [len(indexes(request)) for request in cluster.requests]
-        assert max(counts) == 5000 and sum(counts) == 60_001
+        assert max(counts) == PART_SIZE and sum(counts) == 60_001
 
 
 async def test_a_function_that_fails_says_why_in_its_error(autojump_clock: Any) -> None:
