@@ -11,11 +11,13 @@ import trio
 
 from ._batch_commands import BatchCommands
 from ._cluster_commands import ClusterCommands
+from ._query_commands import QueryCommands
 from ._record_commands import RecordCommands
 from ._security_commands import SecurityCommands
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
+from .query import QueryPolicy
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -27,7 +29,7 @@ __all__ = ["Client", "open_client"]
 logger = logging.getLogger("trio_aerospike")
 
 
-class Client(RecordCommands, BatchCommands, ClusterCommands, SecurityCommands, UDFCommands):
+class Client(RecordCommands, BatchCommands, QueryCommands, ClusterCommands, SecurityCommands, UDFCommands):
     """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
 
     Any number of tasks of the same Trio run may use one client at a time.
@@ -43,6 +45,7 @@ class Client(RecordCommands, BatchCommands, ClusterCommands, SecurityCommands, U
         self._executor = executor
         self._setup_records(config.read_policy, config.write_policy)
         self._batch_policy = config.batch_policy
+        self._query_policy = QueryPolicy()
         self._info_policy = config.info_policy
 
     def __repr__(self) -> str:

@@ -154,16 +154,6 @@ def known_key(namespace: str, set_name: str, user_key: UserKey | None, digest: b
     return key
 
 
-def known_key(namespace: str, set_name: str, user_key: UserKey | None, digest: bytes) -> Key:
-    """The key that a server tells of, which needs no checks: one is made for every record of a scan."""
-    key = Key.__new__(Key)
-    _set_namespace(key, namespace)
-    _set_set_name(key, set_name)
-    _set_user_key(key, user_key)
-    _set_digest(key, digest)
-    return key
-
-
 def as_key(key: KeyLike) -> Key:
     """The Key that ``key`` is or describes.
 

@@ -92,6 +92,7 @@ class Cluster:
         self._in_round = False
         self._round_scope = trio.CancelScope()
         self._round_began = 0.0
+        self._name = config.cluster_name or None
         self.closed: bool = False
 
     def __repr__(self) -> str:
@@ -143,6 +144,19 @@ class Cluster:
         if tables and namespace not in tables and self.is_connected():
             known = ", ".join(sorted(tables))
             raise error_from_code(20, f"no namespace {namespace!r} in the cluster, which has: {known}")
+
+    async def name(self) -> str:
+        """The name that the cluster's nodes have for it; "" where they have none, or do not say."""
+        if self._name is None:
+            for node in self.active_nodes():
+                try:
+                    answer = (await node.info("cluster-name")).get("cluster-name", "")
+                except AerospikeError:
+                    continue
+                # "null" is what a server without a name says.
+                self._name = "" if answer == "null" or parse_error(answer) is not None else answer
+                break
+        return self._name or ""
 
     def active_nodes(self) -> list[Node]:
         """The nodes that are part of the cluster."""
@@ -233,6 +247,11 @@ class Cluster:
         self._round_over.set()
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
+
+    def in_background(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
+        """Run something that raises nothing, for as long as the client is open."""
+        if self._nursery is not None and not self.closed:
+            self._nursery.start_soon(function, *args)
 
     def close_inherited(self) -> None:
         """In a forked child: release every descriptor without a word to the servers."""

@@ -206,6 +206,11 @@ class Connection:
         if self.suspended:
             self._owner.replied(self, 0, 0.0, False, 0.0, 0)
 
+    def prolong(self, pending: Pending, deadline: float) -> None:
+        """Give a request more time, or less, than it had."""
+        pending.deadline = deadline
+        self._owner.due(deadline)
+
     def take_unsent(self) -> list[Pending]:
         """Take the requests that have not been sent out of the line, to go elsewhere."""
         moved = list(self._unsent)
@@ -318,6 +323,9 @@ class Connection:
                     self._hand_out(frames)
                 if self._frames.error is not None:
                     return self._frames.error
+                head = self._sent[0] if self._sent else None
+                if head is not None and head.hold is not None:
+                    await head.hold.wait()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError) as error:
             return error
 

@@ -63,6 +63,7 @@ class Pending:
         consume: called with each frame of a reply of several; returns whether that was the last.
         cost: seconds that the request is expected to keep its connection busy.
         on_done: called once a tombstone is answered or given up.
+        hold: while it is there and not set, the rest of a reply of several frames is left unread.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Pending:
         "expires",
         "failure",
         "frame",
+        "hold",
         "holder",
         "kind",
         "on_done",
@@ -112,6 +114,7 @@ class Pending:
         self.error: BaseException | None = None
         self.holder: Holder | Connection | None = None
         self.on_done: Callable[[], None] | None = None
+        self.hold: trio.Event | None = None
 
     def abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         """Trio's abort function: an unsent request is withdrawn, a sent one leaves its tombstone."""

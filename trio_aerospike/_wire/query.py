@@ -16,6 +16,7 @@ import attrs
 from ..errors import ProtocolError
 from .commands import encode_command
 from .constants import (
+    BIN_NAME_MAX,
     DIGEST_SIZE,
     FIELD_BVAL_ARRAY,
     FIELD_DIGEST_ARRAY,
@@ -104,7 +105,7 @@ def decode_range(data: bytes) -> Range:
     if len(data) < 3 or data[0] != 1:
         raise ProtocolError("an index range without its one predicate")
     name_end = 2 + data[1]
-    if data[1] > 14 or name_end >= len(data):
+    if data[1] > BIN_NAME_MAX or name_end >= len(data):
         raise ProtocolError("an index range whose bin name does not fit")
     try:
         name = data[2:name_end].decode()

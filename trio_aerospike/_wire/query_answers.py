@@ -36,6 +36,8 @@ from .query_layouts import MakeRecord, RunDecoder, decoder_of, layout_of
 from .records import bins_of, read_bins
 
 _unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from
+_unpack_counts = struct.Struct(">HH").unpack_from
+_unpack_size = struct.Struct(">I").unpack_from
 _unpack_field = struct.Struct(">IB").unpack_from
 _unpack_op = struct.Struct(">IxBBB").unpack_from
 _unpack_value = struct.Struct("<q").unpack
@@ -156,6 +158,30 @@ class AnswerDecoder:
             found.records.append(record)
             if value is not None:
                 found.values.append(value)
+
+
+def is_end(body: bytes) -> bool:
+    """Whether a frame is the last of an answer: a refusal, or one that ends with the message that ends the whole.
+
+    Decoding is for whoever wants the records; a frame is only gone through where its last bytes look like an end.
+    """
+    tail = len(body) - MESSAGE_HEADER_SIZE
+    if tail < 0 or body[tail] != MESSAGE_HEADER_SIZE:
+        return False
+    if not tail:
+        return bool(body[3] & INFO3_LAST) or (bool(body[5]) and not body[3] & INFO3_PARTITION_DONE)
+    if not body[tail + 3] & INFO3_LAST or any(body[tail + 6 :]):
+        return False
+    position = 0
+    try:
+        while position < tail:
+            n_fields, n_ops = _unpack_counts(body, position + 18)
+            position += MESSAGE_HEADER_SIZE
+            for _ in range(n_fields + n_ops):
+                position += 4 + _unpack_size(body, position)[0]
+    except struct.error:
+        return False
+    return position == tail
 
 
 def user_key_of(data: bytes) -> Any:

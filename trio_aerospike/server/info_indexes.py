@@ -32,7 +32,7 @@ from .sindex import KINDS, MAX_INDEXES, TYPES, Definition
 if TYPE_CHECKING:
     from .store import NamespaceStore
 
-_NAME_SIZE = 256
+_NAME_SIZE = 64
 _CONTEXT_SIZE = 2048
 _EXPRESSION_SIZE = 16 * 1024
 _TRID_SIZE = 26

@@ -26,7 +26,7 @@ from .results import Refused
 DEFAULT_SOCKET_TIMEOUT = 10.0
 """Seconds that the server tries to send where the client does not say (server: CF_SOCKET_TIMEOUT)."""
 _GEOJSON_MAX = 1024 * 1024
-_NAME_MAX = 256
+_NAME_MAX = 64
 _KEY_PARTICLES = (wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB, wire.PARTICLE_GEOJSON)
 
 

@@ -1,0 +1,471 @@
+"""Carrying out a query: all nodes at once, frames waiting for the reader in a bounded store, failures asked for anew.
+
+There is no task here. Requests stand in the lines of connections of their own; what arrives is put aside, and decoded
+piece by piece when the reader asks for more. When too much has gathered the connections are left unread, which stops
+the servers; that may last an hour, as the servers are told to keep trying. All decisions about partitions are taken in
+the order in which the reader has the records (see :mod:`query_plan`), so that what broke off is asked for from the very
+place.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from .._wire.constants import PROTO_MESSAGE
+from .._wire.query import QueryHead, encode_query
+from .._wire.query_answers import AnswerDecoder, Decoded, is_end
+from ..errors import (
+    AerospikeError,
+    AerospikeTimeoutError,
+    ClientClosed,
+    ClusterError,
+    ConnectionFailed,
+    NoMoreConnections,
+    ProtocolError,
+    error_from_code,
+)
+from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
+from .connection import Connection, ttl_milliseconds
+from .node import Node
+from .pending import Failure, Pending
+from .query_plan import NodePart, QueryPlan
+
+if TYPE_CHECKING:
+    from ..query import QueryPolicy
+    from .cluster import Cluster
+    from .commands import Executor
+
+#: Bytes that may wait for the reader before connections are left unread. A frame of the server's has up to 1.75 MB.
+STORE_SIZE = 2 * 1024 * 1024
+#: Records that are decoded at a time: the rest of the program waits that long.
+CHUNK_SIZE = 256
+#: Seconds that a server may take to hear that a query is not wanted any more.
+ABORT_TIMEOUT = 5.0
+
+_NOT_FOUND = 2
+_INDEX_NOT_FOUND = 201
+_INDEX_NOT_READABLE = 203
+_RETRYABLE = frozenset((TIMEOUT, DEVICE_OVERLOAD))
+#: What a node may say while others have the index already.
+_NOT_THERE_YET = frozenset((_INDEX_NOT_FOUND, _INDEX_NOT_READABLE))
+
+
+@attrs.define(slots=True, eq=False)
+class Chunk:
+    """Records for the reader, with the value of the index for each where there is one."""
+
+    records: list[Any]
+    values: list[int]
+
+
+class _Run:
+    """One node's answer on its way."""
+
+    __slots__ = ("held", "part", "pending", "result", "trid", "whole")
+
+    def __init__(self, part: NodePart[Node], trid: int) -> None:
+        self.part = part
+        self.trid = trid
+        self.pending: Pending | None = None
+        self.whole = False
+        self.held = False
+        self.result = 0
+
+
+class QueryStream:
+    """One query on its way.
+
+    Args:
+        cluster: where to.
+        executor: counts it among ``max_concurrent_operations`` while it waits.
+        what: the query in words, for messages.
+        head: what is asked for.
+        plan: of which partitions, and how many records.
+        policy: how.
+        decoder: makes records of the answers.
+        hint: what to do where there is no index, for messages.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        executor: Executor,
+        what: str,
+        head: QueryHead,
+        plan: QueryPlan[Node],
+        policy: QueryPolicy,
+        decoder: AnswerDecoder,
+        hint: Callable[[], str],
+    ) -> None:
+        self._cluster = cluster
+        self._executor = executor
+        self._what = what
+        self._head = head
+        self._plan = plan
+        self._policy = policy
+        self._decoder = decoder
+        self._hint = hint
+        now = trio.current_time()
+        self._limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
+        self._silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
+        self._progress_at = now
+        self._runs: set[_Run] = set()
+        self._store: deque[tuple[_Run, bytes | None]] = deque()
+        self._stored = 0
+        self._open: tuple[_Run, bytes, int] | None = None
+        self._arrived: trio.Event | None = None
+        self._began = False
+        self._retries = 0
+        self._answered_once = False
+        # Of this round: what went wrong that counts as a retry of the policy's, and what does not.
+        self._fault: AerospikeError | None = None
+        self._counted = False
+        self._fatal: AerospikeError | None = None
+        self.closed = False
+
+    async def next_chunk(self) -> Chunk | None:
+        """The next records, at least one; None when there are no more.
+
+        Raises:
+            BackpressureError: no slot came free in time.
+            AerospikeTimeoutError: ``total_timeout`` has passed, or a node stayed silent once too often.
+            AerospikeError: why the rest cannot be had; names the partitions that are missing.
+        """
+        await trio.lowlevel.checkpoint()
+        chunk = self._ready()
+        if chunk is not None or self._is_over():
+            return chunk
+        if self._executor.limiter is None:
+            return await self._read()
+        slot = await self._executor.acquire_slot()
+        try:
+            return await self._read()
+        finally:
+            self._executor.release_slot(slot)
+
+    async def _read(self) -> Chunk | None:
+        while True:
+            if self._runs:
+                if not self._store and self._open is None:
+                    self._arrived = trio.Event()
+                    await self._arrived.wait()
+            else:
+                await self._next_round()
+            chunk = self._ready()
+            if chunk is not None or self._is_over():
+                return chunk
+
+    def _is_over(self) -> bool:
+        """Whether everything has been read that is wanted; False before the beginning."""
+        if self._began and self._head.n_ops and self._plan.full:
+            self.close()  # the nodes do not count, and would go on
+        return self._began and not self._runs and not self._store and self._open is None and self._plan.over
+
+    def close(self) -> None:
+        """End it: connections of answers under way are closed, and the servers hear that they may stop."""
+        self.closed = True
+        runs, self._runs = self._runs, set()
+        self._store.clear()
+        self._open = None
+        for run in runs:
+            self._cut(run)
+
+    # -- what has arrived --------------------------------------------------------------------------------------------
+
+    def _ready(self) -> Chunk | None:
+        """Records of what has arrived, as far as there are any.
+
+        Raises:
+            AerospikeError: something went wrong that ends the query.
+        """
+        while True:
+            if self._fatal is not None:
+                self.close()
+                raise self._fatal
+            if self._open is None:
+                if not self._store:
+                    return None
+                run, body = self._store.popleft()
+                if body is None:
+                    self._ended(run)
+                    continue
+                self._open = (run, body, 0)
+            chunk = self._decoded(*self._open)
+            if chunk is not None:
+                self._progress_at = trio.current_time()
+                return chunk
+
+    def _decoded(self, run: _Run, body: bytes, position: int) -> Chunk | None:
+        """The next records of a frame, or None if it has none left that are wanted."""
+        try:
+            found = self._decoder.decode(body, position, CHUNK_SIZE)
+        except ProtocolError as error:
+            self._fatal = self._error(ProtocolError, str(error), run.part.node)
+            return None
+        if found.position >= len(body):
+            self._open = None
+            self._stored -= len(body)
+            if self._stored <= STORE_SIZE // 2:
+                self._resume()
+        else:
+            self._open = (run, body, found.position)
+        return self._admitted(run, found)
+
+    def _admitted(self, run: _Run, found: Decoded) -> Chunk | None:
+        plan, part = self._plan, run.part
+        for partition, _ in found.unavailable:
+            plan.unavailable(part, partition)
+        if found.result is not None:
+            run.result = found.result
+        count = plan.admit(part, len(found.records))
+        if not count:
+            return None
+        del found.records[count:]
+        return Chunk(found.records, found.values[:count])
+
+    def _resume(self) -> None:
+        """There is room again: go on reading."""
+        deadline = min(self._limit, trio.current_time() + self._silence)
+        for run in self._runs:
+            if run.held:
+                run.held = False
+                pending = run.pending
+                assert pending is not None
+                hold, pending.hold = pending.hold, None
+                if isinstance(pending.holder, Connection):
+                    pending.holder.prolong(pending, deadline)
+                if hold is not None:
+                    hold.set()
+
+    def _take(self, run: _Run, body: bytes) -> bool:
+        """A frame has come; called by the connection."""
+        pending = run.pending
+        assert pending is not None
+        self._store.append((run, body))
+        self._stored += len(body)
+        if self._arrived is not None:
+            self._arrived.set()
+        if is_end(body):
+            run.whole = True
+            self._store.append((run, None))
+            return True
+        if self._stored > STORE_SIZE:
+            # The reader's pauses are none of the server's: its time stands still.
+            run.held = True
+            pending.hold = trio.Event()
+            pending.deadline = self._limit
+        else:
+            pending.deadline = min(self._limit, trio.current_time() + self._silence)
+        return False
+
+    def _broke_off(self, run: _Run) -> None:
+        """The answer has ended, in good order or not; called by the connection."""
+        if run.whole or run not in self._runs:
+            return
+        self._store.append((run, None))
+        if self._arrived is not None:
+            self._arrived.set()
+        pending = run.pending
+        if pending is not None and pending.failure is Failure.EXPIRED and isinstance(pending.holder, Connection):
+            # What may still come of it is of no use.
+            pending.holder.close(None)
+
+    # -- the ends of answers -----------------------------------------------------------------------------------------
+
+    def _ended(self, run: _Run) -> None:
+        """The reader has come to the end of an answer: see what it was worth."""
+        if run not in self._runs:
+            return
+        self._runs.discard(run)
+        part = run.part
+        if run.whole:
+            self._judge_result(run)
+            return
+        pending = run.pending
+        assert pending is not None
+        self._plan.failed(part)
+        node = part.node
+        if self._cluster.closed:
+            self._fatal = ClientClosed(f"{self._what}: the client is closed")
+        elif pending.failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
+            self._fatal = copy.copy(pending.error)
+        elif pending.failure is Failure.NO_ROOM:
+            text = "no connection came free (max_conns_per_node)"
+            self._fatal = self._error(NoMoreConnections, text, node)
+        elif pending.failure is Failure.EXPIRED:
+            overdue = trio.current_time() >= self._limit
+            name = "total_timeout" if overdue else "socket_timeout"
+            text = f"no whole answer within {name}={getattr(self._policy, name)} s"
+            self._note(self._error(AerospikeTimeoutError, text, node), counted=pending.sent)
+            if overdue:
+                self._fatal = self._missing(self._fault)
+        elif isinstance(pending.error, ProtocolError):
+            self._fatal = self._error(ProtocolError, str(pending.error), node)
+        else:
+            self._cluster.report_failure(node)
+            self._note(self._error(ConnectionFailed, f"{pending.error or 'removed'}", node), counted=pending.sent)
+
+    def _judge_result(self, run: _Run) -> None:
+        code, part = run.result, run.part
+        if code in (0, _NOT_FOUND):
+            self._answered_once = True
+            self._plan.answered(part)
+            if part.unavailable:
+                text = f"does not serve {_partitions(sorted(part.unavailable))}"
+                self._note(self._of_code(PARTITION_UNAVAILABLE, part.node, text), counted=False)
+            return
+        self._plan.failed(part)
+        text = error_from_code(code).message
+        if code == _INDEX_NOT_FOUND:
+            text = f"{text}; {self._hint()}"
+        error = self._of_code(code, part.node, text)
+        if code == EXPIRED_SESSION:
+            assert run.pending is not None
+            renew_session(part.node, run.pending)
+            self._note(error, counted=False)
+        elif code == PARTITION_UNAVAILABLE:
+            self._note(error, counted=False)
+        elif code in _RETRYABLE or (code in _NOT_THERE_YET and self._answered_once):
+            self._note(error, counted=True)
+        else:
+            self._fatal = error
+
+    def _note(self, error: AerospikeError, *, counted: bool) -> None:
+        self._fault = error
+        self._counted = self._counted or counted
+
+    # -- rounds ------------------------------------------------------------------------------------------------------
+
+    async def _next_round(self) -> None:
+        """Ask for all partitions that are open, the first time or again.
+
+        Raises:
+            AerospikeError: the policy does not allow it, or no node can be had in time.
+        """
+        while True:
+            if self._cluster.closed:
+                raise ClientClosed(f"{self._what}: the client is closed")
+            if self._plan.over:
+                self._began = True
+                return
+            if self._fault is not None:
+                await self._prepare_retry()
+            if trio.current_time() >= self._limit:
+                error = AerospikeTimeoutError(f"{self._what}: total_timeout={self._policy.total_timeout} s passed")
+                raise self._missing(self._fault or error)
+            self._began = True
+            parts, homeless = self._plan.assign(self._owner)
+            if homeless:
+                self._cluster.check_namespace(self._head.namespace)
+                text = f"no node serves {_partitions([state.number for state in homeless])}"
+                self._fault = self._error(ClusterError, f"{text}; known nodes: {self._cluster.describe()}", None)
+            if parts:
+                for part in parts:
+                    self._ask(part)
+                return
+
+    def _owner(self, partition: int, sequence: int) -> Node | None:
+        return self._cluster.owner(self._head.namespace, partition, sequence, self._policy.replica)
+
+    async def _prepare_retry(self) -> None:
+        fault, self._fault = self._fault, None
+        counted, self._counted = self._counted, False
+        assert fault is not None
+        if counted:
+            self._retries += 1
+            if self._retries > self._policy.max_retries:
+                raise self._missing(fault)
+            await trio.sleep(self._policy.sleep_between_retries)
+        # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
+        patience = min(self._limit, self._progress_at + self._cluster.patience)
+        if not await self._cluster.wait_for_tend(patience) and not counted:
+            raise self._missing(fault)
+
+    def _ask(self, part: NodePart[Node]) -> None:
+        now = trio.current_time()
+        # The server knows a query by its number for a while: another round has another.
+        run = _Run(part, secrets.randbits(63) | 1)
+        frame = encode_query(
+            attrs.evolve(self._head, trid=run.trid),
+            part.whole(),
+            part.resumed(),
+            record_max=part.record_max,
+            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, now),
+        )
+        pending = run.pending = Pending(
+            frame,
+            PROTO_MESSAGE,
+            min(self._limit, now + self._silence),
+            self._limit,
+            self._silence,
+            False,
+            lambda body: self._take(run, body),
+        )
+        pending.on_done = lambda: self._broke_off(run)
+        self._runs.add(run)
+        part.node.submit(pending)
+
+    def _cut(self, run: _Run) -> None:
+        """Give an answer up: its connection is closed, and comes off the pool's count at once."""
+        pending = run.pending
+        if pending is None or run.whole:
+            return
+        pending.on_done = None
+        holder = pending.holder
+        if holder is None or pending.failure is not None:
+            return
+        if not pending.sent:
+            holder.withdraw(pending)
+            return
+        if isinstance(holder, Connection):
+            holder.close(None)
+        if not self._head.short:
+            self._cluster.in_background(_abort, run.part.node, run.trid)
+
+    # -- errors ------------------------------------------------------------------------------------------------------
+
+    def _error(self, kind: type[AerospikeError], text: str, node: Node | None) -> AerospikeError:
+        place = f"node {node.name} at {node.address}: " if node is not None else ""
+        name = None if node is None else node.name
+        return kind(f"{self._what}: {place}{text}", node=name, attempts=self._retries + 1)
+
+    def _of_code(self, code: int, node: Node, text: str) -> AerospikeError:
+        place = f"node {node.name} at {node.address}"
+        return error_from_code(code, f"{self._what}: {place}: {text}", node=node.name, attempts=self._retries + 1)
+
+    def _missing(self, fault: AerospikeError | None) -> AerospikeError:
+        """The error that ends the query, with what was not read."""
+        assert fault is not None
+        missing = _partitions([state.number for state in self._plan.open])
+        error = copy.copy(fault)
+        error.args = (f"{fault.message}; not read to their ends: {missing}",)
+        return error
+
+
+async def _abort(node: Node, trid: int) -> None:
+    """Tell a node that a query is not wanted: it would only notice with its next frame, which may take long."""
+    try:
+        await node.info(f"query-abort:trid={trid}", timeout=ABORT_TIMEOUT)
+    except AerospikeError:
+        pass  # it has ended, or ends when it finds the connection closed
+
+
+def _partitions(numbers: Sequence[int]) -> str:
+    """Partitions in words, runs of them from-to."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in runs[:8]]
+    more = f" and {len(runs) - 8} more ranges" if len(runs) > 8 else ""
+    return f"{len(numbers)} partitions ({', '.join(shown)}{more})"

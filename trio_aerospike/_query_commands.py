@@ -1,0 +1,505 @@
+"""Queries and scans: records of many partitions as a stream."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._wire import constants as wire
+from ._wire.commands import op_name_only
+from ._wire.query import QueryHead
+from .errors import InvalidArgError, ProtocolError
+from .keys import Key, known_key
+from .operations import Operation
+from .policies import chosen, packed_filter
+from .predicates import Predicate
+from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
+from .records import Record
+from .validation import checked_bin_name, checked_int, checked_text, refused
+
+if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
+    from ._cluster.commands import Executor
+    from ._cluster.query_stream import QueryStream
+    from .exp import Expression
+
+__all__ = ["QueryCommands", "Records", "UnreadableRecord"]
+
+_U32_MAX = 0xFFFF_FFFF
+_U63_MAX = (1 << 63) - 1
+
+
+class UnreadableRecord(Record):
+    """A record of which a value could not be decoded: whoever asks for its bins is told why.
+
+    It stands where the record would have stood, so that one of them does not end a query. Key, generation and time to
+    live are sound.
+    """
+
+    __slots__ = ("error",)
+
+    error: ProtocolError
+
+    def __init__(self, key: Key, error: ProtocolError, generation: int, void_time: int) -> None:
+        self.key = key
+        self.error = error
+        self.generation = generation
+        self.void_time = void_time
+
+    @property
+    def bins(self) -> dict[str, Any]:  # type: ignore[override]
+        """Never there.
+
+        Raises:
+            ProtocolError: always; says what could not be decoded.
+        """
+        raise self.error
+
+    def __repr__(self) -> str:
+        return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
+
+
+def _record(
+    namespace: str,
+    set_name: str,
+    user_key: int | str | bytes | None,
+    digest: bytes,
+    bins: dict[str, Any],
+    generation: int,
+    void_time: int,
+) -> Record:
+    return Record(known_key(namespace, set_name, user_key, digest), bins, generation, void_time)
+
+
+def _unreadable(
+    namespace: str,
+    set_name: str,
+    user_key: int | str | bytes | None,
+    digest: bytes,
+    error: ProtocolError,
+    generation: int,
+    void_time: int,
+) -> Record:
+    key = known_key(namespace, set_name, user_key, digest)
+    error.args = (f"{key!r}: {error.message}",)
+    return UnreadableRecord(key, error, generation, void_time)
+
+
+class Records(AsyncIterator[Record]):
+    """The records of a query, as they come: ``async with client.query(...) as records: async for record in records``.
+
+    Nothing is asked of the servers before the first record is wanted. They are all asked at once, and stopped when the
+    program does not keep up; it may take its time, an hour if need be. Leaving the block early ends their work. A
+    record is handed on once, whatever happens to nodes meanwhile; where some cannot be had, the error says which
+    partitions they are in. Records come in no order. One reader at a time.
+    """
+
+    def __init__(
+        self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor
+    ) -> None:
+        self._cluster = cluster
+        self._make_stream = make_stream
+        self._what = what
+        self._place = place
+        self._stream: QueryStream | None = None
+        self._entered = False
+        self._left = False
+        self._reading = False
+        self._records: list[Record] = []
+        self._values: list[int] = []
+        self._index = 0
+        self._noted = 0
+        self._over = False
+        #: Set by who makes the query, once its partitions are known.
+        self._note: Callable[[Sequence[bytes], Sequence[int]], None]
+        self._open_places: Callable[[], tuple[tuple[int, bytes | None, int], ...]]
+        self._seen: set[bytes] | None = None
+
+    def __repr__(self) -> str:
+        state = (
+            "left" if self._left else "read to the end" if self._over else "open" if self._entered else "not entered"
+        )
+        return f"<Records of {self._what}, {state}>"
+
+    async def __aenter__(self) -> Records:
+        if self._entered:
+            raise RuntimeError(f"{self._what}: the records of a query can be had once; make another query")
+        self._entered = True
+        self._place = await self._at_home(self._place)
+        self._stream = self._make_stream(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._left = True
+        if self._stream is not None:
+            self._stream.close()
+
+    async def _at_home(self, place: Cursor) -> Cursor:
+        """The place with the cluster's name and nodes, to be told apart from those of others.
+
+        Raises:
+            InvalidArgError: it comes from another cluster.
+        """
+        import attrs
+
+        name = await self._cluster.name()
+        nodes = frozenset(node.name for node in self._cluster.active_nodes())
+        if place.nodes:
+            place.check(place.namespace, place.set_name, name, nodes, place.predicate)
+        return attrs.evolve(place, cluster=name, nodes=nodes)
+
+    # -- record by record --------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Records:
+        return self
+
+    async def __anext__(self) -> Record:
+        """The next record.
+
+        Raises:
+            BackpressureError: no slot of max_concurrent_operations came free in time.
+            AerospikeTimeoutError: ``total_timeout`` passed, or a node stayed silent once too often.
+            AerospikeError: the rest cannot be had; says why and which partitions are missing.
+        """
+        index = self._index
+        if index == len(self._records):
+            await self._fetch()
+            index = 0
+        self._index = index + 1
+        return self._records[index]
+
+    async def _fetch(self) -> None:
+        """Have the next records, at least one.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+        """
+        if self._stream is None:
+            raise RuntimeError(f"{self._what}: use `async with client.query(...) as records`")
+        if self._left:
+            raise trio.ClosedResourceError(f"{self._what}: the block of the query has been left")
+        if self._reading:
+            raise trio.BusyResourceError(f"{self._what}: another task is reading its records")
+        self._reading = True
+        try:
+            while True:
+                self._settle()
+                self._records, self._values, self._index, self._noted = [], [], 0, 0
+                chunk = None if self._over else await self._stream.next_chunk()
+                if chunk is None:
+                    self._over = True
+                    raise StopAsyncIteration
+                self._records, self._values = chunk.records, chunk.values
+                if self._seen is None or self._drop_seen(self._seen):
+                    return
+        finally:
+            self._reading = False
+
+    def _drop_seen(self, seen: set[bytes]) -> bool:
+        """Leave out what was handed on under another value; returns whether anything is left."""
+        kept = []
+        digests, values = [], []
+        for record, value in zip(self._records, self._values, strict=True):
+            digest = record.key.digest
+            digests.append(digest)
+            values.append(value)
+            if digest not in seen:
+                seen.add(digest)
+                kept.append((record, value))
+        if not kept:
+            self._note(digests, values)
+        self._records, self._values = [record for record, _ in kept], [value for _, value in kept]
+        return bool(kept)
+
+    def _settle(self) -> None:
+        """Note how far the reader has come."""
+        if self._noted < self._index:
+            digests = [record.key.digest for record in self._records[self._noted : self._index]]
+            self._note(digests, self._values[self._noted : self._index])
+            self._noted = self._index
+
+    # -- all at once -------------------------------------------------------------------------------------------------
+
+    async def results(self) -> list[Record]:
+        """All records that are left. Enters and leaves the block by itself where that has not been done.
+
+        Raises:
+            AerospikeError: as for reading them one by one.
+        """
+        if not self._entered:
+            async with self:
+                return await self.results()
+        found = []
+        try:
+            while True:
+                if self._index == len(self._records):
+                    await self._fetch()
+                found += self._records[self._index :]
+                self._index = len(self._records)
+        except StopAsyncIteration:
+            return found
+
+    async def foreach(self, function: Callable[[Record], Awaitable[object] | object]) -> int:
+        """Call a function with each record that is left, one after the other; an async one is awaited.
+
+        Enters and leaves the block by itself where that has not been done.
+
+        Args:
+            function: what it raises ends the query and comes out of here. Returning False ends it as well.
+
+        Returns:
+            How many records it was called with.
+
+        Raises:
+            AerospikeError: as for reading them one by one.
+        """
+        if not self._entered:
+            async with self:
+                return await self.foreach(function)
+        count = 0
+        async for record in self:
+            count += 1
+            result = function(record)
+            if inspect.isawaitable(result):
+                result = await result
+            if result is False:
+                break
+        return count
+
+    # -- where it stands ---------------------------------------------------------------------------------------------
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the reader is: behind the last record that it was given. For the same query later, or elsewhere."""
+        import attrs
+
+        if self._stream is None:
+            return self._place
+        self._settle()
+        seen = frozenset(self._seen or ())
+        if self._seen is not None:
+            seen -= {record.key.digest for record in self._records[self._index :]}
+        return attrs.evolve(self._place, places=self._open_places(), seen=seen)
+
+
+class QueryCommands:
+    """The part of the client that finds records by what is in them."""
+
+    _cluster: Cluster
+    _executor: Executor
+    _query_policy: QueryPolicy
+
+    def query(
+        self,
+        namespace: str,
+        set_name: str | None = None,
+        *,
+        where: Predicate | None = None,
+        filter: Expression | bytes | None = None,
+        bins: Iterable[str] | None = None,
+        operations: Iterable[Operation] | None = None,
+        max_records: int | None = None,
+        records_per_second: int | None = None,
+        partitions: PartitionFilter | None = None,
+        cursor: Cursor | None = None,
+        policy: QueryPolicy | None = None,
+    ) -> Records:
+        """The records of a set or namespace, or those of them that a predicate and a filter leave.
+
+        Use it as ``async with client.query(...) as records: async for record in records: ...``, or for few records as
+        ``await client.query(...).results()``.
+
+        Args:
+            namespace: the namespace.
+            set_name: the set; None or "" for all sets.
+            where: what to look for through a secondary index (:mod:`trio_aerospike.predicates`); None for all records.
+            filter: an expression that a record has to meet; the servers leave out the others.
+            bins: names of the bins to read; None for all, an empty list for none. A record that has none of those that
+                are named does not come.
+            operations: reading operations to carry out on each record, in place of ``bins``.
+            max_records: how many records at the most. With ``records.cursor`` that makes pages.
+            records_per_second: how many each server may look at in a second.
+            partitions: a part of the namespace; None for all of it.
+            cursor: where an earlier query of the same kind stood: only what it had left is looked at.
+            policy: how; None for the client's query policy.
+
+        Returns:
+            The records; nothing has been sent yet.
+
+        Raises:
+            InvalidArgError: an argument cannot be so, or the cursor is of another query.
+        """
+        policy = chosen(policy, self._query_policy, QueryPolicy)
+        head = _query_head(namespace, set_name, where, filter, records_per_second, policy)
+        head = _with_reads(head, bins, operations)
+        record_max = 0 if max_records is None else checked_int("query.max_records", max_records, 1, _U63_MAX)
+        place = _place(head, where, partitions, cursor)
+        what = f"query of {head.namespace!r}" + (f", set {head.set_name!r}" if head.set_name else "")
+        if where is not None:
+            what += f", where {where}"
+
+        def make_stream(records: Records) -> QueryStream:
+            return self._make_stream(records, head, what, place, where, record_max, policy)
+
+        return Records(self._cluster, make_stream, what, place)
+
+    def _make_stream(
+        self,
+        records: Records,
+        head: QueryHead,
+        what: str,
+        place: Cursor,
+        where: Predicate | None,
+        record_max: int,
+        policy: QueryPolicy,
+    ) -> QueryStream:
+        from ._cluster.query_plan import PartitionState, QueryPlan
+        from ._cluster.query_stream import QueryStream
+        from ._wire.query_answers import AnswerDecoder
+
+        states = [
+            PartitionState(number, None if digest is None else (digest, value))
+            for number, digest, value in place.places
+        ]
+        plan: QueryPlan[Any] = QueryPlan(states, record_max, nodes_count=not head.n_ops)
+        records._note = plan.handed_on
+        records._open_places = lambda: tuple(
+            (state.number, None, 0) if state.place is None else (state.number, *state.place) for state in plan.open
+        )
+        if where is not None and where.is_element_range:
+            records._seen = set(place.seen)
+        return QueryStream(
+            self._cluster,
+            self._executor,
+            what,
+            head,
+            plan,
+            policy,
+            AnswerDecoder(_record, _unreadable),
+            lambda: "" if where is None else where.hint(head.namespace, head.set_name),
+        )
+
+
+def query_scope(what: str, namespace: object, set_name: object) -> tuple[str, str]:
+    """Namespace and set of a query; "" for all sets.
+
+    Raises:
+        InvalidArgError: they cannot be so.
+    """
+    checked = checked_text(f"{what}.namespace", namespace, 1, wire.NAMESPACE_MAX)
+    if set_name is None:
+        return checked, ""
+    return checked, checked_text(f"{what}.set_name", set_name, 0, wire.SET_NAME_MAX)
+
+
+def predicate_fields(what: str, where: object) -> dict[str, Any]:
+    """What a predicate puts into the head of a query.
+
+    Raises:
+        InvalidArgError: it is none.
+    """
+    if where is None:
+        return {}
+    if not isinstance(where, Predicate):
+        raise refused(f"{what}.where", where, "a predicate made by trio_aerospike.predicates, or None")
+    return {
+        "where": where.range,
+        "index_type": int(where.collection),
+        "index_name": where.index,
+        "index_context": where.context,
+        "index_expression": where.expression,
+    }
+
+
+def filter_bytes(what: str, expression: Any) -> bytes | None:
+    """A filter as requests carry it.
+
+    Raises:
+        InvalidArgError: it is none.
+    """
+    packed: Any = packed_filter(expression)
+    if packed is not None and not isinstance(packed, (bytes, str)) and hasattr(packed, "encode"):
+        packed = packed.encode()
+    if packed is None or (isinstance(packed, bytes) and packed):
+        return packed
+    raise refused(f"{what}.filter", expression, "an exp.Expression that gives a bool, a packed one as bytes, or None")
+
+
+def _query_head(
+    namespace: str,
+    set_name: str | None,
+    where: Predicate | None,
+    filter: Any,
+    records_per_second: int | None,
+    policy: QueryPolicy,
+) -> QueryHead:
+    name, group = query_scope("query", namespace, set_name)
+    short = policy.expected_duration is QueryDuration.SHORT
+    rate = 0
+    if records_per_second is not None:
+        rate = checked_int("query.records_per_second", records_per_second, 1, _U32_MAX)
+        if short:
+            raise refused("query.records_per_second", rate, "None where expected_duration is SHORT")
+    return QueryHead(
+        namespace=name,
+        set_name=group,
+        short=short,
+        relax=policy.expected_duration is QueryDuration.LONG_RELAX_AP,
+        records_per_second=rate,
+        filter_expression=filter_bytes("query", filter),
+        **predicate_fields("query", where),
+    )
+
+
+def _with_reads(head: QueryHead, bins: Any, operations: Any) -> QueryHead:
+    """The head with what is read of each record."""
+    import attrs
+
+    if operations is not None:
+        if bins is not None:
+            raise InvalidArgError("query: got bins and operations, allowed: one of them; an operation can read a bin")
+        ops = list(operations) if isinstance(operations, Iterable) else []
+        allowed = "operations that read, one or more"
+        if not ops:
+            raise refused("query.operations", operations, allowed)
+        for place, op in enumerate(ops):
+            if not isinstance(op, Operation) or op.is_write or not op.bin_name:
+                raise refused(f"query.operations[{place}]", op, f"{allowed}; all bins are read without any")
+        return attrs.evolve(head, ops=b"".join([op.encode() for op in ops]), n_ops=len(ops))
+    if bins is None:
+        return head
+    if isinstance(bins, (str, bytes)) or not isinstance(bins, Iterable):
+        raise refused("query.bins", bins, "a list of bin names, or None for all")
+    names = [checked_bin_name(name, "query.bins") for name in bins]
+    if not names:
+        return attrs.evolve(head, no_bins=True)
+    ops_read = [op_name_only(wire.OP_READ, name) for name in names]
+    return attrs.evolve(head, ops=b"".join(ops_read), n_ops=len(ops_read))
+
+
+def _place(
+    head: QueryHead, where: Predicate | None, partitions: PartitionFilter | None, cursor: Cursor | None
+) -> Cursor:
+    """Where the query begins."""
+    identity = b"" if where is None else where.identity()
+    if cursor is not None:
+        if not isinstance(cursor, Cursor):
+            raise refused("query.cursor", cursor, "what records.cursor gave, or None")
+        if partitions is not None:
+            raise InvalidArgError("query: got a cursor and partitions, allowed: one of them")
+        cursor.check(head.namespace, head.set_name, "", cursor.nodes, identity)
+        return cursor
+    chosen_part = PartitionFilter.all() if partitions is None else partitions
+    if not isinstance(chosen_part, PartitionFilter):
+        raise refused("query.partitions", partitions, "a PartitionFilter, or None for all")
+    if chosen_part.digest is not None and where is not None:
+        raise refused("query.partitions", partitions, "no key to begin after, as there is a predicate; pass a cursor")
+    numbers = range(chosen_part.begin, chosen_part.begin + chosen_part.count)
+    places = tuple((number, chosen_part.digest, 0) for number in numbers)
+    return Cursor(head.namespace, head.set_name, "", frozenset(), identity, places)

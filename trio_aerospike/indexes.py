@@ -1,0 +1,142 @@
+"""Secondary indexes: what is told of them, and the work of making one.
+
+An index keeps, for each record of a set, the value of a bin (or of what a context leads to in it, or of an expression),
+so that a query finds records by that value. It is made by ``client.create_index`` and filled in the background on each
+node: ``await (await client.create_index(...)).wait()`` waits until queries can use it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from enum import IntEnum
+
+import attrs
+
+from trio_aerospike._wire.query import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
+from trio_aerospike.errors import ProtocolError
+
+__all__ = ["Collection", "IndexInfo", "IndexState", "IndexType", "parse_index_list"]
+
+
+class IndexType(IntEnum):
+    """The type of what an index keeps."""
+
+    NUMERIC = 0
+    """Integers."""
+    STRING = 1
+    """Strings of up to 2048 bytes; only for equality."""
+    BLOB = 2
+    """Bytes, up to 2048; only for equality."""
+    GEO2DSPHERE = 3
+    """Points and regions in GeoJSON."""
+
+
+class Collection(IntEnum):
+    """Which elements of a list or map an index keeps."""
+
+    NONE = INDEX_DEFAULT
+    """The value itself is no collection."""
+    LIST = INDEX_LIST
+    """The elements of a list."""
+    MAP_KEYS = INDEX_MAP_KEYS
+    """The keys of a map."""
+    MAP_VALUES = INDEX_MAP_VALUES
+    """The values of a map."""
+
+
+class IndexState(IntEnum):
+    """What can be done with an index on one node."""
+
+    LOADING = 0
+    """It takes writes, but is not filled yet: queries through it are refused."""
+    READY = 1
+    """Queries can use it."""
+    FAILED = 2
+    """Something has gone wrong with it on the server."""
+
+
+TYPE_NAMES = {
+    IndexType.NUMERIC: "numeric",
+    IndexType.STRING: "string",
+    IndexType.BLOB: "blob",
+    IndexType.GEO2DSPHERE: "geo2dsphere",
+}
+COLLECTION_NAMES = {
+    Collection.NONE: "default",
+    Collection.LIST: "list",
+    Collection.MAP_KEYS: "mapkeys",
+    Collection.MAP_VALUES: "mapvalues",
+}
+_TYPES = {name: member for member, name in TYPE_NAMES.items()}
+_COLLECTIONS = {name: member for member, name in COLLECTION_NAMES.items()}
+_STATES = {"RW": IndexState.READY, "WO": IndexState.LOADING, "ERROR": IndexState.FAILED}
+
+
+@attrs.frozen
+class IndexInfo:
+    """An index as the cluster knows it."""
+
+    namespace: str
+    name: str
+    set_name: str
+    """``""`` for all sets."""
+    bin_name: str
+    """``""`` for an index on an expression, and for one on a set."""
+    type: IndexType | None
+    """None for an index on a set, which keeps no values."""
+    collection: Collection
+    context: bytes | None = attrs.field(default=None, repr=False)
+    """Packed; ``trio_aerospike.ctx.decode`` takes it apart."""
+    expression: bytes | None = attrs.field(default=None, repr=False)
+    """Packed; ``trio_aerospike.exp.from_bytes`` takes it apart."""
+    state: IndexState = IndexState.READY
+    """On the node that was asked; a set's is not told."""
+
+    @property
+    def is_of_set(self) -> bool:
+        """Whether it only tells which records are in the set, so that scans of it are quick."""
+        return self.type is None
+
+
+def parse_index_list(text: str) -> list[IndexInfo]:
+    """The indexes of a ``sindex-list`` answer (asked with ``b64=true``).
+
+    Raises:
+        ProtocolError: it is of another form.
+    """
+    found = []
+    for line in text.split(";"):
+        if not line:
+            continue
+        fields = dict(pair.partition("=")[::2] for pair in line.split(":"))
+        try:
+            found.append(_parsed(fields))
+        except (KeyError, binascii.Error, ValueError):
+            raise ProtocolError(f"an index of unknown form: {line[:200]!r}") from None
+    return found
+
+
+def _parsed(fields: dict[str, str]) -> IndexInfo:
+    namespace, name, set_name = fields["ns"], fields["indexname"], _named(fields["set"])
+    if fields["indextype"] == "set":
+        return IndexInfo(namespace, name, set_name, "", None, Collection.NONE)
+    return IndexInfo(
+        namespace,
+        name,
+        set_name,
+        _named(fields["bin"]),
+        _TYPES[fields["type"]],
+        _COLLECTIONS[fields["indextype"]],
+        _packed(fields.get("context", "null")),
+        _packed(fields.get("exp", "null")),
+        _STATES[fields["state"]],
+    )
+
+
+def _named(text: str) -> str:
+    return "" if text.lower() == "null" else text
+
+
+def _packed(text: str) -> bytes | None:
+    return None if text.lower() == "null" else base64.b64decode(text, validate=True)
