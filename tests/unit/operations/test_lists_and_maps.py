@@ -331,7 +331,7 @@ def test_only_numbers_are_added(value: Any) -> None:
 
 
 def test_one_is_added_where_no_number_is_given() -> None:
-    assert call(lists.increment("bin", 3)) == [12, 3, 1, 0, 0]
+    assert call(lists.increment("bin", 3)) == [12, 3, 1]
     assert call(maps.increment("bin", "k")) == [73, "k", 1, 0]
     assert call(maps.decrement("bin", "k", 0.5)) == [74, "k", 0.5, 0]
 
@@ -346,8 +346,18 @@ def test_a_policy_of_the_other_family_is_refused(name: str) -> None:
     wrong: list[Any] = [other, {}, 1]
     for policy in wrong:
         assert refusal(maker, "bin", *args, policy=policy).startswith(f"{name}.policy: got ")
-    own = ListPolicy() if name.startswith("lists") else MapPolicy()
-    assert maker("bin", *args, policy=own) == maker("bin", *args, policy=None) == maker("bin", *args)
+    assert maker("bin", *args, policy=None) == maker("bin", *args)
+
+
+def test_without_a_policy_the_server_s_defaults_count_and_need_not_be_said() -> None:
+    assert call(lists.append("bin", 5)) == [1, 5]
+    assert call(lists.append("bin", 5, policy=ListPolicy())) == [1, 5, 0, 0]
+    assert call(lists.append_items("bin", [5])) == [2, [5]]
+    assert call(lists.insert("bin", 0, 5)) == [3, 0, 5]
+    assert call(lists.insert("bin", 0, 5, policy=ListPolicy())) == [3, 0, 5, 0]
+    assert call(lists.insert_items("bin", 0, [5])) == [4, 0, [5]]
+    assert call(lists.set("bin", 0, 5)) == [9, 0, 5]
+    assert call(maps.put("bin", "k", 5)) == call(maps.put("bin", "k", 5, policy=MapPolicy())) == [67, "k", 5, 0]
 
 
 def test_policies_go_out_as_order_and_flags() -> None:

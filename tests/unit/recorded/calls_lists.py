@@ -11,6 +11,8 @@ from trio_aerospike.operations.lists import ListOrder, ListPolicy, ListReturn, L
 
 STEPS = ("list*",)
 
+# The recording has a policy with each write.
+_DEFAULT = ListPolicy()
 _NOFAIL = ListPolicy(write_flags=ListWrite.ADD_UNIQUE | ListWrite.NO_FAIL)
 _PARTIAL = ListPolicy(write_flags=ListWrite.ADD_UNIQUE | ListWrite.NO_FAIL | ListWrite.PARTIAL)
 _BOUNDED = ListPolicy(write_flags=ListWrite.INSERT_BOUNDED)
@@ -22,18 +24,18 @@ CALLS: dict[str, list[Operation]] = {
         write("o", [3, 1, 2]),
         write("mix", [1, "a", 2.5, None, b"z", [1], {"a": 1}, True]),
     ],
-    "list_append": [lists.append("l", 9)],
+    "list_append": [lists.append("l", 9, policy=_DEFAULT)],
     "list_append unique dup": [lists.append("l", 9, policy=ListPolicy(write_flags=ListWrite.ADD_UNIQUE))],
     "list_append unique nofail": [lists.append("l", 9, policy=_NOFAIL)],
-    "list_append_items": [lists.append_items("l", [7, 8])],
+    "list_append_items": [lists.append_items("l", [7, 8], policy=_DEFAULT)],
     "list_append_items partial": [lists.append_items("l", [7, 100], policy=_PARTIAL)],
-    "list_insert": [lists.insert("l", 1, 77)],
-    "list_insert far": [lists.insert("l", 20, 77)],
+    "list_insert": [lists.insert("l", 1, 77, policy=_DEFAULT)],
+    "list_insert far": [lists.insert("l", 20, 77, policy=_DEFAULT)],
     "list_insert bounded": [lists.insert("l", 40, 77, policy=_BOUNDED)],
-    "list_insert_items": [lists.insert_items("l", 0, [0, 0])],
-    "list_increment": [lists.increment("l", 0, 5)],
-    "list_increment str": [lists.increment("mix", 1, 5)],
-    "list_set": [lists.set("l", 2, 55)],
+    "list_insert_items": [lists.insert_items("l", 0, [0, 0], policy=_DEFAULT)],
+    "list_increment": [lists.increment("l", 0, 5, policy=_DEFAULT)],
+    "list_increment str": [lists.increment("mix", 1, 5, policy=_DEFAULT)],
+    "list_set": [lists.set("l", 2, 55, policy=_DEFAULT)],
     "list_size": [lists.size("l")],
     "list_get": [lists.get("l", 0)],
     "list_get neg": [lists.get("l", -1)],
@@ -49,14 +51,14 @@ CALLS: dict[str, list[Operation]] = {
     "list_sort dedup": [lists.sort("l", ListSort.DROP_DUPLICATES)],
     "list_set_order": [lists.set_order("o", ListOrder.ORDERED)],
     "list ordered append": [lists.append("o", 0, policy=ListPolicy(order=ListOrder.ORDERED))],
-    "list ordered insert": [lists.insert("o", 0, 9)],
+    "list ordered insert": [lists.insert("o", 0, 9, policy=_DEFAULT)],
     "list ordered get": [read("o")],
     "list_create": [lists.create("fresh", ListOrder.ORDERED)],
-    "list ctx index append": [lists.append("n", 99, ctx=ctx.list_index(0))],
-    "list ctx rank append": [lists.append("n", 98, ctx=[ctx.list_rank(-1)])],
-    "list ctx value append": [lists.append("n", 97, ctx=(ctx.list_value([2]),))],
-    "list ctx create": [lists.append("n", 1, ctx=ctx.list_index_create(2))],
-    "list ctx missing": [lists.append("n", 1, ctx=ctx.list_index(50))],
+    "list ctx index append": [lists.append("n", 99, policy=_DEFAULT, ctx=ctx.list_index(0))],
+    "list ctx rank append": [lists.append("n", 98, policy=_DEFAULT, ctx=[ctx.list_rank(-1)])],
+    "list ctx value append": [lists.append("n", 97, policy=_DEFAULT, ctx=(ctx.list_value([2]),))],
+    "list ctx create": [lists.append("n", 1, policy=_DEFAULT, ctx=ctx.list_index_create(2))],
+    "list ctx missing": [lists.append("n", 1, policy=_DEFAULT, ctx=ctx.list_index(50))],
     "list ctx get": [read("n")],
     "list_pop": [lists.pop("l", 0)],
     "list_pop_range": [lists.pop_range("l", 0, 2)],
@@ -70,7 +72,7 @@ CALLS: dict[str, list[Operation]] = {
     "list_trim": [lists.trim("l", 0, 1)],
     "list read": [read("l")],
     "list_clear": [lists.clear("l")],
-    "list op on int bin": [write("i", 3), lists.append("i", 3)],
+    "list op on int bin": [write("i", 3), lists.append("i", 3, policy=_DEFAULT)],
 }
 
 _GETS: dict[str, tuple[Callable[..., Operation], tuple[Any, ...]]] = {

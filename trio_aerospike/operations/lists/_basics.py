@@ -105,8 +105,8 @@ def append(bin_name: str, value: Any, *, policy: ListPolicy | None = None, ctx: 
     Raises:
         InvalidArgError: an argument is none of these, or the database cannot hold the value.
     """
-    policy = checked_policy("lists.append.policy", policy, ListPolicy)
-    return _APPEND.operation(bin_name, (_APPEND.value("value", value), policy.order, policy.write_flags), ctx)
+    args = (_APPEND.value("value", value), *_order_and_flags("lists.append", policy))
+    return _APPEND.operation(bin_name, args, ctx)
 
 
 def append_items(
@@ -123,9 +123,8 @@ def append_items(
     Raises:
         InvalidArgError: an argument is none of these, or the database cannot hold a value.
     """
-    policy = checked_policy("lists.append_items.policy", policy, ListPolicy)
     listed = _APPEND_ITEMS.value("values", as_list("lists.append_items.values", values, "values"))
-    return _APPEND_ITEMS.operation(bin_name, (listed, policy.order, policy.write_flags), ctx)
+    return _APPEND_ITEMS.operation(bin_name, (listed, *_order_and_flags("lists.append_items", policy)), ctx)
 
 
 def insert(
@@ -143,8 +142,8 @@ def insert(
     Raises:
         InvalidArgError: an argument is none of these, or the database cannot hold the value.
     """
-    flags = _flags_without_order("lists.insert", policy)
-    return _INSERT.operation(bin_name, (_INSERT.number("index", index), _INSERT.value("value", value), flags), ctx)
+    args = (_INSERT.number("index", index), _INSERT.value("value", value), *_flags("lists.insert", policy))
+    return _INSERT.operation(bin_name, args, ctx)
 
 
 def insert_items(
@@ -162,9 +161,9 @@ def insert_items(
     Raises:
         InvalidArgError: an argument is none of these, or the database cannot hold a value.
     """
-    flags = _flags_without_order("lists.insert_items", policy)
     listed = _INSERT_ITEMS.value("values", as_list("lists.insert_items.values", values, "values"))
-    return _INSERT_ITEMS.operation(bin_name, (_INSERT_ITEMS.number("index", index), listed, flags), ctx)
+    args = (_INSERT_ITEMS.number("index", index), listed, *_flags("lists.insert_items", policy))
+    return _INSERT_ITEMS.operation(bin_name, args, ctx)
 
 
 def set(bin_name: str, index: int, value: Any, *, policy: ListPolicy | None = None, ctx: ContextLike = ()) -> Operation:
@@ -180,8 +179,8 @@ def set(bin_name: str, index: int, value: Any, *, policy: ListPolicy | None = No
     Raises:
         InvalidArgError: an argument is none of these, or the database cannot hold the value.
     """
-    flags = _flags_without_order("lists.set", policy)
-    return _SET.operation(bin_name, (_SET.number("index", index), _SET.value("value", value), flags), ctx)
+    args = (_SET.number("index", index), _SET.value("value", value), *_flags("lists.set", policy))
+    return _SET.operation(bin_name, args, ctx)
 
 
 def increment(
@@ -204,8 +203,8 @@ def increment(
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    policy = checked_policy("lists.increment.policy", policy, ListPolicy)
-    args = (_INCREMENT.number("index", index), _INCREMENT.addend(value), policy.order, policy.write_flags)
+    number = _INCREMENT.number("index", index)
+    args = (number, _INCREMENT.addend(value), *_order_and_flags("lists.increment", policy))
     return _INCREMENT.operation(bin_name, args, ctx)
 
 
@@ -362,8 +361,19 @@ def _with_index(what: str, order: ListOrder, persist_index: object, ctx: object)
     return order | PERSIST_INDEX * persist_index
 
 
-def _flags_without_order(what: str, policy: object) -> int:
+def _order_and_flags(what: str, policy: object) -> tuple[int, ...]:
+    """A policy as arguments of a call; none where there is none, as the C client sends it."""
+    if policy is None:
+        return ()
+    checked: ListPolicy = checked_policy(f"{what}.policy", policy, ListPolicy)
+    return checked.order, checked.write_flags
+
+
+def _flags(what: str, policy: object) -> tuple[int, ...]:
+    """The same of calls that take flags only: what they do, they do to unordered lists."""
+    if policy is None:
+        return ()
     checked: ListPolicy = checked_policy(f"{what}.policy", policy, ListPolicy)
     if checked.order is ListOrder.ORDERED:
         raise refused(f"{what}.policy.order", checked.order, "UNORDERED, as an ordered list chooses places itself")
-    return checked.write_flags
+    return (checked.write_flags,)
