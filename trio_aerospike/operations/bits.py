@@ -25,10 +25,11 @@ from typing import Any
 
 import attrs
 
-from trio_aerospike._cdt_types import checked_flags, checked_policy
+from trio_aerospike._cdt_types import checked_flags
 from trio_aerospike._wire import bit_ops, constants as wire
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike.operations._scalar import Operation
+from trio_aerospike.operations._write_flags import flags_of, write_flags
 from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, named_arguments, refused
 
 _BYTES_MAX = wire.PROTO_SIZE_MAX
@@ -75,14 +76,6 @@ class BitOverflow(IntEnum):
     """The lowest bits of it are taken."""
 
 
-def _write_flags(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    flags = checked_flags("BitPolicy.write_flags", value, BitWrite)
-    both = BitWrite.CREATE_ONLY | BitWrite.UPDATE_ONLY
-    if flags & both == both:
-        raise refused("BitPolicy.write_flags", value, "CREATE_ONLY or UPDATE_ONLY, not both")
-    object.__setattr__(instance, attribute.name, flags)
-
-
 @named_arguments
 @attrs.frozen
 class BitPolicy:
@@ -95,7 +88,7 @@ class BitPolicy:
         InvalidArgError: they are no flags, or exclude each other.
     """
 
-    write_flags: BitWrite = attrs.field(default=BitWrite.DEFAULT, validator=_write_flags)
+    write_flags: BitWrite = attrs.field(default=BitWrite.DEFAULT, validator=write_flags(BitWrite))
 
 
 _CREATES = BitWrite.CREATE_ONLY | BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL
@@ -408,11 +401,7 @@ def _arithmetic(
 
 
 def _flags(what: str, policy: BitPolicy | None, allowed: BitWrite) -> int:
-    flags: BitWrite = checked_policy(f"bits.{what}.policy", policy, BitPolicy).write_flags
-    if flags & ~allowed:
-        members = ", ".join(str(member.name) for member in BitWrite if member in allowed)
-        raise refused(f"bits.{what}.policy", policy, f"write_flags of {members}")
-    return int(flags)
+    return flags_of(f"bits.{what}.policy", policy, BitPolicy, allowed)
 
 
 def _byte_offset(what: str, offset: object) -> int:

@@ -24,11 +24,11 @@ from typing import Any
 import attrs
 
 from trio_aerospike._cdt_args import as_list, packed_value
-from trio_aerospike._cdt_types import checked_flags, checked_policy
 from trio_aerospike._wire import constants as wire, hll_ops
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call, list_header
 from trio_aerospike._wire.values import HyperLogLog
 from trio_aerospike.operations._scalar import Operation
+from trio_aerospike.operations._write_flags import flags_of, write_flags
 from trio_aerospike.validation import checked_bin_name, checked_int, named_arguments, refused
 
 _INDEX_MIN, _INDEX_MAX = hll_ops.INDEX_BITS[0], hll_ops.INDEX_BITS[-1]
@@ -51,14 +51,6 @@ class HLLWrite(IntFlag):
     """Make the sketch smaller where one of the others is, and drop its min-hash where theirs differs (set_union)."""
 
 
-def _write_flags(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    flags = checked_flags("HLLPolicy.write_flags", value, HLLWrite)
-    both = HLLWrite.CREATE_ONLY | HLLWrite.UPDATE_ONLY
-    if flags & both == both:
-        raise refused("HLLPolicy.write_flags", value, "CREATE_ONLY or UPDATE_ONLY, not both")
-    object.__setattr__(instance, attribute.name, flags)
-
-
 @named_arguments
 @attrs.frozen
 class HLLPolicy:
@@ -71,7 +63,7 @@ class HLLPolicy:
         InvalidArgError: they are no flags, or exclude each other.
     """
 
-    write_flags: HLLWrite = attrs.field(default=HLLWrite.DEFAULT, validator=_write_flags)
+    write_flags: HLLWrite = attrs.field(default=HLLWrite.DEFAULT, validator=write_flags(HLLWrite))
 
 
 _INITS = HLLWrite.CREATE_ONLY | HLLWrite.UPDATE_ONLY | HLLWrite.NO_FAIL
@@ -284,11 +276,7 @@ def _bits(what: str, index_bits: object, minhash_bits: object) -> tuple[int, int
 
 
 def _flags(what: str, policy: HLLPolicy | None, allowed: HLLWrite) -> int:
-    flags: HLLWrite = checked_policy(f"hll.{what}.policy", policy, HLLPolicy).write_flags
-    if flags & ~allowed:
-        members = ", ".join(str(member.name) for member in HLLWrite if member in allowed)
-        raise refused(f"hll.{what}.policy", policy, f"write_flags of {members}")
-    return int(flags)
+    return flags_of(f"hll.{what}.policy", policy, HLLPolicy, allowed)
 
 
 def _not_empty(what: str, values: object, of: str) -> list[Any]:

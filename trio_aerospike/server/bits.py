@@ -32,7 +32,6 @@ _COUNTS = bit_ops.FLAG_UPDATE_ONLY | bit_ops.FLAG_NO_FAIL
 class _Call:
     """An operation with its arguments, filled in as they are read."""
 
-    number: int
     flags_allowed: int = 0
     offset: int = 0
     """In bits, from the end of the blob where it is negative."""
@@ -126,17 +125,12 @@ def _buffer(args: Arguments, call: _Call) -> None:
 
 
 def _flags(args: Arguments, call: _Call) -> None:
-    call.flags = args.unsigned()
-    both = bit_ops.FLAG_CREATE_ONLY | bit_ops.FLAG_UPDATE_ONLY
-    if call.flags & ~call.flags_allowed or call.flags & both == both:
-        raise Refused(ResultCode.PARAM)
+    call.flags = args.flags(call.flags_allowed, bit_ops.FLAG_CREATE_ONLY | bit_ops.FLAG_UPDATE_ONLY)
 
 
 def _subflags(allowed: int, exclusive: int) -> _Read:
     def read(args: Arguments, call: _Call) -> None:
-        call.subflags = args.unsigned()
-        if call.subflags & ~allowed or (exclusive and call.subflags & exclusive == exclusive):
-            raise Refused(ResultCode.PARAM)
+        call.subflags = args.flags(allowed, exclusive)
 
     return read
 
@@ -443,15 +437,6 @@ _READS = {
 }
 
 
-def _parsed(args: Arguments, required: int, readers: tuple[_Read, ...], flags_allowed: int = 0) -> _Call:
-    if not required <= args.count <= len(readers):
-        raise Refused(ResultCode.PARAM)
-    call = _Call(args.number, flags_allowed)
-    for read_argument in readers[: args.count]:
-        read_argument(args, call)
-    return call
-
-
 def read(value: Particle | None, payload: bytes, scope: object = None) -> Particle | None:
     """Answer an operation that reads.
 
@@ -469,7 +454,7 @@ def read(value: Particle | None, payload: bytes, scope: object = None) -> Partic
     operation = _READS.get(args.number)
     if operation is None:
         raise Refused(ResultCode.PARAM)
-    call = _parsed(args, operation.required, operation.arguments)
+    call = args.fill(_Call(), operation.required, operation.arguments)
     return operation.apply(call, _field(call, _blob(value)))
 
 
@@ -491,7 +476,7 @@ def modify(value: Particle | None, payload: bytes, scope: object = None) -> tupl
     operation = _MODIFIES.get(args.number)
     if operation is None:
         raise Refused(ResultCode.PARAM)
-    call = _parsed(args, operation.required, operation.arguments, operation.flags_allowed)
+    call = args.fill(_Call(operation.flags_allowed), operation.required, operation.arguments)
     try:
         blob = _old_blob(value, call, operation)
         if value is None and call.offset < 0:

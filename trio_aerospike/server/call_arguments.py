@@ -8,11 +8,15 @@ cf/src/msgpack_in.c). What stands behind the last argument is never looked at.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from .._wire.cdt_calls import value_end
 from .._wire.cdt_pack import pack_value
 from ..errors import ProtocolError, ResultCode
 from .results import Refused
+
+C = TypeVar("C")
 
 _LENGTHS = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
 _LIST_LENGTHS = {0xDC: 2, 0xDD: 4}
@@ -41,6 +45,27 @@ class Arguments:
         """What the call does."""
         self.count = n_elements - 1
         """The arguments that it claims to have."""
+
+    def fill(self, call: C, required: int, readers: Sequence[Callable[[Arguments, C], None]]) -> C:
+        """Read all arguments into a call, and give it back.
+
+        Args:
+            call: where they go.
+            required: how many there must be.
+            readers: one for each that there may be; each reads one.
+        """
+        if not required <= self.count <= len(readers):
+            raise Refused(ResultCode.PARAM)
+        for read in readers[: self.count]:
+            read(self, call)
+        return call
+
+    def flags(self, allowed: int, exclusive: int) -> int:
+        """Flags, of which only some are allowed, and of two of those one at most."""
+        flags = self.unsigned()
+        if flags & ~allowed or (exclusive and flags & exclusive == exclusive):
+            raise Refused(ResultCode.PARAM)
+        return flags
 
     def _first(self) -> int:
         try:

@@ -62,10 +62,7 @@ def _minhash_bits(args: Arguments, call: _Call) -> None:
 
 
 def _flags(args: Arguments, call: _Call) -> None:
-    call.flags = args.unsigned()
-    both = hll_ops.FLAG_CREATE_ONLY | hll_ops.FLAG_UPDATE_ONLY
-    if call.flags & ~call.flags_allowed or call.flags & both == both:
-        raise Refused(ResultCode.PARAM)
+    call.flags = args.flags(call.flags_allowed, hll_ops.FLAG_CREATE_ONLY | hll_ops.FLAG_UPDATE_ONLY)
 
 
 def _elements(args: Arguments, call: _Call) -> None:
@@ -226,24 +223,14 @@ _READS: dict[int, tuple[_Answer, tuple[_Read, ...]]] = {
 }
 
 
-def _parsed(args: Arguments, required: int, readers: tuple[_Read, ...], flags_allowed: int = 0) -> _Call:
-    if not required <= args.count <= len(readers):
-        raise Refused(ResultCode.PARAM)
-    call = _Call(flags_allowed)
-    for read_argument in readers[: args.count]:
-        read_argument(args, call)
-    return call
-
-
 def _stored_sketch(value: Particle) -> Sketch:
     kind, data = value
     if kind != wire.PARTICLE_HLL:
         raise Refused(ResultCode.BIN_TYPE)
-    sketch = Sketch.decode(data)
-    if not hll_ops.are_widths(sketch.index_bits, sketch.minhash_bits):
-        # A union lets in what nothing else does, and then nothing can be done with it.
+    if not hll_ops.is_sketch(data) or not hll_ops.are_widths(data[1], data[2]):
+        # A union and a literal of an expression let in what nothing else does, and then nothing can be done with it.
         raise Refused(ResultCode.SERVER)
-    return sketch
+    return Sketch.decode(data)
 
 
 def read(value: Particle | None, payload: bytes, scope: object = None) -> Particle | None:
@@ -264,7 +251,7 @@ def read(value: Particle | None, payload: bytes, scope: object = None) -> Partic
         raise Refused(ResultCode.PARAM)
     answer, arguments = _READS[args.number]
     sketch = _stored_sketch(value)
-    return answer(_parsed(args, len(arguments), arguments), sketch)
+    return answer(args.fill(_Call(), len(arguments), arguments), sketch)
 
 
 def modify(value: Particle | None, payload: bytes, scope: object = None) -> tuple[Particle | None, Particle | None]:
@@ -286,7 +273,7 @@ def modify(value: Particle | None, payload: bytes, scope: object = None) -> tupl
     if operation is None:
         raise Refused(ResultCode.PARAM)
     sketch = None if value is None else _stored_sketch(value)
-    call = _parsed(args, operation.required, operation.arguments, operation.flags_allowed)
+    call = args.fill(_Call(operation.flags_allowed), operation.required, operation.arguments)
     wrong, result = (
         (hll_ops.FLAG_UPDATE_ONLY, ResultCode.BIN_NOT_FOUND)
         if sketch is None
