@@ -6,6 +6,8 @@ What server 8.1.2 does not survive is left out:
 - all indexes or ranks but those of a list with a wildcard: it counts below zero;
 - a list or map inside of which the elements, counted in 32 bits, are none again;
 - a context by a value above all others in a map whose values are indexed: it reads behind the end;
+- a map inside another that is to have an index, which comes to be where the other is made for it in a bin without a
+  value: what is put into it later is followed by whatever was in the memory;
 - text that is too short for its type, as an answer; extensions of two bytes of length, and values that are no numbers
   (NaN), which have no order.
 And of maps that are written whole it spoils those that are to have an index: the index of values may stay as the memory
@@ -144,6 +146,7 @@ class Generator:
         self.random = random.Random(seed)
         self.indexes_values = self.chance(0.5)
         self.is_compact = False
+        self.is_inside = False
         self.is_nested = self.chance(0.25)
         self.keys = KEYS[:6] if self.is_nested else KEYS
 
@@ -233,6 +236,8 @@ class Generator:
 
     def flags_to_create(self) -> bytes:
         flags = self.random.choice([0, 1, 1, 3, 2, 16, 17, 18, 19] if self.indexes_values else [0, 1, 1, 3, 2, 16, 17])
+        if self.is_inside:
+            flags &= ~INDEXED
         if self.chance(0.05):
             flags = self.random.choice([4, 5, 8, 9, 32, 255, 256, 257, INT64_MIN])
         return self.number([flags], 0.02)
@@ -313,6 +318,7 @@ class Generator:
     def call(self) -> tuple[bool, bytes]:
         """Whether it is sent as a change, and an operation's data."""
         number = self.random.choice(READS if self.chance(0.5) else MODIFIES)
+        self.is_inside = self.chance(0.6 if self.is_nested else 0.05)
         arguments = self.arguments(number)
         optional = OPTIONAL.get(number, 0)
         if optional and self.chance(0.2):
@@ -327,7 +333,7 @@ class Generator:
         if self.chance(0.005):
             number = self.random.choice([71, 72, 80, 90, 95, 101, 111, 127, 1000, 2**32 + 96, *HARMLESS])
         data = packed_list([packed_int(number), *arguments])
-        if self.chance(0.6 if self.is_nested else 0.05):
+        if self.is_inside:
             data = packed_list([packed_int(ops.CONTEXT_EVAL), self.context(), data])
         if self.chance(0.005):
             data = data[: self.random.randint(1, len(data))]
