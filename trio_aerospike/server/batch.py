@@ -19,7 +19,6 @@ from .requests import Answer, Request, request_from_row
 from .results import Refused
 
 _FRAME_SIZE = 128 * 1024
-_UNSUPPORTED = Answer(ResultCode.UNSUPPORTED_FEATURE)
 _NO_FAILURE = {ResultCode.OK, ResultCode.RECORD_NOT_FOUND, ResultCode.FILTERED_OUT}
 
 
@@ -54,20 +53,13 @@ def answer_batch(
     known = list(takewhile(lambda row: row.namespace in namespaces and not _repeats_key(row), rows))
     requests = [request_from_row(row, condition) for row in known]
     check(requests)
-    answers = [
-        (row.index, _UNSUPPORTED if _calls_function(row) else execute(request))
-        for row, request in zip(known, requests, strict=True)
-    ]
+    answers = [(row.index, execute(request)) for row, request in zip(known, requests, strict=True)]
     return _gather(answers, flags, ends_early=len(known) < count)
 
 
 def _repeats_key(row: BatchRequest) -> bool:
     """Whether the row repeats another with its user key, which nobody's second record can have."""
     return row.repeat and row.field(wire.FIELD_KEY) is not None
-
-
-def _calls_function(row: BatchRequest) -> bool:
-    return row.field(wire.FIELD_UDF_FILENAME) is not None
 
 
 def _gather(answers: list[tuple[int, Answer]], flags: int, *, ends_early: bool) -> bytes:

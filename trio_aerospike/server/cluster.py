@@ -11,6 +11,7 @@ import trio
 
 from .clock import ServerClock
 from .memory import MemoryNetwork, MemoryStream
+from .modules import Modules
 from .node import Address, EmbeddedNode, check_server_context
 from .partitions import Move, MoveKind, PartitionTable
 from .security import Security, UserSpec
@@ -62,6 +63,7 @@ class EmbeddedCluster:
         self.tls = tls
         self.tls_name = tls_name
         self.network: MemoryNetwork | None = MemoryNetwork() if memory else None
+        self.modules: Modules = Modules()
         self.security: Security | None = None
         self.first_user: tuple[str, str] | None = None
         """Name and password of the first user that the cluster was made with."""

@@ -67,7 +67,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     record = tree.get(request.digest)
     if record is None:
         raise Refused(ResultCode.RECORD_NOT_FOUND)
-    fail = _Failure(record)
+    fail = Failure(record)
     if request.set_name and request.set_name != record.set_name:
         raise fail(ResultCode.PARAM)
     if store.is_doomed(record):
@@ -76,7 +76,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     change = None if touched is None else Change(touched)
     if request.has_unsupported_field:
         raise fail(ResultCode.UNSUPPORTED_FEATURE)
-    _check_filter(store, request, record, fail)
+    check_record_filter(store, request, record, fail)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise fail(ResultCode.KEY_MISMATCH)
     metadata = (ResultCode.OK, record.generation, record.void_time)
@@ -141,12 +141,12 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     record = tree.get(request.digest)
     if must_exist and record is None:
         raise Refused(ResultCode.RECORD_NOT_FOUND)
-    fail = _Failure(record)
+    fail = Failure(record)
     if record is not None and store.is_doomed(record):
         if must_exist:
             raise fail(ResultCode.RECORD_NOT_FOUND)
         record = None
-        fail = _Failure(None)
+        fail = Failure(None)
     if record is not None and request.info2 & wire.INFO2_CREATE_ONLY:
         raise fail(ResultCode.RECORD_EXISTS)
     if not _generation_fits(request, record):
@@ -159,9 +159,9 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     if request.has_unsupported_field:
         raise fail(ResultCode.UNSUPPORTED_FEATURE)
     if record is not None:
-        _check_filter(store, request, record, fail)
-    key = _key_to_store(request, record, fail)
-    void_time = _void_time(store, request, record, fail)
+        check_record_filter(store, request, record, fail)
+    key = key_to_store(request, record, fail)
+    void_time = void_time_after(store, request, record, fail)
     bins = Bins(
         {} if record is None or replaces else dict(record.bins),
         bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS),
@@ -181,7 +181,7 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         if request.info2 & wire.INFO2_DURABLE_DELETE:
             raise fail(ResultCode.ENTERPRISE_ONLY)
         return Outcome(Answer(ResultCode.OK, ops=bins.answers), Change(None))
-    changed = _new_version(store, request, record, bins.bins, key, void_time, fail)
+    changed = new_version(store, request, record, bins.bins, key, void_time, fail)
     return Outcome(Answer(ResultCode.OK, changed.generation, changed.void_time, bins.answers), Change(changed))
 
 
@@ -213,7 +213,7 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
 # Helpers ------------------------------------------------------------------------------------------------------
 
 
-class _Failure:
+class Failure:
     """Makes refusals that carry the record's metadata."""
 
     def __init__(self, record: StoredRecord | None) -> None:
@@ -227,7 +227,8 @@ def is_bin_name(name: str) -> bool:
     return len(name.encode()) <= wire.BIN_NAME_MAX and "\0" not in name
 
 
-def _check_filter(store: NamespaceStore, request: Request, record: StoredRecord, fail: _Failure) -> None:
+def check_record_filter(store: NamespaceStore, request: Request, record: StoredRecord, fail: Failure) -> None:
+    """Refuse a record that the request's filter is not true for."""
     try:
         check_filter(request.filter, store, record, request.digest)
     except Refused as error:
@@ -297,7 +298,7 @@ def _generation_fits(request: Request, record: StoredRecord | None) -> bool:
     return True
 
 
-def _key_to_store(request: Request, record: StoredRecord | None, fail: _Failure) -> bytes | None:
+def key_to_store(request: Request, record: StoredRecord | None, fail: Failure) -> bytes | None:
     """The key that the record has from now on: once stored, it stays (server: handle_msg_key)."""
     sent = request.key
     if record is not None and record.key is not None:
@@ -309,7 +310,7 @@ def _key_to_store(request: Request, record: StoredRecord | None, fail: _Failure)
     return sent
 
 
-def _void_time(store: NamespaceStore, request: Request, record: StoredRecord | None, fail: _Failure) -> int:
+def void_time_after(store: NamespaceStore, request: Request, record: StoredRecord | None, fail: Failure) -> int:
     """When the record expires after this write, in seconds since the Citrusleaf epoch, 0 for never."""
     ttl = request.record_ttl
     if ttl == wire.TTL_DONT_UPDATE and record is not None:
@@ -324,15 +325,20 @@ def _void_time(store: NamespaceStore, request: Request, record: StoredRecord | N
     return store.clock.seconds() + ttl
 
 
-def _new_version(
+def new_version(
     store: NamespaceStore,
     request: Request,
     record: StoredRecord | None,
     bins: dict[str, Particle],
     key: bytes | None,
     void_time: int,
-    fail: _Failure,
+    fail: Failure,
 ) -> StoredRecord:
+    """The record as a write leaves it.
+
+    Raises:
+        Refused: it would be too large.
+    """
     if len(bins) > MAX_BINS:
         raise fail(ResultCode.PARAM)
     now = store.clock.milliseconds()

@@ -140,10 +140,6 @@ _constant("best-practices", "failed_best_practices=none")
 _constant("health-stats", "")
 _constant("health-outliers", "")
 
-# There are no modules: this is what is to be said of none.
-_constant("udf-list", "")
-_constant("udf-get", "error=not_found")
-
 
 def _enterprise_only(request: InfoRequest) -> str:
     raise InfoError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
@@ -161,8 +157,6 @@ def _unsupported(request: InfoRequest) -> str:
 
 
 for _name, _permission in {
-    "udf-put": "udf-admin",
-    "udf-clear-cache": "udf-admin",
     "set-config": "set-config",
     "config-set": "set-config",
     "recluster": "service-ctrl",
@@ -179,13 +173,6 @@ for _name in (
     "smd-info", "smd-show", "thread-traces",
 ):  # fmt: skip
     info_command(_name)(_unsupported)
-
-
-@info_command("udf-remove", permission="udf-admin")
-def _udf_remove(request: InfoRequest) -> str:
-    """To remove a module that is not there succeeds (server: udf_cask_info_remove)."""
-    request.required("filename", 128)
-    return "ok"
 
 
 # The node and its cluster -------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
 from .._wire.messages import Op, decode_message
 from ..errors import ResultCode
-from . import commands, info_indexes as info_indexes
+from . import commands, info_indexes as info_indexes, info_modules as info_modules
 from .batch import answer_batch, batch_error
 from .connection import Connection, Unreachable
 from .faults import NodeStats, RequestHook
+from .functions import call_function
 from .info import answer_info
 from .memory import MemoryStream
 from .query import answer_query
@@ -26,7 +27,7 @@ from .query_jobs import QueryJobs
 from .requests import Answer, Request, refusal, request_from_message
 from .results import Refused
 from .sindex import NodeIndexes
-from .store import NamespaceStore, StoredRecord
+from .store import NamespaceStore, StoredRecord, Tree
 from .streams import ServerStream, accepted_stream
 
 if TYPE_CHECKING:
@@ -238,7 +239,10 @@ class EmbeddedNode:
         owner = self._owner(request, partition)
         store = owner.stores[request.namespace]
         tree = store.trees[partition]
-        if not is_write:
+        command: Callable[[NamespaceStore, Tree, Request], commands.Outcome]
+        if request.call is not None:
+            command, counter = self._call_function, "udf"
+        elif not is_write:
             command, counter = commands.read, "read"
         elif request.is_delete:
             command, counter = commands.delete, "delete"
@@ -255,6 +259,9 @@ class EmbeddedNode:
             self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
         return outcome.answer
 
+    def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> commands.Outcome:
+        return call_function(store, tree, request, self.cluster.modules)
+
     def _owner(self, request: Request, partition: int) -> EmbeddedNode:
         table = self.cluster.tables[request.namespace]
         if not request.is_write and table.serves_reads(self.name, partition):
@@ -268,11 +275,14 @@ class EmbeddedNode:
         return owner
 
     def _check_rights(self, connection: Connection, request: Request) -> None:
-        wanted = [right for right, asked in (("write", request.is_write), ("read", request.is_read)) if asked]
+        if request.call is not None:
+            wanted = ["execute-udf"]
+        else:
+            wanted = [right for right, asked in (("write", request.is_write), ("read", request.is_read)) if asked]
         for right in wanted:
             if not connection.may(right, request.namespace, request.set_name):
                 raise Refused(ResultCode.ROLE_VIOLATION)
-            if not connection.within_quota(right):
+            if not connection.within_quota("write" if request.is_write else "read"):
                 raise Refused(ResultCode.QUOTA_EXCEEDED)
 
     def _answer_info(self, connection: Connection, body: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -21,10 +21,34 @@ _PREFIX = struct.Struct(">BBBBBBIIIHH")
 _OP = struct.Struct(">IBBBB")
 _UNSUPPORTED_FIELDS = {
     wire.FIELD_MRT_ID,
-    wire.FIELD_UDF_FILENAME,
-    wire.FIELD_UDF_FUNCTION,
-    wire.FIELD_UDF_OP,
 }
+
+
+@attrs.frozen
+class Call:
+    """A function to be called on a record.
+
+    Attributes:
+        module: its name without extension.
+        arguments: a MessagePack list, or nothing.
+        seconds: how long it may take; 0 where the request does not say.
+        is_whole: whether the request named all three.
+    """
+
+    module: str
+    function: str
+    arguments: bytes
+    seconds: float = 0.0
+    is_whole: bool = True
+
+
+def _call_of(field: Callable[[int], bytes | None], milliseconds: int) -> Call | None:
+    module = field(wire.FIELD_UDF_FILENAME)
+    if module is None:
+        return None
+    function, arguments = field(wire.FIELD_UDF_FUNCTION), field(wire.FIELD_UDF_ARGLIST)
+    is_whole = function is not None and arguments is not None
+    return Call(text(module), text(function or b""), arguments or b"", milliseconds / 1000, is_whole)
 
 
 @attrs.define(eq=False)
@@ -47,6 +71,8 @@ class Request:
     has_unsupported_field: bool = False
     filter: bytes | Expression | None = None
     """What decides whether the record is looked at, as it travels or compiled."""
+    call: Call | None = None
+    """The function to call, in place of operations."""
 
     @property
     def is_write(self) -> bool:
@@ -140,7 +166,7 @@ def request_from_message(message: Message) -> Request:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     return Request(
         namespace, set_name, digest, key, message.info1, message.info2, message.info3, message.generation,
-        message.record_ttl, message.ops, unsupported, condition,
+        message.record_ttl, message.ops, unsupported, condition, _call_of(message.field, message.transaction_ttl),
     )  # fmt: skip
 
 
@@ -151,5 +177,5 @@ def request_from_row(row: BatchRequest, condition: Expression | None = None) -> 
     return Request(
         row.namespace, row.set_name or "", row.digest, row.field(wire.FIELD_KEY), row.info1, row.info2 or 0,
         row.info3 or 0, row.generation or 0, row.record_ttl or 0, row.ops, bool(kinds & _UNSUPPORTED_FIELDS),
-        condition if own is None else own,
+        condition if own is None else own, _call_of(row.field, 0),
     )  # fmt: skip

@@ -39,6 +39,7 @@ _WRITERS = {messages.PRIVILEGE_WRITE, messages.PRIVILEGE_READ_WRITE, messages.PR
 _GRANTED_BY = {
     "read": _READERS,
     "write": _WRITERS,
+    "execute-udf": {messages.PRIVILEGE_READ_WRITE_UDF},
     "user-admin": {messages.PRIVILEGE_USER_ADMIN},
     "truncate": {messages.PRIVILEGE_TRUNCATE, messages.PRIVILEGE_DATA_ADMIN},
     "udf-admin": {messages.PRIVILEGE_UDF_ADMIN, messages.PRIVILEGE_DATA_ADMIN},

@@ -1,0 +1,106 @@
+"""Calls of user-defined functions on records, as a master carries them out (server: as/src/transaction/udf.c)."""
+
+from __future__ import annotations
+
+import time
+
+from .._lua import FunctionFailed, from_lua, to_lua
+from .._lua.values import Unsupported
+from .._wire import constants as wire
+from .._wire.particles import decode_value, encode_value
+from ..errors import InvalidArgError, ProtocolError, ResultCode
+from .commands import Change, Failure, Outcome, check_record_filter, key_to_store, new_version, void_time_after
+from .functions_record import LuaRecord
+from .modules import Modules
+from .requests import Answer, Call, Request
+from .results import Refused
+from .store import NamespaceStore, Particle, StoredRecord, Tree
+
+_FORBIDDEN_2 = wire.INFO2_GENERATION | wire.INFO2_GENERATION_GT | wire.INFO2_CREATE_ONLY
+_FORBIDDEN_3 = wire.INFO3_UPDATE_ONLY | wire.INFO3_CREATE_OR_REPLACE | wire.INFO3_REPLACE_ONLY
+#: Seconds that a call may take where the request does not say.
+_TIME_MAX = 1.0
+
+
+def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: Modules) -> Outcome:
+    """Have a function work on a record, which it may create, change or delete.
+
+    Returns:
+        The answer, with what the function returned or why it failed, and the change to the record.
+
+    Raises:
+        Refused: the function was not called, or what it wrote cannot be.
+    """
+    call = request.call
+    assert call is not None
+    if request.info2 & _FORBIDDEN_2 or request.info3 & _FORBIDDEN_3:
+        raise Refused(ResultCode.PARAM)
+    if not call.is_whole:
+        raise Refused(ResultCode.PARAM)
+    record = tree.get(request.digest)
+    if record is not None and store.is_doomed(record):
+        record = None
+    fail = Failure(record)
+    if record is not None:
+        if request.set_name != record.set_name:
+            raise fail(ResultCode.PARAM)
+        check_record_filter(store, request, record, fail)
+    key = key_to_store(request, record, fail)
+    in_lua = LuaRecord(store, request, record)
+    try:
+        result = _called(modules, call, in_lua)
+    except FunctionFailed as error:
+        return Outcome(_answer(record, "FAILURE", (wire.PARTICLE_STRING, str(error).encode()), ResultCode.UDF))
+    if in_lua.result != ResultCode.OK:
+        raise fail(in_lua.result)
+    if not in_lua.has_updates:
+        return Outcome(_answer(record, "SUCCESS", result))
+    return _written(store, request, record, in_lua, key, fail, result)
+
+
+def _called(modules: Modules, call: Call, record: LuaRecord) -> Particle:
+    """What a function returned, as it travels; a value that cannot is nil."""
+    module = modules.loaded(call.module)
+    try:
+        arguments = decode_value(wire.PARTICLE_LIST, call.arguments) if call.arguments else []
+    except ProtocolError:
+        arguments = []  # the server calls the function without any (udf_def_init_from_msg)
+    given = [to_lua(argument) for argument in arguments]
+    result = module.apply(call.function, record, given, time.monotonic() + (call.seconds or _TIME_MAX))
+    try:
+        return encode_value(from_lua(result))
+    except (Unsupported, InvalidArgError):
+        return wire.PARTICLE_NULL, b""
+
+
+def _written(
+    store: NamespaceStore,
+    request: Request,
+    record: StoredRecord | None,
+    in_lua: LuaRecord,
+    key: bytes | None,
+    fail: Failure,
+    result: Particle,
+) -> Outcome:
+    if in_lua.ttl is not None:
+        request.record_ttl = in_lua.ttl
+    void_time = void_time_after(store, request, record, fail)
+    if not in_lua.bins:
+        if record is None or not record.bins:
+            raise fail(ResultCode.RECORD_NOT_FOUND)
+        if request.info2 & wire.INFO2_DURABLE_DELETE:
+            raise fail(ResultCode.ENTERPRISE_ONLY)
+        return Outcome(Answer(ResultCode.OK, ops=[_op("SUCCESS", result)]), Change(None))
+    if in_lua.drops_key:
+        key = None
+    changed = new_version(store, request, record, in_lua.bins, key, void_time, fail)
+    return Outcome(_answer(changed, "SUCCESS", result), Change(changed))
+
+
+def _op(name: str, value: Particle) -> tuple[int, int, str, bytes]:
+    return wire.OP_READ, value[0], name, value[1]
+
+
+def _answer(record: StoredRecord | None, name: str, value: Particle, result: ResultCode = ResultCode.OK) -> Answer:
+    generation, void_time = (0, 0) if record is None else (record.generation, record.void_time)
+    return Answer(result, generation, void_time, [_op(name, value)])

@@ -1,0 +1,88 @@
+"""The Lua modules of a cluster: their texts, and the states in which they are loaded.
+
+Facts: the server's as/src/base/udf_cask.c. All nodes share them here, where the real ones tell each other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+from .._lua import CompileError, FunctionFailed, LuaModule
+from . import functions_record as in_lua
+
+SOURCE_MAX = 1024 * 1024
+"""Bytes of a module (server: MAX_UDF_CONTENT_LENGTH)."""
+EXTENSION = ".lua"
+
+
+class Modules:
+    """What functions there are to be called."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, bytes] = {}
+        self._loaded: dict[str, LuaModule] = {}
+
+    def put(self, name: str, source: bytes) -> None:
+        """Keep a module under its file name, in place of an older one.
+
+        Raises:
+            CompileError: it is not Lua.
+            ImportError: there is no Lua here.
+        """
+        try:
+            self._loaded[name] = _load(name, source)
+        except FunctionFailed:
+            # What stands outside of functions runs, and fails, with the first call, as it does in the server.
+            self._loaded.pop(name, None)
+        self._sources[name] = source
+
+    def remove(self, name: str) -> None:
+        """Forget a module, if it is there."""
+        self._sources.pop(name, None)
+        self._loaded.pop(name, None)
+
+    def unload(self) -> None:
+        """Forget the states of all modules: the next calls load them anew."""
+        self._loaded.clear()
+
+    def source(self, name: str) -> bytes | None:
+        """The text of a module."""
+        return self._sources.get(name)
+
+    def described(self) -> list[tuple[str, str]]:
+        """Name and hash of each module, by name."""
+        return [(name, _hash(name, source)) for name, source in sorted(self._sources.items())]
+
+    def loaded(self, name: str) -> LuaModule:
+        """A module, ready to be called.
+
+        Args:
+            name: as calls name it, without extension.
+
+        Raises:
+            FunctionFailed: there is no such module, or it cannot be loaded; in the server's words.
+        """
+        file = name + EXTENSION
+        module = self._loaded.get(file)
+        if module is None:
+            source = self._sources.get(file)
+            if source is None:
+                # mod_lua.c says no more of a module that it cannot load.
+                raise FunctionFailed("UDF: Execution Error 1")
+            try:
+                module = self._loaded[file] = _load(file, source)
+            except (CompileError, FunctionFailed):
+                raise FunctionFailed("UDF: Execution Error 2") from None
+        return module
+
+
+def _load(name: str, source: bytes) -> LuaModule:
+    return LuaModule(name, source, record=in_lua.RECORD, aerospike=in_lua.AEROSPIKE)
+
+
+def _hash(name: str, source: bytes) -> str:
+    """SHA-1 of the JSON in which nodes tell each other of a module."""
+    told = {"content64": base64.b64encode(source).decode(), "type": "LUA", "name": name}
+    return hashlib.sha1(json.dumps(told).encode(), usedforsecurity=False).hexdigest()
