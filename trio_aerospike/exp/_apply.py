@@ -134,6 +134,24 @@ def checked_static(call: Call, name: str, number: object) -> int:
     raise refused(f"exp.{call.module}.{call.name}.{name}", number, listed)
 
 
+def write_flags(call: Call, policy: object, kind: type[Any]) -> int:
+    """The flags of a write to bits or to a sketch.
+
+    Args:
+        call: the write.
+        policy: a policy of that kind, or None for its defaults.
+        kind: BitPolicy or HLLPolicy.
+
+    Raises:
+        InvalidArgError: it is no such policy, or has flags that the operation does not take.
+    """
+    if policy is None:
+        return 0
+    if not isinstance(policy, kind):
+        raise refused(f"exp.{call.module}.{call.name}.policy", policy, f"a {kind.__name__} or None")
+    return checked_static(call, "flags", policy.write_flags)
+
+
 def list_policy(call: Call, policy: ListPolicy | None) -> list[int]:
     """Order and flags of a write to a list; nothing for None, which leaves both to the server."""
     if policy is None:

@@ -163,6 +163,8 @@ class _Reader:
         if code == ops.BIN:
             self.expect(code, left, 2)
             kind = self.kind()
+            if kind is Kind.NIL:
+                raise ProtocolError("a bin of nil is none")
             return make(code, (kind, checked_bin_name(self.name("the name of a bin"))), ())
         if code == ops.BIN_TYPE:
             self.expect(code, left, 1)
@@ -240,10 +242,11 @@ class _Reader:
     def context(self) -> bytes:
         from trio_aerospike import ctx
 
-        data = self.element()
-        if not ctx.decode(data):
+        steps = ctx.decode(self.element())
+        if not steps:
             raise ProtocolError("a context has no step")
-        return data
+        # Not as it came: what it says in a longer way than need be, no step would say so again.
+        return ctx.encode_steps(steps)
 
     def path(self, kind: Kind, system: int, count: int, depth: int) -> Expression:
         if system & ~ops.CALL_MODIFY_LOCAL != ops.CALL_CDT or count not in (3, 4):

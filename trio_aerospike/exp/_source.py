@@ -31,7 +31,6 @@ _BINS: Final = {
     Kind.MAP: "map_bin",
     Kind.GEO: "geo_bin",
     Kind.HLL: "hll_bin",
-    Kind.NIL: "nil_bin",
 }
 PATH_APPLY: Final = 4
 PATH_NO_FAIL: Final = 0x10

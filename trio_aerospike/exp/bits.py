@@ -18,8 +18,7 @@ All functions raise InvalidArgError where an argument is none of these or has th
 
 from __future__ import annotations
 
-from trio_aerospike._cdt_types import checked_policy
-from trio_aerospike.exp._apply import checked_static, modify, read
+from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
 from trio_aerospike.exp._calls import BITS, Call
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.operations.bits import (
@@ -45,7 +44,11 @@ def resize(
         policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
     call = BITS["resize"]
-    return modify(call, blob, [byte_size, _flags(call, policy), checked_static(call, "resize_flags", resize_flags)])
+    return modify(
+        call,
+        blob,
+        [byte_size, write_flags(call, policy, BitPolicy), checked_static(call, "resize_flags", resize_flags)],
+    )
 
 
 def insert(blob: Operand, byte_offset: Operand, value: Operand, *, policy: BitPolicy | None = None) -> Expression:
@@ -185,19 +188,14 @@ def get_int(blob: Operand, bit_offset: Operand, bit_size: Operand, *, signed: bo
 
 
 def _modified(call: Call, blob: object, arguments: list[object], policy: object) -> Expression:
-    return modify(call, blob, [*arguments, _flags(call, policy)])
+    return modify(call, blob, [*arguments, write_flags(call, policy, BitPolicy)])
 
 
 def _arithmetic(
     call: Call, blob: object, arguments: list[object], signed: object, action: object, policy: object
 ) -> Expression:
     overflow = checked_enum(f"exp.bits.{call.name}.action", action, BitOverflow)
-    return modify(call, blob, [*arguments, _flags(call, policy), overflow | _sign(call, signed)])
-
-
-def _flags(call: Call, policy: object) -> int:
-    checked = checked_policy(f"exp.bits.{call.name}.policy", policy, BitPolicy)
-    return checked_static(call, "flags", checked.write_flags)
+    return modify(call, blob, [*arguments, write_flags(call, policy, BitPolicy), overflow | _sign(call, signed)])
 
 
 def _sign(call: Call, signed: object) -> int:

@@ -17,9 +17,8 @@ All functions raise InvalidArgError where an argument is none of these or has th
 
 from __future__ import annotations
 
-from trio_aerospike._cdt_types import checked_policy
 from trio_aerospike._wire.hll_ops import INDEX_AND_MINHASH_BITS_MAX
-from trio_aerospike.exp._apply import checked_static, modify, read
+from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
 from trio_aerospike.exp._calls import HLLS, Call
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
@@ -73,7 +72,7 @@ def set_union(sketch: Operand, sketches: Operand, *, policy: HLLPolicy | None = 
         sketches: a list of them.
     """
     call = HLLS["set_union"]
-    return modify(call, sketch, [sketches, _flags(call, policy)])
+    return modify(call, sketch, [sketches, write_flags(call, policy, HLLPolicy)])
 
 
 def refresh_count(sketch: Operand) -> Expression:
@@ -134,9 +133,4 @@ def _bits(call: Call, index_bits: object, minhash_bits: object, policy: object) 
     most = INDEX_AND_MINHASH_BITS_MAX - index
     if minhash > most:
         raise refused(f"exp.hll.{call.name}.minhash_bit_count", minhash, f"at most {most} with {index} bits of index")
-    return [index, minhash, _flags(call, policy)]
-
-
-def _flags(call: Call, policy: object) -> int:
-    checked = checked_policy(f"exp.hll.{call.name}.policy", policy, HLLPolicy)
-    return checked_static(call, "flags", checked.write_flags)
+    return [index, minhash, write_flags(call, policy, HLLPolicy)]
