@@ -191,8 +191,10 @@ def main() -> None:
             measure(f"gets and puts, {where}", "main", contenders, hosts, singles, arguments, aims)
         if "batch" in arguments.scenarios:
             readers = [contender for contender in contenders if contender.batch]
-            cells = [Cell("batch", 1)]
-            measure("batch_read of 1,000 keys into dicts", "batch", readers, hosts, cells, arguments, aims)
+            cells = [Cell("batch", 1), Cell("batch 10000", 1)]
+            measure(
+                "batch_read of 1,000 and of 10,000 keys into dicts", "batch", readers, hosts, cells, arguments, aims
+            )
         if "nested" in arguments.scenarios:
             measure_nested(contenders, hosts, arguments)
         if "latency" in arguments.scenarios:

@@ -197,7 +197,7 @@ def compare(
             for cell in cells:
                 shift = (number + cells.index(cell)) % len(workers)
                 for worker in [*workers[shift:], *workers[:shift]]:
-                    if cell.kind == "batch" and not worker.contender.batch:
+                    if cell.kind.startswith("batch") and not worker.contender.batch:
                         continue
                     _show(f"round {number + 1}/{rounds}  {cell}  {worker.contender.name}")
                     try:

@@ -51,6 +51,12 @@ def nested_bins() -> dict[str, Any]:
 _NESTED = nested_bins() if os.environ.get("BENCH_RECORDS") == "nested" else None
 
 
+def keys_of(kind: str) -> int:
+    """How many keys a batch of that kind has: "batch" or "batch 10000"; 0 for what is no batch."""
+    name, _, count = kind.partition(" ")
+    return int(count or BATCH_KEYS) if name == "batch" else 0
+
+
 def bins_of(number: int) -> dict[str, Any]:
     """The three bins of a record: an integer, a short text, a float. All records are of one size."""
     return _NESTED or {"id": number, "name": f"user-{number:08d}", "score": number * 0.5}
@@ -179,7 +185,7 @@ async def _asyncio_round(contender: AsyncContender, kind: str, depth: int, secon
 
     async def batches() -> None:
         while True:
-            wanted = list(itertools.islice(stream, BATCH_KEYS))
+            wanted = list(itertools.islice(stream, keys_of(kind)))
             began = clock()
             if began >= figures.end:
                 return
@@ -191,7 +197,7 @@ async def _asyncio_round(contender: AsyncContender, kind: str, depth: int, secon
             else:
                 figures.add(began, clock(), found)
 
-    await asyncio.gather(*(batches() if kind == "batch" else single() for _ in range(depth)))
+    await asyncio.gather(*(batches() if keys_of(kind) else single() for _ in range(depth)))
     figures.close()
     return figures.answer()
 
@@ -263,7 +269,7 @@ def _threads_round(contender: SyncContender, kind: str, depth: int, seconds: flo
         ready.wait()
         figures = box[0]
         while True:
-            wanted = list(itertools.islice(stream, BATCH_KEYS))
+            wanted = list(itertools.islice(stream, keys_of(kind)))
             began = clock()
             if began >= figures.end:
                 return
@@ -274,7 +280,7 @@ def _threads_round(contender: SyncContender, kind: str, depth: int, seconds: flo
             else:
                 figures.add(began, clock(), found)
 
-    target = batches if kind == "batch" else single
+    target = batches if keys_of(kind) else single
     threads = [threading.Thread(target=target) for _ in range(depth)]
     for thread in threads:
         thread.start()

@@ -10,13 +10,13 @@ import trio
 
 import trio_aerospike as aero
 from benchmarks.workers.common import (
-    BATCH_KEYS,
     NAMESPACE,
     SET,
     Answer,
     Figures,
     Wire,
     bins_of,
+    keys_of,
     numbers,
     peak_memory,
     quiet_memory,
@@ -68,7 +68,7 @@ async def one_round(client: aero.Client, kind: str, depth: int, seconds: float, 
 
     async def batches() -> None:
         while True:
-            wanted = list(itertools.islice(stream, BATCH_KEYS))
+            wanted = list(itertools.islice(stream, keys_of(kind)))
             began = clock()
             if began >= figures.end:
                 return
@@ -80,7 +80,7 @@ async def one_round(client: aero.Client, kind: str, depth: int, seconds: float, 
                 found: list[dict[str, Any]] = [row.record.bins for row in rows if row.record is not None]
                 figures.add(began, clock(), len(found))
 
-    task = {"get": gets, "put": puts, "batch": batches}[kind]
+    task = {"get": gets, "put": puts}.get(kind, batches)
     figures = Figures(seconds)
     async with trio.open_nursery() as nursery:
         for _ in range(depth):

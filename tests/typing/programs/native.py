@@ -54,11 +54,30 @@ async def several(client: aero.Client) -> None:
     assert_type(ordered.ordered, list[tuple[str, Any]])
 
     rows = await client.batch_read([key], ["name"], policy=aero.BatchPolicy(allow_inline=False))
-    assert_type(rows, list[aero.BatchResult])
+    assert_type(rows, aero.BatchResults)
+    assert_type(rows.of(key), aero.BatchResult)
     for row in rows:
         assert_type(row.record, aero.Record | None)
         assert_type(row.error, aero.AerospikeError | None)
         assert_type(row.unwrap(), aero.Record)
+    await client.batch_write([(key, {"a": 1}), aero.BatchWrite(key, {"a": 1}, ttl=60)], ttl=30)
+    await client.batch_operate([key], steps, write_policy=aero.BatchWritePolicy(send_key=True))
+    await client.batch_remove([key], remove_policy=aero.BatchRemovePolicy(durable_delete=False))
+    await client.batch_apply([key], "module", "function", [1, "a"], apply_policy=aero.BatchApplyPolicy(ttl=60))
+    mixed = await client.batch(
+        [aero.BatchRead(key, ["a"]), aero.BatchWrite(key, operations=steps), aero.BatchRemove(key)],
+        policy=aero.BatchPolicy(respond_all_keys=False),
+    )
+    assert_type(mixed.in_doubt, list[aero.BatchResult])
+
+
+async def streams(client: aero.Client) -> None:
+    async with client.get_many((("test", "users", number) for number in range(9)), in_flight=4, bins=["a"]) as results:
+        async for result in results:
+            assert_type(result, aero.BatchResult)
+        assert_type(results.failed, int)
+    async with client.put_many([(("test", "users", 1), {"a": 1})], ttl=60, on_progress=lambda stream: None) as done:
+        assert_type([result.in_doubt async for result in done], list[bool])
 
 
 async def the_cluster(client: aero.Client) -> None:
