@@ -81,7 +81,7 @@ ANSWERS = {
     "sindex-create:namespace=test;indexname=x;bin=b;type=NUMERIC": "ok",
     "sindex-exists:ns=test;indexname=x": "true",
     # Served by the real one, and refused by this one in the server's own way.
-    "udf-put:filename=x;content=eA==": "ERROR:16:not supported by the embedded server",
+    "udf-put:filename=x;content=eA==": "error=invalid_filename",
     "set-config:context=service;proto-fd-max=100": "ERROR:16:not supported by the embedded server",
 }
 
