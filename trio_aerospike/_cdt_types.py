@@ -15,6 +15,7 @@ from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike.validation import boolean, member, named_arguments, refused, settle_enum
 
 F = TypeVar("F", bound=IntFlag)
+P = TypeVar("P")
 
 PERSIST_INDEX = 0x10
 """The bit of an order that has the server store its index along with the list or map."""
@@ -228,16 +229,22 @@ class MapPolicy:
         return self.order | PERSIST_INDEX * self.persist_index
 
 
-def checked_policy(where: str, policy: object, kind: type[Any]) -> Any:
+_defaults: dict[type, Any] = {}
+
+
+def checked_policy(where: str, policy: object, kind: type[P]) -> P:
     """``policy``, or the one with all defaults for None.
 
     Raises:
         InvalidArgError: it is of another kind.
     """
-    if policy is None:
-        return kind()
     if isinstance(policy, kind):
         return policy
+    if policy is None:
+        if kind not in _defaults:
+            _defaults[kind] = kind()
+        default: P = _defaults[kind]
+        return default
     raise refused(where, policy, f"a {kind.__name__} or None")
 
 

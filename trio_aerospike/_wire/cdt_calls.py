@@ -57,8 +57,8 @@ def encode_cdt_call(opcode: int, args: Sequence[Any] = (), context: bytes = b"")
         InvalidArgError: an argument is nothing the database can hold.
     """
     parts = [_EVALUATE_IN, context] if context else []
-    parts += [list_header(1 + len(args)), pack_value(opcode)]
-    parts += [arg.data if type(arg) is Packed else pack_value(arg) for arg in args]
+    parts += [list_header(1 + len(args)), _packed(opcode)]
+    parts += [_packed(arg) for arg in args]
     return b"".join(parts)
 
 
@@ -72,8 +72,20 @@ def encode_context(steps: Iterable[tuple[int, Any]]) -> bytes:
         InvalidArgError: a value is nothing the database can hold.
     """
     flat = [part for step in steps for part in step]
-    parts = [part.data if type(part) is Packed else pack_value(part) for part in flat]
+    parts = [_packed(part) for part in flat]
     return list_header(len(flat)) + b"".join(parts)
+
+
+# Most arguments are numbers of one byte: kinds of results, flags, indexes.
+_SMALL_INTS = [bytes((number,)) for number in range(0x80)]
+
+
+def _packed(arg: Any) -> bytes:
+    if isinstance(arg, Packed):
+        return arg.data
+    if type(arg) is int and 0 <= arg < 0x80:
+        return _SMALL_INTS[arg]
+    return pack_value(arg)
 
 
 def decode_context(data: bytes) -> list[tuple[int, Packed]]:

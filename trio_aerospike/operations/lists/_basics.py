@@ -365,15 +365,15 @@ def _order_and_flags(what: str, policy: object) -> tuple[int, ...]:
     """A policy as arguments of a call; none where there is none, as the C client sends it."""
     if policy is None:
         return ()
-    checked: ListPolicy = checked_policy(f"{what}.policy", policy, ListPolicy)
-    return checked.order, checked.write_flags
+    checked = checked_policy(f"{what}.policy", policy, ListPolicy)
+    return int(checked.order), int(checked.write_flags)
 
 
 def _flags(what: str, policy: object) -> tuple[int, ...]:
     """The same of calls that take flags only: what they do, they do to unordered lists."""
     if policy is None:
         return ()
-    checked: ListPolicy = checked_policy(f"{what}.policy", policy, ListPolicy)
+    checked = checked_policy(f"{what}.policy", policy, ListPolicy)
     if checked.order is ListOrder.ORDERED:
         raise refused(f"{what}.policy.order", checked.order, "UNORDERED, as an ordered list chooses places itself")
-    return (checked.write_flags,)
+    return (int(checked.write_flags),)

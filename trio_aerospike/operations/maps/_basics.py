@@ -196,19 +196,24 @@ def _with_index(what: str, order: MapOrder, persist_index: object, ctx: object) 
 
 
 def _checked(call: Call, policy: object, ctx: object) -> MapPolicy:
-    checked: MapPolicy = checked_policy(f"{call.what}.policy", policy, MapPolicy)
+    checked = checked_policy(f"{call.what}.policy", policy, MapPolicy)
     if checked.persist_index and ctx not in ((), []):
         raise refused(f"{call.what}.policy.persist_index", True, "False with ctx: only a whole bin keeps its index")
     return checked
 
 
 def _put_arguments(call: Call, policy: object, ctx: object) -> tuple[int, ...]:
+    """A policy as arguments of a call. The C client sends flags only where they say something, and an order always."""
+    if policy is None:
+        return (0,)
     checked = _checked(call, policy, ctx)
-    # The C client leaves out flags that say nothing (as_map_operations.c), and the bytes are its own.
     return (checked._attributes, int(checked.write_flags)) if checked.write_flags else (checked._attributes,)
 
 
 def _attributes(call: Call, policy: object, ctx: object) -> int:
+    """The same of calls that take no flags."""
+    if policy is None:
+        return 0
     checked = _checked(call, policy, ctx)
     if checked.write_flags is not MapWrite.DEFAULT:
         raise refused(f"{call.what}.policy.write_flags", checked.write_flags, "DEFAULT, as the server takes no others")
