@@ -86,11 +86,15 @@ def _items(values: bytes) -> list[bytes]:
     Raises:
         Refused: PARAM, it is none, or malformed.
     """
-    if kind_of(values) != LIST:
-        raise Refused(ResultCode.PARAM)
+    _require_list(values)
     values = _stored(values)
     _, count, _, start = opened(values)
     return split(values, start, count)
+
+
+def _require_list(values: bytes) -> None:
+    if kind_of(values) != LIST:
+        raise Refused(ResultCode.PARAM)
 
 
 def _exists(flags: int, size: int) -> Particle:
@@ -139,16 +143,17 @@ def append_items(target: Target, values: bytes, create_flags: int, flags: int) -
 def insert(target: Target, index: int, value: bytes, flags: int) -> Particle | None:
     """Put an element before another one; answers the new size."""
     stored = opened_list(target)
-    value = _stored(value)
     _refuse_ordered(stored)
+    value = _stored(value)
     return _insert(target, stored, index, [value], flags, is_list=False)
 
 
 def insert_items(target: Target, index: int, values: bytes, flags: int) -> Particle | None:
     """Put elements before another one; answers the new size."""
     stored = opened_list(target)
-    items = _items(values)
+    _require_list(values)
     _refuse_ordered(stored)
+    items = _items(values)
     return _insert(target, stored, index, items, flags, is_list=True)
 
 
@@ -268,8 +273,8 @@ def _add_in_order(target: Target, stored: StoredList, items: list[bytes], flags:
 def set_at(target: Target, index: int, value: bytes, flags: int) -> None:
     """Replace an element, or add one behind the end."""
     stored = opened_list(target)
-    value = _stored(value)
     _refuse_ordered(stored)
+    value = _stored(value)
     _replace(target, stored, index, value, flags)
 
 
