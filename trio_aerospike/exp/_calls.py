@@ -27,6 +27,9 @@ from trio_aerospike.exp._types import Kind
 MODIFY: Final = exp_ops.CALL_MODIFY_LOCAL
 _SYSTEM_MASK: Final = ~MODIFY
 
+CALL_ARGUMENTS_MAX: Final = 8
+"""No operation has more than five. The server ends itself over more than eight expressions (OP_CALL_MAX_VEC_IDX)."""
+
 _KINDS: Final = {
     "int": Kind.INT,
     "list": Kind.LIST,
@@ -315,15 +318,15 @@ def call_kind(static: tuple[Any, ...], kinds: Kinds) -> Kind | None:
     kind, system, opcode, context, _, _ = static
     operand = kinds[-1]
     call = BY_NUMBER.get((system, opcode))
-    demand(operand, len(kinds) - 1, *_operand_kinds(call, system, context), Kind.NIL)
+    # Not nil: the server takes what a call makes of it for nil as well, and does not survive it when that is compared.
+    demand(operand, len(kinds) - 1, *_operand_kinds(call, system, context))
     checked = _checks(call, len(kinds) - 1) if call is not None else ()
     for index, argument in enumerate(kinds[:-1]):
         wanted = checked[index] if index < len(checked) else None
         demand_value(argument, index)
         if wanted is not None:
             demand(argument, index, wanted)
-    # Applied to nothing it is nil to the server, whatever it would make of it.
-    return Kind.NIL if operand is Kind.NIL else Kind(kind)
+    return Kind(kind)
 
 
 def _operand_kinds(call: Call | None, system: int, context: bytes) -> tuple[Kind, ...]:
@@ -347,6 +350,7 @@ def _checks(call: Call, count: int) -> list[Kind | None]:
 __all__ = [
     "BITS",
     "BY_NUMBER",
+    "CALL_ARGUMENTS_MAX",
     "HLLS",
     "LISTS",
     "MAPS",

@@ -12,6 +12,7 @@ from trio_aerospike._wire.cdt_calls import value_end
 from trio_aerospike._wire.constants import PARTICLE_BLOB, PARTICLE_GEOJSON, PARTICLE_HLL, PARTICLE_STRING
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.exp import _flow, _leaves, _operators
+from trio_aerospike.exp._calls import CALL_ARGUMENTS_MAX
 from trio_aerospike.exp._expression import VALUE, Expression, bind, make
 from trio_aerospike.exp._rules import PLAIN
 from trio_aerospike.exp._types import DEPTH_MAX, ExpType, Kind
@@ -233,6 +234,8 @@ class _Reader:
             if not count:
                 raise ProtocolError("a call is no list")
             opcode = self.number("an operation")
+        if count - 1 > CALL_ARGUMENTS_MAX:
+            raise ProtocolError(f"a call has {count - 1} arguments, allowed: at most {CALL_ARGUMENTS_MAX}")
         arguments = []
         for _ in range(count - 1):
             arguments.append(self.expression(depth + 1))

@@ -535,3 +535,17 @@ def test_an_operation_without_a_function_is_called_by_its_number():
     refused(lambda: exp.call(0, 300, [], L, ExpType.LIST), "exp.call.opcode")
     refused(lambda: exp.call(0, 5, "x", L, ExpType.LIST), "exp.call.args")
     refused(lambda: exp.call(0, 5, [], L, "list"), "exp.call.value_type")
+
+
+def test_what_a_server_does_not_survive_is_refused():
+    refused(lambda: exp.lists.size(None), "argument 1 is nil, allowed: list")
+    refused(
+        lambda: exp.let_(exp.def_("x", None), exp.hll.get_count(exp.var("x")) > 0), "argument 1 is nil, allowed: hll"
+    )
+    refused(lambda: exp.from_bytes(b"\x95\x7f\x02\x00\x91\x10\xc0"), "argument 1 is nil")
+    refused(lambda: exp.remove_result() == exp.remove_result(), "argument 1 is remove_result")
+    refused(lambda: exp.cond(exp.infinity(), 1, 2), "argument 1 is infinity or wildcard, allowed: bool")
+    refused(lambda: exp.call(0, 5, [L] * 9, L, ExpType.LIST), "exp.call.args: got", "at most 8 arguments")
+    refused(lambda: exp.from_bytes(b"\x95\x7f\x04\x40\x9a\x05" + L.encode() * 10), "a call has 9 arguments")
+    refused(lambda: exp.from_bytes(b"\x95\x7f\x04\x03\x91\x10" + S.encode()), "3 is no family of operations")
+    refused(lambda: exp.from_bytes(b"\x93\x51\x00\xa1a"), "a bin of nil is none")
