@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 
 import trio
 
+from ._background_commands import BackgroundCommands
 from ._batch_commands import BatchCommands
 from ._cluster_commands import ClusterCommands
+from ._index_commands import IndexCommands
 from ._query_commands import QueryCommands
 from ._record_commands import RecordCommands
 from ._security_commands import SecurityCommands
@@ -29,7 +31,16 @@ __all__ = ["Client", "open_client"]
 logger = logging.getLogger("trio_aerospike")
 
 
-class Client(RecordCommands, BatchCommands, QueryCommands, ClusterCommands, SecurityCommands, UDFCommands):
+class Client(
+    RecordCommands,
+    BatchCommands,
+    QueryCommands,
+    ClusterCommands,
+    IndexCommands,
+    BackgroundCommands,
+    SecurityCommands,
+    UDFCommands,
+):
     """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
 
     Any number of tasks of the same Trio run may use one client at a time.

@@ -1,0 +1,118 @@
+"""Writing to all records that a query finds, in the background."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ._query_commands import filter_bytes, predicate_fields, query_scope
+from ._wire.query import QueryHead, encode_background_query
+from .jobs import BackgroundJob
+from .operations import Operation
+from .policies import WritePolicy, chosen
+from .validation import checked_int, refused
+
+if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
+    from ._cluster.commands import Executor
+    from .exp import Expression
+    from .predicates import Predicate
+    from .records import InfoResult
+
+__all__ = ["BackgroundCommands"]
+
+_U32_MAX = 0xFFFF_FFFF
+
+
+class BackgroundCommands:
+    """The part of the client that has servers work on many records by themselves."""
+
+    _cluster: Cluster
+    _executor: Executor
+    _write_policy: WritePolicy
+    info_all: Callable[..., Awaitable[list[InfoResult]]]
+
+    async def query_operate(
+        self,
+        namespace: str,
+        set_name: str | None,
+        operations: Iterable[Operation],
+        *,
+        where: Predicate | None = None,
+        filter: Expression | bytes | None = None,
+        records_per_second: int | None = None,
+        policy: WritePolicy | None = None,
+    ) -> BackgroundJob:
+        """Have the servers carry out operations on all records that a query finds, in the background.
+
+        Records are updated, never created. Each node works through the records of which it is the master; what fails is
+        counted, not reported. A node that is lost on the way leaves its part undone.
+
+        Args:
+            namespace, set_name, where, filter: which records, as for :meth:`query`.
+            operations: operations that write; none may read.
+            records_per_second: for each node; None for the server's limit.
+            policy: ``total_timeout`` (for the start of the job), ``ttl``, ``exists`` (UPDATE or REPLACE_ONLY) and
+                ``durable_delete`` count; None for the client's write policy.
+
+        Returns:
+            The job: ``await job.wait(timeout)``, ``await job.cancel()``.
+
+        Raises:
+            InvalidArgError: an argument cannot be so.
+            RecordNotFound: there is no such set.
+            AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
+                is in the message.
+        """
+        ops = list(operations) if isinstance(operations, Iterable) else []
+        if not ops:
+            raise refused("query_operate.operations", operations, "operations that write, one or more")
+        for place, op in enumerate(ops):
+            if not isinstance(op, Operation) or not op.is_write:
+                raise refused(f"query_operate.operations[{place}]", op, "an operation that writes")
+        return await self._start_background(
+            "query_operate", namespace, set_name, where, filter, records_per_second, policy, ops=ops
+        )
+
+    async def _start_background(
+        self,
+        what: str,
+        namespace: str,
+        set_name: str | None,
+        where: Predicate | None,
+        filter: Expression | bytes | None,
+        records_per_second: int | None,
+        policy: WritePolicy | None,
+        *,
+        ops: Iterable[Operation] = (),
+        udf: tuple[str, str, bytes] | None = None,
+    ) -> BackgroundJob:
+        """Start a job on all nodes: operations, or a UDF (module, function, packed arguments)."""
+        policy = chosen(policy, self._write_policy, WritePolicy)
+        name, group = query_scope(what, namespace, set_name)
+        encoded = [op.encode() for op in ops]
+        rate = 0
+        if records_per_second is not None:
+            rate = checked_int(f"{what}.records_per_second", records_per_second, 1, _U32_MAX)
+        head = QueryHead(
+            namespace=name,
+            set_name=group,
+            trid=secrets.randbits(63) | 1,
+            records_per_second=rate,
+            # Only the word that it has begun is waited for.
+            socket_timeout=10_000,
+            filter_expression=filter_bytes(what, policy.filter_expression if filter is None else filter),
+            ops=b"".join(encoded),
+            n_ops=len(encoded),
+            **predicate_fields(what, where),
+        )
+        frame = encode_background_query(
+            head, info2=policy._info2, info3=policy._info3, record_ttl=policy._wire_ttl, udf=udf
+        )
+        text = f"{what} on {name!r}" + (f", set {group!r}" if group else "")
+        # As elsewhere in the client, what runs a cluster is loaded with the first one.
+        from ._cluster.background import start_on_all
+
+        nodes = await start_on_all(self._cluster, self._executor, text, name, frame, policy, head.trid)
+        return BackgroundJob(text, self.info_all, head.trid, nodes)

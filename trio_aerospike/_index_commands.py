@@ -1,0 +1,178 @@
+"""Making, dropping and listing secondary indexes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ._cluster_commands import _checked_name
+from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.info import parse_error
+from ._wire.query import INDEX_NAME_MAX
+from .ctx import ContextLike, encode as encode_context
+from .errors import ProtocolError, error_from_code
+from .indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list
+from .jobs import IndexJob
+from .predicates import Packable, packed_source
+from .records import InfoResult
+from .validation import checked_bin_name, checked_enum, refused
+
+if TYPE_CHECKING:
+    from .policies import InfoPolicy
+
+__all__ = ["IndexCommands"]
+
+
+class IndexCommands:
+    """The part of the client that looks after secondary indexes."""
+
+    _tell_one_node: Callable[[str, float], Awaitable[str]]
+    _info_timeout: Callable[[InfoPolicy | None], float]
+    info_all: Callable[..., Awaitable[list[InfoResult]]]
+    info_random_node: Callable[..., Awaitable[str]]
+
+    async def create_index(
+        self,
+        namespace: str,
+        set_name: str | None,
+        source: str | Packable,
+        name: str,
+        type: IndexType,
+        *,
+        collection: Collection = Collection.NONE,
+        ctx: ContextLike | None = None,
+        policy: InfoPolicy | None = None,
+    ) -> IndexJob:
+        """Make a secondary index. The nodes fill it in the background: wait for the job before the first query.
+
+        To make an index that there is already succeeds; under another name it is renamed.
+
+        Args:
+            namespace: the namespace.
+            set_name: the set; None or "" for all sets.
+            source: the bin's name, or an expression, which the server works out for each record. It may depend on
+                bins and the digest, not on other metadata.
+            name: what to call it: 1 to 63 bytes without ';', ':', '=' and line breaks.
+            type: the type of the values that are kept; those of other types are passed over.
+            collection: which elements of a list or map are kept; NONE for the value itself.
+            ctx: where within the bin the value or collection is.
+            policy: how; None for the client's info policy.
+
+        Returns:
+            The job: ``await job.wait(timeout)``.
+
+        Raises:
+            InvalidArgError: an argument cannot be so.
+            IndexFoundError: there is an index of that name for something else.
+            AerospikeError: what the server refused, or why no node could be asked.
+        """
+        what = "create_index"
+        kind = checked_enum(f"{what}.type", type, IndexType)
+        elements = checked_enum(f"{what}.collection", collection, Collection)
+        if kind is IndexType.GEO2DSPHERE and elements is Collection.MAP_KEYS:
+            raise refused(f"{what}.collection", collection, "no MAP_KEYS with GEO2DSPHERE: no key of a map is a place")
+        parts = _scope(what, namespace, set_name, name)
+        if ctx is not None:
+            parts.append(f"context={_base64(encode_context(ctx))}")
+        if elements is not Collection.NONE:
+            parts.append(f"indextype={COLLECTION_NAMES[elements].upper()}")
+        if isinstance(source, str):
+            parts.append(f"bin={_checked_name(f'{what}.source', checked_bin_name(source, f'{what}.source'), 15)}")
+        else:
+            if ctx is not None:
+                raise refused(f"{what}.ctx", ctx, "None beside an expression, which leads to its value by itself")
+            parts.append(f"exp={_base64(packed_source(f'{what}.source', source))}")
+        parts.append(f"type={TYPE_NAMES[kind].upper()}")
+        return await self._create(namespace, name, parts, policy)
+
+    async def create_set_index(
+        self, namespace: str, set_name: str, name: str, *, policy: InfoPolicy | None = None
+    ) -> IndexJob:
+        """Make an index of a set: scans of a small set in a large namespace are quick with it.
+
+        Args:
+            namespace: the namespace.
+            set_name: the set.
+            name: what to call it.
+            policy: how; None for the client's info policy.
+
+        Returns:
+            The job: ``await job.wait(timeout)``.
+
+        Raises:
+            InvalidArgError: an argument cannot be so.
+            AerospikeError: what the server refused, or why no node could be asked.
+        """
+        if not set_name:
+            raise refused("create_set_index.set_name", set_name, "the name of a set")
+        parts = [*_scope("create_set_index", namespace, set_name, name), "indextype=SET"]
+        return await self._create(namespace, name, parts, policy)
+
+    async def _create(self, namespace: str, name: str, parts: list[str], policy: InfoPolicy | None) -> IndexJob:
+        what = f"index {name!r} in namespace {namespace!r}"
+        await self._tell(f"sindex-create:{';'.join(parts)}", f"create {what}", policy)
+        return IndexJob(what, partial(self.info_all, policy=policy), namespace, name, gone=False)
+
+    async def _tell(self, command: str, what: str, policy: InfoPolicy | None) -> None:
+        answer = await self._tell_one_node(command, self._info_timeout(policy))
+        failed = parse_error(answer)
+        if failed is not None:
+            raise error_from_code(failed.code, f"{what}: {failed.message}")
+
+    async def drop_index(self, namespace: str, name: str, *, policy: InfoPolicy | None = None) -> IndexJob:
+        """Drop an index. To drop one that is not there succeeds.
+
+        Args:
+            namespace: the namespace.
+            name: the index.
+            policy: how; None for the client's info policy.
+
+        Returns:
+            The job: ``await job.wait(timeout)`` waits until it is gone from all nodes.
+
+        Raises:
+            InvalidArgError: an argument cannot be so.
+            AerospikeError: what the server refused, or why no node could be asked.
+        """
+        namespace = _checked_name("drop_index.namespace", namespace, NAMESPACE_MAX)
+        name = _checked_name("drop_index.name", name, INDEX_NAME_MAX)
+        what = f"index {name!r} in namespace {namespace!r}"
+        await self._tell(f"sindex-delete:namespace={namespace};indexname={name}", f"drop {what}", policy)
+        return IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
+
+    async def list_indexes(self, namespace: str | None = None, *, policy: InfoPolicy | None = None) -> list[IndexInfo]:
+        """The secondary indexes of a namespace, or of all, as one of the nodes knows them.
+
+        Args:
+            namespace: the namespace; None for all.
+            policy: how; None for the client's info policy.
+
+        Raises:
+            AerospikeError: what the server refused (20 for an unknown namespace), or why no node could be asked.
+            ProtocolError: the answer is of an unknown form.
+        """
+        command = "sindex-list:b64=true"
+        if namespace is not None:
+            command += f";namespace={_checked_name('list_indexes.namespace', namespace, NAMESPACE_MAX)}"
+        answer = await self.info_random_node(command, policy=policy)
+        failed = parse_error(answer)
+        if failed is not None:
+            raise error_from_code(failed.code, f"list_indexes: {failed.message}")
+        try:
+            return parse_index_list(answer)
+        except ProtocolError as error:
+            raise ProtocolError(f"list_indexes: {error.message}") from None
+
+
+def _scope(what: str, namespace: str, set_name: str | None, name: str) -> list[str]:
+    parts = [f"namespace={_checked_name(f'{what}.namespace', namespace, NAMESPACE_MAX)}"]
+    if set_name:
+        parts.append(f"set={_checked_name(f'{what}.set_name', set_name, SET_NAME_MAX)}")
+    parts.append(f"indexname={_checked_name(f'{what}.name', name, INDEX_NAME_MAX)}")
+    return parts
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

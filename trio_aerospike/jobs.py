@@ -1,0 +1,228 @@
+"""Work that goes on in the servers: making and dropping indexes, writing to all records that a query finds.
+
+A command that starts such work returns a job. ``await job.wait()`` waits until every node is done, ``await job.poll()``
+looks once; a job that writes can be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import attrs
+import trio
+
+from trio_aerospike._wire.info import parse_error
+from trio_aerospike.errors import AerospikeTimeoutError, ResultCode, error_from_code
+from trio_aerospike.records import InfoResult
+from trio_aerospike.validation import SECONDS_MAX, refused
+
+__all__ = ["BackgroundJob", "IndexJob", "Job", "JobProgress", "NodeProgress"]
+
+#: Seconds between two looks at a job: the first pause, and the longest.
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 0.5
+
+AskAll = Callable[[str], Awaitable[list[InfoResult]]]
+
+
+@attrs.frozen
+class NodeProgress:
+    """How far one node has come."""
+
+    node_name: str
+    done: bool
+    percent: float
+    """Of its work, 0 to 100."""
+    succeeded: int = 0
+    """Records that were worked on."""
+    failed: int = 0
+    """Records with which that went wrong; the server does not say why."""
+    filtered: int = 0
+    """Records that the filter left out."""
+    error: int = 0
+    """The code of what ended it early, or of what asking the node ended in; 0 for none."""
+
+
+@attrs.frozen
+class JobProgress:
+    """How far a job has come."""
+
+    nodes: tuple[NodeProgress, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether every node is done."""
+        return all(node.done for node in self.nodes)
+
+    @property
+    def percent(self) -> float:
+        """Of all the work, 0 to 100."""
+        return sum(node.percent for node in self.nodes) / len(self.nodes) if self.nodes else 100.0
+
+    @property
+    def succeeded(self) -> int:
+        """Records that were worked on."""
+        return sum(node.succeeded for node in self.nodes)
+
+    @property
+    def failed(self) -> int:
+        """Records with which that went wrong."""
+        return sum(node.failed for node in self.nodes)
+
+
+class Job:
+    """Work that goes on in the servers."""
+
+    def __init__(self, what: str, ask_all: AskAll) -> None:
+        self._what = what
+        self._ask_all = ask_all
+        self._last = JobProgress(())
+
+    def __repr__(self) -> str:
+        state = "not looked at yet" if not self._last.nodes else "done" if self._last.done else "under way"
+        return f"<{type(self).__name__} {self._what}: {state}>"
+
+    async def poll(self) -> JobProgress:
+        """Look once how far all nodes have come.
+
+        Raises:
+            AerospikeError: the work has failed, or the client is closed or knows no node.
+        """
+        raise NotImplementedError
+
+    async def wait(self, timeout: float | None = None) -> JobProgress:
+        """Wait until every node is done. To be waited for does not keep a job going, nor does a timeout end it.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+
+        Returns:
+            What the nodes said when they were done.
+
+        Raises:
+            AerospikeTimeoutError: it took longer; says which nodes are not done.
+            AerospikeError: the work has failed.
+        """
+        if timeout is not None and not (isinstance(timeout, (int, float)) and 0 <= timeout <= SECONDS_MAX):
+            raise refused(f"{type(self).__name__}.wait.timeout", timeout, "seconds, or None for as long as it takes")
+        progress = self._last
+        with trio.move_on_after(float("inf") if timeout is None else timeout) as scope:
+            pause = FIRST_PAUSE
+            while True:
+                progress = self._last = await self.poll()
+                if progress.done:
+                    return progress
+                await trio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+        assert scope.cancelled_caught
+        waiting = [f"{node.node_name} at {node.percent:.0f}%" for node in progress.nodes if not node.done]
+        left = f"; not done: {', '.join(waiting)}" if waiting else ""
+        raise AerospikeTimeoutError(f"{self._what}: not done within {timeout} s{left}")
+
+
+class IndexJob(Job):
+    """An index that is being made, or dropped."""
+
+    def __init__(self, what: str, ask_all: AskAll, namespace: str, name: str, *, gone: bool) -> None:
+        super().__init__(what, ask_all)
+        self.namespace = namespace
+        self.name = name
+        self._gone = gone
+        self._seen: set[str] = set()
+
+    async def poll(self) -> JobProgress:
+        """Look once which nodes have the index ready, or have dropped it.
+
+        Raises:
+            IndexNotFound: an index that was being made has been dropped meanwhile.
+            AerospikeError: the client is closed or knows no node.
+        """
+        found = await self._ask_all(f"sindex-stat:namespace={self.namespace};indexname={self.name}")
+        return JobProgress(tuple([self._of_node(result) for result in found]))
+
+    def _of_node(self, result: InfoResult) -> NodeProgress:
+        code = result.error_code
+        if self._gone:
+            gone = code == ResultCode.INDEX_NOT_FOUND
+            return NodeProgress(result.node_name, gone, 100.0 if gone else 0.0, error=0 if gone else code)
+        if code == ResultCode.INDEX_NOT_FOUND and result.node_name in self._seen:
+            raise error_from_code(code, f"{self._what}: it has been dropped", node=result.node_name)
+        if code:
+            return NodeProgress(result.node_name, False, 0.0, error=code)
+        self._seen.add(result.node_name)
+        percent = float(_pairs(result.response, ";").get("load_pct") or 0)
+        return NodeProgress(result.node_name, percent >= 100, percent)
+
+
+class BackgroundJob(Job):
+    """Writing to all records that a query finds, on each node by itself.
+
+    Attributes:
+        trid: the number under which the servers know it.
+        nodes: names of the nodes that were told to begin.
+    """
+
+    def __init__(self, what: str, ask_all: AskAll, trid: int, nodes: Sequence[str]) -> None:
+        super().__init__(what, ask_all)
+        self.trid = trid
+        self.nodes = tuple(nodes)
+
+    async def poll(self) -> JobProgress:
+        """Look once how far the nodes have come. A node that does not know of the job any more is done.
+
+        Raises:
+            AerospikeError: the job was ended on some node, or the client is closed or knows no node.
+        """
+        found = await self._ask_all(f"query-show:trid={self.trid}")
+        by_name = {result.node_name: result for result in found}
+        nodes = []
+        for name in self.nodes:
+            result = by_name.get(name)
+            # What a node that has left was at is as done as it will ever be.
+            nodes.append(NodeProgress(name, True, 100.0) if result is None else self._of_node(result))
+        return JobProgress(tuple(nodes))
+
+    def _of_node(self, result: InfoResult) -> NodeProgress:
+        if result.error_code:
+            gone = result.error_code == ResultCode.RECORD_NOT_FOUND
+            return NodeProgress(result.node_name, gone, 100.0 if gone else 0.0, error=0 if gone else result.error_code)
+        fields = _pairs(result.response, ":")
+        state, _, ended = fields.get("status", "").partition("(")
+        if state == "done" and ended.rstrip(")") != "ok":
+            raise error_from_code(
+                ResultCode.QUERY_ABORTED,
+                f"{self._what}: it was ended on node {result.node_name}: {ended.rstrip(')')}",
+                node=result.node_name,
+            )
+        done = state == "done"
+        return NodeProgress(
+            result.node_name,
+            done,
+            100.0 if done else float(fields.get("job-progress") or 0),
+            int(fields.get("recs-succeeded") or 0),
+            int(fields.get("recs-failed") or 0),
+            int(fields.get("recs-filtered-meta") or 0) + int(fields.get("recs-filtered-bins") or 0),
+        )
+
+    async def cancel(self) -> bool:
+        """Have all nodes end it. What they have written stays written.
+
+        Returns:
+            Whether it was still under way on some node.
+
+        Raises:
+            AerospikeError: a node refused, or no node is known.
+        """
+        ended = False
+        for result in await self._ask_all(f"query-abort:trid={self.trid}"):
+            failed = parse_error(result.response)
+            if not result.error_code:
+                ended = True
+            elif result.error_code != ResultCode.RECORD_NOT_FOUND and result.node_name in self.nodes:
+                text = result.response if failed is None else failed.message
+                raise error_from_code(result.error_code, f"cancel {self._what}: {text}", node=result.node_name)
+        return ended
+
+
+def _pairs(text: str, separator: str) -> dict[str, str]:
+    return dict(pair.partition("=")[::2] for pair in text.split(separator))
