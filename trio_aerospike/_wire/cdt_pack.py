@@ -122,8 +122,16 @@ def _pack_raw(kind: int, data: bytes, out: bytearray) -> None:
     out += data
 
 
+# What stands before a short text: its header, and the byte that tells its kind.
+_SHORT_TEXT = tuple(bytes((0xA1 + size, PARTICLE_STRING)) for size in range(31))
+
+
 def _pack_str(value: str, out: bytearray, depth: int, mode: int) -> None:
-    _pack_raw(PARTICLE_STRING, value.encode(), out)
+    data = value.encode()
+    if len(data) < 31:
+        out += _SHORT_TEXT[len(data)] + data
+    else:
+        _pack_raw(PARTICLE_STRING, data, out)
 
 
 def _pack_bytes(value: Any, out: bytearray, depth: int, mode: int) -> None:
@@ -285,16 +293,37 @@ def _pack_pairs(value: dict[Any, Any], out: bytearray, depth: int, mode: int, so
     else:
         items = value.items()
     packers = _PACKERS
-    key_packers = _KEY_PACKERS
+    texts = _packed_texts
     for key, item in items:
-        pack = key_packers.get(type(key))
-        if pack is None:
-            pack = _key_packer_for(key)
-        pack(key, out, depth, mode)
+        kind = type(key)
+        if kind is str:
+            out += texts.get(key) or _packed_text(key)
+        elif kind is int:
+            _pack_int(key, out, depth, mode)
+        else:
+            _key_packer_for(key)(key, out, depth, mode)
         pack = packers.get(type(item))
         if pack is None:
             pack = _packer_for(item)
         pack(item, out, depth, mode)
+
+
+# Keys of maps repeat from record to record: those that were seen, packed. Emptied when it grows without end; long ones
+# are left out, so that its size in memory has a bound, too.
+_packed_texts: dict[str, bytes] = {}
+_TEXTS_MAX = 4096
+_TEXT_SIZE_MAX = 64
+
+
+def _packed_text(key: str) -> bytes:
+    out = bytearray()
+    _pack_str(key, out, 0, 0)
+    packed = bytes(out)
+    if len(packed) <= _TEXT_SIZE_MAX:
+        if len(_packed_texts) >= _TEXTS_MAX:
+            _packed_texts.clear()
+        _packed_texts[key] = packed
+    return packed
 
 
 def _pack_dict(value: dict[Any, Any], out: bytearray, depth: int, mode: int) -> None:
@@ -315,8 +344,6 @@ def _pack_ordered_map(value: OrderedMap[Any, Any], out: bytearray, depth: int, m
 
 
 _Packer = Callable[[Any, bytearray, int, int], None]
-
-_KEY_PACKERS: dict[type, _Packer] = {int: _pack_int, str: _pack_str, bytes: _pack_bytes}
 
 _PACKERS: dict[type, _Packer] = {
     int: _pack_int,

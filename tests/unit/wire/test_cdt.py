@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import elements, same
+from trio_aerospike._wire import cdt_pack, cdt_unpack
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.cdt_unpack import unpack_exactly
 from trio_aerospike._wire.values import (
@@ -330,3 +331,21 @@ def test_headers_that_claim_many_elements_cost_no_memory() -> None:
 def test_large_data_full_of_header_bytes_decodes_as_well() -> None:
     value = [b"\xdd\xdf" * 30_000, {"k": "v"}, OrderedList([1])]
     assert same(unpack_value(pack_value(value)), value)
+
+
+def test_keys_that_are_remembered_stay_few_and_small() -> None:
+    long = "k" * 100
+    for start in range(0, 3 * 4096, 64):
+        value = {f"key {number}": number for number in range(start, start + 64)} | {long: 0}
+        assert unpack_value(pack_value(value)) == value
+        # The second time from memory, and the same.
+        assert unpack_value(pack_value(value)) == value
+    for known in (cdt_pack._packed_texts, cdt_unpack._keys):
+        assert 0 < len(known) <= 4096
+        assert not any(long in key for key in known)
+
+
+def test_text_beside_a_blob_that_is_no_text_decodes_as_ever() -> None:
+    value = {"k": ["text", "\u00e9\u4e2d", b"\xff\xfe", b"ascii", b""], "\u00e9": b"\x80", b"\xff": ""}
+    assert same(unpack_value(pack_value(value)), value)
+    assert same(unpack_value(pack_value(["\u00e9", b"caf\xc3\xa9"])), ["\u00e9", b"caf\xc3\xa9"])
