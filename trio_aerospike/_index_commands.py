@@ -159,7 +159,8 @@ class IndexCommands:
         answer = await self.info_random_node(command, policy=policy)
         failed = parse_error(answer)
         if failed is not None:
-            raise error_from_code(failed.code, f"list_indexes: {failed.message}")
+            # The server has two lists, and says of both what is wrong.
+            raise error_from_code(failed.code, f"list_indexes: {failed.message.partition(';')[0]}")
         try:
             return parse_index_list(answer)
         except ProtocolError as error:

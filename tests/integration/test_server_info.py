@@ -34,7 +34,7 @@ ANSWERS = {
     "sets/nope": "ns_type=unknown",
     "sets/test/nope": "",
     "sindex-list": "",
-    "sindex-list:ns=nope": "ERROR:20:namespace not found on node",
+    "sindex-list:ns=nope": "ERROR:20:namespace not found on node;ERROR:20:namespace not found on node",
     "sindex-stat:namespace=test;indexname=x": "ERROR:201:no index",
     "sindex-exists:namespace=test;indexname=x": "false",
     "sindex-delete:namespace=test;indexname=x": "ok",

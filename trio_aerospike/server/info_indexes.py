@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .._wire import cdt_ops, constants as wire, exp_ops
+from .._wire.cdt import pack_value, unpack_value
 from .._wire.query import INDEX_DEFAULT, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from ..errors import ProtocolError, ResultCode
 from .cdt.calls import Reader
-from .cdt.elements import LIST, Malformed, end_of, kind_of, opened, split, unsigned
+from .cdt.elements import INTEGER, LIST, NEGATIVE, STRING, Malformed, kind_of, opened, split, unsigned
 from .expressions import Expression, compile_expression
 from .expressions.building import Type
 from .info import (
@@ -217,21 +218,36 @@ def _context(request: InfoRequest) -> bytes | None:
     try:
         reader = Reader(data)
         count = reader.list_count()
-        if not count or count % 2 or end_of(data) != len(data):
+        if not count or count % 2:
             raise Malformed
-        for _ in range(count // 2):
-            if reader.unsigned() & cdt_ops.CONTEXT_BASE_MASK > cdt_ops.CONTEXT_VALUE:
-                raise Malformed
-            reader.element()
+        steps = [reader.element() for _ in range(count)]
+        if any(unsigned(number) & cdt_ops.CONTEXT_BASE_MASK > cdt_ops.CONTEXT_VALUE for number in steps[::2]):
+            raise Malformed
+        normal = all(map(_is_normal, steps))
     except (Refused, Malformed, ProtocolError) as error:
         raise _bad("'context' invalid cdt context") from error
+    if not normal:
+        raise _bad("'context' not normalized msgpack")
     return data
+
+
+def _is_normal(element: bytes) -> bool:
+    """Whether a scalar has the shortest header that it can have."""
+    return kind_of(element) not in (INTEGER, NEGATIVE, STRING) or pack_value(unpack_value(element)) == element
+
+
+def _index_name(request: InfoRequest, and_then: str) -> str:
+    """The name of an index. Where it is missing the real server says so, goes on, and says that, too."""
+    try:
+        return request.required("indexname", _NAME_SIZE)
+    except InfoError as error:
+        raise InfoError(error.code, f"{error}{and_then}") from None
 
 
 @info_command("sindex-delete", permission="sindex-admin")
 def _sindex_delete(request: InfoRequest) -> str:
     """To delete an index that is not there succeeds."""
-    name = request.required("indexname", _NAME_SIZE)
+    name = _index_name(request, "ok")
     namespace = request.required("namespace", MAX_INFO_NAMESPACE, "ns")
     cluster = request.node.cluster
     namesakes = cluster.indexes.named(namespace, name)
@@ -249,7 +265,7 @@ def _sindex_delete(request: InfoRequest) -> str:
 
 @info_command("sindex-exists", permission="sindex-admin")
 def _sindex_exists(request: InfoRequest) -> str:
-    name = request.required("indexname", _NAME_SIZE)
+    name = _index_name(request, "false")
     store = _store(request)
     return "true" if request.node.cluster.indexes.named(store.config.name, name) else "false"
 
@@ -264,9 +280,13 @@ def _store(request: InfoRequest) -> NamespaceStore:
 
 @info_command("sindex-list")
 def _sindex_list(request: InfoRequest) -> str:
-    namespace = request.optional("namespace", MAX_INFO_NAMESPACE, "ns")
-    if namespace is not None and namespace not in request.node.stores:
-        raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
+    try:
+        namespace = request.optional("namespace", MAX_INFO_NAMESPACE, "ns")
+        if namespace is not None and namespace not in request.node.stores:
+            raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
+    except InfoError as error:
+        # There are two lists, of indexes of values and of sets: what is wrong is said of both.
+        raise InfoError(error.code, f"{error};ERROR:{error.code}:{error}") from None
     b64 = request.optional("b64", 6)
     if b64 not in (None, "true", "false"):
         raise _bad("bad b64")
@@ -304,7 +324,8 @@ def _shown(data: bytes | None, *, packed: bool) -> str:
 
 @info_command("sindex-stat")
 def _sindex_stat(request: InfoRequest) -> str:
-    name = request.required("indexname", _NAME_SIZE)
+    missing = "" if request.param("namespace", "ns") else "ERROR:20:missing 'namespace'"
+    name = _index_name(request, missing)
     store = _store(request)
     return _stat(request, store.config.name, name)
 
@@ -317,7 +338,7 @@ def _stat(request: InfoRequest, namespace: str, name: str) -> str:
     if namesakes[0].is_of_set:
         records = request.node.stores[namespace].records()
         entries = sum(record.set_name == namesakes[0].set_name for record in records)
-        return f"entries={entries};used_bytes=0;load_pct=100;load_time={found.load_time}"
+        return f"entries={entries};used_bytes={16 * entries};load_pct=100"
     entries, values, records_found = found.count() if found.is_readable else (0, 0, 0)
     return (
         f"entries={entries};used_bytes=16777216;entries_per_bval={_ratio(entries, values)};"
