@@ -195,7 +195,7 @@ def _valid_ttl(instance: object, attribute: attrs.Attribute[Any], value: Any) ->
 
 def packed_filter(expression: Expression | bytes | None) -> bytes | None:
     """A filter as the bytes that requests carry; what can be none is left for the validator to refuse."""
-    if isinstance(expression, Expression) and expression.type in (ExpType.BOOL, None) and not expression.free_variables:
+    if isinstance(expression, Expression) and expression.type is ExpType.BOOL and not expression.free_variables:
         return expression.encode()
     return expression  # type: ignore[return-value]
 
