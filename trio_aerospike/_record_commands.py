@@ -306,7 +306,9 @@ class RecordCommands:
             policy: how; None for the client's write policy.
 
         Returns:
-            The record with the bins that were read; of several results for one bin the last counts.
+            The record with the bins that were read; of several results for one bin the last counts. Operations on
+            maps, bits and sketches and those with expressions are answered always: with None where there is nothing
+            to say. Others are left out then.
 
         Raises:
             RecordNotFound: there is no such record, and nothing creates it.
