@@ -41,9 +41,9 @@ class Arguments:
         if n_elements == 0:
             raise Refused(ResultCode.PARAM)
         # The server keeps 32 bits of the number.
-        self.number = self.unsigned() & 0xFFFF_FFFF
+        self.number: int = self.unsigned() & 0xFFFF_FFFF
         """What the call does."""
-        self.count = n_elements - 1
+        self.count: int = n_elements - 1
         """The arguments that it claims to have."""
 
     def fill(self, call: C, required: int, readers: Sequence[Callable[[Arguments, C], None]]) -> C:
