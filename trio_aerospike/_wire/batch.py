@@ -40,6 +40,7 @@ from .constants import (
     INFO3_SC_READ_TYPE,
     OP_READ,
     PROTO_MESSAGE,
+    PROTO_SIZE_MAX,
 )
 from .frames import encode_frame
 from .messages import (
@@ -64,6 +65,8 @@ _read_u16 = struct.Struct(">H").unpack_from
 _read_u32 = struct.Struct(">I").unpack_from
 
 ROW_SIZE_MIN = 25  # index, digest, flags
+# The heads of message, field and row, namespace and set, and more than a filter of the whole batch has.
+_ROOM_FOR_HEADS = 1024 * 1024
 
 
 class HasDigest(Protocol):
@@ -198,7 +201,7 @@ def encode_rest(
         ops: operations, encoded; n_ops: how many.
 
     Raises:
-        InvalidArgError: more operations than a row can have.
+        InvalidArgError: more operations than a row can have, or more bytes than a request.
     """
     if n_ops > 0xFFFF:
         raise InvalidArgError(f"{n_ops} operations are too many for a record of a batch: at most 65535 are allowed")
@@ -207,6 +210,10 @@ def encode_rest(
     else:
         head = bytes((BATCH_ROW_INFO | BATCH_ROW_GENERATION | BATCH_ROW_TTL, *infos)) + _pack_u16(generation)
     place = _key_fields(namespace, set_name)
+    if len(fields) + len(ops) > PROTO_SIZE_MAX - _ROOM_FOR_HEADS:
+        raise InvalidArgError(
+            f"a record of a batch with {len(fields) + len(ops)} bytes is too large: a request has at most {PROTO_SIZE_MAX}"
+        )
     return b"".join((head, _pack_index(record_ttl), _pack_counts(2 + n_fields, n_ops), place, fields, ops))
 
 

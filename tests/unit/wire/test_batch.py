@@ -18,6 +18,7 @@ from trio_aerospike._wire.batch import (
     encode_batch_read,
     encode_batch_row,
     encode_batch_rows,
+    encode_rest,
     op_values,
 )
 from trio_aerospike._wire.commands import encode_op
@@ -122,6 +123,13 @@ def test_a_read_carries_its_policies() -> None:
 def test_a_bin_name_too_long_is_refused() -> None:
     with pytest.raises(InvalidArgError, match="at most 15"):
         encode_batch_read([(0, "test", "a", DIGEST)], ["n" * 16])
+
+
+def test_a_record_too_large_for_any_request_is_refused() -> None:
+    with pytest.raises(InvalidArgError, match="too large: a request has at most 134217728"):
+        encode_rest("test", "a", (0, 1, 0), generation=0, ops=bytes(128 * 1024 * 1024), n_ops=1)
+    with pytest.raises(InvalidArgError, match="at most 65535"):
+        encode_rest("test", "a", (0, 1, 0), generation=0, ops=b"", n_ops=65536)
 
 
 def test_a_digest_of_another_size_is_refused() -> None:
