@@ -1,4 +1,4 @@
-"""Random expressions as they stand on the wire: well typed ones over the bins of `RECORDS`, ill typed ones, broken ones.
+"""Random expressions as they stand on the wire: well typed ones over the bins of a record, ill typed ones, broken ones.
 
 What the real server does not survive is left out: the least integer divided by -1, comparisons of what is nil only when
 types are checked, removed results as arguments, more than eight expressions in a call.
@@ -7,8 +7,8 @@ types are checked, removed results as arguments, more than eight expressions in 
 from __future__ import annotations
 
 import random
-import struct
 from collections.abc import Callable
+from typing import Any
 
 from trio_aerospike._wire import bit_ops, cdt_ops, constants as wire, exp_ops as codes, hll_ops
 from trio_aerospike._wire.cdt_calls import list_header
@@ -30,8 +30,19 @@ POINTS = (
     (0.0, 0.0), (10.0, 10.0), (-122.0, 37.5), (5.0, 5.0), (179.9, -16.0), (-179.9, 65.0), (0.0, 90.0), (45.0, 45.0),
     (1.0, 1.0), (-60.0, -60.0), (90.0, 0.0), (2.5, 2.5),
 )  # fmt: skip
-LITERAL_LISTS = ([], [1], [1, 2, 3], ["a", 1, 2.5], [None, True], [[1], [2]], [1, {"a": 2}], [b"x"], [3, 2, 1], [2, 3])
-LITERAL_MAPS = ({}, {"a": 1}, {"a": 1, "b": 2}, {1: "x"}, {"k": [1, 2]}, {"b": 2, "a": 1})
+LITERAL_LISTS: tuple[list[Any], ...] = (
+    [],
+    [1],
+    [1, 2, 3],
+    ["a", 1, 2.5],
+    [None, True],
+    [[1], [2]],
+    [1, {"a": 2}],
+    [b"x"],
+    [3, 2, 1],
+    [2, 3],
+)
+LITERAL_MAPS: tuple[dict[Any, Any], ...] = ({}, {"a": 1}, {"a": 1, "b": 2}, {1: "x"}, {"k": [1, 2]}, {"b": 2, "a": 1})
 
 BIN_NAMES = {
     codes.TYPE_INT: ("i0", "i1", "i2"),
@@ -47,6 +58,10 @@ BIN_NAMES = {
 TYPES = tuple(BIN_NAMES)
 COMPARABLE = tuple(kind for kind in TYPES if kind not in (codes.TYPE_GEOJSON, codes.TYPE_HLL))
 COMPARISONS = (codes.CMP_EQ, codes.CMP_NE, codes.CMP_GT, codes.CMP_GE, codes.CMP_LT, codes.CMP_LE)
+
+
+_NOTABLE = b"\x00\x01\x02\x10\x51\x7b\x7c\x7d\x7e\x7f\x90\x91\x92\x93\xc0\xc2\xc3"
+"""Bytes that stand for something in expressions."""
 
 
 def polygon(*positions: tuple[float, float]) -> str:
@@ -178,6 +193,11 @@ class RandomExpressions:
         value = self.value(kind)
         if kind == codes.TYPE_LIST:
             return self.instruction(codes.QUOTE, pack_value(value))
+        if kind == codes.TYPE_MAP and self.chance(50):
+            # Clients leave maps in the order in which programs made them.
+            items = [*self.random.choice(LITERAL_MAPS).items(), ("e", 5), ("c", 3)]
+            self.random.shuffle(items)
+            return pack_value(OrderedMap(dict(items), 0))
         return pack_value(value)
 
     def _literal_int(self, *values: int) -> bytes:
@@ -368,9 +388,11 @@ class RandomExpressions:
         if self.chance(40):
             return self._call(codes.TYPE_INT, codes.CALL_CDT, cdt_ops.MAP_SIZE, subject)
         what = self._literal_int(cdt_ops.RETURN_VALUE, cdt_ops.RETURN_INDEX, cdt_ops.RETURN_RANK)
-        return self._call(
-            codes.TYPE_INT, codes.CALL_CDT, cdt_ops.MAP_GET_BY_KEY, subject, what, pack_value(self.random.choice("abk"))
-        )
+        if self.chance(40):
+            number = self.random.choice((cdt_ops.MAP_GET_BY_INDEX, cdt_ops.MAP_GET_BY_RANK))
+            return self._call(codes.TYPE_INT, codes.CALL_CDT, number, subject, what, self._literal_int(0, 1, -1))
+        key = pack_value(self.random.choice("abcek"))
+        return self._call(codes.TYPE_INT, codes.CALL_CDT, cdt_ops.MAP_GET_BY_KEY, subject, what, key)
 
     def _map_half(self, depth: int) -> bytes:
         of = codes.TYPE_MAP if self.chance(95) else self.random.choice(TYPES)
@@ -409,10 +431,8 @@ class RandomExpressions:
                 self._literal_int(8, 12),
             )
         modify = codes.CALL_BITS | codes.CALL_MODIFY_LOCAL
-        return self._call(
-            codes.TYPE_BLOB, modify, bit_ops.OR, subject, pack_value(0), pack_value(8), self.of_type(codes.TYPE_BLOB, 0),
-            pack_value(0),
-        )  # fmt: skip
+        arguments = pack_value(0), pack_value(8), self.of_type(codes.TYPE_BLOB, 0), pack_value(0)
+        return self._call(codes.TYPE_BLOB, modify, bit_ops.OR, subject, *arguments)
 
     def _sketch_number(self, depth: int) -> bytes:
         return self._call(codes.TYPE_INT, codes.CALL_HLL, hll_ops.COUNT, self.of_type(codes.TYPE_HLL, depth))
@@ -447,9 +467,3 @@ class RandomExpressions:
             else:
                 del changed[place + 1 :]
         return bytes(changed)
-
-
-def is_not_a_number(data: bytes) -> bool:
-    """Whether a float has no value: its other bits are nobody's promise."""
-    (number,) = struct.unpack(">d", data)
-    return bool(number != number)

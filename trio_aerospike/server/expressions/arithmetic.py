@@ -71,8 +71,23 @@ def _sum(*values: int) -> int:
 
 def _float_sum(first: float, *others: float) -> float:
     for other in others:
-        first += other
+        first = _first_without_value(first, other) or first + other
     return first
+
+
+def _first_without_value(one: float, other: float) -> float:
+    """The first of two numbers that is not a number, which x86 gives as the result; 0 where both are numbers.
+
+    Python may exchange the operands of sums and products.
+    """
+    if one != one:
+        return quiet(one)
+    return quiet(other) if other != other else 0.0
+
+
+def quiet(number: float) -> float:
+    """What arithmetic makes of something that is not a number: the same, without the bit for signals."""
+    return number * 1.0
 
 
 def _difference(first: int, *others: int) -> int:
@@ -96,7 +111,7 @@ def _product(*values: int) -> int:
 
 def _float_product(first: float, *others: float) -> float:
     for other in others:
-        first *= other
+        first = _first_without_value(first, other) or first * other
     return first
 
 
@@ -119,7 +134,7 @@ def divided(dividend: float, divisor: float) -> float:
     if divisor != 0.0:
         return dividend / divisor
     if math.isnan(dividend):
-        return dividend
+        return quiet(dividend)
     if dividend == 0.0:
         return NOT_A_NUMBER
     return math.copysign(math.inf, dividend) * math.copysign(1.0, divisor)
@@ -168,8 +183,11 @@ def _absolute(value: int) -> int:
 
 
 def _power(base: float, exponent: float) -> float:
+    if math.isnan(base) and exponent % 2 == 1:
+        # An odd power takes the sign away that even such a thing may have, in glibc.
+        return quiet(math.fabs(base))
     try:
-        return math.pow(base, exponent)
+        return quiet(math.pow(base, exponent))
     except OverflowError:
         odd = math.isfinite(exponent) and exponent % 2 == 1
         return -math.inf if base < 0 and odd else math.inf
@@ -182,7 +200,7 @@ def _power(base: float, exponent: float) -> float:
 
 def _natural_logarithm(value: float) -> float:
     if value > 0 or math.isnan(value):
-        return math.log(value)
+        return quiet(math.log(value))
     return -math.inf if value == 0 else NOT_A_NUMBER
 
 

@@ -7,6 +7,7 @@ from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo import shape_of
 from ..results import Refused
+from ..store import Particle
 from .building import LITERAL, Builder, Part, Type, builds, constant
 from .values import REMOVED, UNKNOWN, Extension, without_cells
 
@@ -34,7 +35,8 @@ def _literal(builder: Builder, kind: int) -> Part:
     if kind == elements.GEOJSON:
         return _geojson(elements.text_of(packed)[1:])
     if kind == elements.MAP:
-        return constant(Type.MAP, (wire.PARTICLE_MAP, packed))
+        whole: Particle = wire.PARTICLE_MAP, packed
+        return Part(Type.MAP, lambda frame: whole, is_raw=True)
     return constant(Type.OTHER, Extension(packed))
 
 
