@@ -20,12 +20,6 @@ from trio_aerospike.exp._literals import literal_kind, packed
 from trio_aerospike.exp._rules import PLAIN, Kinds, Mismatch, demand
 from trio_aerospike.exp._types import DEPTH_MAX, SIZE_MAX, ExpType, Kind
 
-Operand: TypeAlias = (
-    "Expression | bool | int | float | str | bytes | bytearray | memoryview | list[Any] | tuple[Any, ...] "
-    "| dict[Any, Any] | GeoJSON | HyperLogLog | Special | None"
-)
-"""What functions take where they take an expression: a value stands for itself."""
-
 VALUE: Final = -1
 """The code of a literal value, which has no number on the wire."""
 
@@ -227,6 +221,26 @@ class Expression:
 
     def __ceil__(self) -> Expression:
         return build(ops.CEIL, self)
+
+
+Operand: TypeAlias = (
+    Expression
+    | bool
+    | int
+    | float
+    | str
+    | bytes
+    | bytearray
+    | memoryview
+    | list[Any]
+    | tuple[Any, ...]
+    | dict[Any, Any]
+    | GeoJSON
+    | HyperLogLog
+    | Special
+    | None
+)
+"""What functions take where they take an expression: a value stands for itself."""
 
 
 def value(content: object, where: str = "value") -> Expression:
