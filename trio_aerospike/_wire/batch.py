@@ -210,10 +210,9 @@ def encode_rest(
     else:
         head = bytes((BATCH_ROW_INFO | BATCH_ROW_GENERATION | BATCH_ROW_TTL, *infos)) + _pack_u16(generation)
     place = _key_fields(namespace, set_name)
-    if len(fields) + len(ops) > PROTO_SIZE_MAX - _ROOM_FOR_HEADS:
-        raise InvalidArgError(
-            f"a record of a batch with {len(fields) + len(ops)} bytes is too large: a request has at most {PROTO_SIZE_MAX}"
-        )
+    size = len(fields) + len(ops)
+    if size > PROTO_SIZE_MAX - _ROOM_FOR_HEADS:
+        raise InvalidArgError(f"a record of {size} bytes is too large: a request has at most {PROTO_SIZE_MAX}")
     return b"".join((head, _pack_index(record_ttl), _pack_counts(2 + n_fields, n_ops), place, fields, ops))
 
 
