@@ -137,6 +137,10 @@ class Records(AsyncIterator[Record]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._left = True
+        self._settle()
+        if self._seen is not None:
+            self._seen.difference_update([record.key.digest for record in self._records[self._index :]])
+        self._records, self._values, self._index, self._noted = [], [], 0, 0
         if self._stream is not None:
             self._stream.close()
 
