@@ -146,10 +146,10 @@ class Generator:
         if depth > 3 or kind < 0.72:
             return self.leaf()
         if kind < 0.88:
-            return self.list(self.random.choice([0, 1, 2, 2, 3, 5]), depth + 1)
-        return self.map(self.random.choice([0, 1, 2, 3]), depth + 1)
+            return self.whole_list(self.random.choice([0, 1, 2, 2, 3, 5]), depth + 1)
+        return self.whole_map(self.random.choice([0, 1, 2, 3]), depth + 1)
 
-    def list(self, size: int, depth: int = 0) -> bytes:
+    def whole_list(self, size: int, depth: int = 0) -> bytes:
         elements = [self.value(depth + 1) for _ in range(size)]
         flags = (
             self.random.choice([0, 0, 0, 1, 1, 16, 17, 0xE4])
@@ -160,18 +160,18 @@ class Generator:
             # Such numbers have no order, and a list that is found out of order inside another is left out.
             flags &= ~1
         if flags & 1:
-            elements.sort(key=_sort_key)
+            elements.sort(key=sort_key)
         if not depth and flags & 16 and not _is_short(list_of(elements)):
             flags &= ~16
         return list_of(elements, flags) if flags != 0xE4 else list_of(elements)
 
-    def map(self, size: int, depth: int) -> bytes:
+    def whole_map(self, size: int, depth: int) -> bytes:
         keys = self.random.sample(
             [*map(packed_int, range(-3, 6)), *map(text, (b"a", b"b", b"ab")), text(b"a", 4)], size
         )
         flags = self.random.choice([0, 0, 1, 1, 3, 16, 17, 19])
         if flags & 1:
-            keys.sort(key=_sort_key)
+            keys.sort(key=sort_key)
         pairs = [(key, self.value(depth + 1)) for key in keys]
         if not depth and flags & 16 and not _is_short(map_of(pairs)):
             flags &= ~16
@@ -248,7 +248,7 @@ class Generator:
         flags = self.random.choice([0] * 12 + [1, 16, 17])
         if flags & 1:
             elements = [element for element in elements if not has_nonstorage(element)]
-            elements.sort(key=_sort_key)
+            elements.sort(key=sort_key)
         return list_of(elements, flags)
 
     def delta(self) -> bytes:
@@ -369,14 +369,14 @@ class Generator:
         if self.chance(0.08):
             return Op(wire.OP_WRITE, wire.PARTICLE_NULL, BIN, b"")
         if self.chance(0.05):
-            return Op(wire.OP_WRITE, wire.PARTICLE_MAP, BIN, self.map(self.random.choice([0, 1, 3, 5]), 0))
+            return Op(wire.OP_WRITE, wire.PARTICLE_MAP, BIN, self.whole_map(self.random.choice([0, 1, 3, 5]), 0))
         if self.chance(0.01):
             return Op(wire.OP_WRITE, wire.PARTICLE_INTEGER, BIN, bytes(8))
         size = self.random.choice([0, 1, 2, 3, 3, 4, 5, 8, 13, 20])
         if self.chance(0.03):
             size = self.random.choice([40, 100, 120] if self._indexed else [40, 130, 300])
         self._size = size
-        data = self.list(size)
+        data = self.whole_list(size)
         if self.chance(0.02):
             data = self.random.choice(
                 [*MALFORMED[1:4], data + b"\0", data[:-1], list_of([WILDCARD]), b"\x92\xc7\0\1\xc1"]
@@ -392,5 +392,5 @@ def _is_short(element: bytes) -> bool:
         return False
 
 
-def _sort_key(element: bytes) -> tuple[object, ...]:
+def sort_key(element: bytes) -> tuple[object, ...]:
     return key_of(element)

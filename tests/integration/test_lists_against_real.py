@@ -2,14 +2,15 @@
 
 AEROSPIKE_HOSTS names the real one (the first host is asked); without it the tests are skipped. LIST_OPERATIONS says
 how many operations are tried, LIST_SEED where the random numbers begin. Requests are bytes, so that there is nothing
-that cannot be asked; `random_lists` says what is left out because a real server does not survive it.
+that cannot be asked; `random_lists` and `random_paths` say what is left out because a
+real server does not survive it.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -22,6 +23,7 @@ from trio_aerospike.config import ClientConfig
 from trio_aerospike.server import open_embedded_cluster
 
 from .random_lists import BIN, Generator
+from .random_paths import PathGenerator
 from .server_peer import Peer, key_fields, message_frame
 
 REAL = os.environ.get("AEROSPIKE_HOSTS", "").split(",")[0]
@@ -69,13 +71,14 @@ def shown(message: Message) -> str:
     return f"code {message.result_code}, generation {message.generation}, {bins}"
 
 
-async def test_random_operations_on_lists_are_answered_alike_and_leave_the_same_list() -> None:
+async def compare(histories: Callable[[int], Sequence[Op]]) -> None:
+    """Send history after history to both, and stop at the first difference."""
     set_name = f"lists-{secrets.token_hex(4)}"
     tried = 0
     seed = SEED
     async with both() as (mine, theirs):
         while tried < OPERATIONS:
-            history = Generator(seed).history(40)
+            history = histories(seed)
             frames = [request(set_name, op, respond_all=(seed + at) % 4 > 0) for at, op in enumerate(history)]
             given, expected = await answers(mine, frames), await answers(theirs, frames)
             before = "nothing"
@@ -87,3 +90,11 @@ async def test_random_operations_on_lists_are_answered_alike_and_leave_the_same_
                     before = shown(theirs_says)
             tried += len(history)
             seed += 1
+
+
+async def test_random_operations_on_lists_are_answered_alike_and_leave_the_same_list() -> None:
+    await compare(lambda seed: Generator(seed).history(40))
+
+
+async def test_random_path_expressions_are_answered_alike_and_leave_the_same_value() -> None:
+    await compare(lambda seed: PathGenerator(seed).history(40))

@@ -15,6 +15,7 @@ from . import lists, maps
 from .calls import Call, Target
 from .context import dig
 from .elements import LIST, MAP, kind_of, to_wire
+from .paths import select
 
 _KINDS = {wire.PARTICLE_LIST: LIST, wire.PARTICLE_MAP: MAP}
 _PARTICLES = {LIST: wire.PARTICLE_LIST, MAP: wire.PARTICLE_MAP}
@@ -35,6 +36,8 @@ def read(value: Particle | None, payload: bytes, scope: Any = None) -> Particle 
         Refused: it cannot be answered.
     """
     call = Call.parse(payload)
+    if call.op == ops.SELECT:
+        return _shown(select(value, call, changes=False)[1])
     if call.op == ops.CONTEXT_EVAL:
         if call.n_arguments != 2:
             raise Refused(ResultCode.PARAM)
@@ -64,6 +67,9 @@ def modify(value: Particle | None, payload: bytes, scope: Any = None) -> tuple[P
         Refused: nothing has changed.
     """
     call = Call.parse(payload)
+    if call.op == ops.SELECT:
+        value, answer = select(value, call, changes=True)
+        return value, _shown(answer)
     if call.op == ops.CONTEXT_EVAL:
         return _modify_inside(value, call)
     if value is not None and _KINDS.get(value[0]) != _wanted_kind(call):
