@@ -346,7 +346,9 @@ class Generator:
             argument = self.probe()
         elif create & 0xC0 == 0x80:
             # The real server does not survive an unbound list that would begin before its beginning.
-            argument = packed_int(self.random.choice([0, 1, 2, 5, self._size, self._size + 2, 200]))
+            argument = packed_int(
+                self.random.choice([0, 1, 2, 5, self._size, self._size + 2, 9 if self._indexed else 200])
+            )
         elif create:
             argument = packed_int(self.random.choice([-1, -1, 0, 0, 1, 2, self._size, self._size + 2]))
         else:

@@ -2,8 +2,7 @@
 
 AEROSPIKE_HOSTS names the real one (the first host is asked); without it the tests are skipped. LIST_OPERATIONS says
 how many operations are tried, LIST_SEED where the random numbers begin. Requests are bytes, so that there is nothing
-that cannot be asked; `random_lists` and `random_paths` say what is left out because a
-real server does not survive it.
+that cannot be asked; `random_lists` and `random_paths` say what is left out because a real server does not survive it.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ async def both() -> AsyncIterator[tuple[Peer, Peer]]:
                 yield Peer(mine), Peer(theirs)
 
 
-def request(set_name: str, op: Op, *, respond_all: bool) -> bytes:
+def request(key: int, op: Op, *, respond_all: bool) -> bytes:
     """A command that does one thing with the bin, and reads the bin afterwards."""
     reads_only = op.op == wire.OP_CDT_READ
     return message_frame(
@@ -50,7 +49,7 @@ def request(set_name: str, op: Op, *, respond_all: bool) -> bytes:
             info1=wire.INFO1_READ,
             info2=(wire.INFO2_RESPOND_ALL_OPS if respond_all else 0) | (0 if reads_only else wire.INFO2_WRITE),
             transaction_ttl=5000,
-            fields=key_fields(1, set_name),
+            fields=key_fields(key, "lists-compared"),
             ops=(op, Op(wire.OP_READ, 0, BIN, b"")),
         )
     )
@@ -73,13 +72,14 @@ def shown(message: Message) -> str:
 
 async def compare(histories: Callable[[int], Sequence[Op]]) -> None:
     """Send history after history to both, and stop at the first difference."""
-    set_name = f"lists-{secrets.token_hex(4)}"
+    # A namespace has few thousand sets at most, so it is the key that is of this run alone.
+    key = secrets.randbits(48)
     tried = 0
     seed = SEED
     async with both() as (mine, theirs):
         while tried < OPERATIONS:
             history = histories(seed)
-            frames = [request(set_name, op, respond_all=(seed + at) % 4 > 0) for at, op in enumerate(history)]
+            frames = [request(key, op, respond_all=(seed + at) % 4 > 0) for at, op in enumerate(history)]
             given, expected = await answers(mine, frames), await answers(theirs, frames)
             before = "nothing"
             for op, mine_says, theirs_says in zip(history, given, expected, strict=True):

@@ -252,19 +252,21 @@ def _add_in_order(target: Target, stored: StoredList, items: list[bytes], flags:
         if not _is_partial(flags):
             return integer(size)
         order = [at for at in order if at not in same]
-    before: list[list[bytes]] = [[] for _ in range(size + 1)]
-    new_size = size
+    merged: list[bytes] = []
+    taken = n_new = 0
     for at in order:
         found = search(keys[at], stored.keys, target=size + 1)
         if unique and found.there:
             if not _is_partial(flags):
                 return _exists(flags, size)
             continue
-        before[found.place].append(items[at])
-        new_size += 1
-    merged = [part for new, old in zip(before, (*stored.elements, None), strict=True) for part in (*new, old)]
-    target.result = list_of([part for part in merged if part is not None], stored.flags)
-    return integer(new_size)
+        if found.place > taken:
+            merged += stored.elements[taken : found.place]
+            taken = found.place
+        merged.append(items[at])
+        n_new += 1
+    target.result = list_of(merged + stored.elements[taken:], stored.flags)
+    return integer(size + n_new)
 
 
 # Changing -----------------------------------------------------------------------------------------------------
