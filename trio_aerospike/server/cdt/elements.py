@@ -428,15 +428,22 @@ def pairs_of(data: bytes, start: int, count: int) -> list[tuple[bytes, bytes]]:
 def to_wire(particle: int, data: bytes) -> bytes:
     """A bin's value as clients see it: that a list's or map's index is kept is nothing they hear of.
 
-    Server: cdt_strip_indexes_from_particle.
+    Any extension at the start is taken for flags with an index. Server: cdt_strip_indexes_from_particle.
     """
-    if particle not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP) or 0xC7 not in (*data[1:2], *data[3:4], *data[5:6]):
+    if particle not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP):
         return data
-    kind, count, flags, start = opened(data)
-    if not flags & PERSIST_INDEX:
+    first = data[0]
+    place = 1 if first < 0xDC else 3 if first in (0xDC, 0xDE) else 5
+    if place >= len(data) or data[place] not in _EXT_STARTS or kind_of(data, place) != EXT:
         return data
-    begin = list_start if kind == LIST else map_start
-    return begin(count, flags & ~PERSIST_INDEX) + data[start:]
+    flags, size, end = ext_at(data, place)
+    if not size and not flags & PERSIST_INDEX:
+        return data
+    kind, count, _, start = opened(data)
+    flags &= ~PERSIST_INDEX
+    if kind == LIST:
+        return list_start(count, flags) + data[start:]
+    return map_header(count + 1) + flags_element(flags) + data[end:] if flags else map_header(count) + data[start:]
 
 
 _TRUE, _FALSE = b"\1", b"\0"
