@@ -103,6 +103,9 @@ def _cond(kinds: Kinds) -> Kind | None:
     for index, kind in enumerate(kinds):
         if index % 2 == 0 and index < len(kinds) - 1:
             demand(kind, index, Kind.BOOL)
+        elif kind is Kind.EXTREME:
+            # The server takes this type for none yet, and may not survive that.
+            raise Mismatch(index, kind.label, "a value")
         elif kind is not Kind.UNKNOWN and kind is not None:
             if found is not None and kind is not found:
                 raise Mismatch(index, kind.label, f"{found.label}, as the results before it")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.exp._calls import BY_NUMBER, MODIFY, Call, allowed_numbers, allowed_ranges, answer_kind
-from trio_aerospike.exp._context import context_source
+from trio_aerospike.exp._context import context_source, outermost
 from trio_aerospike.exp._literals import literal_source
 from trio_aerospike.exp._rules import PLAIN
 from trio_aerospike.exp._types import ExpType, Kind, RegexFlag
@@ -167,8 +167,10 @@ def _path_source(kind: int, context: bytes, flags: int, modifier: Expression | N
 
 
 def path_kind(keeps: bool, operand: Kind | None, context: bytes) -> Kind | None:
-    """What a path expression gives: a list, or where it keeps the tree what it was applied to."""
-    return modified_kind("", operand, context) if keeps else Kind.LIST
+    """What a path expression gives: a list, or where it keeps the tree what it was applied to; None if nothing says."""
+    if not keeps:
+        return Kind.LIST
+    return operand if operand in (Kind.LIST, Kind.MAP) else outermost(context)
 
 
 class _OtherShape(Exception):
@@ -210,8 +212,6 @@ def modified_kind(module: str, operand: Kind | None, context: bytes) -> Kind:
 
     The C client goes by the first step of the context alone (as_exp_get_ctx_type).
     """
-    from trio_aerospike.exp._context import outermost
-
     if operand is Kind.LIST or operand is Kind.MAP:
         return operand
     return outermost(context) or (Kind.MAP if module == "maps" else Kind.LIST)

@@ -127,8 +127,10 @@ def _path(
         kind = Kind(checked_enum(f"{where}.value_type", value_type, ExpType))
         if kind not in (Kind.LIST, Kind.MAP):
             raise refused(f"{where}.value_type", value_type, "LIST, MAP, or None")
+    if kind is None and applied._kind is None:
+        raise refused(f"{where}.value_type", None, "LIST or MAP, as neither the container nor the path says which")
     system = ops.CALL_CDT | (0 if modifier is None else MODIFY)
-    return make(ops.CALL, (kind, system, cdt.SELECT, context, flags, modifier), (applied,))
+    return make(ops.CALL, (kind or Kind.LIST, system, cdt.SELECT, context, flags, modifier), (applied,))
 
 
 def _no_fail(where: str, no_fail: object) -> int:

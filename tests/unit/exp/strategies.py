@@ -33,6 +33,7 @@ LISTS = st.one_of(st.lists(VALUES, max_size=4), st.builds(OrderedList, st.lists(
 MAPS = st.one_of(
     st.dictionaries(KEYS, VALUES, max_size=4), st.builds(OrderedMap, st.dictionaries(KEYS, INTS, max_size=3))
 )
+PATTERNS = st.text("ab.*[]é", max_size=40)
 NAMES = st.text("abcxyz_é", min_size=1, max_size=7)
 TYPES = st.sampled_from(ExpType)
 
@@ -80,8 +81,15 @@ def contexts() -> SearchStrategy[list[ctx.Context]]:
 class Expressions:
     """Draws expressions. Variables are used where they are known."""
 
-    def __init__(self, draw: Callable[[SearchStrategy[Any]], Any]) -> None:
+    def __init__(
+        self,
+        draw: Callable[[SearchStrategy[Any]], Any],
+        places: SearchStrategy[GeoJSON] = PLACES,
+        patterns: SearchStrategy[str] = PATTERNS,
+    ) -> None:
         self.draw = draw
+        self.patterns = patterns
+        self.literals = {**_LITERALS, ExpType.GEO: places}
         self.variables: list[tuple[str, ExpType]] = []
         self.bound = 0
         self.left = 12
@@ -93,7 +101,7 @@ class Expressions:
         if known and self.draw(st.booleans()):
             return exp.var(self.draw(st.sampled_from(known)))
         if self.left <= 0 or kind not in _BINS:
-            return self.draw(_LITERALS[kind])
+            return self.draw(self.literals[kind])
         makers = [self.bin, self.bin, self.literal, self.cond, self.let, self.element, *self.particular(kind)]
         return self.draw(st.sampled_from(makers))(kind)
 
@@ -104,7 +112,7 @@ class Expressions:
         return _BINS[kind](self.draw(NAMES))
 
     def literal(self, kind: ExpType) -> Any:
-        return self.draw(_LITERALS[kind])
+        return self.draw(self.literals[kind])
 
     def cond(self, kind: ExpType) -> Expression:
         last = exp.unknown() if self.draw(st.booleans()) else self.expression(kind)
@@ -167,9 +175,7 @@ class Expressions:
     def question(self, _: ExpType) -> Expression:
         choice = self.draw(st.integers(0, 4))
         if choice == 0:
-            return exp.regex_compare(
-                self.draw(st.text("ab.*[]é", max_size=40)), self.draw(st.integers(0, 15)), self.make(ExpType.STRING)
-            )
+            return exp.regex_compare(self.draw(self.patterns), self.draw(st.integers(0, 15)), self.make(ExpType.STRING))
         if choice == 1:
             return exp.geo_compare(self.expression(ExpType.GEO), self.expression(ExpType.GEO))
         if choice == 2:
@@ -248,7 +254,9 @@ class Expressions:
             lambda: maps.remove_by_key_range(map_, "a", inverted=self.draw(st.booleans())),
             lambda: maps.remove_by_value_rank_range_relative(map_, self.draw(VALUES), 1, 2),
             lambda: maps.get_by_key_range(map_, "a", return_type=exp.MapReturn.KEY_VALUE),
-            lambda: exp.modify_by_path(map_, ctx.all_children(), exp.loop_value(ExpType.INT) + 1, no_fail=True),
+            lambda: exp.modify_by_path(
+                map_, ctx.all_children(), exp.loop_value(ExpType.INT) + 1, value_type=ExpType.MAP
+            ),
         ]
         return self.draw(st.sampled_from(made))()
 
@@ -282,6 +290,16 @@ class Expressions:
 
 
 @st.composite
-def expressions(draw: Callable[[SearchStrategy[Any]], Any], kind: ExpType | None = None) -> Expression:
-    """A random expression, of a type if one is said."""
-    return Expressions(draw).expression(kind if kind is not None else draw(TYPES))
+def expressions(
+    draw: Callable[[SearchStrategy[Any]], Any],
+    kind: ExpType | None = None,
+    places: SearchStrategy[GeoJSON] = PLACES,
+    patterns: SearchStrategy[str] = PATTERNS,
+) -> Expression:
+    """A random expression.
+
+    Args:
+        kind: its type; None for any.
+        places, patterns: what stands for GeoJSON and regular expressions by themselves, which a server looks into.
+    """
+    return Expressions(draw, places, patterns).expression(kind if kind is not None else draw(TYPES))

@@ -521,6 +521,9 @@ def test_path_expressions_take_whole_expressions_of_the_right_type():
     refused(lambda: exp.select_by_path(S, ctx.all_children()), "is str, allowed: list or map")
     refused(lambda: exp.select_by_path(L, ctx.all_children_where(number)), "gives a bool, and this gives a int")
     refused(lambda: exp.select_by_path(L, ctx.map_key_create("k")), "steps that create nothing")
+    refused(lambda: exp.select_by_path(exp.var("x"), ctx.all_children()), "value_type: got None, allowed: LIST or MAP")
+    assert exp.select_by_path(exp.var("x"), ctx.all_children(), value_type=ExpType.MAP).type is ExpType.MAP
+    assert exp.select_by_path(exp.var("x"), ctx.map_key("k")).type is ExpType.MAP
     refused(lambda: exp.select_by_path(L, ctx.all_children(), 9), "exp.select_by_path.select")
     refused(lambda: exp.select_by_path(L, ctx.all_children(), no_fail=1), "exp.select_by_path.no_fail")
     refused(lambda: exp.select_by_path(L, ctx.all_children(), value_type=ExpType.INT), "LIST, MAP, or None")
@@ -544,6 +547,8 @@ def test_what_a_server_does_not_survive_is_refused():
     )
     refused(lambda: exp.from_bytes(b"\x95\x7f\x02\x00\x91\x10\xc0"), "argument 1 is nil")
     refused(lambda: exp.remove_result() == exp.remove_result(), "argument 1 is remove_result")
+    refused(lambda: exp.cond(T, exp.unknown(), exp.infinity()), "argument 3 is infinity or wildcard, allowed: a value")
+    refused(lambda: exp.cond(T, exp.wildcard(), 1), "argument 2 is infinity or wildcard, allowed: a value")
     refused(lambda: exp.cond(exp.infinity(), 1, 2), "argument 1 is infinity or wildcard, allowed: bool")
     refused(lambda: exp.call(0, 5, [L] * 9, L, ExpType.LIST), "exp.call.args: got", "at most 8 arguments")
     refused(lambda: exp.from_bytes(b"\x95\x7f\x04\x40\x9a\x05" + L.encode() * 10), "a call has 9 arguments")
