@@ -197,7 +197,7 @@ class RandomExpressions:
             # Clients leave maps in the order in which programs made them.
             items = [*self.random.choice(LITERAL_MAPS).items(), ("e", 5), ("c", 3)]
             self.random.shuffle(items)
-            return pack_value(OrderedMap(dict(items), 0))
+            return bytes((0x80 | len(items),)) + b"".join(pack_value(part) for pair in items for part in pair)
         return pack_value(value)
 
     def _literal_int(self, *values: int) -> bytes:

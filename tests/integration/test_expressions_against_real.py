@@ -8,6 +8,7 @@ picks others, COMPARE_REQUESTS more of them. They write to a set of their own in
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections import Counter
 from typing import Any
@@ -67,6 +68,9 @@ def is_comparable(expression: bytes) -> bool:
     if any(bytes((0x93, code, codes.TYPE_NIL)) in expression for code in (codes.BIN, codes.VAR_BUILTIN)):
         return False
     if any(byte in expression for byte in (b"\xc0", b"\xc7", b"\xc8", b"\xc9", b"\xd4", b"\xd5")):
+        return False
+    if re.search(rb"\xa2\x03(.).\xa2\x03\1|[0-9]\0[],]", expression, re.DOTALL):
+        # A key that a map has twice; a number in JSON with a NUL behind it, which the real server does not see.
         return False
     return b"\xff" not in expression or not any(bytes((code,)) in expression for code in (codes.DIV, codes.MOD))
 

@@ -62,12 +62,22 @@ def _number(payload: bytes) -> int:
 
 
 def _as_they_were(before: Sequence[bytes], after: bytes) -> list[_Pair]:
-    """The pairs of the changed map in their old order; a new one in front of the first whose key is greater."""
+    """The pairs of the changed map in their old order; new ones where the server finds a place for them."""
     _, count, _, start = elements.opened(after)
     left = dict(elements.pairs_of(after, start, count))
     pairs = [(key, left.pop(key)) for key in before if key in left]
     for key, value in left.items():
-        wanted = key_of(key)
-        places = (at for at, (mine, _) in enumerate(pairs) if compare(key_of(mine), wanted) > 0)
-        pairs.insert(next(places, len(pairs)), (key, value))
+        pairs.insert(_place_of(key, [mine for mine, _ in pairs]), (key, value))
     return pairs
+
+
+def _place_of(new: bytes, present: Sequence[bytes]) -> int:
+    """In front of the first greater key, if those up to it are in order; else at the end."""
+    wanted, previous = key_of(new), None
+    for at, key in enumerate(map(key_of, present)):
+        if previous is not None and compare(previous, key) > 0:
+            break
+        if compare(key, wanted) > 0:
+            return at
+        previous = key
+    return len(present)
