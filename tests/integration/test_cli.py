@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import trio
 
 from tests.integration.conftest import HOSTS, Keys, Target
-from trio_aerospike import Client
+from trio_aerospike import Client, exp
 from trio_aerospike.server import UserSpec, open_embedded_cluster
 
 COMMAND = [sys.executable, "-c", "import sys; from trio_aerospike._cli import main; sys.exit(main())"]
@@ -103,6 +104,9 @@ async def test_a_record_that_is_not_there_is_exit_code_1(target: Target, keys: K
         (("nodes", "--user", "ann", "--password-file", "/nowhere/at/all"), "--password-file"),
         (("nodes", "--tls-ca", "/nowhere/at/all"), "--tls-ca"),
         (("bench", "--records", "0"), "of 1 or more"),
+        (("scan", "test", "--filter", "rubbish"), "rubbish"),
+        (("scan", "test", "--partitions", "4096"), "4096"),
+        (("scan", "test", "--output", "/nowhere/at/all"), "/nowhere/at/all"),
         (("nodes", "--timeout", "-1"), "ClientConfig.timeout: got -1.0"),
     ],
 )
@@ -190,3 +194,42 @@ async def test_a_signal_ends_a_load_from_a_silent_pipe(number: signal.Signals) -
             while cluster.nodes[0].connections:
                 await trio.sleep(0.01)
         assert b"Traceback" not in errors, errors
+
+
+async def test_a_scan_tells_all_records_and_load_takes_them(
+    target: Target, client: Client, keys: Keys, tmp_path: Path
+) -> None:
+    made = [keys(f"scan-{number}") for number in range(250)]
+    lines = [
+        json.dumps({"namespace": "test", "set": key.set_name, "key": key.user_key, "bins": {"n": number, "b": None}})
+        for number, key in enumerate(made)
+    ]
+    assert (await run(target, "load", stdin="\n".join(lines).encode())).code == 0
+    mine = (exp.int_bin("n") >= 0).to_base64()
+    result = await run(target, "scan", "test", keys.set_name, "--filter", mine)
+    assert (result.code, result.err) == (0, "")
+    found = {line["key"]: line for line in map(json.loads, result.out.splitlines())}
+    assert {key: line["bins"] for key, line in found.items() if key in {key.user_key for key in made}} == {
+        key.user_key: {"n": number} for number, key in enumerate(made)
+    }
+    file = tmp_path / "out.jsonl"
+    result = await run(target, "scan", "test", keys.set_name, "--max", "10", "--no-bins", "--output", str(file))
+    assert (result.code, result.out) == (0, "")
+    assert [json.loads(line)["bins"] for line in file.read_text().splitlines()] == [{}] * 10
+
+
+async def test_a_reader_that_has_enough_ends_a_scan_without_a_word(target: Target, client: Client, keys: Keys) -> None:
+    made = [keys(f"head-{number}") for number in range(400)]
+    async with trio.open_nursery() as nursery:
+        for key in made:
+            nursery.start_soon(client.put, key, {"text": "x" * 1000})
+    hosts = target.hosts if isinstance(target.hosts, str) else ",".join(f"{host}:{port}" for host, port in target.hosts)
+    scan = " ".join(map(shlex.quote, [*COMMAND, "scan", "test", keys.set_name]))
+    done = await trio.run_process(
+        ["bash", "-c", f"{scan} | head -n 1"],
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+        env=environment(AEROSPIKE_HOSTS=hosts),
+    )
+    assert json.loads(done.stdout)["bins"] and done.stderr == b""

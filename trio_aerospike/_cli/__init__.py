@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from .look import add_info, add_nodes
 from .measuring import add_bench
 from .records import add_get, add_put
+from .scanning import add_scan
 from .serve import add_serve
 from .transfer import add_load
 
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"trio-aerospike {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_nodes, add_info, add_get, add_put, add_load, add_bench, add_serve):
+    for add in (add_nodes, add_info, add_get, add_put, add_scan, add_load, add_bench, add_serve):
         add(commands)
     return parser
 
