@@ -26,8 +26,8 @@ from .validation import checked_text, refused
 if TYPE_CHECKING:
     from ._cluster.commands import Executor
 
-#: Bytes of a module's name and of a function's (server: udf_cask.c, udf.h: of 128 and 64 the last ends the text).
-_MODULE_MAX, _FUNCTION_MAX = 127, 63
+#: Bytes of a module's name and of a function's (server: udf_cask.c, udf.h: of 128 the last ends the text).
+_MODULE_MAX = _FUNCTION_MAX = 127
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
 _SOURCE_MAX = 1024 * 1024
 #: Seconds between two looks whether all nodes have heard of a change.

@@ -1,321 +1,223 @@
-"""The functions that Lua programs find in ``list``, ``map``, ``bytes`` and ``geojson`` (server: mod-lua)."""
+"""The functions that Lua programs find in ``list``, ``map`` and ``iterator`` (server: mod-lua).
+
+What each does with arguments that it cannot use (nothing, in most cases) is what mod_lua_list.c and mod_lua_map.c do.
+Functions that the server has written in Lua stand in prelude.lua.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
-from .._wire.cdt_pack import pack_value
-from ..errors import InvalidArgError
-from .values import LuaBytes, LuaGeoJSON, LuaList, LuaMap, Unsupported, from_lua, stepping, usable
+from .packing import Unusable, pack
+from .values import (
+    NOTHING,
+    Function,
+    Iterator_,
+    LuaGeoJSON,
+    LuaList,
+    LuaMap,
+    Record,
+    Userdata,
+    bytes_of,
+    held,
+    integer_at,
+    lua_type,
+    object_at,
+    string_at,
+)
 
-T = TypeVar("T")
-_U32 = 0xFFFF_FFFF
+
+def steps(left: Iterator[Any]) -> tuple[Function, Iterator_]:
+    """What a generic ``for`` of Lua takes: a function, and what it steps on."""
+    return _step, Iterator_(left)
 
 
-def _checked(kind: type[T], value: Any, name: str, number: int = 1) -> T:
-    if not isinstance(value, kind):
-        raise TypeError(f"bad argument #{number} to '{name}' ({kind.__name__[3:]} expected)")
-    return value
-
-
-def _int(value: Any, default: int = 0) -> int:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+def _step(*arguments: Any) -> Any:
+    iterator = arguments[0] if arguments else None
+    return iterator.step() if isinstance(iterator, Iterator_) else None
 
 
 def _nbytes(value: Any) -> int:
     try:
-        return len(pack_value(from_lua(value)))
-    except (Unsupported, InvalidArgError):
+        return len(pack(value))
+    except Unusable:
         return 0
+
+
+def _shown(kind: type[Userdata]) -> Function:
+    return lambda *arguments: bytes_of(str(object_at(kind, arguments, 1)))
 
 
 # list -----------------------------------------------------------------------------------------------------------
 
 
-def make_list(table: Any = None) -> LuaList:
+def _entries(arguments: tuple[Any, ...], most: int) -> list[tuple[Any, Any]]:
+    """What stands in the table that a constructor was called with; its own table is the first argument."""
+    table = arguments[1] if 2 <= len(arguments) <= most else None
+    if table is None or isinstance(table, (bool, int, float, bytes, Userdata)) or lua_type(table) != "table":
+        return []
+    return list(table.items())
+
+
+def make_list(*arguments: Any) -> LuaList:
     """``list(t)``: the values of a table's numbered entries."""
-    if table is None or not hasattr(table, "items") or isinstance(table, (LuaList, LuaMap)):
-        return LuaList([])
-    found = LuaList([])
-    for key, value in table.items():
-        if isinstance(key, (int, float)):
-            found.items.append(usable(value))
-    return found
+    found = []
+    for key, value in _entries(arguments, 2):
+        if isinstance(key, (int, float)) and not isinstance(key, bool):
+            kept = held(value)
+            found.append(None if kept is NOTHING else kept)
+    return LuaList(found)
 
 
-def _new_list(capacity: Any = None, step: Any = 10) -> LuaList | None:
-    return LuaList([]) if _int(capacity, -1) >= 0 and _int(step, 10) >= 0 else None
+def _new_list(*arguments: Any) -> LuaList | None:
+    if not 1 <= len(arguments) <= 2:
+        return None
+    capacity, step = integer_at(arguments, 1, -1), integer_at(arguments, 2, 10)
+    if capacity < 0 or step < 0:
+        return None
+    return LuaList([], limit=None if step else capacity)
 
 
-def _list_insert(target: Any, index: Any, value: Any = None) -> None:
-    items, place = _checked(LuaList, target, "insert").items, _int(index) - 1
-    if place < 0:
+def _storable(arguments: tuple[Any, ...], place: int) -> Any:
+    """The argument that is to go into a list; NOTHING where it cannot."""
+    value = held(arguments[place - 1]) if place <= len(arguments) else NOTHING
+    return NOTHING if isinstance(value, Record) else value
+
+
+def _put(target: LuaList, place: int, value: Any) -> None:
+    if value is NOTHING or not target.has_room(max(1, place + 1 - len(target))):
         return
-    items += [None] * (place - len(items))
-    items.insert(place, usable(value))
+    target.grow_to(place)
+    target.items.insert(place, value)
 
 
-def _list_remove(target: Any, index: Any = 0) -> None:
-    items, place = _checked(LuaList, target, "remove").items, _int(index) - 1
-    if 0 <= place < len(items):
-        del items[place]
+def _list_insert(*arguments: Any) -> None:
+    target, index = object_at(LuaList, arguments, 1), integer_at(arguments, 2)
+    if index > 0:
+        _put(target, (index & 0xFFFF_FFFF) - 1, _storable(arguments, 3))
 
 
-def _list_take(target: Any, count: Any = 0) -> LuaList | None:
-    items, number = _checked(LuaList, target, "take").items, _int(count)
-    return LuaList(items[:number]) if number > 0 else None
+def _list_append(*arguments: Any) -> None:
+    target = object_at(LuaList, arguments, 1)
+    _put(target, len(target), _storable(arguments, 2))
 
 
-def _list_drop(target: Any, count: Any = 0) -> LuaList | None:
-    items, number = _checked(LuaList, target, "drop").items, _int(count)
-    return LuaList(items[number:]) if number > 0 else None
+def _list_prepend(*arguments: Any) -> None:
+    _put(object_at(LuaList, arguments, 1), 0, _storable(arguments, 2))
 
 
-def _list_trim(target: Any, index: Any = 0) -> None:
-    if _int(index) > 0:
-        del _checked(LuaList, target, "trim").items[_int(index) - 1 :]
+def _list_remove(*arguments: Any) -> None:
+    target, index = object_at(LuaList, arguments, 1), integer_at(arguments, 2)
+    if 0 < index <= len(target):
+        del target.items[index - 1]
 
 
-LIST: dict[str, Callable[..., Any]] = {
+def _list_concat(*arguments: Any) -> None:
+    target, other = object_at(LuaList, arguments, 1), object_at(LuaList, arguments, 2)
+    if target.has_room(len(other)):
+        target.items += list(other.items)
+
+
+def _list_trim(*arguments: Any) -> None:
+    target, index = object_at(LuaList, arguments, 1), integer_at(arguments, 2)
+    if index > 0:
+        del target.items[index - 1 :]
+
+
+def _list_take(*arguments: Any) -> LuaList | None:
+    target, count = object_at(LuaList, arguments, 1), integer_at(arguments, 2)
+    return LuaList(target.items[:count]) if count > 0 else None
+
+
+def _list_drop(*arguments: Any) -> LuaList | None:
+    target, count = object_at(LuaList, arguments, 1), integer_at(arguments, 2)
+    return LuaList(target.items[count:]) if count > 0 else None
+
+
+def _list_iterator(*arguments: Any) -> tuple[Function, Iterator_]:
+    return steps(iter(object_at(LuaList, arguments, 1).items))
+
+
+LIST: dict[str, Function] = {
     "new": _new_list,
     "create": _new_list,
     "insert": _list_insert,
-    "append": lambda target, value=None: _checked(LuaList, target, "append").items.append(usable(value)),
-    "prepend": lambda target, value=None: _checked(LuaList, target, "prepend").items.insert(0, usable(value)),
+    "append": _list_append,
+    "prepend": _list_prepend,
     "remove": _list_remove,
-    "concat": lambda target, other: _checked(LuaList, target, "concat").items.extend(
-        list(_checked(LuaList, other, "concat", 2).items)
-    ),
+    "concat": _list_concat,
     "trim": _list_trim,
     "take": _list_take,
     "drop": _list_drop,
-    "size": lambda target: len(_checked(LuaList, target, "size")),
-    "nbytes": lambda target: _nbytes(_checked(LuaList, target, "nbytes")),
-    "iterator": lambda target: stepping(iter(_checked(LuaList, target, "iterator").items)),
-    "tostring": lambda target: str(_checked(LuaList, target, "tostring")).encode(),
-    "clone": lambda target: LuaList(list(_checked(LuaList, target, "clone").items)),
-    "merge": lambda first, second: LuaList(
-        _checked(LuaList, first, "merge").items + _checked(LuaList, second, "merge", 2).items
-    ),
+    "size": lambda *arguments: len(object_at(LuaList, arguments, 1)),
+    "nbytes": lambda *arguments: _nbytes(object_at(LuaList, arguments, 1)),
+    "iterator": _list_iterator,
+    "tostring": _shown(LuaList),
 }
 
 # map ------------------------------------------------------------------------------------------------------------
 
 
-def make_map(table: Any = None, capacity: Any = None) -> LuaMap:
+def make_map(*arguments: Any) -> LuaMap:
     """``map(t)``: a table's entries."""
-    if table is None or not hasattr(table, "items") or isinstance(table, (LuaList, LuaMap)):
-        return LuaMap({})
-    return LuaMap({usable(key): usable(value) for key, value in table.items()})
+    integer_at(arguments, 3)
+    found = LuaMap()
+    for key, value in _entries(arguments, 3):
+        kept = held(value)
+        if kept is not NOTHING:
+            found.put(held(key), kept)
+    return found
 
 
-def _new_map(capacity: Any = None) -> LuaMap | None:
-    return LuaMap({}) if _int(capacity) >= 1 else None
+def _new_map(*arguments: Any) -> LuaMap | None:
+    return LuaMap() if len(arguments) == 1 and integer_at(arguments, 1) >= 1 else None
 
 
-def _map_pairs(target: Any) -> Callable[..., Any]:
-    return stepping(iter(list(_checked(LuaMap, target, "pairs").items.items())))
+def _map_pairs(*arguments: Any) -> tuple[Function, Iterator_]:
+    return steps(object_at(LuaMap, arguments, 1).pairs())
 
 
-def _map_remove(target: Any, key: Any = None) -> None:
-    try:
-        _checked(LuaMap, target, "remove").items.pop(key, None)
-    except TypeError:
-        if not isinstance(target, LuaMap):
-            raise
+def _map_keys(*arguments: Any) -> tuple[Function, Iterator_]:
+    return steps(key for key, _ in object_at(LuaMap, arguments, 1).pairs())
 
 
-def _map_merge(first: Any, second: Any, both: Any = None) -> LuaMap:
-    one, two = _checked(LuaMap, first, "merge").items, _checked(LuaMap, second, "merge", 2).items
-    merged = dict(one)
-    for key, value in two.items():
-        # A false answer of the function counts as none, as in the server's own Lua code.
-        joined = both(one[key], value) if both is not None and key in one else None
-        merged[key] = usable(value if joined is None or joined is False else joined)
-    return LuaMap(merged)
+def _map_values(*arguments: Any) -> tuple[Function, Iterator_]:
+    return steps(value for _, value in object_at(LuaMap, arguments, 1).pairs())
 
 
-def _map_diff(first: Any, second: Any) -> LuaMap:
-    one, two = _checked(LuaMap, first, "diff").items, _checked(LuaMap, second, "diff", 2).items
-    return LuaMap(
-        {key: value for key, value in one.items() if not _is_true(two.get(key))}
-        | {key: value for key, value in two.items() if not _is_true(one.get(key))}
-    )
+def _map_remove(*arguments: Any) -> None:
+    target = object_at(LuaMap, arguments, 1)
+    if len(arguments) > 1:
+        target.remove(arguments[1])
 
 
-def _is_true(value: Any) -> bool:
-    return value is not None and value is not False
-
-
-MAP: dict[str, Callable[..., Any]] = {
+MAP: dict[str, Function] = {
     "new": _new_map,
     "create": _new_map,
     "iterator": _map_pairs,
     "pairs": _map_pairs,
-    "keys": lambda target: stepping(iter(list(_checked(LuaMap, target, "keys").items))),
-    "values": lambda target: stepping(iter(list(_checked(LuaMap, target, "values").items.values()))),
+    "keys": _map_keys,
+    "values": _map_values,
     "remove": _map_remove,
-    "size": lambda target: len(_checked(LuaMap, target, "size")),
-    "nbytes": lambda target: _nbytes(_checked(LuaMap, target, "nbytes")),
-    "tostring": lambda target: str(_checked(LuaMap, target, "tostring")).encode(),
-    "clone": lambda target: LuaMap(dict(_checked(LuaMap, target, "clone").items)),
-    "merge": _map_merge,
-    "diff": _map_diff,
+    "size": lambda *arguments: len(object_at(LuaMap, arguments, 1)),
+    "nbytes": lambda *arguments: _nbytes(object_at(LuaMap, arguments, 1)),
+    "tostring": _shown(LuaMap),
 }
 
-# bytes ----------------------------------------------------------------------------------------------------------
+
+# The rest -------------------------------------------------------------------------------------------------------
 
 
-def make_bytes(capacity: Any = 0) -> LuaBytes:
-    """``bytes(n)``: none yet; ``n`` is only where the server makes room for."""
-    return LuaBytes()
+ITERATOR: dict[str, Function] = {
+    "next": lambda *arguments: object_at(Iterator_, arguments, 1).step(),
+    "has_next": lambda *arguments: object_at(Iterator_, arguments, 1).has_next(),
+}
 
 
-def _set_size(target: Any, size: Any = 0) -> bool:
-    data, wanted = _checked(LuaBytes, target, "set_size").data, _int(size)
-    if not 0 <= wanted <= _U32:
-        return False
-    return wanted <= len(data)  # more room does not change the size (server: as_bytes_ensure without resizing)
-
-
-def _set_type(target: Any, kind: Any = 0) -> bool:
-    number = _int(kind)
-    if number:
-        _checked(LuaBytes, target, "set_type").type = number
-    return bool(number)
-
-
-def _get_integer(size: int, order: Any, name: str) -> Callable[..., Any]:
-    def get(target: Any, index: Any = 0) -> int | None:
-        data, start = _checked(LuaBytes, target, name).data, _int(index) - 1
-        if start < 0 or start + size > len(data):
-            return None
-        return int.from_bytes(data[start : start + size], order, signed=size > 1)
-
-    return get
-
-
-def _set_integer(size: int, order: Any, name: str) -> Callable[..., Any]:
-    low, high = (0, 255) if size == 1 else (-(1 << 8 * size - 1), (1 << 8 * size - 1) - 1)
-
-    def put(target: Any, index: Any = 0, value: Any = 0) -> bool:
-        place, number = _int(index), _int(value)
-        if not (1 <= place <= _U32 and low <= number <= high):
-            return False
-        return _checked(LuaBytes, target, name).put(place, number.to_bytes(size, order, signed=size > 1))
-
-    return put
-
-
-def _append_integer(size: int, order: Any, name: str) -> Callable[..., Any]:
-    put = _set_integer(size, order, name)
-    return lambda target, value=0: put(target, len(_checked(LuaBytes, target, name)) + 1, value)
-
-
-def _var_int(number: int) -> bytes:
-    """Seven bits a byte, the lowest first (aerospike-common: as_bytes_set_var_int)."""
-    number &= _U32
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _set_var_int(target: Any, index: Any = 0, value: Any = 0) -> int:
-    place, number = _int(index), _int(value)
-    if not (1 <= place <= _U32 and -(1 << 31) <= number < 1 << 31):
-        return 0
-    data = _var_int(number)
-    _checked(LuaBytes, target, "set_var_int").put(place, data)
-    return len(data)
-
-
-def _get_var_int(target: Any, index: Any = 0) -> tuple[int, int]:
-    data, start = _checked(LuaBytes, target, "get_var_int").data, _int(index) - 1
-    number = 0
-    for count in range(5):
-        if start < 0 or start + count >= len(data):
-            return 0, 0
-        byte = data[start + count]
-        number |= (byte & 0x7F) << 7 * count
-        if not byte & 0x80:
-            return number & _U32, count + 1
-    return 0, 0
-
-
-def _slice(target: Any, index: Any, count: Any, name: str) -> bytes | None:
-    data, start, number = _checked(LuaBytes, target, name).data, _int(index) - 1, _int(count)
-    if start < 0 or start >= len(data) or number < 0:
-        return None
-    return bytes(data[start : start + number])
-
-
-def _get_bytes(target: Any, index: Any = 0, count: Any = 0) -> LuaBytes | None:
-    data = _slice(target, index, count, "get_bytes")
-    return None if data is None else LuaBytes(data)
-
-
-def _set_string(target: Any, index: Any = 0, text: Any = None) -> bool:
-    if not isinstance(text, bytes) or not text or not 1 <= _int(index) <= _U32:
-        return False
-    return _checked(LuaBytes, target, "set_string").put(_int(index), text)
-
-
-def _set_bytes(target: Any, index: Any = 0, source: Any = None, count: Any = 0) -> bool:
-    data, number = _checked(LuaBytes, source, "set_bytes", 3).data, _int(count)
-    if not 1 <= _int(index) <= _U32 or number < 0:
-        return False
-    return _checked(LuaBytes, target, "set_bytes").put(_int(index), bytes(data[:number]))
-
-
-def _append(target: Any, setter: Callable[..., Any], *values: Any) -> Any:
-    return setter(target, len(_checked(LuaBytes, target, "append")) + 1, *values)
-
-
-def _bytes_functions() -> dict[str, Callable[..., Any]]:
-    found: dict[str, Callable[..., Any]] = {
-        "size": lambda target: len(_checked(LuaBytes, target, "size")),
-        "set_size": _set_size,
-        "get_type": lambda target: _checked(LuaBytes, target, "get_type").type,
-        "set_type": _set_type,
-        "get_string": lambda target, index=0, count=0: _slice(target, index, count, "get_string"),
-        "get_bytes": _get_bytes,
-        "get_var_int": _get_var_int,
-        "set_string": _set_string,
-        "set_bytes": _set_bytes,
-        "set_var_int": _set_var_int,
-        "append_string": lambda target, text=None: _append(target, _set_string, text),
-        "append_bytes": lambda target, source=None, count=0: _append(target, _set_bytes, source, count),
-        "append_var_int": lambda target, value=0: _append(target, _set_var_int, value),
-        "tostring": lambda target: str(_checked(LuaBytes, target, "tostring")).encode(),
-        "get_byte": _get_integer(1, "big", "get_byte"),
-        "set_byte": _set_integer(1, "big", "set_byte"),
-        "append_byte": _append_integer(1, "big", "append_byte"),
-    }
-    for bits in (16, 32, 64):
-        for suffix, order in (("", "big"), ("_be", "big"), ("_le", "little")):
-            for verb, make in (("get", _get_integer), ("set", _set_integer), ("append", _append_integer)):
-                name = f"{verb}_int{bits}{suffix}"
-                found[name] = make(bits // 8, order, name)
-    return found
-
-
-BYTES = _bytes_functions()
-
-
-def make_geojson(text: Any = None) -> LuaGeoJSON | None:
+def make_geojson(*arguments: Any) -> LuaGeoJSON | None:
     """``geojson(text)``."""
-    return LuaGeoJSON(text.decode("utf-8", "replace")) if isinstance(text, bytes) else None
-
-
-def kind_of(value: Any) -> bytes | None:
-    """The name of the class of a value, for ``getmetatable(v) == Map`` and the like."""
-    return _KINDS.get(type(value))
-
-
-_KINDS: dict[type, bytes] = {LuaList: b"List", LuaMap: b"Map", LuaBytes: b"Bytes", LuaGeoJSON: b"GeoJSON"}
+    if len(arguments) != 2:
+        return None
+    text = string_at(arguments, 2)
+    return None if text is None else LuaGeoJSON(text.partition(b"\0")[0])

@@ -2,64 +2,209 @@
 -- Called with the functions that Python provides; returns what the runtime calls.
 local host = ...
 
--- A call of a Lua function by Python never raises: it answers with success and result.
-local protected = pcall
+local type_of, show, fail, load_text, getinfo, sethook = type, tostring, error, load, debug.getinfo, debug.sethook
+local protected, metatable_of = xpcall, getmetatable
+local format, pack, unpack = string.format, table.pack, table.unpack
 
 -- Nothing of the process that runs the module.
 os.exit, os.remove, os.rename, os.execute, os.setlocale, os.tmpname, os.getenv = nil, nil, nil, nil, nil, nil, nil
-io, python, dofile, loadfile, require, package = nil, nil, nil, nil, nil, nil
+io, python, dofile, loadfile, package, collectgarbage = nil, nil, nil, nil, nil, nil
 
-local function library(functions, constructor)
-  local found = {}
-  for name, call in host.each(functions) do
-    found[name:match("^[%w_]+$")] = call
+-- Only text: code that was compiled elsewhere could do anything.
+function load(chunk, name, mode, ...)
+  if select("#", ...) > 0 then return load_text(chunk, name, "t", (...)) end
+  return load_text(chunk, name, "t")
+end
+
+-- Errors --------------------------------------------------------------------------------------------------------------
+
+-- Makes of what Python raised the error that the server's library would have raised (lauxlib: luaL_argerror).
+-- Runs where the error is, before anything is unwound: `level` is that of the function that raised it.
+local function explained(problem, level)
+  if type_of(problem) ~= "userdata" then return problem end
+  local text, place = host.fault(problem)
+  if text == nil then return problem end
+  if place > 0 then
+    local called = getinfo(level, "n") or {}
+    local name = called.name or "?"
+    if called.namewhat == "method" then place = place - 1 end
+    if place > 0 then
+      text = format("bad argument #%d to '%s' (%s)", place, name, text)
+    else
+      text = format("calling '%s' on bad self (%s)", name, text)
+    end
   end
-  return setmetatable(found, {__call = function(_, ...) return constructor(...) end})
+  local where = getinfo(level + 1, "Sl")
+  if where and where.currentline > 0 then
+    text = format("%s:%d: %s", where.short_src, where.currentline, text)
+  end
+  return text
+end
+
+-- Called in its place, so that the levels are those of whoever calls it.
+local function handler(problem) return explained(problem, 2) end
+
+-- The time that a call may take. Nothing that a module catches keeps it alive.
+local EVERY = 5000
+local TOO_LATE = "UDF Execution Timeout"
+
+local function on_time()
+  -- As luaL_error in a hook, this names the place where the running function was called.
+  if host.is_over() then fail(TOO_LATE, 3) end
+end
+
+local function kept_on_time(succeeded, ...)
+  if not succeeded and host.was_over() then fail(TOO_LATE, 0) end
+  return succeeded, ...
+end
+
+function pcall(...)
+  if select("#", ...) == 0 then fail("bad argument #1 to 'pcall' (value expected)", 2) end
+  return kept_on_time(protected((...), handler, select(2, ...)))
+end
+
+function xpcall(call, own, ...)
+  local function both(problem) return own(explained(problem, 3)) end
+  return kept_on_time(protected(call, both, ...))
+end
+
+local create, resume = coroutine.create, coroutine.resume
+
+function coroutine.create(call)
+  local thread = create(call)
+  sethook(thread, on_time, "", EVERY)
+  return thread
+end
+
+function coroutine.resume(thread, ...)
+  return kept_on_time(resume(thread, ...))
+end
+
+function coroutine.wrap(call)
+  local thread = coroutine.create(call)
+  return function(...)
+    local answer = pack(coroutine.resume(thread, ...))
+    if answer[1] then return unpack(answer, 2, answer.n) end
+    fail(answer[2], type_of(answer[2]) == "string" and 2 or 0)
+  end
+end
+
+-- Types ---------------------------------------------------------------------------------------------------------------
+
+local function library(calls, constructor)
+  local found = {}
+  for name, call in host.each(calls) do
+    found[name] = call
+  end
+  local meta = {__call = constructor}
+  meta.__metatable = found
+  return setmetatable(found, meta)
 end
 
 list = library(host.list, host.make_list)
 map = library(host.map, host.make_map)
 bytes = library(host.bytes, host.make_bytes)
 geojson = library(host.geojson, host.make_geojson)
-record = library(host.record, function() end)
-List, Map, Bytes, GeoJSON, Record = {}, {}, {}, {}, {}
+record = library(host.record)
+iterator = library(host.iterator)
+aerospike = host.aerospike
 
-local classes = {List = List, Map = Map, Bytes = Bytes, GeoJSON = GeoJSON, Record = Record}
-local plain_getmetatable, plain_tostring = getmetatable, tostring
+local classes = {}
+for _, name in ipairs {"List", "Map", "Bytes", "GeoJSON", "Record", "Aerospike", "Iterator"} do
+  classes[name] = {__name = name}
+end
+List, Map, Bytes, Aerospike, Iterator = classes.List, classes.Map, classes.Bytes, classes.Aerospike, classes.Iterator
 
-function getmetatable(value)
-  if type(value) == "userdata" then
-    return classes[host.kind_of(value)]
-  end
-  return plain_getmetatable(value)
+function type(...)
+  if select("#", ...) == 0 then fail("bad argument #1 to 'type' (value expected)", 2) end
+  local name = type_of((...))
+  -- Python's functions are not Lua's.
+  if name == "userdata" and host.kind_of((...)) == nil then return "function" end
+  return name
 end
 
-function tostring(value)
-  if type(value) == "userdata" then
-    return host.shown(value)
-  end
-  return plain_tostring(value)
+function getmetatable(...)
+  if type_of((...)) == "userdata" then return classes[host.kind_of((...))] end
+  return metatable_of(...)
 end
 
 -- All objects of Python share one metatable, which knows no lengths.
-local shared = debug.getmetatable(host.make_list())
+local shared = debug.getmetatable(list())
+shared.__name = "userdata"
 shared.__len = host.length
 shared.__tostring = host.shown
+
+function list.clone(one)
+  local copy = list()
+  list.concat(copy, one)
+  return copy
+end
+
+function list.merge(one, other)
+  local joined = list.clone(one)
+  list.concat(joined, other)
+  return joined
+end
+
+function map.clone(one)
+  local copy = map()
+  for key, value in map.pairs(one) do copy[key] = value end
+  return copy
+end
+
+-- A false answer of the function counts as none.
+function map.merge(one, other, join)
+  local joined = map.clone(one)
+  for key, value in map.pairs(other) do
+    if joined[key] and type_of(join) == "function" then
+      joined[key] = join(one[key], other[key]) or value
+    else
+      joined[key] = value
+    end
+  end
+  return joined
+end
+
+function map.diff(one, other)
+  local found = map()
+  for key, value in map.pairs(one) do
+    if not other[key] then found[key] = value end
+  end
+  for key, value in map.pairs(other) do
+    if not one[key] then found[key] = value end
+  end
+  return found
+end
 
 function math.sum(a, b) return a + b end
 function math.product(a, b) return a * b end
 
-aerospike = {}
-for name, call in host.each(host.aerospike) do
-  aerospike[name] = function(_, ...) return call(...) end
+local function logging(level)
+  return function(text, ...) return host.log(level, format(text, ...)) end
+end
+warn, info, trace = logging(1), logging(2), logging(4)
+
+-- Other modules -------------------------------------------------------------------------------------------------------
+
+local loaded = {
+  _G = _G, string = string, table = table, math = math, os = os, utf8 = utf8, coroutine = coroutine,
+}
+
+local function compiled(source, name)
+  return load_text(source, "@" .. name, "t")
 end
 
-local function log(level)
-  return function(text, ...)
-    return host.log(level, string.format(text, ...))
-  end
+function require(name)
+  local found = loaded[name]
+  if found ~= nil then return found end
+  local source = host.source(name)
+  if source == nil then fail(format("module '%s' not found:\n\tno module of that name is registered", show(name)), 2) end
+  local chunk, problem = compiled(source, name .. ".lua")
+  if chunk == nil then fail(format("error loading module '%s':\n\t%s", name, problem), 2) end
+  local result = chunk(name)
+  if loaded[name] == nil then loaded[name] = result == nil and true or result end
+  return loaded[name]
 end
-warn, info, debug_log, trace = log(1), log(2), log(3), log(4)
 
 -- Streams: what a function asks for is noted first, and then done for as many values as there are. --------------------
 
@@ -70,7 +215,7 @@ local Stream = {__index = steps}
 
 local function noting(name, place)
   steps[name] = function(self, ...)
-    self[#self + 1] = {name = name, place = place, arguments = table.pack(...)}
+    self[#self + 1] = {name = name, place = place, arguments = pack(...)}
     return self
   end
 end
@@ -93,12 +238,15 @@ end
 
 -- A fresh copy of the value that an aggregation begins with: it begins more than once.
 local function copied(value)
-  if type(value) == "table" then
+  if type_of(value) == "table" then
     local copy = {}
     for key, item in pairs(value) do copy[key] = item end
     return copy
-  elseif type(value) == "userdata" then
-    return host.copied(value)
+  elseif type_of(value) == "userdata" then
+    local class = getmetatable(value)
+    if class == Map then return map.clone(value) end
+    if class == List then return list.clone(value) end
+    return nil
   end
   return value
 end
@@ -128,7 +276,7 @@ function doing.aggregate(values, start, add)
     for value in values do
       sum = add(sum, value)
       -- The server hands a large number on and begins anew (mod-lua: stream operations).
-      if type(sum) == "number" and sum >= 1000 then return sum end
+      if type_of(sum) == "number" and sum >= 1000 then return sum end
     end
     over = true
     return sum
@@ -160,31 +308,31 @@ local function chosen(noted, on_client)
 end
 
 local function stream(wanted, on_client, read, ...)
-  local values = function() return read() end
+  local over = false
+  local values = function()
+    if over then return nil end
+    local value = read()
+    over = value == nil
+    return value
+  end
   for _, step in ipairs(chosen(wanted(setmetatable({}, Stream), ...), on_client)) do
-    values = doing[step.name](values, table.unpack(step.arguments, 1, step.arguments.n))
+    values = doing[step.name](values, unpack(step.arguments, 1, step.arguments.n))
   end
   return values
 end
 
--- Before the debug library goes: the time that a call may take.
-local sethook = debug.sethook
-debug = setmetatable({}, {__call = function(_, ...) return debug_log(...) end})
+-- What the runtime calls ----------------------------------------------------------------------------------------------
 
-local function timed(check, call, ...)
-  sethook(function() check() end, "", 10000)
-  local answer = table.pack(protected(call, ...))
+-- As in the server, `debug` writes to the log.
+debug = logging(3)
+
+local function timed(call, ...)
+  sethook(on_time, "", EVERY)
+  local answer = pack(protected(call, handler, ...))
   sethook()
-  return table.unpack(answer, 1, answer.n)
+  return unpack(answer, 1, answer.n)
 end
 
-local function compiled(source, name)
-  return load(source, "@" .. name, "t")
-end
+local function global(name) return _G[name] end
 
-local function global(name)
-  local value = rawget(_G, name)
-  return type(value) == "function" and value or nil
-end
-
-return compiled, timed, stream, global
+return compiled, timed, global, stream

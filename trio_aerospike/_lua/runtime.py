@@ -10,24 +10,37 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import library
-from .values import LuaBytes, LuaList, LuaMap, stepping
+from . import library, library_bytes
+from .values import (
+    Fault,
+    Function,
+    LuaBytes,
+    LuaList,
+    LuaMap,
+    Table,
+    Userdata,
+    bytes_of,
+    integer_at,
+    object_at,
+    string_at,
+    text_of,
+)
 
 logger = logging.getLogger("trio_aerospike.lua")
 _LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG, 4: logging.DEBUG}
-#: Bytes that a module and its values may take.
+#: Bytes that a module's own values may take.
 _MEMORY_MAX = 256 * 1024 * 1024
-_LINE = re.compile(r"^(?:.*?):(\d+): (.*)$", re.DOTALL)
+_PLACE = re.compile(r"[^\n]*?\.[^\n.]*?:(\d+): (.*)$", re.DOTALL)
 
-Functions = Mapping[str, Callable[..., Any]]
+Functions = Mapping[str, Function]
 
 
 class CompileError(Exception):
-    """The text of a module is not Lua.
+    """The text of a module is not Lua, or what stands outside of its functions fails.
 
     Attributes:
-        line: where.
-        message: the compiler's words, without file and line.
+        line: where; 0 where Lua does not say.
+        message: Lua's words, without file and line.
     """
 
     def __init__(self, line: int, message: str) -> None:
@@ -37,7 +50,10 @@ class CompileError(Exception):
 
 
 class FunctionFailed(Exception):
-    """A function of a module raised an error, is missing, or took too long; the text is Lua's."""
+    """A function of a module raised an error, is missing, or took too long.
+
+    The text is Lua's; where what was raised is no text, it is the server's for that.
+    """
 
 
 @functools.cache
@@ -50,6 +66,32 @@ def is_available() -> bool:
     return True
 
 
+class Aerospike(Userdata):
+    """What programs know as ``aerospike``."""
+
+    __slots__ = ("_functions",)
+    NAME = "Aerospike"
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = {
+            name.encode(): functools.partial(_of_aerospike, call)
+            for name, call in {
+                "get_current_time": lambda *_: int(time.time() * 1000),
+                "set_context": lambda *_: 2,
+                "get_config": lambda *_: 0,
+                **functions,
+            }.items()
+        }
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._functions.get(key)
+
+
+def _of_aerospike(call: Function, *arguments: Any) -> Any:
+    object_at(Aerospike, arguments, 1)
+    return call(*arguments)
+
+
 class LuaModule:
     """A module in a Lua state of its own, whose globals last from call to call, as in the server.
 
@@ -57,22 +99,31 @@ class LuaModule:
         name: its file name, which errors show.
         source: its text.
         record: functions of the library ``record``, by name; the first argument of each is the record.
-        aerospike: methods of ``aerospike``, by name.
+        aerospike: methods of ``aerospike``, by name; they get all arguments, ``aerospike`` the first.
+        source_of: the text of another module by its name without extension, for ``require``; None where there is
+            none.
+        deadline: on the monotonic clock, for what stands outside of functions; None for none.
 
     Raises:
-        CompileError: the text is not Lua.
-        FunctionFailed: what stands outside of its functions failed.
+        CompileError: the text is not Lua, or what stands outside of its functions failed.
         ImportError: there is no lupa.
     """
 
     def __init__(
-        self, name: str, source: bytes, *, record: Functions | None = None, aerospike: Functions | None = None
+        self,
+        name: str,
+        source: bytes,
+        *,
+        record: Functions | None = None,
+        aerospike: Functions | None = None,
+        source_of: Callable[[str], bytes | None] | None = None,
+        deadline: float | None = None,
     ) -> None:
         # Imported here: few programs run Lua.
         from lupa.lua54 import LuaRuntime
 
         self.name = name
-        lua = LuaRuntime(
+        self._lua = lua = LuaRuntime(
             encoding=None,
             unpack_returned_tuples=True,
             register_eval=False,
@@ -81,34 +132,48 @@ class LuaModule:
             max_memory=_MEMORY_MAX,
         )
         self._ended_by: BaseException | None = None
-        host = lua.table_from(
-            {
-                b"each": _each,
-                b"list": library.LIST,
-                b"map": library.MAP,
-                b"bytes": library.BYTES,
-                b"geojson": {},
-                b"record": dict(record or {}),
-                b"aerospike": dict(aerospike or {}),
-                b"make_list": library.make_list,
-                b"make_map": library.make_map,
-                b"make_bytes": library.make_bytes,
-                b"make_geojson": library.make_geojson,
-                b"kind_of": library.kind_of,
-                b"length": lambda value, *_: len(value) if hasattr(value, "__len__") else 0,
-                b"shown": lambda value: str(value).encode(),
-                b"copied": _copied,
-                b"log": functools.partial(_log, name),
-            }
-        )
+        self._is_over: Callable[[], bool] = _never
+        self._was_over = False
+        self._source_of = source_of
+        host = {
+            "each": lambda functions: iter_of([(key.encode(), self._exposed(call)) for key, call in functions.items()]),
+            "list": library.LIST,
+            "map": library.MAP,
+            "bytes": library_bytes.BYTES,
+            "iterator": library.ITERATOR,
+            "geojson": {},
+            "record": dict(record or {}),
+            "aerospike": Aerospike({"log": functools.partial(_log, name), **(aerospike or {})}),
+            "make_list": library.make_list,
+            "make_map": library.make_map,
+            "make_bytes": library_bytes.make_bytes,
+            "make_geojson": library.make_geojson,
+            "kind_of": lambda value: value.NAME.encode() if isinstance(value, Userdata) else None,
+            "length": _length,
+            "shown": lambda value, *_: bytes_of(str(value)),
+            "fault": self._fault,
+            "is_over": self._look,
+            "was_over": lambda: self._was_over,
+            "log": lambda level, text: _log(name, None, level, text),
+            "source": self._other,
+        }
         prelude = importlib.resources.files(__package__).joinpath("prelude.lua").read_bytes()
-        self._compiled, self._timed, self._stream, self._global = lua.execute(prelude, host)
-        chunk = self._compiled(source, name.encode())
+        table = lua.table_from({key.encode(): value for key, value in host.items()})
+        self._compiled, self._timed, self._global, self._stream = lua.execute(prelude, table, name=b"aerospike.lua")
+        self._load(source, deadline)
+
+    def _load(self, source: bytes, deadline: float | None) -> None:
+        chunk = self._compiled(source, self.name.encode())
         if isinstance(chunk, tuple):
-            text = _text(chunk[1])
-            match = _LINE.match(text)
-            raise CompileError(int(match[1]), match[2]) if match else CompileError(0, text)
-        self._call(chunk, (), None)
+            problem = text_of(chunk[1])
+        else:
+            try:
+                self._call(chunk, (), deadline)
+                return
+            except FunctionFailed as error:
+                problem = str(error)
+        match = _PLACE.match(problem)
+        raise CompileError(int(match[1]), match[2]) if match else CompileError(0, problem)
 
     def apply(self, function: str, record: Any, arguments: Sequence[Any], deadline: float | None = None) -> Any:
         """Call a function with a record and arguments that are Lua values.
@@ -135,15 +200,17 @@ class LuaModule:
         *,
         on_client: bool,
         deadline: float | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> Iterator[Any]:
         """Have a function say what is to be done with a stream of values, and do it.
 
         Args:
             function: its name; it gets the stream and the arguments.
-            values: what the stream holds, Lua values or records.
+            values: what the stream holds, Lua values or records. What it raises ends the stream and comes out of here.
             arguments: Lua values.
             on_client: do what is left to do where the servers' results meet, rather than what a server does.
             deadline: on the monotonic clock; None for none.
+            is_over: asked now and then whether to give up, besides; what it raises comes out of here.
 
         Yields:
             The values that come out, as Lua values.
@@ -151,10 +218,12 @@ class LuaModule:
         Raises:
             FunctionFailed: it raised an error, is missing, or took too long.
         """
-        call = self._function(function)
-        step = self._call(self._stream, (call, on_client, stepping(values), *arguments), deadline)
+        wanted = self._function(function)
+        step = self._call(
+            self._stream, (wanted, on_client, lambda *_: next(values, None), *arguments), deadline, is_over
+        )
         while True:
-            value = self._call(step, (), deadline)
+            value = self._call(step, (), deadline, is_over)
             if value is None:
                 return
             yield value
@@ -165,44 +234,92 @@ class LuaModule:
             raise FunctionFailed("function not found")
         return found
 
-    def _call(self, function: Any, arguments: Sequence[Any], deadline: float | None) -> Any:
-        def check() -> None:
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError("UDF timed out")
+    def _call(
+        self,
+        function: Any,
+        arguments: Sequence[Any],
+        deadline: float | None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Any:
+        def over() -> bool:
+            return (deadline is not None and time.monotonic() >= deadline) or (is_over is not None and is_over())
 
+        self._is_over, self._was_over, self._ended_by = over, False, None
         try:
-            answer = self._timed(check, function, *arguments)
+            answer = self._timed(function, *arguments)
         except MemoryError:
             raise FunctionFailed("not enough memory") from None
+        finally:
+            self._is_over = _never
+        if self._ended_by is not None:
+            raise self._ended_by
         if not isinstance(answer, tuple):
             return None  # success without a result
         succeeded, *results = answer
         if succeeded:
             return results[0] if results else None
-        raise FunctionFailed(_text(results[0] if results else b"error"))
+        problem = results[0] if results else None
+        if not isinstance(problem, bytes):
+            raise FunctionFailed("result value type unexpected")
+        raise FunctionFailed(text_of(problem.partition(b"\0")[0]))
+
+    def _exposed(self, call: Function) -> Function:
+        """A function as Lua sees it: it may answer with a table of its own."""
+
+        def exposed(*arguments: Any) -> Any:
+            found = call(*arguments)
+            return self._lua.table_from(found) if isinstance(found, Table) else found
+
+        return exposed
+
+    def _look(self) -> bool:
+        """Whether the call has to end, asked while it runs."""
+        try:
+            self._was_over = self._was_over or self._ended_by is not None or self._is_over()
+        except BaseException as error:
+            self._ended_by, self._was_over = error, True
+        return self._was_over
+
+    def _fault(self, problem: Any) -> Any:
+        """Text and place of what a function of ours raised; what was not meant for the program ends the call."""
+        if isinstance(problem, Fault):
+            return bytes_of(problem.text), problem.place
+        if not isinstance(problem, BaseException):
+            return None
+        if isinstance(problem, TypeError):
+            return b"attempt to call a userdata value", 0
+        if not isinstance(problem, (AttributeError, MemoryError)):
+            self._ended_by, self._was_over = problem, True
+        return bytes_of(str(problem)), 0
+
+    def _other(self, name: Any) -> bytes | None:
+        return self._source_of(text_of(name)) if self._source_of is not None and isinstance(name, bytes) else None
+
+
+def iter_of(items: Sequence[Any]) -> Callable[..., Any]:
+    """What a generic ``for`` of Lua calls for each step: nil ends it."""
+    left = iter(items)
+    return lambda *_: next(left, None)
+
+
+def _never() -> bool:
+    return False
 
 
 def _no_attributes(obj: object, name: object, is_setting: bool) -> object:
     """Python objects show a module their items and nothing else: attributes lead out of the sandbox."""
-    raise AttributeError(f"no field {_text(name)!r}")
+    shown = text_of(name) if isinstance(name, bytes) else str(name)
+    raise AttributeError(f"attempt to index a userdata value (field '{shown}')")
 
 
-def _each(functions: Functions) -> Callable[..., Any]:
-    return stepping(iter([(name.encode(), call) for name, call in functions.items()]))
+def _length(value: Any, *_: Any) -> int:
+    if isinstance(value, (LuaList, LuaMap)):
+        return len(value)
+    if isinstance(value, LuaBytes):
+        return 0  # Lua gives the operand of # twice, which is one argument more than the server's function takes
+    raise Fault("attempt to get length of a userdata value")
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, LuaMap):
-        return LuaMap(dict(value.items))
-    if isinstance(value, LuaList):
-        return LuaList(list(value.items))
-    return value if isinstance(value, LuaBytes) else None
-
-
-def _log(name: str, level: int, text: bytes) -> int:
-    logger.log(_LEVELS.get(level, logging.DEBUG), "%s: %s", name, _text(text))
-    return 0
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _log(name: str, *arguments: Any) -> None:
+    level, text = integer_at(arguments, 2), string_at(arguments, 3)
+    logger.log(_LEVELS.get(level, logging.DEBUG), "%s: %s", name, text_of(text or b""))

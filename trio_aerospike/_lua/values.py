@@ -1,193 +1,426 @@
-"""Values of the database inside Lua: List, Map, Bytes and GeoJSON, and the way in and out.
+"""Values of the database inside Lua: List, Map, Bytes and GeoJSON.
 
-Lua's own strings are bytes here, since both Lua's and the server's have no encoding. What each function does with
-arguments that it cannot use (nothing, in most cases) is as in the server's mod-lua.
+Lua's own strings are bytes here, since both Lua's and the server's have no encoding. Facts: as_arraylist.c,
+as_orderedmap.c, as_bytes.c of aerospike-common and their ``*_tostring``; mod_lua_val.c of mod-lua for what a value of
+Lua becomes.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
-from .._wire.constants import PARTICLE_BLOB, PARTICLE_HLL
-from .._wire.values import GeoJSON, HyperLogLog, TypedBlob
-
-
-class Unsupported(Exception):
-    """A Lua value, such as a table or a function, that the database has no type for."""
+from .._wire.constants import PARTICLE_BLOB
 
 
-class LuaList:
-    """The List of Lua programs, counted from 1; also what ``l[i]`` and ``#l`` do there."""
+class Fault(Exception):
+    """What a function of the library complains about, raised in Lua as an error.
 
-    __slots__ = ("items",)
+    Attributes:
+        text: in the server's words.
+        place: which argument is wrong, counted from 1; 0 where it is none.
+    """
 
-    def __init__(self, items: list[Any]) -> None:
-        self.items = items
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, int) and 1 <= index <= len(self.items):
-            return self.items[index - 1]
-        return None
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(index, int) and index >= 1:
-            kept = usable(value)
-            self.items += [None] * (index - len(self.items))
-            self.items[index - 1] = kept
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __str__(self) -> str:
-        return f"[{', '.join(map(_shown, self.items))}]"
+    def __init__(self, text: str, place: int = 0) -> None:
+        super().__init__(text)
+        self.text = text
+        self.place = place
 
 
-class LuaMap:
-    """The Map of Lua programs; also what ``m[k]`` and ``#m`` do there."""
+class Userdata:
+    """What Lua programs see as userdata; ``NAME`` is what messages call it."""
 
-    __slots__ = ("items",)
-
-    def __init__(self, items: dict[Any, Any]) -> None:
-        self.items = items
+    __slots__ = ()
+    NAME: ClassVar[str] = "userdata"
 
     def __getitem__(self, key: Any) -> Any:
-        try:
-            return self.items.get(key)
-        except TypeError:
-            return None
+        return None
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        try:
-            hash(key)
-        except TypeError:
-            return
-        if key is not None:
-            self.items[key] = usable(value)
+        raise Fault("attempt to index a userdata value")
+
+
+class LuaList(Userdata):
+    """The List of Lua programs, counted from 1; also what ``l[i]`` and ``#l`` do there.
+
+    Attributes:
+        items: what is in it.
+        flags: of its order, as stored.
+        limit: how many items it can take; None where it grows.
+    """
+
+    __slots__ = ("flags", "items", "limit")
+    NAME = "List"
+
+    def __init__(self, items: list[Any], flags: int = 0, limit: int | None = None) -> None:
+        self.items = items
+        self.flags = flags
+        self.limit = limit
+
+    def __getitem__(self, index: Any) -> Any:
+        place = integer_at((None, index), 2) & 0xFFFF_FFFF
+        return self.items[place - 1] if 0 < place <= len(self.items) else None
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        place = integer_at((None, index), 2) & 0xFFFF_FFFF
+        kept = held(value)
+        if place and kept is not NOTHING and not isinstance(kept, Record):
+            self.grow_to(place)
+            if place <= len(self.items):
+                self.items[place - 1] = kept
+
+    def grow_to(self, size: int) -> None:
+        """Put nils behind the last item, as far as there is room."""
+        if size > len(self.items) and (self.limit is None or size <= self.limit):
+            check_size(size, ITEMS_MAX)
+            self.items += [None] * (size - len(self.items))
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many more fit."""
+        check_size(len(self.items) + count, ITEMS_MAX)
+        return self.limit is None or len(self.items) + count <= self.limit
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __str__(self) -> str:
-        return f"{{{', '.join(f'{_shown(key)}:{_shown(value)}' for key, value in self.items.items())}}}"
+        return "[" + ", ".join("<NULL>" if item is None else item for item in map(_shown, self.items)) + "]"
 
 
-class LuaBytes:
-    """The Bytes of Lua programs, counted from 1; ``type`` is the particle type under which they are stored."""
+class LuaMap(Userdata):
+    """The Map of Lua programs, sorted by keys: integers, strings and bytes; also what ``m[k]`` and ``#m`` do there.
 
-    __slots__ = ("data", "type")
+    Attributes:
+        flags: of its order, as stored.
+    """
 
-    def __init__(self, data: bytes | bytearray = b"", type: int = PARTICLE_BLOB) -> None:
-        self.data = bytearray(data)
-        self.type = type
+    __slots__ = ("_order", "_pairs", "flags")
+    NAME = "Map"
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, int) and 1 <= index <= len(self.data):
-            return self.data[index - 1]
-        return None
+    def __init__(self, flags: int = 0) -> None:
+        self.flags = flags
+        self._pairs: dict[_Rank, tuple[Any, Any]] = {}
+        self._order: list[_Rank] = []
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(index, int) and index >= 1 and isinstance(value, int) and 0 <= value <= 255:
-            self.put(index, bytes((value,)))
+    def __getitem__(self, key: Any) -> Any:
+        rank = _rank(held(key))
+        found = None if rank is None else self._pairs.get(rank)
+        return None if found is None else found[1]
 
-    def __len__(self) -> int:
-        return len(self.data)
+    def __setitem__(self, key: Any, value: Any) -> None:
+        kept = held(value)
+        if kept is NOTHING:
+            self.remove(key)
+        elif not isinstance(kept, Record):
+            self.put(held(key), kept)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LuaBytes) and (self.data, self.type) == (other.data, other.type)
-
-    def __hash__(self) -> int:
-        return hash((bytes(self.data), self.type))
-
-    def __str__(self) -> str:
-        return " ".join(f"{byte:02X}" for byte in self.data)
-
-    def put(self, index: int, data: bytes) -> bool:
-        """Write bytes from a place on, with zeros up to there where it lies behind the end."""
-        start = index - 1
-        if len(self.data) < start:
-            self.data += bytes(start - len(self.data))
-        self.data[start : start + len(data)] = data
+    def put(self, key: Any, value: Any) -> bool:
+        """Have a key stand for a value; returns whether it can be a key."""
+        rank = _rank(key)
+        if rank is None:
+            return False
+        if rank not in self._pairs:
+            check_size(len(self._order) + 1, ITEMS_MAX)
+            insort(self._order, rank)
+        self._pairs[rank] = key, value
         return True
 
+    def remove(self, key: Any) -> None:
+        """Take a key out, if it is there."""
+        rank = _rank(held(key))
+        if rank is not None and self._pairs.pop(rank, None) is not None:
+            self._order.remove(rank)
 
-class LuaGeoJSON:
+    def pairs(self) -> Iterator[tuple[Any, Any]]:
+        """Keys and values in their order; may be changed on the way, as a list may."""
+        place = 0
+        while place < len(self._order):
+            yield self._pairs[self._order[place]]
+            place += 1
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __str__(self) -> str:
+        parts = []
+        for key, value in self.pairs():
+            shown_key, shown = _shown(key), _shown(value)
+            if shown_key is None or shown is None:
+                break  # as in the server, nothing is shown behind empty bytes
+            parts.append(f"{shown_key}:{shown}")
+        return "{" + ", ".join(parts) + "}"
+
+
+class LuaBytes(Userdata):
+    """The Bytes of Lua programs, counted from 1.
+
+    Attributes:
+        memory: for how many there is room, and what stands there, also behind the end.
+        size: how many there are.
+        type: what they are stored as.
+    """
+
+    __slots__ = ("memory", "size", "type")
+    NAME = "Bytes"
+
+    def __init__(self, data: bytes = b"", type: int = PARTICLE_BLOB) -> None:
+        self.memory = bytearray(data)
+        self.size = len(data)
+        self.type = type
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        return bytes(self.memory[: self.size])
+
+    def __getitem__(self, index: Any) -> Any:
+        place = integer_at((None, index), 2)
+        return self.memory[place - 1] if 1 <= place <= self.size else None
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        place, number = integer_at((None, index), 2), integer_at((None, None, value), 3)
+        if 1 <= place <= 0xFFFF_FFFF and 0 <= number <= 255:
+            self.put(place, bytes((number,)))
+
+    def make_room(self, capacity: int) -> None:
+        """Have room for so many, zeros at first."""
+        check_size(capacity, BYTES_MAX)
+        if capacity > len(self.memory):
+            self.memory += bytes(capacity - len(self.memory))
+
+    def put(self, place: int, data: bytes) -> None:
+        """Write bytes from a place on; what lies before them and had no value yet is zero."""
+        end = place - 1 + len(data)
+        self.make_room(end)
+        self.memory[place - 1 : end] = data
+        self.size = max(self.size, end)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __str__(self) -> str:
+        return _shown(self) or "Bytes()"
+
+
+class LuaGeoJSON(Userdata):
     """The GeoJSON of Lua programs."""
 
     __slots__ = ("text",)
+    NAME = "GeoJSON"
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: bytes) -> None:
         self.text = text
 
-    def __getitem__(self, index: Any) -> None:
-        """Nothing can be taken from it."""
+    def __getitem__(self, key: Any) -> Any:
+        raise Fault("attempt to index a userdata value")
 
     def __str__(self) -> str:
-        return self.text
+        return f'"{text_of(self.text)}"'
 
 
-_SCALARS = (bool, int, float, bytes, type(None))
-_OBJECTS = (LuaList, LuaMap, LuaBytes, LuaGeoJSON)
+class Record(Userdata):
+    """A record in the hands of a function; servers say what it does."""
+
+    __slots__ = ()
+    NAME = "Record"
+
+    def __str__(self) -> str:
+        return f"Record: {id(self):#016x}"
 
 
-def usable(value: Any) -> Any:
-    """A value that a list, map or bin may hold.
+class Iterator_(Userdata):
+    """What ``list.iterator`` and its like give besides the function that steps on."""
+
+    __slots__ = ("_ahead", "_left")
+    NAME = "Iterator"
+
+    def __init__(self, left: Iterator[Any]) -> None:
+        self._left = left
+        self._ahead: list[Any] = []
+
+    def step(self) -> Any:
+        """The next value, several as a tuple; None at the end."""
+        return self._ahead.pop() if self._ahead else next(self._left, None)
+
+    def has_next(self) -> bool:
+        """Whether there is one more."""
+        if not self._ahead:
+            self._ahead = [value for value, _ in zip(self._left, (0,), strict=False)]
+        return bool(self._ahead)
+
+
+class Table(list[Any]):
+    """Goes to Lua as a table of its own."""
+
+
+#: What a value becomes that the database has no type for, such as a table or a function.
+NOTHING: Any = type("Nothing", (), {})()
+#: How long a list or map may become, and how many bytes: one program shares the process with others.
+ITEMS_MAX = 1 << 22
+BYTES_MAX = 1 << 26
+
+_Rank = tuple[int, Any]
+_SCALARS = (bool, int, float, type(None))
+_OBJECTS = (LuaList, LuaMap, LuaBytes, LuaGeoJSON, Record)
+
+
+def held(value: Any) -> Any:
+    """A value of Lua as the database would hold it: strings end at a zero byte, and NOTHING stands for a table."""
+    if isinstance(value, bytes):
+        return value.partition(b"\0")[0]
+    return value if isinstance(value, (*_SCALARS, *_OBJECTS)) else NOTHING
+
+
+def _rank(key: Any) -> _Rank | None:
+    """Where a key stands among others; None for what cannot be one (as_orderedmap.c: is_valid_key_type)."""
+    if type(key) is int:
+        return 0, key
+    if isinstance(key, bytes):
+        return 1, key
+    if isinstance(key, LuaBytes) and key.type == PARTICLE_BLOB:
+        return 2, key.data
+    return None
+
+
+def check_size(size: int, limit: int) -> None:
+    """Refuse what would grow too large.
 
     Raises:
-        Unsupported: it is a table, a function, a record or the like.
+        Fault: it would.
     """
-    if isinstance(value, (*_SCALARS, *_OBJECTS)):
+    if size > limit:
+        raise Fault("not enough memory")
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as text, with what is not UTF-8 kept."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes of which :func:`text_of` made text."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _shown(value: Any) -> str | None:
+    """A value inside a list or map, as text; None where the server has none."""
+    if isinstance(value, bytes):
+        return f'"{text_of(value)}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.16g}"
+    if isinstance(value, LuaBytes):
+        return " ".join(f"{byte:02X}" for byte in value.data) or None
+    if value is None:
+        return "NIL"
+    return "[ REC ]" if isinstance(value, Record) else str(value)
+
+
+# What functions are called with ----------------------------------------------------------------------------------
+
+
+def name_of(arguments: tuple[Any, ...], place: int) -> str:
+    """What Lua's messages call the type of an argument."""
+    if place > len(arguments):
+        return "no value"
+    value = arguments[place - 1]
+    if value is None:
+        return "nil"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, bytes):
+        return "string"
+    return value.NAME if isinstance(value, Userdata) else lua_type(value)
+
+
+def lua_type(value: Any) -> str:
+    """What Lua calls an object of its own."""
+    from lupa.lua54 import lua_type as type_of
+
+    return str(type_of(value) or "userdata")
+
+
+def integer_at(arguments: tuple[Any, ...], place: int, default: int = 0) -> int:
+    """An argument that is an integer, or can be read as one; ``default`` where there is none (luaL_optinteger).
+
+    Raises:
+        Fault: it is something else.
+    """
+    value = arguments[place - 1] if place <= len(arguments) else None
+    if value is None:
+        return default
+    if type(value) is int:
         return value
-    raise Unsupported(f"unsupported type {type(value).__name__}")
+    number: Any = value
+    if isinstance(value, bytes):
+        number = _number(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise Fault(f"number expected, got {name_of(arguments, place)}", place)
+    if isinstance(number, float) and not (number.is_integer() and -(2.0**63) <= number < 2.0**63):
+        raise Fault("number has no integer representation", place)
+    return int(number)
 
 
-def to_lua(value: Any) -> Any:
-    """A value of a bin or an argument as Lua sees it."""
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return LuaBytes(bytes(value))
-    if isinstance(value, dict):
-        return LuaMap({to_lua(key): to_lua(item) for key, item in value.items()})
-    if isinstance(value, (list, tuple)):
-        return LuaList([to_lua(item) for item in value])
-    if isinstance(value, GeoJSON):
-        return LuaGeoJSON(value.text)
-    if isinstance(value, HyperLogLog):
-        return LuaBytes(value.data, PARTICLE_HLL)
-    if isinstance(value, TypedBlob):
-        return LuaBytes(value.data, value.type)
+def _number(text: bytes) -> int | float | None:
+    stripped = text.strip(b" \f\n\r\t\v").decode("latin-1")
+    if "_" in stripped:
+        return None
+    for read in (int, lambda digits: int(digits, 16) if "x" in digits.lower() else None, float):
+        try:
+            number = read(stripped)
+        except ValueError:
+            continue
+        if isinstance(number, int) and not -(1 << 63) <= number < 1 << 63:
+            return float(number)
+        if number is not None:
+            return number
+    return None
+
+
+def string_at(arguments: tuple[Any, ...], place: int) -> bytes | None:
+    """An argument that is a string or a number; None where there is none (luaL_optstring).
+
+    Raises:
+        Fault: it is something else.
+    """
+    value = arguments[place - 1] if place <= len(arguments) else None
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Fault(f"string expected, got {name_of(arguments, place)}", place)
+    if isinstance(value, int):
+        return b"%d" % value
+    text = f"{value:.14g}"
+    return (text if any(mark in text for mark in ".einf") else f"{text}.0").encode()
+
+
+def object_at(kind: type[Userdata], arguments: tuple[Any, ...], place: int) -> Any:
+    """An argument of a class of ours.
+
+    Raises:
+        Fault: it is something else.
+    """
+    value = arguments[place - 1] if place <= len(arguments) else None
+    if isinstance(value, kind):
+        return value
+    wanted = kind.NAME if isinstance(value, Userdata) else "userdata"
+    raise Fault(f"{wanted} expected, got {name_of(arguments, place)}", place)
+
+
+def record_at(arguments: tuple[Any, ...], place: int) -> Any:
+    """An argument that is a record, as the methods of ``aerospike`` want it.
+
+    Raises:
+        Fault: it is something else.
+    """
+    value = arguments[place - 1] if place <= len(arguments) else None
+    if not isinstance(value, Record):
+        raise Fault(f"Record expected, got {name_of(arguments, place)}", place)
     return value
 
 
-def from_lua(value: Any) -> Any:
-    """A value that came out of Lua as one that the database can hold.
-
-    Raises:
-        Unsupported: it is a table, a function, a record or the like.
-    """
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, LuaList):
-        return [from_lua(item) for item in value.items]
-    if isinstance(value, LuaMap):
-        return {from_lua(key): from_lua(item) for key, item in value.items.items()}
-    if isinstance(value, LuaGeoJSON):
-        return GeoJSON(value.text)
-    if isinstance(value, LuaBytes):
-        data = bytes(value.data)
-        if value.type == PARTICLE_BLOB:
-            return data
-        return HyperLogLog(data) if value.type == PARTICLE_HLL else TypedBlob(value.type, data)
-    return usable(value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bytes):
-        return '"' + value.decode("utf-8", "replace") + '"'
-    return "NIL" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def stepping(iterator: Iterator[Any]) -> Callable[..., Any]:
-    """What a generic ``for`` of Lua calls for each step: nil ends it."""
-    return lambda *_: next(iterator, None)
+Function = Callable[..., Any]

@@ -106,7 +106,7 @@ def _pack_int(value: int, out: bytearray, depth: int, mode: int) -> None:
         raise _Refused
 
 
-def _pack_raw(kind: int, data: bytes, out: bytearray) -> None:
+def pack_raw(kind: int, data: bytes, out: bytearray) -> None:
     size = len(data) + 1
     if size < 32:
         out.append(0xA0 | size)
@@ -131,11 +131,11 @@ def _pack_str(value: str, out: bytearray, depth: int, mode: int) -> None:
     if len(data) < 31:
         out += _SHORT_TEXT[len(data)] + data
     else:
-        _pack_raw(PARTICLE_STRING, data, out)
+        pack_raw(PARTICLE_STRING, data, out)
 
 
 def _pack_bytes(value: Any, out: bytearray, depth: int, mode: int) -> None:
-    _pack_raw(PARTICLE_BLOB, bytes(value), out)
+    pack_raw(PARTICLE_BLOB, bytes(value), out)
 
 
 def _pack_float(value: float, out: bytearray, depth: int, mode: int) -> None:
@@ -151,17 +151,17 @@ def _pack_none(value: None, out: bytearray, depth: int, mode: int) -> None:
 
 
 def _pack_geojson(value: GeoJSON, out: bytearray, depth: int, mode: int) -> None:
-    _pack_raw(PARTICLE_GEOJSON, value.text.encode(), out)
+    pack_raw(PARTICLE_GEOJSON, value.text.encode(), out)
 
 
 def _pack_hll(value: HyperLogLog, out: bytearray, depth: int, mode: int) -> None:
-    _pack_raw(PARTICLE_HLL, value.data, out)
+    pack_raw(PARTICLE_HLL, value.data, out)
 
 
 def _pack_blob(value: TypedBlob, out: bytearray, depth: int, mode: int) -> None:
     if value.type not in LEGACY_BLOBS:
         raise _Refused
-    _pack_raw(value.type, value.data, out)
+    pack_raw(value.type, value.data, out)
 
 
 def _pack_special(value: Special, out: bytearray, depth: int, mode: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from .._lua import FunctionFailed, from_lua, to_lua
-from .._lua.values import Unsupported
+from .._lua import FunctionFailed, Unusable, from_particle, to_particle
+from .._lua.values import LuaList, held
 from .._wire import constants as wire
-from .._wire.particles import decode_value, encode_value
-from ..errors import InvalidArgError, ProtocolError, ResultCode
+from ..errors import ResultCode
 from .commands import Change, Failure, Outcome, check_record_filter, key_to_store, new_version, void_time_after
 from .functions_record import LuaRecord
 from .modules import Modules
@@ -45,31 +45,38 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
         if request.set_name != record.set_name:
             raise fail(ResultCode.PARAM)
         check_record_filter(store, request, record, fail)
-    key = key_to_store(request, record, fail)
-    in_lua = LuaRecord(store, request, record)
+    in_lua = LuaRecord(store, request, record, key_to_store(request, record, fail))
     try:
         result = _called(modules, call, in_lua)
     except FunctionFailed as error:
-        return Outcome(_answer(record, "FAILURE", (wire.PARTICLE_STRING, str(error).encode()), ResultCode.UDF))
+        text = str(error).encode("utf-8", "surrogateescape")
+        return Outcome(_answer(record, "FAILURE", (wire.PARTICLE_STRING, text), ResultCode.UDF))
     if in_lua.result != ResultCode.OK:
         raise fail(in_lua.result)
     if not in_lua.has_updates:
         return Outcome(_answer(record, "SUCCESS", result))
-    return _written(store, request, record, in_lua, key, fail, result)
+    return _written(store, request, record, in_lua, fail, result)
+
+
+def given_arguments(call: Call) -> list[Any]:
+    """The arguments of a call; none where they cannot be read (server: udf_def_init_from_msg)."""
+    if not call.arguments:
+        return []
+    try:
+        found = from_particle(wire.PARTICLE_LIST, call.arguments)
+    except Unusable:
+        return []
+    return found.items if isinstance(found, LuaList) else []
 
 
 def _called(modules: Modules, call: Call, record: LuaRecord) -> Particle:
     """What a function returned, as it travels; a value that cannot is nil."""
     module = modules.loaded(call.module)
+    deadline = time.monotonic() + (call.seconds or _TIME_MAX)
+    result = module.apply(call.function, record, given_arguments(call), deadline)
     try:
-        arguments = decode_value(wire.PARTICLE_LIST, call.arguments) if call.arguments else []
-    except ProtocolError:
-        arguments = []  # the server calls the function without any (udf_def_init_from_msg)
-    given = [to_lua(argument) for argument in arguments]
-    result = module.apply(call.function, record, given, time.monotonic() + (call.seconds or _TIME_MAX))
-    try:
-        return encode_value(from_lua(result))
-    except (Unsupported, InvalidArgError):
+        return to_particle(held(result))
+    except Unusable:
         return wire.PARTICLE_NULL, b""
 
 
@@ -78,7 +85,6 @@ def _written(
     request: Request,
     record: StoredRecord | None,
     in_lua: LuaRecord,
-    key: bytes | None,
     fail: Failure,
     result: Particle,
 ) -> Outcome:
@@ -90,10 +96,10 @@ def _written(
             raise fail(ResultCode.RECORD_NOT_FOUND)
         if request.info2 & wire.INFO2_DURABLE_DELETE:
             raise fail(ResultCode.ENTERPRISE_ONLY)
-        return Outcome(Answer(ResultCode.OK, ops=[_op("SUCCESS", result)]), Change(None))
-    if in_lua.drops_key:
-        key = None
-    changed = new_version(store, request, record, in_lua.bins, key, void_time, fail)
+        # Unlike that of a delete, this answer tells of the version that is gone already.
+        generation = record.generation + 1 if record.generation < 0xFFFF else 1
+        return Outcome(Answer(ResultCode.OK, generation, void_time, [_op("SUCCESS", result)]), Change(None))
+    changed = new_version(store, request, record, in_lua.bins, in_lua.key, void_time, fail)
     return Outcome(_answer(changed, "SUCCESS", result), Change(changed))
 
 

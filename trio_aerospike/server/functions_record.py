@@ -1,7 +1,7 @@
 """A record in the hands of a function: what `rec[...]`, `record` and `aerospike` do in Lua.
 
-Facts: the server's udf_record.c and udf_aerospike.c. Bins that are set are remembered, `aerospike:create` and
-`aerospike:update` write them, and the record itself changes when the function has returned.
+Facts: the server's udf_record.c and udf_aerospike.c, mod_lua_record.c of mod-lua. Bins that are set are remembered,
+`aerospike:create` and `aerospike:update` write them, and the record itself changes when the function has returned.
 """
 
 from __future__ import annotations
@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._lua import from_lua, to_lua
-from .._lua.values import LuaBytes, LuaList, Unsupported, usable
+from .._lua import Unusable, from_particle, to_particle
+from .._lua.values import (
+    NOTHING,
+    Fault,
+    LuaBytes,
+    Record,
+    Table,
+    held,
+    integer_at,
+    object_at,
+    record_at,
+    string_at,
+    text_of,
+)
 from .._wire import constants as wire
-from .._wire.particles import decode_value, encode_value
-from ..errors import InvalidArgError, ResultCode
+from ..errors import ResultCode
+from .commands import UNWRITTEN_SIZE
 from .particles import stored
 from .requests import Request
 from .results import Refused
@@ -21,35 +33,44 @@ from .store import NamespaceStore, Particle, StoredRecord
 
 BINS_MAX = 512
 """Bins of a record that functions work on (server: UDF_BIN_LIMIT)."""
+UPDATES_MAX = 1024
+"""Bins that a function has read or set (server: UDF_UPDATE_LIMIT)."""
 _EXISTS = 1
 _FAILED = -1
 _NOT_OPEN = -2
+_KEYS = (wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB)
 
 
-class LuaRecord:
+class LuaRecord(Record):
     """A record that is there, or may be created.
 
     Attributes:
         bins: those that the record will have.
+        key: the user key that it will have, as stored.
         is_open: whether it is there, or has been created.
         has_updates: whether there is something to write.
         result: what went wrong with a write.
         ttl: seconds to live that the function asked for; None where it did not.
-        drops_key: whether the stored key is to go.
     """
 
-    def __init__(self, store: NamespaceStore, request: Request, record: StoredRecord | None) -> None:
+    __slots__ = (
+        "_cached", "_dirty", "_record", "_request", "_store", "_too_many", "bins", "has_updates", "is_open", "key",
+        "result", "ttl",
+    )  # fmt: skip
+
+    def __init__(self, store: NamespaceStore, request: Request, record: StoredRecord | None, key: bytes | None) -> None:
         self._store = store
         self._request = request
         self._record = record
         self._cached: dict[str, Any] = {}
         self._dirty: set[str] = set()
+        self._too_many = False
         self.bins: dict[str, Particle] = {} if record is None else dict(record.bins)
-        self.is_open = record is not None
-        self.has_updates = False
-        self.result = ResultCode.OK
+        self.key = key
+        self.is_open: bool = record is not None
+        self.has_updates: bool = False
+        self.result: ResultCode = ResultCode.OK
         self.ttl: int | None = None
-        self.drops_key = False
 
     def __getitem__(self, name: Any) -> Any:
         bin_name = _bin_name(name)
@@ -59,27 +80,48 @@ class LuaRecord:
             found = self.bins.get(bin_name)
             if found is None:
                 return None
-            self._cached[bin_name] = to_lua(decode_value(*found))
+            try:
+                value = from_particle(*found)
+            except Unusable:
+                return None
+            self._remember(bin_name, value)
+            return value
         return self._cached[bin_name]
 
     def __setitem__(self, name: Any, value: Any) -> None:
-        bin_name = _bin_name(name)
-        try:
-            kept = usable(value)
-        except Unsupported:
-            raise TypeError(f"can't set bin {_text(name)} to unsupported type") from None
-        if bin_name is not None:  # a name that is too long is passed over, as in the server
-            self._cached[bin_name] = kept
+        given = string_at((None, name), 2)
+        if given is None:
+            return
+        kept = held(value)
+        if kept is NOTHING:
+            raise Fault(f"can't set bin {text_of(given)} to unsupported type")
+        bin_name = _bin_name(given)
+        if bin_name is not None and self._remember(bin_name, kept):
             self._dirty.add(bin_name)
+
+    def _remember(self, name: str, value: Any) -> bool:
+        """Keep a value at hand; returns whether there is room."""
+        if self._too_many:
+            return False
+        if name not in self._cached:
+            inserts = sum(kept is not None for kept in self._cached.values())
+            if len(self._cached) >= UPDATES_MAX or (value is not None and inserts >= BINS_MAX):
+                self._too_many = True
+                return False
+        self._cached[name] = value
+        return True
 
     # -- aerospike -----------------------------------------------------------------------------------------------
 
     def create(self) -> int:
         """`aerospike:create(rec)`."""
-        if self.is_open and self.bins:
-            return _EXISTS
-        self.is_open = True
-        return self._update()
+        if self.is_open:
+            return _EXISTS if self.bins else self._update()
+        if self._store.clock.milliseconds() < self._store.config.truncation.threshold(self._request.set_name):
+            return 4
+        failed = self._update()
+        self.is_open = not failed
+        return failed
 
     def update(self) -> int:
         """`aerospike:update(rec)`."""
@@ -89,24 +131,27 @@ class LuaRecord:
         """`aerospike:remove(rec)`."""
         if not self.is_open:
             return _EXISTS
+        self._too_many = False
         self._cached = dict.fromkeys(self.bins)
         self._dirty = set(self.bins)
         return self._update()
 
     def _update(self) -> int:
+        if self._too_many:
+            return self._fail(ResultCode.BIN_NAME)
         bins = dict(self.bins)
         for name in [name for name in self._cached if name in self._dirty]:
             value = self._cached[name]
             if value is None:
-                bins.pop(name, None)
+                bins = _without(bins, name)
                 del self._cached[name]
                 continue
-            try:
-                bins[name] = stored(*encode_value(from_lua(value)))
-            except (Unsupported, InvalidArgError, Refused):
-                return self._fail(ResultCode.BIN_TYPE)
-            if len(bins) > BINS_MAX:
+            if name not in bins and len(bins) == BINS_MAX:
                 return self._fail(ResultCode.BIN_NAME)
+            try:
+                bins[name] = stored(*to_particle(value, stored=True))
+            except (Unusable, Refused):
+                return self._fail(ResultCode.BIN_TYPE)
         self.bins = bins
         self._dirty.clear()
         self.result = ResultCode.OK
@@ -117,6 +162,7 @@ class LuaRecord:
         self.bins = {} if self._record is None else dict(self._record.bins)
         self._cached.clear()
         self._dirty.clear()
+        self._too_many = False
         self.result, self.has_updates = result, False
         return _FAILED
 
@@ -138,14 +184,20 @@ class LuaRecord:
 
     def size(self) -> int:
         """Bytes in storage."""
-        return 0 if self._record is None else self._record.size()
+        if self._record is None:
+            return UNWRITTEN_SIZE if self.is_open else 0
+        return self._record.size()
 
-    def key(self) -> Any:
+    def user_key(self) -> Any:
         """The user key, where it is stored."""
-        key = None if self._record is None else self._record.key
-        if key is None or key[0] not in (wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB):
+        if not self.is_open or self.key is None or self.key[0] not in _KEYS:
             return None
-        return to_lua(decode_value(key[0], key[1:]))
+        return from_particle(self.key[0], self.key[1:])
+
+    def drop_key(self) -> None:
+        """Store the key no more."""
+        if self.is_open:
+            self.key = None
 
     def setname(self) -> bytes | None:
         """The set, nil for none."""
@@ -156,42 +208,39 @@ class LuaRecord:
         """The key's."""
         return LuaBytes(self._request.digest)
 
-    def bin_names(self) -> list[bytes]:
+    def bin_names(self) -> Table:
         """Those of the bins that are written."""
-        return [name.encode() for name in self.bins]
+        if not self.is_open:
+            raise Fault("can't get bin names")
+        return Table([name.encode() for name in self.bins])
+
+
+def _without(bins: dict[str, Particle], name: str) -> dict[str, Particle]:
+    """The bins without one; the last takes its place (server: as_bin_remove)."""
+    if name not in bins:
+        return bins
+    names = list(bins)
+    last = names.pop()
+    if last != name:
+        names[names.index(name)] = last
+    return {kept: bins[kept] for kept in names}
 
 
 def _bin_name(name: Any) -> str | None:
-    if not isinstance(name, bytes) or len(name) > wire.BIN_NAME_MAX:
+    given = string_at((None, name), 2)
+    if given is None:
         return None
-    return _text(name)
+    given = given.partition(b"\0")[0]
+    return text_of(given) if len(given) <= wire.BIN_NAME_MAX else None
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _of_record(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
+    """A function of the library ``record``."""
+    return lambda *arguments: call(object_at(LuaRecord, arguments, 1))
 
 
-def _of_record(call: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(record: Any = None, *arguments: Any) -> Any:
-        if not isinstance(record, LuaRecord):
-            raise TypeError("bad argument #1 (Record expected)")
-        return call(record, *arguments)
-
-    return checked
-
-
-def _set_ttl(record: LuaRecord, ttl: Any = 0) -> None:
-    record.ttl = int(ttl or 0) & 0xFFFF_FFFF
-
-
-def _drop_key(record: LuaRecord) -> None:
-    record.drops_key = True
-
-
-def _bin_names(record: LuaRecord) -> LuaList:
-    if not record.is_open:
-        raise TypeError("can't get bin names")
-    return LuaList(list(record.bin_names()))
+def _set_ttl(*arguments: Any) -> None:
+    object_at(LuaRecord, arguments, 1).ttl = integer_at(arguments, 2) & 0xFFFF_FFFF
 
 
 RECORD: Mapping[str, Callable[..., Any]] = {
@@ -201,18 +250,24 @@ RECORD: Mapping[str, Callable[..., Any]] = {
     "size": _of_record(LuaRecord.size),
     "memory_size": _of_record(LuaRecord.size),
     "device_size": _of_record(lambda record: 0),  # the namespaces of this server are in memory
-    "key": _of_record(LuaRecord.key),
+    "key": _of_record(LuaRecord.user_key),
     "setname": _of_record(LuaRecord.setname),
     "digest": _of_record(LuaRecord.digest),
     "numbins": _of_record(lambda record: len(record.bins)),
-    "set_ttl": _of_record(_set_ttl),
-    "drop_key": _of_record(_drop_key),
-    "bin_names": _of_record(_bin_names),
+    "set_ttl": _set_ttl,
+    "drop_key": _of_record(LuaRecord.drop_key),
+    "bin_names": _of_record(LuaRecord.bin_names),
 }
 
+
+def _of_aerospike(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
+    """A method of ``aerospike``, which is the first argument."""
+    return lambda *arguments: call(record_at(arguments, 2))
+
+
 AEROSPIKE: Mapping[str, Callable[..., Any]] = {
-    "create": _of_record(LuaRecord.create),
-    "update": _of_record(LuaRecord.update),
-    "exists": _of_record(lambda record: record.is_open),
-    "remove": _of_record(LuaRecord.remove),
+    "create": _of_aerospike(LuaRecord.create),
+    "update": _of_aerospike(LuaRecord.update),
+    "exists": _of_aerospike(lambda record: record.is_open),
+    "remove": _of_aerospike(LuaRecord.remove),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 
 from .._lua import CompileError, FunctionFailed, LuaModule
 from . import functions_record as in_lua
@@ -15,6 +16,8 @@ from . import functions_record as in_lua
 SOURCE_MAX = 1024 * 1024
 """Bytes of a module (server: MAX_UDF_CONTENT_LENGTH)."""
 EXTENSION = ".lua"
+_LOAD_TIME = 5.0
+"""Seconds that what stands outside of functions may take."""
 
 
 class Modules:
@@ -28,14 +31,10 @@ class Modules:
         """Keep a module under its file name, in place of an older one.
 
         Raises:
-            CompileError: it is not Lua.
+            CompileError: it is not Lua, or what stands outside of functions fails.
             ImportError: there is no Lua here.
         """
-        try:
-            self._loaded[name] = _load(name, source)
-        except FunctionFailed:
-            # What stands outside of functions runs, and fails, with the first call, as it does in the server.
-            self._loaded.pop(name, None)
+        self._loaded[name] = self._load(name, source)
         self._sources[name] = source
 
     def remove(self, name: str) -> None:
@@ -72,14 +71,29 @@ class Modules:
                 # mod_lua.c says no more of a module that it cannot load.
                 raise FunctionFailed("UDF: Execution Error 1")
             try:
-                module = self._loaded[file] = _load(file, source)
-            except (CompileError, FunctionFailed):
-                raise FunctionFailed("UDF: Execution Error 2") from None
+                module = self._loaded[file] = self._load(file, source)
+            except CompileError:
+                raise FunctionFailed("UDF: Execution Error 1") from None
         return module
 
+    def fresh(self, name: str) -> LuaModule:
+        """A module as :meth:`loaded` has it, in a state that nobody else uses.
 
-def _load(name: str, source: bytes) -> LuaModule:
-    return LuaModule(name, source, record=in_lua.RECORD, aerospike=in_lua.AEROSPIKE)
+        Raises:
+            FunctionFailed: there is no such module, or it cannot be loaded.
+        """
+        self.loaded(name)
+        return self._load(name + EXTENSION, self._sources[name + EXTENSION])
+
+    def _load(self, name: str, source: bytes) -> LuaModule:
+        return LuaModule(
+            name,
+            source,
+            record=in_lua.RECORD,
+            aerospike=in_lua.AEROSPIKE,
+            source_of=lambda other: self._sources.get(other + EXTENSION),
+            deadline=time.monotonic() + _LOAD_TIME,
+        )
 
 
 def _hash(name: str, source: bytes) -> str:

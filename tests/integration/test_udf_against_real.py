@@ -1,0 +1,144 @@
+"""The table of Lua snippets on the embedded and on a real server: every answer and every record afterwards is the same.
+
+AEROSPIKE_HOSTS names the real one (the first host is asked); without it the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from trio_aerospike import GeoJSON
+from trio_aerospike._wire import constants as wire
+from trio_aerospike._wire.cdt_pack import pack_value
+from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
+from trio_aerospike.config import ClientConfig
+from trio_aerospike.server import open_embedded_cluster
+
+from .lua_snippets import RECORD_SNIPPETS, STATES, VALUE_SNIPPETS, module_of
+from .server_peer import Peer, get_message, key_fields, message_frame, put_message
+
+REAL = os.environ.get("AEROSPIKE_HOSTS", "").split(",")[0]
+SET = f"lua-{secrets.token_hex(4)}"
+ARGUMENTS: list[list[Any]] = [
+    [1, "text", 2.5],
+    [True, None, b"\x01\xff"],
+    [[1, [2, "x"], {"a": 1}], {"k": [1], 5: "five"}, GeoJSON('{"type":"Point","coordinates":[1,2]}')],
+]
+# The path of a module is the server's configuration, lines of its own Lua code are its own, and what Lua says of
+# operators on objects calls them userdata in the embedded server, where the other says of which class they are.
+NORMAL = [
+    (re.compile(rb"(?:\.\.\.|/)[^\s:]*/(?=\w+\.lua)"), b""),
+    (re.compile(rb'\[string "\w+.lua"\]:\d+'), b"the server's own"),
+    (re.compile(rb"(not found:).*", re.DOTALL), rb"\1"),
+    (re.compile(rb"\b(a|two|got) (?:List|Map|Bytes|GeoJSON|Record|Aerospike)( values?)?"), rb"\1 userdata\2"),
+    (re.compile(rb"(userdata values?) \(\w+ '\w+'\)"), rb"\1"),
+]
+
+pytestmark = pytest.mark.skipif(not REAL, reason="AEROSPIKE_HOSTS names no real server to compare with")
+
+
+@asynccontextmanager
+async def both(name: str, source: bytes) -> AsyncIterator[list[Peer]]:
+    host = ClientConfig(REAL).hosts[0]
+    async with open_embedded_cluster(1) as cluster:
+        async with await trio.open_tcp_stream(*cluster.hosts[0]) as mine:
+            async with await trio.open_tcp_stream(host.name, host.port) as theirs:
+                peers = [Peer(mine), Peer(theirs)]
+                for peer in peers:
+                    assert await put_module(peer, name, source) == "ok"
+                try:
+                    yield peers
+                finally:
+                    with trio.CancelScope(shield=True, deadline=trio.current_time() + 10):
+                        await Peer(theirs).info_one(f"udf-remove:filename={name};")
+
+
+async def put_module(peer: Peer, name: str, source: bytes) -> str:
+    content = base64.b64encode(source).decode()
+    answer = await peer.info_one(f"udf-put:filename={name};content={content};content-len={len(content)};udf-type=LUA;")
+    with trio.move_on_after(10):
+        while answer == "ok" and f"filename={name}," not in await peer.info_one("udf-list"):
+            await trio.sleep(0.01)
+    return answer
+
+
+def call(module: str, function: str, key: object, arguments: list[Any], **header: Any) -> bytes:
+    fields = (
+        *key_fields(key, SET),
+        Field(wire.FIELD_KEY, bytes((wire.PARTICLE_STRING,)) + str(key).encode()),
+        Field(wire.FIELD_UDF_FILENAME, module.encode()),
+        Field(wire.FIELD_UDF_FUNCTION, function.encode()),
+        Field(wire.FIELD_UDF_ARGLIST, pack_value(arguments)),
+    )
+    return message_frame(Message(**{"info2": wire.INFO2_WRITE, "transaction_ttl": 5000, **header}, fields=fields))
+
+
+def normal(op: Op) -> bytes:
+    data = op.data
+    for pattern, instead in NORMAL if op.particle == wire.PARTICLE_STRING else ():
+        data = pattern.sub(instead, data)
+    return data
+
+
+async def exchange(peer: Peer, frames: list[bytes]) -> list[str]:
+    shown = []
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.send, *frames)
+            for _ in frames:
+                message = decode_messages((await peer.receive())[1])[0]
+                ops = [(op.name, op.particle, normal(op)) for op in message.ops]
+                lasts = min(message.record_ttl, 1) if message.record_ttl != 0xFFFF_FFFF else message.record_ttl
+                shown.append(f"code {message.result_code}, generation {message.generation}, {lasts}, {ops}")
+    return shown
+
+
+def compare(labels: list[str], answers: list[list[str]]) -> None:
+    mine, theirs = answers
+    assert len(mine) == len(theirs) == len(labels)
+    differences = [
+        f"{label}\n  here  {one}\n  there {other}"
+        for label, one, other in zip(labels, mine, theirs, strict=True)
+        if one != other
+    ]
+    assert not differences, f"{len(differences)} of {len(labels)} differ:\n" + "\n".join(differences)
+
+
+async def test_values_and_errors_are_those_of_the_server() -> None:
+    name = f"v{secrets.token_hex(3)}"
+    async with both(f"{name}.lua", module_of(VALUE_SNIPPETS)) as peers:
+        labels, frames = [], []
+        for number, body in enumerate(VALUE_SNIPPETS):
+            for arguments in ARGUMENTS if "x" in body and body.startswith("return") else ARGUMENTS[:1]:
+                labels.append(f"{body}   {arguments}")
+                frames.append(call(name, f"s{number}", f"nobody-{number}", arguments))
+        compare(labels, [await exchange(peer, frames) for peer in peers])
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_records_are_what_they_are_in_the_server(state: str) -> None:
+    name = f"r{secrets.token_hex(3)}"
+    bins = STATES[state]
+    async with both(f"{name}.lua", module_of(RECORD_SNIPPETS)) as peers:
+        labels, frames = [], []
+        for number, body in enumerate(RECORD_SNIPPETS):
+            key = f"{state}-{number}"
+            if bins is not None:
+                labels.append("put")
+                frames.append(message_frame(put_message(key, dict(bins), fields=key_fields(key, SET))))
+            labels += [body, f"{body}: the record", "delete"]
+            frames += [
+                call(name, f"s{number}", key, [1]),
+                message_frame(get_message(key, fields=key_fields(key, SET))),
+                message_frame(Message(info2=wire.INFO2_WRITE | wire.INFO2_DELETE, fields=key_fields(key, SET))),
+            ]
+        compare(labels, [await exchange(peer, frames) for peer in peers])
