@@ -165,7 +165,7 @@ class BackgroundJob(Job):
     def __init__(self, what: str, ask_all: AskAll, trid: int, nodes: Sequence[str]) -> None:
         super().__init__(what, ask_all)
         self.trid = trid
-        self.nodes = tuple(nodes)
+        self.nodes: tuple[str, ...] = tuple(nodes)
 
     async def poll(self) -> JobProgress:
         """Look once how far the nodes have come. A node that does not know of the job any more is done.

@@ -23,6 +23,9 @@ class Cap:
         angle: the radius in radians; a negative one makes a cap of nothing.
     """
 
+    length2: float
+    """The square of the distance as the crow digs: what distances are compared by."""
+
     def __init__(self, middle: Point, angle: float) -> None:
         self.middle = middle
         if angle < 0:
@@ -30,7 +33,6 @@ class Cap:
         else:
             chord = 2 * math.sin(0.5 * min(math.pi, angle))
             self.length2 = chord * chord
-        """The square of the distance as the crow digs: what distances are compared by."""
 
     @classmethod
     def around(cls, bound: Rectangle) -> Cap:

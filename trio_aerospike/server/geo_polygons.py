@@ -39,10 +39,10 @@ class Loop:
     """
 
     def __init__(self, points: Sequence[Point]) -> None:
-        self.points = list(points)
+        self.points: list[Point] = list(points)
         self._origin_inside = False
         self._find_inside()
-        self.bound = self._bound()
+        self.bound: Rectangle = self._bound()
         if not self._is_normalized():
             self._invert()
 
@@ -131,7 +131,7 @@ class Polygon:
     """
 
     def __init__(self, loops: Sequence[Loop]) -> None:
-        self.loops = list(loops)
+        self.loops: list[Loop] = list(loops)
         self._index: ShapeIndex | None = None
 
     def contains(self, point: Point) -> bool:
@@ -177,7 +177,7 @@ class Union:
     """Several polygons as one region."""
 
     def __init__(self, parts: Sequence[Polygon]) -> None:
-        self.parts = list(parts)
+        self.parts: list[Polygon] = list(parts)
 
     def contains(self, point: Point) -> bool:
         """Whether any of them contains a point."""

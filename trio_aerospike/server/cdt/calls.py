@@ -120,7 +120,7 @@ class Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._pos = 0
-        self.nonstorage = False
+        self.nonstorage: bool = False
 
     def skip(self, size: int) -> None:
         """Leave out so many bytes."""

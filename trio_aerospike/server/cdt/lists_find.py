@@ -45,6 +45,9 @@ class StoredList:
         Malformed: it is none.
     """
 
+    size: int
+    flags: int
+
     def __init__(self, data: bytes) -> None:
         kind, self.size, self.flags, self._start = opened(data)
         if kind != LIST:

@@ -81,7 +81,7 @@ class Builder:
     """One expression while it is built."""
 
     def __init__(self, data: bytes) -> None:
-        self.reader = Reader(data)
+        self.reader: Reader = Reader(data)
         self.variables: list[Variable] = []
         self.n_variables = 0
         """The most that are in scope at once."""

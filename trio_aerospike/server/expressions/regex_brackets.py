@@ -46,7 +46,7 @@ class Bracket:
         self._pattern = pattern
         self._raw = raw
         self._folds = folds
-        self.at = at
+        self.at: int = at
         self._members: set[int] = set()
         self._negated = False
         self._read()

@@ -86,6 +86,9 @@ class Reader:
 
     __slots__ = ("at", "data")
 
+    at: int
+    data: bytes
+
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0

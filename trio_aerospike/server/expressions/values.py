@@ -99,6 +99,8 @@ class Frame:
 
     __slots__ = ("scope", "variables")
 
+    scope: Scope
+
     def __init__(self, scope: Scope, n_variables: int) -> None:
         self.scope = scope
         self.variables: list[Value] = [UNKNOWN] * n_variables
