@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 
 from ._wire import constants as wire
@@ -129,7 +130,13 @@ class Records(AsyncIterator[Record]):
         if self._entered:
             raise RuntimeError(f"{self._what}: the records of a query can be had once; make another query")
         self._entered = True
-        self._place = await self._at_home(self._place)
+        place = self._place
+        if place.nodes:
+            await self._cluster.learn_name()
+            place.check(place.namespace, place.set_name, *self._here(), place.predicate)
+        elif self._cluster.name is None:
+            # For a cursor that may be asked for later; nobody waits for it now.
+            self._cluster.in_background(self._cluster.learn_name)
         self._stream = self._make_stream(self)
         return self
 
@@ -144,19 +151,9 @@ class Records(AsyncIterator[Record]):
         if self._stream is not None:
             self._stream.close()
 
-    async def _at_home(self, place: Cursor) -> Cursor:
-        """The place with the cluster's name and nodes, to be told apart from those of others.
-
-        Raises:
-            InvalidArgError: it comes from another cluster.
-        """
-        import attrs
-
-        name = await self._cluster.name()
-        nodes = frozenset(node.name for node in self._cluster.active_nodes())
-        if place.nodes:
-            place.check(place.namespace, place.set_name, name, nodes, place.predicate)
-        return attrs.evolve(place, cluster=name, nodes=nodes)
+    def _here(self) -> tuple[str, frozenset[str]]:
+        """What the cluster is known by."""
+        return self._cluster.name or "", frozenset(node.name for node in self._cluster.active_nodes())
 
     # -- record by record --------------------------------------------------------------------------------------------
 
@@ -281,15 +278,16 @@ class Records(AsyncIterator[Record]):
     @property
     def cursor(self) -> Cursor:
         """Where the reader is: behind the last record that it was given. For the same query later, or elsewhere."""
-        import attrs
-
         if self._stream is None:
             return self._place
         self._settle()
         seen = frozenset(self._seen or ())
         if self._seen is not None:
             seen -= {record.key.digest for record in self._records[self._index :]}
-        return attrs.evolve(self._place, places=self._open_places(), seen=seen)
+        name, nodes = self._here()
+        # A node that is away now belongs to the cluster all the same.
+        nodes |= self._place.nodes
+        return attrs.evolve(self._place, cluster=name, nodes=nodes, places=self._open_places(), seen=seen)
 
 
 class QueryCommands:
@@ -463,8 +461,6 @@ def _query_head(
 
 def _with_reads(head: QueryHead, bins: Any, operations: Any) -> QueryHead:
     """The head with what is read of each record."""
-    import attrs
-
     if operations is not None:
         if bins is not None:
             raise InvalidArgError("query: got bins and operations, allowed: one of them; an operation can read a bin")

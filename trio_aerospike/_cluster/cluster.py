@@ -92,7 +92,8 @@ class Cluster:
         self._in_round = False
         self._round_scope = trio.CancelScope()
         self._round_began = 0.0
-        self._name = config.cluster_name or None
+        #: What the nodes call the cluster, "" for nothing; None while that is not known.
+        self.name: str | None = config.cluster_name or None
         self.closed: bool = False
 
     def __repr__(self) -> str:
@@ -145,18 +146,17 @@ class Cluster:
             known = ", ".join(sorted(tables))
             raise error_from_code(20, f"no namespace {namespace!r} in the cluster, which has: {known}")
 
-    async def name(self) -> str:
-        """The name that the cluster's nodes have for it; "" where they have none, or do not say."""
-        if self._name is None:
-            for node in self.active_nodes():
-                try:
-                    answer = (await node.info("cluster-name")).get("cluster-name", "")
-                except AerospikeError:
-                    continue
-                # "null" is what a server without a name says.
-                self._name = "" if answer == "null" or parse_error(answer) is not None else answer
-                break
-        return self._name or ""
+    async def learn_name(self) -> None:
+        """Find out, once, which name the cluster's nodes have for it; it raises nothing."""
+        for node in self.active_nodes():
+            if self.name is not None:
+                return
+            try:
+                answer = (await node.info("cluster-name")).get("cluster-name", "")
+            except AerospikeError:
+                continue
+            # "null" is what a server without a name says.
+            self.name = "" if answer == "null" or parse_error(answer) is not None else answer
 
     def active_nodes(self) -> list[Node]:
         """The nodes that are part of the cluster."""
