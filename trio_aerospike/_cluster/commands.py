@@ -32,6 +32,8 @@ from .connection import ttl_milliseconds
 from .pending import Failure, Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ..keys import Key
     from ..policies import ReadPolicy, WritePolicy
     from ..records import BatchResult
@@ -64,9 +66,13 @@ class Executor:
         self._cluster = cluster
         # Trio's own current_time looks for the run's clock each time.
         self._now = trio.lowlevel.current_clock().current_time
-        self.limiter = trio.CapacityLimiter(max_concurrent_operations) if max_concurrent_operations else None
+        self.limiter: trio.CapacityLimiter | None = None
+        if max_concurrent_operations:
+            self.limiter = trio.CapacityLimiter(max_concurrent_operations)
         #: Sends a command; chosen once, so that a limit that is off costs nothing.
-        self.run = self._run if self.limiter is None else self._run_limited
+        self.run: Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Awaitable[bytes]] = (
+            self._run if self.limiter is None else self._run_limited
+        )
         self._queue_timeout = math.inf if operation_queue_timeout is None else operation_queue_timeout
 
     async def acquire_slot(self) -> object:

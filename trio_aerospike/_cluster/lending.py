@@ -59,9 +59,9 @@ class Link:
         self._sock = sock
         # The kernel's timeout is good for any wait between these two.
         self._least = self._most = math.nan
-        self.rested_since = time.monotonic()
-        self.sent = False
-        self.until = math.inf
+        self.rested_since: float = time.monotonic()
+        self.sent: bool = False
+        self.until: float = math.inf
 
     def fresh(self, now: float) -> bool:
         """Whether the server has neither closed the connection nor said anything while it rested."""
@@ -228,7 +228,7 @@ class Lender:
         self._closing = threading.RLock()
         self._wanted_back = False
         self.opening = 0
-        self.closed = False
+        self.closed: bool = False
         _lenders.add(self)
 
     def __repr__(self) -> str:

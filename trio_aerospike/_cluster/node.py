@@ -83,10 +83,10 @@ class Node:
         self._idle_timeout = idle_timeout
         self._tend_line = self._make_info_line(pipelined, tend_transport)
         self._info_line = self._make_info_line(pipelined, None)
-        self.lends = lends and isinstance(tend_transport, SocketTransport)
+        self.lends: bool = lends and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
-        self.lender = Lender(self._lent_was_closed)
+        self.lender: Lender = Lender(self._lent_was_closed)
         meter = busy_meter()
         self._turn_of_loop = lambda: meter.turn
         max_line = MAX_LINE if pipelined else 1

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from . import library, library_bytes
 from .values import (
@@ -70,7 +70,7 @@ class Aerospike(Userdata):
     """What programs know as ``aerospike``."""
 
     __slots__ = ("_functions",)
-    NAME = "Aerospike"
+    NAME: ClassVar[str] = "Aerospike"
 
     def __init__(self, functions: Functions) -> None:
         self._functions = {

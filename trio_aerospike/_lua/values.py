@@ -51,7 +51,7 @@ class LuaList(Userdata):
     """
 
     __slots__ = ("flags", "items", "limit")
-    NAME = "List"
+    NAME: ClassVar[str] = "List"
 
     def __init__(self, items: list[Any], flags: int = 0, limit: int | None = None) -> None:
         self.items = items
@@ -96,7 +96,7 @@ class LuaMap(Userdata):
     """
 
     __slots__ = ("_order", "_pairs", "flags")
-    NAME = "Map"
+    NAME: ClassVar[str] = "Map"
 
     def __init__(self, flags: int = 0) -> None:
         self.flags = flags
@@ -162,12 +162,12 @@ class LuaBytes(Userdata):
     """
 
     __slots__ = ("memory", "size", "type")
-    NAME = "Bytes"
+    NAME: ClassVar[str] = "Bytes"
 
     def __init__(self, data: bytes = b"", type: int = PARTICLE_BLOB) -> None:
-        self.memory = bytearray(data)
-        self.size = len(data)
-        self.type = type
+        self.memory: bytearray = bytearray(data)
+        self.size: int = len(data)
+        self.type: int = type
 
     @property
     def data(self) -> bytes:
@@ -207,7 +207,7 @@ class LuaGeoJSON(Userdata):
     """The GeoJSON of Lua programs."""
 
     __slots__ = ("text",)
-    NAME = "GeoJSON"
+    NAME: ClassVar[str] = "GeoJSON"
 
     def __init__(self, text: bytes) -> None:
         self.text = text
@@ -223,7 +223,7 @@ class Record(Userdata):
     """A record in the hands of a function; servers say what it does."""
 
     __slots__ = ()
-    NAME = "Record"
+    NAME: ClassVar[str] = "Record"
 
     def __str__(self) -> str:
         return f"Record: {id(self):#016x}"
@@ -233,7 +233,7 @@ class Iterator_(Userdata):
     """What ``list.iterator`` and its like give besides the function that steps on."""
 
     __slots__ = ("_ahead", "_left")
-    NAME = "Iterator"
+    NAME: ClassVar[str] = "Iterator"
 
     def __init__(self, left: Iterator[Any]) -> None:
         self._left = left

@@ -97,7 +97,8 @@ class Expression:
             "equality"
         )
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __copy__(self) -> Expression:
         return self
