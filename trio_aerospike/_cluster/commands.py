@@ -32,7 +32,8 @@ from .connection import ttl_milliseconds
 from .pending import Failure, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from ..keys import Key
     from ..policies import ReadPolicy, WritePolicy
@@ -70,7 +71,7 @@ class Executor:
         if max_concurrent_operations:
             self.limiter = trio.CapacityLimiter(max_concurrent_operations)
         #: Sends a command; chosen once, so that a limit that is off costs nothing.
-        self.run: Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Awaitable[bytes]] = (
+        self.run: Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]] = (
             self._run if self.limiter is None else self._run_limited
         )
         self._queue_timeout = math.inf if operation_queue_timeout is None else operation_queue_timeout
