@@ -63,13 +63,26 @@ def packed_value(where: str, value: object, *, comparison: bool = False) -> Pack
         raise _at(where, error) from None
 
 
-def packed_expression(where: str, expression: object) -> Packed:
+def packed_expression(where: str, expression: object, *, condition: bool = False) -> Packed:
     """An expression for a call.
 
+    Args:
+        where: the argument, for refusals.
+        expression: it, or its bytes, which are taken as they are.
+        condition: whether it has to be true or false.
+
     Raises:
-        InvalidArgError: it is neither an object that encodes itself nor the bytes of one expression.
+        InvalidArgError: it is neither an object that encodes itself nor the bytes of one expression; or one of
+            :mod:`trio_aerospike.exp` that has a variable which nothing in it binds, or that gives something else.
     """
+    # These modules need the contexts, which need this one.
+    from trio_aerospike.exp._context import check_whole
+    from trio_aerospike.exp._expression import Expression
+    from trio_aerospike.exp._types import Kind
+
     data: object = expression
+    if isinstance(expression, Expression):
+        check_whole(where, expression, Kind.BOOL if condition else None)
     if not isinstance(expression, (bytes, str)) and isinstance(expression, Encodable):
         data = expression.encode()
     if isinstance(data, bytes):

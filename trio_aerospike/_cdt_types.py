@@ -79,7 +79,7 @@ class ListSort(IntFlag):
     DESCENDING = ops.SORT_DESCENDING
     """The greatest value first."""
     DROP_DUPLICATES = ops.SORT_DROP_DUPLICATES
-    """Keep one of equal values. Servers up to 8.1 refuse it together with DESCENDING (result code 4)."""
+    """Keep one of equal values. It does not go together with DESCENDING: servers up to 8.1 refuse that."""
 
 
 class ListReturn(IntEnum):

@@ -233,10 +233,11 @@ def all_children_where(expression: Encodable | bytes) -> Context:
     """The elements of a list or values of a map for which an expression is true, for path expressions.
 
     Args:
-        expression: of :mod:`trio_aerospike.exp`, on the loop variables of a path; or its bytes.
+        expression: of :mod:`trio_aerospike.exp`, true or false, on the loop variables of a path; variables of a
+            ``let_`` around it cannot be had in it. Or its bytes.
 
     Raises:
-        InvalidArgError: it is no expression.
+        InvalidArgError: it is no such expression.
     """
     packed = _packed_filter("all_children_where.expression", expression)
     return Context(ops.CONTEXT_EXP, expression, packed, f"all_children_where({expression!r})")
@@ -248,10 +249,11 @@ def and_where(expression: Encodable | bytes) -> Context:
     It follows any step but :func:`all_children` and :func:`all_children_where`, and that once.
 
     Args:
-        expression: of :mod:`trio_aerospike.exp`, on the loop variables of a path; or its bytes.
+        expression: of :mod:`trio_aerospike.exp`, true or false, on the loop variables of a path; variables of a
+            ``let_`` around it cannot be had in it. Or its bytes.
 
     Raises:
-        InvalidArgError: it is no expression.
+        InvalidArgError: it is no such expression.
     """
     packed = _packed_filter("and_where.expression", expression)
     return Context(ops.CONTEXT_AND | ops.CONTEXT_EXP, expression, packed, f"and_where({expression!r})")
@@ -408,7 +410,7 @@ def _valued(what: str, kind: int, value: Any) -> Context:
 
 
 def _packed_filter(where: str, expression: object) -> Packed:
-    packed = packed_expression(where, expression)
+    packed = packed_expression(where, expression, condition=True)
     # The server takes a list, or true as all_children sends it (cdt.c, select_stack_init).
     if packed.data[0] & 0xF0 != 0x90 and packed.data[0] not in (0xC3, 0xDC, 0xDD):
         raise refused(where, expression, "an expression that calculates something")

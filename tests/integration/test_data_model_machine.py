@@ -192,7 +192,7 @@ class DataModel(RuleBasedStateMachine):
         chosen = [held[place] for place in model.relative(held, value, rank, count)]
         self._check(lists.get_by_value_rank_range_relative(name, value, rank, count), chosen, in_any_order=True)
 
-    # Both together are refused by a real server where they change something, and only there.
+    # Both together are refused by a real server where they change something, and before that by the client.
     @rule(what=st.sampled_from([(False, False), (False, True), (True, False)]))
     def sort(self, what: tuple[bool, bool]) -> None:
         descending, drops = what

@@ -205,7 +205,6 @@ ERRORS: list[tuple[Operation, ResultCode]] = [
     (lists.append("l", 1, ctx=ctx.list_index_create(50)), ResultCode.OP_NOT_APPLICABLE),
     (lists.append("l", 1, ctx=ctx.map_key("k")), ResultCode.OP_NOT_APPLICABLE),
     (lists.append("l", 1, ctx=ctx.list_index(0)), ResultCode.BIN_TYPE),
-    (lists.sort("l", ListSort.DESCENDING | ListSort.DROP_DUPLICATES), ResultCode.PARAM),
     (lists.append("i", 1), ResultCode.BIN_TYPE),
     (lists.size("i"), ResultCode.BIN_TYPE),
     (lists.append("m", 1), ResultCode.BIN_TYPE),

@@ -44,7 +44,7 @@ ROWS = [
     lists.append_items("l append items", [300, -40, 2**40, 1.5], policy=ORDERED),
     lists.insert("l insert ctx", -1, "x", policy=ListPolicy(write_flags=lists.ListWrite(3)), ctx=STEPS),
     lists.increment("l increment", 0, 1.5, policy=ORDERED),
-    lists.sort("l sort ctx", lists.ListSort(3), ctx=STEPS),
+    lists.sort("l sort ctx", lists.ListSort(1), ctx=STEPS),
     lists.trim("l trim ctx", 70000, 300, ctx=STEPS),
     lists.get_by_rank_range("l rank to end", -1, return_type=L),
     lists.get_by_index_range("l index to end", 1, return_type=L, inverted=True, ctx=STEPS),

@@ -37,10 +37,8 @@ def encoded_path(where: str, ctx: ContextLike) -> bytes:
     """A context of a path expression, which has one step or more.
 
     Raises:
-        InvalidArgError: it is none, or a step in it asks for what cannot be known there.
+        InvalidArgError: it is none, or a step in it would create something.
     """
-    from trio_aerospike.exp._expression import Expression
-
     steps = contexts.checked_steps(where, ctx, paths=True)
     if not steps:
         raise refused(where, ctx, "one step or more, made by trio_aerospike.ctx")
@@ -48,8 +46,6 @@ def encoded_path(where: str, ctx: ContextLike) -> bytes:
         if step.creates:
             # The server would pass over the flag in silence.
             raise refused(f"{where}[{place}]", step, "steps that create nothing")
-        if isinstance(step.value, Expression):
-            check_whole(f"{where}[{place}]", step.value, Kind.BOOL)
     return contexts.encode_steps(steps)
 
 

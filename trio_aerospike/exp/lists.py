@@ -152,7 +152,8 @@ def sort(list_: Operand, flags: ListSort = ListSort.DEFAULT, *, ctx: ContextLike
     """Sort the list once; its order as such stays what it is.
 
     Args:
-        flags: DESCENDING, DROP_DUPLICATES, both with ``|``, or DEFAULT.
+        flags: DESCENDING, DROP_DUPLICATES, or DEFAULT. With both the result is unknown where there is anything to
+            sort: servers up to 8.1 do not work it out.
     """
     call = LISTS["sort"]
     return modify(call, list_, [checked_static(call, "flags", flags)], ctx)

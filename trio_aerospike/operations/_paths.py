@@ -64,7 +64,8 @@ def modify_by_path(
     Args:
         bin_name: the bin, a list or map.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
-        expression: the new value, of :mod:`trio_aerospike.exp` with the loop variables of a path; or its bytes.
+        expression: the new value, of :mod:`trio_aerospike.exp` with the loop variables of a path, or
+            ``exp.remove_result()``; or its bytes.
         no_fail: pass over elements of which the path's expressions do not know, instead of failing.
 
     Raises:

@@ -35,7 +35,7 @@ ROWS = {
     "l append items": lists.list_append_items("l append items", [300, -40, 2**40, 1.5], ORDERED),
     "l insert ctx": lists.list_insert("l insert ctx", -1, "x", {"write_flags": 3}, STEPS),
     "l increment": lists.list_increment("l increment", 0, 1.5, ORDERED),
-    "l sort ctx": lists.list_sort("l sort ctx", 3, STEPS),
+    "l sort ctx": lists.list_sort("l sort ctx", 1, STEPS),
     "l trim ctx": lists.list_trim("l trim ctx", 70000, 300, STEPS),
     "l rank to end": lists.list_get_by_rank_range("l rank to end", -1, L),
     "l index to end": lists.list_get_by_index_range("l index to end", 1, L, None, True, STEPS),

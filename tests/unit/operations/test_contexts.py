@@ -9,7 +9,7 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
-from trio_aerospike import INFINITY, WILDCARD
+from trio_aerospike import INFINITY, WILDCARD, exp
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike.ctx import Context
 from trio_aerospike.errors import InvalidArgError
@@ -219,3 +219,32 @@ def test_a_path_that_cannot_be_is_refused(make: Any, where: str) -> None:
     with pytest.raises(InvalidArgError) as caught:
         make()
     assert str(caught.value).startswith(f"{where}: ")
+
+
+LOOP = exp.loop_value(exp.ExpType.INT)
+UNBOUND = exp.lt(LOOP, exp.var("limit"))
+
+
+@pytest.mark.parametrize(
+    ("make", "where", "why"),
+    [
+        (lambda: ctx.all_children_where(UNBOUND), "all_children_where.expression", "nothing in it binds limit"),
+        (lambda: ctx.and_where(UNBOUND), "and_where.expression", "nothing in it binds limit"),
+        (lambda: modify_by_path("b", PATH, LOOP + exp.var("n")), "modify_by_path.expression", "nothing in it binds n"),
+        (lambda: ctx.all_children_where(LOOP + 1), "all_children_where.expression", "a bool, and this gives a int"),
+        (lambda: ctx.and_where(exp.remove_result()), "and_where.expression", "gives a bool"),
+        (lambda: modify_by_path("b", PATH, exp.infinity()), "modify_by_path.expression", "gives a value"),
+    ],
+)
+def test_expressions_of_paths_stand_for_themselves_and_give_what_is_asked_for(make: Any, where: str, why: str) -> None:
+    with pytest.raises(InvalidArgError) as caught:
+        make()
+    assert str(caught.value).startswith(f"{where}: got ")
+    assert why in str(caught.value)
+
+
+def test_expressions_of_paths_may_bind_variables_of_their_own() -> None:
+    bound = exp.let_(exp.def_("limit", 3), UNBOUND)
+    assert ctx.all_children_where(bound).value is bound
+    assert ctx.and_where(exp.unknown()).selects
+    assert modify_by_path("b", PATH, exp.remove_result()) == modify_by_path("b", PATH, exp.remove_result().encode())

@@ -427,7 +427,13 @@ def test_numbers_stand_for_orders_and_flags() -> None:
     assert ListPolicy(1, 5) == ListPolicy(ListOrder.ORDERED, ListWrite.ADD_UNIQUE | ListWrite.NO_FAIL)
     assert MapPolicy(3, 1) == MapPolicy(MapOrder.KEY_VALUE_ORDERED, MapWrite.CREATE_ONLY)
     assert ListPolicy(1).order is ListOrder.ORDERED
-    assert lists.sort("bin", 3) == lists.sort("bin", ListSort.DESCENDING | ListSort.DROP_DUPLICATES)
+    assert lists.sort("bin", 2) == lists.sort("bin", ListSort.DROP_DUPLICATES)
+
+
+@pytest.mark.parametrize("flags", [3, ListSort.DESCENDING | ListSort.DROP_DUPLICATES])
+def test_a_sort_that_servers_do_not_carry_out_is_refused(flags: Any) -> None:
+    assert refusal(lambda: lists.sort("bin", flags)).startswith("lists.sort.flags: got")
+    assert "not both" in refusal(lambda: lists.sort("bin", flags))
 
 
 def test_create_makes_the_last_step_of_its_context_create() -> None:

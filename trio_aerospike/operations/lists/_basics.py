@@ -213,13 +213,17 @@ def sort(bin_name: str, flags: ListSort = ListSort.DEFAULT, *, ctx: ContextLike 
 
     Args:
         bin_name: the bin.
-        flags: DESCENDING, DROP_DUPLICATES, both with ``|``, or DEFAULT.
+        flags: DESCENDING, DROP_DUPLICATES, or DEFAULT. Not both: servers up to 8.1 refuse that where there is
+            anything to sort.
         ctx: the way to the list.
 
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _SORT.operation(bin_name, (checked_flags("lists.sort.flags", flags, ListSort),), ctx)
+    chosen = checked_flags("lists.sort.flags", flags, ListSort)
+    if chosen == ListSort.DESCENDING | ListSort.DROP_DUPLICATES:
+        raise refused("lists.sort.flags", chosen, "DESCENDING or DROP_DUPLICATES, not both: servers refuse it")
+    return _SORT.operation(bin_name, (chosen,), ctx)
 
 
 def clear(bin_name: str, *, ctx: ContextLike = ()) -> Operation:
