@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(not REAL, reason="AEROSPIKE_HOSTS names no real 
 
 OF_TIMES = range(codes.META_LAST_UPDATE, codes.META_TTL + 1)
 """Instructions that do not give the same twice."""
+NIL_AND_EXTENSIONS = b"\xc0\xc7\xc8\xc9\xd4\xd5\xd6\xd7\xd8"
 READ_ALL: dict[str, Any] = {"info1": wire.INFO1_READ | wire.INFO1_GET_ALL}
 
 
@@ -67,7 +68,7 @@ def is_comparable(expression: bytes) -> bool:
         return False
     if any(bytes((0x93, code, codes.TYPE_NIL)) in expression for code in (codes.BIN, codes.VAR_BUILTIN)):
         return False
-    if any(byte in expression for byte in (b"\xc0", b"\xc7", b"\xc8", b"\xc9", b"\xd4", b"\xd5")):
+    if any(byte in NIL_AND_EXTENSIONS for byte in expression):
         return False
     if re.search(rb"\xa2\x03(.).\xa2\x03\1|[0-9]\0[],]", expression, re.DOTALL):
         # A key that a map has twice; a number in JSON with a NUL behind it, which the real server does not see.

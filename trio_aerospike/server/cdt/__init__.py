@@ -15,6 +15,7 @@ from . import lists, maps
 from .calls import Call, Target
 from .context import dig
 from .elements import LIST, MAP, kind_of, to_wire
+from .maps_unsorted import as_it_was, sorted_map, unsorted_keys
 from .paths import select
 
 _KINDS = {wire.PARTICLE_LIST: LIST, wire.PARTICLE_MAP: MAP}
@@ -49,7 +50,9 @@ def read(value: Particle | None, payload: bytes, scope: Any = None) -> Particle 
         raise Refused(ResultCode.BIN_TYPE)
     else:
         data = value[1]
-    return _shown((lists if call.is_on_list else maps).read(data, call))
+    if call.is_on_list:
+        return _shown(lists.read(data, call))
+    return _shown(maps.read(data if unsorted_keys(data) is None else sorted_map(data), call))
 
 
 def modify(value: Particle | None, payload: bytes, scope: Any = None) -> tuple[Particle | None, Particle | None]:
@@ -75,7 +78,7 @@ def modify(value: Particle | None, payload: bytes, scope: Any = None) -> tuple[P
     if value is not None and _KINDS.get(value[0]) != _wanted_kind(call):
         raise Refused(ResultCode.BIN_TYPE)
     target = Target(None if value is None else value[1], has_bin=value is not None)
-    answer = (lists if call.is_on_list else maps).modify(target, call)
+    answer = _modify(target, call)
     return _changed(value, target.result), _shown(answer)
 
 
@@ -87,8 +90,21 @@ def _modify_inside(value: Particle | None, call: Call) -> tuple[Particle | None,
     target = way.target
     if target.data is not None and kind_of(target.data) != _wanted_kind(call):
         raise Refused(ResultCode.BIN_TYPE)
-    answer = (lists if call.is_on_list else maps).modify(target, call)
+    answer = _modify(target, call)
     return _changed(value, way.whole()), _shown(answer)
+
+
+def _modify(target: Target, call: Call) -> Particle | None:
+    if call.is_on_list:
+        return lists.modify(target, call)
+    keys = None if target.data is None else unsorted_keys(target.data)
+    if target.data is None or keys is None:
+        return maps.modify(target, call)
+    target.data = sorted_map(target.data)
+    answer = maps.modify(target, call)
+    if target.result is not None:
+        target.result = as_it_was(keys, target.result, call.op)
+    return answer
 
 
 def _container(value: Particle | None) -> bytes:

@@ -57,14 +57,12 @@ PARTICLES = {
 class Part:
     """A part of an expression.
 
-    `is_unknown` is set for the instruction "unknown" itself, which may stand for any type where branches meet; `is_raw`
-    where the value may be a map that stands in the expression itself, and is as the client wrote it.
+    `is_unknown` is set for the instruction "unknown" itself, which may stand for any type where branches meet.
     """
 
     type: Type
     evaluate: Evaluation
     is_unknown: bool = False
-    is_raw: bool = False
 
 
 @attrs.define(eq=False)
@@ -74,7 +72,6 @@ class Variable:
     name: bytes
     index: int
     type: Type | None = None
-    is_raw: bool = False
 
 
 class Builder:

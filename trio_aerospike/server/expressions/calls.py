@@ -19,7 +19,6 @@ from ..store import Particle
 from .bins import value_of
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .packing import packed
-from .raw_maps import on_raw_maps
 from .scan import Reader, call_start
 from .values import UNKNOWN, Evaluation, Frame, Scope, Value
 
@@ -56,16 +55,13 @@ def _call(builder: Builder, _count: int) -> Part:
     pieces = _pieces(builder)
     subject = builder.next()
     allowed, carry_out = _SYSTEMS.get(system, ((), _refuse))
-    modifies = bool(system & codes.CALL_MODIFY_LOCAL)
-    if subject.is_raw:
-        carry_out = on_raw_maps(carry_out, modifies=modifies)
     evaluate = _evaluation(pieces, subject.evaluate, carry_out, kind)
     if subject.type is Type.NIL:
         # A call on nil passes for nil itself when types are checked, whatever it gives.
-        return Part(Type.NIL, evaluate, is_raw=True)
+        return Part(Type.NIL, evaluate)
     if subject.type not in allowed:
         raise Malformed
-    return Part(kind, evaluate, is_raw=subject.is_raw and modifies)
+    return Part(kind, evaluate)
 
 
 def _refuse(_value: Particle | None, _payload: bytes, _scope: Scope) -> Particle | None:

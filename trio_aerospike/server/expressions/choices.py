@@ -87,12 +87,10 @@ def _cond(builder: Builder, count: int) -> Part:
         raise Malformed
     cases: list[tuple[Evaluation, Evaluation]] = []
     kind: Type | None = None
-    is_raw = False
     for _ in range(count // 2):
         condition = builder.typed(Type.BOOL)
         branch = builder.next()
         kind = _common(kind, branch)
-        is_raw = is_raw or branch.is_raw
         cases.append((condition.evaluate, _usable(branch)))
     default = builder.next()
     kind = _common(kind, default)
@@ -111,7 +109,7 @@ def _cond(builder: Builder, count: int) -> Part:
                 return branch(frame)
         return otherwise(frame)
 
-    return Part(kind, evaluate, is_raw=is_raw or default.is_raw)
+    return Part(kind, evaluate)
 
 
 def _common(kind: Type | None, branch: Part) -> Type | None:
@@ -143,7 +141,7 @@ def _let(builder: Builder, count: int) -> Part:
         variable = Variable(name, len(builder.variables))
         builder.variables.append(variable)
         part = builder.next()
-        variable.type, variable.is_raw = part.type, part.is_raw
+        variable.type = part.type
         definitions.append((variable.index, part.evaluate))
     body = builder.next()
     builder.n_variables = max(builder.n_variables, len(builder.variables))
@@ -155,7 +153,7 @@ def _let(builder: Builder, count: int) -> Part:
             variables[index] = definition(frame)
         return body.evaluate(frame)
 
-    return Part(body.type, evaluate, body.is_unknown, body.is_raw)
+    return Part(body.type, evaluate, body.is_unknown)
 
 
 @builds(codes.VAR, n_arguments=1)
@@ -164,7 +162,7 @@ def _var(builder: Builder, _count: int) -> Part:
     if variable is None or variable.type is None or variable.type is Type.OTHER:
         raise Malformed
     index = variable.index
-    return Part(variable.type, lambda frame: frame.variables[index], is_raw=variable.is_raw)
+    return Part(variable.type, lambda frame: frame.variables[index])
 
 
 def _find(builder: Builder, name: bytes) -> Variable | None:

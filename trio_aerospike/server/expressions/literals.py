@@ -7,7 +7,6 @@ from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo import shape_of
 from ..results import Refused
-from ..store import Particle
 from .building import LITERAL, Builder, Part, Type, builds, constant
 from .values import REMOVED, UNKNOWN, Extension, without_cells
 
@@ -35,8 +34,7 @@ def _literal(builder: Builder, kind: int) -> Part:
     if kind == elements.GEOJSON:
         return _geojson(elements.text_of(packed)[1:])
     if kind == elements.MAP:
-        whole: Particle = wire.PARTICLE_MAP, packed
-        return Part(Type.MAP, lambda frame: whole, is_raw=True)
+        return constant(Type.MAP, (wire.PARTICLE_MAP, packed))
     return constant(Type.OTHER, Extension(packed))
 
 
