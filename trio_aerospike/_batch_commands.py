@@ -15,11 +15,12 @@ from .errors import InvalidArgError
 from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import BatchPolicy, chosen
-from .records import BatchResults
+from .records import BatchResult, BatchResults
 from .validation import checked_int, refused
 
 if TYPE_CHECKING:
     from ._batch_streams import BatchStream
+    from ._cluster.batch import MakeReader
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
 
@@ -78,7 +79,7 @@ class BatchCommands:
         """
         policy = self._policy("batch_read", policy)
         rows = Rows(policy)
-        rows.add_all(_keys(keys, "batch_read"), ReadForm("batch_read", bins, operations, None))
+        rows.add_all(checked_keys(keys, "batch_read"), ReadForm("batch_read", bins, operations, None))
         return await self._carry_out("batch_read", rows, policy)
 
     async def batch_write(
@@ -141,7 +142,8 @@ class BatchCommands:
         """
         policy = self._policy("batch_operate", policy)
         rows = Rows(policy)
-        rows.add_all(_keys(keys, "batch_operate"), form_of_operations(operations, ttl, write_policy, "batch_operate"))
+        form = form_of_operations(operations, ttl, write_policy, "batch_operate")
+        rows.add_all(checked_keys(keys, "batch_operate"), form)
         return await self._carry_out("batch_operate", rows, policy)
 
     async def batch_remove(
@@ -167,7 +169,7 @@ class BatchCommands:
         """
         policy = self._policy("batch_remove", policy)
         rows = Rows(policy)
-        rows.add_all(_keys(keys, "batch_remove"), RemoveForm(None, remove_policy, "batch_remove"))
+        rows.add_all(checked_keys(keys, "batch_remove"), RemoveForm(None, remove_policy, "batch_remove"))
         return await self._carry_out("batch_remove", rows, policy)
 
     async def batch_apply(
@@ -200,7 +202,7 @@ class BatchCommands:
         policy = self._policy("batch_apply", policy)
         rows = Rows(policy)
         form = ApplyForm(module, function, arguments, apply_policy, "batch_apply")
-        rows.add_all(_keys(keys, "batch_apply"), form)
+        rows.add_all(checked_keys(keys, "batch_apply"), form)
         return await self._carry_out("batch_apply", rows, policy)
 
     async def batch(
@@ -349,12 +351,19 @@ class BatchCommands:
         if not rows.keys:
             await trio.lowlevel.checkpoint()
             return BatchResults()
+        return BatchResults(await self._batch_results(what, rows, policy))
+
+    async def _batch_results(
+        self, what: str, rows: Rows, policy: BatchPolicy, make_reader: MakeReader | None = None
+    ) -> list[BatchResult]:
+        """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
         from ._cluster.batch import Batch
 
-        results, fault = await self._executor.run_batch(Batch(what, rows.keys, rows.rests, policy, rows.writes))
+        batch = Batch(what, rows.keys, rows.rests, policy, rows.writes, make_reader)
+        results, fault = await self._executor.run_batch(batch)
         if fault is not None:
             raise fault
-        return BatchResults(results)
+        return results
 
 
 def add_write(rows: Rows, record: WriteLike, form: WriteForm, where: str) -> None:
@@ -385,7 +394,12 @@ def _source(source: T, where: str, allowed: str) -> T:
     return source
 
 
-def _keys(keys: Iterable[KeyLike], what: str) -> list[Key]:
+def checked_keys(keys: Iterable[KeyLike], what: str) -> list[Key]:
+    """The keys of a batch.
+
+    Raises:
+        InvalidArgError: one is none; ``what`` is the call, for messages.
+    """
     if isinstance(keys, (str, bytes, Key)) or not isinstance(keys, Iterable):
         raise refused(f"{what}.keys", keys, "a list of keys")
     return [key if type(key) is Key else as_key(key) for key in keys]

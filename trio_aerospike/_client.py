@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import trio
 
+from ._array_commands import ArrayCommands
 from ._background_commands import BackgroundCommands
-from ._batch_commands import BatchCommands
 from ._cluster_commands import ClusterCommands
 from ._index_commands import IndexCommands
 from ._query_commands import QueryCommands
@@ -33,7 +33,7 @@ logger = logging.getLogger("trio_aerospike")
 
 class Client(
     RecordCommands,
-    BatchCommands,
+    ArrayCommands,
     QueryCommands,
     ClusterCommands,
     IndexCommands,

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import attrgetter
+from typing import Protocol, TypeAlias
 
 import attrs
 import trio
@@ -71,6 +72,16 @@ _RETRYABLE = frozenset((TIMEOUT, DEVICE_OVERLOAD, ResultCode.BATCH_QUEUES_FULL))
 _place = attrgetter("namespace", "set_name")
 
 
+class Reader(Protocol):
+    """Reads the answer to one part: frame by frame, as ``BatchAnswerReader`` does."""
+
+    def read(self, body: bytes) -> int | None:
+        """Take one frame; the result of the part when that was the last, else None."""
+
+
+MakeReader: TypeAlias = Callable[[Sequence[Key], list[BatchResult | None], Callable[[BatchRow], None]], Reader]
+
+
 @attrs.frozen(eq=False)
 class Batch:
     """What a batch asks of its records.
@@ -81,6 +92,8 @@ class Batch:
         rests: what each row says, behind its digest (``_wire.batch.encode_rest``); rows that share an object repeat.
         policy: how.
         writes: for each row whether it changes its record; None where none does.
+        make_reader: makes what reads the answer to a part, in place of decoding it: called with the keys, the results
+            to fill in, and what takes the rows that are no plain ones.
     """
 
     what: str
@@ -88,6 +101,7 @@ class Batch:
     rests: Sequence[bytes]
     policy: BatchPolicy
     writes: Sequence[bool] | None = None
+    make_reader: MakeReader | None = None
 
     def encode(self, indexes: Sequence[int], transaction_ttl: int) -> bytes:
         """The request for some rows."""
@@ -336,9 +350,7 @@ class BatchRun:
         """Send one part and collect its rows; what goes wrong is left in the part."""
         now = trio.current_time()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-        reader: BatchAnswerReader[Key, BatchResult] = BatchAnswerReader(
-            self._batch.keys, self._results, BatchResult, Record, partial(self._take, part)
-        )
+        reader = self._reader(part)
         result = 0
 
         def consume(body: bytes) -> bool:
@@ -379,6 +391,12 @@ class BatchRun:
             part.verdict = _Verdict.COUNTED
         else:
             part.verdict = _Verdict.LATER
+
+    def _reader(self, part: _Part) -> Reader:
+        take = partial(self._take, part)
+        if self._batch.make_reader is not None:
+            return self._batch.make_reader(self._batch.keys, self._results, take)
+        return BatchAnswerReader(self._batch.keys, self._results, BatchResult, Record, take)
 
     def _take(self, part: _Part, row: BatchRow) -> None:
         """Note a row that is no plain record."""

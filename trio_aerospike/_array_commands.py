@@ -1,0 +1,180 @@
+"""Commands on many records whose bins are arrays, or may become arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._batch_commands import BatchCommands, checked_keys
+from ._batch_forms import ReadForm, Rows, WriteForm
+from ._batch_policies import BatchWritePolicy
+from .arrays import LazyBatch, RecordArrays, with_numpy
+from .keys import Key, KeyLike
+from .policies import BatchPolicy
+from .records import BatchResult, BatchResults
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ._arrays.rows import Rows as FoundRows
+    from ._cluster.batch import MakeReader, Reader
+    from ._wire.batch_answers import BatchRow
+
+
+class ArrayCommands(BatchCommands):
+    """The part of the client that reads and writes NumPy arrays. NumPy is an extra of the distribution.
+
+    As batches, these raise besides what their own text says what :class:`BatchCommands` does.
+    """
+
+    async def batch_read_numpy(
+        self, keys: Iterable[KeyLike], dtype: np.dtype[Any], *, policy: BatchPolicy | None = None
+    ) -> RecordArrays:
+        """Read many records into arrays.
+
+        Records that hold the same bins are decoded together, a column at a time.
+
+        Args:
+            keys: the records; a key may stand there more than once.
+            dtype: a structured one: its fields are the bins to read.
+            policy: how; None for the client's batch policy.
+
+        Returns:
+            One row a key, in the order of the keys; zero where there was nothing to read.
+
+        Raises:
+            ImportError: NumPy is not installed.
+            TypeError: the dtype cannot be, or a value is of a kind that its field does not take.
+            OverflowError, ValueError: a value does not fit its field: nothing is wrapped around.
+            AerospikeError: why no key was answered.
+        """
+        with_numpy("batch_read_numpy")
+        from ._arrays.fields import fields_of
+
+        fields = fields_of(dtype, "batch_read_numpy.dtype")
+        lazy = await self._read_lazy("batch_read_numpy", keys, [field.name for field in fields], policy, decode=False)
+        return lazy.to_numpy(dtype)
+
+    async def batch_read_lazy(
+        self,
+        keys: Iterable[KeyLike],
+        bins: Iterable[str] | None = None,
+        *,
+        decode: bool = True,
+        policy: BatchPolicy | None = None,
+    ) -> LazyBatch:
+        """Read many records, and say later whether they are to be results or arrays.
+
+        Args:
+            keys, bins, policy: as for :meth:`batch_read`.
+            decode: make the results already, while the answers arrive. Otherwise they are made when they are asked
+                for, which takes a while then, and arrays are there the sooner; this needs NumPy.
+
+        Returns:
+            The answers: ``results()`` has them as ``batch_read`` returns them, ``to_numpy(dtype)`` as arrays.
+
+        Raises:
+            ImportError: ``decode`` is False, and NumPy is not installed.
+            AerospikeError: why no key was answered.
+        """
+        return await self._read_lazy("batch_read", keys, bins, policy, decode=decode)
+
+    async def batch_write_numpy(
+        self,
+        data: npt.NDArray[Any],
+        namespace: str,
+        set_name: str,
+        *,
+        key_field: str = "_key",
+        ttl: int | None = None,
+        policy: BatchPolicy | None = None,
+        write_policy: BatchWritePolicy | None = None,
+    ) -> BatchResults:
+        """Write many records, the rows of a structured array.
+
+        Integers become integers, floats doubles, bytes and sub-arrays blobs of the field's whole width.
+
+        Args:
+            data: one dimension, a row for each record. A field for the keys, others for bins; one that begins with
+                ``_`` is left out.
+            namespace, set_name: where the records live.
+            key_field: the field with the user keys, integers or bytes (without the zeros that fill them up).
+            ttl: seconds until the records expire; None for what ``write_policy`` says.
+            policy: how the batch is carried out; None for the client's batch policy.
+            write_policy: how the records are written.
+
+        Returns:
+            One result a row, in order.
+
+        Raises:
+            ImportError: NumPy is not installed.
+            TypeError, ValueError: the array cannot be.
+            OverflowError: an unsigned integer is too large for the database.
+            InvalidArgError: the name of a field cannot be a bin's.
+            AerospikeError: why no record was answered; in doubt where writes may have been applied.
+        """
+        with_numpy("batch_write_numpy")
+        from ._arrays.writing import writes_of_array
+
+        policy = self._policy("batch_write_numpy", policy)
+        form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
+        writes = writes_of_array(data, namespace, set_name, key_field)
+        size = len(writes.template)
+
+        def head_of(key: Key) -> bytes:
+            return form.rest_with(key, writes.template, writes.count)[:-size]
+
+        rows = Rows(policy)
+        for key, rest in zip(writes.keys, writes.behind(head_of, alike=not form.sends_key), strict=True):
+            rows.add(key, form, rest)
+        return await self._carry_out("batch_write_numpy", rows, policy)
+
+    async def _read_lazy(
+        self,
+        what: str,
+        keys: Iterable[KeyLike],
+        bins: Iterable[str] | None,
+        policy: BatchPolicy | None,
+        *,
+        decode: bool,
+    ) -> LazyBatch:
+        policy = self._policy(what, policy)
+        rows = Rows(policy)
+        rows.add_all(checked_keys(keys, what), ReadForm(what, bins, None, None))
+        if not rows.keys:
+            await trio.lowlevel.checkpoint()
+            return LazyBatch([], [], [], None)
+        answers: list[list[bytes]] = []
+        found: list[FoundRows] | None = None
+        make_reader: MakeReader
+        if decode:
+            make_reader = _keeping(answers)
+        else:
+            with_numpy(f"{what} without decoding")
+            found = []
+            make_reader = _finding(found)
+        results = await self._batch_results(what, rows, policy, make_reader)
+        return LazyBatch(rows.keys, results, answers, found)
+
+
+def _keeping(answers: list[list[bytes]]) -> MakeReader:
+    from ._arrays.keeping import KeepingReader
+
+    def make(keys: Sequence[Key], results: list[BatchResult | None], other: Callable[[BatchRow], None]) -> Reader:
+        kept: list[bytes] = []
+        answers.append(kept)
+        return KeepingReader(keys, results, other, kept)
+
+    return make
+
+
+def _finding(found: list[FoundRows]) -> MakeReader:
+    from ._arrays.reading import RawReader
+
+    def make(keys: Sequence[Key], results: list[BatchResult | None], other: Callable[[BatchRow], None]) -> Reader:
+        return RawReader(keys, results, other, found)
+
+    return make

@@ -1,0 +1,302 @@
+"""Rows of a batch's answer, found and taken apart by whole arrays.
+
+The rows of an answer stand one behind the other, each as long as its operations say. What may be the head of a row is
+found by what all heads have in common; for all of those at once it is worked out where a row of a known layout would
+end; and where ends and beginnings meet from the first byte to the last, these are the rows. A row of a kind that has no
+layout (``_wire.layouts``) is decoded by itself.
+
+A value that looks like a head does no harm: nothing ends where it begins.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from .._wire.batch_answers import BatchRow, read_row
+from .._wire.batch_layouts import layout_of
+from .._wire.constants import INFO3_LAST, MESSAGE_HEADER_SIZE
+from .._wire.layouts import VARIABLE, Layout
+from ..errors import ProtocolError
+
+Positions: TypeAlias = npt.NDArray[np.int64]
+
+#: Layouts in one answer past which the rows are decoded one by one.
+LAYOUTS_MAX = 64
+_UNKNOWN = -1
+# Of a message's header (as_msg in the server's as/include/base/proto.h): what a row's index is, among others.
+_INFO3, _RESULT_CODE, _GENERATION, _VOID_TIME, _INDEX, _N_FIELDS, _N_OPS = 3, 5, 6, 10, 14, 18, 20
+
+
+@attrs.frozen(eq=False)
+class Column:
+    """The values of one bin in all rows of a layout.
+
+    Args:
+        particle: their type on the wire.
+        positions: where each begins.
+        sizes: how long each is; one number where all are the same.
+    """
+
+    particle: int
+    positions: Positions
+    sizes: Positions | int
+
+
+@attrs.frozen(eq=False)
+class Group:
+    """All rows of one layout.
+
+    Args:
+        indexes: of the rows, in the batch.
+        generations, void_times: from their headers.
+        columns: by the name of the bin.
+    """
+
+    indexes: Positions
+    generations: npt.NDArray[np.uint32]
+    void_times: npt.NDArray[np.uint32]
+    columns: dict[str, Column]
+
+
+@attrs.frozen(eq=False)
+class Rows:
+    """What an answer holds.
+
+    Args:
+        data: its bytes.
+        groups: the rows with bins, by layout.
+        empty: indexes, result codes, generations and void times of the rows without any.
+        others: the rows that have no layout.
+        result: the result of the whole batch; None where its end is not there.
+    """
+
+    data: bytes
+    groups: list[Group]
+    empty: tuple[Positions, Positions, npt.NDArray[np.uint32], npt.NDArray[np.uint32]]
+    others: list[BatchRow]
+    result: int | None
+
+
+def find_rows(data: bytes) -> Rows:
+    """Take an answer apart.
+
+    Args:
+        data: frames of an answer to a batch, one behind the other; whole rows.
+
+    Raises:
+        ProtocolError: it is malformed. (A mere value that is malformed is its row's error.)
+    """
+    return _Finder(data).find()
+
+
+class _Finder:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._total = len(data)
+        self._bytes = array = np.frombuffer(data, np.uint8)
+        starts = np.flatnonzero(array[: max(self._total - MESSAGE_HEADER_SIZE + 1, 0)] == MESSAGE_HEADER_SIZE)
+        for offset in (1, 2, 4, _N_FIELDS, _N_FIELDS + 1):
+            starts = starts[array[starts + offset] == 0]
+        #: What may be rows: where each begins, and where it ends as far as that is known.
+        self._starts: Positions = starts
+        self._counts = take(data, starts + _N_OPS, ">u2").astype(np.int64)
+        self._ends = np.where(self._counts == 0, starts + MESSAGE_HEADER_SIZE, _UNKNOWN)
+        self._kinds = np.full(len(starts), _UNKNOWN)
+        plain = (array[starts + _INFO3] == 0) & (array[starts + _RESULT_CODE] == 0) & (self._counts > 0)
+        self._open = plain
+        self._columns: list[dict[str, tuple[int, Positions, Positions | int]]] = []
+        self._others: dict[int, tuple[BatchRow | None, int, int]] = {}
+
+    def find(self) -> Rows:
+        chosen = self._chain()
+        data, array = self._data, self._bytes
+        kinds = self._kinds[chosen]
+        groups = []
+        for kind, columns in enumerate(self._columns):
+            of_kind = chosen[kinds == kind]
+            if len(of_kind):
+                starts = self._starts[of_kind]
+                groups.append(
+                    Group(
+                        take(data, starts + _INDEX, ">u4").astype(np.int64),
+                        take(data, starts + _GENERATION, ">u4").astype(np.uint32),
+                        take(data, starts + _VOID_TIME, ">u4").astype(np.uint32),
+                        {
+                            name: Column(particle, at[of_kind], size if isinstance(size, int) else size[of_kind])
+                            for name, (particle, at, size) in columns.items()
+                        },
+                    )
+                )
+        bare = self._starts[chosen[self._counts[chosen] == 0]]
+        last = (array[bare + _INFO3] & INFO3_LAST) != 0
+        result = None
+        if last.any():
+            if not last[-1] or last.sum() > 1 or bare[-1] + MESSAGE_HEADER_SIZE != self._total:
+                raise ProtocolError("bytes stand behind the end of a batch")
+            result = int(array[bare[-1] + _RESULT_CODE])
+            bare = bare[:-1]
+        others = []
+        for row, _, code in self._others.values():
+            if row is not None:
+                others.append(row)
+            else:
+                result = code
+        empty = (
+            take(data, bare + _INDEX, ">u4").astype(np.int64),
+            array[bare + _RESULT_CODE].astype(np.int64),
+            take(data, bare + _GENERATION, ">u4").astype(np.uint32),
+            take(data, bare + _VOID_TIME, ">u4").astype(np.uint32),
+        )
+        return Rows(data, groups, empty, others, result)
+
+    def _chain(self) -> Positions:
+        """Which of the candidates are rows; the ones that are decoded by themselves are left in ``_others``."""
+        if self._counts.size and self._open[0]:
+            self._learn(0)
+        total = self._total
+        # What only looks like a head has no end, as a rule, and nothing ends where it begins.
+        likely: Positions = np.flatnonzero(self._ends != _UNKNOWN)
+        if self._joined(likely):
+            return likely
+        likely = likely[np.isin(self._starts[likely], self._ends[likely]) | (self._starts[likely] == 0)]
+        if self._joined(likely):
+            return likely
+        places = {start: place for place, start in enumerate(self._starts.tolist())}
+        known = self._ends.tolist()
+        chosen: list[int] = []
+        position = 0
+        while position < total:
+            place = places.get(position)
+            if place is not None and known[place] == _UNKNOWN and self._open[place] and self._learn(place):
+                known = self._ends.tolist()
+            if place is None or known[place] == _UNKNOWN:
+                position = self._decode(position)
+            else:
+                chosen.append(place)
+                position = known[place]
+        if position != total:
+            raise ProtocolError(f"an answer to a batch of {total} bytes is cut off")
+        return np.array(chosen, np.int64)
+
+    def _joined(self, likely: Positions) -> bool:
+        """Whether each of these candidates ends where the next begins, from the first byte to the last."""
+        starts, ends = self._starts[likely], self._ends[likely]
+        if not len(likely) or starts[0] != 0 or ends[-1] != self._total:
+            return False
+        return bool(np.array_equal(ends[:-1], starts[1:]))
+
+    def _decode(self, position: int) -> int:
+        """A row by itself; returns where it ends."""
+        try:
+            found = read_row(self._data, position)
+        except (struct.error, IndexError) as error:
+            raise ProtocolError(f"an answer to a batch is cut off within {self._total} bytes: {error}") from None
+        self._others[position] = found
+        return found[1]
+
+    def _learn(self, place: int) -> bool:
+        """Work out for all open candidates where they end, had they the layout of the one at ``place``."""
+        self._open[place] = False
+        if len(self._columns) >= LAYOUTS_MAX:
+            return False
+        start = int(self._starts[place])
+        try:
+            row, _, _ = read_row(self._data, start)
+        except (struct.error, IndexError, ProtocolError):
+            return False
+        layout = None if row is None or row.error is not None else layout_of(self._data, start)
+        if layout is None:
+            return False
+        self._open[place] = True
+        alike = np.flatnonzero(self._open & (self._counts == len(layout)))
+        alike, ends, columns = self._fit(layout, alike)
+        count = len(self._starts)
+        self._ends[alike] = ends
+        self._kinds[alike] = len(self._columns)
+        self._open[alike] = False
+        # By candidate, so that a few rows can be chosen of them later.
+        spread: dict[str, tuple[int, Positions, Positions | int]] = {}
+        for name, column in columns.items():
+            positions = np.zeros(count, np.int64)
+            positions[alike] = column.positions
+            sizes = column.sizes
+            if not isinstance(sizes, int):
+                spread_sizes = np.zeros(count, np.int64)
+                spread_sizes[alike] = sizes
+                sizes = spread_sizes
+            spread[name] = (column.particle, positions, sizes)
+        self._columns.append(spread)
+        return True
+
+    def _fit(self, layout: Layout, alike: Positions) -> tuple[Positions, Positions, dict[str, Column]]:
+        """Which of the candidates have a layout, where they end, and where their values are."""
+        data, total = self._data, self._total
+        at = self._starts[alike] + MESSAGE_HEADER_SIZE
+        found: list[tuple[bytes, Positions, Positions | int]] = []
+        for head, fixed in layout:
+            width = 4 + len(head)
+            fits = at + width <= total
+            if not fits.all():
+                alike, at, found = _keep(fits, alike, at, found)
+            seen = gather(data, at, width)
+            sizes: Positions | int
+            if fixed != VARIABLE:
+                expected = (len(head) + fixed).to_bytes(4, "big") + head
+                fits = _equal(seen, expected)
+                sizes = fixed
+            else:
+                fits = _equal(np.ascontiguousarray(seen[:, 4:]), head)
+                sizes = np.ascontiguousarray(seen[:, :4]).view(">u4").ravel().astype(np.int64) - len(head)
+                fits &= sizes >= 0
+            if not fits.all():
+                alike, at, found = _keep(fits, alike, at, found)
+                sizes = sizes if isinstance(sizes, int) else sizes[fits]
+            at = at + width
+            found.append((head, at, sizes))
+            at = at + sizes
+        fits = at <= total
+        if not fits.all():
+            alike, at, found = _keep(fits, alike, at, found)
+        return alike, at, {head[4:].decode(): Column(head[1], where, sizes) for head, where, sizes in found}
+
+
+def _keep(
+    fits: npt.NDArray[np.bool_],
+    alike: Positions,
+    at: Positions,
+    found: list[tuple[bytes, Positions, Positions | int]],
+) -> tuple[Positions, Positions, list[tuple[bytes, Positions, Positions | int]]]:
+    """Drop the candidates that have turned out to be of another layout."""
+    kept = [(head, where[fits], sizes if isinstance(sizes, int) else sizes[fits]) for head, where, sizes in found]
+    return alike[fits], at[fits], kept
+
+
+def _equal(seen: npt.NDArray[np.uint8], expected: bytes) -> npt.NDArray[np.bool_]:
+    """Which of the rows of bytes are the ones expected."""
+    if seen.tobytes() == expected * len(seen):
+        return np.ones(len(seen), np.bool_)
+    same: npt.NDArray[np.bool_] = (seen == np.frombuffer(expected, np.uint8)).all(axis=1)
+    return same
+
+
+def take(data: bytes, positions: Positions, dtype: str) -> npt.NDArray[np.generic]:
+    """The values of a plain type that stand at some positions."""
+    kind: np.dtype[np.generic] = np.dtype(dtype)
+    return gather(data, positions, kind.itemsize).view(kind).ravel()
+
+
+def gather(data: bytes, positions: Positions, width: int) -> npt.NDArray[np.uint8]:
+    """``width`` bytes from each of some positions: an array of as many rows. What stands behind the end is zero."""
+    count = len(positions)
+    if not count or not width:
+        return np.zeros((count, width), np.uint8)
+    if int(positions.max()) + width > len(data):
+        data += bytes(width)
+    # One item begins at every byte: picking some of them is one step for NumPy, whatever their width.
+    items = np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))
+    return items[positions].view(np.uint8).reshape(count, width)

@@ -1,0 +1,216 @@
+"""Records as NumPy arrays.
+
+``await client.batch_read_numpy(keys, dtype)`` reads records into a structured array, a field for each bin, and
+``client.batch_write_numpy`` writes one. ``BatchResults.to_numpy`` makes an array of what was read already, and
+``client.batch_read_lazy`` leaves open what becomes of an answer.
+
+A field may be an integer or a float of any width, bytes of a fixed width (``S``, ``V``), or a sub-array of these for
+vectors, which are stored as blobs of the machine's own numbers. NumPy is an extra: ``pip install
+"trio-aerospike[numpy]"``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from trio_aerospike._arrays.keeping import ANSWERED, decode_all
+from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
+from trio_aerospike.keys import Key, KeyLike, as_key
+from trio_aerospike.records import BatchResult, BatchResults
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from trio_aerospike._arrays.rows import Rows
+
+__all__ = ["LazyBatch", "RecordArrays"]
+
+
+class RecordArrays:
+    """Records as arrays: a row for each key of a batch, in the order of the keys.
+
+    ``arrays["age"]`` is a column, ``arrays.row(key)`` a record. What was not read is zero: a row of which
+    ``result_codes`` is not 0, and in other rows a bin that the record does not have.
+
+    Attributes:
+        keys: of the rows.
+        data: the bins, with the dtype asked for.
+        result_codes: 0 where there is a record, else the server's code (2: not found), or the client's below zero.
+        generations: how often each record was written, modulo 65,535.
+        void_times: when each expires, in seconds since 2010-01-01 UTC; 0 for never. ``ttls`` says it relative to now.
+    """
+
+    __slots__ = ("_places", "data", "generations", "keys", "result_codes", "void_times")
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        data: npt.NDArray[Any],
+        result_codes: npt.NDArray[np.int32],
+        generations: npt.NDArray[np.uint32],
+        void_times: npt.NDArray[np.uint32],
+    ) -> None:
+        self.keys = keys
+        self.data = data
+        self.result_codes = result_codes
+        self.generations = generations
+        self.void_times = void_times
+        self._places: dict[Key, int] | None = None
+
+    def __repr__(self) -> str:
+        fields = ", ".join(self.data.dtype.names or ())
+        return f"<RecordArrays: {len(self)} rows, {int(self.found.sum())} found; {fields}>"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[np.void]:
+        return iter(self.data)
+
+    def __getitem__(self, field: str) -> npt.NDArray[Any]:
+        column: npt.NDArray[Any] = self.data[field]
+        return column
+
+    def row(self, key: KeyLike) -> np.void:
+        """The bins of a record; of the first, where its key stood in the batch more than once.
+
+        Raises:
+            KeyError: The batch had no such key.
+        """
+        if self._places is None:
+            count = len(self.keys)
+            self._places = dict(zip(reversed(self.keys), range(count - 1, -1, -1), strict=True))
+        row: np.void = self.data[self._places[as_key(key)]]
+        return row
+
+    @property
+    def found(self) -> npt.NDArray[np.bool_]:
+        """For each row whether there is a record."""
+        found: npt.NDArray[np.bool_] = self.result_codes == 0
+        return found
+
+    @property
+    def ttls(self) -> npt.NDArray[np.int64]:
+        """Seconds until each record expires, counted from now, at least 1; -1 where it never does or is not there."""
+        import numpy as np
+
+        void_times = self.void_times.astype(np.int64)
+        left = np.maximum(void_times + (CITRUSLEAF_EPOCH - int(time.time())), 1)
+        return np.where(void_times == 0, -1, left)
+
+
+class LazyBatch:
+    """What a batch of reads brought, as the server sent it. It becomes results or arrays when it is asked to.
+
+    Results that are asked for often are made once.
+    """
+
+    __slots__ = ("_answers", "_keys", "_left", "_raw", "_results", "_rows")
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        results: list[BatchResult],
+        answers: Sequence[Sequence[bytes]],
+        rows: Sequence[Rows] | None,
+    ) -> None:
+        self._keys = keys
+        self._results = results
+        self._answers = answers
+        self._rows = rows
+        self._raw = rows is not None
+        #: Rows that are not in the answers, or have no layout there.
+        self._left: list[int] = []
+        if self._raw:
+            self._left = [index for index, result in enumerate(results) if result is not ANSWERED]
+
+    def __repr__(self) -> str:
+        return f"<LazyBatch: {len(self._keys)} keys, {'not decoded yet' if self._raw else 'decoded'}>"
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The keys that were asked for, in order."""
+        return self._keys
+
+    @property
+    def decoded(self) -> bool:
+        """Whether ``results`` returns at once."""
+        return not self._raw
+
+    def results(self) -> BatchResults:
+        """One result a key, in the order of the keys, as ``batch_read`` returns them."""
+        if self._raw:
+            assert self._rows is not None
+            results: list[BatchResult | None] = [*self._results]
+            decode_all(self._keys, results, [rows.data for rows in self._rows])
+            self._results = [result for result in results if result is not None]
+            self._raw = False
+        return BatchResults(self._results)
+
+    def find_rows(self) -> None:
+        """Do beforehand what ``to_numpy`` does before it knows the dtype: for a thread that has the time."""
+        if self._rows is not None:
+            return
+        with_numpy("find_rows")
+        from trio_aerospike._arrays.rows import find_rows
+
+        rows = [find_rows(b"".join(answer)) for answer in self._answers if answer]
+        strange = {row.index for some in rows for row in some.others}
+        self._left = [n for n, result in enumerate(self._results) if result.record is None or n in strange]
+        self._rows = rows
+
+    def to_numpy(self, dtype: np.dtype[Any]) -> RecordArrays:
+        """The records as arrays: a row for each key, a field for each bin that is wanted.
+
+        Args:
+            dtype: a structured one; its fields are named like bins.
+
+        Returns:
+            The arrays; see :class:`RecordArrays` for what stands where nothing was read.
+
+        Raises:
+            ImportError: NumPy is not installed.
+            TypeError: the dtype cannot be, or a value is of a kind that its field does not take.
+            OverflowError, ValueError: a value does not fit its field.
+        """
+        with_numpy("to_numpy")
+        from trio_aerospike._arrays.fields import fields_of
+        from trio_aerospike._arrays.filling import Arrays
+
+        fields = fields_of(dtype, "to_numpy.dtype")
+        self.find_rows()
+        arrays = Arrays(dtype, fields, self._keys)
+        for rows in self._rows or ():
+            arrays.put_rows(rows)
+        arrays.put_results([(index, self._results[index]) for index in self._left])
+        return RecordArrays(self._keys, arrays.data, arrays.codes, arrays.generations, arrays.void_times)
+
+
+def arrays_of(results: Sequence[BatchResult], dtype: np.dtype[Any]) -> RecordArrays:
+    """Results as arrays; see :meth:`LazyBatch.to_numpy`."""
+    with_numpy("to_numpy")
+    from trio_aerospike._arrays.fields import fields_of
+    from trio_aerospike._arrays.filling import Arrays
+
+    keys = [result.key for result in results]
+    arrays = Arrays(dtype, fields_of(dtype, "to_numpy.dtype"), keys)
+    arrays.put_results(enumerate(results))
+    return RecordArrays(keys, arrays.data, arrays.codes, arrays.generations, arrays.void_times)
+
+
+def with_numpy(what: str) -> None:
+    """Make sure that NumPy is there.
+
+    Raises:
+        ImportError: it is not; says how to get it.
+    """
+    try:
+        import numpy  # noqa: F401 - only to see whether it can be
+    except ImportError as error:
+        raise ImportError(f"{what} needs NumPy, which is an extra: pip install 'trio-aerospike[numpy]'") from error
