@@ -24,8 +24,8 @@ from benchmarks.contenders import BY_NAME, CONTENDERS, OURS, ROOT, Contender
 from benchmarks.driver import Cell, Host, Results, available, compare
 from benchmarks.workers.bare import owners
 
-SCENARIOS = ("main", "batch", "nested", "hold", "latency", "memory", "import")
-DEFAULT_SCENARIOS = ("main", "batch", "nested", "hold", "memory", "import")
+SCENARIOS = ("main", "batch", "nested", "scan", "hold", "latency", "memory", "import")
+DEFAULT_SCENARIOS = ("main", "batch", "nested", "scan", "hold", "memory", "import")
 NESTED_RECORDS = 200
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -94,6 +94,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=1.0, help="milliseconds each way, for scenario latency")
     parser.add_argument("--hold", type=float, default=2.0, help="milliseconds per request, for scenario hold")
     parser.add_argument("--tasks", type=int, default=100_000, help="concurrent gets, for scenario memory")
+    parser.add_argument("--scanned", type=int, default=200_000, help="records, for scenario scan")
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory for the plot and the figures")
     arguments = parser.parse_args()
     arguments.scenarios = [name.strip() for name in arguments.scenarios.split(",")]
@@ -197,6 +198,11 @@ def main() -> None:
             )
         if "nested" in arguments.scenarios:
             measure_nested(contenders, hosts, arguments)
+        if "scan" in arguments.scenarios:
+            from benchmarks import scan
+
+            print(f"\n== scans of {arguments.scanned:,} records, {where} (the aims are for a real server)")
+            scan.show(scan.measure(hosts, arguments.scanned, arguments.rounds), arguments.scanned)
         if "latency" in arguments.scenarios:
             addresses = [f"{host}:{port}" for host, port in nodes]
             with helper("proxy", "--delay", str(arguments.latency / 1000), *addresses) as proxied:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .commands import Executor
 
 #: Bytes that may wait for the reader before connections are left unread. A frame of the server's has up to 1.75 MB.
-STORE_SIZE = 2 * 1024 * 1024
+STORE_SIZE = 4 * 1024 * 1024
 #: Records that are decoded at a time: the rest of the program waits that long.
 CHUNK_SIZE = 256
 #: Seconds that a server may take to hear that a query is not wanted any more.
