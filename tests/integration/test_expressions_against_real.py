@@ -1,4 +1,4 @@
-"""Random expressions as filters and in operations, sent to the embedded and to a real server: nothing differs.
+"""Random expressions as filters and in operations, and random regions, on the embedded and a real server.
 
 Compared are the results, the answers, and what is stored after each request, byte for byte. AEROSPIKE_HOSTS names the
 real one (the first host is asked); without it the tests are skipped. The same expressions every time: COMPARE_SEED
@@ -7,6 +7,7 @@ picks others, COMPARE_REQUESTS more of them. They write to a set of their own in
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -17,11 +18,15 @@ import attrs
 import pytest
 
 from trio_aerospike._wire import constants as wire, exp_ops as codes
+from trio_aerospike._wire.batch import BatchRequest, encode_batch, encode_batch_rows
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
+from trio_aerospike._wire.particles import encode_value
+from trio_aerospike._wire.values import GeoJSON
 from trio_aerospike.server.cdt.elements import Malformed, end_of, opened, pairs_of
 
 from .random_expressions import TYPES, RandomExpressions
+from .random_regions import RandomRegions
 from .server_peer import Peer, key_fields, message_frame
 from .test_server_against_real import REAL, both, timeless
 
@@ -231,3 +236,87 @@ async def test_broken_expressions_are_refused_alike() -> None:
         await comparison.run_requests(REQUESTS, mutate=True)
         assert {0, 4} <= {result for _, result in comparison.results}
         print(comparison.results)
+
+
+async def test_regions_are_stored_and_contain_points_alike() -> None:
+    regions = RandomRegions(SEED)
+    run = secrets.token_hex(4)
+    contained = 0
+    async with both() as peers:
+        for number in range(REQUESTS // 4):
+            shape = regions.shape()
+            text = json.dumps(shape)
+            fields = key_fields(f"{run}-{number % 50}", "exps-against-real")
+            op = Op(wire.OP_WRITE, *named("g", GeoJSON(text)))
+            messages = [Message(info2=wire.INFO2_WRITE, ops=(op,), fields=fields), Message(fields=fields, **READ_ALL)]
+            for _ in range(8):
+                place = pack_value(GeoJSON(regions.place_near(shape)))
+                within = b"\x91\x93" + pack_value(codes.CMP_GEO) + place + pack_value(GeoJSON(text))
+                read = Op(wire.OP_EXP_READ, wire.PARTICLE_BLOB, "out", within)
+                messages.append(Message(info1=wire.INFO1_READ, ops=(read,), fields=fields))
+            frames = [message_frame(attrs.evolve(message, transaction_ttl=5000)) for message in messages]
+            answers = []
+            for peer in peers:
+                await peer.send(*frames)
+            for peer in peers:
+                answers.append([timeless(decode_messages((await peer.receive())[1])[0]) for _ in frames])
+            mine, theirs = answers
+            assert mine == theirs, f"{text}: {difference(mine, theirs)}"
+            contained += sum(op.data == b"\1" for message in theirs[2:] for op in message.ops)
+    assert contained >= REQUESTS // 8
+
+
+def named(name: str, value: Any) -> tuple[int, str, bytes]:
+    """Particle type, name and data of a bin."""
+    particle, data = encode_value(value)
+    return particle, name, data
+
+
+IS_BIG = (
+    b"\x93" + pack_value(codes.CMP_GT) + b"\x93" + pack_value(codes.BIN) + pack_value(codes.TYPE_INT) + b"\xa1i\x05"
+)
+IS_SMALL = bytes((0x92, codes.NOT)) + IS_BIG
+NO_FILTER = b"\x91\x0a"
+
+
+FILTERS = {"none": None, "big": IS_BIG, "small": IS_SMALL, "broken": NO_FILTER}
+
+
+@pytest.mark.parametrize("whole", FILTERS.values(), ids=FILTERS.keys())
+@pytest.mark.parametrize("own", FILTERS.values(), ids=FILTERS.keys())
+@pytest.mark.parametrize("flags", [0, wire.BATCH_RESPOND_ALL])
+async def test_filters_of_batches_and_of_their_rows(whole: bytes | None, own: bytes | None, flags: int) -> None:
+    run = secrets.token_hex(4)
+    fields = () if own is None else (Field(wire.FIELD_FILTER, own),)
+    rows = []
+    for number in range(6):
+        digest = key_fields(f"{run}-{number}", "exps-against-real")[2].data
+        row = BatchRequest(
+            index=number, digest=digest, namespace="test", set_name="exps-against-real", info1=READ_ALL["info1"]
+        )
+        if number % 2:
+            row = attrs.evolve(row, fields=fields)
+        if number == 5:
+            op = Op(wire.OP_WRITE, *named("i", 100))
+            row = attrs.evolve(row, info1=0, info2=wire.INFO2_WRITE, ops=(op,))
+        rows.append(row)
+    batch = encode_batch(
+        encode_batch_rows(rows),
+        len(rows),
+        transaction_ttl=5000,
+        flags=flags | wire.BATCH_INLINE,
+        filter_expression=whole,
+    )
+    async with both() as peers:
+        answers = []
+        for peer in peers:
+            for number in (1, 2, 3, 9, 12):
+                fields_of_row = key_fields(f"{run}-{number % 6}", "exps-against-real")
+                op = Op(wire.OP_WRITE, *named("i", number))
+                await peer.ask(Message(info2=wire.INFO2_WRITE, ops=(op,), fields=fields_of_row, transaction_ttl=5000))
+            await peer.send(batch)
+            found: list[Message] = []
+            while not found or not found[-1].info3 & wire.INFO3_LAST:
+                found += decode_messages((await peer.receive())[1])
+            answers.append(sorted(map(timeless, found), key=lambda message: (message.info3, message.transaction_ttl)))
+        assert answers[0] == answers[1]
