@@ -235,6 +235,16 @@ async def test_lists_may_be_sixty_four_deep(client: Client, key: Key) -> None:
     await round_trip(client, key, nested_maps(64))
 
 
+async def test_what_is_put_into_the_deepest_list_can_be_read(client: Client, key: Key) -> None:
+    # The server goes on where the client does not send more: 64 levels, and 64 more in the innermost of them.
+    await client.put(key, {"deep": nested(64)})
+    await client.operate(key, [op.lists.append("deep", nested(64), ctx=[aero.ctx.list_index(0)] * 63)])
+    found: Any = (await client.get(key))["deep"]
+    for _ in range(63):
+        [found] = found
+    assert found == [nested(64)]
+
+
 # Refused --------------------------------------------------------------------------------------------------------
 
 REFUSED = {

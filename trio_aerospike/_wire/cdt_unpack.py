@@ -10,7 +10,7 @@ import msgpack  # type: ignore[import-untyped]
 
 from ..errors import ProtocolError
 from .constants import (
-    CDT_DEPTH_MAX,
+    CDT_READ_DEPTH_MAX,
     PARTICLE_BLOB,
     PARTICLE_GEOJSON,
     PARTICLE_HLL,
@@ -23,7 +23,7 @@ def unpack_value(data: bytes) -> Any:
     """The value of a list's, map's or element's MessagePack, which it fills exactly.
 
     Raises:
-        ProtocolError: it is malformed, or nested deeper than 64 levels.
+        ProtocolError: it is malformed, or nested deeper than 129 levels.
     """
     # The C unpacker sizes a list by its header before it has seen an element: harmless in small data, in large
     # data safe as long as only a few headers can claim more than 65,535 elements.
@@ -40,7 +40,7 @@ def unpack_exactly(data: bytes) -> Any:
     """As :func:`unpack_value`, never by the fast path.
 
     Raises:
-        ProtocolError: it is malformed, or nested deeper than 64 levels.
+        ProtocolError: it is malformed, or nested deeper than 129 levels.
     """
     try:
         value, end = _unpack(data, 0, 0)
@@ -87,7 +87,7 @@ def _unpack_fast(data: bytes) -> Any:
 
 
 def _finish_list(items: list[Any], depth: int) -> Any:
-    if depth > CDT_DEPTH_MAX:
+    if depth > CDT_READ_DEPTH_MAX:
         raise _Unusual
     if depth and items and type(items[0]) is _Extension:
         order = items[0].code
@@ -114,7 +114,7 @@ def _finish_list(items: list[Any], depth: int) -> Any:
 
 def _finish_map(pairs: tuple[tuple[Any, Any], ...], depth: int) -> Any:
     # As pairs, because in a dict a key that stands twice would hide what its first value was.
-    if depth > CDT_DEPTH_MAX:
+    if depth > CDT_READ_DEPTH_MAX:
         raise _Unusual
     order = -1  # none seen
     result: dict[Any, Any] = {}
@@ -277,8 +277,8 @@ def _unpack_raw(data: bytes, position: int, size: int) -> tuple[Any, int]:
 
 
 def _check_container(data: bytes, position: int, count: int, depth: int) -> None:
-    if depth > CDT_DEPTH_MAX:
-        raise ProtocolError(f"a list or map is nested deeper than {CDT_DEPTH_MAX} levels")
+    if depth > CDT_READ_DEPTH_MAX:
+        raise ProtocolError(f"a list or map is nested deeper than {CDT_READ_DEPTH_MAX} levels")
     if count > len(data) - position:
         raise ProtocolError(f"a list or map of {count} elements is cut off")
 

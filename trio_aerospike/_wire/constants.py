@@ -151,6 +151,9 @@ BIN_NAME_MAX: Final = 15
 NAMESPACE_MAX: Final = 31
 SET_NAME_MAX: Final = 63
 CDT_DEPTH_MAX: Final = 64
+# What was put into a list or map at the end of the longest context, with the list or map around it: servers store more
+# levels than this client sends, and it has to read what it has made.
+CDT_READ_DEPTH_MAX: Final = 2 * CDT_DEPTH_MAX + 1
 
 N_PARTITIONS: Final = 4096
 # Void times count seconds from 2010-01-01T00:00:00Z (server: cf_clock.h).

@@ -6,6 +6,7 @@ import enum
 import math
 import tracemalloc
 from collections import OrderedDict, defaultdict, namedtuple
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -291,9 +292,9 @@ def test_blobs_of_unknown_type_come_out_with_their_type() -> None:
         ("82" + "c70000c0" * 2, "extension of type 0"),
         ("dd7fffffff", "2147483647 elements is cut off"),
         ("df7fffffff", "elements is cut off"),
-        ("91" * 65 + "01", "deeper than 64 levels"),
-        ("91" * 5000 + "01", "deeper than 64 levels"),
-        ("8101" * 65 + "01", "deeper than 64 levels"),
+        ("91" * 130 + "01", "deeper than 129 levels"),
+        ("91" * 5000 + "01", "deeper than 129 levels"),
+        ("8101" * 130 + "01", "deeper than 129 levels"),
     ],
 )
 def test_malformed_bytes_are_a_protocol_error_that_names_the_fault(data: str, words: str) -> None:
@@ -301,16 +302,23 @@ def test_malformed_bytes_are_a_protocol_error_that_names_the_fault(data: str, wo
         unpack_value(bytes.fromhex(data))
 
 
-def test_64_levels_pass_and_65_do_not() -> None:
-    assert unpack_value(b"\x91" * 64 + b"\x01") is not None
-    with pytest.raises(ProtocolError):
-        unpack_value(b"\x91" * 65 + b"\x01")
+def test_64_levels_go_out_and_65_do_not() -> None:
     value: Any = 1
     for _ in range(64):
         value = [value]
     assert unpack_value(pack_value(value)) == value
     with pytest.raises(InvalidArgError):
         pack_value([value])
+
+
+@pytest.mark.parametrize("unpack", [unpack_value, unpack_exactly])
+def test_what_operations_have_put_into_each_other_is_read_up_to_129_levels(unpack: Callable[[bytes], Any]) -> None:
+    value: Any = 1
+    for _ in range(129):
+        value = [value]
+    assert unpack(b"\x91" * 129 + b"\x01") == value
+    with pytest.raises(ProtocolError):
+        unpack(b"\x91" * 130 + b"\x01")
 
 
 def test_headers_that_claim_many_elements_cost_no_memory() -> None:
