@@ -139,6 +139,16 @@ class LazyBatch:
         return self._keys
 
     @property
+    def found_count(self) -> int:
+        """How many records were read."""
+        if not self._raw:
+            return sum(result.record is not None for result in self._results)
+        count = sum(self._results[index].record is not None for index in self._left)
+        for rows in self._rows or ():
+            count += sum(len(group.indexes) for group in rows.groups) + int((rows.empty[1] == 0).sum())
+        return count
+
+    @property
     def decoded(self) -> bool:
         """Whether ``results`` returns at once."""
         return not self._raw

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any
 
+from trio_aerospike.records import BatchResults
+
 from . import _results as results
 from .types import BatchRecord
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from trio_aerospike.arrays import LazyBatch
     from trio_aerospike.records import BatchResult
+
+    from ._habits import Habit
+    from .numpy_batch import NumpyBatchRecords
 
 
 class LazyBatchRecords:
@@ -21,15 +29,30 @@ class LazyBatchRecords:
     a user key was asked for more than once the dict holds it once.
     """
 
-    __slots__ = ("_dict", "_records", "_rows")
+    __slots__ = ("_dict", "_habit", "_lazy", "_made", "_places", "_records")
 
-    def __init__(self, rows: list[BatchResult]) -> None:
-        self._rows = rows
+    def __init__(
+        self, rows: LazyBatch | list[BatchResult], habit: Habit | None = None, places: dict[Any, int] | None = None
+    ) -> None:
+        self._lazy = None if isinstance(rows, list) else rows
+        self._made = rows if isinstance(rows, list) else None
+        self._habit = habit
+        self._places = places
         self._dict: dict[Any, dict[str, Any]] | None = None
         self._records: list[BatchRecord] | None = None
 
+    @property
+    def _rows(self) -> list[BatchResult]:
+        if self._made is None:
+            assert self._lazy is not None
+            self._made = self._lazy.results()
+            if self._habit is not None:
+                self._habit.records = True
+        return self._made
+
     def __repr__(self) -> str:
-        return f"<LazyBatchRecords: {len(self._rows)} rows, {self.found_count()} found>"
+        count = len(self._rows if self._lazy is None else self._lazy)
+        return f"<LazyBatchRecords: {count} rows, {self.found_count()} found>"
 
     def to_dict(self) -> dict[Any, dict[str, Any]]:
         """The bins of the records that were found, by user key: a dict of the caller's own."""
@@ -46,6 +69,33 @@ class LazyBatchRecords:
         """The bins of each row; None for a record that was not found or not read."""
         return [None if row.record is None else row.record.bins for row in self._rows]
 
+    def to_numpy(self, dtype: np.dtype[Any]) -> NumpyBatchRecords:
+        """The records as a structured array: a row for each key, a field of ``dtype`` for each bin that is wanted.
+
+        Args:
+            dtype: its fields are named like bins: integers and floats of any width, ``S`` and ``V`` for strings and
+                blobs (cut, or filled up with zeros), sub-arrays for vectors out of blobs or lists of numbers.
+
+        Returns:
+            The rows, in the order of the keys. A bin or a record that is not there is zero.
+
+        Raises:
+            ImportError: NumPy is not installed.
+            TypeError: The dtype cannot be, or a value is of a kind that its field does not take.
+            OverflowError, ValueError: A value does not fit its field.
+        """
+        from .numpy_batch import numpy_records, places_of
+
+        if self._habit is not None:
+            self._habit.arrays = True
+        if self._lazy is not None:
+            arrays = self._lazy.to_numpy(dtype)
+        else:
+            arrays = BatchResults(self._rows).to_numpy(dtype)
+        if self._places is None:
+            self._places = places_of(arrays.keys)
+        return numpy_records(arrays, self._places)
+
     @property
     def batch_records(self) -> list[BatchRecord]:
         """All rows, with key, result code and record."""
@@ -59,10 +109,14 @@ class LazyBatchRecords:
 
     def all_user_keys(self) -> list[Any]:
         """The user key of each row, found or not."""
+        if self._lazy is not None:
+            return [key.user_key for key in self._lazy.keys]
         return [row.key.user_key for row in self._rows]
 
     def found_count(self) -> int:
         """How many rows have a record."""
+        if self._made is None and self._lazy is not None:
+            return self._lazy.found_count
         return sum(row.record is not None for row in self._rows)
 
     def release_cache(self) -> None:

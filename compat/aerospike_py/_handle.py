@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from trio_aerospike.config import ClientConfig
 from trio_aerospike.errors import ClientClosed, ClientError
 
+from ._habits import Habits
+
 if TYPE_CHECKING:
     import trio_aerospike
 
@@ -50,6 +52,7 @@ class Handle:
         self._session: Session | None = None
         self._native: trio_aerospike.Client | None = None
         self._state = State.NEW
+        self._habits = Habits()
         self._connecting = _thread.allocate_lock()
         _handles.add(self)
 

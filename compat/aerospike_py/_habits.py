@@ -1,0 +1,66 @@
+"""What programs do with the results of their batches: who only ever makes arrays of them is spared the records.
+
+Records are made while the answers arrive, in the thread of the portal, so that ``to_dict`` has nothing left to do on an
+event loop. For a program that calls ``to_numpy`` alone that would be most of the work, and for nothing. Nobody says
+beforehand which it will be, but a program does the same with the same bins of the same set again and again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from trio_aerospike.keys import Key
+
+#: Kinds of batches that are remembered of one client.
+_KEPT: Final = 256
+#: Rows from which on finding them takes longer than an event loop may be kept waiting.
+_MANY: Final = 4096
+
+Kind = tuple[str, str, tuple[str, ...] | None]
+
+
+class Habit:
+    """What has been asked for so far of the results of one kind of batch.
+
+    Attributes:
+        arrays: ``to_numpy``.
+        records: anything else.
+    """
+
+    __slots__ = ("arrays", "records")
+
+    def __init__(self) -> None:
+        self.arrays = False
+        self.records = False
+
+    @property
+    def decodes(self) -> bool:
+        """Whether records are to be made beforehand. One that was wrong about it has been so once."""
+        return self.records or not self.arrays
+
+    def finds_rows(self, count: int) -> bool:
+        """Whether what arrays need is to be made ready beside the records."""
+        return count >= _MANY and (self.arrays or not self.records) and "numpy" in sys.modules
+
+
+class Habits:
+    """The habits of a client's callers, by kind of batch."""
+
+    __slots__ = ("_habits",)
+
+    def __init__(self) -> None:
+        self._habits: dict[Kind, Habit] = {}
+
+    def of(self, keys: Sequence[Key], bins: Sequence[str] | None) -> Habit:
+        """The habit of batches like this one."""
+        if not keys:
+            return Habit()
+        kind = (keys[0].namespace, keys[0].set_name, None if bins is None else tuple(bins))
+        habit = self._habits.get(kind)
+        if habit is None:
+            if len(self._habits) >= _KEPT:
+                self._habits.clear()
+            habit = self._habits[kind] = Habit()
+        return habit
