@@ -1,34 +1,567 @@
-"""A crawler in small: many fetchers, one record per page, and no page fetched twice.
+"""A polite crawler whose whole state is in the database, so that it can be stopped and gone on with.
 
-Fetchers take addresses from a queue. Before one works on a page it claims it by creating its record: of all that try,
-the server lets exactly one through, however many processes crawl. The "web" is made up, so this runs anywhere:
+It crawls a small web of eight hosts that it serves itself on 127.0.0.1: pages with links, redirects, pages that are
+gone, pages that are busy the first time, and corners that robots.txt keeps for itself. Nothing leaves the machine.
 
-    python examples/crawler.py            (AEROSPIKE_HOSTS names servers; an embedded one is started otherwise)
+    python examples/crawler.py                  the tour: stopped on purpose half way, then gone on with
+    python examples/crawler.py --stop-after 100 stop there
+    python examples/crawler.py --fresh          forget what earlier runs have left in the database
+
+AEROSPIKE_HOSTS ("host:port,host:port") names servers, and then runs can be spread over processes and days; without it
+an embedded cluster is started. Ctrl-C stops cleanly: what was in hand is given back. Needs rich:
+
+    pip install 'trio-aerospike[cli]'
+
+What is kept where, NAME being --crawl:
+
+    NAME_pages   a record for each address that was ever seen: the seen-set. `put_many` makes them, `get_many` tells
+                 which of many addresses are there.
+    NAME_hosts   a record for each host: its queue (a list), what somebody has in hand (a map), when it may next be
+                 asked, and counts. Whoever wants to work on a host takes it with a write that checks the generation of
+                 what it has read: of several crawlers that try, one succeeds. That makes one request at a time to a
+                 host and pauses between them, however many crawlers there are. A secondary index finds hosts that are
+                 due. A crawler that dies leaves the host to others when its lease is up; they find what it had in hand.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import math
+import hashlib
 import os
 import random
-from collections.abc import AsyncIterator
+import secrets
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from html.parser import HTMLParser
+from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.robotparser import RobotFileParser
 
+import attrs
 import trio
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
 
 import trio_aerospike as aero
+from trio_aerospike import exp, lists, maps, predicates
+from trio_aerospike.indexes import IndexType
 from trio_aerospike.testing import open_embedded_cluster
 
-PAGES = 2_000
-LINKS_PER_PAGE = 8
-FETCHERS = 100
+NAMESPACE = "test"
+AGENT = "small-crawler"
+START = "http://alpha.example/"
 
-CREATE = aero.WritePolicy(exists=aero.Exists.CREATE_ONLY)
+console = Console(highlight=False)
+
+
+# The web --------------------------------------------------------------------------------------------------------
+
+HOSTS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
+PAGES_PER_HOST = 24
+CRAWL_DELAY = 0.01
+ROBOTS = f"User-agent: *\nDisallow: /private/\nCrawl-delay: {CRAWL_DELAY}\n"
+
+
+class SmallWeb:
+    """Eight hosts behind one listener; it notes who asked for what, and when."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.requests = 0
+        self.busiest = 0
+        self.shortest_pause = float("inf")
+        self._busy: set[str] = set()
+        self._under_way: defaultdict[str, int] = defaultdict(int)
+        self._last: dict[str, float] = {}
+
+    async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled."""
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        self.port = listener.socket.getsockname()[1]
+        await trio.serve_listeners(self._answer_requests, [listener], task_status=task_status)  # type: ignore[arg-type]
+
+    async def _answer_requests(self, stream: trio.SocketStream) -> None:
+        buffer = b""
+        with contextlib.suppress(trio.BrokenResourceError):
+            while True:
+                while b"\r\n\r\n" not in buffer:
+                    data = await stream.receive_some()
+                    if not data:
+                        return
+                    buffer += data
+                head, _, buffer = buffer.partition(b"\r\n\r\n")
+                line, *fields = head.decode().split("\r\n")
+                host = dict(field.lower().split(": ", 1) for field in fields)["host"]
+                await stream.send_all(await self._respond(host.removesuffix(".example"), line.split()[1]))
+
+    async def _respond(self, host: str, path: str) -> bytes:
+        began = trio.current_time()
+        if path != "/robots.txt":
+            self.requests += 1
+            self.shortest_pause = min(self.shortest_pause, began - self._last.get(host, -1e9))
+        self._under_way[host] += 1
+        self.busiest = max(self.busiest, self._under_way[host])
+        try:
+            await trio.sleep(random.uniform(0.001, 0.004))
+            status, header, body = self._page(host, path)
+        finally:
+            self._under_way[host] -= 1
+            self._last[host] = trio.current_time()
+        return f"HTTP/1.1 {status}\r\nContent-Length: {len(body.encode())}\r\n{header}\r\n{body}".encode()
+
+    def _page(self, host: str, path: str) -> tuple[str, str, str]:
+        if path == "/robots.txt":
+            return "200 OK", "Content-Type: text/plain\r\n", ROBOTS
+        _, kind, number = (path if path != "/" else "/page/0").split("/")
+        if kind == "old":
+            return "301 Moved Permanently", f"Location: /page/{number}\r\n", ""
+        if kind != "page":
+            return "404 Not Found", "", ""
+        here = int(number)
+        if here % 13 == 5 and f"{host}{path}" not in self._busy:
+            self._busy.add(f"{host}{path}")
+            return "503 Service Unavailable", "", ""
+        dice = random.Random(f"{host}/{here}")
+        links = [f"/page/{child}" for child in (2 * here + 1, 2 * here + 2) if child < PAGES_PER_HOST]
+        links += [f"http://{dice.choice(HOSTS)}.example/page/{dice.randrange(PAGES_PER_HOST)}#top" for _ in range(4)]
+        links += [f"http://{HOSTS[(HOSTS.index(host) + 1) % len(HOSTS)]}.example/", f"/old/{here}", "/private/diary"]
+        links += [f"/gone/{here}"] if here % 10 == 3 else []
+        anchors = " ".join(f'<a href="{link}">{link}</a>' for link in links)
+        return "200 OK", "Content-Type: text/html\r\n", f"<title>{host} {here}</title><body>{anchors}</body>"
+
+
+# Getting a page -------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Answer:
+    """What a host said."""
+
+    status: int
+    fields: dict[str, str]
+    body: str
+
+
+class Visit:
+    """A connection to one host, for requests one after the other."""
+
+    def __init__(self, host: str, stream: trio.SocketStream) -> None:
+        self._host = host
+        self._stream = stream
+
+    async def get(self, path: str) -> Answer:
+        """Ask for a page.
+
+        Raises:
+            OSError, trio.TooSlowError: There is no answer.
+        """
+        try:
+            with trio.fail_after(10):
+                request = f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nUser-Agent: {AGENT}\r\n\r\n"
+                await self._stream.send_all(request.encode())
+                data = await self._more(b"")
+                while b"\r\n\r\n" not in data:
+                    data = await self._more(data)
+                head, _, body = data.partition(b"\r\n\r\n")
+                line, *rest = head.decode("latin-1").split("\r\n")
+                fields = {name.lower(): value for name, _, value in (field.partition(": ") for field in rest)}
+                while len(body) < int(fields.get("content-length", 0)):
+                    body = await self._more(body)
+        except trio.BrokenResourceError as error:
+            raise OSError(f"the connection to {self._host} is broken") from error
+        return Answer(int(line.split()[1]), fields, body.decode(errors="replace"))
+
+    async def _more(self, data: bytes) -> bytes:
+        some = await self._stream.receive_some()
+        if not some:
+            raise OSError(f"{self._host} has closed the connection")
+        return data + some
+
+
+class Rules:
+    """What a host's robots.txt allows, and the seconds that it asks for between requests."""
+
+    def __init__(self, text: str) -> None:
+        lines = text.splitlines()
+        self._parser = RobotFileParser()
+        self._parser.parse(lines)
+        fields = {name.strip().lower(): value for name, _, value in (line.partition(":") for line in lines)}
+        # The parser of the standard library knows only whole seconds.
+        self.pause = float(fields.get("crawl-delay", CRAWL_DELAY))
+
+    def allow(self, url: str) -> bool:
+        """Whether we may ask for it."""
+        return self._parser.can_fetch(AGENT, url)
+
+
+class LinkReader(HTMLParser):
+    """Collects the title and the links of a page."""
+
+    def __init__(self, url: str, text: str) -> None:
+        super().__init__()
+        self.title = ""
+        self.links: list[str] = []
+        self._url = url
+        self._in_title = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note links."""
+        self._in_title = tag == "title"
+        target = dict(attrs).get("href") if tag == "a" else None
+        if target:
+            self.links.append(urldefrag(urljoin(self._url, target)).url)
+
+    def handle_data(self, data: str) -> None:
+        """Note the title."""
+        if self._in_title:
+            self.title += data
+
+
+# The state in the database --------------------------------------------------------------------------------------
+
+LEASE_MS = 30_000
+CREATE = aero.WritePolicy(exists=aero.Exists.CREATE_ONLY, send_key=True)
+CREATE_MANY = aero.BatchWritePolicy(exists=aero.Exists.CREATE_ONLY, send_key=True)
+ONCE = exp.ListPolicy(write_flags=exp.ListWrite.ADD_UNIQUE | exp.ListWrite.NO_FAIL | exp.ListWrite.PARTIAL)
+HAS_WORK = (exp.lists.size(exp.list_bin("queue")) > 0) | (exp.maps.size(exp.map_bin("in_hand")) > 0)
+
+
+def now_ms() -> int:
+    """The time that crawlers on several machines share, in milliseconds."""
+    return int(time.time() * 1000)
+
+
+def host_of(url: str) -> str:
+    """The host of an address."""
+    return urlsplit(url).netloc
+
+
+class Frontier:
+    """Which addresses are known, and which are to be visited.
+
+    Args:
+        client: The database.
+        name: Of the crawl: several can share a database.
+    """
+
+    def __init__(self, client: aero.Client, name: str) -> None:
+        self.client = client
+        self.pages = f"{name}_pages"
+        self.hosts = f"{name}_hosts"
+        self._index = f"{name}_due"
+        self._me = secrets.token_hex(4)
+        self._known_hosts: set[str] = set()
+
+    def page(self, url: str) -> aero.Key:
+        """The record of an address."""
+        return aero.Key(NAMESPACE, self.pages, url)
+
+    def host(self, name: str) -> aero.Key:
+        """The record of a host."""
+        return aero.Key(NAMESPACE, self.hosts, name)
+
+    async def prepare(self, *, fresh: bool) -> None:
+        """Make the index, and start anew where that is wanted."""
+        if fresh:
+            for set_name in (self.pages, self.hosts):
+                await self.client.truncate(NAMESPACE, set_name)
+        job = await self.client.create_index(NAMESPACE, self.hosts, "next_at", self._index, IndexType.NUMERIC)
+        await job.wait(60)
+
+    async def add(self, urls: Iterable[str], depth: int) -> int:
+        """Put those addresses into the queues of their hosts that have never been seen; returns how many.
+
+        The queue comes first and the seen-set second. A crawler that dies in between does not lose an address: it is
+        found again with the page that it came from, and not queued twice, as queues take each address once.
+        """
+        new = defaultdict(list)
+        async with self.client.get_many({self.page(url) for url in urls}, bins=[]) as results:
+            async for result in results:
+                if isinstance(result.error, aero.RecordNotFound):
+                    url = str(result.key.user_key)
+                    new[host_of(url)].append(url)
+                elif result.error is not None:
+                    raise result.error
+        for host, found in new.items():
+            if host not in self._known_hosts:
+                with contextlib.suppress(aero.RecordExistsError):
+                    empty = {"queue": [], "in_hand": {}, "counts": {}, "next_at": 0}
+                    await self.client.put(self.host(host), empty, policy=CREATE)
+                self._known_hosts.add(host)
+            await self.client.operate(self.host(host), [lists.append_items("queue", found, policy=ONCE)])
+        records = ((self.page(url), {"state": "waiting", "depth": depth}) for found in new.values() for url in found)
+        created = 0
+        async with self.client.put_many(records, write_policy=CREATE_MANY) as results:
+            async for result in results:
+                if result.error is not None and not isinstance(result.error, aero.RecordExistsError):
+                    raise result.error
+                created += result.ok
+        return created
+
+    async def due_hosts(self) -> list[str]:
+        """Hosts that may be asked now and for which there is something to ask."""
+        due = predicates.between("next_at", 0, now_ms())
+        query = self.client.query(NAMESPACE, self.hosts, where=due, filter=HAS_WORK, bins=["next_at"])
+        return [str(record.key.user_key) for record in await query.results()]
+
+    async def all_hosts(self) -> list[aero.Record]:
+        """Every host with its queue and its counts."""
+        records = await self.client.query(NAMESPACE, self.hosts).results()
+        return sorted(records, key=lambda record: str(record.key.user_key))
+
+    async def is_finished(self) -> bool:
+        """Whether no host has anything left, not even in the hands of another crawler."""
+        return not await self.client.query(NAMESPACE, self.hosts, filter=HAS_WORK, bins=["next_at"]).results()
+
+    async def take(self, host: str, most: int) -> list[aero.Record]:
+        """Take a host, and some addresses of its queue, for ourselves alone; none where another was quicker."""
+        key = self.host(host)
+        reads = [lists.get_range("queue", 0, most), aero.read("in_hand"), aero.read("next_at")]
+        seen = await self.client.operate(key, reads)
+        if seen["next_at"] > now_ms():
+            return []
+        taken = [*seen["in_hand"], *seen["queue"]]
+        unchanged = aero.WritePolicy(generation_check=aero.GenerationCheck.EQUAL, generation=seen.generation)
+        writes = [_until(now_ms() + LEASE_MS), aero.write("taken_by", self._me)]
+        if seen["queue"]:
+            writes += [
+                lists.remove_range("queue", 0, len(seen["queue"])),
+                maps.put_items("in_hand", dict.fromkeys(seen["queue"], now_ms())),
+            ]
+        try:
+            await self.client.operate(key, writes, policy=unchanged)
+        except aero.RecordGenerationError:
+            return []
+        found = {}
+        async with self.client.get_many([self.page(url) for url in taken]) as results:
+            async for result in results:
+                # One without a record was queued by a crawler that died before it could note the address as seen.
+                found[str(result.key.user_key)] = result.record or aero.Record(result.key, {}, 0, 0)
+        return [found[url] for url in taken]
+
+    async def finish(self, page: aero.Record, bins: dict[str, object], count: str) -> None:
+        """Note what became of a page, and that it is in hand no more."""
+        await self.client.put(page.key, bins, policy=aero.WritePolicy(send_key=True))
+        url = str(page.key.user_key)
+        done = [maps.remove_by_key("in_hand", url), maps.increment("counts", count), _until(now_ms() + LEASE_MS)]
+        await self.client.operate(self.host(host_of(url)), done)
+
+    async def put_off(self, page: aero.Record) -> None:
+        """Put an address at the end of its queue again."""
+        url = str(page.key.user_key)
+        tried = [aero.increment("attempts", 1), aero.write("state", "waiting")]
+        await self.client.operate(page.key, tried, policy=aero.WritePolicy(send_key=True))
+        later = [
+            maps.remove_by_key("in_hand", url),
+            lists.append("queue", url, policy=ONCE),
+            maps.increment("counts", "put off"),
+        ]
+        await self.client.operate(self.host(host_of(url)), later)
+
+    async def leave(self, host: str, pause: float) -> None:
+        """Let others have the host, after a pause of some seconds, where it is ours."""
+        ours = aero.WritePolicy(filter_expression=exp.str_bin("taken_by") == self._me)
+        with contextlib.suppress(aero.FilteredOut, aero.RecordNotFound):
+            await self.client.operate(self.host(host), [_until(now_ms() + round(pause * 1000) + 1)], policy=ours)
+
+
+def _until(moment: int) -> aero.Operation:
+    return aero.write("next_at", moment)
+
+
+# The crawler ----------------------------------------------------------------------------------------------------
+
+
+class Crawler:
+    """Visits hosts, many at a time, one page of a host at a time.
+
+    Args:
+        frontier: What is to be visited.
+        web: Where hosts are found.
+        at_once: How many hosts are visited at once.
+        stop_after: Pages after which to stop; None for never.
+    """
+
+    TURN = 8
+    ATTEMPTS = 3
+
+    def __init__(self, frontier: Frontier, web: SmallWeb, *, at_once: int = 16, stop_after: int | None = None) -> None:
+        self.frontier = frontier
+        self.fetched = 0
+        self._web = web
+        self._at_once = at_once
+        self._stop_after = stop_after
+        self._visiting: set[str] = set()
+        self._rules: dict[str, Rules] = {}
+        self._turn_ended = trio.Event()
+
+    async def run(self) -> bool:
+        """Crawl until nothing is left (returns True) or enough has been fetched (returns False)."""
+        await self.frontier.add([START], depth=0)
+        async with trio.open_nursery() as nursery:
+            while not self._has_enough():
+                self._turn_ended = trio.Event()
+                for host in await self.frontier.due_hosts():
+                    if host not in self._visiting and len(self._visiting) < self._at_once:
+                        self._visiting.add(host)
+                        nursery.start_soon(self._visit, host)
+                if not self._visiting and await self.frontier.is_finished():
+                    return True
+                with trio.move_on_after(0.05):
+                    await self._turn_ended.wait()
+            nursery.cancel_scope.cancel()
+        return False
+
+    def _has_enough(self) -> bool:
+        return self._stop_after is not None and self.fetched >= self._stop_after
+
+    async def _visit(self, host: str) -> None:
+        """One turn at a host: some of its pages, with pauses between them."""
+        pause = CRAWL_DELAY
+        pages: list[aero.Record] = []
+        try:
+            pages = await self.frontier.take(host, self.TURN)
+            if pages:
+                async with await trio.open_tcp_stream("127.0.0.1", self._web.port) as stream:
+                    visit = Visit(host, stream)
+                    rules = await self._rules_of(host, visit)
+                    pause = rules.pause
+                    while pages:
+                        await self._see_to(pages[0], visit, rules)
+                        del pages[0]
+        except (OSError, trio.TooSlowError):
+            for page in pages:
+                await self._try_again(page, "unreachable")
+        finally:
+            # Also when we are stopped: nobody should have to wait for our lease to run out.
+            with trio.move_on_after(5, shield=True):
+                await self.frontier.leave(host, pause)
+            self._visiting.discard(host)
+            self._turn_ended.set()
+
+    async def _rules_of(self, host: str, visit: Visit) -> Rules:
+        if host not in self._rules:
+            answer = await visit.get("/robots.txt")
+            self._rules[host] = Rules(answer.body if answer.status == 200 else "")
+        return self._rules[host]
+
+    async def _try_again(self, page: aero.Record, why: str) -> None:
+        if page.get("attempts", 0) + 1 < self.ATTEMPTS:
+            await self.frontier.put_off(page)
+        else:
+            await self.frontier.finish(page, {"state": "failed", "status": why}, "failed")
+
+    async def _see_to(self, page: aero.Record, visit: Visit, rules: Rules) -> None:
+        url = str(page.key.user_key)
+        if page.get("state") in ("done", "failed", "forbidden"):
+            # Somebody had finished with it and was stopped before saying so to the host.
+            await self.frontier.finish(page, {"state": page["state"]}, "seen again")
+            return
+        if not rules.allow(url):
+            await self.frontier.finish(page, {"state": "forbidden"}, "forbidden")
+            return
+        await trio.sleep(rules.pause)
+        answer = await visit.get(urlsplit(url).path)
+        if answer.status >= 500:
+            await self._try_again(page, str(answer.status))
+            return
+        facts: dict[str, object] = {"state": "done" if answer.status < 400 else "failed", "status": str(answer.status)}
+        found: Sequence[str] = ()
+        if answer.status == 200:
+            reader = LinkReader(url, answer.body)
+            found = reader.links
+            facts |= {"title": reader.title, "links": found, "sha": hashlib.sha256(answer.body.encode()).digest()}
+        elif "location" in answer.fields:
+            found = [urljoin(url, answer.fields["location"])]
+        # Links first: a page counts as done when everything that it leads to is in the queues.
+        await self.frontier.add(found, page.get("depth", 0) + 1)
+        await self.frontier.finish(page, facts, "fetched" if answer.status < 400 else "failed")
+        self.fetched += 1
+
+
+# What is shown --------------------------------------------------------------------------------------------------
+
+
+def picture(hosts: Sequence[aero.Record]) -> Table:
+    """The hosts as they are in the database."""
+    columns = ("fetched", "failed", "forbidden", "put off", "in hand", "waiting")
+    table = Table("host", *columns, "", box=SIMPLE, padding=(0, 1, 0, 0))
+    sums = dict.fromkeys(columns, 0)
+    for record in hosts:
+        counts = {**record["counts"], "in hand": len(record["in_hand"]), "waiting": len(record["queue"])}
+        row = {column: counts.get(column, 0) for column in columns}
+        over = row["fetched"] + row["failed"] + row["forbidden"]
+        bar = "█" * round(16 * over / max(1, over + row["in hand"] + row["waiting"]))
+        table.add_row(str(record.key.user_key).removesuffix(".example"), *map(str, row.values()), f"[green]{bar}")
+        sums = {column: sums[column] + row[column] for column in columns}
+    table.add_section()
+    table.add_row("all", *map(str, sums.values()))
+    return table
+
+
+async def crawl(crawler: Crawler) -> bool:
+    """Run a crawler with a live picture of the database; whether everything has been crawled."""
+    finished = False
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+
+        async def show() -> None:
+            while True:
+                live.update(picture(await crawler.frontier.all_hosts()), refresh=True)
+                await trio.sleep(0.2)
+
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(show)
+                finished = await crawler.run()
+                nursery.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(5, shield=True):
+                live.update(picture(await crawler.frontier.all_hosts()), refresh=True)
+    if not console.is_terminal:
+        console.print()  # rich leaves the line open there
+    return finished
+
+
+async def summary(frontier: Frontier, web: SmallWeb, seconds: float) -> None:
+    """What the database knows in the end, found by queries."""
+    client = frontier.client
+    states: defaultdict[str, int] = defaultdict(int)
+    deepest, dangling = 0, 0
+    async with client.query(NAMESPACE, frontier.pages, bins=["state", "depth"]) as pages:
+        async for page in pages:
+            states[page["state"]] += 1
+            deepest = max(deepest, page["depth"])
+    gone = exp.str_bin("status") == "404"
+    missing = await client.query(NAMESPACE, frontier.pages, filter=gone, bins=["status"]).results()
+    home = await client.get(frontier.page(START))
+    async with client.get_many([frontier.page(url) for url in home["links"]], bins=["state"]) as results:
+        async for result in results:
+            dangling += not result.ok or result.unwrap()["state"] == "waiting"
+    told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    wanted, pause = CRAWL_DELAY * 1000, web.shortest_pause * 1000
+    for line in (
+        "\n[bold]Summary",
+        f"  {sum(states.values())} addresses known: {told}; {len(missing)} of them are gone (404)",
+        f"  {home['title']} links to {len(home['links'])} pages, {dangling} of them still to be visited",
+        f"  the page farthest from there is {deepest} links away",
+        f"  {web.requests} requests in {seconds:.1f} s, never more than {web.busiest} at a time to a host",
+        f"  at least {pause:.0f} ms between two requests to a host, which asks for {wanted:.0f} ms",
+    ):
+        console.print(line, soft_wrap=True)
+
+
+# The program ----------------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[list[str]]:
-    """The seeds to connect to."""
+    """The seeds to connect to: those that are named, or those of a cluster of our own."""
     named = os.environ.get("AEROSPIKE_HOSTS", "")
     if named:
         yield [part.strip() for part in named.split(",")]
@@ -37,69 +570,67 @@ async def servers() -> AsyncIterator[list[str]]:
             yield [f"{host}:{port}" for host, port in cluster.hosts]
 
 
-async def fetch(page: int) -> list[int]:
-    """The links on a page; stands for the network and takes a few milliseconds."""
-    await trio.sleep(random.uniform(0.001, 0.005))
-    return random.Random(page).sample(range(PAGES), LINKS_PER_PAGE)
+async def tour(options: argparse.Namespace, crawling: trio.CancelScope) -> bool:
+    """Crawl; and unless it is said how far, stop half way and let another crawler go on.
 
-
-class Crawl:
-    """What the fetchers share.
-
-    Args:
-        client: Where pages are kept.
+    Cancelling ``crawling`` stops the crawlers and leaves them a connected client to say goodbye with. Returns whether
+    that has happened.
     """
-
-    def __init__(self, client: aero.Client) -> None:
-        self.client = client
-        self.seen = 0
-        self.stored = 0
-        self.waiting = 0
-        self.queue_in, self.queue_out = trio.open_memory_channel[int](math.inf)
-
-    def add(self, page: int) -> None:
-        """Put a page in the queue."""
-        self.waiting += 1
-        self.queue_in.send_nowait(page)
-
-    async def visit(self, page: int) -> None:
-        """Claim a page, fetch it, store it, follow its links; or leave it to whoever claimed it first."""
-        key = aero.Key("test", "pages", page)
-        self.seen += 1
-        try:
-            await self.client.put(key, {"state": "claimed"}, policy=CREATE)
-        except aero.RecordExistsError:
-            return
-        links = await fetch(page)
-        await self.client.put(key, {"state": "done", "links": links}, ttl=86_400)
-        self.stored += 1
-        for link in links:
-            self.add(link)
-
-    async def fetcher(self) -> None:
-        """Take pages until there are none left to take."""
-        async for page in self.queue_out:
-            await self.visit(page)
-            self.waiting -= 1
-            if self.waiting == 0:
-                self.queue_in.close()
-
-
-async def main() -> None:
-    """Crawl from page 0 on."""
-    async with servers() as seeds, aero.open_client(seeds) as client:
-        await client.truncate("test", "pages")
-        crawl = Crawl(client)
-        crawl.add(0)
+    web = SmallWeb()
+    async with servers() as seeds, aero.open_client(seeds) as client, trio.open_nursery() as nursery:
+        await nursery.start(web.serve)
+        frontier = Frontier(client, options.crawl)
         began = trio.current_time()
+        with crawling:
+            await frontier.prepare(fresh=options.fresh)
+            first = Crawler(frontier, web, stop_after=options.stop_after or 120)
+            finished = await crawl(first)
+            if finished:
+                console.print(f"This run has fetched {first.fetched} pages, and nothing is left.")
+            else:
+                console.print(f"Stopped after {first.fetched} pages; everything else is in the database.")
+            if not finished and options.stop_after is None:
+                console.print("\nA new crawler goes on from there.")
+                second = Crawler(Frontier(client, options.crawl), web)
+                await crawl(second)
+                console.print(f"The second has fetched {second.fetched} pages, and nothing is left.")
+            await summary(frontier, web, trio.current_time() - began)
+        nursery.cancel_scope.cancel()
+    return crawling.cancelled_caught
+
+
+async def main() -> int:
+    """Run; after Ctrl-C or SIGTERM the crawlers give back what they have in hand, and a second one ends that, too."""
+    parser = argparse.ArgumentParser(description="A polite crawler whose whole state is in the database.")
+    parser.add_argument(
+        "--crawl", default="crawl", metavar="NAME", help="which crawl; its sets are NAME_pages, NAME_hosts"
+    )
+    parser.add_argument("--stop-after", type=int, metavar="PAGES", help="stop when so many pages have been fetched")
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have left")
+    options = parser.parse_args()
+    crawling = trio.CancelScope()
+    status = 130
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
-            for _ in range(FETCHERS):
-                nursery.start_soon(crawl.fetcher)
-        seconds = trio.current_time() - began
-        page = await client.get(("test", "pages", 0))
-        print(f"{crawl.seen:,} links seen, {crawl.stored:,} pages fetched once each, in {seconds:.1f} s")
-        print(f"page 0 is {page['state']} and links to {page['links']}")
+
+            async def stop_on_signal() -> None:
+                async for _ in signals:
+                    if crawling.cancel_called:
+                        nursery.cancel_scope.cancel()
+                    crawling.cancel()
+
+            nursery.start_soon(stop_on_signal)
+            try:
+                if not await tour(options, crawling):
+                    status = 0
+            except aero.ClusterError as error:
+                console.print(f"[red]There is no database to crawl with:[/] {error}", soft_wrap=True)
+                status = 1
+            nursery.cancel_scope.cancel()
+    if status == 130:
+        console.print("\nInterrupted: what was in hand has been given back. With AEROSPIKE_HOSTS, run again to go on.")
+    return status
 
 
 if __name__ == "__main__":
-    trio.run(main)
+    sys.exit(trio.run(main))

@@ -4,55 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import re
-import select
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples"
-REAL_HOSTS = os.environ.get("AEROSPIKE_HOSTS", "")
-PATIENCE = 120.0
-
-with_and_without_real_servers = pytest.mark.parametrize(
-    "hosts",
-    [
-        pytest.param("", id="embedded"),
-        pytest.param(
-            REAL_HOSTS, id="real", marks=pytest.mark.skipif(not REAL_HOSTS, reason="AEROSPIKE_HOSTS is not set")
-        ),
-    ],
+from tests.examples.running import (
+    EXAMPLES,
+    PATIENCE,
+    ROOT,
+    Terminal,
+    environment,
+    output_of,
+    with_and_without_real_servers,
 )
-
-
-def environment(hosts: str = "", **more: str) -> dict[str, str]:
-    """Ours, with these servers."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ("AEROSPIKE_HOSTS", "NO_COLOR")}
-    return {**inherited, "PYTHONWARNINGS": "error", "COLUMNS": "100", "AEROSPIKE_HOSTS": hosts, **more}
-
-
-def output_of(name: str, hosts: str) -> str:
-    """What an example prints; it must succeed and leave stderr alone."""
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
-        env=environment(hosts),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.stderr == ""
-    assert done.returncode == 0
-    return done.stdout
 
 
 def test_every_example_has_a_test() -> None:
@@ -76,47 +47,6 @@ def test_quickstart_tells_what_it_does_where_there_is_no_terminal(hosts: str) ->
         assert len(nodes) == 3
         assert sum(int(count.replace(",", "")) for _, count in nodes) == 10_000
     assert "\x1b" not in text
-
-
-class Terminal:
-    """A program at a terminal of its own."""
-
-    def __init__(self, *command: str, **more: str) -> None:
-        self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            command,
-            env=environment(TERM="xterm-256color", **more),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.text = ""
-
-    def read_until(self, wanted: str) -> None:
-        """Read until the terminal shows this."""
-        deadline = time.monotonic() + PATIENCE
-        while wanted not in self.text:
-            assert self._read(deadline), f"{wanted!r} never came, but {self.text!r}"
-
-    def read_to_the_end(self) -> int:
-        """Read everything that is left; the exit status."""
-        deadline = time.monotonic() + PATIENCE
-        while self._read(deadline):
-            pass
-        os.close(self._ours)
-        return self.process.wait(PATIENCE)
-
-    def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
-        assert ready, f"nothing more came after {self.text!r}"
-        try:
-            data = os.read(self._ours, 65536)
-        except OSError:  # Linux says EIO once nobody has the other end open
-            return False
-        self.text += data.decode(errors="replace")
-        return bool(data)
 
 
 def test_quickstart_moves_a_progress_bar_at_a_terminal() -> None:
@@ -200,13 +130,6 @@ def test_the_page_stands_in_the_example_as_written(snippet: list[str]) -> None:
 
 
 # The others -----------------------------------------------------------------------------------------------------
-
-
-@with_and_without_real_servers
-def test_the_crawler_fetches_every_page_once(hosts: str) -> None:
-    text = output_of("crawler.py", hosts)
-    assert "16,001 links seen, 2,000 pages fetched once each" in text
-    assert "page 0 is done and links to [" in text
 
 
 @contextlib.contextmanager
