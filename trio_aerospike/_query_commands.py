@@ -13,6 +13,7 @@ import trio
 from ._wire import constants as wire
 from ._wire.commands import op_name_only
 from ._wire.query import QueryHead
+from ._wire.query_layouts import Place
 from .errors import InvalidArgError, ProtocolError
 from .keys import Key, known_key
 from .operations import Operation
@@ -28,13 +29,49 @@ if TYPE_CHECKING:
     from ._cluster.query_stream import QueryStream
     from .exp import Expression
 
-__all__ = ["QueryCommands", "Records", "UnreadableRecord"]
+__all__ = ["QueryCommands", "Records", "ScannedRecord", "UnreadableRecord"]
 
 _U32_MAX = 0xFFFF_FFFF
 _U63_MAX = (1 << 63) - 1
 
 
-class UnreadableRecord(Record):
+class ScannedRecord(Record):
+    """A record of a query. Its key is made when it is first asked for: a scan makes many, and few are asked for it."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: Place, bins: dict[str, Any], generation: int, void_time: int) -> None:
+        self._place: Place | Key = place
+        self.bins = bins
+        self.generation = generation
+        self.void_time = void_time
+
+    @property
+    def key(self) -> Key:  # type: ignore[override]
+        """The record's key; without what the program calls the record, where that was not stored with it."""
+        place = self._place
+        if type(place) is tuple:
+            place = self._place = known_key(*place)
+        return place  # type: ignore[return-value]
+
+    @property
+    def _digest(self) -> bytes:
+        place = self._place
+        return place[3] if type(place) is tuple else place.digest  # type: ignore[union-attr]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Record):
+            return NotImplemented
+        mine = (self.key, self.bins, self.generation, self.void_time)
+        return mine == (other.key, other.bins, other.generation, other.void_time)
+
+    __hash__ = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Record, (self.key, self.bins, self.generation, self.void_time)
+
+
+class UnreadableRecord(ScannedRecord):
     """A record of which a value could not be decoded: whoever asks for its bins is told why.
 
     It stands where the record would have stood, so that one of them does not end a query. Key, generation and time to
@@ -45,8 +82,8 @@ class UnreadableRecord(Record):
 
     error: ProtocolError
 
-    def __init__(self, key: Key, error: ProtocolError, generation: int, void_time: int) -> None:
-        self.key = key
+    def __init__(self, place: Place, error: ProtocolError, generation: int, void_time: int) -> None:
+        self._place = place
         self.error = error
         self.generation = generation
         self.void_time = void_time
@@ -58,36 +95,20 @@ class UnreadableRecord(Record):
         Raises:
             ProtocolError: always; says what could not be decoded.
         """
-        raise self.error
+        raise ProtocolError(f"{self.key!r}: {self.error.message}") from self.error
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        key = self.key
+        place = (key.namespace, key.set_name, key.user_key, key.digest)
+        return UnreadableRecord, (place, self.error, self.generation, self.void_time)
 
     def __repr__(self) -> str:
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
-
-
-def _record(
-    namespace: str,
-    set_name: str,
-    user_key: int | str | bytes | None,
-    digest: bytes,
-    bins: dict[str, Any],
-    generation: int,
-    void_time: int,
-) -> Record:
-    return Record(known_key(namespace, set_name, user_key, digest), bins, generation, void_time)
-
-
-def _unreadable(
-    namespace: str,
-    set_name: str,
-    user_key: int | str | bytes | None,
-    digest: bytes,
-    error: ProtocolError,
-    generation: int,
-    void_time: int,
-) -> Record:
-    key = known_key(namespace, set_name, user_key, digest)
-    error.args = (f"{key!r}: {error.message}",)
-    return UnreadableRecord(key, error, generation, void_time)
 
 
 class Records(AsyncIterator[Record]):
@@ -110,7 +131,7 @@ class Records(AsyncIterator[Record]):
         self._entered = False
         self._left = False
         self._reading = False
-        self._records: list[Record] = []
+        self._records: list[ScannedRecord] = []
         self._values: list[int] = []
         self._index = 0
         self._noted = 0
@@ -146,7 +167,7 @@ class Records(AsyncIterator[Record]):
         self._left = True
         self._settle()
         if self._seen is not None:
-            self._seen.difference_update([record.key.digest for record in self._records[self._index :]])
+            self._seen.difference_update([record._digest for record in self._records[self._index :]])
         self._records, self._values, self._index, self._noted = [], [], 0, 0
         if self._stream is not None:
             self._stream.close()
@@ -207,7 +228,7 @@ class Records(AsyncIterator[Record]):
         kept = []
         digests, values = [], []
         for record, value in zip(self._records, self._values, strict=True):
-            digest = record.key.digest
+            digest = record._digest
             digests.append(digest)
             values.append(value)
             if digest not in seen:
@@ -221,7 +242,7 @@ class Records(AsyncIterator[Record]):
     def _settle(self) -> None:
         """Note how far the reader has come."""
         if self._noted < self._index:
-            digests = [record.key.digest for record in self._records[self._noted : self._index]]
+            digests = [record._digest for record in self._records[self._noted : self._index]]
             self._note(digests, self._values[self._noted : self._index])
             self._noted = self._index
 
@@ -236,7 +257,7 @@ class Records(AsyncIterator[Record]):
         if not self._entered:
             async with self:
                 return await self.results()
-        found = []
+        found: list[Record] = []
         try:
             while True:
                 if self._index == len(self._records):
@@ -283,7 +304,7 @@ class Records(AsyncIterator[Record]):
         self._settle()
         seen = frozenset(self._seen or ())
         if self._seen is not None:
-            seen -= {record.key.digest for record in self._records[self._index :]}
+            seen -= {record._digest for record in self._records[self._index :]}
         name, nodes = self._here()
         # A node that is away now belongs to the cluster all the same.
         nodes |= self._place.nodes
@@ -383,7 +404,7 @@ class QueryCommands:
             head,
             plan,
             policy,
-            AnswerDecoder(_record, _unreadable),
+            AnswerDecoder(ScannedRecord, UnreadableRecord),
             lambda: "" if where is None else where.hint(head.namespace, head.set_name),
         )
 

@@ -150,9 +150,11 @@ class QueryPlan(Generic[T]):
 
     def handed_on(self, digests: Sequence[bytes], values: Sequence[int]) -> None:
         """Note that the reader has these records; ``values`` are those of the index, if there is one."""
-        states = self._states
-        for index, digest in enumerate(digests):
-            state = states[(digest[0] | digest[1] << 8) & 4095]
+        # Of each partition only the last record counts, and records of one come in runs.
+        last = {digest[:2]: index for index, digest in enumerate(digests)}
+        for index in sorted(last.values()):
+            digest = digests[index]
+            state = self._states[(digest[0] | digest[1] << 8) & 4095]
             if state is not None:
                 state.place = (digest, values[index] if values else 0)
 

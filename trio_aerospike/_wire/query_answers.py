@@ -32,7 +32,7 @@ from .constants import (
 )
 from .messages import encode_field
 from .particles import decode_value
-from .query_layouts import MakeRecord, RunDecoder, decoder_of, layout_of
+from .query_layouts import MakeRecord, Place, RunDecoder, decoder_of, layout_of
 from .records import bins_of, read_bins
 
 _unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from
@@ -45,9 +45,8 @@ _pack_value = struct.Struct("<q").pack
 _pack_head = struct.Struct(">6BIIIHH").pack
 _KEY_PARTICLES = frozenset((PARTICLE_INTEGER, PARTICLE_STRING, PARTICLE_BLOB))
 
-#: Makes what stands for a record with a value that cannot be decoded: (namespace, set name, user key, digest, error,
-#: generation, void time).
-MakeFaulty: TypeAlias = Callable[[str, str, Any, bytes, ProtocolError, int, int], Any]
+#: Makes what stands for a record with a value that cannot be decoded: (place, error, generation, void time).
+MakeFaulty: TypeAlias = Callable[[Place, ProtocolError, int, int], Any]
 
 
 @attrs.define(slots=True)
@@ -73,7 +72,7 @@ class AnswerDecoder:
     """Decodes the answers of one query, piece by piece.
 
     Args:
-        make_record: (namespace, set name, user key, digest, bins, generation, void time) -> a record.
+        make_record: (place, bins, generation, void time) -> a record.
         make_faulty: the same with an error in place of the bins.
     """
 
@@ -148,11 +147,10 @@ class AnswerDecoder:
                 results, _ = read_bins(body, position, n_ops)
             except (ProtocolError, UnicodeDecodeError) as error:
                 fault = error if isinstance(error, ProtocolError) else ProtocolError(f"a bin is not UTF-8: {error}")
-                record = self._make_faulty(namespace, set_name, user_key, digest, fault, generation, void_time)
+                record = self._make_faulty((namespace, set_name, user_key, digest), fault, generation, void_time)
             else:
-                record = self._make_record(
-                    namespace, set_name, user_key, digest, bins_of(results), generation, void_time
-                )
+                place = (namespace, set_name, user_key, digest)
+                record = self._make_record(place, bins_of(results), generation, void_time)
                 layout = layout_of(body, start)
                 self._run = None if layout is None else decoder_of(layout)
             found.records.append(record)

@@ -24,8 +24,10 @@ from .constants import (
 )
 from .layouts import BINS_MAX, Layout, LayoutWriter, bins_layout
 
-#: (namespace, set name, user key, digest, bins, generation, void time) -> a record.
-MakeRecord: TypeAlias = Callable[[str, str, Any, bytes, dict[str, Any], int, int], Any]
+#: Where a record lives: namespace, set name, user key (None where it is not known), digest.
+Place: TypeAlias = tuple[str, str, Any, bytes]
+#: (place, bins, generation, void time) -> a record.
+MakeRecord: TypeAlias = Callable[[Place, dict[str, Any], int, int], Any]
 #: Decodes records from a position on for as long as they have the layout and ``count`` is not reached:
 #: (body, position, count, records, values, make_record) -> the position of the first record that has not.
 RunDecoder: TypeAlias = Callable[[bytes, int, int, list[Any], list[int], MakeRecord], int]
@@ -115,7 +117,7 @@ def _compiled(layout: RecordLayout) -> RunDecoder:
     writer.bins(bins)
     writer.end_segment()
     arguments = (
-        f"{namespace!r}, {set_name!r}, {user_key}, {digest}, {{{', '.join(writer.items)}}}, {generation}, {void_time}"
+        f"({namespace!r}, {set_name!r}, {user_key}, {digest}), {{{', '.join(writer.items)}}}, {generation}, {void_time}"
     )
     source = "\n".join(
         [

@@ -38,8 +38,8 @@ Made = tuple[str, str, Any, bytes, Any, int, int]
 ALL = range(wire.N_PARTITIONS)
 
 
-def make(*parts: Any) -> Made:
-    return parts
+def make(place: tuple[str, str, Any, bytes], bins: Any, generation: int, void_time: int) -> Made:
+    return *place, bins, generation, void_time
 
 
 def decoded(body: bytes, count: int = 1000) -> tuple[list[Made], list[int], list[tuple[int, int]], int | None]:
