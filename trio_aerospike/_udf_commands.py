@@ -81,10 +81,13 @@ class UDFCommands:
             AerospikeTimeoutError: some node does not have it within ``wait`` seconds; the message says which.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        _check_wait("udf_put.wait", wait)
         if isinstance(source, (bytes, bytearray)):
             text = bytes(source)
             if name is None:
                 raise refused("udf_put.name", name, "the name of the module, where its text is given")
+        elif not isinstance(source, (str, os.PathLike)):
+            raise refused("udf_put.source", source, "the path of a file, or the text of a module as bytes")
         else:
             path = Path(source)
             try:
@@ -118,6 +121,7 @@ class UDFCommands:
             AerospikeError: what the server refused, or why no node could be asked.
         """
         name = _checked_module("udf_remove.name", name)
+        _check_wait("udf_remove.wait", wait)
         answer = await self._tell_one_node(f"udf-remove:filename={name};", self._info_timeout(policy))
         _check_answer(f"udf_remove of {name!r}", answer)
         if wait is not None:
@@ -172,7 +176,8 @@ class UDFCommands:
             arguments: values that the database can hold.
             ttl: seconds until the record expires if the function writes it; None for the policy's.
             policy: how; None for the client's write policy. Its ``exists`` and ``generation`` checks are refused, as
-                the server refuses them for functions. A call is a write: it is not sent twice where it may have run.
+                the server refuses them for functions. A call is a write: where it may have run, it is sent again only
+                if ``max_retries`` says so.
 
         Returns:
             What the function returned.
@@ -221,8 +226,6 @@ class UDFCommands:
         policy: InfoPolicy | None,
     ) -> UDFModule | None:
         """Wait until a module is there, the same one, on all nodes; or on none."""
-        if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not wait >= 0:
-            raise refused("wait", wait, "seconds, 0 or more, or None")
         deadline = trio.current_time() + wait
         while True:
             seen: dict[str, UDFModule | None] = {}
@@ -270,6 +273,11 @@ def _checked_module(where: str, name: str) -> str:
             where, name, "a file name with an extension, such as 'visits.lua', without ; : = / and line breaks"
         )
     return name
+
+
+def _check_wait(where: str, wait: float | None) -> None:
+    if wait is not None and (isinstance(wait, bool) or not isinstance(wait, (int, float)) or not wait >= 0):
+        raise refused(where, wait, "seconds, 0 or more, or None")
 
 
 def _fields(answer: str) -> dict[str, str]:

@@ -64,7 +64,11 @@ function pcall(...)
 end
 
 function xpcall(call, own, ...)
-  local function both(problem) return own(explained(problem, 3)) end
+  local function both(problem)
+    -- What comes of a hook is handled where no hooks are called: there is nothing left to stop a handler.
+    if host.was_over() then return problem end
+    return own(explained(problem, 3))
+  end
   return kept_on_time(protected(call, both, ...))
 end
 
