@@ -251,8 +251,12 @@ class EmbeddedNode:
         try:
             outcome = command(store, tree, request)
         except Refused as refused:
-            missing = refused.result == ResultCode.RECORD_NOT_FOUND and counter != "write"
-            self.counters[f"{origin}_{counter}_{'not_found' if missing else 'error'}"] += 1
+            end = "error"
+            if refused.result == ResultCode.FILTERED_OUT:
+                end = "filtered_out"
+            elif refused.result == ResultCode.RECORD_NOT_FOUND and counter != "write":
+                end = "not_found"
+            self.counters[f"{origin}_{counter}_{end}"] += 1
             raise
         self.counters[f"{origin}_{counter}_success"] += 1
         if outcome.change is not None:

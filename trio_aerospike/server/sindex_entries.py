@@ -205,7 +205,11 @@ def _extractor(definition: Definition, clock: ServerClock) -> Callable[[StoredRe
 def _particle(value: Value) -> Particle | None:
     if value is UNKNOWN or value is REMOVED or isinstance(value, Extension):
         return None
-    return particle_of_value(value)
+    try:
+        return particle_of_value(value)
+    except Refused:
+        # A region that takes too many cells to be stored.
+        return None
 
 
 def _keys(definition: Definition, value: Particle) -> tuple[Key, ...]:
