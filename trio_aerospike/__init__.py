@@ -14,6 +14,7 @@ from . import (
     exp as exp,
     operations as operations,
     policies as policies,
+    predicates as predicates,
     security as security,
 )
 from ._batch_policies import (
@@ -23,6 +24,7 @@ from ._batch_policies import (
     BatchWritePolicy as BatchWritePolicy,
 )
 from ._client import Client as Client, open_client as open_client
+from ._query_commands import Records as Records, UnreadableRecord as UnreadableRecord
 from ._version import __version__ as __version__
 from ._wire.values import (
     INFINITY as INFINITY,
@@ -62,6 +64,8 @@ from .errors import (
     ResultCode as ResultCode,
     ServerError as ServerError,
 )
+from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
+from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
 from .keys import Key as Key
 from .operations import (
     Operation as Operation,
@@ -96,6 +100,12 @@ from .policies import (
     ReadPolicy as ReadPolicy,
     Replica as Replica,
     WritePolicy as WritePolicy,
+)
+from .query import (
+    Cursor as Cursor,
+    PartitionFilter as PartitionFilter,
+    QueryDuration as QueryDuration,
+    QueryPolicy as QueryPolicy,
 )
 from .records import (
     BatchResult as BatchResult,
