@@ -16,6 +16,7 @@ from ._index_commands import IndexCommands
 from ._query_commands import QueryCommands
 from ._record_commands import RecordCommands
 from ._security_commands import SecurityCommands
+from ._statistics_commands import StatisticsCommands
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
@@ -36,6 +37,7 @@ class Client(
     ArrayCommands,
     QueryCommands,
     ClusterCommands,
+    StatisticsCommands,
     IndexCommands,
     BackgroundCommands,
     SecurityCommands,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,13 @@ from ._wire.info import parse_error
 from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, error_from_code
 from .policies import InfoPolicy, chosen
 from .records import InfoResult, NodeInfo
-from .validation import checked_text, refused
+from .validation import checked_info_name, checked_text, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
     from ._cluster.node import Node
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class ClusterCommands:
@@ -159,6 +162,7 @@ class ClusterCommands:
         namespace: str,
         set_name: str | None = None,
         *,
+        before: datetime | None = None,
         before_nanos: int = 0,
         policy: InfoPolicy | None = None,
     ) -> None:
@@ -167,18 +171,28 @@ class ClusterCommands:
         Args:
             namespace: the namespace.
             set_name: the set; None or "" for the whole namespace.
-            before_nanos: remove what was last written before this time, in nanoseconds since 1970; 0 for now.
+            before: remove what was last written before this time, which has a time zone; None for now. Servers keep
+                times in milliseconds.
+            before_nanos: the same in nanoseconds since 1970; 0 for now. One of the two at most.
             policy: how; None for the client's info policy.
 
         Raises:
+            InvalidArgError: an argument cannot be so.
+            ServerError: PARAM, the time is in the future by the server's clock, or before 2010.
             ClientClosed: the client is closed.
             AerospikeError: what the server refused, or why no node could be asked.
         """
-        namespace = _checked_name("truncate.namespace", namespace, NAMESPACE_MAX)
+        namespace = checked_info_name("truncate.namespace", namespace, NAMESPACE_MAX)
         if isinstance(before_nanos, bool) or not isinstance(before_nanos, int) or before_nanos < 0:
             raise refused("truncate.before_nanos", before_nanos, "nanoseconds since 1970, or 0 for now")
+        if before is not None:
+            if before_nanos:
+                raise refused("truncate.before_nanos", before_nanos, "0 beside before, which says the same")
+            # 1970 itself must not read as none at all: the server refuses it like all that is before 2010.
+            before_nanos = _nanoseconds(before) or 1
         if set_name:
-            command = f"truncate:namespace={namespace};set={_checked_name('truncate.set_name', set_name, SET_NAME_MAX)}"
+            set_name = checked_info_name("truncate.set_name", set_name, SET_NAME_MAX)
+            command = f"truncate:namespace={namespace};set={set_name}"
         else:
             command = f"truncate-namespace:namespace={namespace}"
         if before_nanos:
@@ -229,7 +243,8 @@ def _checked_command(what: str, command: str) -> str:
     return command
 
 
-def _checked_name(where: str, name: str, limit: int) -> str:
-    if any(c in checked_text(where, name, 1, limit) for c in ";:=\n"):
-        raise refused(where, name, f"a name of 1 to {limit} bytes without ';', ':', '=' and line breaks")
-    return name
+def _nanoseconds(before: datetime) -> int:
+    """Since 1970; the server takes none that it would round to its own beginning of time, in 2010, or before."""
+    if not isinstance(before, datetime) or before.utcoffset() is None or before < _EPOCH:
+        raise refused("truncate.before", before, "a datetime since 1970 with a time zone, or None")
+    return (before - _EPOCH) // timedelta(microseconds=1) * 1000

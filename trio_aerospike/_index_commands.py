@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ._cluster_commands import _checked_name
-from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.info import parse_error
 from ._wire.query import INDEX_NAME_MAX
 from .ctx import ContextLike, encode as encode_context
@@ -17,7 +16,7 @@ from .indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexT
 from .jobs import IndexJob
 from .predicates import Packable, packed_source
 from .records import InfoResult
-from .validation import checked_bin_name, checked_enum, refused
+from .validation import checked_bin_name, checked_enum, checked_info_name, refused
 
 if TYPE_CHECKING:
     from .policies import InfoPolicy
@@ -79,7 +78,8 @@ class IndexCommands:
         if elements is not Collection.NONE:
             parts.append(f"indextype={COLLECTION_NAMES[elements].upper()}")
         if isinstance(source, str):
-            parts.append(f"bin={_checked_name(f'{what}.source', checked_bin_name(source, f'{what}.source'), 15)}")
+            bin_name = checked_bin_name(source, f"{what}.source")
+            parts.append(f"bin={checked_info_name(f'{what}.source', bin_name, BIN_NAME_MAX)}")
         else:
             if ctx is not None:
                 raise refused(f"{what}.ctx", ctx, "None beside an expression, which leads to its value by itself")
@@ -136,8 +136,8 @@ class IndexCommands:
             InvalidArgError: an argument cannot be so.
             AerospikeError: what the server refused, or why no node could be asked.
         """
-        namespace = _checked_name("drop_index.namespace", namespace, NAMESPACE_MAX)
-        name = _checked_name("drop_index.name", name, INDEX_NAME_MAX)
+        namespace = checked_info_name("drop_index.namespace", namespace, NAMESPACE_MAX)
+        name = checked_info_name("drop_index.name", name, INDEX_NAME_MAX)
         what = f"index {name!r} in namespace {namespace!r}"
         await self._tell(f"sindex-delete:namespace={namespace};indexname={name}", f"drop {what}", policy)
         return IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
@@ -155,7 +155,7 @@ class IndexCommands:
         """
         command = "sindex-list:b64=true"
         if namespace is not None:
-            command += f";namespace={_checked_name('list_indexes.namespace', namespace, NAMESPACE_MAX)}"
+            command += f";namespace={checked_info_name('list_indexes.namespace', namespace, NAMESPACE_MAX)}"
         answer = await self.info_random_node(command, policy=policy)
         failed = parse_error(answer)
         if failed is not None:
@@ -168,10 +168,10 @@ class IndexCommands:
 
 
 def _scope(what: str, namespace: str, set_name: str | None, name: str) -> list[str]:
-    parts = [f"namespace={_checked_name(f'{what}.namespace', namespace, NAMESPACE_MAX)}"]
+    parts = [f"namespace={checked_info_name(f'{what}.namespace', namespace, NAMESPACE_MAX)}"]
     if set_name:
-        parts.append(f"set={_checked_name(f'{what}.set_name', set_name, SET_NAME_MAX)}")
-    parts.append(f"indexname={_checked_name(f'{what}.name', name, INDEX_NAME_MAX)}")
+        parts.append(f"set={checked_info_name(f'{what}.set_name', set_name, SET_NAME_MAX)}")
+    parts.append(f"indexname={checked_info_name(f'{what}.name', name, INDEX_NAME_MAX)}")
     return parts
 
 

@@ -96,6 +96,14 @@ def checked_text(where: str, value: object, low: int = 0, high: int | None = Non
     raise refused(where, value, "a str that UTF-8 can encode, without NUL" + (", not empty" if low else ""))
 
 
+def checked_info_name(where: str, value: object, high: int) -> str:
+    """``value`` where it can stand in an info command as a name of 1 to ``high`` bytes in UTF-8."""
+    name = checked_text(where, value, 1, high)
+    if any(c in name for c in ";:=\n"):
+        raise refused(where, value, f"a name of 1 to {high} bytes without ';', ':', '=' and line breaks")
+    return name
+
+
 def _where(instance: object, attribute: attrs.Attribute[Any]) -> str:
     return f"{type(instance).__name__}.{attribute.name}"
 

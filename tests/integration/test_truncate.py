@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -71,6 +72,51 @@ async def test_truncate_before_a_time_leaves_what_is_younger(client: Client, set
     await client.truncate("test", set_keys[0].set_name, before_nanos=moment)
     await gone(client, old)
     assert [result.unwrap()["a"] for result in await client.batch_read(young)] == [2] * 10
+
+
+async def test_a_time_may_be_said_as_a_datetime_of_any_zone(client: Client, set_keys: list[Key]) -> None:
+    old, young = set_keys[:10], set_keys[10:]
+    for key in old:
+        await client.put(key, {"a": 1})
+    await written_before_now(client, old[0])
+    moment = datetime.now(timezone(timedelta(hours=-7)))
+    await written_before_now(client, old[0])
+    for key in young:
+        await client.put(key, {"a": 2})
+    await client.truncate("test", set_keys[0].set_name, before=moment)
+    await gone(client, old)
+    assert [result.unwrap()["a"] for result in await client.batch_read(young)] == [2] * 10
+
+
+async def test_a_datetime_in_the_future_or_before_2010_is_refused_by_the_server(
+    client: Client, set_keys: list[Key]
+) -> None:
+    await client.put(set_keys[0], {"a": 1})
+    for moment, why in (
+        (datetime.now(UTC) + timedelta(hours=1), "future"),
+        (datetime.max.replace(tzinfo=UTC), "future"),
+        (datetime(2009, 12, 31, tzinfo=UTC), "truncate to 0"),
+        (datetime(1970, 1, 1, tzinfo=UTC), "truncate to 0"),
+    ):
+        with pytest.raises(aero.ServerError, match=why) as info:
+            await client.truncate("test", set_keys[0].set_name, before=moment)
+        assert info.value.result_code == aero.ResultCode.PARAM
+    assert (await client.get(set_keys[0])).bins == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [datetime(2026, 1, 1), datetime(1969, 12, 31, tzinfo=UTC), 1_700_000_000, "2026-01-01", date(2026, 1, 1), False],
+    ids=repr,
+)
+async def test_what_is_no_moment_is_refused(client: Client, before: Any) -> None:
+    with pytest.raises(aero.InvalidArgError, match=r"truncate\.before: got .* a time zone"):
+        await client.truncate("test", "set", before=before)
+
+
+async def test_a_moment_is_said_once(client: Client) -> None:
+    with pytest.raises(aero.InvalidArgError, match=r"truncate\.before_nanos: got 5"):
+        await client.truncate("test", "set", before=datetime.now(UTC), before_nanos=5)
 
 
 async def test_truncate_before_everything_takes_nothing(client: Client, set_keys: list[Key]) -> None:

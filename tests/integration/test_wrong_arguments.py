@@ -37,6 +37,13 @@ INFOS: dict[str, Call] = {
     "info_random_node": lambda client, policy: client.info_random_node("build", policy=policy),
     "info_node": lambda client, policy: client.info_node("A1", "build", policy=policy),
     "truncate": lambda client, policy: client.truncate("test", policy=policy),
+    "statistics": lambda client, policy: client.statistics(policy=policy),
+    "node_statistics": lambda client, policy: client.node_statistics("A1", policy=policy),
+    "namespaces": lambda client, policy: client.namespaces(policy=policy),
+    "namespace_info": lambda client, policy: client.namespace_info("test", policy=policy),
+    "sets": lambda client, policy: client.sets("test", policy=policy),
+    "set_info": lambda client, policy: client.set_info("test", "s", policy=policy),
+    "index_statistics": lambda client, policy: client.index_statistics("test", "i", policy=policy),
     "ping": lambda client, policy: client.ping(policy=policy),
 }
 FAMILIES: list[tuple[dict[str, Call], type, object]] = [
