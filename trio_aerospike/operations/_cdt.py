@@ -49,8 +49,7 @@ class Call:
     def operation(self, bin_name: str, args: Sequence[Any], ctx: contexts.ContextLike, *, create: int = 0) -> Operation:
         """The operation with arguments that are checked; ``create`` goes on top of the context's last step."""
         name = checked_bin_name(bin_name, f"{self.what}.bin_name")
-        # A single tuple is what nearly all calls give.
-        steps = self.steps(ctx) if ctx != () else ()
+        steps = () if is_empty(ctx) else self.steps(ctx)
         payload = encode_cdt_call(self.opcode, args, contexts.encode_steps(steps, create))
         # As the C client: each operation on a map is answered, also where it has nothing to say (aerospike_key.c).
         info2 = wire.INFO2_RESPOND_ALL_OPS if self.returns is MapReturn else 0
@@ -222,6 +221,11 @@ class Call:
         kind = self.return_type(return_type, inverted)
         args = (kind, packed_key(f"{self.what}.key", key), self.number("index", index), *self.count(count))
         return self.operation(bin_name, args, ctx)
+
+
+def is_empty(ctx: object) -> bool:
+    """Whether a context stands for the bin itself. By its type: what else could be given may not compare with a bool."""
+    return isinstance(ctx, (tuple, list)) and not ctx
 
 
 def list_call(name: str, opcode: int, *, writes: bool = False, ranges: bool = False) -> Call:

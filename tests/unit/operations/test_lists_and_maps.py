@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from trio_aerospike import INFINITY, WILDCARD, OrderedMap, ctx
+from trio_aerospike import INFINITY, WILDCARD, OrderedMap, ctx, exp
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike.ctx import Context
@@ -83,6 +83,7 @@ def test_a_name_that_no_bin_can_have_is_refused(name: str, bin_name: Any) -> Non
         ([ctx.map_keys(["a"])], "ctx[0]"),
         ([ctx.list_index(0), ctx.and_where(b"\xc3")], "ctx[1]"),
         ([ctx.list_index(0)] * 65, "ctx"),
+        (exp.int_bin("a"), "ctx"),
     ],
 )
 def test_a_context_that_cannot_be_is_refused(name: str, context: Any, where: str) -> None:

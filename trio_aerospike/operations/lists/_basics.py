@@ -20,7 +20,7 @@ from trio_aerospike._cdt_types import (
 )
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike.ctx import ContextLike, list_create_flag, require_creatable
-from trio_aerospike.operations._cdt import list_call
+from trio_aerospike.operations._cdt import is_empty, list_call
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_enum, refused
 
@@ -68,7 +68,7 @@ def create(
     """
     order = checked_enum("lists.create.order", order, ListOrder)
     flag = list_create_flag("lists.create", order, pad)
-    if ctx == () or ctx == []:
+    if is_empty(ctx):
         if pad:
             raise refused("lists.create.pad", pad, "False where there is no ctx, as there is no list around it")
         return _CREATE.operation(bin_name, (_with_index("lists.create", order, persist_index, ()),), ())
@@ -360,7 +360,7 @@ def get_range(bin_name: str, index: int, count: int | None = None, *, ctx: Conte
 def _with_index(what: str, order: ListOrder, persist_index: object, ctx: object) -> int:
     if not isinstance(persist_index, bool):
         raise refused(f"{what}.persist_index", persist_index, "True or False")
-    if persist_index and ctx not in ((), []):
+    if persist_index and not is_empty(ctx):
         raise refused(f"{what}.persist_index", persist_index, "False with ctx: only a whole bin keeps its index")
     return order | PERSIST_INDEX * persist_index
 

@@ -13,7 +13,7 @@ from trio_aerospike._cdt_args import packed_key
 from trio_aerospike._cdt_types import PERSIST_INDEX, MapOrder, MapPolicy, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike.ctx import ContextLike, map_create_flag, require_creatable
-from trio_aerospike.operations._cdt import Call, map_call
+from trio_aerospike.operations._cdt import Call, is_empty, map_call
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_enum, refused
 
@@ -48,7 +48,7 @@ def create(
     """
     order = checked_enum("maps.create.order", order, MapOrder)
     args = (_with_index("maps.create", order, persist_index, ctx),)
-    if ctx == () or ctx == []:
+    if is_empty(ctx):
         return _CREATE.operation(bin_name, args, ())
     require_creatable("maps.create.ctx", ctx)
     return _CREATE.operation(bin_name, args, ctx, create=map_create_flag(order))
@@ -190,14 +190,14 @@ def size(bin_name: str, *, ctx: ContextLike = ()) -> Operation:
 def _with_index(what: str, order: MapOrder, persist_index: object, ctx: object) -> int:
     if not isinstance(persist_index, bool):
         raise refused(f"{what}.persist_index", persist_index, "True or False")
-    if persist_index and ctx not in ((), []):
+    if persist_index and not is_empty(ctx):
         raise refused(f"{what}.persist_index", persist_index, "False with ctx: only a whole bin keeps its index")
     return order | PERSIST_INDEX * persist_index
 
 
 def _checked(call: Call, policy: object, ctx: object) -> MapPolicy:
     checked = checked_policy(f"{call.what}.policy", policy, MapPolicy)
-    if checked.persist_index and ctx not in ((), []):
+    if checked.persist_index and not is_empty(ctx):
         raise refused(f"{call.what}.policy.persist_index", True, "False with ctx: only a whole bin keeps its index")
     return checked
 
