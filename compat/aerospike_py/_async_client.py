@@ -9,14 +9,16 @@ from trio_aerospike.keys import KeyLike, as_key
 
 from . import _results as results
 from ._batch import LazyBatchRecords
-from ._handle import Handle, copied
+from ._handle import copied
+from ._more_async_commands import AsyncMoreCommands
+from ._numpy_calls import batch_read
 from ._operations import to_operations
 from ._policies import batch_policy, info_policy, read_policy, write_policy
 from ._session import Session, find_home
 from .types import ExistsResult, InfoNodeResult, OperateOrderedResult, Record
 
 
-class AsyncClient(Handle):
+class AsyncClient(AsyncMoreCommands):
     """A client for asyncio programs, in any number of event loops and tasks at once.
 
     Use it as ``async with AsyncClient(config) as client: await client.connect()``, or connect and close it by hand.
@@ -309,7 +311,4 @@ class AsyncClient(Handle):
             A row for each key, in the order of the keys.
         """
         native = self._connected_native()
-        rows = await self._home.call(
-            native.batch_read, [as_key(key) for key in keys], bins, policy=batch_policy(policy)
-        )
-        return LazyBatchRecords(rows)
+        return await self._home.call(batch_read, native, keys, bins, batch_policy(policy), self._habits)

@@ -11,15 +11,17 @@ from trio_aerospike.threads import ThreadCommands
 
 from . import _results as results
 from ._batch import LazyBatchRecords
-from ._handle import Handle, copied
+from ._handle import copied
+from ._more_commands import MoreCommands
+from ._numpy_calls import batch_read
 from ._operations import to_operations
 from ._policies import batch_policy, info_policy, read_policy, write_policy
-from ._portal import Portal, get_portal
+from ._portal import get_portal
 from ._session import PortalHome, Session
 from .types import ExistsResult, InfoNodeResult, OperateOrderedResult, Record
 
 
-class Client(Handle):
+class Client(MoreCommands):
     """A client for programs without an event loop; any number of threads may use it at once.
 
     Use it as ``with aerospike_py.client(config).connect() as client:``. Every command may raise AerospikeTimeoutError,
@@ -31,7 +33,6 @@ class Client(Handle):
     the same field of a meta.
     """
 
-    _portal: Portal
     _commands: ThreadCommands | None = None
 
     def _attach(self, client: trio_aerospike.Client | None) -> None:
@@ -314,5 +315,4 @@ class Client(Handle):
             A row for each key, in the order of the keys.
         """
         native = self._connected_native()
-        rows = self._portal.call(native.batch_read, [as_key(key) for key in keys], bins, policy=batch_policy(policy))
-        return LazyBatchRecords(rows)
+        return self._portal.call(batch_read, native, keys, bins, batch_policy(policy), self._habits)

@@ -1,4 +1,8 @@
-"""Operations as aerospike_py writes them, dicts of ``op``, ``bin`` and ``val``, turned into those of trio_aerospike."""
+"""Operations as aerospike_py writes them, dicts with ``op``, turned into those of trio_aerospike.
+
+Those on bins as a whole have ``bin`` and ``val`` besides; those on lists, maps, bits and sketches are made by the
+modules of these names, and told apart by their numbers.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
 from . import _constants as constants
+from ._forms import Form
 
 _ALLOWED: Final = frozenset(("op", "bin", "val"))
 #: The codes of scalar operations, by what they need: a bin and a value ...
@@ -24,17 +29,21 @@ _WHOLE_RECORD: Final[Mapping[int, Callable[[], Operation]]] = {
     constants.OPERATOR_TOUCH: operations.touch,
     constants.OPERATOR_DELETE: operations.delete,
 }
-_CODES: Final = ", ".join(
-    f"{name} ({getattr(constants, name)})"
-    for name in (
-        "OPERATOR_READ",
-        "OPERATOR_WRITE",
-        "OPERATOR_INCR",
-        "OPERATOR_APPEND",
-        "OPERATOR_PREPEND",
-        "OPERATOR_TOUCH",
-        "OPERATOR_DELETE",
+_CODES: Final = (
+    ", ".join(
+        f"{name} ({getattr(constants, name)})"
+        for name in (
+            "OPERATOR_READ",
+            "OPERATOR_WRITE",
+            "OPERATOR_INCR",
+            "OPERATOR_APPEND",
+            "OPERATOR_PREPEND",
+            "OPERATOR_TOUCH",
+            "OPERATOR_DELETE",
+        )
     )
+    + ", or the number of an operation on lists (1001 to 1031), maps (2001 to 2027), sketches (3001 to 3010) or bits "
+    "(4001 to 4013, 4050 to 4054)"
 )
 
 
@@ -54,16 +63,30 @@ def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
     return converted
 
 
+def _form(code: int) -> Form | None:
+    """The form of an operation on part of a value; made when the first of its family is used."""
+    if code < 3000:
+        from ._collection_forms import FORMS
+    else:
+        from ._blob_forms import FORMS
+    return FORMS.get(code)
+
+
 def _operation(where: str, op: Mapping[str, Any]) -> Operation:
     if isinstance(op, Operation):
         return op
     if not isinstance(op, Mapping):
         raise refused(where, op, "a dict of op, bin and val")
-    if not _ALLOWED.issuperset(op):
-        raise unknown_name(where, next(name for name in op if name not in _ALLOWED), sorted(_ALLOWED))
     code = op.get("op")
     if type(code) is not int:
         raise refused(f"{where}['op']", code, _CODES)
+    if code > 1000:
+        form = _form(code)
+        if form is None:
+            raise refused(f"{where}['op']", code, _CODES)
+        return form.operation(where, op)
+    if not _ALLOWED.issuperset(op):
+        raise unknown_name(where, next(name for name in op if name not in _ALLOWED), sorted(_ALLOWED))
     bin_name = op.get("bin")
     if code == constants.OPERATOR_READ:
         return operations.read_all() if bin_name is None else operations.read(bin_name)

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 from trio_aerospike.policies import (
     TTL_DONT_UPDATE,
     TTL_MAX,
+    AdminPolicy,
     BatchConcurrency,
     BatchPolicy,
     CommitLevel,
@@ -71,9 +72,11 @@ def _flag(where: str, value: Any) -> bool:
 
 
 def _filter(where: str, value: Any) -> bytes | None:
-    if value is not None and not (isinstance(value, bytes) and value):
-        raise refused(where, value, "a packed expression as bytes, not empty, or None")
-    return value
+    if value is None or (isinstance(value, bytes) and value):
+        return value
+    from ._expressions import packed_filter  # most programs have no filter, and all of them wait for imports
+
+    return packed_filter(where, value)
 
 
 def _ttl(where: str, value: Any) -> int | None:
@@ -239,6 +242,10 @@ def _build_info(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) ->
     return InfoPolicy(**_converted("policy", policy, _INFO_FIELDS))
 
 
+def _build_admin(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> AdminPolicy:
+    return AdminPolicy(**_converted("policy", policy, _INFO_FIELDS))
+
+
 def _build_write(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> WritePolicy:
     fields = _converted("meta", meta, _META_FIELDS)
     if "generation" in fields:
@@ -277,7 +284,7 @@ def write_policy(
 
 
 def batch_policy(policy: Mapping[str, Any] | None) -> BatchPolicy | None:
-    """The policy of a batch of reads; None where nothing is set.
+    """The policy of a batch, but for how its rows are written; None where nothing is set.
 
     Raises:
         InvalidArgError: An unknown key, or a value that is not allowed.
@@ -292,3 +299,12 @@ def info_policy(policy: Mapping[str, Any] | None) -> InfoPolicy | None:
         InvalidArgError: An unknown key, or a value that is not allowed.
     """
     return None if policy is None else _remembered(_build_info, policy)
+
+
+def admin_policy(policy: Mapping[str, Any] | None) -> AdminPolicy | None:
+    """The policy of a command on users and roles; None where nothing is set.
+
+    Raises:
+        InvalidArgError: An unknown key, or a value that is not allowed.
+    """
+    return None if policy is None else _remembered(_build_admin, policy)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from trio_aerospike import OrderedMap
+from trio_aerospike.errors import ProtocolError, ResultCode
 
 from .types import (
     AerospikeKey,
@@ -19,7 +23,14 @@ from .types import (
 if TYPE_CHECKING:
     from trio_aerospike import records as native
     from trio_aerospike.keys import Key
+    from trio_aerospike.security import Role, Usage, User
 
+logger = logging.getLogger("aerospike_py")
+
+#: Where the server puts what a function that failed says.
+UDF_FAILURE = "FAILURE"
+#: The order of a map that stands for pairs of keys and values, in the order of the answer.
+PAIRS = 8
 #: The ``ttl`` of a record that never expires.
 NEVER_EXPIRES = 0xFFFFFFFF
 
@@ -43,11 +54,24 @@ def exists_result(key: Key, found: native.Metadata | None) -> ExistsResult:
     return ExistsResult(aerospike_key(key), None if found is None else _metadata(found.generation, found.ttl))
 
 
+def shown_map(value: OrderedMap[Any, Any]) -> Any:
+    """A map that is the result of an operation: pairs where MAP_RETURN_KEY_VALUE asked for them."""
+    return list(value.items()) if value.order == PAIRS else value
+
+
 def operate_record(found: native.OrderedResult) -> Record:
-    """The results of operations by bin: several results for one bin come as a list of them."""
+    """The results of operations by bin; those without one are left out, as in aerospike_py."""
+    bins = _by_bin((name, value) for name, value in found.ordered if value is not None)
+    return Record(aerospike_key(found.key), _metadata(found.generation, found.ttl), bins)
+
+
+def _by_bin(ordered: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Results by bin: several for one bin come as a list of them."""
     bins: dict[str, Any] = {}
     repeated: set[str] = set()
-    for name, value in found.ordered:
+    for name, value in ordered:
+        if type(value) is OrderedMap:
+            value = shown_map(value)
         if name not in bins:
             bins[name] = value
         elif name in repeated:
@@ -55,12 +79,16 @@ def operate_record(found: native.OrderedResult) -> Record:
         else:
             bins[name] = [bins[name], value]
             repeated.add(name)
-    return Record(aerospike_key(found.key), _metadata(found.generation, found.ttl), bins)
+    return bins
 
 
 def ordered_result(found: native.OrderedResult) -> OperateOrderedResult:
     """The results of operations, one after the other."""
-    bins = [BinTuple(name, value) for name, value in found.ordered]
+    bins = [
+        BinTuple(name, shown_map(value) if type(value) is OrderedMap else value)
+        for name, value in found.ordered
+        if value is not None
+    ]
     return OperateOrderedResult(aerospike_key(found.key), _metadata(found.generation, found.ttl), bins)
 
 
@@ -70,6 +98,70 @@ def batch_record(row: native.BatchResult) -> BatchRecord:
     return BatchRecord(
         aerospike_key(row.key), int(row.result_code), None if found is None else record(found), row.in_doubt
     )
+
+
+def written_row(row: native.BatchResult) -> BatchRecord:
+    """One row of a batch that writes: its record has a result for each operation, None for one that has nothing to say.
+
+    What a user-defined function that failed says stands under ``FAILURE``.
+    """
+    key = aerospike_key(row.key)
+    code = int(row.result_code)
+    found = row.record
+    if found is not None:
+        written = Record(key, _metadata(found.generation, found.ttl), _by_bin(row.ordered))
+        return BatchRecord(key, code, written, row.in_doubt)
+    if code == ResultCode.UDF and row.error is not None:
+        text = row.error.message.removeprefix(f"batch {row.key!r}: ")
+        return BatchRecord(key, code, Record(key, None, {UDF_FAILURE: text}), row.in_doubt)
+    return BatchRecord(key, code, None, row.in_doubt)
+
+
+def query_record(found: native.Record) -> Record:
+    """A record that a query found; one of which a value cannot be decoded has no bins, and the log says why."""
+    try:
+        bins = found.bins
+    except ProtocolError as error:
+        logger.warning("a record that a query found cannot be decoded: %s", error)
+        return Record(aerospike_key(found.key), _metadata(found.generation, found.ttl), None)
+    return Record(aerospike_key(found.key), _metadata(found.generation, found.ttl), bins)
+
+
+def user_info(user: User) -> dict[str, Any]:
+    """A user, as ``admin_query_user_info`` tells of it: a UserInfo, and what it reads and writes."""
+    return {
+        "user": user.name,
+        "roles": list(user.roles),
+        "conns_in_use": user.connections,
+        "read_info": _usage(user.reads),
+        "write_info": _usage(user.writes),
+    }
+
+
+def _usage(usage: Usage) -> list[int]:
+    return [usage.quota, usage.single_record_rate, usage.query_rate, usage.unlimited_queries]
+
+
+def role_info(role: Role) -> dict[str, Any]:
+    """A role, as ``admin_query_role`` tells of it: a RoleInfo."""
+    return {
+        "name": role.name,
+        "privileges": [_privilege(privilege) for privilege in role.privileges],
+        "allowlist": list(role.allowlist),
+        "read_quota": role.read_quota,
+        "write_quota": role.write_quota,
+    }
+
+
+def _privilege(privilege: Any) -> dict[str, Any]:
+    # One that is known to no client has another class, of the same two names where it holds.
+    namespace, set_name = privilege.namespace, privilege.set_name
+    shown: dict[str, Any] = {"code": int(privilege.code)}
+    if namespace:
+        shown["ns"] = namespace
+    if set_name:
+        shown["set"] = set_name
+    return shown
 
 
 def info_results(answers: Iterable[native.InfoResult]) -> list[InfoNodeResult]:

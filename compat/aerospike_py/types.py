@@ -78,23 +78,27 @@ class BatchRecord(NamedTuple):
     key: AerospikeKey | None
     result: int
     record: Record | None
-    in_doubt: bool
+    in_doubt: bool = False
 
 
 class BatchRetryInfo(NamedTuple):
-    """What the retries of a batch write came to."""
+    """What the retries of a batch write came to: the defaults are those of a call that was sent once.
 
-    attempts: int
-    max_attempts: int
-    truncated_by_timeout: bool
-    unresolved: int
+    ``unresolved`` counts the rows that another attempt might still have bettered; ``truncated_by_timeout`` says that
+    the policy's total timeout kept the call from making it.
+    """
+
+    attempts: int = 1
+    max_attempts: int = 1
+    truncated_by_timeout: bool = False
+    unresolved: int = 0
 
 
 class BatchWriteResult(NamedTuple):
     """The rows of a batch write, and what its retries came to."""
 
     batch_records: list[BatchRecord]
-    retry: BatchRetryInfo
+    retry: BatchRetryInfo = BatchRetryInfo()
 
 
 class ReadPolicy(TypedDict, total=False):

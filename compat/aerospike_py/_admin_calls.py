@@ -1,0 +1,117 @@
+"""Indexes, modules of functions, users and roles, as functions that run where the client lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import trio_aerospike
+from trio_aerospike.errors import ResultCode, error_from_code
+from trio_aerospike.indexes import IndexType
+from trio_aerospike.jobs import IndexJob
+from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.security import Privilege
+from trio_aerospike.validation import refused, unknown_name
+
+from . import _results as results
+from ._policies import admin_policy, info_policy, write_policy
+
+Policy = Mapping[str, Any] | None
+Native = trio_aerospike.Client
+
+INTEGER, STRING, GEO = IndexType.NUMERIC, IndexType.STRING, IndexType.GEO2DSPHERE
+_PRIVILEGE_KEYS = ("code", "ns", "set")
+
+
+async def index_create(
+    native: Native, kind: IndexType, namespace: str, set_name: str, bin_name: str, index_name: str, policy: Policy
+) -> None:
+    """Make an index, and wait until all nodes have filled it."""
+    job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=info_policy(policy))
+    await _finished(job)
+
+
+async def index_remove(native: Native, namespace: str, index_name: str, policy: Policy) -> None:
+    """Drop an index, and wait until no node has it."""
+    job = await native.drop_index(namespace, index_name, policy=info_policy(policy))
+    await _finished(job)
+
+
+async def _finished(job: IndexJob) -> None:
+    """Wait until a job is done. A server accepts one for a namespace that it does not have, and never does it.
+
+    Raises:
+        ServerError: there is no such namespace.
+    """
+    for node in (await job.poll()).nodes:
+        if node.error == ResultCode.INVALID_NAMESPACE:
+            raise error_from_code(node.error, f"namespace {job.namespace!r} does not exist", node=node.node_name)
+    await job.wait()
+
+
+async def udf_put(native: Native, filename: str, udf_type: int, policy: Policy) -> None:
+    """Register a module, and wait until all nodes have it."""
+    if type(udf_type) is not int or udf_type != 0:
+        raise refused("udf_put.udf_type", udf_type, "0: modules are written in Lua")
+    await native.udf_put(filename, policy=info_policy(policy))
+
+
+async def udf_remove(native: Native, module: str, policy: Policy) -> None:
+    """Remove a module, and wait until no node has it."""
+    if isinstance(module, str) and not module.endswith(".lua"):
+        module += ".lua"
+    await native.udf_remove(module, policy=info_policy(policy))
+
+
+async def apply(
+    native: Native, key: KeyLike, module: str, function: str, args: Sequence[Any] | None, policy: Policy
+) -> Any:
+    """Call a function on a record."""
+    arguments = () if args is None else args
+    return await native.apply(as_key(key), module, function, arguments, policy=write_policy(policy))
+
+
+async def user_info(native: Native, username: str, policy: Policy) -> dict[str, Any]:
+    """A user."""
+    return results.user_info(await native.admin_query_user_info(username, policy=admin_policy(policy)))
+
+
+async def users_info(native: Native, policy: Policy) -> list[dict[str, Any]]:
+    """All users."""
+    return [results.user_info(user) for user in await native.admin_query_users_info(policy=admin_policy(policy))]
+
+
+async def role(native: Native, name: str, policy: Policy) -> dict[str, Any]:
+    """A role."""
+    return results.role_info(await native.admin_query_role(name, policy=admin_policy(policy)))
+
+
+async def roles(native: Native, policy: Policy) -> list[dict[str, Any]]:
+    """All roles."""
+    return [results.role_info(found) for found in await native.admin_query_roles(policy=admin_policy(policy))]
+
+
+def to_privileges(given: Any) -> list[Privilege]:
+    """Privileges as trio_aerospike has them.
+
+    Args:
+        given: dicts of ``code`` (a PRIV_ constant, or its name) and, where it is limited, ``ns`` and ``set``.
+
+    Raises:
+        InvalidArgError: one is none.
+    """
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Sequence):
+        raise refused("privileges", given, "a list of privileges")
+    found = []
+    for number, one in enumerate(given):
+        where = f"privileges[{number}]"
+        if not isinstance(one, Mapping) or "code" not in one:
+            raise refused(where, one, "a dict of code, ns and set")
+        for name in one:
+            if name not in _PRIVILEGE_KEYS:
+                raise unknown_name(where, name, _PRIVILEGE_KEYS)
+        namespace, set_name = one.get("ns"), one.get("set")
+        found.append(
+            Privilege(one["code"], "" if namespace is None else namespace, "" if set_name is None else set_name)
+        )
+    return found

@@ -1,0 +1,222 @@
+"""Batches that write, as functions that run where the client lives: they take and return what aerospike_py does.
+
+Rows are converted, both ways, in the portal's thread and in slices, so that an event loop that waits is not held up.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import trio
+
+import trio_aerospike
+from trio_aerospike.batch import BatchApply, BatchRecord as NativeRecord, BatchRemove, BatchWrite, BatchWritePolicy
+from trio_aerospike.errors import (
+    AerospikeError,
+    AerospikeTimeoutError,
+    ClusterError,
+    ConnectionFailed,
+    NoMoreConnections,
+    ResultCode,
+)
+from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.policies import BatchPolicy, Exists, GenerationCheck
+from trio_aerospike.records import BatchResult
+from trio_aerospike.validation import checked_int, refused
+
+from . import _results as results
+from ._batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from ._operations import to_operations
+from ._policies import batch_policy
+from ._slices import converted, in_slices
+from .types import BatchRetryInfo, BatchWriteResult
+
+Policy = Mapping[str, Any] | None
+T = TypeVar("T")
+
+#: Results that another attempt may better: codes of the server, and those of connections.
+_PASSING: Final = frozenset(
+    (
+        ResultCode.TIMEOUT,
+        ResultCode.DEVICE_OVERLOAD,
+        ResultCode.KEY_BUSY,
+        ResultCode.SERVER_MEM,
+        ResultCode.PARTITION_UNAVAILABLE,
+    )
+)
+_TRANSPORT: Final = (AerospikeTimeoutError, ConnectionFailed, ClusterError, NoMoreConnections)
+#: Seconds of the longest rest before the second attempt and before any: it is doubled each time, and drawn from 0 on.
+_BACKOFF, _BACKOFF_MAX = 0.01, 0.5
+#: The largest number of retries that is taken.
+RETRIES_MAX: Final = 10_000
+
+
+async def batch_read(
+    native: trio_aerospike.Client, keys: Sequence[KeyLike], bins: Sequence[str] | None, policy: BatchPolicy | None
+) -> list[BatchResult]:
+    """The rows of a batch of reads, keys converted on the way."""
+    return await native.batch_read(in_slices(keys, as_key), bins, policy=policy)
+
+
+async def batch_write(
+    native: trio_aerospike.Client, records: Iterable[Any], policy: Policy, retry: int
+) -> BatchWriteResult:
+    """``Client.batch_write``."""
+    checked_int("batch_write.retry", retry, 0, RETRIES_MAX)
+    if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
+        raise refused("batch_write.records", records, "a list of (key, bins) or (key, bins, meta)")
+    common = row_write_policy(policy)
+    transport = batch_policy(policy)
+    given = [
+        _write_row(number, record, policy)
+        for number, record in in_slices(enumerate(records), lambda numbered: numbered)
+    ]
+    if not retry:
+        rows: list[BatchResult] = await native.batch_write(given, policy=transport, write_policy=common)
+        return BatchWriteResult(await converted(rows, results.written_row))
+    rows, info = await write_again(native, given, transport or BatchPolicy(), common, retry)
+    return BatchWriteResult(await converted(rows, results.written_row), info)
+
+
+def _write_row(number: int, record: Any, policy: Policy) -> Any:
+    where = f"batch_write.records[{number}]"
+    if not isinstance(record, (tuple, list)) or len(record) not in (2, 3):
+        raise refused(where, record, "(key, bins) or (key, bins, meta)")
+    key, bins = as_key(record[0]), record[1]
+    meta = record[2] if len(record) == 3 else None
+    if meta is None:
+        return (key, bins)
+    if not isinstance(meta, Mapping):
+        raise refused(f"{where}[2]", meta, "a WriteMeta, which is a dict")
+    return BatchWrite(key, bins, policy=row_write_policy(policy, meta))
+
+
+async def write_again(
+    native: trio_aerospike.Client, given: list[Any], transport: BatchPolicy, common: BatchWritePolicy, retry: int
+) -> tuple[list[BatchResult], BatchRetryInfo]:
+    """Write, and write again what may succeed then, within the policy's total time.
+
+    A row in doubt, which may have been written, is written again only where twice is the same as once: without a check
+    of its generation or its existence.
+    """
+    total = transport.total_timeout
+    deadline = trio.current_time() + (float("inf") if total is None else total)
+    rows: list[BatchResult | None] = [None] * len(given)
+    left = list(range(len(given)))
+    attempts, truncated = 0, False
+    problem: AerospikeError | None = None
+    policy = transport
+    while True:
+        attempts += 1
+        try:
+            found = await native.batch_write([given[place] for place in left], policy=policy, write_policy=common)
+        except _TRANSPORT as error:
+            problem = error
+            if error.in_doubt and any(not _same_twice(given[place], common) for place in left):
+                break
+        else:
+            problem = None
+            for place, row in zip(left, found, strict=True):
+                rows[place] = row
+            left = [place for place, row in zip(left, found, strict=True) if _may_better(row, given[place], common)]
+        if not left or attempts > retry:
+            break
+        rest = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF * 2**attempts))
+        if trio.current_time() + rest >= deadline:
+            truncated = True
+            break
+        await trio.sleep(rest)
+        if total is not None:
+            policy = transport.replace(total_timeout=max(deadline - trio.current_time(), 0.001))
+    if problem is not None and all(row is None for row in rows):
+        raise problem
+    complete = [row for row in rows if row is not None]
+    return complete, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
+
+
+def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
+    policy = given.policy if isinstance(given, BatchWrite) and given.policy is not None else common
+    return policy.generation_check is GenerationCheck.IGNORE and policy.exists is not Exists.CREATE_ONLY
+
+
+def _may_better(row: BatchResult, given: Any, common: BatchWritePolicy) -> bool:
+    if row.result_code not in _PASSING and not isinstance(row.error, _TRANSPORT):
+        return False
+    return not row.in_doubt or _same_twice(given, common)
+
+
+async def batch_operate(
+    native: trio_aerospike.Client, keys: Sequence[KeyLike], ops: Iterable[Mapping[str, Any]], policy: Policy
+) -> BatchWriteResult:
+    """``Client.batch_operate``."""
+    operations = to_operations(ops)
+    write_policy = row_write_policy(policy) if any(operation.is_write for operation in operations) else None
+    rows: list[BatchResult] = await native.batch_operate(
+        in_slices(_listed("batch_operate", keys), as_key),
+        operations,
+        policy=batch_policy(policy),
+        write_policy=write_policy,
+    )
+    return BatchWriteResult(await converted(rows, results.written_row))
+
+
+async def batch_remove(native: trio_aerospike.Client, keys: Sequence[Any], policy: Policy) -> BatchWriteResult:
+    """``Client.batch_remove``."""
+    common = row_remove_policy(policy)
+
+    def remove(item: Any) -> NativeRecord:
+        key, meta = _key_and_meta("batch_remove", item)
+        return BatchRemove(as_key(key), policy=common if meta is None else row_remove_policy(policy, meta))
+
+    return await _each(native, [*in_slices(_listed("batch_remove", keys), remove)], policy)
+
+
+async def batch_apply(
+    native: trio_aerospike.Client,
+    keys: Sequence[Any],
+    module: str,
+    function: str,
+    args: Sequence[Any] | None,
+    policy: Policy,
+) -> BatchWriteResult:
+    """``Client.batch_apply``."""
+    common = row_apply_policy(policy)
+    arguments = () if args is None else args
+
+    def apply(item: Any) -> NativeRecord:
+        key, meta = _key_and_meta("batch_apply", item)
+        if meta is None:
+            return BatchApply(as_key(key), module, function, arguments, policy=common)
+        own = {name: value for name, value in meta.items() if name not in CALL_FIELDS}
+        return BatchApply(
+            as_key(key),
+            meta.get("module", module),
+            meta.get("function", function),
+            meta.get("args", arguments),
+            policy=row_apply_policy(policy, own),
+        )
+
+    return await _each(native, [*in_slices(_listed("batch_apply", keys), apply)], policy)
+
+
+async def _each(native: trio_aerospike.Client, records: list[Any], policy: Policy) -> BatchWriteResult:
+    rows: list[BatchResult] = await native.batch(records, policy=batch_policy(policy))
+    return BatchWriteResult(await converted(rows, results.written_row))
+
+
+def _listed(what: str, keys: Sequence[T]) -> Sequence[T]:
+    if isinstance(keys, (str, bytes, Mapping)) or not isinstance(keys, Sequence):
+        raise refused(f"{what}.keys", keys, "a list of keys")
+    return keys
+
+
+def _key_and_meta(what: str, item: Any) -> tuple[Any, Mapping[str, Any] | None]:
+    """A row's key, and its meta where it comes as a pair of both."""
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        key, meta = item
+        if meta is not None and not isinstance(meta, Mapping):
+            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which is a dict")
+        return key, meta
+    return item, None

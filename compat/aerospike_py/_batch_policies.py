@@ -1,0 +1,89 @@
+"""How the rows of batches are written, removed or worked on: policies and metas as aerospike_py writes them.
+
+What a BatchPolicy says about writes holds for all rows; the meta of a row counts before it. That is the reverse of
+commands on single records, and it is so in aerospike_py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trio_aerospike.batch import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
+from trio_aerospike.policies import GenerationCheck
+from trio_aerospike.validation import refused
+
+from ._policies import _BATCH_FIELDS, _META_FIELDS, _WRITING, Fields, _converted, _generation, _remembered
+
+_REMOVES: Final = ("gen", "key", "commit_level", "durable_delete")
+_APPLIES: Final = ("ttl", "key", "commit_level", "durable_delete")
+_REMOVE_FIELDS: Final[Fields] = {name: _WRITING[name] for name in _REMOVES}
+_REMOVE_META_FIELDS: Final[Fields] = {**_REMOVE_FIELDS, "gen": ("generation", _generation)}
+_APPLY_FIELDS: Final[Fields] = {name: _WRITING[name] for name in _APPLIES}
+#: What the meta of a row of ``batch_apply`` may say besides its policy.
+CALL_FIELDS: Final = ("module", "function", "args")
+
+
+def _of_batch(policy: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """What a BatchPolicy says of rows; the rest of it is checked where the batch's own policy is made."""
+    if not isinstance(policy, Mapping):
+        raise refused("policy", policy, f"a dict of {', '.join(_BATCH_FIELDS)}")
+    return _converted("policy", {name: value for name, value in policy.items() if name in fields}, fields)
+
+
+def _with_meta(fields: dict[str, Any], meta: Mapping[str, Any], names: Fields) -> dict[str, Any]:
+    own = _converted("meta", meta, names)
+    if "generation" in own:
+        own["generation_check"] = GenerationCheck.EQUAL
+    return fields | own
+
+
+def _build_write(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchWritePolicy:
+    return BatchWritePolicy(**_with_meta(_of_batch(policy, _WRITING), meta, _META_FIELDS))
+
+
+def _build_remove(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchRemovePolicy:
+    return BatchRemovePolicy(**_with_meta(_of_batch(policy, _REMOVE_FIELDS), meta, _REMOVE_META_FIELDS))
+
+
+def _build_apply(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchApplyPolicy:
+    return BatchApplyPolicy(**_with_meta(_of_batch(policy, _APPLY_FIELDS), meta, _APPLY_FIELDS))
+
+
+def row_write_policy(policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None) -> BatchWritePolicy:
+    """How a row is written.
+
+    Args:
+        policy: The batch's BatchPolicy.
+        meta: The row's WriteMeta.
+
+    Raises:
+        InvalidArgError: An unknown key, or a value that is not allowed.
+    """
+    return _remembered(_build_write, policy or {}, meta or {})
+
+
+def row_remove_policy(policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None) -> BatchRemovePolicy:
+    """How a row is removed.
+
+    Args:
+        policy: The batch's BatchPolicy, or BatchDeletePolicy.
+        meta: The row's BatchDeleteMeta.
+
+    Raises:
+        InvalidArgError: An unknown key, or a value that is not allowed.
+    """
+    return _remembered(_build_remove, policy or {}, meta or {})
+
+
+def row_apply_policy(policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None) -> BatchApplyPolicy:
+    """How a function is run on a row.
+
+    Args:
+        policy: The batch's BatchPolicy, or BatchUDFPolicy.
+        meta: The row's BatchUDFMeta, but for what it says of the call.
+
+    Raises:
+        InvalidArgError: An unknown key, or a value that is not allowed.
+    """
+    return _remembered(_build_apply, policy or {}, meta or {})

@@ -1,0 +1,125 @@
+"""What a dict of an operation holds: which keys, of what kinds, and the function of trio_aerospike that they go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.operations import Operation
+from trio_aerospike.validation import refused, unknown_name
+
+#: No value: the key is required.
+REQUIRED: Final = object()
+#: No value: the argument is left to the function's own default.
+OMIT: Final = object()
+
+
+def as_given(where: str, value: Any) -> Any:
+    """The value as it is; the function checks it."""
+    return value
+
+
+@attrs.frozen
+class Entry:
+    """A key of such a dict.
+
+    Attributes:
+        key: its name.
+        parameter: the function's parameter; ``""`` for the next positional one.
+        default: what stands for a key that is not there.
+        convert: makes the argument of the value; told where the value stands, for what it refuses.
+        other: another name under which the value may be given.
+    """
+
+    key: str
+    parameter: str = ""
+    default: Any = REQUIRED
+    convert: Callable[[str, Any], Any] = as_given
+    other: str = ""
+
+
+@attrs.frozen
+class Form:
+    """The dict of one operation."""
+
+    name: str
+    function: Callable[..., Operation]
+    entries: tuple[Entry, ...]
+    keys: frozenset[str]
+
+    @classmethod
+    def of(cls, name: str, function: Callable[..., Operation], *entries: Entry) -> Form:
+        """A form with these entries, besides ``op`` and ``bin``."""
+        keys = {"op", "bin"}.union(entry.key for entry in entries)
+        return cls(name, function, entries, frozenset(keys.union(entry.other for entry in entries if entry.other)))
+
+    def operation(self, where: str, given: Mapping[str, Any]) -> Operation:
+        """The operation that the dict describes.
+
+        Args:
+            where: its place, for messages.
+            given: the dict.
+
+        Raises:
+            InvalidArgError: a key is missing, another does not exist, or a value cannot be so.
+        """
+        if not self.keys.issuperset(given):
+            self._check_names(where, given)
+        bin_name = given.get("bin")
+        if bin_name is None:
+            raise refused(f"{where}['bin']", bin_name, "the name of a bin")
+        positional: list[Any] = [bin_name]
+        named: dict[str, Any] = {}
+        for entry in self.entries:
+            key = entry.key
+            if key not in given and entry.other in given:
+                key = entry.other
+            value = given.get(key, entry.default)
+            if value is REQUIRED:
+                raise refused(where, given, f"a dict with {entry.key!r} in it, for {self.name}")
+            if value is OMIT:
+                continue
+            value = entry.convert(f"{where}[{key!r}]", value)
+            if entry.parameter:
+                named[entry.parameter] = value
+            else:
+                positional.append(value)
+        try:
+            return self.function(*positional, **named)
+        except InvalidArgError as error:
+            raise InvalidArgError(f"{where} ({self.name}): {error}") from None
+
+    def _check_names(self, where: str, given: Mapping[str, Any]) -> None:
+        for name, value in given.items():
+            # Operations that read are said to have a "val" of None.
+            if name not in self.keys and not (name == "val" and value is None):
+                raise unknown_name(f"{where} ({self.name})", name, sorted(self.keys))
+
+
+def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Callable[[str, Any], Any]:
+    """A converter: a policy dict, or None, becomes a policy of trio_aerospike.
+
+    Args:
+        kind: the policy's class.
+        names: its fields by their names in the dict.
+    """
+
+    def convert(where: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise refused(where, value, f"a dict of {', '.join(names)}, or None")
+        fields: dict[str, Any] = {}
+        for name, field in value.items():
+            if name not in names:
+                raise unknown_name(where, name, tuple(names))
+            fields[names[name]] = field
+        try:
+            return kind(**fields)
+        except InvalidArgError as error:
+            raise InvalidArgError(f"{where}: {error}") from None
+
+    return convert

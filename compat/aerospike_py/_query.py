@@ -1,0 +1,345 @@
+"""Queries and scans, synchronous and asynchronous."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from trio_aerospike import predicates
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.indexes import Collection
+from trio_aerospike.query import QueryDuration, QueryPolicy
+from trio_aerospike.validation import checked_bin_name, refused
+
+from . import _constants as constants, _results as results
+from ._partitions import native_partitions
+from ._policies import _BASE, _WRITING, Fields, _choice, _converted, _count, _flag
+from ._slices import SLICE, give_way
+from .types import Record
+
+if TYPE_CHECKING:
+    from trio_aerospike import Client as NativeClient
+
+    from ._portal import Portal
+    from ._session import Home
+
+_COLLECTIONS: Final = {
+    constants.INDEX_TYPE_DEFAULT: None,
+    constants.INDEX_TYPE_LIST: Collection.LIST,
+    constants.INDEX_TYPE_MAPKEYS: Collection.MAP_KEYS,
+    constants.INDEX_TYPE_MAPVALUES: Collection.MAP_VALUES,
+}
+
+
+def _equals(bin_name: str, value: Any) -> predicates.Predicate:
+    return predicates.equals(bin_name, value)
+
+
+def _contains(bin_name: str, index_type: Any, value: Any) -> predicates.Predicate:
+    if type(index_type) is not int or index_type not in _COLLECTIONS:
+        allowed = ", ".join(f"{name} ({getattr(constants, name)})" for name in _INDEX_TYPES)
+        raise refused("contains.index_type", index_type, allowed)
+    collection = _COLLECTIONS[index_type]
+    if collection is None:
+        return predicates.equals(bin_name, value)
+    return predicates.contains(bin_name, collection, value)
+
+
+_INDEX_TYPES: Final = ("INDEX_TYPE_DEFAULT", "INDEX_TYPE_LIST", "INDEX_TYPE_MAPKEYS", "INDEX_TYPE_MAPVALUES")
+
+
+def _within_radius(bin_name: str, latitude: Any, longitude: Any, radius: Any) -> predicates.Predicate:
+    for name, value, low, high in (
+        ("lat", latitude, -90, 90),
+        ("lng", longitude, -180, 180),
+        ("radius", radius, 0, None),
+    ):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or value < low or (high is not None and value > high):
+            bounds = f"a number from {low}" + ("" if high is None else f" to {high}")
+            raise refused(f"geo_within_radius.{name}", value, bounds)
+    circle = {"type": "AeroCircle", "coordinates": [[longitude, latitude], radius]}
+    return predicates.within_region(bin_name, json.dumps(circle))
+
+
+_KINDS: Final[Mapping[str, tuple[Callable[..., predicates.Predicate], int]]] = {
+    "equals": (_equals, 1),
+    "between": (predicates.between, 2),
+    "contains": (_contains, 2),
+    "geo_within_geojson_region": (predicates.within_region, 1),
+    "geo_within_radius": (_within_radius, 3),
+    "geo_contains_geojson_point": (predicates.with_point, 1),
+}
+
+
+def to_predicate(given: Any) -> predicates.Predicate:
+    """The predicate that a tuple describes.
+
+    Raises:
+        InvalidArgError: it is none, or looks for what no index can find.
+    """
+    allowed = "a predicate made by aerospike_py.predicates"
+    if not isinstance(given, (tuple, list)) or not given or not isinstance(given[0], str):
+        raise refused("where.predicate", given, allowed)
+    kind = _KINDS.get(given[0])
+    if kind is None:
+        raise refused("where.predicate", given, f"{allowed}: {', '.join(_KINDS)}")
+    make, count = kind
+    if len(given) != count + 2:
+        raise refused("where.predicate", given, f"a tuple of {count + 2} for {given[0]!r}")
+    checked_bin_name(given[1], "where.predicate: the bin")
+    return make(*given[1:])
+
+
+_FIELDS: Final[Fields] = {
+    **{name: _BASE[name] for name in ("socket_timeout", "total_timeout", "max_retries", "sleep_between_retries")},
+    "replica": _BASE["replica"],
+    "expected_duration": (
+        "expected_duration",
+        _choice(
+            "QUERY_DURATION_",
+            {
+                constants.QUERY_DURATION_LONG: QueryDuration.LONG,
+                constants.QUERY_DURATION_SHORT: QueryDuration.SHORT,
+                constants.QUERY_DURATION_LONG_RELAX_AP: QueryDuration.LONG_RELAX_AP,
+            },
+        ),
+    ),
+    "filter_expression": _BASE["filter_expression"],
+    "max_records": ("max_records", _count),
+    "records_per_second": ("records_per_second", _count),
+    "partition_filter": ("partitions", native_partitions),
+    "include_bin_data": ("include_bin_data", _flag),
+    # These are checked, and have no effect: queries go to masters, to all nodes at once, and stop by themselves when
+    # the program does not keep up; they read.
+    "timeout_delay": _BASE["timeout_delay"],
+    "read_mode_ap": (None, _BASE["read_mode_ap"][1]),
+    "read_touch_ttl_percent": (None, _BASE["read_touch_ttl_percent"][1]),
+    "max_concurrent_nodes": (None, _count),
+    "record_queue_size": (None, _count),
+    "durable_delete": (None, _WRITING["durable_delete"][1]),
+    "ttl": (None, _WRITING["ttl"][1]),
+}
+#: What is said of the query rather than of its policy.
+_ARGUMENTS: Final = {
+    "filter_expression": "filter",
+    "max_records": "max_records",
+    "records_per_second": "records_per_second",
+    "partitions": "partitions",
+}
+
+
+@attrs.frozen
+class Question:
+    """What a query asks, as it was when it was carried out."""
+
+    namespace: str
+    set_name: str
+    bins: tuple[str, ...]
+    predicates: tuple[predicates.Predicate, ...]
+
+    def ask(self, native: NativeClient, policy: Mapping[str, Any] | None) -> Any:
+        """The records, of which none has been asked for yet.
+
+        Raises:
+            InvalidArgError: the policy cannot be so, or there is more than one predicate.
+        """
+        fields = {} if policy is None else _converted("policy", policy, _FIELDS)
+        if len(self.predicates) > 1:
+            found = ", ".join(map(str, self.predicates))
+            raise InvalidArgError(f"where: got {len(self.predicates)} predicates ({found}), allowed: one")
+        arguments = {}
+        for field, name in _ARGUMENTS.items():
+            value = fields.pop(field, None)
+            if value:  # 0 says "no limit"
+                arguments[name] = value
+        with_bins = fields.pop("include_bin_data", True)
+        return native.query(
+            self.namespace,
+            self.set_name or None,
+            where=self.predicates[0] if self.predicates else None,
+            bins=(list(self.bins) or None) if with_bins else [],
+            policy=QueryPolicy(**fields) if fields else None,
+            **arguments,
+        )
+
+
+class _Builder:
+    """What both kinds of queries have in common: what is asked."""
+
+    def __init__(self, owner: Any, namespace: str, set_name: str) -> None:
+        self._owner = owner
+        self._namespace = namespace
+        self._set_name = set_name
+        self._bins: list[str] = []
+        self._predicates: list[predicates.Predicate] = []
+
+    def __repr__(self) -> str:
+        where = "".join(f", where {predicate}" for predicate in self._predicates)
+        return f"<{type(self).__name__} of {self._namespace!r}, set {self._set_name!r}{where}>"
+
+    def select(self, *bins: str) -> None:
+        """Read only these bins; more of them with every call.
+
+        Raises:
+            InvalidArgError: No bin can be called so.
+        """
+        for name in bins:
+            checked_bin_name(name, "select.bins")
+        self._bins += [name for name in dict.fromkeys(bins) if name not in self._bins]
+
+    def where(self, predicate: tuple[Any, ...]) -> None:
+        """Look through a secondary index for what a predicate says; without one all records are looked at.
+
+        Args:
+            predicate: Made by :mod:`aerospike_py.predicates`. A query takes one.
+
+        Raises:
+            InvalidArgError: It is no predicate, or looks for what no index can find.
+        """
+        self._predicates.append(to_predicate(predicate))
+
+    def _question(self) -> Question:
+        return Question(self._namespace, self._set_name, tuple(self._bins), tuple(self._predicates))
+
+
+async def _all(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> list[Record]:
+    """All records, converted where the client lives and in slices."""
+    found: list[Record] = []
+    async with question.ask(native, policy) as records:
+        async for record in records:
+            found.append(results.query_record(record))
+            if not len(found) % SLICE:
+                await give_way()
+    return found
+
+
+async def _some(records: Any) -> list[Record]:
+    """The next records, none when there are no more."""
+    found: list[Record] = []
+    async for record in records:
+        found.append(results.query_record(record))
+        if len(found) == SLICE:
+            await give_way()
+            break
+    return found
+
+
+async def _opened(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> Any:
+    return await question.ask(native, policy).__aenter__()
+
+
+async def _closed(records: Any) -> None:
+    await records.__aexit__(None, None, None)
+
+
+class Query(_Builder):
+    """A query or scan, made by ``client.query(namespace, set_name)``; it may be carried out more than once."""
+
+    _owner: Any
+
+    @property
+    def _call(self) -> Callable[..., Any]:
+        portal: Portal = self._owner._portal
+        return portal.call
+
+    def results(self, policy: Mapping[str, Any] | None = None) -> list[Record]:
+        """The records.
+
+        Args:
+            policy: A QueryPolicy.
+
+        Raises:
+            IndexNotFound: There is no index for the predicate.
+            InvalidArgError: The policy cannot be so; nothing is sent.
+            AerospikeError: The records cannot be had; says which partitions are missing.
+        """
+        native = self._owner._connected_native()
+        found: list[Record] = self._call(_all, native, self._question(), policy)
+        return found
+
+    def foreach(self, callback: Callable[[Record], bool | None], policy: Mapping[str, Any] | None = None) -> None:
+        """Call a function with each record, as they come.
+
+        Args:
+            callback: Called in this thread. Returning False ends the query; so does what it raises, which comes out.
+            policy: A QueryPolicy.
+
+        Raises:
+            AerospikeError: As for :meth:`results`.
+        """
+        native = self._owner._connected_native()
+        records = self._call(_opened, native, self._question(), policy)
+        try:
+            while found := self._call(_some, records):
+                for record in found:
+                    if callback(record) is False:
+                        return
+        finally:
+            self._call(_closed, records)
+
+
+class AsyncQuery(_Builder):
+    """A query or scan, made by ``client.query(namespace, set_name)``; it may be carried out more than once."""
+
+    _owner: Any
+
+    @property
+    def _call(self) -> Callable[..., Awaitable[Any]]:
+        home: Home = self._owner._home
+        return home.call
+
+    async def results(self, policy: Mapping[str, Any] | None = None) -> list[Record]:
+        """The records.
+
+        Args:
+            policy: A QueryPolicy.
+
+        Raises:
+            IndexNotFound: There is no index for the predicate.
+            InvalidArgError: The policy cannot be so; nothing is sent.
+            AerospikeError: The records cannot be had; says which partitions are missing.
+        """
+        native = self._owner._connected_native()
+        found: list[Record] = await self._call(_all, native, self._question(), policy)
+        return found
+
+    async def foreach(self, callback: Callable[[Record], bool | None], policy: Mapping[str, Any] | None = None) -> None:
+        """Call a function with each record, as they come.
+
+        Args:
+            callback: Called in the event loop; what it returns is awaited where it can be. Returning False ends the
+                query; so does what it raises, which comes out.
+            policy: A QueryPolicy.
+
+        Raises:
+            AerospikeError: As for :meth:`results`.
+        """
+        native = self._owner._connected_native()
+        records = await self._call(_opened, native, self._question(), policy)
+        try:
+            while found := await self._call(_some, records):
+                for record in found:
+                    answer: Any = callback(record)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+                    if answer is False:
+                        return
+        finally:
+            await self._call(_closed, records)
+
+
+def checked_query(kind: type[Any], owner: Any, namespace: str, set_name: str) -> Any:
+    """A query of that kind.
+
+    Raises:
+        InvalidArgError: namespace or set cannot be so.
+    """
+    for name, value in (("namespace", namespace), ("set_name", set_name)):
+        if not isinstance(value, str):
+            raise refused(f"query.{name}", value, "a str")
+    return kind(owner, namespace, set_name)
