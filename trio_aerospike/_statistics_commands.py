@@ -1,4 +1,7 @@
-"""Info as objects: what the nodes tell of themselves, of namespaces, sets and indexes."""
+"""Info as objects: what the nodes tell of themselves, of namespaces, sets and indexes.
+
+The classes of these objects are loaded when one is asked for: every program pays for imports, and most ask for none.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from . import statistics as values
 from ._cluster.together import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.info import parse_error
@@ -59,8 +61,10 @@ class StatisticsCommands:
             ClusterError: no node is known.
             AerospikeError: a node cannot be asked.
         """
+        from .statistics import cluster_statistics
+
         told = await self._told("statistics", self._known_nodes(), _NODE, self._info_timeout(policy))
-        return values.cluster_statistics({name: _node(name, answers) for name, answers in told.items()})
+        return cluster_statistics({name: _node(name, answers) for name, answers in told.items()})
 
     async def node_statistics(self, node_name: str, *, policy: InfoPolicy | None = None) -> NodeStatistics:
         """What one node tells of itself (server: info command ``statistics``).
@@ -109,10 +113,12 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        from .statistics import namespace_info
+
         name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX)
         command = f"namespace/{name}"
         told = await self._told("namespace_info", self._known_nodes(), (command,), self._info_timeout(policy))
-        return values.namespace_info(name, _on_nodes("namespace_info", name, command, told))
+        return namespace_info(name, _on_nodes("namespace_info", name, command, told))
 
     async def sets(self, namespace: str, *, policy: InfoPolicy | None = None) -> list[SetInfo]:
         """The sets of a namespace, sorted by name, with what the nodes tell of them (server: info command ``sets``).
@@ -163,14 +169,16 @@ class StatisticsCommands:
         parse: Callable[[str], dict[str, dict[str, str]]],
         policy: InfoPolicy | None,
     ) -> list[SetInfo]:
+        from .statistics import namespace_info, set_info, set_on_node
+
         of_namespace = f"namespace/{namespace}"
         told = await self._told(what, self._known_nodes(), (of_namespace, command), self._info_timeout(policy))
-        info = values.namespace_info(namespace, _on_nodes(what, namespace, of_namespace, told))
+        info = namespace_info(namespace, _on_nodes(what, namespace, of_namespace, told))
         found: dict[str, dict[str, SetOnNode]] = {}
         for node in info.by_node:
             for name, pairs in parse(told[node][command]).items():
-                found.setdefault(name, {})[node] = values.set_on_node(namespace, name, node, pairs)
-        return [values.set_info(namespace, name, info.replication_factor, found[name]) for name in sorted(found)]
+                found.setdefault(name, {})[node] = set_on_node(namespace, name, node, pairs)
+        return [set_info(namespace, name, info.replication_factor, found[name]) for name in sorted(found)]
 
     async def index_statistics(self, namespace: str, name: str, *, policy: InfoPolicy | None = None) -> IndexStatistics:
         """What the nodes tell of a secondary index (server: info command ``sindex-stat``), and the sums over them.
@@ -186,12 +194,14 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        from .statistics import index_on_node, index_statistics
+
         where = checked_info_name("index_statistics.namespace", namespace, NAMESPACE_MAX)
         index = checked_info_name("index_statistics.name", name, INDEX_NAME_MAX)
         command = f"sindex-stat:namespace={where};indexname={index}"
         told = await self._told("index_statistics", self._known_nodes(), (command,), self._info_timeout(policy))
-        nodes = {node: values.index_on_node(where, index, node, answers[command]) for node, answers in told.items()}
-        return values.index_statistics(where, index, nodes)
+        nodes = {node: index_on_node(where, index, node, answers[command]) for node, answers in told.items()}
+        return index_statistics(where, index, nodes)
 
     async def _told(
         self, what: str, nodes: list[Node], commands: tuple[str, ...], timeout: float
@@ -220,15 +230,19 @@ class StatisticsCommands:
 
 
 def _node(name: str, answers: Mapping[str, str]) -> NodeStatistics:
-    return values.node_statistics(name, answers["build"], answers["edition"], answers["statistics"])
+    from .statistics import node_statistics
+
+    return node_statistics(name, answers["build"], answers["edition"], answers["statistics"])
 
 
 def _on_nodes(
     what: str, namespace: str, command: str, told: Mapping[str, Mapping[str, str]]
 ) -> dict[str, NamespaceOnNode]:
     """What those nodes tell of a namespace that have it: not all need to."""
+    from .statistics import namespace_on_node
+
     found = {
-        node: values.namespace_on_node(namespace, node, answers[command])
+        node: namespace_on_node(namespace, node, answers[command])
         for node, answers in told.items()
         if answers[command] not in _NO_NAMESPACE
     }
