@@ -327,7 +327,6 @@ class Frontier:
         if seen["next_at"] > now_ms():
             return []
         taken = [*seen["in_hand"], *seen["queue"]]
-        unchanged = aero.WritePolicy(generation_check=aero.GenerationCheck.EQUAL, generation=seen.generation)
         writes = [_until(now_ms() + LEASE_MS), aero.write("taken_by", self._me)]
         if seen["queue"]:
             writes += [
@@ -335,7 +334,7 @@ class Frontier:
                 maps.put_items("in_hand", dict.fromkeys(seen["queue"], now_ms())),
             ]
         try:
-            await self.client.operate(key, writes, policy=unchanged)
+            await self.client.operate(key, writes, generation=seen.generation)
         except aero.RecordGenerationError:
             return []
         found = {}

@@ -1,0 +1,112 @@
+"""User-defined functions: a Lua module that the servers run on records, where the records are.
+
+    pip install 'trio-aerospike[server-udf]'     (lupa: the embedded server runs Lua with it)
+    python examples/udf.py
+
+AEROSPIKE_HOSTS ("host:port,host:port") names servers; without it an embedded cluster of two nodes is started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+
+import trio
+
+import trio_aerospike as aero
+from trio_aerospike import exp
+from trio_aerospike.errors import UDFError
+from trio_aerospike.testing import open_embedded_cluster
+
+NAMESPACE, SET = "test", "accounts"
+NODES = 2
+MODULE = "account.lua"
+
+ACCOUNTS = b"""
+-- Adds to the balance and keeps the last three amounts. Creates the account if need be.
+function book(rec, amount)
+  if not aerospike:exists(rec) then
+    rec["balance"] = 0
+    rec["last"] = list()
+    aerospike:create(rec)
+  end
+  if rec["balance"] + amount < 0 then
+    error("there are only " .. rec["balance"])
+  end
+  local last = rec["last"]
+  list.append(last, amount)
+  if list.size(last) > 3 then
+    list.remove(last, 1)
+  end
+  rec["balance"] = rec["balance"] + amount
+  rec["last"] = last
+  aerospike:update(rec)
+  return rec["balance"]
+end
+
+-- What the account looks like after so many years at so many percent, without writing anything.
+function project(rec, years, percent)
+  local result = map()
+  local balance = rec["balance"]
+  for year = 1, years do
+    balance = math.floor(balance * (100 + percent) / 100)
+    result[year] = balance
+  end
+  return result
+end
+"""
+
+
+@contextlib.asynccontextmanager
+async def servers() -> AsyncIterator[list[str]]:
+    """The seeds to connect to: those that are named, or those of a cluster of our own."""
+    named = os.environ.get("AEROSPIKE_HOSTS", "")
+    if named:
+        yield [part.strip() for part in named.split(",")]
+    else:
+        async with open_embedded_cluster(nodes=NODES) as cluster:
+            yield [f"{host}:{port}" for host, port in cluster.hosts]
+
+
+async def main() -> None:
+    """All of it."""
+    async with servers() as seeds, aero.open_client(seeds) as client:
+        await client.truncate(NAMESPACE, SET)
+        module = await client.udf_put(ACCOUNTS, name=MODULE)
+        print(f"registered {module.name} on all {len(client.nodes())} node(s): {module.hash[:8]}...")
+
+        ann = aero.Key(NAMESPACE, SET, "ann")
+        for amount in (100, 25, -40, 15):
+            balance = await client.apply(ann, "account", "book", [amount])
+            print(f"  ann books {amount:+}: {balance}")
+        print("  the record:", dict(sorted((await client.get(ann)).items())))
+
+        try:
+            await client.apply(ann, "account", "book", [-500])
+        except UDFError as error:
+            print(f"  ann books -500: {error.message.rpartition(': ')[2]} (result code {error.result_code:d})")
+        print("  after three years at 5 percent:", await client.apply(ann, "account", "project", [3, 5]))
+
+        others = [aero.Key(NAMESPACE, SET, f"customer {number}") for number in range(500)]
+        results = await client.batch_apply(others, "account", "book", [10])
+        print(
+            f"booked 10 on {len(results)} accounts with one call, {sum(result.ok for result in results)} of them well"
+        )
+
+        rich = aero.WritePolicy(filter_expression=exp.int_bin("balance") > 50)
+        try:
+            await client.apply(others[0], "account", "book", [1], policy=rich)
+        except aero.FilteredOut:
+            print("a filter keeps a function from records that do not meet it")
+
+        await client.udf_remove(MODULE)
+        try:
+            await client.apply(ann, "account", "book", [1])
+        except UDFError as error:
+            print(f"the module is gone: {type(error).__name__}")
+        await client.truncate(NAMESPACE, SET)
+
+
+if __name__ == "__main__":
+    trio.run(main)
