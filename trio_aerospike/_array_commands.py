@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ._batch_commands import BatchCommands, checked_keys
+from ._batch_commands import BatchCommands
 from ._batch_forms import ReadForm, Rows, WriteForm
 from ._batch_policies import BatchWritePolicy
 from .arrays import LazyBatch, RecordArrays, with_numpy
@@ -143,7 +143,7 @@ class ArrayCommands(BatchCommands):
     ) -> LazyBatch:
         policy = self._policy(what, policy)
         rows = Rows(policy)
-        rows.add_all(checked_keys(keys, what), ReadForm(what, bins, None, None))
+        self._add_keys(what, rows, keys, ReadForm(what, bins, None, None))
         if not rows.keys:
             await trio.lowlevel.checkpoint()
             return LazyBatch([], [], [], None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -79,7 +80,7 @@ class BatchCommands:
         """
         policy = self._policy("batch_read", policy)
         rows = Rows(policy)
-        rows.add_all(checked_keys(keys, "batch_read"), ReadForm("batch_read", bins, operations, None))
+        self._add_keys("batch_read", rows, keys, ReadForm("batch_read", bins, operations, None))
         return await self._carry_out("batch_read", rows, policy)
 
     async def batch_write(
@@ -346,6 +347,14 @@ class BatchCommands:
                 "(writes have BatchWritePolicy.send_key)"
             )
         return policy
+
+    def _add_keys(self, what: str, rows: Rows, keys: Iterable[KeyLike], form: ReadForm) -> None:
+        observers = self._cluster.observers
+        staged = observers is not None and observers.staged
+        began = time.perf_counter() if staged else 0.0
+        rows.add_all(checked_keys(keys, what), form)
+        if observers is not None and staged:
+            observers.stage(what, "key_parse", began)
 
     async def _carry_out(self, what: str, rows: Rows, policy: BatchPolicy) -> BatchResults:
         if not rows.keys:

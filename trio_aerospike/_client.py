@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Unpack
 
 import trio
@@ -20,7 +21,9 @@ from ._statistics_commands import StatisticsCommands
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
+from .instruments import Instrument
 from .query import QueryPolicy
+from .validation import refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -69,6 +72,39 @@ class Client(
         """What the client was opened with."""
         return self._config
 
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Who is told of what the client does; none of them, and it costs nothing."""
+        observers = self._cluster.observers
+        return () if observers is None else observers.instruments
+
+    def add_instrument(self, instrument: Instrument) -> None:
+        """Have an instrument told of all operations from now on; one that is told already stays as it is."""
+        if not isinstance(instrument, Instrument):
+            raise refused("add_instrument.instrument", instrument, "an Instrument")
+        if instrument not in self.instruments:
+            self._observe((*self.instruments, instrument))
+
+    def remove_instrument(self, instrument: Instrument) -> None:
+        """Tell an instrument of nothing more; operations under way still end with it."""
+        self._observe(tuple(one for one in self.instruments if one is not instrument))
+
+    def _observe(self, instruments: tuple[Instrument, ...]) -> None:
+        from ._observed import Observers, observed
+
+        self._cluster.observers = Observers(self._cluster, instruments, self.remove_instrument) if instruments else None
+        self._executor.observe()
+        # Records, batches and queries tell by themselves. All else is told of by standing before the client's methods,
+        # and only while somebody listens.
+        for family in _TOLD_BY_METHOD:
+            for name, method in vars(family).items():
+                if inspect.iscoroutinefunction(method) and not name.startswith("_") and name not in _TELL_THEMSELVES:
+                    if instruments:
+                        told = observed(lambda: self._cluster.observers, getattr(type(self), name).__get__(self))
+                        setattr(self, name, told)
+                    else:
+                        vars(self).pop(name, None)
+
     def close(self) -> None:
         """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
         self._cluster.close()
@@ -78,11 +114,17 @@ class Client(
         self._cluster.close_inherited()
 
 
+_TOLD_BY_METHOD = (ClusterCommands, IndexCommands, BackgroundCommands, SecurityCommands, UDFCommands)
+# These are commands on one record.
+_TELL_THEMSELVES = frozenset(("apply",))
+
+
 @contextlib.asynccontextmanager
 async def open_client(
     hosts: HostsLike | ClientConfig,
     *,
     connector: Connector | None = None,
+    instruments: Iterable[Instrument] = (),
     **fields: Unpack[ClientFields],
 ) -> AsyncIterator[Client]:
     """Connect to a cluster, and own everything that runs for the client until the block is left.
@@ -93,6 +135,7 @@ async def open_client(
     Args:
         hosts: seeds: ``"host:port"``, ``("host", port)`` or several of these; or a whole :class:`ClientConfig`.
         connector: opens connections instead of TCP and TLS; an embedded cluster in memory offers one.
+        instruments: are told of what the client does; see :mod:`trio_aerospike.instruments`.
         **fields: other fields of :class:`ClientConfig`; beside a whole config, changes to it.
 
     Yields:
@@ -121,7 +164,10 @@ async def open_client(
             await nursery.start(cluster.run)
             try:
                 executor = Executor(cluster, config.max_concurrent_operations, config.operation_queue_timeout)
-                yield Client(config, cluster, executor, _made_by_open_client=True)
+                client = Client(config, cluster, executor, _made_by_open_client=True)
+                for instrument in instruments:
+                    client.add_instrument(instrument)
+                yield client
             except GeneratorExit:
                 raise
             except BaseException as error:

@@ -140,6 +140,8 @@ class Records(AsyncIterator[Record]):
         self._note: Callable[[Sequence[bytes], Sequence[int]], None]
         self._open_places: Callable[[], tuple[tuple[int, bytes | None, int], ...]]
         self._seen: set[bytes] | None = None
+        #: Tells observers that it is over.
+        self._told: Callable[[BaseException | None], None] | None = None
 
     def __repr__(self) -> str:
         state = (
@@ -159,6 +161,9 @@ class Records(AsyncIterator[Record]):
             # For a cursor that may be asked for later; nobody waits for it now.
             self._cluster.in_background(self._cluster.learn_name)
         self._stream = self._make_stream(self)
+        observers = self._cluster.observers
+        if observers is not None:
+            self._told = observers.query_started(place.namespace, place.set_name)
         return self
 
     async def __aexit__(
@@ -171,6 +176,8 @@ class Records(AsyncIterator[Record]):
         self._records, self._values, self._index, self._noted = [], [], 0, 0
         if self._stream is not None:
             self._stream.close()
+        if self._told is not None:
+            self._told(error)
 
     def _here(self) -> tuple[str, frozenset[str]]:
         """What the cluster is known by."""

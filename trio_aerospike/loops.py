@@ -13,7 +13,7 @@ import math
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import trio
@@ -83,14 +83,20 @@ class _LoopExecutor:
         self._loop = loop
         self._lines: dict[Node, _Lines] = {}
 
-    async def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
+    def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
         """As ``Executor.run``."""
+        observers = self._cluster.observers
+        if observers is None:
+            return self._run(what, key, frame, policy, write)
+        return observers.around(self._run, self._inner.notes, what, key, frame, policy, write)
+
+    async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
         node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
         line = None if node is None or self._inner.limiter is not None else self._line(node)
         if node is None or line is None:
-            return await self._in_trio(self._inner.run, what, key, frame, policy, write)
+            return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
         attempt = Attempt(what, key, policy, write, node, time.monotonic())
         answer = self._loop.create_future()
         line.submit(attempt.stamped(frame), answer, attempt)
@@ -100,7 +106,7 @@ class _LoopExecutor:
             line.abandoned(attempt)
             raise
         except _Unsent:
-            return await self._in_trio(self._inner.run, what, key, frame, attempt.unsent(), write)
+            return await self._in_trio(self._inner.plain_run, what, key, frame, attempt.unsent(), write)
         except (OSError, ProtocolError) as error:
             if self._cluster.closed:
                 raise ClientClosed(f"{what} {key!r}: the client is closed", in_doubt=write, attempts=1) from error

@@ -89,8 +89,14 @@ class _ThreadExecutor:
         self._cross = cross
         self._limited = client._executor.limiter is not None
 
-    async def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
+    def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
         """As ``Executor.run``; never suspends."""
+        observers = self._cluster.observers
+        if observers is None:
+            return self._run(what, key, frame, policy, write)
+        return observers.around(self._run, self._inner.notes, what, key, frame, policy, write)
+
+    async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
         began = time.monotonic()
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
@@ -111,7 +117,7 @@ class _ThreadExecutor:
                 node.lent_connection_broke()
             attempt = Attempt(what, key, policy, write, node, began)
             if not link.sent:
-                return self._in_trio(self._inner.run, what, key, frame, attempt.unsent(), write)
+                return self._in_trio(self._inner.plain_run, what, key, frame, attempt.unsent(), write)
             policy = attempt.broken(error)
         except BaseException:
             # Interrupted: the answer is still to come, so nobody else may have this connection.
@@ -140,7 +146,7 @@ class _ThreadExecutor:
         """In Trio: the command, which does not wait for the connection that the next one may borrow."""
         if node is not None and node.may_lend and not self._limited:
             node.lend_soon()
-        return await self._inner.run(what, key, frame, policy, write)
+        return await self._inner.plain_run(what, key, frame, policy, write)
 
     def _in_trio(self, function: Callable[..., Coroutine[Any, Any, bytes]], *args: Any) -> bytes:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import enum
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -145,6 +146,21 @@ class _Part:
         self.refused: dict[int, int] = {}
 
 
+class _TimedReader:
+    """Adds the time that reading takes to what the whole batch has spent on it."""
+
+    def __init__(self, reader: Reader, run: BatchRun) -> None:
+        self._reader = reader
+        self._run = run
+
+    def read(self, body: bytes) -> int | None:
+        began = time.perf_counter()
+        try:
+            return self._reader.read(body)
+        finally:
+            self._run.decoding += time.perf_counter() - began
+
+
 class BatchRun:
     """One batch on its way.
 
@@ -166,6 +182,8 @@ class BatchRun:
         self._doubts: set[int] = set()
         self._abandoned: list[Pending] = []
         self._heard = False
+        #: Seconds spent on decoding, where somebody wants to know.
+        self.decoding = 0.0
         self._uniform = len(set(map(_place, batch.keys))) == 1
 
     async def run(self) -> list[BatchResult]:
@@ -394,9 +412,13 @@ class BatchRun:
 
     def _reader(self, part: _Part) -> Reader:
         take = partial(self._take, part)
+        reader: Reader
         if self._batch.make_reader is not None:
-            return self._batch.make_reader(self._batch.keys, self._results, take)
-        return BatchAnswerReader(self._batch.keys, self._results, BatchResult, Record, take)
+            reader = self._batch.make_reader(self._batch.keys, self._results, take)
+        else:
+            reader = BatchAnswerReader(self._batch.keys, self._results, BatchResult, Record, take)
+        observers = self._cluster.observers
+        return reader if observers is None or not observers.staged else _TimedReader(reader, self)
 
     def _take(self, part: _Part, row: BatchRow) -> None:
         """Note a row that is no plain record."""

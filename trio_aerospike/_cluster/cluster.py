@@ -9,7 +9,7 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
@@ -44,6 +44,9 @@ from .peers import (
 )
 from .transport import Connector, Transport
 
+if TYPE_CHECKING:
+    from .._observed import Observers
+
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")
 
@@ -76,6 +79,8 @@ class Cluster:
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)
         self._nodes: dict[str, Node] = {}
+        #: Who is told of operations; None where nobody is.
+        self.observers: Observers | None = None
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"
@@ -157,6 +162,10 @@ class Cluster:
                 continue
             # "null" is what a server without a name says.
             self.name = "" if answer == "null" or parse_error(answer) is not None else answer
+
+    def node_named(self, name: str) -> Node | None:
+        """The node that calls itself so; None where there is none now."""
+        return self._nodes.get(name)
 
     def active_nodes(self) -> list[Node]:
         """The nodes that are part of the cluster."""

@@ -6,8 +6,10 @@ The common path holds no cancel scope, no deadline object and no nested coroutin
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import struct
+import time
 from typing import TYPE_CHECKING
 
 import trio
@@ -33,13 +35,15 @@ from .pending import Failure, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from ..keys import Key
     from ..policies import ReadPolicy, WritePolicy
     from ..records import BatchResult
     from .cluster import Cluster
     from .node import Node
+
+    Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 
 _U32 = struct.Struct(">I")
 _TTL = TRANSACTION_TTL_OFFSET
@@ -70,11 +74,22 @@ class Executor:
         self.limiter: trio.CapacityLimiter | None = None
         if max_concurrent_operations:
             self.limiter = trio.CapacityLimiter(max_concurrent_operations)
-        #: Sends a command; chosen once, so that a limit that is off costs nothing.
-        self.run: Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]] = (
-            self._run if self.limiter is None else self._run_limited
-        )
+        #: Sends a command without telling anybody; chosen once, so that a limit that is off costs nothing.
+        self.plain_run: Run = self._run if self.limiter is None else self._run_limited
+        #: Sends a command.
+        self.run: Run = self.plain_run
+        #: Of observed commands that did not come through at the first attempt: which node answered, after how many.
+        self.notes: dict[Key, tuple[Node | None, int]] = {}
         self._queue_timeout = math.inf if operation_queue_timeout is None else operation_queue_timeout
+
+    def observe(self) -> None:
+        """Take note that the cluster has other observers now, or none."""
+        observers = self._cluster.observers
+        if observers is None:
+            self.run = self.plain_run
+        else:
+            self.run = functools.partial(observers.around, self.plain_run, self.notes)
+        self.notes.clear()
 
     async def acquire_slot(self) -> object:
         """Take one of the ``max_concurrent_operations`` slots on behalf of an operation, not of the task.
@@ -117,15 +132,28 @@ class Executor:
             BackpressureError: no slot came free in time.
             AerospikeError: what :meth:`BatchRun.run` raises.
         """
-        if self.limiter is None:
-            run = BatchRun(self._cluster, batch)
-            return await run.run(), run.fault
-        slot = await self.acquire_slot()
+        observers = self._cluster.observers
+        if observers is not None:
+            return await observers.around_batch(self._run_batch, batch)
+        return await self._run_batch(batch)
+
+    async def _run_batch(self, batch: Batch) -> tuple[list[BatchResult], AerospikeError | None]:
+        observers = self._cluster.observers
+        if observers is not None and not observers.staged:
+            observers = None
+        began = 0.0 if observers is None else time.perf_counter()
+        slot = None if self.limiter is None else await self.acquire_slot()
+        if observers is not None:
+            began = observers.stage(batch.what, "limiter_wait", began)
         run = BatchRun(self._cluster, batch)
         try:
             return await run.run(), run.fault
         finally:
-            run.when_answered(lambda: self.release_slot(slot))
+            if slot is not None:
+                run.when_answered(lambda: self.release_slot(slot))
+            if observers is not None:
+                observers.stage(batch.what, "io", began)
+                observers.stage_took(batch.what, "decode", run.decoding)
 
     async def _run_limited(
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
@@ -216,6 +244,8 @@ class Executor:
                 trouble = _Trouble(what, key, policy, write, limit, now, cluster)
             done = await trouble.after(node, pending, scope_deadline)
             if done is not None:
+                if cluster.observers is not None:
+                    self.notes[key] = (node, trouble.attempts)
                 return done
             now = trio.current_time()
             if expires < math.inf:
@@ -231,7 +261,11 @@ class Executor:
         sequence: int,
     ) -> bytes:
         """As :meth:`run` where nothing limits it, for a command whose first attempts were made elsewhere."""
-        return await self._run(what, key, frame, policy, write, None, sequence)
+        body = await self._run(what, key, frame, policy, write, None, sequence)
+        if self._cluster.observers is not None:
+            node, attempts = self.notes.get(key, (None, 1))
+            self.notes[key] = (node, attempts + 1)
+        return body
 
     async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:
         """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""
@@ -249,7 +283,6 @@ class _Trouble:
     """What has gone wrong so far with one command, and whether it may be tried again."""
 
     __slots__ = (
-        "_attempts",
         "_began",
         "_cluster",
         "_counted",
@@ -260,6 +293,7 @@ class _Trouble:
         "_sent",
         "_what",
         "_write",
+        "attempts",
         "sequence",
     )
 
@@ -281,7 +315,7 @@ class _Trouble:
         self._began = began
         self._cluster = cluster
         self._sent = 0
-        self._attempts = 0
+        self.attempts = 0
         self._counted = 0
         self._free = 0
         self.sequence = 0
@@ -302,7 +336,7 @@ class _Trouble:
         """
         if pending is not None and pending.sent:
             self._sent += 1
-            self._attempts += 1
+            self.attempts += 1
         if self._cluster.closed and (pending is None or pending.reply is None):
             raise self._finish(ClientClosed(f"{self._what} {self._key!r}: the client is closed"), node)
         if pending is None or node is None:
@@ -399,7 +433,7 @@ class _Trouble:
     def _finish(self, error: AerospikeError, node: Node | None, code: int = 0) -> AerospikeError:
         """Add what is known: node, attempts, and doubt as the C client defines it (``as_error.h``)."""
         error.node = None if node is None else node.name
-        error.attempts = self._attempts
+        error.attempts = self.attempts
         unanswered = self._sent == 1 and (not code or code == TIMEOUT)
         error.in_doubt = self._write and (self._sent > 1 or unanswered)
         return error

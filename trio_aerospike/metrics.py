@@ -1,0 +1,290 @@
+"""Metrics of clients: histograms of how long operations take, by operation, set and error, as Prometheus reads them.
+
+::
+
+    metrics = Metrics()
+    async with open_client("127.0.0.1:3000", instruments=[metrics]) as client:
+        with serve_metrics(metrics, port=9464):
+            ...
+
+``metrics.text()`` is what a scrape gets. A program that has metrics of its own, with ``prometheus-client``, registers
+these with them: ``metrics.register()`` (``pip install "trio-aerospike[metrics]"``). Any number of clients may share one
+``Metrics``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final
+
+from trio_aerospike.instruments import Instrument, Observation
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import CollectorRegistry
+
+__all__ = ["Metrics", "MetricsServer", "StageMetrics", "serve_metrics"]
+
+logger = logging.getLogger("trio_aerospike")
+
+#: Seconds: upper bounds of the histogram of operations, and of the one of their stages.
+OPERATION_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+STAGE_BUCKETS: Final = (
+    *(0.000001, 0.000005, 0.00001, 0.00005, 0.0001, 0.0005),
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0),
+)
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+#: Series of one histogram past which new ones are counted together: who reads sets of random names must not run out of
+#: memory for it.
+SERIES_MAX: Final = 10_000
+_OTHER: Final = "(other)"
+
+
+class Histogram:
+    """A histogram with labels, for any number of threads.
+
+    Args:
+        name, text: as Prometheus shows them.
+        labels: names of the labels.
+        bounds: upper bounds of the buckets, in seconds.
+    """
+
+    def __init__(self, name: str, text: str, labels: tuple[str, ...], bounds: tuple[float, ...]) -> None:
+        self.name = name
+        self.text = text
+        self.labels = labels
+        self.bounds = bounds
+        self._lock = threading.Lock()
+        #: For each combination of labels: the sum, and the count for each bucket, +Inf last.
+        self._series: dict[tuple[str, ...], list[float]] = {}
+
+    def observe(self, values: tuple[str, ...], seconds: float) -> None:
+        """Count something that took so long."""
+        series = self._series.get(values)
+        if series is None:
+            with self._lock:
+                if len(self._series) >= SERIES_MAX:
+                    values = (_OTHER,) * len(values)
+                series = self._series.setdefault(values, [0.0] * (len(self.bounds) + 2))
+        place = 1 + bisect_left(self.bounds, seconds)
+        with self._lock:
+            series[0] += seconds
+            series[place] += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._series.clear()
+
+    def series(self) -> list[tuple[tuple[str, ...], float, list[tuple[str, int]]]]:
+        """For each combination of labels: the sum, and how many took no longer than each bound."""
+        with self._lock:
+            copies = [(values, list(series)) for values, series in self._series.items()]
+        found = []
+        names = [*map(_decimal, self.bounds), "+Inf"]
+        for values, (total, *counts) in copies:
+            so_far = 0
+            buckets = []
+            for name, count in zip(names, counts, strict=True):
+                so_far += int(count)
+                buckets.append((name, so_far))
+            found.append((values, total, buckets))
+        return found
+
+    def lines(self) -> Iterator[str]:
+        """The histogram in the text format of Prometheus."""
+        yield f"# HELP {self.name} {self.text}"
+        yield f"# TYPE {self.name} histogram"
+        for values, total, buckets in self.series():
+            labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(self.labels, values, strict=True))
+            yield f"{self.name}_sum{{{labels}}} {total:.9f}"
+            yield f"{self.name}_count{{{labels}}} {buckets[-1][1]}"
+            for bound, count in buckets:
+                yield f'{self.name}_bucket{{le="{bound}",{labels}}} {count}'
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _decimal(bound: float) -> str:
+    """A bound without an exponent."""
+    text = f"{bound:.9f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text
+
+
+class Metrics(Instrument):
+    """Counts operations and how long they take: ``db_client_operation_duration_seconds``.
+
+    Its labels follow OpenTelemetry's conventions for databases: ``db_system_name``, ``db_namespace``,
+    ``db_collection_name`` (the set), ``db_operation_name`` (the client's method) and ``error_type``, which is empty
+    where the operation was served.
+
+    Args:
+        error_type: says what ``error_type`` is for an operation that failed; None for the class of the error.
+        only: names of the operations that are counted; None for all.
+    """
+
+    def __init__(
+        self, *, error_type: Callable[[Observation], str] | None = None, only: Iterable[str] | None = None
+    ) -> None:
+        self._error_type = error_type
+        self._only = None if only is None else frozenset(only)
+        self.operations = Histogram(
+            "db_client_operation_duration_seconds",
+            "Duration of database client operations.",
+            ("db_system_name", "db_namespace", "db_collection_name", "db_operation_name", "error_type"),
+            OPERATION_BUCKETS,
+        )
+
+    def operation_finished(self, observation: Observation, token: object) -> None:
+        """Count it."""
+        operation = observation.operation
+        if self._only is not None and operation not in self._only:
+            return
+        error = ""
+        if observation.error is not None:
+            error = observation.error_type if self._error_type is None else self._error_type(observation)
+        self.operations.observe(
+            ("aerospike", observation.namespace, observation.set_name, operation, error), observation.duration
+        )
+
+    def histograms(self) -> tuple[Histogram, ...]:
+        """What is shown."""
+        return (self.operations,)
+
+    def text(self) -> str:
+        """Everything so far, in the text format of Prometheus."""
+        return "\n".join(line for histogram in self.histograms() for line in histogram.lines()) + "\n# EOF\n"
+
+    def clear(self) -> None:
+        """Forget everything so far."""
+        for histogram in self.histograms():
+            histogram.clear()
+
+    def collect(self) -> Iterator[Any]:
+        """The metrics as ``prometheus-client`` asks for them."""
+        from prometheus_client.core import HistogramMetricFamily
+
+        for histogram in self.histograms():
+            family = HistogramMetricFamily(
+                histogram.name.removesuffix("_seconds"), histogram.text, labels=histogram.labels, unit="seconds"
+            )
+            for values, total, buckets in histogram.series():
+                family.add_metric(values, buckets, sum_value=total)
+            yield family
+
+    def register(self, registry: CollectorRegistry | None = None) -> None:
+        """Have the metrics shown among others of ``prometheus-client``.
+
+        Args:
+            registry: where; None for the library's own.
+
+        Raises:
+            ImportError: prometheus-client is not installed.
+        """
+        try:
+            from prometheus_client import REGISTRY
+        except ImportError as error:
+            raise ImportError(
+                "Metrics.register needs prometheus-client, an extra: pip install 'trio-aerospike[metrics]'"
+            ) from error
+        (REGISTRY if registry is None else registry).register(self)
+
+
+class StageMetrics(Metrics):
+    """As :class:`Metrics`, and how long the stages of operations take: ``db_client_internal_stage_seconds``.
+
+    Measuring stages costs a little; exchange the instruments of a client to turn it on and off.
+    """
+
+    def __init__(
+        self, *, error_type: Callable[[Observation], str] | None = None, only: Iterable[str] | None = None
+    ) -> None:
+        super().__init__(error_type=error_type, only=only)
+        self.stages = stage_histogram()
+
+    def stage_finished(self, operation: str, stage: str, seconds: float) -> None:
+        """Count it."""
+        self.stages.observe((stage, operation), seconds)
+
+    def histograms(self) -> tuple[Histogram, ...]:
+        """What is shown."""
+        return (self.operations, self.stages)
+
+
+def stage_histogram() -> Histogram:
+    """An empty histogram of stages."""
+    return Histogram(
+        "db_client_internal_stage_seconds",
+        "Duration of the stages within database client operations (key_parse, limiter_wait, io, decode, ...).",
+        ("stage", "db_operation_name"),
+        STAGE_BUCKETS,
+    )
+
+
+class MetricsServer:
+    """Serves metrics over HTTP under ``/metrics``, in a thread of its own.
+
+    Args:
+        text: makes what a scrape gets.
+        port: where to listen; 0 for any free port.
+        host: the address; empty for all.
+
+    Raises:
+        OSError: the port is taken, or cannot be had.
+    """
+
+    def __init__(self, text: Callable[[], str], port: int = 9464, host: str = "") -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path.partition("?")[0] != "/metrics":
+                    self.send_error(404)
+                    return
+                body = text().encode()
+                self.send_response(200)
+                self.send_header("Content-Type", CONTENT_TYPE)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                logger.debug(f"metrics: {format}", *args)
+
+        self._server = ThreadingHTTPServer((host, port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="trio_aerospike metrics", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop listening; scrapes under way are not waited for."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+@contextlib.contextmanager
+def serve_metrics(metrics: Metrics, port: int = 9464, host: str = "") -> Iterator[MetricsServer]:
+    """Serve metrics over HTTP, under ``/metrics``, for as long as the block lasts.
+
+    Args: see :class:`MetricsServer`.
+
+    Raises:
+        OSError: the port is taken, or cannot be had.
+    """
+    server = MetricsServer(metrics.text, port, host)
+    try:
+        yield server
+    finally:
+        server.close()
