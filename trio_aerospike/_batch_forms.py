@@ -13,15 +13,15 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from ._batch_policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolicy, BatchWritePolicy
+from ._udf_call import udf_fields
 from ._wire import constants as wire
 from ._wire.batch import encode_rest, read_row
-from ._wire.cdt import pack_value
 from ._wire.commands import encode_field, encode_op, user_key_field
 from .errors import InvalidArgError
 from .keys import Key
 from .operations import Operation
 from .policies import BatchPolicy, checked_generation, chosen, wire_ttl
-from .validation import checked_bin_name, checked_bins, checked_text, refused
+from .validation import checked_bin_name, checked_bins, refused
 
 _READ: Final = BatchReadPolicy()
 _WRITE: Final = BatchWritePolicy()
@@ -169,17 +169,7 @@ class ApplyForm:
         self.writes = True
         self._policy = policy = chosen(policy, _APPLY, BatchApplyPolicy)
         self.sends_key = policy.send_key
-        if isinstance(arguments, (str, bytes, Mapping)) or not isinstance(arguments, Iterable):
-            raise refused(f"{where}.arguments", arguments, "a list of arguments")
-        try:
-            packed = pack_value(list(arguments))
-        except InvalidArgError as error:
-            raise InvalidArgError(f"{where}.arguments: {error}") from None
-        self._call = (
-            encode_field(wire.FIELD_UDF_FILENAME, checked_text(f"{where}.module", module, 1).encode())
-            + encode_field(wire.FIELD_UDF_FUNCTION, checked_text(f"{where}.function", function, 1).encode())
-            + encode_field(wire.FIELD_UDF_ARGLIST, packed)
-        )
+        self._call = udf_fields(where, module, function, arguments)
 
     def rest(self, key: Key, batch: BatchPolicy) -> bytes:
         """What a row says behind its digest."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
+from ._udf_call import MODULE_MAX, udf_fields
 from ._wire import constants as wire
-from ._wire.cdt_pack import pack_value
 from ._wire.commands import encode_command, encode_field, key_fields
 from ._wire.info import parse_error
 from ._wire.records import decode_record
@@ -26,8 +26,6 @@ from .validation import checked_text, refused
 if TYPE_CHECKING:
     from ._cluster.commands import Executor
 
-#: Bytes of a module's name and of a function's (server: udf_cask.c, udf.h: of 128 the last ends the text).
-_MODULE_MAX = _FUNCTION_MAX = 127
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
 _SOURCE_MAX = 1024 * 1024
 #: Seconds between two looks whether all nodes have heard of a change.
@@ -246,27 +244,8 @@ _FORBIDDEN_2 = wire.INFO2_GENERATION | wire.INFO2_GENERATION_GT | wire.INFO2_CRE
 _FORBIDDEN_3 = wire.INFO3_UPDATE_ONLY | wire.INFO3_CREATE_OR_REPLACE | wire.INFO3_REPLACE_ONLY
 
 
-def udf_fields(where: str, module: str, function: str, arguments: Iterable[Any]) -> bytes:
-    """The three fields of a request that call a function.
-
-    Raises:
-        InvalidArgError: one of them cannot be; names ``where``.
-    """
-    if isinstance(arguments, (str, bytes, Mapping)) or not isinstance(arguments, Iterable):
-        raise refused(f"{where}.arguments", arguments, "a list of arguments")
-    try:
-        packed = pack_value(list(arguments))
-    except InvalidArgError as error:
-        raise InvalidArgError(f"{where}.arguments: {error}") from None
-    return (
-        encode_field(wire.FIELD_UDF_FILENAME, checked_text(f"{where}.module", module, 1, _MODULE_MAX).encode())
-        + encode_field(wire.FIELD_UDF_FUNCTION, checked_text(f"{where}.function", function, 1, _FUNCTION_MAX).encode())
-        + encode_field(wire.FIELD_UDF_ARGLIST, packed)
-    )
-
-
 def _checked_module(where: str, name: str) -> str:
-    checked_text(where, name, 1, _MODULE_MAX)
+    checked_text(where, name, 1, MODULE_MAX)
     stem, dot, extension = name.partition(".")
     if not stem or not dot or not extension or any(character in name for character in ";:=/\n"):
         raise refused(

@@ -1,13 +1,13 @@
 """The recorded exchanges of the official client with a real server, replayed in order against the embedded one.
 
-WIRE_EXCHANGES names another recording in the same form. What is not served yet stands in the tables below, and has
-to be refused with the server's "unsupported" code: never with a made-up success.
+WIRE_EXCHANGES names another recording in the same form.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -16,17 +16,17 @@ import pytest
 import trio
 
 from trio_aerospike._wire import constants as wire
+from trio_aerospike._wire.batch import BatchRequest, encode_batch, encode_batch_rows
+from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.frames import FrameReader
 from trio_aerospike._wire.info import decode_info_request, decode_info_response, parse_error
-from trio_aerospike._wire.messages import Message, decode_messages
+from trio_aerospike._wire.messages import Field, Message, decode_messages
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import NamespaceConfig, open_embedded_cluster
 
-RECORDING = Path(os.environ.get("WIRE_EXCHANGES") or Path(__file__).parent.parent / "data" / "exchanges.jsonl")
+from .server_peer import connected, message_frame, put_message
 
-# Requests that are not served yet, and have to be refused as the server refuses what it does not support.
-UNSERVED_FIELDS = {wire.FIELD_UDF_FILENAME, wire.FIELD_UDF_FUNCTION}
-UNSERVED_INFO = ("udf-put:*",)
+RECORDING = Path(os.environ.get("WIRE_EXCHANGES") or Path(__file__).parent.parent / "data" / "exchanges.jsonl")
 
 # Info commands whose answers are other numbers, or fewer of them, but of the same names.
 OF_ANOTHER_CLUSTER = {"node", "service-clear-std", "statistics", "namespace/*", "get-config:*", "sets/*", "replicas"}
@@ -36,6 +36,8 @@ OF_ANOTHER_CLUSTER = {"node", "service-clear-std", "statistics", "namespace/*", 
 REFUSED_QUERIES = range(500, 506)
 DISPLACED_QUERIES = range(506, 512)
 DISPLACEMENT = 6
+# Of the calls of functions the answers were kept, and of what went before them the answers with the commands in them.
+PUT_OF_MODULE, LIST_OF_MODULES, CALLS_OF_FUNCTIONS = 508, 509, 511
 
 
 @attrs.frozen
@@ -72,10 +74,6 @@ def exchanges() -> list[Exchange]:
             )
         )
     return found
-
-
-def is_unserved(request: Message) -> bool:
-    return bool({field.kind for field in request.fields} & UNSERVED_FIELDS)
 
 
 def is_query(request: Message) -> bool:
@@ -150,10 +148,7 @@ class Replay:
         expected, given = decode_info_response(exchange.answers[0][1]), decode_info_response(body)
         assert list(given) == names, exchange.label
         for name in names:
-            if any(fnmatch(name, pattern) for pattern in UNSERVED_INFO):
-                error = parse_error(given[name])
-                assert error is not None and error.code == ResultCode.UNSUPPORTED_FEATURE, exchange.label
-            elif any(fnmatch(name, pattern) for pattern in OF_ANOTHER_CLUSTER):
+            if any(fnmatch(name, pattern) for pattern in OF_ANOTHER_CLUSTER):
                 assert parse_error(given[name]) is None, exchange.label
             elif name.startswith("sindex-stat:"):
                 assert without_load_time(given[name]) == without_load_time(expected[name]), exchange.label
@@ -167,9 +162,7 @@ class Replay:
                 self.compared += 1
 
     def check_message(self, exchange: Exchange, request: Message, given: list[Message]) -> None:
-        if is_unserved(request):
-            assert {message.result_code for message in given} == {ResultCode.UNSUPPORTED_FEATURE}, exchange.label
-        elif is_query(request):
+        if is_query(request):
             self.check_query(exchange, given)
         elif request.info1 & wire.INFO1_BATCH:
             self.check_batch(exchange, by_index(content(exchange.answers)), by_index(given))
@@ -202,3 +195,75 @@ async def test_recorded_exchanges_get_the_recorded_answers() -> None:
                 replay.check(exchange, await ask(stream, exchange))
     # Fewer comparisons mean that the server serves less than it did.
     assert replay.compared >= 650 or "WIRE_EXCHANGES" in os.environ
+
+
+def echoed(exchange: Exchange) -> tuple[str, str]:
+    """The command that an answer is to, and the answer."""
+    ((command, answer),) = decode_info_response(exchange.answers[0][1]).items()
+    return command, answer
+
+
+def call(digest: bytes, function: str, arguments: list[object], module: str = "wire_udf") -> Message:
+    fields = (
+        Field(wire.FIELD_NAMESPACE, b"test"),
+        Field(wire.FIELD_SET, b"wire"),
+        Field(wire.FIELD_DIGEST, digest),
+        Field(wire.FIELD_UDF_FILENAME, module.encode()),
+        Field(wire.FIELD_UDF_FUNCTION, function.encode()),
+        Field(wire.FIELD_UDF_ARGLIST, pack_value(arguments)),
+    )
+    return Message(info2=wire.INFO2_WRITE, transaction_ttl=10_000, fields=fields)
+
+
+@pytest.mark.skipif(not RECORDING.exists() or "WIRE_EXCHANGES" in os.environ, reason=f"no recording at {RECORDING}")
+async def test_calls_of_functions_get_the_recorded_answers() -> None:
+    """The calls themselves were not kept; these are what their answers and the module's text show."""
+    recorded = exchanges()
+    put, stored = echoed(recorded[PUT_OF_MODULE])
+    listing, modules = echoed(recorded[LIST_OF_MODULES])
+    async with open_embedded_cluster(1, namespaces=[NamespaceConfig("test", replication_factor=1)]) as cluster:
+        async with connected(cluster) as peer:
+            assert await peer.info_one(put) == stored
+            assert await peer.info_one(listing) == modules  # with the module's hash
+            answers = []
+            digests = [bytes((number,)) * 20 for number in range(3)]
+            # Records of the generations that the answers tell of, and of what `bump` finds in them.
+            for digest, writes, count in ((digests[0], 4, 1), (digests[1], 5, 0), (digests[2], 4, 0)):
+                fields = (Field(wire.FIELD_NAMESPACE, b"test"), Field(wire.FIELD_SET, b"wire"))
+                fields += (Field(wire.FIELD_DIGEST, digest),)
+                for _ in range(writes):
+                    assert not (await peer.ask(put_message("", {"n": count}, fields=fields))).result_code
+            for asked in (
+                call(digests[0], "echo", [[1, "a", {"k": 2.5}]]),
+                call(digests[0], "bump", ["n", 2]),
+                call(b"\x77" * 20, "bump", ["n", 3]),
+                call(digests[0], "boom", []),
+                call(digests[0], "echo", [], "no_such"),
+            ):
+                await peer.send(message_frame(asked))
+                answers.append(await peer.receive())
+            row = call(b"", "bump", ["n", 1])
+            rows = [
+                BatchRequest(
+                    index=number,
+                    digest=digest,
+                    namespace="test",
+                    set_name="wire",
+                    info1=0,
+                    info2=wire.INFO2_WRITE,
+                    fields=row.fields[3:],
+                )
+                for number, digest in enumerate(digests)
+            ]
+            await peer.send(encode_batch(encode_batch_rows(rows), len(rows), transaction_ttl=10_000))
+            answers += [await peer.receive(), await peer.receive()]
+    assert by_index(content(answers)) == by_index(without_path(content(recorded[CALLS_OF_FUNCTIONS].answers)))
+
+
+def without_path(messages: list[Message]) -> list[Message]:
+    """The same, with no folder before the names of modules in what functions said of their failures."""
+    found = []
+    for message in messages:
+        ops = [attrs.evolve(op, data=re.sub(rb"^/\S*/", b"", op.data)) for op in message.ops]
+        found.append(attrs.evolve(message, ops=tuple(ops)))
+    return found
