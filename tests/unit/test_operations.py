@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -77,3 +79,18 @@ def test_repr_shows_what_it_does():
 def test_reads_of_other_families_are_no_writes(code):
     assert not Operation(code, "x", b"payload", info1=READ).is_write
     assert Operation(code + 1, "x", b"payload").is_write
+
+
+@pytest.mark.parametrize(
+    ("make", "where"),
+    [
+        (lambda: ops.write("b", 1 << 63), "write.value: bin 'b': value 9223372036854775808 does not fit"),
+        (lambda: ops.write("b", {"k": {1.5: 2}}), "write.value: bin 'b': value at ['k']: map key 1.5"),
+        (lambda: ops.append("b", "\udc80"), "append.value: bin 'b': value"),
+        (lambda: ops.prepend("b", "\udc80"), "prepend.value: bin 'b': value"),
+    ],
+)
+def test_a_value_that_cannot_be_held_is_refused_with_the_operation_and_the_argument(make: Any, where: str) -> None:
+    with pytest.raises(InvalidArgError) as caught:
+        make()
+    assert str(caught.value).startswith(where)

@@ -224,7 +224,7 @@ class Call:
 
 
 def is_empty(ctx: object) -> bool:
-    """Whether a context stands for the bin itself. By its type: what else could be given may not compare with a bool."""
+    """Whether a context stands for the bin itself: by its type, as what is none may not compare with True or False."""
     return isinstance(ctx, (tuple, list)) and not ctx
 
 

@@ -8,6 +8,7 @@ import attrs
 
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_op
+from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import checked_bin_name, refused
 
 # Codes that read (server: as/include/base/proto.h, OP_IS_READ); all others write.
@@ -91,7 +92,7 @@ def write(bin_name: str, value: Any) -> Operation:
     Raises:
         InvalidArgError: No bin can be called so, or the database cannot hold the value.
     """
-    return Operation(wire.OP_WRITE, checked_bin_name(bin_name, "write.bin_name"), value)
+    return _valued(wire.OP_WRITE, "write", checked_bin_name(bin_name, "write.bin_name"), value)
 
 
 def append(bin_name: str, value: str | bytes) -> Operation:
@@ -124,7 +125,14 @@ def _affix(op: int, what: str, bin_name: str, value: str | bytes) -> Operation:
     name = checked_bin_name(bin_name, f"{what}.bin_name")
     if not isinstance(value, (str, bytes, bytearray, memoryview)):
         raise refused(f"{what}.value", value, "a str or bytes")
-    return Operation(op, name, value)
+    return _valued(op, what, name, value)
+
+
+def _valued(op: int, what: str, name: str, value: Any) -> Operation:
+    try:
+        return Operation(op, name, value)
+    except InvalidArgError as error:
+        raise InvalidArgError(f"{what}.value: {error}") from None
 
 
 def increment(bin_name: str, offset: int | float) -> Operation:
