@@ -35,13 +35,13 @@ def run(tmp_path: Path, module: str, *arguments: str) -> subprocess.CompletedPro
 
 def test_mypy_knows_every_name_and_flags_every_wrong_use(tmp_path: Path) -> None:
     programs = sorted(map(str, PROGRAMS.glob("*.py")))
-    assert len(programs) == 4
+    assert len(programs) == 6
     done = run(tmp_path, "mypy", "--strict", "--config-file=", *programs)
-    assert done.stdout.splitlines() == ["Success: no issues found in 4 source files"]
+    assert done.stdout.splitlines() == ["Success: no issues found in 6 source files"]
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("program", ["native.py", "compat.py"])
+@pytest.mark.parametrize("program", ["native.py", "many.py", "compat.py"])
 def test_pyright_agrees_on_right_uses(tmp_path: Path, program: str) -> None:
     pytest.importorskip("basedpyright")
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}')
@@ -57,13 +57,14 @@ def test_the_types_of_the_public_interface_are_complete(tmp_path: Path, package:
     pytest.importorskip("basedpyright")
     done = run(tmp_path, "basedpyright", "--verifytypes", package, "--ignoreexternal", "--outputjson")
     report = json.loads(done.stdout)["typeCompleteness"]
-    assert report["exportedSymbolCounts"]["withKnownType"] > 500
-    # What is "partially unknown" is so for a gap elsewhere: if users can see that one, it is in the list itself.
+    # What is "partially unknown" is so for a gap elsewhere, in a private class perhaps: one of these.
     gaps = {
         f"{symbol['name']}: {found['message'].splitlines()[0]}"
         for symbol in report["symbols"]
-        if symbol["isExported"] and not (symbol["isTypeKnown"] and not symbol["isTypeAmbiguous"])
+        if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]
         for found in symbol["diagnostics"]
         if "partially unknown" not in found["message"]
     }
-    assert sorted(gaps) == []
+    counts = report["exportedSymbolCounts"]
+    assert counts["withAmbiguousType"] == counts["withUnknownType"] == 0, sorted(gaps)
+    assert counts["withKnownType"] > 500
