@@ -54,9 +54,10 @@ _OP_BIT_GET_INT: Final = 4054
 
 def bit_resize(bin: str, byte_size: int, resize_flags: int = 0, policy: int | None = None) -> Operation:
     """Make a blob ``byte_size`` bytes long; ``resize_flags`` is a BIT_RESIZE_ constant."""
-    return _build(
-        {"op": _OP_BIT_RESIZE, "bin": bin, "byte_size": byte_size}, resize_flags=resize_flags or None, bit_policy=policy
-    )
+    operation: Operation = {"op": _OP_BIT_RESIZE, "bin": bin, "byte_size": byte_size}
+    if resize_flags != 0:
+        operation["resize_flags"] = resize_flags
+    return _build(operation, bit_policy=policy)
 
 
 def bit_insert(bin: str, byte_offset: int, value: bytes | bytearray, policy: int | None = None) -> Operation:
