@@ -29,6 +29,9 @@ class Seen:
 
     __slots__ = ("observation", "tokens")
 
+    observation: Observation
+    tokens: list[object]
+
     def __init__(self, observation: Observation, tokens: list[object]) -> None:
         self.observation = observation
         self.tokens = tokens
@@ -53,7 +56,7 @@ class Observers:
             for instrument in instruments
         ]
         self._stagers = [i for i in instruments if type(i).stage_finished is not Instrument.stage_finished]
-        self.staged = bool(self._stagers)
+        self.staged: bool = bool(self._stagers)
 
     def started(self, operation: str, namespace: str, set_name: str, size: int = 1) -> Seen:
         """An operation begins; to be called where the program's context is."""

@@ -45,6 +45,12 @@ class RecordArrays:
 
     __slots__ = ("_places", "data", "generations", "keys", "result_codes", "void_times")
 
+    keys: Sequence[Key]
+    data: npt.NDArray[Any]
+    result_codes: npt.NDArray[np.int32]
+    generations: npt.NDArray[np.uint32]
+    void_times: npt.NDArray[np.uint32]
+
     def __init__(
         self,
         keys: Sequence[Key],

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Metrics", "MetricsServer", "StageMetrics", "serve_metrics"]
 
-logger = logging.getLogger("trio_aerospike")
+_logger = logging.getLogger("trio_aerospike")
 
 #: Seconds: upper bounds of the histogram of operations, and of the one of their stages.
 OPERATION_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -134,7 +134,7 @@ class Metrics(Instrument):
     ) -> None:
         self._error_type = error_type
         self._only = None if only is None else frozenset(only)
-        self.operations = Histogram(
+        self.operations: Histogram = Histogram(
             "db_client_operation_duration_seconds",
             "Duration of database client operations.",
             ("db_system_name", "db_namespace", "db_collection_name", "db_operation_name", "error_type"),
@@ -206,7 +206,7 @@ class StageMetrics(Metrics):
         self, *, error_type: Callable[[Observation], str] | None = None, only: Iterable[str] | None = None
     ) -> None:
         super().__init__(error_type=error_type, only=only)
-        self.stages = stage_histogram()
+        self.stages: Histogram = stage_histogram()
 
     def stage_finished(self, operation: str, stage: str, seconds: float) -> None:
         """Count it."""
@@ -253,7 +253,7 @@ class MetricsServer:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
-                logger.debug(f"metrics: {format}", *args)
+                _logger.debug(f"metrics: {format}", *args)
 
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True

@@ -32,8 +32,8 @@ class Habit:
     __slots__ = ("arrays", "records")
 
     def __init__(self) -> None:
-        self.arrays = False
-        self.records = False
+        self.arrays: bool = False
+        self.records: bool = False
 
     @property
     def decodes(self) -> bool:
