@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 
 import aerospike
 from aerospike import exception, predicates
@@ -76,7 +77,7 @@ scan.paginate()
 pages = []
 while not scan.is_done():
     pages.append(scan.results({"max_records": 70}))
-assert max(map(len, pages)) <= 70 and numbers(sum(pages, [])) == list(range(COUNT))
+assert max(map(len, pages)) <= 70 and numbers(chain(*pages)) == list(range(COUNT))
 query = client.query(NS, SET)
 query.add_ops([operations.read("n"), list_operations.list_size("l")])
 assert {bins["l"] for _, _, bins in query.results()} == {2}
@@ -128,7 +129,7 @@ query.max_records = 33
 pages = []
 while not query.is_done():
     pages.append(query.results())
-assert max(map(len, pages)) <= 33 and numbers(sum(pages, [])) == list(range(COUNT))
+assert max(map(len, pages)) <= 33 and numbers(chain(*pages)) == list(range(COUNT))
 
 # Writing in the background.
 query = client.query(NS, SET)
