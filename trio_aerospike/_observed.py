@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .errors import AerospikeError
+from .errors import AerospikeError, RecordNotFound
 from .instruments import Instrument, Observation
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ class Observers:
         observation = seen.observation
         observation.duration = time.perf_counter() - observation.started
         if error is not None:
-            observation.error = error
+            # That there is no record is what ``exists`` is asked for.
+            if not (observation.operation == "exists" and isinstance(error, RecordNotFound)):
+                observation.error = error
             if isinstance(error, AerospikeError):
                 observation.result_code = int(error.result_code)
                 observation.attempts = error.attempts

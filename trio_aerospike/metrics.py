@@ -80,6 +80,11 @@ class Histogram:
         with self._lock:
             self._series.clear()
 
+    def renew(self) -> None:
+        """Start anew in a forked child, whatever other threads of its parent were at."""
+        self._lock = threading.Lock()
+        self._series = {}
+
     def series(self) -> list[tuple[tuple[str, ...], float, list[tuple[str, int]]]]:
         """For each combination of labels: the sum, and how many took no longer than each bound."""
         with self._lock:

@@ -18,6 +18,7 @@ from . import (
     hll_operations as hll_operations,
     list_operations as list_operations,
     map_operations as map_operations,
+    numpy_batch as numpy_batch,
     predicates as predicates,
     types as types,
 )
@@ -25,6 +26,20 @@ from ._async_client import AsyncClient as AsyncClient
 from ._batch import LazyBatchRecords as LazyBatchRecords
 from ._client import Client as Client
 from ._constants import *  # noqa: F403 - 171 numbers, listed there
+from ._observability import (
+    dropped_log_count as dropped_log_count,
+    get_metrics as get_metrics,
+    init_tracing as init_tracing,
+    internal_stage_profiling as internal_stage_profiling,
+    is_internal_stage_metrics_enabled as is_internal_stage_metrics_enabled,
+    is_metrics_enabled as is_metrics_enabled,
+    set_internal_stage_metrics_enabled as set_internal_stage_metrics_enabled,
+    set_log_level as set_log_level,
+    set_metrics_enabled as set_metrics_enabled,
+    shutdown_tracing as shutdown_tracing,
+    start_metrics_server as start_metrics_server,
+    stop_metrics_server as stop_metrics_server,
+)
 from ._partitions import (
     PartitionFilter as PartitionFilter,
     partition_filter_all as partition_filter_all,
@@ -67,6 +82,7 @@ from .exception import (
     ServerError as ServerError,
     UDFError as UDFError,
 )
+from .numpy_batch import NumpyBatchRecords as NumpyBatchRecords
 from .types import (
     AdminPolicy as AdminPolicy,
     AerospikeKey as AerospikeKey,
@@ -174,6 +190,7 @@ __all__ = [
     "LazyBatchRecords",
     "ListPolicy",
     "MapPolicy",
+    "NumpyBatchRecords",
     "OperateOrderedResult",
     "Operation",
     "PackageNotFoundError",
@@ -205,17 +222,30 @@ __all__ = [
     "async_client",
     "bit_operations",
     "client",
+    "dropped_log_count",
     "exception",
     "exp",
+    "get_metrics",
     "hll_operations",
+    "init_tracing",
+    "internal_stage_profiling",
+    "is_internal_stage_metrics_enabled",
+    "is_metrics_enabled",
     "list_operations",
     "logger",
     "logging",
     "map_operations",
+    "numpy_batch",
     "partition_filter_all",
     "partition_filter_by_id",
     "partition_filter_by_range",
     "predicates",
+    "set_internal_stage_metrics_enabled",
+    "set_log_level",
+    "set_metrics_enabled",
+    "shutdown_tracing",
+    "start_metrics_server",
+    "stop_metrics_server",
     "types",
 ]
 __all__ += _constants.__all__

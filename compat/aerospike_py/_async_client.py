@@ -10,6 +10,7 @@ from trio_aerospike.keys import KeyLike, as_key
 from . import _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied
+from ._metrics import named, stage_clock, stage_done
 from ._more_async_commands import AsyncMoreCommands
 from ._numpy_calls import batch_read
 from ._operations import to_operations
@@ -277,9 +278,9 @@ class AsyncClient(AsyncMoreCommands):
             The results by bin; where several operations gave one for the same bin, a list of them.
         """
         commands = self._connected_commands()
-        return results.operate_record(
-            await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
-        )
+        with named("operate"):
+            found = await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+        return results.operate_record(found)
 
     async def operate_ordered(
         self,
@@ -311,4 +312,7 @@ class AsyncClient(AsyncMoreCommands):
             A row for each key, in the order of the keys.
         """
         native = self._connected_native()
-        return await self._home.call(batch_read, native, keys, bins, batch_policy(policy), self._habits)
+        called = stage_clock()
+        found = await self._home.call(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)
+        stage_done("event_loop_resume_delay", found._finished)
+        return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trio_aerospike.records import BatchResults
 
 from . import _results as results
+from ._metrics import stage_clock, stage_done
 from .types import BatchRecord
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class LazyBatchRecords:
     a user key was asked for more than once the dict holds it once.
     """
 
-    __slots__ = ("_dict", "_habit", "_lazy", "_made", "_places", "_records")
+    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_made", "_places", "_records")
 
     def __init__(
         self, rows: LazyBatch | list[BatchResult], habit: Habit | None = None, places: dict[Any, int] | None = None
@@ -38,6 +39,8 @@ class LazyBatchRecords:
         self._made = rows if isinstance(rows, list) else None
         self._habit = habit
         self._places = places
+        #: When it was made in the portal's thread, where stages are measured.
+        self._finished = 0.0
         self._dict: dict[Any, dict[str, Any]] | None = None
         self._records: list[BatchRecord] | None = None
 
@@ -56,6 +59,7 @@ class LazyBatchRecords:
 
     def to_dict(self) -> dict[Any, dict[str, Any]]:
         """The bins of the records that were found, by user key: a dict of the caller's own."""
+        began = stage_clock()
         found: dict[Any, dict[str, Any]] = {}
         for row in self._rows:
             record = row.record
@@ -63,6 +67,7 @@ class LazyBatchRecords:
                 user_key = row.key.user_key
                 if user_key is not None:
                     found[user_key] = record.bins
+        stage_done("to_dict", began)
         return found
 
     def to_list(self) -> list[dict[str, Any] | None]:
@@ -86,6 +91,7 @@ class LazyBatchRecords:
         """
         from .numpy_batch import numpy_records, places_of
 
+        began = stage_clock()
         if self._habit is not None:
             self._habit.arrays = True
         if self._lazy is not None:
@@ -94,7 +100,9 @@ class LazyBatchRecords:
             arrays = BatchResults(self._rows).to_numpy(dtype)
         if self._places is None:
             self._places = places_of(arrays.keys)
-        return numpy_records(arrays, self._places)
+        records = numpy_records(arrays, self._places)
+        stage_done("to_numpy", began)
+        return records
 
     @property
     def batch_records(self) -> list[BatchRecord]:
@@ -165,4 +173,7 @@ class LazyBatchRecords:
     @staticmethod
     def merge_to_dict(handles: list[LazyBatchRecords]) -> list[dict[Any, dict[str, Any]]]:
         """``to_dict`` of each of several results, in their order."""
-        return [handle.to_dict() for handle in handles]
+        began = stage_clock()
+        merged = [handle.to_dict() for handle in handles]
+        stage_done("merge_to_dict", began)
+        return merged

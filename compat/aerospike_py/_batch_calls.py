@@ -28,6 +28,7 @@ from trio_aerospike.validation import checked_int, refused
 
 from . import _results as results
 from ._batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from ._metrics import named
 from ._operations import to_operations
 from ._policies import batch_policy
 from ._slices import converted, in_slices
@@ -170,7 +171,8 @@ async def batch_remove(native: trio_aerospike.Client, keys: Sequence[Any], polic
         key, meta = _key_and_meta("batch_remove", item)
         return BatchRemove(as_key(key), policy=common if meta is None else row_remove_policy(policy, meta))
 
-    return await _each(native, [*in_slices(_listed("batch_remove", keys), remove)], policy)
+    with named("batch_remove"):
+        return await _each(native, [*in_slices(_listed("batch_remove", keys), remove)], policy)
 
 
 async def batch_apply(
@@ -198,7 +200,8 @@ async def batch_apply(
             policy=row_apply_policy(policy, own),
         )
 
-    return await _each(native, [*in_slices(_listed("batch_apply", keys), apply)], policy)
+    with named("batch_apply"):
+        return await _each(native, [*in_slices(_listed("batch_apply", keys), apply)], policy)
 
 
 async def _each(native: trio_aerospike.Client, records: list[Any], policy: Policy) -> BatchWriteResult:

@@ -12,6 +12,7 @@ from trio_aerospike.threads import ThreadCommands
 from . import _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied
+from ._metrics import named, stage_clock
 from ._more_commands import MoreCommands
 from ._numpy_calls import batch_read
 from ._operations import to_operations
@@ -281,9 +282,11 @@ class Client(MoreCommands):
             The results by bin; where several operations gave one for the same bin, a list of them.
         """
         commands = self._connected_commands()
-        return results.operate_record(
-            commands.wait(commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta)))
-        )
+        with named("operate"):
+            found = commands.wait(
+                commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+            )
+        return results.operate_record(found)
 
     def operate_ordered(
         self,
@@ -315,4 +318,5 @@ class Client(MoreCommands):
             A row for each key, in the order of the keys.
         """
         native = self._connected_native()
-        return self._portal.call(batch_read, native, keys, bins, batch_policy(policy), self._habits)
+        called = stage_clock()
+        return self._portal.call(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)

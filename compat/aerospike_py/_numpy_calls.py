@@ -17,6 +17,7 @@ from ._batch import LazyBatchRecords
 from ._batch_calls import RETRIES_MAX, write_again
 from ._batch_policies import row_write_policy
 from ._habits import Habits
+from ._metrics import stage_clock, stage_done
 from ._policies import batch_policy
 from ._slices import converted, in_slices
 from .numpy_batch import places_of
@@ -33,20 +34,25 @@ async def batch_read(
     bins: Sequence[str] | None,
     policy: BatchPolicy | None,
     habits: Habits,
+    called: float = 0.0,
 ) -> LazyBatchRecords:
     """``Client.batch_read``: everything that takes long is done here rather than where the results are asked for."""
+    began = stage_done("tokio_schedule_delay", called)
     if isinstance(keys, (str, bytes, Mapping)) or not isinstance(keys, Iterable):
         raise refused("batch_read.keys", keys, "a list of keys")
     if bins is not None and not isinstance(bins, (str, bytes)) and isinstance(bins, Iterable):
         bins = list(bins)
     whole = list(in_slices(keys, as_key))
+    stage_done("key_parse", began)
     habit = habits.of(whole, bins)
     lazy = await native.batch_read_lazy(whole, bins, decode=habit.decodes, policy=policy)
     places = None
     if not lazy.decoded or habit.finds_rows(len(whole)):
         lazy.find_rows()
         places = places_of(whole)
-    return LazyBatchRecords(lazy, habit, places)
+    found = LazyBatchRecords(lazy, habit, places)
+    found._finished = stage_clock()
+    return found
 
 
 async def batch_write_numpy(

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 #: Workers kept for later calls; more exist while more calls are under way.
 IDLE_WORKERS = 1024
+#: Wraps what crosses, so that the caller's context comes along; set while spans are made.
+carry: Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]] | None = None
 #: Seconds that the interpreter's exit waits for connections to be closed.
 EXIT_GRACE = 2.0
 
@@ -283,6 +285,8 @@ class Portal:
     def _post(self, call: Call) -> None:
         if self._closed:
             raise ClientError("the client's thread has stopped: the interpreter is exiting")
+        if carry is not None and not call.abandoned:
+            call.function = carry(call.function)
         self._inbox.append(call)
         if not self._signalled:
             self._signal()

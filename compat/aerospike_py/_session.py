@@ -21,6 +21,7 @@ import trio_aerospike
 from trio_aerospike.errors import ClientError
 from trio_aerospike.loops import LoopCommands
 
+from . import _metrics
 from ._portal import Portal, get_portal
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Session:
         try:
             with self._scope:
                 async with trio_aerospike.open_client(self._config) as native:
+                    _metrics.attach(native)
                     self.native = native
                     self._settled.set()
                     await self._closing.wait()
