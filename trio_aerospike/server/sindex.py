@@ -34,9 +34,10 @@ TYPES = {
 }
 _BURST = 100
 """Entries among which a record is answered once, where it may have several (server: MAX_QUERY_BURST)."""
-_RESTS_EVERY = 64
-_FEW = 1000
-"""Records of which an index is made without a rest."""
+RESTS_EVERY = 64
+"""Partitions after which others have their turn while an index is filled."""
+FEW = 1000
+"""Records of which an index is ready at once."""
 
 
 @attrs.frozen
@@ -107,7 +108,7 @@ class NodeIndexes:
         self._entries: dict[Definition, Entries] = {}
 
     def entries(self, definition: Definition) -> Entries:
-        """The entries of an index; a new one is readable at once where there are no records."""
+        """The entries of an index."""
         found = self._entries.get(definition)
         if found is None:
             store = self._node.stores[definition.namespace]
@@ -115,23 +116,18 @@ class NodeIndexes:
         return found
 
     def create(self, definition: Definition) -> None:
-        """Fill a new index: at once where there are few records, else in the background."""
+        """Fill a new index: in the background, where there are many records; until then it cannot be read."""
         entries = self.entries(definition)
-        if entries.is_readable:
-            return
-        if sum(map(len, self._node.stores[definition.namespace].trees)) > _FEW:
+        if sum(map(len, self._node.stores[definition.namespace].trees)) > FEW and not definition.is_of_set:
+            entries.populated = 0
             self._node.start_task(self._populate, entries)
-            return
-        for partition in range(wire.N_PARTITIONS):
-            entries.refresh(partition)
-        entries.populated = wire.N_PARTITIONS
 
     async def _populate(self, entries: Entries) -> None:
         began = trio.current_time()
         for partition in range(wire.N_PARTITIONS):
             entries.refresh(partition)
             entries.populated = partition + 1
-            if partition % _RESTS_EVERY == 0:
+            if partition % RESTS_EVERY == 0:
                 await trio.lowlevel.checkpoint()
         entries.load_time = int((trio.current_time() - began) * 1000)
 

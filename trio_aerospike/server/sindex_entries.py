@@ -118,7 +118,8 @@ class Entries:
         self._store = store
         self._values = _extractor(definition, clock)
         self._known: list[dict[bytes, tuple[StoredRecord, tuple[Key, ...]]]] = [{} for _ in range(wire.N_PARTITIONS)]
-        self.populated = 0 if any(store.trees) and not definition.is_of_set else wire.N_PARTITIONS
+        # Only when it is made anew are queries to wait: a node that joins later is known to have it.
+        self.populated = wire.N_PARTITIONS
         self.load_time = 0
 
     @property
