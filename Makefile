@@ -66,7 +66,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml compat/pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the development tools into $(VENV)"
-	@$(BIN)/python $(PIP) install -e '.[cli,server-udf,numpy]' --group dev
+	@$(BIN)/python $(PIP) install -e '.[cli,server-udf,numpy,otel,metrics]' --group dev
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed
