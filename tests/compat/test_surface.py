@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import json
 import typing
@@ -38,31 +39,95 @@ def test_a_module_knows_the_native_package_by_its_public_modules_and_names(path:
             assert parts[0] != "trio_aerospike" or not any(part.startswith("_") for part in parts), name
 
 
-#: What has a client method here; the methods of later work are not there at all rather than there in vain.
+CLASSES = MODULES["aerospike_py"]["classes"]
+#: Every method of every class, and every function: a case each.
 METHODS = [
-    "__init__",
-    "connect",
-    "is_connected",
-    "ping",
-    "close",
-    "get_node_names",
-    "info_all",
-    "info_random_node",
-    "put",
-    "get",
-    "select",
-    "exists",
-    "remove",
-    "touch",
-    "append",
-    "prepend",
-    "increment",
-    "remove_bin",
-    "operate",
-    "operate_ordered",
-    "batch_read",
-    "truncate",
+    (owner, name)
+    for owner, spec in sorted(CLASSES.items())
+    for name in spec["methods"]
+    if name != "__init__" or owner in ("Client", "AsyncClient")
 ]
+FUNCTIONS = [(module, name) for module, spec in sorted(MODULES.items()) for name in spec["functions"]]
+
+
+def check_signature(ours: Any, spec: dict[str, Any]) -> None:
+    """The same parameters, in the same order, of the same kinds, with the same defaults."""
+    theirs: list[tuple[str, str | None, bool]] = []
+    keyword_only = False
+    for argument in spec["args"]:
+        if argument == "*":
+            keyword_only = True
+            continue
+        name, _, rest = argument.partition(":")
+        theirs.append((name.strip(), rest.partition("=")[2].strip() or None, keyword_only))
+    found = [
+        (
+            f"*{parameter.name}" if parameter.kind is parameter.VAR_POSITIONAL else parameter.name,
+            None if parameter.default is parameter.empty else repr(parameter.default),
+            parameter.kind is parameter.KEYWORD_ONLY,
+        )
+        for parameter in inspect.signature(ours).parameters.values()
+    ]
+    assert [(name, default and default.replace('"', "'"), only) for name, default, only in theirs] == found
+    assert inspect.iscoroutinefunction(ours) == spec["async"]
+
+
+def test_everything_that_the_original_exports_is_exported():
+    assert set(SPEC["exported"]) - set(aerospike_py.__all__) == set()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_of_the_original_can_be_imported(module: str):
+    importlib.import_module(module)
+
+
+@pytest.mark.parametrize("module,name", FUNCTIONS)
+def test_function_has_the_signature_of_the_original(module: str, name: str):
+    check_signature(getattr(importlib.import_module(module), name), MODULES[module]["functions"][name])
+
+
+@pytest.mark.parametrize("owner,name", METHODS)
+def test_method_has_the_signature_of_the_original(owner: str, name: str):
+    spec = CLASSES[owner]["methods"][name]
+    ours = inspect.getattr_static(getattr(aerospike_py, owner), name)
+    decorators = spec.get("decorators", [])
+    assert isinstance(ours, property) == ("property" in decorators)
+    assert isinstance(ours, staticmethod) == ("staticmethod" in decorators)
+    if isinstance(ours, property):
+        assert ours.fget is not None
+        ours = ours.fget
+    elif isinstance(ours, staticmethod):
+        ours = ours.__func__
+    check_signature(ours, spec)
+
+
+@pytest.mark.parametrize(
+    "module,name",
+    [(f"aerospike_py.{module}", name) for module, names in SPEC["module_constants"].items() for name in names],
+)
+def test_constant_of_a_module_has_the_value_of_the_original(module: str, name: str):
+    value = SPEC["module_constants"][module.rpartition(".")[2]][name]
+    assert getattr(importlib.import_module(module), name) == value
+
+
+def test_numpy_records_have_the_fields_and_methods_of_the_original():
+    pytest.importorskip("numpy")
+    spec = MODULES["aerospike_py.numpy_batch"]["classes"]["NumpyBatchRecords"]
+    ours = importlib.import_module("aerospike_py.numpy_batch").NumpyBatchRecords
+    for name, method in spec["methods"].items():
+        check_signature(getattr(ours, name), method)
+    made = inspect.signature(ours).parameters
+    assert list(made)[: len(spec["fields"])] == list(spec["fields"])
+
+
+@pytest.mark.parametrize("name", ["BatchRecord", "BatchRetryInfo", "BatchWriteResult"])
+def test_named_tuples_have_the_defaults_of_the_original(name: str):
+    defaults = {
+        "BatchRecord": {"in_doubt": False},
+        "BatchRetryInfo": {"attempts": 1, "max_attempts": 1, "truncated_by_timeout": False, "unresolved": 0},
+        "BatchWriteResult": {"retry": types.BatchRetryInfo(1, 1, False, 0)},
+    }
+    assert getattr(types, name)._field_defaults == defaults[name]
 
 
 @pytest.mark.parametrize("name", sorted(SPEC["constants"]))
@@ -121,28 +186,9 @@ def test_names_that_hide_builtins_are_aliases_and_warn_in_the_exception_module()
 
 
 @pytest.mark.parametrize("client", ["Client", "AsyncClient"])
-@pytest.mark.parametrize("method", METHODS)
-def test_method_has_the_signature_of_the_original(client: str, method: str):
-    spec = MODULES["aerospike_py"]["classes"][client]["methods"][method]
-    ours = getattr(getattr(aerospike_py, client), method)
-    assert inspect.iscoroutinefunction(ours) == spec["async"]
-    theirs = [argument.partition(":")[::2] for argument in spec["args"]]
-    names = [name.strip() for name, _ in theirs]
-    defaults = [rest.partition("=")[2].strip() or None for _, rest in theirs]
-    parameters = inspect.signature(ours).parameters.values()
-    assert [p.name for p in parameters] == names
-    assert [None if p.default is p.empty else repr(p.default) for p in parameters] == defaults
-
-
-@pytest.mark.parametrize("client", ["Client", "AsyncClient"])
 def test_client_has_no_public_method_that_the_original_lacks(client: str):
     public = {name for name in dir(getattr(aerospike_py, client)) if not name.startswith("_")}
     assert public <= set(MODULES["aerospike_py"]["classes"][client]["methods"])
-
-
-def test_lazy_batch_records_has_the_methods_of_the_original_but_for_numpy():
-    spec = set(MODULES["aerospike_py"]["classes"]["LazyBatchRecords"]["methods"]) - {"to_numpy"}
-    assert spec <= set(dir(aerospike_py.LazyBatchRecords))
 
 
 def test_factories_take_a_config():
