@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final
 
+from trio_aerospike._cdt_args import KEYS_ALLOWED, packed_keys
 from trio_aerospike._cdt_types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
@@ -16,6 +17,8 @@ from trio_aerospike.exp._source import modified_kind
 from trio_aerospike.exp._types import ExpType, Kind
 from trio_aerospike.validation import checked_bin_name, checked_enum, refused
 
+_KEY_KINDS: Final = (Kind.INT, Kind.STRING, Kind.BLOB, Kind.UNKNOWN, None)
+_BOUND_KINDS: Final = (*_KEY_KINDS, Kind.NIL, Kind.EXTREME)
 _FAMILY: Final = {"lists": Kind.LIST, "maps": Kind.MAP, "bits": Kind.BLOB, "hll": Kind.HLL}
 
 
@@ -113,7 +116,21 @@ def removal(call: Call, inverted: object = False) -> int:
 def _made(call: Call, kind: Kind | str, context: bytes, arguments: Sequence[object], applied: Expression) -> Expression:
     where = f"exp.{call.module}.{call.name}, argument"
     children = [value(argument, f"{where} {place}") for place, argument in enumerate(arguments, 1)]
+    if call.module == "maps":
+        _check_keys(call, arguments, children)
     return make(ops.CALL, (kind, call.system, call.opcode, context, None, None), (*children, applied))
+
+
+def _check_keys(call: Call, arguments: Sequence[object], children: Sequence[Expression]) -> None:
+    """Refuse what can be no key of a map, where that is known. The server would only say that the result is unknown."""
+    for word, argument, child in zip(call.shape, arguments, children, strict=False):  # policies stand behind these
+        name = word.partition(":")[0]
+        is_bound = name in ("begin", "end") and "_by_key_" in call.name
+        if name == "key" or is_bound:
+            if child._kind not in (_BOUND_KINDS if is_bound else _KEY_KINDS):
+                raise refused(f"exp.maps.{call.name}.{name}", argument, f"{KEYS_ALLOWED}, or an expression of one")
+        elif name == "keys" and isinstance(argument, (list, tuple)):
+            packed_keys(f"exp.maps.{call.name}.keys", argument)
 
 
 def counted(count: object) -> list[Any]:

@@ -476,6 +476,31 @@ def test_return_types_that_the_operation_has_not_are_refused():
     refused(lambda: lists.remove_by_value(L, 1, inverted="x"), "exp.lists.remove_by_value.inverted")
 
 
+def test_what_can_be_no_key_of_a_map_is_refused():
+    maps = exp.maps
+    allowed = "allowed: a map key: an int of 64 bits, a str or bytes, or an expression of one"
+    for key in (1.5, None, True, [1], {"a": 1}, exp.float_bin("f"), exp.INFINITY):
+        refused(lambda key=key: maps.get_by_key(M, key, ExpType.INT), "exp.maps.get_by_key.key: got", allowed)
+        refused(lambda key=key: maps.put(M, key, 1), "exp.maps.put.key: got", allowed)
+        refused(lambda key=key: maps.increment(M, key, 1), "exp.maps.increment.key: got", allowed)
+        refused(lambda key=key: maps.remove_by_key(M, key), "exp.maps.remove_by_key.key: got", allowed)
+    count = {"return_type": exp.MapReturn.COUNT}
+    refused(lambda: maps.get_by_key_range(M, 1.5, **count), "exp.maps.get_by_key_range.begin: got 1.5", allowed)
+    refused(lambda: maps.remove_by_key_range(M, "a", [1]), "exp.maps.remove_by_key_range.end: got [1]", allowed)
+    refused(lambda: maps.get_by_key_list(M, ["a", 1.5], **count), "exp.maps.get_by_key_list.keys[1]: got 1.5")
+    refused(lambda: maps.remove_by_key_list(M, [None]), "exp.maps.remove_by_key_list.keys[0]: got None")
+
+
+def test_keys_that_are_worked_out_or_left_open_pass():
+    maps = exp.maps
+    for key in (1, "a", b"b", exp.str_bin("s"), exp.blob_bin("b"), exp.var("x"), exp.unknown()):
+        assert maps.get_by_key(M, key, ExpType.INT).type is ExpType.INT
+        assert maps.remove_by_key_range(M, key, key).type is ExpType.MAP
+    assert maps.get_by_key_range(M, None, None, return_type=exp.MapReturn.COUNT).type is ExpType.INT
+    assert maps.get_by_key_list(M, exp.list_bin("l"), return_type=exp.MapReturn.COUNT).type is ExpType.INT
+    assert maps.get_by_value_range(M, 1.5, [1], return_type=exp.MapReturn.COUNT).type is ExpType.INT
+
+
 def test_policies_and_flags_that_the_operation_has_not_are_refused():
     ordered = exp.ListPolicy(exp.ListOrder.ORDERED)
     refused(lambda: exp.lists.insert(L, 0, 1, policy=ordered), "exp.lists.insert.policy.order: got", "UNORDERED")
