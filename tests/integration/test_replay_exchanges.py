@@ -229,8 +229,11 @@ async def test_calls_of_functions_get_the_recorded_answers() -> None:
             digests = [bytes((number,)) * 20 for number in range(3)]
             # Records of the generations that the answers tell of, and of what `bump` finds in them.
             for digest, writes, count in ((digests[0], 4, 1), (digests[1], 5, 0), (digests[2], 4, 0)):
-                fields = (Field(wire.FIELD_NAMESPACE, b"test"), Field(wire.FIELD_SET, b"wire"))
-                fields += (Field(wire.FIELD_DIGEST, digest),)
+                fields = (
+                    Field(wire.FIELD_NAMESPACE, b"test"),
+                    Field(wire.FIELD_SET, b"wire"),
+                    Field(wire.FIELD_DIGEST, digest),
+                )
                 for _ in range(writes):
                     assert not (await peer.ask(put_message("", {"n": count}, fields=fields))).result_code
             for asked in (

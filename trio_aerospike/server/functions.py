@@ -45,7 +45,7 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
         if request.set_name != record.set_name:
             raise fail(ResultCode.PARAM)
         check_record_filter(store, request, record, fail)
-    in_lua = LuaRecord(store, request, record, key_to_store(request, record, fail))
+    in_lua = LuaRecord(store, request.digest, request.set_name, record, key_to_store(request, record, fail))
     try:
         result = _called(modules, call, in_lua)
     except FunctionFailed as error:

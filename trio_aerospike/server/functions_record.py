@@ -27,7 +27,6 @@ from .._wire import constants as wire
 from ..errors import ResultCode
 from .commands import UNWRITTEN_SIZE
 from .particles import stored
-from .requests import Request
 from .results import Refused
 from .store import NamespaceStore, Particle, StoredRecord
 
@@ -54,13 +53,16 @@ class LuaRecord(Record):
     """
 
     __slots__ = (
-        "_cached", "_dirty", "_record", "_request", "_store", "_too_many", "bins", "has_updates", "is_open", "key",
-        "result", "ttl",
+        "_cached", "_digest", "_dirty", "_record", "_set_name", "_store", "_too_many", "bins", "has_updates",
+        "is_open", "key", "result", "ttl",
     )  # fmt: skip
 
-    def __init__(self, store: NamespaceStore, request: Request, record: StoredRecord | None, key: bytes | None) -> None:
+    def __init__(
+        self, store: NamespaceStore, digest: bytes, set_name: str, record: StoredRecord | None, key: bytes | None
+    ) -> None:
         self._store = store
-        self._request = request
+        self._digest = digest
+        self._set_name = set_name
         self._record = record
         self._cached: dict[str, Any] = {}
         self._dirty: set[str] = set()
@@ -117,7 +119,7 @@ class LuaRecord(Record):
         """`aerospike:create(rec)`."""
         if self.is_open:
             return _EXISTS if self.bins else self._update()
-        if self._store.clock.milliseconds() < self._store.config.truncation.threshold(self._request.set_name):
+        if self._store.clock.milliseconds() < self._store.config.truncation.threshold(self._set_name):
             return 4
         failed = self._update()
         self.is_open = not failed
@@ -201,12 +203,12 @@ class LuaRecord(Record):
 
     def setname(self) -> bytes | None:
         """The set, nil for none."""
-        name = self._request.set_name if self._record is None else self._record.set_name
+        name = self._set_name if self._record is None else self._record.set_name
         return name.encode() if name and self.is_open else None
 
     def digest(self) -> LuaBytes:
         """The key's."""
-        return LuaBytes(self._request.digest)
+        return LuaBytes(self._digest)
 
     def bin_names(self) -> Table:
         """Those of the bins that are written."""
@@ -266,8 +268,31 @@ def _of_aerospike(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
 
 
 AEROSPIKE: Mapping[str, Callable[..., Any]] = {
-    "create": _of_aerospike(LuaRecord.create),
-    "update": _of_aerospike(LuaRecord.update),
+    "create": _of_aerospike(lambda record: record.create()),
+    "update": _of_aerospike(lambda record: record.update()),
     "exists": _of_aerospike(lambda record: record.is_open),
-    "remove": _of_aerospike(LuaRecord.remove),
+    "remove": _of_aerospike(lambda record: record.remove()),
 }
+
+
+class StreamRecord(LuaRecord):
+    """A record in the stream of an aggregation, which reads and changes nothing (server: as_aggr_record_hooks)."""
+
+    __slots__ = ()
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        given = string_at((None, name), 2)
+        if given is not None and held(value) is NOTHING:
+            raise Fault(f"can't set bin {text_of(given)} to unsupported type")
+
+    def create(self) -> int:
+        """Nothing happens."""
+        return 1
+
+    update = remove = create
+
+    def drop_key(self) -> None:
+        """Nothing happens."""
+
+
+AEROSPIKE_OF_STREAMS: Mapping[str, Callable[..., Any]] = {**AEROSPIKE, "get_current_time": lambda *_: 0}

@@ -11,6 +11,7 @@ import json
 import time
 
 from .._lua import CompileError, FunctionFailed, LuaModule
+from .._lua.runtime import Functions
 from . import functions_record as in_lua
 
 SOURCE_MAX = 1024 * 1024
@@ -76,21 +77,22 @@ class Modules:
                 raise FunctionFailed("UDF: Execution Error 1") from None
         return module
 
-    def fresh(self, name: str) -> LuaModule:
-        """A module as :meth:`loaded` has it, in a state that nobody else uses.
+    def for_streams(self, name: str) -> LuaModule:
+        """A module for one aggregation, in a state that nobody else uses.
 
         Raises:
             FunctionFailed: there is no such module, or it cannot be loaded.
         """
         self.loaded(name)
-        return self._load(name + EXTENSION, self._sources[name + EXTENSION])
+        file = name + EXTENSION
+        return self._load(file, self._sources[file], in_lua.AEROSPIKE_OF_STREAMS)
 
-    def _load(self, name: str, source: bytes) -> LuaModule:
+    def _load(self, name: str, source: bytes, aerospike: Functions = in_lua.AEROSPIKE) -> LuaModule:
         return LuaModule(
             name,
             source,
             record=in_lua.RECORD,
-            aerospike=in_lua.AEROSPIKE,
+            aerospike=aerospike,
             source_of=lambda other: self._sources.get(other + EXTENSION),
             deadline=time.monotonic() + _LOAD_TIME,
         )

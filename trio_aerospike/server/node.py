@@ -24,7 +24,7 @@ from .info import answer_info
 from .memory import MemoryStream
 from .query import answer_query
 from .query_jobs import QueryJobs
-from .requests import Answer, Request, refusal, request_from_message
+from .requests import Answer, Call, Request, refusal, request_from_message
 from .results import Refused
 from .sindex import NodeIndexes
 from .store import NamespaceStore, StoredRecord, Tree
@@ -221,17 +221,17 @@ class EmbeddedNode:
         info2: int,
         info3: int,
         record_ttl: int,
-        ops: Sequence[Op],
         origin: str,
+        ops: Sequence[Op] = (),
+        call: Call | None = None,
     ) -> Answer:
-        """Write to a record for a job of this node's own.
+        """Write to a record for a job of this node's own, by operations or by a function.
 
         Raises:
             Refused: nothing was changed.
         """
-        return self._carry_out(
-            Request(namespace, record.set_name, digest, None, 0, info2, info3, 0, record_ttl, ops), origin
-        )
+        request = Request(namespace, record.set_name, digest, None, 0, info2, info3, 0, record_ttl, ops, call=call)
+        return self._carry_out(request, origin)
 
     def _carry_out(self, request: Request, origin: str) -> Answer:
         is_write = request.is_write
@@ -258,7 +258,8 @@ class EmbeddedNode:
                 end = "not_found"
             self.counters[f"{origin}_{counter}_{end}"] += 1
             raise
-        self.counters[f"{origin}_{counter}_success"] += 1
+        end = "complete" if counter == "udf" else "success"
+        self.counters[f"{origin}_{counter}_{end if outcome.answer.result == ResultCode.OK else 'error'}"] += 1
         if outcome.change is not None:
             self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
         return outcome.answer

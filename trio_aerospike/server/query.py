@@ -27,9 +27,11 @@ from .commands import MAX_OPS, READS, is_bin_name
 from .expressions.compiler import compile_filter
 from .operations import Bins, apply
 from .query_background import start_background_ops
-from .query_jobs import RESPONSE_ERROR, RESPONSE_TIMEOUT, QueryJob
+from .query_functions import start_aggregation, start_background_udf
+from .query_jobs import RESPONSE_ERROR, QueryJob
 from .query_records import Found, descending, passes
 from .query_request import Kind, QueryRequest, kind_of, parse_query
+from .query_sending import send_frame
 from .requests import Answer, text
 from .results import Refused
 from .store import NamespaceStore, StoredRecord, Tree
@@ -74,13 +76,17 @@ def _started(node: EmbeddedNode, connection: Connection, message: Message) -> by
     if not node.joined:
         raise Refused(ResultCode.PARTITION_UNAVAILABLE)
     permission = "write" if message.info2 & wire.INFO2_WRITE else "read"
+    if message.field(wire.FIELD_UDF_FILENAME) is not None:
+        permission = "execute-udf"
     if not connection.may(permission, text(namespace), text(message.field(wire.FIELD_SET) or b"")):
         raise Refused(ResultCode.ROLE_VIOLATION)
     kind = kind_of(message)
     if kind == Kind.BACKGROUND_OPS:
         return start_background_ops(node, connection, message)
-    if kind != Kind.BASIC:
-        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    if kind == Kind.BACKGROUND_UDF:
+        return start_background_udf(node, connection, message)
+    if kind == Kind.AGGREGATION:
+        raise Streamed(start_aggregation(node, connection, message).serve)
     if not message.info3 & wire.INFO3_PARTITION_DONE:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     request = parse_query(message, with_partitions=True)
@@ -255,16 +261,7 @@ class _Query:
         frame = encode_frame(wire.PROTO_MESSAGE, b"".join(self._held))
         self._held.clear()
         self._size = 0
-        timeout = self._request.socket_timeout
-        with trio.CancelScope() as scope:
-            if timeout is not None:
-                scope.deadline = trio.current_time() + timeout
-            await self._connection.stream.send_all(frame)
-        if scope.cancelled_caught:
-            # Part of the frame may have gone out: the connection is of no use any more.
-            self.job.abandoned = RESPONSE_TIMEOUT
-            self._connection.stream.abort()
-            raise trio.BrokenResourceError("the client does not read")
+        await send_frame(self._connection, self.job, frame, self._request.socket_timeout)
         self._sent += len(frame)
 
 

@@ -86,6 +86,7 @@ def start_job(
     search: IndexSearch | None,
     work: Work,
     details: Callable[[], str],
+    rests_after: int = RECORDS_BETWEEN_RESTS,
 ) -> bytes:
     """Have `work` done on the records that a query finds, in a task of its own.
 
@@ -97,6 +98,7 @@ def start_job(
         search: the index to find them through; None for all.
         work: called with a record and its digest; raises Refused where that fails.
         details: tells more for `query-show`.
+        rests_after: records after which other connections have their turn.
 
     Returns:
         The frame that says that it has begun.
@@ -130,7 +132,7 @@ def start_job(
         tree = store.trees[partition]
         found = descending(tree, None) if search is None else search.partition(tree, partition, None)
         for place, (digest, _) in enumerate(found):
-            if place % RECORDS_BETWEEN_RESTS == 0:
+            if place % rests_after == 0:
                 await trio.lowlevel.checkpoint()
             if job.abandoned:
                 return

@@ -19,6 +19,8 @@ from .store import StoredRecord
 
 _PREFIX = struct.Struct(">BBBBBBIIIHH")
 _OP = struct.Struct(">IBBBB")
+_NAME_MAX = 127
+"""Bytes of the name of a module, and of a function (server: UDF_MAX_STRING_SZ)."""
 _UNSUPPORTED_FIELDS = {
     wire.FIELD_MRT_ID,
 }
@@ -42,12 +44,14 @@ class Call:
     is_whole: bool = True
 
 
-def _call_of(field: Callable[[int], bytes | None], milliseconds: int) -> Call | None:
+def call_of(field: Callable[[int], bytes | None], milliseconds: int) -> Call | None:
+    """The call that a message or a row carries; None where it names no module."""
     module = field(wire.FIELD_UDF_FILENAME)
     if module is None:
         return None
     function, arguments = field(wire.FIELD_UDF_FUNCTION), field(wire.FIELD_UDF_ARGLIST)
     is_whole = function is not None and arguments is not None
+    is_whole = is_whole and max(len(module), len(function or b"")) <= _NAME_MAX
     return Call(text(module), text(function or b""), arguments or b"", milliseconds / 1000, is_whole)
 
 
@@ -166,7 +170,7 @@ def request_from_message(message: Message) -> Request:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     return Request(
         namespace, set_name, digest, key, message.info1, message.info2, message.info3, message.generation,
-        message.record_ttl, message.ops, unsupported, condition, _call_of(message.field, message.transaction_ttl),
+        message.record_ttl, message.ops, unsupported, condition, call_of(message.field, message.transaction_ttl),
     )  # fmt: skip
 
 
@@ -177,5 +181,5 @@ def request_from_row(row: BatchRequest, condition: Expression | None = None) -> 
     return Request(
         row.namespace, row.set_name or "", row.digest, row.field(wire.FIELD_KEY), row.info1, row.info2 or 0,
         row.info3 or 0, row.generation or 0, row.record_ttl or 0, row.ops, bool(kinds & _UNSUPPORTED_FIELDS),
-        condition if own is None else own, _call_of(row.field, 0),
+        condition if own is None else own, call_of(row.field, 0),
     )  # fmt: skip

@@ -1,0 +1,224 @@
+"""Functions over queries: on each record in the background, and on the stream of all records.
+
+Facts: udf_bg_query_job_* and aggr_query_job_* in the server's as/src/query/query.c, and aggr.c. An aggregation runs
+for each partition of which the node is master and that has records: what comes out of its stream is sent value by
+value, each as a message with one bin, SUCCESS. One that fails says why in a bin FAILURE, and the whole is an error.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from .._lua import FunctionFailed, LuaModule, Unusable, to_particle
+from .._lua.values import NOTHING, held
+from .._wire import constants as wire
+from .._wire.frames import encode_frame
+from .._wire.messages import Message
+from .._wire.query_answers import encode_query_end
+from ..errors import ResultCode
+from .functions import given_arguments
+from .functions_record import StreamRecord
+from .query_background import parse_background, start_job
+from .query_jobs import RESPONSE_ERROR, QueryJob
+from .query_records import descending
+from .query_request import Kind, QueryRequest, parse_query
+from .query_sending import send_frame
+from .requests import Answer, Call, call_of
+from .results import Refused
+from .store import NamespaceStore, Particle, StoredRecord
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .node import EmbeddedNode
+    from .sindex import IndexSearch
+
+FRAME_SIZE = 128 * 1024
+"""Bytes after which what has gathered is sent."""
+STEP_TIME = 5.0
+"""Seconds that the stream of one partition may take for a value; the real server sets no limit."""
+
+
+def start_background_udf(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
+    """Start a job that calls a function on records; returns the frame that says that it has begun.
+
+    Raises:
+        Refused: it has not.
+    """
+    request = parse_background(node, message)
+    search = node.indexes.search(request)
+    call = _whole_call(message)
+
+    def work(digest: bytes, record: StoredRecord) -> None:
+        answer = node.execute_internal(
+            request.namespace,
+            digest,
+            record,
+            info2=wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE,
+            info3=0,
+            record_ttl=message.record_ttl,
+            origin="udf_sub",
+            call=call,
+        )
+        if answer.result:
+            raise Refused(ResultCode(answer.result))
+
+    def details() -> str:
+        return f":udf-filename={call.module}:udf-function={call.function}:udf-active=0"
+
+    # A function may take its time, so that others have their turn after each record.
+    return start_job(node, connection, Kind.BACKGROUND_UDF, request, search, work, details, rests_after=1)
+
+
+def start_aggregation(node: EmbeddedNode, connection: Connection, message: Message) -> Aggregation:
+    """An aggregation that has been checked, and is among the node's queries.
+
+    Raises:
+        Refused: it cannot be served.
+    """
+    if message.info1 & wire.INFO1_SHORT_QUERY:
+        raise Refused(ResultCode.PARAM)
+    if message.field(wire.FIELD_FILTER) is not None:
+        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
+    request = parse_query(message, with_partitions=False)
+    if request.set_name and not node.cluster.knows_set(request.namespace, request.set_name):
+        raise Refused(ResultCode.RECORD_NOT_FOUND)
+    search = node.indexes.search(request)
+    call = _whole_call(message)
+    job = node.queries.start(Kind.AGGREGATION, request, connection.peer)
+    return Aggregation(node, connection, request, search, call, job)
+
+
+def _whole_call(message: Message) -> Call:
+    call = call_of(message.field, 0)
+    if call is None or not call.is_whole:
+        raise Refused(ResultCode.PARAM)
+    return call
+
+
+class Aggregation:
+    """One aggregation under way."""
+
+    def __init__(
+        self,
+        node: EmbeddedNode,
+        connection: Connection,
+        request: QueryRequest,
+        search: IndexSearch | None,
+        call: Call,
+        job: QueryJob,
+    ) -> None:
+        self._node = node
+        self._connection = connection
+        self._request = request
+        self._search = search
+        self._call = call
+        self._job = job
+        self._store: NamespaceStore = node.stores[request.namespace]
+        self._module: LuaModule | None = None
+        self._held: list[bytes] = []
+        self._size = 0
+        self._sent = 0
+        job.details = self._details
+        if search is not None:
+            job.index_name = search.name
+
+    def _details(self) -> str:
+        timeout = int((self._request.socket_timeout or 0) * 1000)
+        return f":net-io-bytes={self._sent}:net-io-time=0:socket-timeout={timeout}"
+
+    async def serve(self) -> None:
+        """Send the answer.
+
+        Raises:
+            OSError, trio.BrokenResourceError: the client has gone.
+        """
+        job, node = self._job, self._node
+        try:
+            table = node.cluster.tables[self._request.namespace]
+            for partition in range(wire.N_PARTITIONS):
+                job.partition = partition
+                if table.master(partition) == node.name and self._store.trees[partition]:
+                    await self._serve_partition(partition)
+                if job.abandoned:
+                    break
+            job.partition = wire.N_PARTITIONS
+            self._held.append(encode_query_end(job.abandoned))
+            await self._flush()
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError):
+            job.abandoned = job.abandoned or RESPONSE_ERROR
+            raise
+        finally:
+            node.queries.finish(job)
+            end = {0: "complete", ResultCode.QUERY_ABORTED: "abort"}.get(job.abandoned, "error")
+            node.counters[f"{'pi' if self._search is None else 'si'}_query_aggr_{end}"] += 1
+
+    async def _serve_partition(self, partition: int) -> None:
+        found = []
+        tree = self._store.trees[partition]
+        for digest, _ in (
+            descending(tree, None) if self._search is None else self._search.partition(tree, partition, None)
+        ):
+            record = tree.get(digest)
+            if record is None or self._store.is_doomed(record):
+                continue
+            if self._request.set_name and record.set_name != self._request.set_name:
+                continue
+            found.append((digest, record))
+            self._job.succeeded += 1
+            if seconds := self._job.pace():
+                await trio.sleep(seconds)
+        if found:
+            await self._reduce(found)
+            await trio.lowlevel.checkpoint()
+
+    async def _reduce(self, found: list[tuple[bytes, StoredRecord]]) -> None:
+        """Have the function work on some records, and send what comes of them."""
+        try:
+            if self._module is None:
+                self._module = self._node.cluster.modules.for_streams(self._call.module)
+        except FunctionFailed as error:
+            self._fail(str(error))
+            return
+        arguments = given_arguments(self._call)
+        deadline = time.monotonic() + STEP_TIME
+        values = self._module.stream(
+            self._call.function, self._records(found), arguments, on_client=False, deadline=deadline
+        )
+        try:
+            for value in values:
+                kept = held(value)
+                if kept is not NOTHING:
+                    self._hold("SUCCESS", to_particle(kept))
+                if self._size > FRAME_SIZE:
+                    await self._flush()
+                if self._job.abandoned:
+                    break
+        except Unusable:
+            self._fail("UDF: Execution Error 1")
+        except FunctionFailed as error:
+            self._fail(f"UDF: Execution Error 2 : {error}")
+
+    def _records(self, found: list[tuple[bytes, StoredRecord]]) -> Iterator[Any]:
+        for digest, record in found:
+            yield StreamRecord(self._store, digest, record.set_name, record, record.key)
+
+    def _fail(self, text: str) -> None:
+        self._hold("FAILURE", (wire.PARTICLE_STRING, text.encode("utf-8", "surrogateescape")))
+        self._job.abandoned = ResultCode.SERVER
+
+    def _hold(self, name: str, value: Particle) -> None:
+        body = Answer(ops=[(wire.OP_READ, value[0], name, value[1])]).body()
+        self._held.append(body)
+        self._size += len(body)
+
+    async def _flush(self) -> None:
+        frame = encode_frame(wire.PROTO_MESSAGE, b"".join(self._held))
+        self._held.clear()
+        self._size = 0
+        await send_frame(self._connection, self._job, frame, self._request.socket_timeout)
+        self._sent += len(frame)
