@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._cluster.answers import NOT_DONE, RESULT_CODE as RESULT_CODE, RETRYABLE
 from ._cluster.connection import restamped
@@ -25,10 +27,33 @@ from .errors import (
 from .keys import Key
 from .policies import ReadPolicy, WritePolicy
 
+if TYPE_CHECKING:
+    from ._client import Client
+
 Policy: TypeAlias = ReadPolicy | WritePolicy
 
 #: Answers that say that the connection's login is of no use any more.
 LOGGED_OUT = frozenset((ResultCode.EXPIRED_SESSION, ResultCode.NOT_AUTHENTICATED))
+
+
+class BorrowingExecutor(ABC):
+    """Stands in for the client's executor: one attempt on a borrowed connection, everything else in Trio."""
+
+    limiter = None
+
+    def __init__(self, client: Client) -> None:
+        self._cluster = client._cluster
+        self._inner = client._executor
+
+    def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
+        """As ``Executor.run``."""
+        observers = self._cluster.observers
+        if observers is None:
+            return self._run(what, key, frame, policy, write)
+        return observers.around(self._run, self._inner.notes, what, key, frame, policy, write)
+
+    @abstractmethod
+    async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes: ...
 
 
 class Attempt:

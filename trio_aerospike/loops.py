@@ -13,12 +13,12 @@ import math
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, Policy
+from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
 from ._client import Client
 from ._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from ._cluster.lending import Link
@@ -71,24 +71,12 @@ class LoopCommands(RecordCommands):
         self._setup_records(client.config.read_policy, client.config.write_policy)
 
 
-class _LoopExecutor:
-    """Stands in for the client's executor: one attempt on a borrowed connection, everything else in Trio."""
-
-    limiter = None
-
+class _LoopExecutor(BorrowingExecutor):
     def __init__(self, client: Client, cross: Cross, loop: asyncio.AbstractEventLoop) -> None:
-        self._cluster = client._cluster
-        self._inner = client._executor
+        super().__init__(client)
         self._cross = cross
         self._loop = loop
         self._lines: dict[Node, _Lines] = {}
-
-    def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
-        """As ``Executor.run``."""
-        observers = self._cluster.observers
-        if observers is None:
-            return self._run(what, key, frame, policy, write)
-        return observers.around(self._run, self._inner.notes, what, key, frame, policy, write)
 
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
         digest = key.digest

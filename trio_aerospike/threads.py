@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, Policy
+from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
 from ._client import Client
 from ._cluster.connection import restamped
 from ._cluster.node import Node
@@ -78,23 +78,13 @@ class ThreadCommands(RecordCommands):
         raise RuntimeError("wait() runs the commands of its own object only")
 
 
-class _ThreadExecutor:
-    """Stands in for the client's executor: one attempt on a borrowed connection, everything else in Trio."""
-
-    limiter = None
+class _ThreadExecutor(BorrowingExecutor):
+    """What it runs never suspends."""
 
     def __init__(self, client: Client, cross: Cross) -> None:
-        self._cluster = client._cluster
-        self._inner = client._executor
+        super().__init__(client)
         self._cross = cross
         self._limited = client._executor.limiter is not None
-
-    def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
-        """As ``Executor.run``; never suspends."""
-        observers = self._cluster.observers
-        if observers is None:
-            return self._run(what, key, frame, policy, write)
-        return observers.around(self._run, self._inner.notes, what, key, frame, policy, write)
 
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
         began = time.monotonic()

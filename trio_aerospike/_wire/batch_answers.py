@@ -16,13 +16,12 @@ import attrs
 from ..errors import ProtocolError
 from .batch_layouts import RunDecoder, decoder_of, layout_of
 from .constants import INFO3_LAST
-from .records import bins_of, read_bins, skip_fields
+from .records import bins_of, read_bins, skip_bins, skip_fields
 
 K = TypeVar("K")
 R = TypeVar("R")
 
 _unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
-_unpack_op = struct.Struct(">IxBBB").unpack_from
 
 #: After so many rows that all had other layouts than the ones before them, only one in so many is looked at for one.
 _PATIENCE = 8
@@ -138,7 +137,7 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
         position = skip_fields(body, position, n_fields)
     total = len(body)
     if info3 & INFO3_LAST:
-        position = _ops_end(body, position, n_ops)
+        position = skip_bins(body, position, n_ops)
         if position != total:
             raise ProtocolError(f"{total - position} bytes stand behind the end of a batch")
         return None, position, result_code
@@ -151,7 +150,7 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
         row = BatchRow(index, result_code, generation, void_time, bins_of(results), None, results)
     except (ProtocolError, UnicodeDecodeError) as error:
         # The sizes tell where the row ends, whatever its values are; if they do not, the frame is broken.
-        end = _ops_end(body, position, n_ops)
+        end = skip_bins(body, position, n_ops)
         fault = error if isinstance(error, ProtocolError) else ProtocolError(f"a bin name is not UTF-8: {error}")
         row = BatchRow(index, result_code, generation, void_time, {}, fault)
     return row, end, result_code
@@ -175,14 +174,3 @@ def decode_batch_response(body: bytes) -> tuple[list[BatchRow], int | None]:
     except struct.error as error:
         raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
     return rows, None
-
-
-def _ops_end(body: bytes, position: int, count: int) -> int:
-    for _ in range(count):
-        size, _, flags, name_size = _unpack_op(body, position)
-        if 4 + name_size + (8 if flags else 0) > size:
-            raise ProtocolError(f"a bin of size {size} is shorter than its name")
-        position += 4 + size
-    if position > len(body):
-        raise ProtocolError(f"an answer to a batch of {len(body)} bytes is cut off")
-    return position

@@ -123,6 +123,10 @@ PARTICLE_HLL: Final = 18
 PARTICLE_MAP: Final = 19
 PARTICLE_LIST: Final = 20
 PARTICLE_GEOJSON: Final = 23
+#: Text, and bytes of whatever origin: all whose values are bytes as they are.
+BYTES_PARTICLES: Final = frozenset(
+    {PARTICLE_STRING, PARTICLE_BLOB, *range(PARTICLE_JAVA_BLOB, PARTICLE_ERLANG_BLOB + 1)}
+)
 
 # Ordering flags of lists and maps (aerospike-common: as_msgpack.h).
 MAP_UNORDERED: Final = 0x00

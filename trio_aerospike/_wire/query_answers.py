@@ -33,13 +33,12 @@ from .constants import (
 from .messages import encode_field
 from .particles import decode_value
 from .query_layouts import MakeRecord, Place, RunDecoder, decoder_of, layout_of
-from .records import bins_of, read_bins
+from .records import bins_of, read_bins, skip_bins
 
 _unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from
 _unpack_counts = struct.Struct(">HH").unpack_from
 _unpack_size = struct.Struct(">I").unpack_from
 _unpack_field = struct.Struct(">IB").unpack_from
-_unpack_op = struct.Struct(">IxBBB").unpack_from
 _unpack_value = struct.Struct("<q").unpack
 _pack_value = struct.Struct("<q").pack
 _pack_head = struct.Struct(">6BIIIHH").pack
@@ -133,7 +132,7 @@ class AnswerDecoder:
                 user_key = user_key_of(data)
             elif kind == FIELD_BVAL_ARRAY:
                 value = _unpack_value(data)[0]
-        found.position = _ops_end(body, position, n_ops)
+        found.position = skip_bins(body, position, n_ops)
         if info3 & INFO3_PARTITION_DONE:
             # The partition's number stands where a record has its generation.
             if result:
@@ -190,17 +189,6 @@ def user_key_of(data: bytes) -> Any:
         return decode_value(data[0], data[1:])
     except (ProtocolError, UnicodeDecodeError):
         return None
-
-
-def _ops_end(body: bytes, position: int, count: int) -> int:
-    for _ in range(count):
-        size, _, flags, name_size = _unpack_op(body, position)
-        if 4 + name_size + (8 if flags else 0) > size:
-            raise ProtocolError(f"a bin of size {size} is shorter than its name")
-        position += 4 + size
-    if position > len(body):
-        raise ProtocolError(f"an answer to a query of {len(body)} bytes is cut off")
-    return position
 
 
 # --- what a server writes --------------------------------------------------------------------------------------------

@@ -155,6 +155,22 @@ def read_bins(body: bytes, position: int, count: int) -> tuple[list[tuple[str, A
     return results, position
 
 
+def skip_bins(body: bytes, position: int, count: int) -> int:
+    """Where ``count`` bins from ``position`` on end, whose values are not looked at (may raise struct.error).
+
+    Raises:
+        ProtocolError: one is too short, or they end beyond the answer.
+    """
+    for _ in range(count):
+        size, _, flags, name_size = _unpack_op(body, position)
+        if 4 + name_size + (8 if flags else 0) > size:
+            raise ProtocolError(f"a bin of size {size} is shorter than its name")
+        position += 4 + size
+    if position > len(body):
+        raise ProtocolError(f"an answer of {len(body)} bytes is cut off")
+    return position
+
+
 def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
     """Results by bin: of several for one bin the last that is not nil."""
     bins = dict(results)

@@ -18,16 +18,6 @@ from .results import Refused
 from .store import Particle
 
 _INTEGER_SIZES = {1, 2, 4, 8}
-_BYTES = {
-    wire.PARTICLE_STRING,
-    wire.PARTICLE_BLOB,
-    wire.PARTICLE_JAVA_BLOB,
-    wire.PARTICLE_CSHARP_BLOB,
-    wire.PARTICLE_PYTHON_BLOB,
-    wire.PARTICLE_RUBY_BLOB,
-    wire.PARTICLE_PHP_BLOB,
-    wire.PARTICLE_ERLANG_BLOB,
-}
 
 
 def _integer(data: bytes) -> bytes:
@@ -75,7 +65,7 @@ _CHECKS: dict[int, Callable[[bytes], bytes]] = {
     wire.PARTICLE_MAP: _map,
     wire.PARTICLE_HLL: _sketch,
     wire.PARTICLE_GEOJSON: geojson_particle,
-    **dict.fromkeys(_BYTES, _as_it_is),
+    **dict.fromkeys(wire.BYTES_PARTICLES, _as_it_is),
 }
 
 
@@ -109,7 +99,7 @@ def _joinable(old: Particle, particle: int) -> int:
     kind = old[0]
     if kind == wire.PARTICLE_GEOJSON:
         raise Refused(ResultCode.SERVER)
-    if kind not in _BYTES or kind != particle:
+    if kind not in wire.BYTES_PARTICLES or kind != particle:
         raise Refused(ResultCode.BIN_TYPE)
     return kind
 

@@ -447,18 +447,7 @@ def to_wire(particle: int, data: bytes) -> bytes:
 
 
 _TRUE, _FALSE = b"\1", b"\0"
-_BLOBS = {
-    wire.PARTICLE_STRING,
-    wire.PARTICLE_BLOB,
-    wire.PARTICLE_JAVA_BLOB,
-    wire.PARTICLE_CSHARP_BLOB,
-    wire.PARTICLE_PYTHON_BLOB,
-    wire.PARTICLE_RUBY_BLOB,
-    wire.PARTICLE_PHP_BLOB,
-    wire.PARTICLE_ERLANG_BLOB,
-    wire.PARTICLE_VECTOR,
-    wire.PARTICLE_HLL,
-}
+_BLOBS = wire.BYTES_PARTICLES | {wire.PARTICLE_VECTOR, wire.PARTICLE_HLL}
 
 
 def particle_of(element: bytes) -> Particle | None:
