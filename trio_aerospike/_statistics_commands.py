@@ -61,7 +61,7 @@ class StatisticsCommands:
             ClusterError: no node is known.
             AerospikeError: a node cannot be asked.
         """
-        from .statistics import cluster_statistics
+        from ._statistics import cluster_statistics
 
         told = await self._told("statistics", self._known_nodes(), _NODE, self._info_timeout(policy))
         return cluster_statistics({name: _node(name, answers) for name, answers in told.items()})
@@ -113,7 +113,7 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
-        from .statistics import namespace_info
+        from ._statistics import namespace_info
 
         name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX)
         command = f"namespace/{name}"
@@ -169,7 +169,7 @@ class StatisticsCommands:
         parse: Callable[[str], dict[str, dict[str, str]]],
         policy: InfoPolicy | None,
     ) -> list[SetInfo]:
-        from .statistics import namespace_info, set_info, set_on_node
+        from ._statistics import namespace_info, set_info, set_on_node
 
         of_namespace = f"namespace/{namespace}"
         told = await self._told(what, self._known_nodes(), (of_namespace, command), self._info_timeout(policy))
@@ -194,7 +194,7 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
-        from .statistics import index_on_node, index_statistics
+        from ._statistics import index_on_node, index_statistics
 
         where = checked_info_name("index_statistics.namespace", namespace, NAMESPACE_MAX)
         index = checked_info_name("index_statistics.name", name, INDEX_NAME_MAX)
@@ -230,7 +230,7 @@ class StatisticsCommands:
 
 
 def _node(name: str, answers: Mapping[str, str]) -> NodeStatistics:
-    from .statistics import node_statistics
+    from ._statistics import node_statistics
 
     return node_statistics(name, answers["build"], answers["edition"], answers["statistics"])
 
@@ -239,7 +239,7 @@ def _on_nodes(
     what: str, namespace: str, command: str, told: Mapping[str, Mapping[str, str]]
 ) -> dict[str, NamespaceOnNode]:
     """What those nodes tell of a namespace that have it: not all need to."""
-    from .statistics import namespace_on_node
+    from ._statistics import namespace_on_node
 
     found = {
         node: namespace_on_node(namespace, node, answers[command])
