@@ -24,8 +24,8 @@ from benchmarks.contenders import BY_NAME, CONTENDERS, OURS, ROOT, Contender
 from benchmarks.driver import Cell, Host, Results, available, compare
 from benchmarks.workers.bare import owners
 
-SCENARIOS = ("main", "batch", "nested", "scan", "hold", "latency", "memory", "import")
-DEFAULT_SCENARIOS = ("main", "batch", "nested", "scan", "hold", "memory", "import")
+SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "latency", "memory", "import")
+DEFAULT_SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "memory", "import")
 NESTED_RECORDS = 200
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -203,6 +203,11 @@ def main() -> None:
 
             print(f"\n== scans of {arguments.scanned:,} records, {where} (the aims are for a real server)")
             scan.show(scan.measure(hosts, arguments.scanned, arguments.rounds), arguments.scanned)
+        if "numpy" in arguments.scenarios:
+            from benchmarks import arrays
+
+            print(f"\n== batches of {arrays.KEYS:,} records into arrays, {where} (the aims are for a real server)")
+            arrays.show(arrays.measure(hosts, arguments.rounds))
         if "latency" in arguments.scenarios:
             addresses = [f"{host}:{port}" for host, port in nodes]
             with helper("proxy", "--delay", str(arguments.latency / 1000), *addresses) as proxied:

@@ -109,7 +109,8 @@ class _Finder:
         self._kinds = np.full(len(starts), _UNKNOWN)
         plain = (array[starts + _INFO3] == 0) & (array[starts + _RESULT_CODE] == 0) & (self._counts > 0)
         self._open = plain
-        self._columns: list[dict[str, tuple[int, Positions, Positions | int]]] = []
+        #: For each layout the candidates that fit it, in order, and where their values are.
+        self._learnt: list[tuple[Positions, dict[str, Column]]] = []
         self._others: dict[int, tuple[BatchRow | None, int, int]] = {}
 
     def find(self) -> Rows:
@@ -117,7 +118,7 @@ class _Finder:
         data, array = self._data, self._bytes
         kinds = self._kinds[chosen]
         groups = []
-        for kind, columns in enumerate(self._columns):
+        for kind, (alike, columns) in enumerate(self._learnt):
             of_kind = chosen[kinds == kind]
             if len(of_kind):
                 starts = self._starts[of_kind]
@@ -126,10 +127,7 @@ class _Finder:
                         take(data, starts + _INDEX, ">u4").astype(np.int64),
                         take(data, starts + _GENERATION, ">u4").astype(np.uint32),
                         take(data, starts + _VOID_TIME, ">u4").astype(np.uint32),
-                        {
-                            name: Column(particle, at[of_kind], size if isinstance(size, int) else size[of_kind])
-                            for name, (particle, at, size) in columns.items()
-                        },
+                        columns if len(of_kind) == len(alike) else _only(columns, np.searchsorted(alike, of_kind)),
                     )
                 )
         bare = self._starts[chosen[self._counts[chosen] == 0]]
@@ -163,7 +161,7 @@ class _Finder:
         likely: Positions = np.flatnonzero(self._ends != _UNKNOWN)
         if self._joined(likely):
             return likely
-        likely = likely[np.isin(self._starts[likely], self._ends[likely]) | (self._starts[likely] == 0)]
+        likely = likely[self._reached(likely)]
         if self._joined(likely):
             return likely
         places = {start: place for place, start in enumerate(self._starts.tolist())}
@@ -182,6 +180,16 @@ class _Finder:
         if position != total:
             raise ProtocolError(f"an answer to a batch of {total} bytes is cut off")
         return np.array(chosen, np.int64)
+
+    def _reached(self, likely: Positions) -> npt.NDArray[np.bool_]:
+        """Which of these candidates begin where another ends, or at the first byte."""
+        starts, ends = self._starts[likely], self._ends[likely]
+        reached: npt.NDArray[np.bool_] = starts == 0
+        places = np.searchsorted(starts, ends)
+        inside = places < len(starts)
+        places, ends = places[inside], ends[inside]
+        reached[places[starts[places] == ends]] = True
+        return reached
 
     def _joined(self, likely: Positions) -> bool:
         """Whether each of these candidates ends where the next begins, from the first byte to the last."""
@@ -202,7 +210,7 @@ class _Finder:
     def _learn(self, place: int) -> bool:
         """Work out for all open candidates where they end, had they the layout of the one at ``place``."""
         self._open[place] = False
-        if len(self._columns) >= LAYOUTS_MAX:
+        if len(self._learnt) >= LAYOUTS_MAX:
             return False
         start = int(self._starts[place])
         try:
@@ -215,22 +223,10 @@ class _Finder:
         self._open[place] = True
         alike = np.flatnonzero(self._open & (self._counts == len(layout)))
         alike, ends, columns = self._fit(layout, alike)
-        count = len(self._starts)
         self._ends[alike] = ends
-        self._kinds[alike] = len(self._columns)
+        self._kinds[alike] = len(self._learnt)
         self._open[alike] = False
-        # By candidate, so that a few rows can be chosen of them later.
-        spread: dict[str, tuple[int, Positions, Positions | int]] = {}
-        for name, column in columns.items():
-            positions = np.zeros(count, np.int64)
-            positions[alike] = column.positions
-            sizes = column.sizes
-            if not isinstance(sizes, int):
-                spread_sizes = np.zeros(count, np.int64)
-                spread_sizes[alike] = sizes
-                sizes = spread_sizes
-            spread[name] = (column.particle, positions, sizes)
-        self._columns.append(spread)
+        self._learnt.append((alike, columns))
         return True
 
     def _fit(self, layout: Layout, alike: Positions) -> tuple[Positions, Positions, dict[str, Column]]:
@@ -274,6 +270,18 @@ def _keep(
     """Drop the candidates that have turned out to be of another layout."""
     kept = [(head, where[fits], sizes if isinstance(sizes, int) else sizes[fits]) for head, where, sizes in found]
     return alike[fits], at[fits], kept
+
+
+def _only(columns: dict[str, Column], places: Positions) -> dict[str, Column]:
+    """Some of the values."""
+    return {
+        name: Column(
+            column.particle,
+            column.positions[places],
+            column.sizes if isinstance(column.sizes, int) else column.sizes[places],
+        )
+        for name, column in columns.items()
+    }
 
 
 def _equal(seen: npt.NDArray[np.uint8], expected: bytes) -> npt.NDArray[np.bool_]:
