@@ -349,9 +349,13 @@ def test_conn_pools_per_node_divide_the_connections_and_keep_the_maximum(start_c
     async def main() -> None:
         config = {"hosts": cluster.hosts, "max_conns_per_node": 8, "conn_pools_per_node": 4}
         async with await aerospike.AsyncClient(config).connect() as client:
+
+            async def put(number: int) -> None:
+                await client.put(("test", "c", number), {"a": number}, None, {"total_timeout": 20_000})
+
             # Connections are opened while the first puts are under way: how soon each pool has one depends on the machine.
             for _ in range(50):
-                await run_many(400, lambda i: client.put(("test", "c", i), {"a": i}, None, {"total_timeout": 20_000}))
+                await run_many(400, put)
                 pools = repr(client._native).split("<Pool")[1:]
                 if not any("0 active, 0 idle, 0 lent" in pool for pool in pools):
                     break
