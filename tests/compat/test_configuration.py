@@ -353,7 +353,7 @@ def test_conn_pools_per_node_divide_the_connections_and_keep_the_maximum(start_c
             async def put(number: int) -> None:
                 await client.put(("test", "c", number), {"a": number}, None, {"total_timeout": 20_000})
 
-            # Connections are opened while the first puts are under way: how soon each pool has one depends on the machine.
+            # Connections are opened while the first puts are under way: when each pool has one depends on the machine.
             for _ in range(50):
                 await run_many(400, put)
                 pools = repr(client._native).split("<Pool")[1:]
