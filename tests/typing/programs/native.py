@@ -44,6 +44,28 @@ async def records(client: aero.Client) -> None:
     await client.remove(key)
 
 
+async def queries(client: aero.Client) -> None:
+    adult = aero.predicates.between("age", 18, 120)
+    async with client.query("test", "users", where=adult, bins=["name"], max_records=100) as found:
+        assert_type(found, aero.Records)
+        async for record in found:
+            assert_type(record, aero.Record)
+        assert_type(found.cursor, aero.Cursor)
+    rest = client.query("test", "users", where=adult, cursor=aero.Cursor.from_bytes(found.cursor.to_bytes()))
+    assert_type(await rest.results(), list[aero.Record])
+    part = aero.PartitionFilter.by_range(0, 1024)
+    policy = aero.QueryPolicy(expected_duration=aero.QueryDuration.SHORT)
+    scan = client.query("test", partitions=part, policy=policy, filter=aero.exp.int_bin("age") >= 18)
+    assert_type(await scan.foreach(print), int)
+    index = await client.create_index("test", "users", "age", "by-age", aero.IndexType.NUMERIC)
+    assert_type(index, aero.IndexJob)
+    assert_type((await index.wait(10.0)).percent, float)
+    assert_type(await client.list_indexes("test"), list[aero.IndexInfo])
+    job = await client.query_operate("test", "users", [aero.increment("age", 1)], where=adult)
+    assert_type(job, aero.BackgroundJob)
+    assert_type(await job.cancel(), bool)
+
+
 async def several(client: aero.Client) -> None:
     key = ("test", "users", "ann")
     steps: list[aero.Operation] = [aero.increment("age", 1), aero.write("name", "Ann"), aero.read("age")]
