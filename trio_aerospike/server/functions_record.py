@@ -289,7 +289,13 @@ class StreamRecord(LuaRecord):
         """Nothing happens."""
         return 1
 
-    update = remove = create
+    def update(self) -> int:
+        """Nothing happens."""
+        return 1
+
+    def remove(self) -> int:
+        """Nothing happens."""
+        return 1
 
     def drop_key(self) -> None:
         """Nothing happens."""
