@@ -37,6 +37,10 @@ class Seen:
         self.tokens = tokens
 
 
+def _overrides(instrument: Instrument, method: str) -> bool:
+    return getattr(type(instrument), method) is not getattr(Instrument, method)
+
+
 class Observers:
     """The instruments of one client, as they are now: a client that gets or loses one has new observers.
 
@@ -52,10 +56,13 @@ class Observers:
         self._drop = drop
         self.instruments = instruments
         self._starters = [
-            instrument if type(instrument).operation_started is not Instrument.operation_started else None
-            for instrument in instruments
+            instrument if _overrides(instrument, "operation_started") else None for instrument in instruments
         ]
-        self._stagers = [i for i in instruments if type(i).stage_finished is not Instrument.stage_finished]
+        self._takers = [instrument for instrument in instruments if _overrides(instrument, "operation_took")]
+        self._finishers = [_overrides(instrument, "operation_finished") for instrument in instruments]
+        #: Whether nobody wants more than the short form.
+        self._short = not any(self._starters) and not any(self._finishers)
+        self._stagers = [instrument for instrument in instruments if _overrides(instrument, "stage_finished")]
         self.staged: bool = bool(self._stagers)
 
     def started(self, operation: str, namespace: str, set_name: str, size: int = 1) -> Seen:
@@ -87,9 +94,25 @@ class Observers:
                     self._came_from(observation, error.node)
             else:
                 observation.result_code = None
-        for instrument, token in zip(self.instruments, seen.tokens, strict=True):
+        for instrument, finishes, token in zip(self.instruments, self._finishers, seen.tokens, strict=True):
+            if finishes:
+                try:
+                    instrument.operation_finished(observation, token)
+                except Exception:
+                    self._failed(instrument)
+        if self._takers:
+            self._took(
+                observation.operation,
+                observation.namespace,
+                observation.set_name,
+                observation.duration,
+                observation.error,
+            )
+
+    def _took(self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None) -> None:
+        for instrument in self._takers:
             try:
-                instrument.operation_finished(observation, token)
+                instrument.operation_took(operation, namespace, set_name, seconds, error)
             except Exception:
                 self._failed(instrument)
 
@@ -122,6 +145,18 @@ class Observers:
             notes: where ``run`` leaves, by key object, which node answered after how many attempts, if not the first.
             what, key, args: the command, as for ``Executor.run``.
         """
+        if self._short:
+            began = time.perf_counter()
+            try:
+                body = await run(what, key, *args)
+            except BaseException as error:
+                missing = what == "exists" and isinstance(error, RecordNotFound)
+                self._took(what, key.namespace, key.set_name, time.perf_counter() - began, None if missing else error)
+                raise
+            self._took(what, key.namespace, key.set_name, time.perf_counter() - began, None)
+            if notes:
+                notes.pop(key, None)
+            return body
         seen = self.started(what, key.namespace, key.set_name)
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)

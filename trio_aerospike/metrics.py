@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
-from trio_aerospike.instruments import Instrument, Observation
+from trio_aerospike.instruments import Instrument
 
 if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
@@ -130,12 +130,16 @@ class Metrics(Instrument):
     where the operation was served.
 
     Args:
-        error_type: says what ``error_type`` is for an operation that failed; None for the class of the error.
+        error_type: says what ``error_type`` is for an operation, by its name, that raised something; None for the
+            name of the error's class.
         only: names of the operations that are counted; None for all.
     """
 
     def __init__(
-        self, *, error_type: Callable[[Observation], str] | None = None, only: Iterable[str] | None = None
+        self,
+        *,
+        error_type: Callable[[str, BaseException], str] | None = None,
+        only: Iterable[str] | None = None,
     ) -> None:
         self._error_type = error_type
         self._only = None if only is None else frozenset(only)
@@ -146,17 +150,16 @@ class Metrics(Instrument):
             OPERATION_BUCKETS,
         )
 
-    def operation_finished(self, observation: Observation, token: object) -> None:
+    def operation_took(
+        self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
+    ) -> None:
         """Count it."""
-        operation = observation.operation
         if self._only is not None and operation not in self._only:
             return
-        error = ""
-        if observation.error is not None:
-            error = observation.error_type if self._error_type is None else self._error_type(observation)
-        self.operations.observe(
-            ("aerospike", observation.namespace, observation.set_name, operation, error), observation.duration
-        )
+        name = ""
+        if error is not None:
+            name = type(error).__name__ if self._error_type is None else self._error_type(operation, error)
+        self.operations.observe(("aerospike", namespace, set_name, operation, name), seconds)
 
     def histograms(self) -> tuple[Histogram, ...]:
         """What is shown."""
@@ -208,7 +211,10 @@ class StageMetrics(Metrics):
     """
 
     def __init__(
-        self, *, error_type: Callable[[Observation], str] | None = None, only: Iterable[str] | None = None
+        self,
+        *,
+        error_type: Callable[[str, BaseException], str] | None = None,
+        only: Iterable[str] | None = None,
     ) -> None:
         super().__init__(error_type=error_type, only=only)
         self.stages: Histogram = stage_histogram()

@@ -15,7 +15,14 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from trio_aerospike.errors import AerospikeTimeoutError, ClusterError, ConnectionFailed, NoMoreConnections, ResultCode
+from trio_aerospike.errors import (
+    AerospikeError,
+    AerospikeTimeoutError,
+    ClusterError,
+    ConnectionFailed,
+    NoMoreConnections,
+    ResultCode,
+)
 from trio_aerospike.instruments import Instrument, Observation
 from trio_aerospike.metrics import Metrics, stage_histogram
 
@@ -64,16 +71,16 @@ def named(operation: str) -> Iterator[None]:
         _named.reset(token)
 
 
-def error_type(observation: Observation) -> str:
+def error_type(operation: str, error: BaseException) -> str:
     """What ``error_type`` is for an operation that failed."""
-    code = observation.result_code
-    if observation.operation == "delete" and code == ResultCode.RECORD_NOT_FOUND:
-        return ""  # as in the published package, where that is a result like another
     for kind, name in _CLASSES:
-        if isinstance(observation.error, kind):
+        if isinstance(error, kind):
             return name
-    if code is None or code < 0:
-        return observation.error_type
+    code = error.result_code if isinstance(error, AerospikeError) else -1
+    if code < 0:
+        return type(error).__name__
+    if operation == "delete" and code == ResultCode.RECORD_NOT_FOUND:
+        return ""  # as in the published package, where that is a result like another
     name = _NAMES.get(code, "")
     if name:
         return name
@@ -83,16 +90,29 @@ def error_type(observation: Observation) -> str:
         return f"Unknown{code}"
 
 
+class ProcessMetrics(Metrics):
+    """Counts operations under the names that they have in aerospike_py."""
+
+    def operation_took(
+        self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
+    ) -> None:
+        """Count it."""
+        super().operation_took(_name_of(operation), namespace, set_name, seconds, error)
+
+
+def _name_of(operation: str) -> str:
+    name = _named.get()
+    if name is not None:
+        return name
+    return "delete" if operation == "remove" else operation
+
+
 class Namer(Instrument):
-    """Gives operations the names that they have in aerospike_py, before others are told."""
+    """Gives operations the names that they have in aerospike_py, before spans are made of them."""
 
     def operation_started(self, observation: Observation) -> None:
         """Name it."""
-        name = _named.get()
-        if name is not None:
-            observation.operation = name
-        elif observation.operation == "remove":
-            observation.operation = "delete"
+        observation.operation = _name_of(observation.operation)
 
 
 class Stages(Instrument):
@@ -108,7 +128,7 @@ class Stages(Instrument):
 
 
 _namer: Final = Namer()
-_metrics: Final = Metrics(error_type=error_type, only=_COUNTED)
+_metrics: Final = ProcessMetrics(error_type=error_type, only=_COUNTED)
 _stages: Final = Stages()
 _stage_seconds: Final = stage_histogram()
 
@@ -130,8 +150,8 @@ class _Switches:
         if self.stages:
             wanted.append(_stages)
         if self.tracing is not None:
-            wanted.append(self.tracing)
-        return [_namer, *wanted] if wanted else []
+            wanted += [_namer, self.tracing]
+        return wanted
 
 
 _switches = _Switches()
@@ -168,7 +188,6 @@ def _settle_all() -> None:
 
 def _settle(client: trio_aerospike.Client) -> None:
     wanted = _switches.wanted()
-    # Those that stay keep their order: the one that names is first to come and last to go.
     for instrument in client.instruments:
         if instrument not in wanted:
             client.remove_instrument(instrument)
