@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._query_commands import filter_bytes, predicate_fields, query_scope
+from ._udf_call import check_policy, checked_call
 from ._wire.query import QueryHead, encode_background_query
 from .jobs import BackgroundJob
 from .operations import Operation
@@ -73,6 +74,50 @@ class BackgroundCommands:
                 raise refused(f"query_operate.operations[{place}]", op, "an operation that writes")
         return await self._start_background(
             "query_operate", namespace, set_name, where, filter, records_per_second, policy, ops=ops
+        )
+
+    async def query_apply(
+        self,
+        namespace: str,
+        set_name: str | None,
+        module: str,
+        function: str,
+        arguments: Iterable[Any] = (),
+        *,
+        where: Predicate | None = None,
+        filter: Expression | bytes | None = None,
+        records_per_second: int | None = None,
+        policy: WritePolicy | None = None,
+    ) -> BackgroundJob:
+        """Have the servers call a function on all records that a query finds, in the background.
+
+        The function may change and remove records; none is created, and what it returns goes nowhere. Each node works
+        through the records of which it is the master; calls that fail are counted, not reported. A node that is lost on
+        the way leaves its part undone.
+
+        Args:
+            namespace, set_name, where, filter: which records, as for :meth:`query`.
+            module: name of the registered module, without ``.lua``.
+            function: its function; it gets the record and then the arguments.
+            arguments: values that the database can hold.
+            records_per_second: for each node; None for the server's limit.
+            policy: ``total_timeout`` (for the start of the job), ``ttl`` and ``durable_delete`` count; None for the
+                client's write policy. Checks of existence and generation are refused, as with :meth:`apply`.
+
+        Returns:
+            The job: ``await job.wait(timeout)``, ``await job.cancel()``. Where there is no such module or function, all
+            its calls have failed.
+
+        Raises:
+            InvalidArgError: an argument cannot be so.
+            RecordNotFound: there is no such set.
+            AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
+                is in the message.
+        """
+        udf = checked_call("query_apply", module, function, arguments)
+        check_policy("query_apply", chosen(policy, self._write_policy, WritePolicy))
+        return await self._start_background(
+            "query_apply", namespace, set_name, where, filter, records_per_second, policy, udf=udf
         )
 
     async def _start_background(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import trio
 
+from ._aggregate_commands import AggregateCommands
 from ._array_commands import ArrayCommands
 from ._background_commands import BackgroundCommands
 from ._cluster_commands import ClusterCommands
@@ -45,6 +46,7 @@ class Client(
     BackgroundCommands,
     SecurityCommands,
     UDFCommands,
+    AggregateCommands,
 ):
     """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
 

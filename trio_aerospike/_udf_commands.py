@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from ._udf_call import MODULE_MAX, udf_fields
+from ._udf_call import MODULE_MAX, check_policy, udf_fields
 from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, key_fields
 from ._wire.info import parse_error
@@ -186,9 +186,7 @@ class UDFCommands:
         """
         key = as_key(key)
         policy = chosen(policy, self._write_policy, WritePolicy)
-        # The bits that say so are those that the server refuses (udf.c: has_forbidden_policy).
-        if policy._info2 & _FORBIDDEN_2 or policy._info3 & _FORBIDDEN_3:
-            raise refused("apply.policy", policy, "a policy without checks of existence and generation")
+        check_policy("apply", policy)
         fields, count = key_fields(key.namespace, key.set_name, key.digest, key.user_key if policy.send_key else None)
         if policy.filter_expression is not None:
             fields += encode_field(wire.FIELD_FILTER, policy.filter_expression)
@@ -238,10 +236,6 @@ class UDFCommands:
                 nodes = ", ".join(missing or sorted(seen)) or "any node that answers"
                 raise AerospikeTimeoutError(f"{complaint} {nodes} after {wait} s", in_doubt=True)
             await trio.sleep(_LOOK_EVERY)
-
-
-_FORBIDDEN_2 = wire.INFO2_GENERATION | wire.INFO2_GENERATION_GT | wire.INFO2_CREATE_ONLY
-_FORBIDDEN_3 = wire.INFO3_UPDATE_ONLY | wire.INFO3_CREATE_OR_REPLACE | wire.INFO3_REPLACE_ONLY
 
 
 def _checked_module(where: str, name: str) -> str:

@@ -428,7 +428,7 @@ class QueryStream:
         if isinstance(holder, Connection):
             holder.close(None)
         if not self._head.short:
-            self._cluster.in_background(_abort, run.part.node, run.trid)
+            self._cluster.in_background(abort_query, run.part.node, run.trid)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 
@@ -450,7 +450,7 @@ class QueryStream:
         return error
 
 
-async def _abort(node: Node, trid: int) -> None:
+async def abort_query(node: Node, trid: int) -> None:
     """Tell a node that a query is not wanted: it would only notice with its next frame, which may take long."""
     try:
         await node.info(f"query-abort:trid={trid}", timeout=ABORT_TIMEOUT)

@@ -319,7 +319,10 @@ local function stream(wanted, on_client, read, ...)
     over = value == nil
     return value
   end
-  for _, step in ipairs(chosen(wanted(setmetatable({}, Stream), ...), on_client)) do
+  local result = wanted(setmetatable({}, Stream), ...)
+  -- What is no stream fails here, with words of Lua's own.
+  local _ = result[1]
+  for _, step in ipairs(chosen(result, on_client)) do
     values = doing[step.name](values, unpack(step.arguments, 1, step.arguments.n))
   end
   return values

@@ -268,13 +268,7 @@ def encode_background_query(
     """
     fields = head.fields()
     if udf is not None:
-        module, function, arguments = udf
-        fields += [
-            encode_field(FIELD_UDF_OP, bytes((UDF_OP_BACKGROUND,))),
-            encode_field(FIELD_UDF_FILENAME, module.encode()),
-            encode_field(FIELD_UDF_FUNCTION, function.encode()),
-            encode_field(FIELD_UDF_ARGLIST, arguments),
-        ]
+        fields += _udf_fields(UDF_OP_BACKGROUND, udf)
     return encode_command(
         0,
         info2 | INFO2_WRITE,
@@ -288,6 +282,31 @@ def encode_background_query(
         head.ops,
         head.n_ops,
     )
+
+
+def encode_aggregation(head: QueryHead, udf: tuple[str, str, bytes], *, transaction_ttl: int = 0) -> bytes:
+    """The frame that has one node make a stream of its records, and answer what a function makes of that.
+
+    Args:
+        head: which records.
+        udf: module, function and packed arguments.
+        transaction_ttl: milliseconds for the request itself.
+
+    Raises:
+        InvalidArgError: the request is larger than the server accepts.
+    """
+    fields = head.fields() + _udf_fields(UDF_OP_AGGREGATE, udf)
+    return encode_command(INFO1_READ, 0, 0, 0, 0, 0, transaction_ttl, b"".join(fields), len(fields), b"", 0)
+
+
+def _udf_fields(operation: int, udf: tuple[str, str, bytes]) -> list[bytes]:
+    module, function, arguments = udf
+    return [
+        encode_field(FIELD_UDF_OP, bytes((operation,))),
+        encode_field(FIELD_UDF_FILENAME, module.encode()),
+        encode_field(FIELD_UDF_FUNCTION, function.encode()),
+        encode_field(FIELD_UDF_ARGLIST, arguments),
+    ]
 
 
 # --- what a server reads ---------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def _put(request: InfoRequest) -> str:
     if not is_available():
         raise InfoError(
             ResultCode.UNSUPPORTED_FEATURE,
-            "the embedded server needs lupa for functions: pip install 'trio-aerospike[server-udf]'",
+            "the embedded server needs lupa for functions: pip install 'trio-aerospike[udf]'",
         )
     try:
         request.node.cluster.modules.put(name, source)

@@ -1,0 +1,283 @@
+"""Aggregations: functions of registered modules over streams of records, on the servers and once more here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._query_commands import predicate_fields, query_scope
+from ._udf_call import checked_call
+from ._wire.constants import PARTICLE_LIST
+from ._wire.particles import decode_value
+from ._wire.query import QueryHead, encode_aggregation
+from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
+from .policies import chosen
+from .query import QueryDuration, QueryPolicy
+from .validation import checked_int, refused
+
+if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
+    from ._cluster.commands import Executor
+    from ._cluster.value_stream import ValueStream
+    from ._lua import LuaModule
+    from .predicates import Predicate
+
+__all__ = ["AggregateCommands", "Values"]
+
+_U32_MAX = 0xFFFF_FFFF
+#: Values that are fetched from the thread that runs Lua at a time, and seconds that they may gather there.
+_AT_ONCE, _GATHER = 256, 0.1
+
+
+class Values(AsyncIterator[Any]):
+    """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
+
+    Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
+    by the same function, in a thread: Trio's loop goes on meanwhile. Leaving the block early ends the servers' work.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        make_stream: Callable[[], ValueStream],
+        fetch: Callable[[str], Awaitable[bytes]],
+        udf: tuple[str, str, bytes],
+        source: bytes | None,
+    ) -> None:
+        self._what = what
+        self._make_stream = make_stream
+        self._fetch = fetch
+        self._udf = udf
+        self._source = source
+        self._stream: ValueStream | None = None
+        self._lua: Iterator[Any] | None = None
+        self._ready: list[Any] = []
+        self._index = 0
+        self._over = False
+        self._left = False
+        self._reading = False
+
+    def __repr__(self) -> str:
+        state = "left" if self._left else "read to the end" if self._over else "open" if self._stream else "not entered"
+        return f"<Values of {self._what}, {state}>"
+
+    async def __aenter__(self) -> Values:
+        if self._stream is not None:
+            raise RuntimeError(f"{self._what}: the values of an aggregation can be had once; make another")
+        self._stream = self._make_stream()
+        if self._source is None:
+            self._source = await self._fetch(f"{self._udf[0]}.lua")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._left = True
+        self._ready, self._index = [], 0
+        if self._stream is not None:
+            self._stream.close()
+
+    def __aiter__(self) -> Values:
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next value.
+
+        Raises:
+            UDFError: the function failed, on a node or here, with its message and line; there is no such module.
+            AerospikeTimeoutError: ``total_timeout`` passed, or a node stayed silent.
+            AerospikeError: what a node refused, or why one could not be asked.
+        """
+        if self._index == len(self._ready):
+            await self._gather()
+        self._index += 1
+        return self._ready[self._index - 1]
+
+    async def _gather(self) -> None:
+        """Have the next values, at least one.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+        """
+        if self._stream is None:
+            raise RuntimeError(f"{self._what}: use `async with client.aggregate(...) as values`")
+        if self._left:
+            raise trio.ClosedResourceError(f"{self._what}: the block of the aggregation has been left")
+        if self._reading:
+            raise trio.BusyResourceError(f"{self._what}: another task is reading its values")
+        if self._over:
+            raise StopAsyncIteration
+        self._reading = True
+        left = self._stream.limit - trio.current_time()
+        try:
+            deadline = None if left == math.inf else time.monotonic() + left
+            # Cancelling reaches the thread whenever it asks for more, and now and then while Lua runs.
+            self._ready = await trio.to_thread.run_sync(self._run, deadline)
+        except BaseException:
+            self._over = True
+            self._stream.close()
+            raise
+        finally:
+            self._reading = False
+        self._index = 0
+        if not self._ready:
+            self._over = True
+            raise StopAsyncIteration
+
+    async def results(self) -> list[Any]:
+        """All values that are left. Enters and leaves the block by itself where that has not been done.
+
+        Raises:
+            AerospikeError: as for reading them one by one.
+        """
+        if self._stream is None:
+            async with self:
+                return await self.results()
+        return [value async for value in self]
+
+    # -- in a thread -------------------------------------------------------------------------------------------------
+
+    def _run(self, deadline: float | None) -> list[Any]:
+        """Have Lua make some values."""
+        from ._lua import FunctionFailed, Unusable, to_particle
+
+        found: list[Any] = []
+        until = time.monotonic() + _GATHER
+        try:
+            if self._lua is None:
+                self._lua = self._start(deadline)
+            for value in self._lua:
+                found.append(decode_value(*to_particle(value)))
+                if len(found) >= _AT_ONCE or time.monotonic() >= until:
+                    break
+        except FunctionFailed as error:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise AerospikeTimeoutError(
+                    f"{self._what}: total_timeout passed in the client's part: {error}"
+                ) from None
+            raise UDFError(f"{self._what}: in the client's part: {error}") from None
+        except Unusable as error:
+            raise UDFError(f"{self._what}: a result is nothing that the database can hold: {error}") from None
+        return found
+
+    def _start(self, deadline: float | None) -> Iterator[Any]:
+        from ._lua import CompileError, LuaModule, from_particle
+
+        module, function, packed = self._udf
+        try:
+            lua: LuaModule = LuaModule(
+                f"{module}.lua", self._source or b"", source_of=self._other_source, deadline=deadline
+            )
+        except CompileError as error:
+            raise UDFError(f"{self._what}: {module}.lua:{error.line}: {error.message}") from None
+        arguments = from_particle(PARTICLE_LIST, packed).items
+        return lua.stream(
+            function, self._from_servers(), arguments, on_client=True, deadline=deadline, is_over=_check_cancelled
+        )
+
+    def _from_servers(self) -> Iterator[Any]:
+        from ._lua import from_particle
+
+        assert self._stream is not None
+        while (values := trio.from_thread.run(self._stream.next_values)) is not None:
+            for value in values:
+                yield from_particle(*value)
+
+    def _other_source(self, name: str) -> bytes | None:
+        try:
+            return trio.from_thread.run(self._fetch, f"{name}.lua")
+        except AerospikeError:
+            return None
+
+
+def _check_cancelled() -> bool:
+    trio.from_thread.check_cancelled()
+    return False
+
+
+class AggregateCommands:
+    """The part of the client that makes one of many records."""
+
+    _cluster: Cluster
+    _executor: Executor
+    _query_policy: QueryPolicy
+    udf_get: Callable[[str], Awaitable[bytes]]
+
+    def aggregate(
+        self,
+        namespace: str,
+        set_name: str | None,
+        module: str,
+        function: str,
+        arguments: Iterable[Any] = (),
+        *,
+        where: Predicate | None = None,
+        records_per_second: int | None = None,
+        source: bytes | None = None,
+        policy: QueryPolicy | None = None,
+    ) -> Values:
+        """What a function makes of the stream of all records that a query finds.
+
+        The function gets a stream, and says what is to be done with it: ``s:filter(f)``, ``s:map(f)``,
+        ``s:aggregate(start, f)``, ``s:groupby(f)``, ``s:reduce(f)``. The servers do that with their records up to the
+        first reduction; that, and what stands behind it, is done here with what they send, by the same module.
+
+        ``async with client.aggregate(...) as values: async for value in values: ...``, or for what ends in a reduction
+        ``[value] = await client.aggregate(...).results()``. While the cluster moves partitions between its nodes,
+        records may be missing; nothing is asked for anew.
+
+        Args:
+            namespace, set_name, where: which records, as for :meth:`query`; there are no filters here, as the server
+                has none.
+            module: name of the registered module, without ``.lua``.
+            function: its function; it gets the stream and then the arguments.
+            arguments: values that the database can hold.
+            records_per_second: how many each server may look at in a second.
+            source: the module's text; None to ask the cluster for it.
+            policy: ``total_timeout`` and ``socket_timeout`` count; None for the client's query policy.
+
+        Returns:
+            The values; nothing has been sent yet.
+
+        Raises:
+            InvalidArgError: an argument cannot be so.
+            ClientError: lupa is not installed, without which there is no Lua here.
+        """
+        policy = chosen(policy, self._query_policy, QueryPolicy)
+        if policy.expected_duration is QueryDuration.SHORT:
+            raise refused("aggregate.policy", policy, "an expected_duration of LONG: the server has no short ones")
+        if source is not None and not isinstance(source, (bytes, bytearray)):
+            raise refused("aggregate.source", source, "the text of the module as bytes, or None")
+        name, group = query_scope("aggregate", namespace, set_name)
+        rate = 0
+        if records_per_second is not None:
+            rate = checked_int("aggregate.records_per_second", records_per_second, 1, _U32_MAX)
+        udf = checked_call("aggregate", module, function, arguments)
+        fields = predicate_fields("aggregate", where)
+        _check_lua()
+        what = f"aggregate {module}.{function} on {name!r}" + (f", set {group!r}" if group else "")
+        if where is not None:
+            what += f", where {where}"
+
+        def make_frame(trid: int) -> bytes:
+            head = QueryHead(namespace=name, set_name=group, trid=trid, records_per_second=rate, **fields)
+            return encode_aggregation(head, udf)
+
+        def make_stream() -> ValueStream:
+            from ._cluster.value_stream import ValueStream
+
+            return ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
+
+        return Values(what, make_stream, self.udf_get, udf, None if source is None else bytes(source))
+
+
+def _check_lua() -> None:
+    from ._lua import is_available
+
+    if not is_available():
+        raise ClientError("aggregate needs lupa, which runs Lua here: pip install 'trio-aerospike[udf]'")
