@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import trio
 
-from trio_aerospike import GeoJSON
+from trio_aerospike import GeoJSON, open_client
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
@@ -55,8 +55,9 @@ async def both(name: str, source: bytes) -> AsyncIterator[list[Peer]]:
         async with await trio.open_tcp_stream(*cluster.hosts[0]) as mine:
             async with await trio.open_tcp_stream(host.name, host.port) as theirs:
                 peers = [Peer(mine), Peer(theirs)]
-                for peer in peers:
-                    assert await put_module(peer, name, source) == "ok"
+                assert await put_module(peers[0], name, source) == "ok"
+                async with open_client(REAL, timeout=10.0) as client:
+                    await client.udf_put(source, name=name, wait=30)
                 try:
                     yield peers
                 finally:
@@ -66,11 +67,7 @@ async def both(name: str, source: bytes) -> AsyncIterator[list[Peer]]:
 
 async def put_module(peer: Peer, name: str, source: bytes) -> str:
     content = base64.b64encode(source).decode()
-    answer = await peer.info_one(f"udf-put:filename={name};content={content};content-len={len(content)};udf-type=LUA;")
-    with trio.move_on_after(10):
-        while answer == "ok" and f"filename={name}," not in await peer.info_one("udf-list"):
-            await trio.sleep(0.01)
-    return answer
+    return await peer.info_one(f"udf-put:filename={name};content={content};content-len={len(content)};udf-type=LUA;")
 
 
 def call(module: str, function: str, key: object, arguments: list[Any], **header: Any) -> bytes:
@@ -175,6 +172,8 @@ function given(s, a, b) return s:map(function(r) return list{a, b} end) end
 async def test_streams_of_aggregations_are_those_of_the_server() -> None:
     name = f"a{secrets.token_hex(3)}"
     async with both(f"{name}.lua", STREAMS) as peers:
+        if "cluster_size=1;" not in await peers[1].info_one("statistics"):
+            pytest.skip("each node of a cluster tells of its own partitions alone")
         functions = [line.split()[1].split("(")[0] for line in STREAMS.decode().splitlines() if line]
         answers: list[list[str]] = [[], []]
         for peer, found in zip(peers, answers, strict=True):
