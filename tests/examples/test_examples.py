@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.examples.running import (
     EXAMPLES,
     PATIENCE,
-    ROOT,
     Terminal,
     environment,
     output_of,
@@ -128,54 +124,3 @@ def test_the_page_stands_in_the_example_as_written(snippet: list[str]) -> None:
         return all(any(line == wanted for line in rest) for wanted in snippet)
 
     assert any(line == snippet[0] and follows(at) for at, line in enumerate(example))
-
-
-# The others -----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def web_service(hosts: str) -> Iterator[httpx.Client]:
-    """The FastAPI example on a free port."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "examples.fastapi_app:app", "--port", "0"],
-        cwd=ROOT,
-        env=environment(hosts),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    said = ""
-    try:
-        for line in process.stderr:
-            said += line
-            address = re.search(r"running on (http://[\d.]+:\d+)", line)
-            if address:
-                break
-        else:
-            pytest.fail(f"the service did not start: {said}")
-        with httpx.Client(base_url=address[1], timeout=PATIENCE) as client:
-            yield client
-        process.send_signal(signal.SIGINT)
-        said += process.stderr.read()
-        process.wait(PATIENCE)
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-    assert "Application shutdown complete" in said
-    assert "Traceback" not in said
-
-
-@with_and_without_real_servers
-def test_the_web_service_stores_and_finds_users(hosts: str) -> None:
-    with web_service(hosts) as http:
-        assert http.put("/users/ann", params={"age": 41}).json() == {"stored": "ann"}
-        first = http.get("/users/ann").json()
-        assert (first["user"]["name"], first["user"]["age"]) == ("ann", 41)
-        assert http.put("/users/ann", params={"age": 42}).status_code == 200
-        second = http.get("/users/ann").json()
-        assert (second["user"]["age"], second["generation"]) == (42, first["generation"] + 1)
-        missing = http.get("/users/nobody-has-this-name")
-        assert (missing.status_code, missing.json()) == (404, {"detail": "there is no user nobody-has-this-name"})
-        assert http.get("/health").json() == {"connected": True}
