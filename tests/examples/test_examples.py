@@ -24,7 +24,7 @@ from tests.examples.running import (
 
 def test_every_example_has_a_test() -> None:
     tested = {"quickstart.py", "client_configuration.py", "crawler.py", "fastapi_app.py"}
-    tested |= {"data_model.py", "queries.py", "security.py", "udf.py"}
+    tested |= {"data_model.py", "queries.py", "security.py", "udf.py", "migrate_from_aerospike_py.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
 
