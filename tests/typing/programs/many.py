@@ -116,6 +116,12 @@ async def functions(client: aero.Client) -> None:
     assert_type(module.name, str)
     await client.udf_put(b"function one(rec) return 1 end", name="one.lua")
     assert_type(await client.apply(KEY, "visits", "count", ["home", 1], ttl=60), Any)
+    job = await client.query_apply("test", "users", "visits", "count", ["home"], filter=expressions())
+    assert_type(job, jobs.BackgroundJob)
+    where = predicates.between("age", 18, 30)
+    async with client.aggregate("test", "users", "visits", "sum", ["age"], where=where) as values:
+        async for value in values:
+            assert_type(value, Any)
     assert_type([module.hash for module in await client.udf_list()], list[str])
     assert_type(await client.udf_get("visits.lua"), bytes)
     await client.udf_remove("visits.lua")

@@ -54,6 +54,8 @@ async def the_rest(client: aero.Client) -> None:
     await client.batch([KEY])  # type: ignore[list-item]
     await client.batch_apply([KEY], "module")  # type: ignore[call-arg]
     await client.apply(KEY, "module", "function", 5)  # type: ignore[arg-type]
+    await client.query_apply("test", "users", "visits")  # type: ignore[call-arg]
+    client.aggregate("test", "users", "visits", "sum", where="age")  # type: ignore[arg-type]
     await client.udf_put(5)  # type: ignore[arg-type]
     await client.admin_create_user("bob", "secret", [5])  # type: ignore[list-item]
     await client.admin_create_role("reader", [security.Role("x")])  # type: ignore[list-item]
