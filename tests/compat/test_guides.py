@@ -42,9 +42,10 @@ OURS = {
         "queries",
         "an index of another type",
     ): "IndexFoundError (200)",
-    # It raises ValueError of Python's own for arguments, beside InvalidArgError for others.
+    # It raises ValueError and TypeError of Python's own for some arguments, beside InvalidArgError for others.
     ("errors", "name of a bin too long"): "InvalidArgError (4)",
     ("errors", "key that is none"): "InvalidArgError (4)",
+    ("observability", "and so is this"): "InvalidArgError (4)",
     # It tries until the time is up.
     ("errors", "no such namespace"): "ServerError (20)",
     ("configuration", "nobody there"): "ClusterError (-11)",
