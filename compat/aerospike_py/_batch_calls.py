@@ -106,35 +106,50 @@ async def write_again(
     deadline = trio.current_time() + (float("inf") if total is None else total)
     rows: list[BatchResult | None] = [None] * len(given)
     left = list(range(len(given)))
+    doubted: set[int] = set()
     attempts, truncated = 0, False
-    problem: AerospikeError | None = None
     policy = transport
     while True:
         attempts += 1
+        problem: AerospikeError | None = None
         try:
             found = await native.batch_write([given[place] for place in left], policy=policy, write_policy=common)
-        except _TRANSPORT as error:
+        except AerospikeError as error:
             problem = error
-            if error.in_doubt and any(not _same_twice(given[place], common) for place in left):
+            error.in_doubt = error.in_doubt or not doubted.isdisjoint(left)
+            if not _passes(error) or (error.in_doubt and not all(_same_twice(given[place], common) for place in left)):
                 break
+            if error.in_doubt:
+                doubted.update(left)
         else:
-            problem = None
+            again = []
             for place, row in zip(left, found, strict=True):
                 rows[place] = row
-            left = [place for place, row in zip(left, found, strict=True) if _may_better(row, given[place], common)]
+                if row.result_code:
+                    row.in_doubt = row.in_doubt or place in doubted
+                    if _may_better(row, given[place], common):
+                        again.append(place)
+                        if row.in_doubt:
+                            doubted.add(place)
+            left = again
         if not left or attempts > retry:
             break
-        rest = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF * 2**attempts))
+        rest = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF * 2 ** min(attempts, 10)))
         if trio.current_time() + rest >= deadline:
             truncated = True
             break
         await trio.sleep(rest)
         if total is not None:
             policy = transport.replace(total_timeout=max(deadline - trio.current_time(), 0.001))
-    if problem is not None and all(row is None for row in rows):
+    answered = [row for row in rows if row is not None]
+    if problem is not None and not answered:
         raise problem
-    complete = [row for row in rows if row is not None]
-    return complete, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
+    return answered, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
+
+
+def _passes(error: AerospikeError | None) -> bool:
+    """Whether another attempt may end otherwise."""
+    return isinstance(error, _TRANSPORT) or (error is not None and error.result_code in _PASSING)
 
 
 def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
@@ -143,9 +158,7 @@ def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
 
 
 def _may_better(row: BatchResult, given: Any, common: BatchWritePolicy) -> bool:
-    if row.result_code not in _PASSING and not isinstance(row.error, _TRANSPORT):
-        return False
-    return not row.in_doubt or _same_twice(given, common)
+    return _passes(row.error) and (not row.in_doubt or _same_twice(given, common))
 
 
 async def batch_operate(

@@ -22,6 +22,7 @@ RECORDED = Path(__file__).parent.parent / "data" / "aerospike_py-paired.jsonl"
 PEERS = Path(os.environ.get("PEERS_PYTHON") or Path(__file__).parents[2] / ".venv-peers" / "bin" / "python")
 #: Functions are Lua, which the embedded server has where lupa is installed.
 LEFT_OUT = [] if importlib.util.find_spec("lupa") else ["functions"]
+KINDS = pytest.mark.parametrize("kind", ["sync", "asyncio"])
 FUNCTIONS = ("module ", "apply", "batch apply")
 
 
@@ -30,9 +31,9 @@ def steps(lines: list[str]) -> dict[str, Any]:
     return {name: found[name] for name in found if not (LEFT_OUT and name.startswith(FUNCTIONS))}
 
 
-def run(python: str | Path, port: int) -> dict[str, Any]:
+def run(python: str | Path, port: int, kind: str) -> dict[str, Any]:
     done = subprocess.run(
-        [str(python), str(PROGRAM), str(port), *LEFT_OUT],
+        [str(python), str(PROGRAM), str(port), kind, *LEFT_OUT],
         capture_output=True,
         text=True,
         timeout=240,
@@ -49,13 +50,15 @@ def different(found: dict[str, Any]) -> dict[str, Any]:
     return {name: (found[name], recorded[name]) for name in recorded if found[name] != recorded[name]}
 
 
-def test_ours_ends_every_step_as_the_original_does_on_a_real_server(start_cluster: Any):
+@KINDS
+def test_ours_ends_every_step_as_the_original_does_on_a_real_server(start_cluster: Any, kind: str):
     cluster: BackgroundCluster = start_cluster(nodes=1)
-    assert different(run(sys.executable, cluster.hosts[0][1])) == {}
+    assert different(run(sys.executable, cluster.hosts[0][1], kind)) == {}
 
 
+@KINDS
 @pytest.mark.peers
 @pytest.mark.skipif(not PEERS.exists(), reason=f"no {PEERS}: make .venv-peers installs the published clients")
-def test_the_original_ends_every_step_the_same_on_the_embedded_server(start_cluster: Any):
+def test_the_original_ends_every_step_the_same_on_the_embedded_server(start_cluster: Any, kind: str):
     cluster: BackgroundCluster = start_cluster(nodes=1)
-    assert different(run(PEERS, cluster.hosts[0][1])) == {}
+    assert different(run(PEERS, cluster.hosts[0][1], kind)) == {}

@@ -1,11 +1,13 @@
 """One program for two packages: run with aerospike-py and with this project's aerospike_py, it prints the same.
 
-``python paired.py PORT [PART_TO_LEAVE_OUT ...]`` prints a line of JSON for each step: its name and what came of it.
-Steps in which the two differ on purpose are not here but in docs/differences.md.
+``python paired.py PORT [asyncio] [PART_TO_LEAVE_OUT ...]`` prints a line of JSON for each step: its name and what came
+of it. Steps in which the two differ on purpose are not here but in docs/differences.md.
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import os
 import sys
@@ -337,10 +339,38 @@ def expressions(client: Any) -> None:
         )
 
 
+class Blocking:
+    """An asyncio client or query, called as if it were none."""
+
+    def __init__(self, runner: asyncio.Runner, wrapped: Any) -> None:
+        self.runner = runner
+        self.wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.wrapped, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            async def run() -> Any:
+                result = attribute(*args, **kwargs)
+                return await result if inspect.isawaitable(result) else result
+
+            result = self.runner.run(run())
+            if isinstance(result, tuple) and not result:
+                return None  # what the original's asyncio client returns where there is nothing to return
+            return Blocking(self.runner, result) if isinstance(result, aerospike.AsyncQuery) else result
+
+        return call
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     port = int(sys.argv[1])
-    client = aerospike.client({"hosts": [("127.0.0.1", port)], "cluster_name": "docker"}).connect()
+    config = {"hosts": [("127.0.0.1", port)], "cluster_name": "docker"}
+    if "asyncio" in sys.argv[2:]:
+        client: Any = Blocking(asyncio.Runner(), aerospike.AsyncClient(config))
+        client.connect()
+    else:
+        client = aerospike.client(config).connect()
     keys = [*range(1, 6), 98, 99, "ops", "none", "hll", "hll2", "hll3", "hll4", "exp"]
     client.batch_remove([key(name) for name in keys])
     for part in (operations, batches, functions, queries, expressions):
