@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("script", ["official.py", "official_query.py", "asyncio_client.py"])
+@pytest.mark.parametrize("script", ["official.py", "official_query.py", "udf.py", "asyncio_client.py"])
 @pytest.mark.parametrize("nodes", [1, 3])
 @pytest.mark.parametrize("credentials", [(), ("ann", "secret")], ids=["open", "secured"])
 async def test_a_published_client_works(script: str, nodes: int, credentials: tuple[str, ...]) -> None:
