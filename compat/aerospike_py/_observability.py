@@ -151,7 +151,10 @@ def init_tracing() -> None:
             _provider = _make_provider()
         _metrics.trace(Tracing(_provider))
     except ImportError as error:
-        logger.warning("there will be no spans: %s", error)
+        logger.warning(
+            "there will be no spans, as opentelemetry-api is not installed (pip install 'trio-aerospike[otel]'): %s",
+            error,
+        )
         return
     _portal.carry = _carrying
 
