@@ -12,8 +12,9 @@ import tempfile
 import time
 
 import aerospike
-import aerospike_py
 from aerospike import exception, predicates
+
+import aerospike_py
 
 port, n_nodes = int(sys.argv[1]), int(sys.argv[2])
 credentials = sys.argv[3:5]
