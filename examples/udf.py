@@ -1,6 +1,6 @@
 """User-defined functions: a Lua module that the servers run on records, where the records are.
 
-    pip install 'trio-aerospike[server-udf]'     (lupa: the embedded server runs Lua with it)
+    pip install 'trio-aerospike[udf]'     (lupa: the embedded server runs Lua with it, and the client sums up)
     python examples/udf.py
 
 AEROSPIKE_HOSTS ("host:port,host:port") names servers; without it an embedded cluster of two nodes is started.
@@ -55,6 +55,12 @@ function project(rec, years, percent)
   end
   return result
 end
+
+-- What all accounts hold together: each server adds up its own, the client what the servers send.
+function total(stream)
+  local function balance(rec) return rec["balance"] end
+  return stream:map(balance):reduce(math.sum)
+end
 """
 
 
@@ -93,6 +99,11 @@ async def main() -> None:
         print(
             f"booked 10 on {len(results)} accounts with one call, {sum(result.ok for result in results)} of them well"
         )
+
+        job = await client.query_apply(NAMESPACE, SET, "account", "book", [5])
+        print(f"booked 5 on all accounts in the background: {(await job.wait(30)).succeeded}")
+        [total] = await client.aggregate(NAMESPACE, SET, "account", "total").results()
+        print(f"together they hold {total}")
 
         rich = aero.WritePolicy(filter_expression=exp.int_bin("balance") > 50)
         try:

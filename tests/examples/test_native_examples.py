@@ -70,6 +70,8 @@ def test_functions_run_on_the_servers(hosts: str) -> None:
         "  ann books -500: there are only 100 (result code 100)",
         "  after three years at 5 percent: {1: 105, 2: 110, 3: 115}",
         "booked 10 on 500 accounts with one call, 500 of them well",
+        "booked 5 on all accounts in the background: 501",
+        "together they hold 7605",
         "a filter keeps a function from records that do not meet it",
         "the module is gone: UDFError",
     ]
