@@ -48,12 +48,16 @@ class Values(AsyncIterator[Any]):
         fetch: Callable[[str], Awaitable[bytes]],
         udf: tuple[str, str, bytes],
         source: bytes | None,
+        tell: Callable[[], Callable[[BaseException | None], None] | None],
     ) -> None:
         self._what = what
         self._make_stream = make_stream
         self._fetch = fetch
         self._udf = udf
         self._source = source
+        #: Tells observers that the block is entered; what it gives tells them that it is left.
+        self._tell = tell
+        self._told: Callable[[BaseException | None], None] | None = None
         self._stream: ValueStream | None = None
         self._lua: Iterator[Any] | None = None
         self._ready: list[Any] = []
@@ -72,6 +76,7 @@ class Values(AsyncIterator[Any]):
         self._stream = self._make_stream()
         if self._source is None:
             self._source = await self._fetch(f"{self._udf[0]}.lua")
+        self._told = self._tell()
         return self
 
     async def __aexit__(
@@ -81,6 +86,8 @@ class Values(AsyncIterator[Any]):
         self._ready, self._index = [], 0
         if self._stream is not None:
             self._stream.close()
+        if self._told is not None:
+            self._told(error)
 
     def __aiter__(self) -> Values:
         return self
@@ -273,7 +280,11 @@ class AggregateCommands:
 
             return ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
 
-        return Values(what, make_stream, self.udf_get, udf, None if source is None else bytes(source))
+        def tell() -> Callable[[BaseException | None], None] | None:
+            observers = self._cluster.observers
+            return None if observers is None else observers.stream_started("aggregate", name, group)
+
+        return Values(what, make_stream, self.udf_get, udf, None if source is None else bytes(source), tell)
 
 
 def _check_lua() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import logging
 from collections.abc import AsyncIterator, Iterable
@@ -98,14 +99,12 @@ class Client(
         self._executor.observe()
         # Records, batches and queries tell by themselves. All else is told of by standing before the client's methods,
         # and only while somebody listens.
-        for family in _TOLD_BY_METHOD:
-            for name, method in vars(family).items():
-                if inspect.iscoroutinefunction(method) and not name.startswith("_") and name not in _TELL_THEMSELVES:
-                    if instruments:
-                        told = observed(lambda: self._cluster.observers, getattr(type(self), name).__get__(self))
-                        setattr(self, name, told)
-                    else:
-                        vars(self).pop(name, None)
+        for name in _told_by_method():
+            if instruments:
+                told = observed(lambda: self._cluster.observers, getattr(type(self), name).__get__(self))
+                setattr(self, name, told)
+            else:
+                vars(self).pop(name, None)
 
     def close(self) -> None:
         """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
@@ -116,9 +115,15 @@ class Client(
         self._cluster.close_inherited()
 
 
-_TOLD_BY_METHOD = (ClusterCommands, IndexCommands, BackgroundCommands, SecurityCommands, UDFCommands)
-# These are commands on one record.
-_TELL_THEMSELVES = frozenset(("apply",))
+@functools.cache
+def _told_by_method() -> list[str]:
+    """The names of the methods that are operations and do not tell of themselves."""
+    telling = {"apply", *(name for family in (RecordCommands, *ArrayCommands.__mro__) for name in vars(family))}
+    return [
+        name
+        for name in dir(Client)
+        if not name.startswith("_") and name not in telling and inspect.iscoroutinefunction(getattr(Client, name))
+    ]
 
 
 @contextlib.asynccontextmanager

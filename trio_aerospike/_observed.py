@@ -7,6 +7,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .records import BatchResult
 
 logger = logging.getLogger("trio_aerospike")
+
+#: Whether a method that is told of has called another one, which is a part of it.
+_inside: ContextVar[bool] = ContextVar("trio_aerospike_inside", default=False)
 
 
 class Seen:
@@ -195,12 +199,12 @@ class Observers:
         self.finished(seen, fault)
         return results, fault
 
-    def query_started(self, namespace: str, set_name: str) -> Callable[[BaseException | None], None]:
-        """The block of a query is entered; returns what is to be called when it is left, with what it raised."""
-        seen = self.started("query", namespace, set_name)
+    def stream_started(self, operation: str, namespace: str, set_name: str) -> Callable[[BaseException | None], None]:
+        """The block of a stream is entered; returns what is to be called when it is left, with what it raised."""
+        seen = self.started(operation, namespace, set_name)
 
         def left(error: BaseException | None) -> None:
-            # What the program raises by itself is no failure of the query.
+            # What the program raises by itself is no failure of the stream.
             known = error if isinstance(error, (AerospikeError, trio.Cancelled)) else None
             self.finished(seen, known)
 
@@ -225,7 +229,7 @@ def observed(observers: Callable[[], Observers | None], method: Callable[..., Aw
     @functools.wraps(method)
     async def call(*args: Any, **kwargs: Any) -> Any:
         now = observers()
-        if now is None:
+        if now is None or _inside.get():
             return await method(*args, **kwargs)
         try:
             given = signature.bind(*args, **kwargs).arguments
@@ -233,11 +237,14 @@ def observed(observers: Callable[[], Observers | None], method: Callable[..., Aw
             return await method(*args, **kwargs)  # which says what is wrong
         namespace, set_name = given.get("namespace"), given.get("set_name")
         seen = now.started(name, str(namespace or ""), str(set_name or ""))
+        inside = _inside.set(True)
         try:
             result = await method(*args, **kwargs)
         except BaseException as error:
             now.finished(seen, error)
             raise
+        finally:
+            _inside.reset(inside)
         now.finished(seen)
         return result
 

@@ -163,7 +163,7 @@ class Records(AsyncIterator[Record]):
         self._stream = self._make_stream(self)
         observers = self._cluster.observers
         if observers is not None:
-            self._told = observers.query_started(place.namespace, place.set_name)
+            self._told = observers.stream_started("query", place.namespace, place.set_name)
         return self
 
     async def __aexit__(

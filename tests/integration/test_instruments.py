@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +153,30 @@ async def test_what_the_body_of_a_query_raises_is_no_failure_of_the_query(
         async with client.query("test", keys.set_name):
             raise KeyError("mine")
     assert [one.error for one in heard.finished] == [None]
+
+
+async def test_an_operation_that_consists_of_others_is_told_once(
+    client: Client, heard: Heard, keys: Keys, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("lupa") is None:
+        pytest.skip("functions are Lua: needs lupa")
+    await client.put(keys(), {"a": 2})
+    path = tmp_path / "told_sums.lua"
+    path.write_text(
+        "local function value(r) return r['a'] end\nlocal function add(x, y) return x + y end\n"
+        "function total(s) return s : map(value) : reduce(add) end\n"
+    )
+    client.add_instrument(heard)
+    await client.udf_put(path)
+    await client.statistics()
+    await client.namespaces()
+    async with client.aggregate("test", keys.set_name, "told_sums", "total") as values:
+        async for value in values:
+            assert value >= 2
+    await client.udf_remove("told_sums.lua")
+    told = [name for name in heard.names if name != "udf_get"]  # the module that an aggregation wants as well
+    assert told == ["udf_put", "statistics", "namespaces", "aggregate", "udf_remove"]
+    assert heard.finished[-2].set_name == keys.set_name
 
 
 async def test_a_client_without_instruments_is_as_it_was(client: Client, heard: Heard, key: Key) -> None:
