@@ -28,14 +28,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import os
 import random
 import secrets
 import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
@@ -50,7 +49,7 @@ from rich.table import Table
 import trio_aerospike as aero
 from trio_aerospike import exp, lists, maps, predicates
 from trio_aerospike.indexes import IndexType
-from trio_aerospike.testing import open_embedded_cluster
+from trio_aerospike.testing import open_servers
 
 NAMESPACE = "test"
 AGENT = "small-crawler"
@@ -558,17 +557,6 @@ async def summary(frontier: Frontier, web: SmallWeb, seconds: float) -> None:
 # The program ----------------------------------------------------------------------------------------------------
 
 
-@contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[list[str]]:
-    """The seeds to connect to: those that are named, or those of a cluster of our own."""
-    named = os.environ.get("AEROSPIKE_HOSTS", "")
-    if named:
-        yield [part.strip() for part in named.split(",")]
-    else:
-        async with open_embedded_cluster() as cluster:
-            yield [f"{host}:{port}" for host, port in cluster.hosts]
-
-
 async def tour(options: argparse.Namespace, crawling: trio.CancelScope) -> bool:
     """Crawl; and unless it is said how far, stop half way and let another crawler go on.
 
@@ -576,7 +564,7 @@ async def tour(options: argparse.Namespace, crawling: trio.CancelScope) -> bool:
     that has happened.
     """
     web = SmallWeb()
-    async with servers() as seeds, aero.open_client(seeds) as client, trio.open_nursery() as nursery:
+    async with open_servers() as seeds, aero.open_client(seeds) as client, trio.open_nursery() as nursery:
         await nursery.start(web.serve)
         frontier = Frontier(client, options.crawl)
         began = trio.current_time()

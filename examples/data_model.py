@@ -8,28 +8,13 @@ Everything is done on the servers, in one command on one record, all or nothing;
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import AsyncIterator
-
 import trio
 
 import trio_aerospike as aero
 from trio_aerospike import bits, ctx, exp, hll, lists, maps
-from trio_aerospike.testing import open_embedded_cluster
+from trio_aerospike.testing import open_servers
 
 NAMESPACE, SET = "test", "data_model"
-
-
-@contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[list[str]]:
-    """The seeds to connect to: those that are named, or that of a server of our own."""
-    named = os.environ.get("AEROSPIKE_HOSTS", "")
-    if named:
-        yield [part.strip() for part in named.split(",")]
-    else:
-        async with open_embedded_cluster() as cluster:
-            yield [f"{host}:{port}" for host, port in cluster.hosts]
 
 
 async def show_lists(client: aero.Client) -> None:
@@ -190,7 +175,7 @@ async def show_expressions(client: aero.Client) -> None:
 
 async def main() -> None:
     """All of it."""
-    async with servers() as seeds, aero.open_client(seeds) as client:
+    async with open_servers() as seeds, aero.open_client(seeds) as client:
         names = ("ann", "shop", "sensor", "monday", "tuesday", "cart")
         keys = [aero.Key(NAMESPACE, SET, name) for name in names]
         await client.batch_remove(keys)

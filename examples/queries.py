@@ -7,11 +7,9 @@ AEROSPIKE_HOSTS ("host:port,host:port") names servers; without it an embedded cl
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import trio
@@ -20,22 +18,10 @@ import trio_aerospike as aero
 from trio_aerospike import exp, predicates
 from trio_aerospike.indexes import Collection, IndexType
 from trio_aerospike.query import Cursor, PartitionFilter
-from trio_aerospike.testing import open_embedded_cluster
+from trio_aerospike.testing import open_servers
 
 NAMESPACE, SET = "test", "people"
 PEOPLE = 2_000
-NODES = 3
-
-
-@contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[list[str]]:
-    """The seeds to connect to: those that are named, or those of a cluster of our own."""
-    named = os.environ.get("AEROSPIKE_HOSTS", "")
-    if named:
-        yield [part.strip() for part in named.split(",")]
-    else:
-        async with open_embedded_cluster(nodes=NODES) as cluster:
-            yield [f"{host}:{port}" for host, port in cluster.hosts]
 
 
 async def store_people(client: aero.Client) -> None:
@@ -159,7 +145,7 @@ async def write_in_the_background(client: aero.Client) -> None:
 
 async def main() -> None:
     """All of it."""
-    async with servers() as seeds, aero.open_client(seeds) as client:
+    async with open_servers(nodes=3) as seeds, aero.open_client(seeds) as client:
         await client.truncate(NAMESPACE, SET)
         await store_people(client)
         await make_indexes(client)

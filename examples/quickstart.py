@@ -9,12 +9,11 @@ three nodes that it starts itself. Needs rich for the progress bar:
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 from rich.console import Console
@@ -22,24 +21,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import trio_aerospike as aero
-from trio_aerospike.testing import open_embedded_cluster
+from trio_aerospike.testing import open_servers
 
 KEYS = 10_000
 IN_FLIGHT = 256
 
 console = Console(highlight=False)
-
-
-@contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[list[str]]:
-    """The seeds to connect to: a real cluster's, or those of one of our own."""
-    named = os.environ.get("AEROSPIKE_HOSTS", "")
-    if named:
-        yield [part.strip() for part in named.split(",")]
-    else:
-        async with open_embedded_cluster(nodes=3) as cluster:
-            console.print("AEROSPIKE_HOSTS is not set: started an embedded cluster of three nodes.")
-            yield [f"{host}:{port}" for host, port in cluster.hosts]
 
 
 async def one_record(client: aero.Client) -> None:
@@ -115,7 +102,9 @@ async def show_cluster(client: aero.Client) -> None:
 
 async def tour() -> None:
     """Everything, one after the other."""
-    async with servers() as seeds, aero.open_client(seeds) as client:
+    async with open_servers(nodes=3) as seeds, aero.open_client(seeds) as client:
+        if not os.environ.get("AEROSPIKE_HOSTS"):
+            console.print("AEROSPIKE_HOSTS is not set: started an embedded cluster of three nodes.")
         console.print(f"Connected: {len(client.nodes())} node(s), server {await client.info_random_node('build')}.")
         await one_record(client)
         seconds = await fan_out(client)

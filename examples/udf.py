@@ -8,19 +8,14 @@ AEROSPIKE_HOSTS ("host:port,host:port") names servers; without it an embedded cl
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import AsyncIterator
-
 import trio
 
 import trio_aerospike as aero
 from trio_aerospike import exp
 from trio_aerospike.errors import UDFError
-from trio_aerospike.testing import open_embedded_cluster
+from trio_aerospike.testing import open_servers
 
 NAMESPACE, SET = "test", "accounts"
-NODES = 2
 MODULE = "account.lua"
 
 ACCOUNTS = b"""
@@ -64,20 +59,9 @@ end
 """
 
 
-@contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[list[str]]:
-    """The seeds to connect to: those that are named, or those of a cluster of our own."""
-    named = os.environ.get("AEROSPIKE_HOSTS", "")
-    if named:
-        yield [part.strip() for part in named.split(",")]
-    else:
-        async with open_embedded_cluster(nodes=NODES) as cluster:
-            yield [f"{host}:{port}" for host, port in cluster.hosts]
-
-
 async def main() -> None:
     """All of it."""
-    async with servers() as seeds, aero.open_client(seeds) as client:
+    async with open_servers(nodes=2) as seeds, aero.open_client(seeds) as client:
         await client.truncate(NAMESPACE, SET)
         module = await client.udf_put(ACCOUNTS, name=MODULE)
         print(f"registered {module.name} on all {len(client.nodes())} node(s): {module.hash[:8]}...")

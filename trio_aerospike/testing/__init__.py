@@ -5,6 +5,7 @@
             async with trio_aerospike.open_client(cluster.hosts, connector=cluster.connector) as client:
                 ...
 
+`open_servers` gives programs the servers that AEROSPIKE_HOSTS names, or an embedded cluster.
 `trio_aerospike.testing.plugin` is a pytest plugin, found by itself once the package is installed, with the fixtures
 `aerospike_cluster` and `aerospike_client`.
 """
@@ -23,3 +24,4 @@ from ..server import (
     Verdict as Verdict,
     open_embedded_cluster as open_embedded_cluster,
 )
+from ._servers import open_servers as open_servers
