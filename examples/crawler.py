@@ -430,7 +430,7 @@ class Crawler:
                     visit = Visit(host, stream)
                     rules = await self._rules_of(host, visit)
                     pause = rules.pause
-                    while pages:
+                    while pages and not self._has_enough():
                         await self._see_to(pages[0], visit, rules)
                         del pages[0]
         except (OSError, trio.TooSlowError):
