@@ -35,6 +35,10 @@ _COLLECTIONS: Final = {
 }
 
 
+#: Half the way around the earth, in meters, and a little.
+_RADIUS_MAX: Final = 20_100_000.0
+
+
 def _equals(bin_name: str, value: Any) -> predicates.Predicate:
     return predicates.equals(bin_name, value)
 
@@ -54,14 +58,13 @@ _INDEX_TYPES: Final = ("INDEX_TYPE_DEFAULT", "INDEX_TYPE_LIST", "INDEX_TYPE_MAPK
 
 def _within_radius(bin_name: str, latitude: Any, longitude: Any, radius: Any) -> predicates.Predicate:
     for name, value, low, high in (
-        ("lat", latitude, -90, 90),
-        ("lng", longitude, -180, 180),
-        ("radius", radius, 0, None),
+        ("lat", latitude, -90.0, 90.0),
+        ("lng", longitude, -180.0, 180.0),
+        ("radius", radius, 0.0, _RADIUS_MAX),
     ):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or value < low or (high is not None and value > high):
-            bounds = f"a number from {low}" + ("" if high is None else f" to {high}")
-            raise refused(f"geo_within_radius.{name}", value, bounds)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (is_number and low <= value <= high):
+            raise refused(f"geo_within_radius.{name}", value, f"a number from {low:g} to {high:g}")
     circle = {"type": "AeroCircle", "coordinates": [[longitude, latitude], radius]}
     return predicates.within_region(bin_name, json.dumps(circle))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trio_aerospike import OrderedMap
 from trio_aerospike.errors import ProtocolError, ResultCode
 
+from . import _constants as constants
 from .types import (
     AerospikeKey,
     BatchRecord,
@@ -155,12 +156,10 @@ def role_info(role: Role) -> dict[str, Any]:
 
 def _privilege(privilege: Any) -> dict[str, Any]:
     # One that is known to no client has another class, of the same two names where it holds.
-    namespace, set_name = privilege.namespace, privilege.set_name
     shown: dict[str, Any] = {"code": int(privilege.code)}
-    if namespace:
-        shown["ns"] = namespace
-    if set_name:
-        shown["set"] = set_name
+    if shown["code"] >= constants.PRIV_READ:
+        shown["ns"] = privilege.namespace
+        shown["set"] = privilege.set_name
     return shown
 
 

@@ -28,6 +28,17 @@ def start_cluster() -> Iterator[Callable[..., BackgroundCluster]]:
         yield lambda **options: stack.enter_context(BackgroundCluster(**options))
 
 
+class BlockingQuery:
+    """An AsyncQuery, called like a Query."""
+
+    def __init__(self, runner: asyncio.Runner, query: aerospike.AsyncQuery) -> None:
+        self._runner = runner
+        self._query = query
+
+    def __getattr__(self, name: str) -> Any:
+        return _blocking(self._runner, getattr(self._query, name))
+
+
 class Blocking:
     """An AsyncClient with an event loop of its own, called like a Client."""
 
@@ -36,18 +47,23 @@ class Blocking:
         self.client = aerospike.AsyncClient(config)
 
     def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self.client, name)
-        if not inspect.iscoroutinefunction(attribute):
-            return attribute
+        call = _blocking(self.runner, getattr(self.client, name))
+        if name == "query":
+            return lambda *args, **kwargs: BlockingQuery(self.runner, call(*args, **kwargs))
+        return (lambda *args, **kwargs: call(*args, **kwargs) and self) if name == "connect" else call
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            async def main() -> Any:
-                return await attribute(*args, **kwargs)
 
-            result = self.runner.run(main())
-            return self if result is self.client else result
+def _blocking(runner: asyncio.Runner, attribute: Any) -> Any:
+    if not inspect.iscoroutinefunction(attribute):
+        return attribute
 
-        return call
+    def call(*args: Any, **kwargs: Any) -> Any:
+        async def main() -> Any:
+            return await attribute(*args, **kwargs)
+
+        return runner.run(main())
+
+    return call
 
 
 @pytest.fixture(params=["sync", "asyncio"])

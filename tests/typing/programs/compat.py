@@ -6,13 +6,27 @@ import asyncio
 from typing import Any, assert_type
 
 import aerospike_py as aerospike
+from aerospike_py import (
+    bit_operations as bo,
+    exp,
+    hll_operations as ho,
+    list_operations as lo,
+    map_operations as mo,
+    predicates,
+)
 from aerospike_py.exception import AerospikeError, RecordNotFound
 from aerospike_py.types import (
+    BatchDeleteMeta,
     BatchPolicy,
+    BatchRecord,
+    BatchUDFMeta,
+    BatchWriteResult,
     ClientConfig,
     ExistsResult,
     InfoNodeResult,
     OperateOrderedResult,
+    Privilege,
+    QueryPolicy,
     ReadPolicy,
     Record,
     RecordMetadata,
@@ -62,6 +76,60 @@ def synchronous() -> None:
         client.remove_bin(key, ["age"])
         client.remove(key)
         client.truncate("test", "users")
+
+
+def many(client: aerospike.Client) -> None:
+    operations: list[aerospike.Operation] = [
+        lo.list_append("visits", "home", {"flags": aerospike.LIST_WRITE_ADD_UNIQUE}),
+        lo.list_get_by_rank_range("visits", 0, aerospike.LIST_RETURN_VALUE),
+        mo.map_put("scores", "chess", 12, {"order": aerospike.MAP_KEY_ORDERED, "write_mode": aerospike.MAP_UPDATE}),
+        mo.map_get_by_key("scores", "chess", return_type=aerospike.MAP_RETURN_VALUE),
+        bo.bit_add("flags", 0, 8, 1, action=aerospike.BIT_OVERFLOW_WRAP),
+        ho.hll_add("seen", ["ann"], 12, policy={"flags": aerospike.HLL_WRITE_DEFAULT}),
+    ]
+    assert_type(client.operate(key, operations), Record)
+    adults: exp.Expr = exp.and_(exp.ge(exp.int_bin("age"), exp.int_val(18)), exp.bin_exists("name"))
+    assert_type(client.get(key, policy={"filter_expression": adults}), Record)
+
+    written = client.batch_write([(key, {"a": 1}), (key, {"a": 2}, meta)], {"total_timeout": 5000}, retry=3)
+    assert_type(written, BatchWriteResult)
+    assert_type(written.retry.truncated_by_timeout, bool)
+    for row in written.batch_records:
+        assert_type(row, BatchRecord)
+        assert_type(row.record, Record | None)
+    assert_type(client.batch_operate([key], operations), BatchWriteResult)
+    removed: BatchDeleteMeta = {"gen": 1}
+    assert_type(client.batch_remove([key, (key, removed)]), BatchWriteResult)
+    called: BatchUDFMeta = {"args": [1], "ttl": 60}
+    assert_type(client.batch_apply([key, (key, called)], "module", "function", [1, 2]), BatchWriteResult)
+
+    query = client.query("test", "users")
+    assert_type(query, aerospike.Query)
+    query.select("name", "age")
+    query.where(predicates.between("age", 18, 30))
+    policy: QueryPolicy = {"max_records": 5, "partition_filter": aerospike.partition_filter_by_range(0, 100)}
+    assert_type(query.results(policy), list[Record])
+    query.foreach(lambda record: record.bins is not None)
+
+    client.index_string_create("test", "users", "name", "users_name")
+    client.index_remove("test", "users_name")
+    client.udf_put("module.lua")
+    client.apply(key, "module", "function", [1])
+    privilege: Privilege = {"code": aerospike.PRIV_READ_WRITE, "ns": "test"}
+    client.admin_create_role("clerk", [privilege], read_quota=100)
+    client.admin_create_user("ann", "secret", ["clerk"])
+    assert_type(client.admin_query_users_info(), list[dict[str, Any]])
+
+
+async def many_asynchronous(client: aerospike.AsyncClient) -> None:
+    assert_type(await client.batch_write([(key, {"a": 1})]), BatchWriteResult)
+    assert_type(await client.batch_remove([key]), BatchWriteResult)
+    query = client.query("test", "users")
+    assert_type(query, aerospike.AsyncQuery)
+    assert_type(await query.results(), list[Record])
+    await query.foreach(lambda record: None)
+    await client.index_integer_create("test", "users", "age", "users_age")
+    assert_type(await client.admin_query_role("clerk"), dict[str, Any])
 
 
 async def asynchronous() -> None:

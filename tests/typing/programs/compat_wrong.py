@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aerospike_py as aerospike
+from aerospike_py import exp, list_operations as lo
 from aerospike_py.types import ClientConfig, ReadPolicy, WritePolicy
 
 wrong_key: ClientConfig = {"hosts": [("127.0.0.1", 3000)], "cluster_nam": "docker"}  # type: ignore[typeddict-unknown-key]
@@ -21,6 +22,11 @@ def synchronous(client: aerospike.Client) -> None:
     client.operate(key, [1])  # type: ignore[list-item]
     client.connect(1, 2)  # type: ignore[arg-type]
     print(client.get(key).bin)  # type: ignore[attr-defined]
+    client.operate(key, [lo.list_append("visits", "home", {"flag": 1})])  # type: ignore[arg-type]
+    client.operate(key, [lo.list_get("visits", "first")])  # type: ignore[arg-type]
+    exp.ge(exp.int_bin("age"), 18)  # type: ignore[arg-type]
+    client.query("test", "users").where("age")  # type: ignore[arg-type]
+    print(client.batch_write([]).records)  # type: ignore[attr-defined]
     print(aerospike.POLICY_EXISTS_SOMETIMES)  # type: ignore[attr-defined]
 
 
