@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import copy
 import math
-import secrets
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
-from .._wire.constants import PROTO_MESSAGE
 from .._wire.query import QueryHead, encode_query
-from .._wire.query_answers import AnswerDecoder, Decoded, is_end
+from .._wire.query_answers import AnswerDecoder, Decoded
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -33,9 +30,10 @@ from ..errors import (
     error_from_code,
 )
 from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
-from .connection import Connection, ttl_milliseconds
+from .arrivals import Arrivals, Run
+from .connection import ttl_milliseconds
 from .node import Node
-from .pending import Failure, Pending
+from .pending import Failure
 from .query_plan import NodePart, QueryPlan
 
 if TYPE_CHECKING:
@@ -43,12 +41,8 @@ if TYPE_CHECKING:
     from .cluster import Cluster
     from .commands import Executor
 
-#: Bytes that may wait for the reader before connections are left unread. A frame of the server's has up to 1.75 MB.
-STORE_SIZE = 4 * 1024 * 1024
 #: Records that are decoded at a time: the rest of the program waits that long.
 CHUNK_SIZE = 256
-#: Seconds that a server may take to hear that a query is not wanted any more.
-ABORT_TIMEOUT = 5.0
 
 _NOT_FOUND = 2
 _INDEX_NOT_FOUND = 201
@@ -66,17 +60,14 @@ class Chunk:
     values: list[int]
 
 
-class _Run:
+class _Run(Run):
     """One node's answer on its way."""
 
-    __slots__ = ("held", "part", "pending", "result", "trid", "whole")
+    __slots__ = ("part", "result")
 
-    def __init__(self, part: NodePart[Node], trid: int) -> None:
+    def __init__(self, part: NodePart[Node]) -> None:
+        super().__init__(part.node)
         self.part = part
-        self.trid = trid
-        self.pending: Pending | None = None
-        self.whole = False
-        self.held = False
         self.result = 0
 
 
@@ -117,11 +108,8 @@ class QueryStream:
         self._limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
         self._silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
         self._progress_at = now
-        self._runs: set[_Run] = set()
-        self._store: deque[tuple[_Run, bytes | None]] = deque()
-        self._stored = 0
+        self._arrivals: Arrivals[_Run] = Arrivals(cluster, self._limit, self._silence)
         self._open: tuple[_Run, bytes, int] | None = None
-        self._arrived: trio.Event | None = None
         self._began = False
         self._retries = 0
         self._answered_once = False
@@ -153,10 +141,9 @@ class QueryStream:
 
     async def _read(self) -> Chunk | None:
         while True:
-            if self._runs:
-                if not self._store and self._open is None:
-                    self._arrived = trio.Event()
-                    await self._arrived.wait()
+            if self._arrivals.runs:
+                if not self._arrivals.store and self._open is None:
+                    await self._arrivals.wait()
             else:
                 await self._next_round()
             chunk = self._ready()
@@ -167,16 +154,14 @@ class QueryStream:
         """Whether everything has been read that is wanted; False before the beginning."""
         if self._began and self._head.n_ops and self._plan.full:
             self.close()  # the nodes do not count, and would go on
-        return self._began and not self._runs and not self._store and self._open is None and self._plan.over
+        left = self._arrivals.runs or self._arrivals.store or self._open is not None
+        return self._began and not left and self._plan.over
 
     def close(self) -> None:
         """End it: connections of answers under way are closed, and the servers hear that they may stop."""
         self.closed = True
-        runs, self._runs = self._runs, set()
-        self._store.clear()
         self._open = None
-        for run in runs:
-            self._cut(run)
+        self._arrivals.close(tell=not self._head.short)
 
     # -- what has arrived --------------------------------------------------------------------------------------------
 
@@ -191,9 +176,9 @@ class QueryStream:
                 self.close()
                 raise self._fatal
             if self._open is None:
-                if not self._store:
+                if not self._arrivals.store:
                     return None
-                run, body = self._store.popleft()
+                run, body = self._arrivals.store.popleft()
                 if body is None:
                     self._ended(run)
                     continue
@@ -212,9 +197,7 @@ class QueryStream:
             return None
         if found.position >= len(body):
             self._open = None
-            self._stored -= len(body)
-            if self._stored <= STORE_SIZE // 2:
-                self._resume()
+            self._arrivals.used(len(body))
         else:
             self._open = (run, body, found.position)
         return self._admitted(run, found)
@@ -231,60 +214,13 @@ class QueryStream:
         del found.records[count:]
         return Chunk(found.records, found.values[:count])
 
-    def _resume(self) -> None:
-        """There is room again: go on reading."""
-        deadline = min(self._limit, trio.current_time() + self._silence)
-        for run in self._runs:
-            if run.held:
-                run.held = False
-                pending = run.pending
-                assert pending is not None
-                hold, pending.hold = pending.hold, None
-                if isinstance(pending.holder, Connection):
-                    pending.holder.prolong(pending, deadline)
-                if hold is not None:
-                    hold.set()
-
-    def _take(self, run: _Run, body: bytes) -> bool:
-        """A frame has come; called by the connection."""
-        pending = run.pending
-        assert pending is not None
-        self._store.append((run, body))
-        self._stored += len(body)
-        if self._arrived is not None:
-            self._arrived.set()
-        if is_end(body):
-            run.whole = True
-            self._store.append((run, None))
-            return True
-        if self._stored > STORE_SIZE:
-            # The reader's pauses are none of the server's: its time stands still.
-            run.held = True
-            pending.hold = trio.Event()
-            pending.deadline = self._limit
-        else:
-            pending.deadline = min(self._limit, trio.current_time() + self._silence)
-        return False
-
-    def _broke_off(self, run: _Run) -> None:
-        """The answer has ended, in good order or not; called by the connection."""
-        if run.whole or run not in self._runs:
-            return
-        self._store.append((run, None))
-        if self._arrived is not None:
-            self._arrived.set()
-        pending = run.pending
-        if pending is not None and pending.failure is Failure.EXPIRED and isinstance(pending.holder, Connection):
-            # What may still come of it is of no use.
-            pending.holder.close(None)
-
     # -- the ends of answers -----------------------------------------------------------------------------------------
 
     def _ended(self, run: _Run) -> None:
         """The reader has come to the end of an answer: see what it was worth."""
-        if run not in self._runs:
+        if run not in self._arrivals.runs:
             return
-        self._runs.discard(run)
+        self._arrivals.runs.discard(run)
         part = run.part
         if run.whole:
             self._judge_result(run)
@@ -390,45 +326,15 @@ class QueryStream:
             raise self._missing(fault)
 
     def _ask(self, part: NodePart[Node]) -> None:
-        now = trio.current_time()
-        # The server knows a query by its number for a while: another round has another.
-        run = _Run(part, secrets.randbits(63) | 1)
+        run = _Run(part)
         frame = encode_query(
             attrs.evolve(self._head, trid=run.trid),
             part.whole(),
             part.resumed(),
             record_max=part.record_max,
-            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, now),
+            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, trio.current_time()),
         )
-        pending = run.pending = Pending(
-            frame,
-            PROTO_MESSAGE,
-            min(self._limit, now + self._silence),
-            self._limit,
-            self._silence,
-            False,
-            lambda body: self._take(run, body),
-        )
-        pending.on_done = lambda: self._broke_off(run)
-        self._runs.add(run)
-        part.node.submit(pending)
-
-    def _cut(self, run: _Run) -> None:
-        """Give an answer up: its connection is closed, and comes off the pool's count at once."""
-        pending = run.pending
-        if pending is None or run.whole:
-            return
-        pending.on_done = None
-        holder = pending.holder
-        if holder is None or pending.failure is not None:
-            return
-        if not pending.sent:
-            holder.withdraw(pending)
-            return
-        if isinstance(holder, Connection):
-            holder.close(None)
-        if not self._head.short:
-            self._cluster.in_background(abort_query, run.part.node, run.trid)
+        self._arrivals.ask(run, frame)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 
@@ -448,14 +354,6 @@ class QueryStream:
         error = copy.copy(fault)
         error.args = (f"{fault.message}; not read to their ends: {missing}",)
         return error
-
-
-async def abort_query(node: Node, trid: int) -> None:
-    """Tell a node that a query is not wanted: it would only notice with its next frame, which may take long."""
-    try:
-        await node.info(f"query-abort:trid={trid}", timeout=ABORT_TIMEOUT)
-    except AerospikeError:
-        pass  # it has ended, or ends when it finds the connection closed
 
 
 def _partitions(numbers: Sequence[int]) -> str:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import copy
 import math
-import secrets
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire.constants import INFO3_LAST, PROTO_MESSAGE
+from .._wire.constants import INFO3_LAST
 from .._wire.messages import Message, decode_messages
-from .._wire.query_answers import is_end
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -31,9 +28,8 @@ from ..errors import (
     error_from_code,
 )
 from .answers import EXPIRED_SESSION, renew_session
-from .connection import Connection
-from .pending import Failure, Pending
-from .query_stream import STORE_SIZE, abort_query
+from .arrivals import Arrivals, Run
+from .pending import Failure
 
 if TYPE_CHECKING:
     from ..query import QueryPolicy
@@ -43,19 +39,6 @@ if TYPE_CHECKING:
 
 Value = tuple[int, bytes]
 """Type and data of a particle."""
-
-
-class _Run:
-    """One node's answer on its way."""
-
-    __slots__ = ("held", "node", "pending", "trid", "whole")
-
-    def __init__(self, node: Node, trid: int) -> None:
-        self.node = node
-        self.trid = trid
-        self.pending: Pending | None = None
-        self.whole = False
-        self.held = False
 
 
 class ValueStream:
@@ -86,12 +69,9 @@ class ValueStream:
         self._make_frame = make_frame
         self._policy = policy
         self.limit = math.inf if policy.total_timeout is None else trio.current_time() + policy.total_timeout
-        self._silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
+        silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
+        self._arrivals: Arrivals[Run] = Arrivals(cluster, self.limit, silence)
         self._began = False
-        self._runs: set[_Run] = set()
-        self._store: deque[tuple[_Run, bytes | None]] = deque()
-        self._stored = 0
-        self._arrived: trio.Event | None = None
 
     async def next_values(self) -> list[Value] | None:
         """The next values, at least one; None when there are no more.
@@ -117,18 +97,17 @@ class ValueStream:
         if not self._began:
             self._begin()
         while True:
-            while self._store:
-                run, body = self._store.popleft()
+            while self._arrivals.store:
+                run, body = self._arrivals.store.popleft()
                 if body is None:
                     self._ended(run)
                 else:
                     values = self._read(run, body)
                     if values:
                         return values
-            if not self._runs:
+            if not self._arrivals.runs:
                 return None
-            self._arrived = trio.Event()
-            await self._arrived.wait()
+            await self._arrivals.wait()
 
     def _begin(self) -> None:
         self._began = True
@@ -138,93 +117,19 @@ class ValueStream:
         nodes = self._cluster.active_nodes()
         if not nodes:
             raise ClusterError(f"{self._what}: no node is known now; seeds: {self._cluster.describe_seeds()}")
-        now = trio.current_time()
         for node in nodes:
-            run = _Run(node, secrets.randbits(63) | 1)
-            run.pending = pending = Pending(
-                self._make_frame(run.trid),
-                PROTO_MESSAGE,
-                min(self.limit, now + self._silence),
-                self.limit,
-                self._silence,
-                False,
-                lambda body, run=run: self._take(run, body),  # type: ignore[misc]
-            )
-            pending.on_done = lambda run=run: self._broke_off(run)
-            self._runs.add(run)
-            node.submit(pending)
+            run = Run(node)
+            self._arrivals.ask(run, self._make_frame(run.trid))
 
     def close(self) -> None:
         """End it: connections of answers under way are closed, and the servers hear that they may stop."""
         self._began = True
-        runs, self._runs = self._runs, set()
-        self._store.clear()
-        for run in runs:
-            pending = run.pending
-            if pending is None or run.whole:
-                continue
-            pending.on_done = None
-            holder = pending.holder
-            if holder is None or pending.failure is not None:
-                continue
-            if not pending.sent:
-                holder.withdraw(pending)
-                continue
-            if isinstance(holder, Connection):
-                holder.close(None)
-            self._cluster.in_background(abort_query, run.node, run.trid)
+        self._arrivals.close(tell=True)
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
-    def _take(self, run: _Run, body: bytes) -> bool:
-        """A frame has come; called by the connection."""
-        pending = run.pending
-        assert pending is not None
-        self._put(run, body)
-        self._stored += len(body)
-        if is_end(body):
-            run.whole = True
-            self._put(run, None)
-            return True
-        if self._stored > STORE_SIZE:
-            # The reader's pauses are none of the server's: its time stands still.
-            run.held = True
-            pending.hold = trio.Event()
-            pending.deadline = self.limit
-        else:
-            pending.deadline = min(self.limit, trio.current_time() + self._silence)
-        return False
-
-    def _put(self, run: _Run, body: bytes | None) -> None:
-        self._store.append((run, body))
-        if self._arrived is not None:
-            self._arrived.set()
-
-    def _broke_off(self, run: _Run) -> None:
-        """The answer has ended, in good order or not; called by the connection."""
-        if run.whole or run not in self._runs:
-            return
-        self._put(run, None)
-        pending = run.pending
-        if pending is not None and pending.failure is Failure.EXPIRED and isinstance(pending.holder, Connection):
-            pending.holder.close(None)
-
-    def _resume(self) -> None:
-        """There is room again: go on reading."""
-        deadline = min(self.limit, trio.current_time() + self._silence)
-        for run in self._runs:
-            if run.held and run.pending is not None:
-                run.held = False
-                hold, run.pending.hold = run.pending.hold, None
-                if isinstance(run.pending.holder, Connection):
-                    run.pending.holder.prolong(run.pending, deadline)
-                if hold is not None:
-                    hold.set()
-
-    def _read(self, run: _Run, body: bytes) -> list[Value]:
-        self._stored -= len(body)
-        if self._stored <= STORE_SIZE // 2:
-            self._resume()
+    def _read(self, run: Run, body: bytes) -> list[Value]:
+        self._arrivals.used(len(body))
         try:
             messages = decode_messages(body)
         except ProtocolError as error:
@@ -237,7 +142,7 @@ class ValueStream:
                 values += self._values(run, message)
         return values
 
-    def _values(self, run: _Run, message: Message) -> list[Value]:
+    def _values(self, run: Run, message: Message) -> list[Value]:
         values = []
         for op in message.ops:
             if op.name == "FAILURE":
@@ -246,7 +151,7 @@ class ValueStream:
             values.append((op.particle, op.data))
         return values
 
-    def _check_end(self, run: _Run, message: Message) -> None:
+    def _check_end(self, run: Run, message: Message) -> None:
         code = message.result_code
         if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
             return  # a node that does not know of the set has nothing to tell
@@ -255,9 +160,9 @@ class ValueStream:
         error = error_from_code(code)
         raise self._error(error, error.message, run.node)
 
-    def _ended(self, run: _Run) -> None:
+    def _ended(self, run: Run) -> None:
         """The reader has come to the end of an answer."""
-        self._runs.discard(run)
+        self._arrivals.runs.discard(run)
         pending = run.pending
         if run.whole or pending is None:
             return
