@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -15,6 +16,7 @@ from trio_aerospike import (
     BatchPolicy,
     Client,
     ClientError,
+    ConnectionFailed,
     Exists,
     InvalidArgError,
     Key,
@@ -25,9 +27,11 @@ from trio_aerospike import (
     open_client,
     predicates,
 )
+from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike.errors import ResultCode, UDFError
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.query import QueryDuration, QueryPolicy
+from trio_aerospike.server import Fault
 
 from .conftest import NAMESPACE, Target
 from .test_udf import name
@@ -100,6 +104,10 @@ end
 function arguments(s, run, ...)
   local given = list{...}
   return s:filter(mine(run)):map(function(rec) return given end):reduce(function(a, b) return a end)
+end
+
+function wide(s, run, size)
+  return s:filter(mine(run)):map(function(rec) return string.rep("x", size) .. rec.n end)
 end
 
 function broken(s, run)
@@ -339,6 +347,40 @@ async def test_leaving_early_ends_the_work_and_the_client_goes_on(filled: Filled
         with pytest.raises(trio.ClosedResourceError):
             await anext(values)
     assert (await filled.client.get(filled.keys[0]))["n"] == 0
+
+
+async def test_values_of_many_megabytes_wait_for_a_slow_reader_and_none_is_lost(filled: Filled) -> None:
+    found = []
+    async with filled.client.aggregate(
+        NAMESPACE, filled.set_name, filled.module, "wide", [filled.run, 50_000]
+    ) as values:
+        async for value in values:
+            assert value[:50_000] == "x" * 50_000
+            found.append(int(value[50_000:]))
+            if len(found) % 100 == 1:
+                await trio.sleep(0.1)
+    assert sorted(found) == list(range(COUNT))
+
+
+@pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.RESET, Fault.SILENCE])
+async def test_a_node_that_does_not_answer_ends_an_aggregation_with_an_error_that_names_it(
+    filled: Filled, target: Target, fault: Fault
+) -> None:
+    if target.embedded is None:
+        pytest.skip("only the embedded server can be made to fail")
+    lost = target.embedded.nodes[-1]
+
+    async def react(kind: int, request: Any) -> Fault | None:
+        return fault if kind == PROTO_MESSAGE else None
+
+    lost.on_request = react
+    values = filled.client.aggregate(
+        NAMESPACE, filled.set_name, filled.module, "total", [filled.run], policy=QueryPolicy(socket_timeout=3.0)
+    )
+    with pytest.raises(AerospikeTimeoutError if fault is Fault.SILENCE else ConnectionFailed) as caught:
+        await values.results()
+    lost.on_request = None
+    assert caught.value.node == lost.name and lost.name in str(caught.value)
 
 
 async def test_an_error_on_a_node_has_its_message_and_line(filled: Filled) -> None:
