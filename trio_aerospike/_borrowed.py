@@ -29,6 +29,8 @@ from .policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
     from ._client import Client
+    from ._cluster.commands import Run
+    from ._observed import Observers
 
 Policy: TypeAlias = ReadPolicy | WritePolicy
 
@@ -44,13 +46,18 @@ class BorrowingExecutor(ABC):
     def __init__(self, client: Client) -> None:
         self._cluster = client._cluster
         self._inner = client._executor
+        #: Who is told of commands now, and what tells them.
+        self._told: tuple[Observers, Run] | None = None
 
     def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
         """As ``Executor.run``."""
         observers = self._cluster.observers
         if observers is None:
             return self._run(what, key, frame, policy, write)
-        return observers.around(self._run, self._inner.notes, what, key, frame, policy, write)
+        told = self._told
+        if told is None or told[0] is not observers:
+            told = self._told = observers, observers.runner(self._run, self._inner.notes)
+        return told[1](what, key, frame, policy, write)
 
     @abstractmethod
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes: ...

@@ -18,8 +18,10 @@ from .instruments import Instrument, Observation
 if TYPE_CHECKING:
     from ._cluster.batch import Batch
     from ._cluster.cluster import Cluster
+    from ._cluster.commands import Run
     from ._cluster.node import Node
     from .keys import Key
+    from .policies import ReadPolicy, WritePolicy
     from .records import BatchResult
 
 logger = logging.getLogger("trio_aerospike")
@@ -134,54 +136,67 @@ class Observers:
             except Exception:
                 self._failed(instrument)
 
-    async def around(
-        self,
-        run: Callable[..., Awaitable[bytes]],
-        notes: dict[Key, tuple[Node | None, int]],
-        what: str,
-        key: Key,
-        *args: Any,
-    ) -> bytes:
-        """Run a command on one record.
+    def runner(self, run: Run, notes: dict[Key, tuple[Node | None, int]]) -> Run:
+        """What runs commands on one record and tells of them.
 
         Args:
-            run: what runs it.
-            notes: where ``run`` leaves, by key object, which node answered after how many attempts, if not the first.
-            what, key, args: the command, as for ``Executor.run``.
+            run: what runs them; see ``Executor.run``.
+            notes: where ``run`` leaves which node answered after how many attempts, if not the first, by key.
         """
         if self._short:
-            began = time.perf_counter()
+            return self._short_runner(run, notes)
+
+        async def run_and_tell(
+            what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
+        ) -> bytes:
+            seen = self.started(what, key.namespace, key.set_name)
+            digest = key.digest
+            table = self._cluster.partitions.tables.get(key.namespace)
+            node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
+            if node is not None:
+                seen.observation.node = node.name
+                seen.observation.address = (node.host, node.port)
             try:
-                body = await run(what, key, *args)
+                body = await run(what, key, frame, policy, write)
+            except BaseException as error:
+                self.finished(seen, error)
+                raise
+            if notes:
+                noted = notes.pop(key, None)
+                if noted is not None:
+                    node, seen.observation.attempts = noted
+                    if node is not None:
+                        seen.observation.node = node.name
+                        seen.observation.address = (node.host, node.port)
+            self.finished(seen)
+            return body
+
+        return run_and_tell
+
+    def _short_runner(self, run: Run, notes: dict[Key, tuple[Node | None, int]]) -> Run:
+        clock = time.perf_counter
+        took = self._took if len(self._takers) != 1 else self._takers[0].operation_took
+
+        # Nothing is looked up here that need not be: by default programs for aerospike_py are told of each command.
+        async def run_and_tell(
+            what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
+        ) -> bytes:
+            began = clock()
+            try:
+                body = await run(what, key, frame, policy, write)
             except BaseException as error:
                 missing = what == "exists" and isinstance(error, RecordNotFound)
-                self._took(what, key.namespace, key.set_name, time.perf_counter() - began, None if missing else error)
+                self._took(what, key.namespace, key.set_name, clock() - began, None if missing else error)
                 raise
-            self._took(what, key.namespace, key.set_name, time.perf_counter() - began, None)
+            try:
+                took(what, key.namespace, key.set_name, clock() - began, None)
+            except Exception:
+                self._failed(self._takers[0])
             if notes:
                 notes.pop(key, None)
             return body
-        seen = self.started(what, key.namespace, key.set_name)
-        digest = key.digest
-        table = self._cluster.partitions.tables.get(key.namespace)
-        node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
-        if node is not None:
-            seen.observation.node = node.name
-            seen.observation.address = (node.host, node.port)
-        try:
-            body = await run(what, key, *args)
-        except BaseException as error:
-            self.finished(seen, error)
-            raise
-        if notes:
-            noted = notes.pop(key, None)
-            if noted is not None:
-                node, seen.observation.attempts = noted
-                if node is not None:
-                    seen.observation.node = node.name
-                    seen.observation.address = (node.host, node.port)
-        self.finished(seen)
-        return body
+
+        return run_and_tell
 
     async def around_batch(
         self,

@@ -66,14 +66,17 @@ class Histogram:
         """Count something that took so long."""
         series = self._series.get(values)
         if series is None:
-            with self._lock:
-                if len(self._series) >= SERIES_MAX:
-                    values = (_OTHER,) * len(values)
-                series = self._series.setdefault(values, [0.0] * (len(self.bounds) + 2))
+            series = self._new_series(values)
         place = 1 + bisect_left(self.bounds, seconds)
         with self._lock:
             series[0] += seconds
             series[place] += 1
+
+    def _new_series(self, values: tuple[str, ...]) -> list[float]:
+        with self._lock:
+            if len(self._series) >= SERIES_MAX:
+                values = (_OTHER,) * len(values)
+            return self._series.setdefault(values, [0.0] * (len(self.bounds) + 2))
 
     def clear(self) -> None:
         """Forget everything."""

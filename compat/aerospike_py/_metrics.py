@@ -30,10 +30,32 @@ if TYPE_CHECKING:
     import trio_aerospike
 
 #: What the published package counts, and ``apply``.
-_COUNTED: Final = (
-    *("get", "select", "exists", "put", "append", "prepend", "increment", "touch", "remove_bin", "delete", "operate"),
-    *("operate_ordered", "apply", "batch_read", "batch_write", "batch_write_numpy", "batch_operate", "batch_remove"),
-    *("batch_apply", "query"),
+_COUNTED: Final = frozenset(
+    (
+        *(
+            "get",
+            "select",
+            "exists",
+            "put",
+            "append",
+            "prepend",
+            "increment",
+            "touch",
+            "remove_bin",
+            "delete",
+            "operate",
+        ),
+        *(
+            "operate_ordered",
+            "apply",
+            "batch_read",
+            "batch_write",
+            "batch_write_numpy",
+            "batch_operate",
+            "batch_remove",
+        ),
+        *("batch_apply", "query"),
+    )
 )
 #: Results as the published package calls them; others go by the name of their code.
 _NAMES: Final[dict[int, str]] = {
@@ -97,7 +119,11 @@ class ProcessMetrics(Metrics):
         self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
     ) -> None:
         """Count it."""
-        super().operation_took(_name_of(operation), namespace, set_name, seconds, error)
+        name = _name_of(operation)
+        if error is None and name in _COUNTED:  # the short way for what is on from the start
+            self.operations.observe(("aerospike", namespace, set_name, name, ""), seconds)
+        else:
+            super().operation_took(name, namespace, set_name, seconds, error)
 
 
 def _name_of(operation: str) -> str:

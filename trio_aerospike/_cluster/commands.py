@@ -6,7 +6,6 @@ The common path holds no cancel scope, no deadline object and no nested coroutin
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import struct
 import time
@@ -88,7 +87,7 @@ class Executor:
         if observers is None:
             self.run = self.plain_run
         else:
-            self.run = functools.partial(observers.around, self.plain_run, self.notes)
+            self.run = observers.runner(self.plain_run, self.notes)
         self.notes.clear()
 
     async def acquire_slot(self) -> object:
