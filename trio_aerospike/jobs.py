@@ -135,6 +135,7 @@ class IndexJob(Job):
 
         Raises:
             IndexNotFound: an index that was being made has been dropped meanwhile.
+            ServerError: there is no such namespace.
             AerospikeError: the client is closed or knows no node.
         """
         found = await self._ask_all(f"sindex-stat:namespace={self.namespace};indexname={self.name}")
@@ -142,6 +143,9 @@ class IndexJob(Job):
 
     def _of_node(self, result: InfoResult) -> NodeProgress:
         code = result.error_code
+        if code == ResultCode.INVALID_NAMESPACE:
+            # Servers take the command all the same, and nothing would ever come of it.
+            raise error_from_code(code, f"{self._what}: there is no such namespace", node=result.node_name)
         if self._gone:
             gone = code == ResultCode.INDEX_NOT_FOUND
             return NodeProgress(result.node_name, gone, 100.0 if gone else 0.0, error=0 if gone else code)

@@ -25,6 +25,7 @@ from trio_aerospike import (
     predicates,
     write,
 )
+from trio_aerospike.errors import ResultCode
 from trio_aerospike.indexes import Collection, IndexInfo, IndexState, IndexType
 from trio_aerospike.predicates import Predicate
 
@@ -364,3 +365,14 @@ async def test_a_set_that_does_not_exist_is_not_worked_on(client: Client) -> Non
     with pytest.raises(AerospikeError) as caught:
         await client.query_operate(NAMESPACE, "no-such-set", [write("a", 1)])
     assert caught.value.result_code == 2
+
+
+async def test_an_index_in_a_namespace_that_is_not_there_is_not_waited_for(client: Client) -> None:
+    name = f"nowhere-{secrets.token_hex(4)}"
+    with trio.fail_after(READY), pytest.raises(AerospikeError) as caught:
+        job = await client.create_index("nowhere", None, "n", name, IndexType.NUMERIC)
+        await job.wait()
+    assert caught.value.result_code == ResultCode.INVALID_NAMESPACE
+    with trio.fail_after(READY), pytest.raises(AerospikeError) as caught:
+        await (await client.drop_index("nowhere", name)).wait()
+    assert caught.value.result_code == ResultCode.INVALID_NAMESPACE
