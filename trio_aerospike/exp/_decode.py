@@ -240,6 +240,8 @@ class _Reader:
         for _ in range(count - 1):
             arguments.append(self.expression(depth + 1))
         operand = self.expression(depth + 1)
+        if not 0 <= opcode < cdt.SELECT:
+            raise ProtocolError(f"{opcode} is no operation of a call, allowed: 0 to {cdt.SELECT - 1}")
         return make(ops.CALL, (kind, system, opcode, context, None, None), (*arguments, operand))
 
     def context(self) -> bytes:
