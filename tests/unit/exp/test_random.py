@@ -13,7 +13,7 @@ from trio_aerospike import exp
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import ReadPolicy
 
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
+SETTINGS = settings(max_examples=200, deadline=None)
 
 
 @SETTINGS
