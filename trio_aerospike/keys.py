@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
+import struct
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import attrs
 
 from trio_aerospike._wire.constants import DIGEST_SIZE, NAMESPACE_MAX, SET_NAME_MAX
-from trio_aerospike._wire.digests import compute_digest
+from trio_aerospike._wire.digests import HashState, compute_digest, pack_int_key, set_state
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import checked_text, refused
 
@@ -20,9 +22,9 @@ UserKey: TypeAlias = int | str | bytes
 _USER_KEY_ALLOWED = "an int of 64 bits, a str or bytes"
 _USER_KEY_TYPES = frozenset((int, str, bytes))
 
-# Pairs of namespace and set that have passed before: a program has a few, each key asks. The bound is for a program
-# that makes up sets as it goes.
-_places: set[tuple[str, str | None]] = set()
+# Pairs of namespace and set that have passed before, and what begins the hash of a key there: a program has a few, each
+# key asks. The bound is for a program that makes up sets as it goes.
+_places: dict[tuple[str, str | None], Callable[[], HashState]] = {}
 _PLACES_KEPT = 4096
 
 
@@ -53,16 +55,25 @@ class Key:
     def __init__(self, namespace: str, set_name: str | None, user_key: UserKey) -> None:
         # Every command makes a key: what has passed once is looked up, and the slots are set directly.
         try:
-            known = (namespace, set_name) in _places
+            begin = _places.get((namespace, set_name))
         except TypeError:
-            known = False
-        if not known:
-            _check_place(namespace, set_name)
-        if type(user_key) not in _USER_KEY_TYPES:
-            user_key = _plain_user_key(user_key)
+            begin = None
+        if begin is None:
+            begin = _check_place(namespace, set_name)
         try:
-            digest = compute_digest(set_name, user_key)
-        except InvalidArgError:
+            if type(user_key) is int:
+                state = begin()
+                state.update(pack_int_key(1, user_key))
+                digest = state.digest()
+            elif type(user_key) is str:
+                state = begin()
+                state.update(b"\x03" + user_key.encode())
+                digest = state.digest()
+            else:
+                if type(user_key) is not bytes:
+                    user_key = _plain_user_key(user_key)
+                digest = compute_digest(set_name, user_key)
+        except (struct.error, UnicodeEncodeError, InvalidArgError):
             raise refused("Key.user_key", user_key, _USER_KEY_ALLOWED) from None
         _set_namespace(self, namespace)
         _set_set_name(self, set_name or "")
@@ -102,12 +113,15 @@ KeyLike: TypeAlias = Key | tuple[str, str | None, UserKey] | tuple[str, str | No
 """A Key, or a tuple of namespace, set and user key; a fourth element is a digest, as in aerospike_py's keys."""
 
 
-def _check_place(namespace: object, set_name: object) -> None:
+def _check_place(namespace: object, set_name: object) -> Callable[[], HashState]:
+    """Check namespace and set; returns what begins the hash of a key there."""
     name = checked_text("Key.namespace", namespace, 1, NAMESPACE_MAX)
     if set_name is not None:
         set_name = checked_text("Key.set_name", set_name, 0, SET_NAME_MAX)
+    begin = set_state(set_name).copy
     if len(_places) < _PLACES_KEPT:
-        _places.add((name, set_name))
+        _places[name, set_name] = begin
+    return begin
 
 
 def _plain_user_key(user_key: object) -> UserKey:

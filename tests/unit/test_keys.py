@@ -139,7 +139,7 @@ def test_the_longest_names_pass():
 
 
 def test_a_program_that_makes_up_sets_does_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(keys, "_places", set())
+    monkeypatch.setattr(keys, "_places", {})
     monkeypatch.setattr(keys, "_PLACES_KEPT", 3)
     for i in range(10):
         assert Key("test", f"set-{i}", 1).set_name == f"set-{i}"
