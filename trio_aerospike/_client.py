@@ -24,7 +24,6 @@ from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
 from .instruments import Instrument
-from .query import QueryPolicy
 from .validation import refused
 
 if TYPE_CHECKING:
@@ -64,8 +63,9 @@ class Client(
         self._executor = executor
         self._setup_records(config.read_policy, config.write_policy)
         self._batch_policy = config.batch_policy
-        self._query_policy = QueryPolicy()
+        self._query_policy = config.query_policy
         self._info_policy = config.info_policy
+        self._admin_policy = config.admin_policy
 
     def __repr__(self) -> str:
         return f"<Client {self._cluster!r}>"

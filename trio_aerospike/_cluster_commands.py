@@ -49,6 +49,7 @@ class ClusterCommands:
                 node.host,
                 node.port,
                 tls_name=node.tls_name,
+                build=node.build,
                 active=node.answering,
                 connections=sum(len(pool.connections) for pool in node.pools),
             )

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ._cluster.node import Node
 
 T = TypeVar("T")
-_DEFAULT = AdminPolicy()
 _QUOTA_MAX = 0xFFFF_FFFF
 Privileges = Sequence[Privilege | PrivilegeCode | str]
 
@@ -43,6 +42,7 @@ class SecurityCommands:
     """
 
     _cluster: Cluster
+    _admin_policy: AdminPolicy
     _known_nodes: Callable[[], list[Node]]
     _shuffled: Callable[[], list[Node]]
 
@@ -57,7 +57,7 @@ class SecurityCommands:
             user: Its name, 1 to 63 bytes.
             password: What it logs in with.
             roles: Names of its roles: of the server's own (``"read-write"``, ``"user-admin"``, ...) or made ones.
-            policy: How long it may take.
+            policy: How long it may take; None for the client's admin policy.
         """
         name = checked_user("admin_create_user.user", user)
         names = checked_roles("admin_create_user.roles", roles, 0)
@@ -72,7 +72,7 @@ class SecurityCommands:
         Args:
             user: Its name, as the certificates say it.
             roles: Names of its roles.
-            policy: How long it may take.
+            policy: How long it may take; None for the client's admin policy.
         """
         name = checked_user("admin_create_pki_user.user", user)
         names = checked_roles("admin_create_pki_user.roles", roles, 0)
@@ -94,7 +94,7 @@ class SecurityCommands:
         Args:
             user: Whose.
             password: The new one.
-            policy: How long it may take.
+            policy: How long it may take; None for the client's admin policy.
         """
         name = checked_user("admin_change_password.user", user)
         hashed = await _hashed("admin_change_password.password", password)
@@ -155,7 +155,7 @@ class SecurityCommands:
             allowlist: Addresses and networks (``"10.1.0.0/16"``) from which it may be used; empty for all.
             read_quota, write_quota: Records per second that each user with the role may read and write; 0 for no
                 limit. The server refuses others with QUOTAS_NOT_ENABLED where its configuration does not enable quotas.
-            policy: How long it may take.
+            policy: How long it may take; None for the client's admin policy.
         """
         made = wire.Role(
             _role("admin_create_role.role", role),
@@ -195,7 +195,7 @@ class SecurityCommands:
         Args:
             role: Which.
             allowlist: Addresses and networks; empty lifts the limit.
-            policy: How long it may take.
+            policy: How long it may take; None for the client's admin policy.
         """
         name = _role("admin_set_allowlist.role", role)
         addresses = _addresses("admin_set_allowlist.allowlist", allowlist)
@@ -209,7 +209,7 @@ class SecurityCommands:
         Args:
             role: Which.
             read_quota, write_quota: Records per second; 0 lifts the limit.
-            policy: How long it may take.
+            policy: How long it may take; None for the client's admin policy.
         """
         name = _role("admin_set_quotas.role", role)
         reads = checked_int("admin_set_quotas.read_quota", read_quota, 0, _QUOTA_MAX)
@@ -264,7 +264,7 @@ class SecurityCommands:
         # What runs a cluster is loaded with the first one.
         from ._cluster.administration import administer
 
-        seconds = chosen(policy, _DEFAULT, AdminPolicy).timeout
+        seconds = chosen(policy, self._admin_policy, AdminPolicy).timeout
         deadline = trio.current_time() + (math.inf if seconds is None else seconds)
         self._known_nodes()
         problem: AerospikeError | None = None

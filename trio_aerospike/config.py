@@ -12,7 +12,8 @@ from typing import Any, TypeAlias, TypedDict
 import attrs
 
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.policies import BatchPolicy, InfoPolicy, ReadPolicy, WritePolicy
+from trio_aerospike.policies import AdminPolicy, BatchPolicy, InfoPolicy, ReadPolicy, WritePolicy
+from trio_aerospike.query import QueryPolicy
 from trio_aerospike.validation import (
     boolean,
     checked_enum,
@@ -186,7 +187,9 @@ class ClientFields(TypedDict, total=False):
     read_policy: ReadPolicy
     write_policy: WritePolicy
     batch_policy: BatchPolicy
+    query_policy: QueryPolicy
     info_policy: InfoPolicy
+    admin_policy: AdminPolicy
 
 
 @named_arguments
@@ -211,7 +214,9 @@ class ClientConfig:
         max_concurrent_operations: Calls of this client under way at one time, at most; 0 for no limit.
         operation_queue_timeout: How long a call waits for its turn before BackpressureError; None waits for ever.
         tls: Speak TLS with this context.
-        read_policy, write_policy, batch_policy, info_policy: What calls without a policy of their own get.
+        read_policy, write_policy, batch_policy, query_policy, info_policy, admin_policy: What calls without a policy of
+            their own get: reads of one record, writes, batches, queries and aggregations, info commands (with
+            indexes, modules and truncating), users and roles.
 
     Raises:
         InvalidArgError: A field does not exist or cannot have the value; the message says what is allowed.
@@ -247,8 +252,14 @@ class ClientConfig:
     batch_policy: BatchPolicy = attrs.field(
         default=BatchPolicy(), kw_only=True, validator=instance_of(BatchPolicy, "a BatchPolicy")
     )
+    query_policy: QueryPolicy = attrs.field(
+        default=QueryPolicy(), kw_only=True, validator=instance_of(QueryPolicy, "a QueryPolicy")
+    )
     info_policy: InfoPolicy = attrs.field(
         default=InfoPolicy(), kw_only=True, validator=instance_of(InfoPolicy, "an InfoPolicy")
+    )
+    admin_policy: AdminPolicy = attrs.field(
+        default=AdminPolicy(), kw_only=True, validator=instance_of(AdminPolicy, "an AdminPolicy")
     )
 
     @password.validator

@@ -6,6 +6,7 @@ looks once; a job that writes can be cancelled.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
@@ -70,7 +71,7 @@ class JobProgress:
         return sum(node.failed for node in self.nodes)
 
 
-class Job:
+class Job(abc.ABC):
     """Work that goes on in the servers."""
 
     def __init__(self, what: str, ask_all: AskAll) -> None:
@@ -82,13 +83,13 @@ class Job:
         state = "not looked at yet" if not self._last.nodes else "done" if self._last.done else "under way"
         return f"<{type(self).__name__} {self._what}: {state}>"
 
+    @abc.abstractmethod
     async def poll(self) -> JobProgress:
         """Look once how far all nodes have come.
 
         Raises:
             AerospikeError: the work has failed, or the client is closed or knows no node.
         """
-        raise NotImplementedError
 
     async def wait(self, timeout: float | None = None) -> JobProgress:
         """Wait until every node is done. To be waited for does not keep a job going, nor does a timeout end it.

@@ -16,7 +16,8 @@ import trio
 
 from tests.integration.conftest import HOSTS, Keys, Target
 from trio_aerospike import Client, exp
-from trio_aerospike.server import UserSpec, open_embedded_cluster
+from trio_aerospike.server import Fault, UserSpec, open_embedded_cluster
+from trio_aerospike.server.faults import Request, Verdict
 
 COMMAND = [sys.executable, "-c", "import sys; from trio_aerospike._cli import main; sys.exit(main())"]
 
@@ -54,6 +55,20 @@ async def test_nodes_are_listed(target: Target, client: Client) -> None:
     assert head.split() == ["NODE", "ADDRESS", "BUILD", "RECORDS", "ANSWERS"]
     assert [line.split()[0] for line in lines] == client.node_names()
     assert all(line.split()[-1] == "yes" for line in lines)
+
+
+async def test_a_node_that_tells_nothing_is_listed_and_named() -> None:
+    async with open_embedded_cluster(2) as cluster:
+        mute, well = cluster.nodes
+
+        async def hook(kind: int, request: Request) -> Verdict:
+            return Fault.CLOSE if isinstance(request, list) and "statistics" in request else None
+
+        mute.on_request = hook
+        result = await run(Target(cluster.hosts, cluster), "nodes")
+    assert result.code == 1 and f"node {mute.name}:" in result.err and "Traceback" not in result.err, result
+    _, *lines = [line.split() for line in result.out.splitlines()]
+    assert [(line[0], line[3], line[4]) for line in lines] == [(mute.name, "?", "no"), (well.name, "0", "yes")]
 
 
 async def test_info_asks_all_nodes_or_one(target: Target, client: Client) -> None:

@@ -85,6 +85,7 @@ async def test_nodes_tell_names_and_addresses(client: Client, target: Target) ->
     assert all(isinstance(node, NodeInfo) and node.active for node in nodes)
     for node in nodes:
         assert node.address in (await client.info_node(node.name, "service-clear-std")).split(",")
+        assert node.build == await client.info_node(node.name, "build")
     if target.embedded is not None:
         assert [(node.host, node.port) for node in nodes] == target.hosts
 

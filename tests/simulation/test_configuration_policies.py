@@ -11,6 +11,7 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import (
+    AdminPolicy,
     BatchPolicy,
     Client,
     CommitLevel,
@@ -18,6 +19,7 @@ from trio_aerospike import (
     GenerationCheck,
     InfoPolicy,
     Key,
+    QueryPolicy,
     ReadModeAP,
     ReadModeSC,
     ReadPolicy,
@@ -119,6 +121,26 @@ async def test_an_info_command_to_a_stalled_server_ends_at_its_timeout(autojump_
         [result] = await client.info_all("build", policy=InfoPolicy(timeout=0.3))
         assert result.error_code == 9
         assert 0.6 <= trio.current_time() - began <= 0.8
+
+
+async def test_queries_and_administration_take_the_clients_policy_where_the_call_has_none(autojump_clock: Any) -> None:
+    async with one_node(query_policy=QueryPolicy(total_timeout=0.3), admin_policy=AdminPolicy(timeout=0.5)) as (
+        node,
+        client,
+    ):
+        await client.put(KEY, {"a": 1})
+        node.pause()
+        calls: list[tuple[Callable[[], Any], float]] = [
+            (client.query("test", "configuration").results, 0.3),
+            (client.admin_query_users_info, 0.5),
+            (client.query("test", "configuration", policy=QueryPolicy(total_timeout=0.7)).results, 0.7),
+            (lambda: client.admin_query_users_info(policy=AdminPolicy(timeout=0.9)), 0.9),
+        ]
+        for call, seconds in calls:
+            began = trio.current_time()
+            with pytest.raises(aero.AerospikeTimeoutError):
+                await call()
+            assert trio.current_time() - began == pytest.approx(seconds, abs=0.05)
 
 
 @pytest.mark.parametrize("total_timeout", [0.001, 0.05, 2.5, 30.0])

@@ -277,7 +277,9 @@ def test_a_password_of_a_wrong_type_is_named_but_not_shown(make):
         ("read_policy", "a ReadPolicy"),
         ("write_policy", "a WritePolicy"),
         ("batch_policy", "a BatchPolicy"),
+        ("query_policy", "a QueryPolicy"),
         ("info_policy", "an InfoPolicy"),
+        ("admin_policy", "an AdminPolicy"),
     ],
 )
 def test_objects_of_the_configuration(field, allowed):

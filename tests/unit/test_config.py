@@ -10,7 +10,8 @@ import pytest
 
 from trio_aerospike.config import AuthMode, ClientConfig, Host, parse_hosts
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.policies import BatchPolicy, InfoPolicy, ReadPolicy, WritePolicy
+from trio_aerospike.policies import AdminPolicy, BatchPolicy, InfoPolicy, ReadPolicy, WritePolicy
+from trio_aerospike.query import QueryPolicy
 
 LOCAL = (Host("127.0.0.1", 3000),)
 
@@ -44,7 +45,8 @@ def test_every_default_of_the_page(key, page_default, field, value):
 
 def test_the_table_of_defaults_covers_every_field():
     # Beyond the page: the transport's encryption and the policies of calls without one.
-    extra = {"hosts", "tls", "read_policy", "write_policy", "batch_policy", "info_policy"}
+    policies = {"read_policy", "write_policy", "batch_policy", "query_policy", "info_policy", "admin_policy"}
+    extra = {"hosts", "tls", *policies}
     assert {field for _, _, field, _ in PAGE} | extra == {a.name for a in attrs.fields(ClientConfig)}
 
 
@@ -54,7 +56,9 @@ def test_defaults_beyond_the_page():
     assert config.read_policy == ReadPolicy()
     assert config.write_policy == WritePolicy()
     assert config.batch_policy == BatchPolicy()
+    assert config.query_policy == QueryPolicy()
     assert config.info_policy == InfoPolicy()
+    assert config.admin_policy == AdminPolicy()
 
 
 def test_both_forms_describe_the_same_client():

@@ -15,7 +15,7 @@ from typing import Any
 import trio
 
 from .._client import Client, open_client
-from ..config import AuthMode
+from ..config import AuthMode, ClientConfig
 from ..errors import AerospikeError, ClusterError, ConnectionFailed, InvalidArgError
 from .terminal import complain
 
@@ -107,7 +107,14 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
         fields["password"] = await trio.to_thread.run_sync(_password, options)
     if options.tls or options.tls_ca or options.tls_cert:
         fields["tls"] = _tls(options)
-    async with open_client(options.hosts, **fields) as client:
+    config = ClientConfig(options.hosts, **fields)
+    limit = config.timeout
+    config = config.replace(
+        read_policy=config.read_policy.replace(total_timeout=limit),
+        write_policy=config.write_policy.replace(total_timeout=limit),
+        info_policy=config.info_policy.replace(timeout=limit),
+    )
+    async with open_client(config) as client:
         yield client
 
 

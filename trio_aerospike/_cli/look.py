@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+import trio
+
 from .._client import Client
+from ..errors import AerospikeError
+from ..statistics import NodeStatistics
 from .connecting import FAILED, OK, add_options
 from .terminal import complain, say, table
 
@@ -50,25 +54,22 @@ def add_nodes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 async def _nodes(client: Client, options: argparse.Namespace) -> int:
-    builds = {result.node_name: result.response for result in await client.info_all("build") if not result.error_code}
-    objects = {result.node_name: _objects(result.response) for result in await client.info_all("statistics")}
-    rows = [
-        (
-            node.name,
-            node.address,
-            builds.get(node.name, "?"),
-            objects.get(node.name, "?"),
-            "yes" if node.active else "no",
-        )
-        for node in client.nodes()
-    ]
+    nodes = client.nodes()
+    told: dict[str, NodeStatistics] = {}
+
+    async def ask(name: str) -> None:
+        try:
+            told[name] = await client.node_statistics(name)
+        except AerospikeError as error:
+            complain(f"node {name}: {error}")
+
+    async with trio.open_nursery() as nursery:
+        for node in nodes:
+            nursery.start_soon(ask, node.name)
+    rows: list[tuple[object, ...]] = []
+    for node in nodes:
+        found = told.get(node.name)
+        copies = "?" if found is None else found.objects
+        rows.append((node.name, node.address, node.build or "?", copies, "no" if found is None else "yes"))
     table(("NODE", "ADDRESS", "BUILD", "RECORDS", "ANSWERS"), rows)
-    return OK
-
-
-def _objects(statistics: str) -> str:
-    for entry in statistics.split(";"):
-        name, _, value = entry.partition("=")
-        if name == "objects":
-            return value
-    return "?"
+    return OK if len(told) == len(nodes) else FAILED

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 import trio
 
 from .._wire.info import (
+    is_error,
     parse_error,
     parse_peers,
     parse_replicas,
@@ -390,13 +391,16 @@ class Cluster:
         node = self._nodes.get(fetch.name)
         if node is None:
             return
-        names = []
+        # A node that was started anew, perhaps as another version, has something to fetch.
+        names = ["build"]
         if fetch.peers:
             names.append(self._peers_command)
         if fetch.partitions:
             names += ["partition-generation", "replicas"]
         try:
             answers = await node.tend_info(*names)
+            build = answers.get("build", "")
+            node.build = "" if is_error(build) else build
             peers = partitions = None
             if fetch.peers:
                 generation, _, entries = parse_peers(_value(answers, self._peers_command, node))

@@ -37,6 +37,7 @@ class Node:
         tls_name: the name that its certificate has to carry, where that is not the address.
         session: the client's session on it.
         active: False once the node has been taken out of the cluster.
+        build: the server's version; "" while it is not known.
         answering: whether it answered when it was last asked, and no connection has failed since.
 
     Args:
@@ -77,6 +78,7 @@ class Node:
         self.session = session
         self.active: bool = True
         self.answering = True
+        self.build = ""
         self._on_failure = on_failure
         self.open_transport = open_transport
         self._timeout = timeout
