@@ -95,6 +95,8 @@ class Batch:
         writes: for each row whether it changes its record; None where none does.
         make_reader: makes what reads the answer to a part, in place of decoding it: called with the keys, the results
             to fill in, and what takes the rows that are no plain ones.
+        digests: of the keys, where they are at hand; so ``keys`` may make its items when they are asked for.
+        uniform: whether all keys are of one namespace and set.
     """
 
     what: str
@@ -103,12 +105,14 @@ class Batch:
     policy: BatchPolicy
     writes: Sequence[bool] | None = None
     make_reader: MakeReader | None = None
+    digests: Sequence[bytes] = attrs.Factory(lambda self: [key.digest for key in self.keys], takes_self=True)
+    uniform: bool = attrs.Factory(lambda self: len(set(map(_place, self.keys))) == 1, takes_self=True)
 
     def encode(self, indexes: Sequence[int], transaction_ttl: int) -> bytes:
         """The request for some rows."""
         policy = self.policy
         return encode_batch(
-            encode_indexed(indexes, self.keys, self.rests),
+            encode_indexed(indexes, self.digests, self.rests),
             len(indexes),
             flags=policy._batch_flags,
             info1=policy._info1 & INFO1_COMPRESS_RESPONSE,
@@ -184,7 +188,6 @@ class BatchRun:
         self._heard = False
         #: Seconds spent on decoding, where somebody wants to know.
         self.decoding = 0.0
-        self._uniform = len(set(map(_place, batch.keys))) == 1
 
     async def run(self) -> list[BatchResult]:
         """Ask for everything, and again for what was left over, until it is there or the policy says that it is enough.
@@ -248,8 +251,9 @@ class BatchRun:
         """The rows by the node that serves them, in parts of a bounded size; what nobody serves is a part too."""
         by_node: dict[Node | None, list[int]] = {}
         keys = self._batch.keys
+        digests = self._batch.digests
         cluster = self._cluster
-        if before is None and self._uniform:
+        if before is None and self._batch.uniform:
             table = cluster.partitions.tables.get(keys[0].namespace)
             if table is None:
                 cluster.check_namespace(keys[0].namespace)
@@ -257,7 +261,7 @@ class BatchRun:
             else:
                 masters = table.masters
                 for index in indexes:
-                    digest = keys[index].digest
+                    digest = digests[index]
                     node = masters[(digest[0] | digest[1] << 8) & 4095]
                     if node in by_node:
                         by_node[node].append(index)
@@ -269,7 +273,7 @@ class BatchRun:
             writes_to = reads_from if before is not None and before.free > PATIENT_WRITES else 0
             for index in indexes:
                 key = keys[index]
-                digest = key.digest
+                digest = digests[index]
                 sequence = reads_from if writes is None or not writes[index] else writes_to
                 node = cluster.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica)
                 if node is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -67,13 +67,6 @@ _read_u32 = struct.Struct(">I").unpack_from
 ROW_SIZE_MIN = 25  # index, digest, flags
 # The heads of message, field and row, namespace and set, and more than a filter of the whole batch has.
 _ROOM_FOR_HEADS = 1024 * 1024
-
-
-class HasDigest(Protocol):
-    """A key, as far as it is needed here."""
-
-    @property
-    def digest(self) -> bytes: ...
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
@@ -216,12 +209,12 @@ def encode_rest(
     return b"".join((head, _pack_index(record_ttl), _pack_counts(2 + n_fields, n_ops), place, fields, ops))
 
 
-def encode_indexed(indexes: Sequence[int], keys: Sequence[HasDigest], rests: Sequence[bytes]) -> list[bytes]:
+def encode_indexed(indexes: Sequence[int], digests: Sequence[bytes], rests: Sequence[bytes]) -> list[bytes]:
     """Rows of a batch, as pieces for :func:`encode_batch`.
 
     Args:
         indexes: which; an index comes back with its row.
-        keys: of all rows of the batch.
+        digests: of all rows of the batch.
         rests: what stands behind the digest (:func:`encode_rest`), of all rows. Where two rows in a row have the very
             same object, the second goes as a repetition; so rows with a user key, which the server does not let
             repeat, must not share theirs.
@@ -232,9 +225,9 @@ def encode_indexed(indexes: Sequence[int], keys: Sequence[HasDigest], rests: Seq
     for index in indexes:
         rest = rests[index]
         if rest is previous:
-            append(_pack_row(index, keys[index].digest, BATCH_ROW_REPEAT))
+            append(_pack_row(index, digests[index], BATCH_ROW_REPEAT))
         else:
-            append(_pack_head(index, keys[index].digest))
+            append(_pack_head(index, digests[index]))
             append(rest)
             previous = rest
     return parts
