@@ -89,8 +89,8 @@ class Attempt:
         self.deadline = self.limit if socket_timeout is None else min(self.limit, began + socket_timeout)
 
     def stamped(self, frame: bytes) -> bytes:
-        """The request, with the command's time as its transaction ttl."""
-        return restamped(frame, self.limit, self._began)
+        """The request with what is left of the command's time as its transaction ttl, for another attempt."""
+        return restamped(frame, self.limit, time.monotonic())
 
     def refused(self, code: int) -> Policy:
         """The server answered with a result code other than 0.

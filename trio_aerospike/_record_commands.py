@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
+from ._wire.record_layouts import RecordDecoder
 from ._wire.records import decode_header, decode_ordered, decode_record
 from .errors import InvalidArgError, RecordNotFound
 from .keys import Key, KeyLike, as_key
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 _GET_ALL = wire.INFO1_READ | wire.INFO1_GET_ALL
 _NO_BINS = wire.INFO1_READ | wire.INFO1_GET_NO_BINS
-_NO_LIMIT = wire.TRANSACTION_TTL_NO_LIMIT
-#: Request heads kept per client; sets are few, and who makes them up without end starts over now and then.
-_HEADS_MAX = 1024
+#: Plain reads kept per client; sets are few, and who makes them up without end starts over now and then.
+_READS_MAX = 1024
 
 
 class RecordCommands:
@@ -46,7 +46,9 @@ class RecordCommands:
     def _setup_records(self, read_policy: ReadPolicy, write_policy: WritePolicy) -> None:
         self._read_policy = read_policy
         self._write_policy = write_policy
-        self._heads: dict[tuple[int, int, int, str, str], bytes] = {}
+        # By what the policy asks, namespace and set: the request but for the digest that ends it, and what decodes
+        # its answers.
+        self._reads: dict[tuple[int, str, str], tuple[bytes, RecordDecoder]] = {}
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
@@ -65,13 +67,19 @@ class RecordCommands:
         """
         if type(key) is not Key:
             key = as_key(key)
-        policy = chosen(policy, self._read_policy, ReadPolicy)
-        if policy.filter_expression is None and not policy.send_key:
-            frame = self._read_head(_GET_ALL, key, policy) + key.digest
+        policy = self._read_policy if policy is None else chosen(policy, self._read_policy, ReadPolicy)
+        if policy._plain:
+            place = (policy._head, key.namespace, key.set_name)
+            head, decoder = self._reads.get(place) or self._new_read(place, key, policy)
+            frame = head + key.digest
         else:
+            decoder = None
             frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
         body = await self._executor.run("get", key, frame, policy, False)
-        _, generation, void_time, bins = decode_record(body)
+        if decoder is None:
+            _, generation, void_time, bins = decode_record(body)
+        else:
+            generation, void_time, bins = decoder.quick(body) or decoder.slow(body)
         return Record(key, bins, generation, void_time)
 
     async def select(self, key: KeyLike, bins: Iterable[str], *, policy: ReadPolicy | None = None) -> Record:
@@ -427,17 +435,13 @@ class RecordCommands:
         frame = self._request(key, policy, 0, info2, policy._info3, expected, record_ttl, ops, count)
         await self._executor.run(what, key, frame, policy, True)
 
-    def _read_head(self, info1: int, key: Key, policy: ReadPolicy) -> bytes:
-        """The frame of a read without operations, without the digest that ends it."""
-        place = (info1 | policy._info1, policy._info3, policy._wire_ttl, key.namespace, key.set_name)
-        head = self._heads.get(place)
-        if head is None:
-            if len(self._heads) >= _HEADS_MAX:
-                self._heads.clear()
-            fields, count = key_fields(key.namespace, key.set_name, key.digest)
-            frame = encode_command(place[0], 0, place[1], 0, 0, place[2], _NO_LIMIT, fields, count, b"", 0)
-            head = self._heads[place] = frame[: -wire.DIGEST_SIZE]
-        return head
+    def _new_read(self, place: tuple[int, str, str], key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
+        """What plain reads of all bins have in common at ``place``."""
+        if len(self._reads) >= _READS_MAX:
+            self._reads.clear()
+        frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
+        read = self._reads[place] = frame[: -wire.DIGEST_SIZE], RecordDecoder()
+        return read
 
     def _request(
         self,
@@ -451,7 +455,7 @@ class RecordCommands:
         ops: bytes = b"",
         count: int = 0,
     ) -> bytes:
-        """The frame of a request, without a limit as its transaction ttl: that is known when it is sent."""
+        """The frame of a request; its transaction ttl is the policy's total timeout."""
         user_key = None
         if policy.send_key:
             user_key = key.user_key
@@ -461,7 +465,8 @@ class RecordCommands:
         if policy.filter_expression is not None:
             fields += encode_field(wire.FIELD_FILTER, policy.filter_expression)
             n_fields += 1
-        return encode_command(info1, info2, info3, 0, generation, record_ttl, _NO_LIMIT, fields, n_fields, ops, count)
+        limit = policy._transaction_ttl
+        return encode_command(info1, info2, info3, 0, generation, record_ttl, limit, fields, n_fields, ops, count)
 
 
 def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: int | None) -> tuple[int, int, int]:

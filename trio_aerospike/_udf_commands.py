@@ -199,7 +199,7 @@ class UDFCommands:
             0,
             0,
             policy._wire_ttl if ttl is None else wire_ttl(ttl, "apply.ttl"),
-            wire.TRANSACTION_TTL_NO_LIMIT,
+            policy._transaction_ttl,
             fields,
             count + 3,
             b"",

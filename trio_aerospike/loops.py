@@ -87,14 +87,15 @@ class _LoopExecutor(BorrowingExecutor):
             return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
         attempt = Attempt(what, key, policy, write, node, time.monotonic())
         answer = self._loop.create_future()
-        line.submit(attempt.stamped(frame), answer, attempt)
+        line.submit(frame, answer, attempt)
         try:
             body: bytes = await answer
         except asyncio.CancelledError:
             line.abandoned(attempt)
             raise
         except _Unsent:
-            return await self._in_trio(self._inner.plain_run, what, key, frame, attempt.unsent(), write)
+            policy = attempt.unsent()
+            return await self._in_trio(self._inner.plain_run, what, key, attempt.stamped(frame), policy, write)
         except (OSError, ProtocolError) as error:
             if self._cluster.closed:
                 raise ClientClosed(f"{what} {key!r}: the client is closed", in_doubt=write, attempts=1) from error
@@ -111,7 +112,9 @@ class _LoopExecutor(BorrowingExecutor):
         if attempt.pause:
             await asyncio.sleep(attempt.pause)
         try:
-            return await self._in_trio(self._inner.go_on, what, key, frame, policy, write, attempt.sequence)
+            return await self._in_trio(
+                self._inner.go_on, what, key, attempt.stamped(frame), policy, write, attempt.sequence
+            )
         except AerospikeError as error:
             raise attempt.also(error) from error.__cause__
 

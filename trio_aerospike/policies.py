@@ -236,7 +236,7 @@ def chosen(given: P | None, default: P, kind: type[P]) -> P:
     if given is None:
         return default
     if not isinstance(given, kind):
-        raise refused("policy", given, f"{'an' if kind is InfoPolicy else 'a'} {kind.__name__}, or None")
+        raise refused("policy", given, f"{'an' if kind.__name__[0] in 'AI' else 'a'} {kind.__name__}, or None")
     return given
 
 
@@ -253,6 +253,13 @@ class _Policy:
             if name not in names:
                 raise unknown_name(type(self).__name__, name, names)
         return attrs.evolve(self, **changes)
+
+
+def _transaction_ttl(total_timeout: float | None) -> int:
+    """The time that a command has, as requests carry it: whole milliseconds, at least 1."""
+    if total_timeout is None:
+        return wire.TRANSACTION_TTL_NO_LIMIT
+    return min(max(int(total_timeout * 1000.0), 1), wire.TRANSACTION_TTL_NO_LIMIT)
 
 
 def _flag() -> Any:
@@ -297,10 +304,14 @@ class ReadPolicy(_Policy):
     send_key: bool = attrs.field(default=False, validator=boolean)
     compress: bool = attrs.field(default=False, validator=boolean)
 
-    # Bits to add to a read's own; _wire_ttl is the header's record ttl.
+    # Bits to add to a read's own. _wire_ttl is the header's record ttl, _transaction_ttl the command's time in ms;
+    # _head has them all in one number. A plain read has nothing in its request but those and the key's digest.
     _info1: int = _flag()
     _info3: int = _flag()
     _wire_ttl: int = _flag()
+    _transaction_ttl: int = _flag()
+    _head: int = _flag()
+    _plain: bool = _flag()
 
     def __attrs_post_init__(self) -> None:
         settle_enum(self, "replica", Replica)
@@ -310,6 +321,9 @@ class ReadPolicy(_Policy):
         set_field(self, "_info1", _read_info1(self.read_mode_ap, self.compress))
         set_field(self, "_info3", _SC_INFO3[self.read_mode_sc])
         set_field(self, "_wire_ttl", self.read_touch_ttl_percent & 0xFFFFFFFF)
+        set_field(self, "_transaction_ttl", _transaction_ttl(self.total_timeout))
+        set_field(self, "_head", self._info1 | self._info3 << 8 | self._wire_ttl << 16 | self._transaction_ttl << 48)
+        set_field(self, "_plain", self.filter_expression is None and not self.send_key)
 
 
 def _read_info1(read_mode_ap: ReadModeAP, compress: bool) -> int:
@@ -373,6 +387,7 @@ class WritePolicy(_Policy):
     _info3: int = _flag()
     _generation: int = _flag()
     _wire_ttl: int = _flag()
+    _transaction_ttl: int = _flag()
     _read_info1: int = _flag()
     _read_info3: int = _flag()
     _read_wire_ttl: int = _flag()
@@ -396,6 +411,7 @@ class WritePolicy(_Policy):
         set_field(self, "_info3", info3)
         set_field(self, "_generation", self.generation if checks else 0)
         set_field(self, "_wire_ttl", wire_ttl(self.ttl))
+        set_field(self, "_transaction_ttl", _transaction_ttl(self.total_timeout))
         set_field(self, "_read_info1", _read_info1(self.read_mode_ap, self.compress))
         set_field(self, "_read_info3", _SC_INFO3[self.read_mode_sc])
         set_field(self, "_read_wire_ttl", self.read_touch_ttl_percent & 0xFFFFFFFF)

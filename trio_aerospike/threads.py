@@ -17,7 +17,6 @@ import trio
 
 from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
 from ._client import Client
-from ._cluster.connection import restamped
 from ._cluster.node import Node
 from ._record_commands import RecordCommands
 from .errors import AerospikeError, ClientClosed, ProtocolError
@@ -97,7 +96,7 @@ class _ThreadExecutor(BorrowingExecutor):
         limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
         deadline = limit if policy.socket_timeout is None else min(limit, began + policy.socket_timeout)
         try:
-            body = link.exchange(restamped(frame, limit, began), deadline)
+            body = link.exchange(frame, deadline)
         except (OSError, ProtocolError) as error:
             node.lender.discard(link)
             if self._cluster.closed:
@@ -107,7 +106,8 @@ class _ThreadExecutor(BorrowingExecutor):
                 node.lent_connection_broke()
             attempt = Attempt(what, key, policy, write, node, began)
             if not link.sent:
-                return self._in_trio(self._inner.plain_run, what, key, frame, attempt.unsent(), write)
+                policy = attempt.unsent()
+                return self._in_trio(self._inner.plain_run, what, key, attempt.stamped(frame), policy, write)
             policy = attempt.broken(error)
         except BaseException:
             # Interrupted: the answer is still to come, so nobody else may have this connection.
@@ -125,6 +125,7 @@ class _ThreadExecutor(BorrowingExecutor):
             policy = attempt.refused(code)
         if attempt.pause:
             time.sleep(attempt.pause)  # noqa: ASYNC251 - async by form only, to be what the client's executor is
+        frame = attempt.stamped(frame)
         try:
             return self._in_trio(self._inner.go_on, what, key, frame, policy, write, attempt.sequence)
         except AerospikeError as error:

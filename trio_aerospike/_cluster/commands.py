@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import copy
 import math
-import struct
 import time
 from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire.commands import TRANSACTION_TTL_OFFSET
 from .._wire.constants import PROTO_MESSAGE
 from .._wire.records import decode_failure
 from ..errors import (
@@ -29,7 +27,7 @@ from ..errors import (
 )
 from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, UDF, renew_session
 from .batch import Batch, BatchRun
-from .connection import ttl_milliseconds
+from .connection import restamped
 from .pending import Failure, Pending
 
 if TYPE_CHECKING:
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
 
     Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 
-_U32 = struct.Struct(">I")
-_TTL = TRANSACTION_TTL_OFFSET
-_AFTER_TTL = _TTL + 4
 #: How often a write that could not be sent waits for a new map before a copy is asked to pass it on.
 _PATIENT_WRITES = 5
 
@@ -181,7 +176,8 @@ class Executor:
         Args:
             what: the command's name, for messages.
             key: the record.
-            frame: the request, without a limit as its transaction ttl; that is set here.
+            frame: the request, with the policy's total timeout as its transaction ttl; an earlier end of the caller's
+                scope is set here.
             policy: timeouts, retries and replica.
             write: whether the server is asked to change something: decides on retries and doubt.
             slots: the operation's slot of ``max_concurrent_operations``; taken out where somebody else gives it back.
@@ -202,8 +198,8 @@ class Executor:
             await trio.lowlevel.checkpoint()
         expires = limit if limit < scope_deadline else scope_deadline
         socket_timeout = math.inf if policy.socket_timeout is None else policy.socket_timeout
-        if expires < math.inf:
-            frame = frame[:_TTL] + _U32.pack(ttl_milliseconds(expires, now)) + frame[_AFTER_TTL:]
+        if scope_deadline < limit:
+            frame = restamped(frame, expires, now)
         digest = key.digest
         partition = (digest[0] | digest[1] << 8) & 4095
         cluster = self._cluster
@@ -247,8 +243,7 @@ class Executor:
                     self.notes[key] = (node, trouble.attempts)
                 return done
             now = trio.current_time()
-            if expires < math.inf:
-                frame = frame[:_TTL] + _U32.pack(ttl_milliseconds(expires, now)) + frame[_AFTER_TTL:]
+            frame = restamped(frame, expires, now)
 
     async def go_on(
         self,

@@ -60,13 +60,17 @@ def bins_layout(body: bytes, position: int, count: int) -> Layout | None:
 class LayoutWriter:
     """Puts the source of a decoder together, segment by segment: a segment ends where a value's size is its own.
 
+    Args:
+        start: where the record starts, as source.
+        otherwise: the statement that leaves a record of another layout.
+
     Attributes:
         names: what the source refers to.
-        lines: the body of the loop so far; ``break`` leaves it at a record of another layout.
+        lines: the source so far.
         items: of the dict of bins, ``name: value`` each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: str = "position", otherwise: str = "break") -> None:
         self.names: dict[str, Any] = {"faults": _FAULTS, "decode_value": decode_value}
         self.lines: list[str] = []
         self.items: list[str] = []
@@ -74,7 +78,8 @@ class LayoutWriter:
         self._fields: list[str] = []
         self._tests: list[str] = []
         self._constant = b""
-        self._at = "position"
+        self._at = start
+        self._otherwise = otherwise
         self._count = 0
 
     @property
@@ -122,7 +127,7 @@ class LayoutWriter:
             self.lines.append(f"{', '.join(self._fields)}, = unpack{self._count}(body, {self._at})")
             tests = [*self._tests, *([f"{size} < {least}"] if size else [])]
             if tests:
-                self.lines.append(f"if {' or '.join(tests)}: break")
+                self.lines.append(f"if {' or '.join(tests)}: {self._otherwise}")
             self.lines.append(f"{start} = {self._at} + {segment.size}")
             self._at = start
         if size:

@@ -1,0 +1,116 @@
+"""Answers to single reads that look alike, decoded by a function made for their layout.
+
+As `batch_layouts` does for the rows of batches. Records of a set mostly hold the same bins with values of the same
+types, so whoever reads them keeps a :class:`RecordDecoder` for the set: it learns the layout, decodes by it while it
+fits, and takes the general way for whatever does not.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from .constants import MESSAGE_HEADER_SIZE
+from .layouts import Layout, LayoutWriter, bins_layout
+from .records import decode_record
+
+#: Generation, void time (seconds since 2010, 0: never expires) and bins.
+Decoded: TypeAlias = tuple[int, int, dict[str, Any]]
+#: Decodes an answer of the layout; None for any other, and for a damaged one.
+LayoutDecoder: TypeAlias = Callable[[bytes], Decoded | None]
+
+_KEPT = 128
+#: Answers of another layout after which a decoder learns anew.
+_FORGET = 8
+#: How often a decoder learns before it leaves a set of many layouts to the general way, but for a try now and then.
+_TRIES = 4
+_REST = 4096
+
+# A good answer begins so: its header's size, four bytes of flags, result code 0.
+_HEAD = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
+_unpack_counts = struct.Struct(">HH").unpack_from
+_pack_counts = struct.Struct(">HH").pack
+
+_decoders: dict[Layout, LayoutDecoder] = {}
+
+
+class RecordDecoder:
+    """Decodes the answers of one kind of read: ``decoder.quick(body) or decoder.slow(body)``.
+
+    Attributes:
+        quick: decodes answers of the layout known now; None for those of any other.
+    """
+
+    __slots__ = ("_left", "_tries", "quick")
+
+    def __init__(self) -> None:
+        self.quick: LayoutDecoder = _nothing
+        self._tries = 0
+        self._left = 1
+
+    def slow(self, body: bytes) -> Decoded:
+        """Generation, void time and bins of an answer that ``quick`` does not decode; learns from it.
+
+        Raises:
+            ProtocolError: it is malformed.
+        """
+        _, generation, void_time, bins = decode_record(body)
+        self._left -= 1
+        if self._left <= 0:
+            self._learn(body)
+        return generation, void_time, bins
+
+    def _learn(self, body: bytes) -> None:
+        self._tries += 1
+        self._left = _FORGET if self._tries % _TRIES else _REST
+        layout = layout_of(body)
+        self.quick = _nothing if layout is None else decoder_of(layout)
+
+
+def _nothing(body: bytes) -> None:
+    """The decoder of no layout."""
+
+
+def layout_of(body: bytes) -> Layout | None:
+    """The layout of an answer that has been decoded before; None where it has none that pays (fields, no bins)."""
+    if body[:6] != _HEAD:
+        return None
+    n_fields, n_ops = _unpack_counts(body, 18)
+    if n_fields or not n_ops:
+        return None
+    return bins_layout(body, MESSAGE_HEADER_SIZE, n_ops)
+
+
+def decoder_of(layout: Layout) -> LayoutDecoder:
+    """The function for answers of a layout."""
+    decoder = _decoders.get(layout)
+    if decoder is None:
+        if len(_decoders) >= _KEPT:
+            _decoders.clear()
+        decoder = _decoders[layout] = _compiled(layout)
+    return decoder
+
+
+def _compiled(layout: Layout) -> LayoutDecoder:
+    writer = LayoutWriter(start="0", otherwise="return None")
+    writer.constant(_HEAD)
+    generation, void_time, _ = writer.field("I"), writer.field("I"), writer.field("I")
+    writer.constant(_pack_counts(0, len(layout)))
+    writer.bins(layout)
+    writer.end_segment()
+    source = "\n".join(
+        [
+            "def decode(body):",
+            " try:",
+            *(f"  {line}" for line in writer.lines),
+            f"  if {writer.end} != len(body): return None",
+            f"  return {generation}, {void_time}, {{{', '.join(writer.items)}}}",
+            " except faults:",
+            "  return None",
+        ]
+    )
+    space = writer.names
+    exec(source, space)
+    decode: LayoutDecoder = space["decode"]
+    return decode
