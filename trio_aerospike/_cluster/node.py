@@ -90,7 +90,6 @@ class Node:
         self._trio = trio.lowlevel.current_trio_token()
         self.lender: Lender = Lender(self._lent_was_closed)
         meter = busy_meter()
-        self._turn_of_loop = lambda: meter.turn
         max_line = MAX_LINE if pipelined else 1
         self.pools: list[Pool] = [
             Pool(
@@ -101,7 +100,7 @@ class Node:
                 latency=lambda: self._tend_line.latency,
                 reclaim=self._reclaim,
                 hurry=self._hurry,
-                turn=self._turn_of_loop,
+                turns=meter,
             )
             for index in range(pools)
         ]

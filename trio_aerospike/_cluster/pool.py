@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from .connection import Connection
 from .pending import Failure, Pending
@@ -44,6 +45,16 @@ TRAIN_LENGTH = 4
 COST_PER_BYTE = 1e-8
 
 
+class Turns(Protocol):
+    """What counts the turns of an event loop."""
+
+    turn: int
+
+
+class _NoTurns:
+    turn = 0
+
+
 class Pool:
     """The connections of one node (or of one share of it) and the requests that wait for room in them.
 
@@ -55,7 +66,7 @@ class Pool:
         latency: tells the seconds that the way to the node and back takes, which is no part of a service time.
         reclaim: called when there is no room and connections are lent: those that rest are to be closed.
         hurry: tells the node's sweeper of a deadline.
-        turn: counts the turns of the event loop: requests of one turn are gathered.
+        turns: counts the turns of the event loop: requests of one turn are gathered.
 
     Attributes:
         lent: connections of this pool that threads have for themselves.
@@ -71,7 +82,7 @@ class Pool:
         latency: Callable[[], float] = lambda: 0.0,
         reclaim: Callable[[], None] = lambda: None,
         hurry: Callable[[float], None] = lambda deadline: None,
-        turn: Callable[[], int] = lambda: 0,
+        turns: Turns | None = None,
     ) -> None:
         self.limit = limit
         self.minimum = minimum
@@ -80,7 +91,7 @@ class Pool:
         self._latency = latency
         self._reclaim = reclaim
         self._hurry = hurry
-        self._turn = turn
+        self._turns: Turns = _NoTurns() if turns is None else turns
         self._last_turn = -1
         self.lent = 0
         self.connections: list[Connection] = []
@@ -127,7 +138,7 @@ class Pool:
         frame = pending.frame
         assert frame is not None
         pending.cost = self._cost_of(pending, frame)
-        if self.waiting:
+        if self.waiting.count:
             connection = None  # first come, first served
         elif pending.exclusive:
             connection = self._take_idle()
@@ -149,7 +160,7 @@ class Pool:
         else:
             # The first request of a turn goes out at once, so that the server is at work while the others gather. Where
             # requests take long, lines are short and there is nothing to gather.
-            turn = self._turn()
+            turn = self._turns.turn
             connection.submit(pending, alone=turn != self._last_turn or pending.cost > SLOW)
             self._last_turn = turn
 
@@ -357,7 +368,7 @@ class Pool:
             self._learn(count, elapsed - self._latency() if fresh else elapsed, cost, writes)
         if not connection.depth:
             self._rest(connection)
-        if self.waiting:
+        if self.waiting.count:
             self._serve_waiting(connection)
 
     def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None:
@@ -419,9 +430,11 @@ class Pool:
             if connection.suspended:
                 self._stalled = True
                 self._wait_again(connection.take_unsent())
+        # Before they are served: in a line their deadlines are not looked at any more.
+        due = min([due, *(pending.deadline for pending in self.waiting)])
         if self.waiting:
             self._serve_waiting()
-        return min([due, *(pending.deadline for pending in self.waiting)])
+        return due
 
     def reap(self, now: float, idle_timeout: float) -> None:
         """Close what has been idle for longer than ``idle_timeout`` seconds, and bring the pool back to its minimum."""

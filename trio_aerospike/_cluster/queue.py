@@ -12,17 +12,20 @@ class WaitingQueue:
     """A queue of requests that are in no line. What leaves it from the middle costs no search: it is passed over later.
 
     A request is in the queue while its ``holder`` is the queue's owner.
+
+    Attributes:
+        count: how many requests wait; the same as ``len()``, for those who ask with every command.
     """
 
-    __slots__ = ("_count", "_items", "_owner")
+    __slots__ = ("_items", "_owner", "count")
 
     def __init__(self, owner: object) -> None:
         self._owner = owner
         self._items: deque[Pending] = deque()
-        self._count = 0
+        self.count: int = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[Pending]:
         owner = self._owner
@@ -31,13 +34,13 @@ class WaitingQueue:
     def append(self, pending: Pending) -> None:
         """Put a request, whose holder is the owner now, at the end."""
         self._items.append(pending)
-        self._count += 1
+        self.count += 1
 
     def prepend(self, pendings: Iterable[Pending]) -> None:
         """Put requests, whose holder is the owner now, before all others, in their order."""
         first = list(pendings)
         self._items.extendleft(reversed(first))
-        self._count += len(first)
+        self.count += len(first)
 
     def head(self) -> Pending:
         """The first request; the queue must not be empty."""
@@ -52,8 +55,8 @@ class WaitingQueue:
         if self._items[0] is pending:
             self._items.popleft()
         pending.holder = None
-        self._count -= 1
-        if not self._count:
+        self.count -= 1
+        if not self.count:
             self._items.clear()
 
     def clear(self) -> list[Pending]:
@@ -62,5 +65,5 @@ class WaitingQueue:
         for pending in left:
             pending.holder = None
         self._items.clear()
-        self._count = 0
+        self.count = 0
         return left

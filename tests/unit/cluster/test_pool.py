@@ -1,5 +1,7 @@
 """The pool's decisions, one by one, over connections that are plain state."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.unit.cluster.fake_pool import Opener, Request, busy
@@ -288,10 +290,19 @@ def test_many_that_give_up_waiting_at_once_cost_no_more_than_one_each(monkeypatc
     assert looks <= 1
 
 
-def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are_slow():
-    turn = 1
+def test_what_gets_room_while_deadlines_are_looked_at_is_looked_at_in_time():
     opener = Opener(limit=1)
-    opener.pool._turn = lambda: turn
+    [line] = busy(opener, 1)
+    first = opener.submit(1, exclusive=True, deadline=1.0)
+    behind = opener.submit(2, deadline=5.0)
+    assert opener.waiting == [first, behind]
+    assert opener.pool.expire(1.0) <= 5.0
+    assert (first.failure, behind in line.unsent + line.sent) == (Failure.NO_ROOM, True)
+
+
+def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are_slow():
+    opener = Opener(limit=1)
+    opener.pool._turns = turns = SimpleNamespace(turn=1)
     opener.submit(0)
     line = opener.open()
     alone: list[bool] = []
@@ -304,7 +315,7 @@ def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are
     line.submit = note
     opener.submit(1)
     opener.submit(2)
-    turn = 2
+    turns.turn = 2
     opener.submit(3)
     opener.submit(4)
     opener.pool.read_time = 0.001
