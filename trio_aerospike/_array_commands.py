@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ import trio
 
 from ._batch_commands import BatchCommands
 from ._batch_forms import ReadForm, Rows, WriteForm
+from ._batch_keys import KeyColumns, key_columns
 from ._batch_policies import BatchWritePolicy
+from ._wire.row_columns import Columns
 from .arrays import LazyBatch, RecordArrays, with_numpy
 from .keys import Key, KeyLike
 from .policies import BatchPolicy
@@ -70,11 +73,12 @@ class ArrayCommands(BatchCommands):
 
         Args:
             keys, bins, policy: as for :meth:`batch_read`.
-            decode: make the results already, while the answers arrive. Otherwise they are made when they are asked
+            decode: decode the records already, while the answers arrive. Otherwise that is done when they are asked
                 for, which takes a while then, and arrays are there the sooner; this needs NumPy.
 
         Returns:
-            The answers: ``results()`` has them as ``batch_read`` returns them, ``to_numpy(dtype)`` as arrays.
+            The answers: ``results()`` has them as ``batch_read`` returns them, ``columns()`` as lists with an item for
+            each key (which costs least), ``to_numpy(dtype)`` as arrays.
 
         Raises:
             ImportError: ``decode`` is False, and NumPy is not installed.
@@ -142,31 +146,56 @@ class ArrayCommands(BatchCommands):
         decode: bool,
     ) -> LazyBatch:
         policy = self._policy(what, policy)
-        rows = Rows(policy)
-        self._add_keys(what, rows, keys, ReadForm(what, bins, None, None))
-        if not rows.keys:
+        form = ReadForm(what, bins, None, None)
+        observers = self._cluster.observers
+        staged = observers is not None and observers.staged
+        began = time.perf_counter() if staged else 0.0
+        columns = key_columns(keys, what)
+        if observers is not None and staged:
+            observers.stage(what, "key_parse", began)
+        if not columns:
             await trio.lowlevel.checkpoint()
-            return LazyBatch([], [], [], None)
+            return LazyBatch(columns, [], [], Columns(0), None)
         answers: list[list[bytes]] = []
+        decoded: Columns | None = None
         found: list[FoundRows] | None = None
         make_reader: MakeReader
         if decode:
-            make_reader = _keeping(answers)
+            decoded = Columns(len(columns))
+            make_reader = _keeping(decoded, answers)
         else:
             with_numpy(f"{what} without decoding")
             found = []
             make_reader = _finding(found)
-        results = await self._batch_results(what, rows, policy, make_reader)
-        return LazyBatch(rows.keys, results, answers, found)
+        results = await self._read_rows(what, columns, form, policy, make_reader)
+        return LazyBatch(columns, results, answers, decoded, found)
+
+    async def _read_rows(
+        self, what: str, keys: KeyColumns, form: ReadForm, policy: BatchPolicy, make_reader: MakeReader
+    ) -> list[BatchResult]:
+        """Send a batch of reads that all say the same."""
+        from ._cluster.batch import Batch
+
+        if keys.uniform:
+            rests = [form.rest(keys[0], policy)] * len(keys)
+        else:
+            rows = Rows(policy)
+            rows.add_all(keys, form)
+            rests = rows.rests
+        batch = Batch(what, keys, rests, policy, None, make_reader, keys.digests, keys.uniform)
+        results, fault = await self._executor.run_batch(batch)
+        if fault is not None:
+            raise fault
+        return results
 
 
-def _keeping(answers: list[list[bytes]]) -> MakeReader:
+def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
     from ._arrays.keeping import KeepingReader
 
     def make(keys: Sequence[Key], results: list[BatchResult | None], other: Callable[[BatchRow], None]) -> Reader:
         kept: list[bytes] = []
         answers.append(kept)
-        return KeepingReader(keys, results, other, kept)
+        return KeepingReader(columns, results, other, kept)
 
     return make
 

@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trio_aerospike._arrays.keeping import ANSWERED, decode_all
+from trio_aerospike._batch_keys import KeyColumns as KeyColumns
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
+from trio_aerospike._wire.row_columns import Columns
 from trio_aerospike.keys import Key, KeyLike, as_key
-from trio_aerospike.records import BatchResult, BatchResults
+from trio_aerospike.records import BatchResult, BatchResults, Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from trio_aerospike._arrays.rows import Rows
 
-__all__ = ["LazyBatch", "RecordArrays"]
+__all__ = ["KeyColumns", "LazyBatch", "RecordArrays", "RecordColumns"]
 
 
 class RecordArrays:
@@ -108,47 +110,121 @@ class RecordArrays:
         return np.where(void_times == 0, -1, left)
 
 
-class LazyBatch:
-    """What a batch of reads brought, as the server sent it. It becomes results or arrays when it is asked to.
+class RecordColumns:
+    """What a batch of reads brought, as lists that have an item for each key, in the order of the keys.
 
-    Results that are asked for often are made once.
+    It costs little: no object is made for a row but the dict of its bins.
+
+    Attributes:
+        keys: of the rows; each Key is made when it is asked for.
+        bins: of each record, by name; None where none was read.
+        result_codes: 0 where there is a record, else the server's code (2: not found), or the client's below zero.
+        generations: how often each record was written, modulo 65,535.
+        void_times: when each expires, in seconds since 2010-01-01 UTC; 0 for never.
     """
 
-    __slots__ = ("_answers", "_keys", "_left", "_raw", "_results", "_rows")
+    __slots__ = ("bins", "generations", "keys", "result_codes", "void_times")
+
+    keys: KeyColumns
+    bins: list[dict[str, Any] | None]
+    result_codes: list[int]
+    generations: list[int]
+    void_times: list[int]
+
+    def __init__(self, keys: KeyColumns, columns: Columns) -> None:
+        self.keys = keys
+        self.bins = columns.bins
+        self.result_codes = columns.codes
+        self.generations = columns.generations
+        self.void_times = columns.void_times
+
+    def __repr__(self) -> str:
+        return f"<RecordColumns: {len(self)} rows, {self.found_count} found>"
+
+    def __len__(self) -> int:
+        return len(self.bins)
+
+    @property
+    def found_count(self) -> int:
+        """How many records were read."""
+        return sum([bins is not None for bins in self.bins])
+
+    def to_dict(self) -> dict[Any, dict[str, Any]]:
+        """The bins of the records that were read, by user key: a new dict.
+
+        A record of which only the digest is known has no place in it, and of several with the same user key the last.
+        """
+        user_keys = self.keys.user_keys
+        # No record has been looked for in vain, as a rule; one without bins is seldom enough to be taken for that.
+        rows = zip(user_keys, self.bins, strict=True)
+        if all(self.bins):
+            found = dict(rows)
+        else:
+            found = {user_key: bins for user_key, bins in rows if bins is not None}
+        found.pop(None, None)
+        return found  # type: ignore[return-value]
+
+
+def _put_result(columns: Columns, index: int, result: BatchResult) -> None:
+    """Put a result of its own into the columns."""
+    columns.codes[index] = int(result.result_code)
+    record = result.record
+    if record is not None:
+        columns.bins[index] = record.bins
+        columns.generations[index] = record.generation
+        columns.void_times[index] = record.void_time
+
+
+class LazyBatch:
+    """What a batch of reads brought, as the server sent it. It becomes results, columns or arrays when it is asked to.
+
+    Results and columns that are asked for often are made once.
+    """
+
+    __slots__ = ("_answers", "_columns", "_keys", "_left", "_made", "_results", "_rows")
 
     def __init__(
         self,
-        keys: Sequence[Key],
+        keys: KeyColumns,
         results: list[BatchResult],
         answers: Sequence[Sequence[bytes]],
+        columns: Columns | None,
         rows: Sequence[Rows] | None,
     ) -> None:
         self._keys = keys
         self._results = results
         self._answers = answers
         self._rows = rows
-        self._raw = rows is not None
+        self._columns: RecordColumns | None = None
+        self._made: list[BatchResult] | None = None
         #: Rows that are not in the answers, or have no layout there.
         self._left: list[int] = []
-        if self._raw:
+        if columns is not None:
+            self._finish(columns)
+        else:
             self._left = [index for index, result in enumerate(results) if result is not ANSWERED]
 
+    @classmethod
+    def of(cls, results: Sequence[BatchResult]) -> LazyBatch:
+        """What a batch brought that are results already."""
+        return cls(KeyColumns([result.key for result in results]), [*results], [], Columns(len(results)), None)
+
     def __repr__(self) -> str:
-        return f"<LazyBatch: {len(self._keys)} keys, {'not decoded yet' if self._raw else 'decoded'}>"
+        return f"<LazyBatch: {len(self._keys)} keys, {'decoded' if self.decoded else 'not decoded yet'}>"
 
     def __len__(self) -> int:
         return len(self._keys)
 
     @property
-    def keys(self) -> Sequence[Key]:
-        """The keys that were asked for, in order."""
+    def keys(self) -> KeyColumns:
+        """The keys that were asked for, in order; each Key is made when it is asked for."""
         return self._keys
 
     @property
     def found_count(self) -> int:
         """How many records were read."""
-        if not self._raw:
-            return sum(result.record is not None for result in self._results)
+        if self._columns is not None:
+            return self._columns.found_count
         count = sum(self._results[index].record is not None for index in self._left)
         for rows in self._rows or ():
             count += sum(len(group.indexes) for group in rows.groups) + int((rows.empty[1] == 0).sum())
@@ -156,29 +232,56 @@ class LazyBatch:
 
     @property
     def decoded(self) -> bool:
-        """Whether ``results`` returns at once."""
-        return not self._raw
+        """Whether ``columns`` returns at once."""
+        return self._columns is not None
+
+    def columns(self) -> RecordColumns:
+        """Bins, result codes, generations and void times, each as a list in the order of the keys."""
+        if self._columns is None:
+            columns = Columns(len(self._keys))
+            results: list[BatchResult | None] = [*self._results]
+            decode_all(self._keys, columns, results, [rows.data for rows in self._rows or ()])
+            self._results = [result for result in results if result is not None]
+            self._finish(columns)
+        assert self._columns is not None
+        return self._columns
+
+    def _finish(self, columns: Columns) -> None:
+        for index, result in enumerate(self._results):
+            if result is not ANSWERED:
+                _put_result(columns, index, result)
+        self._columns = RecordColumns(self._keys, columns)
 
     def results(self) -> BatchResults:
         """One result a key, in the order of the keys, as ``batch_read`` returns them."""
-        if self._raw:
-            assert self._rows is not None
-            results: list[BatchResult | None] = [*self._results]
-            decode_all(self._keys, results, [rows.data for rows in self._rows])
-            self._results = [result for result in results if result is not None]
-            self._raw = False
-        return BatchResults(self._results)
+        if self._made is None:
+            self.columns()
+            self._made = [self._result(index) for index in range(len(self._keys))]
+        return BatchResults(self._made)
+
+    def _result(self, index: int) -> BatchResult:
+        result = self._results[index]
+        columns = self._columns
+        if result is not ANSWERED or columns is None:
+            return result
+        key, bins = self._keys[index], columns.bins[index]
+        if bins is None:
+            return BatchResult(key, columns.result_codes[index])
+        return BatchResult(key, 0, Record(key, bins, columns.generations[index], columns.void_times[index]))
 
     def find_rows(self) -> None:
         """Do beforehand what ``to_numpy`` does before it knows the dtype: for a thread that has the time."""
-        if self._rows is not None:
-            return
         with_numpy("find_rows")
+        # Loading them takes longer than finding the rows.
+        from trio_aerospike._arrays import fields, filling  # noqa: F401
         from trio_aerospike._arrays.rows import find_rows
 
+        if self._rows is not None:
+            return
         rows = [find_rows(b"".join(answer)) for answer in self._answers if answer]
         strange = {row.index for some in rows for row in some.others}
-        self._left = [n for n, result in enumerate(self._results) if result.record is None or n in strange]
+        results = self._results
+        self._left = [n for n, result in enumerate(results) if result is not ANSWERED or n in strange]
         self._rows = rows
 
     def to_numpy(self, dtype: np.dtype[Any]) -> RecordArrays:
@@ -192,8 +295,8 @@ class LazyBatch:
 
         Raises:
             ImportError: NumPy is not installed.
-            TypeError: the dtype cannot be, or a value is of a kind that its field does not take.
-            OverflowError, ValueError: a value does not fit its field.
+            TypeError: The dtype cannot be, or a value is of a kind that its field does not take.
+            OverflowError, ValueError: A value does not fit its field.
         """
         with_numpy("to_numpy")
         from trio_aerospike._arrays.fields import fields_of
@@ -204,7 +307,7 @@ class LazyBatch:
         arrays = Arrays(dtype, fields, self._keys)
         for rows in self._rows or ():
             arrays.put_rows(rows)
-        arrays.put_results([(index, self._results[index]) for index in self._left])
+        arrays.put_results([(index, self._result(index)) for index in self._left])
         return RecordArrays(self._keys, arrays.data, arrays.codes, arrays.generations, arrays.void_times)
 
 

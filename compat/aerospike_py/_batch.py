@@ -1,24 +1,26 @@
-"""The result of ``batch_read``: rows that become dicts and tuples when they are asked for."""
+"""The result of ``batch_read``: columns of bins that become dicts and tuples when they are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-from typing import TYPE_CHECKING, Any
-
-from trio_aerospike.records import BatchResults
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from . import _results as results
 from ._metrics import stage_clock, stage_done
+from ._slices import sliced
 from .types import BatchRecord
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from trio_aerospike.arrays import LazyBatch
-    from trio_aerospike.records import BatchResult
+    from trio_aerospike.arrays import LazyBatch, RecordColumns
 
     from ._habits import Habit
     from .numpy_batch import NumpyBatchRecords
+
+#: Rows that ``iter_records`` makes at a time.
+_AT_A_TIME: Final = 256
 
 
 class LazyBatchRecords:
@@ -30,13 +32,10 @@ class LazyBatchRecords:
     a user key was asked for more than once the dict holds it once.
     """
 
-    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_made", "_places", "_records")
+    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_places", "_records")
 
-    def __init__(
-        self, rows: LazyBatch | list[BatchResult], habit: Habit | None = None, places: dict[Any, int] | None = None
-    ) -> None:
-        self._lazy = None if isinstance(rows, list) else rows
-        self._made = rows if isinstance(rows, list) else None
+    def __init__(self, lazy: LazyBatch, habit: Habit | None = None, places: dict[Any, int] | None = None) -> None:
+        self._lazy = lazy
         self._habit = habit
         self._places = places
         #: When it was made in the portal's thread, where stages are measured.
@@ -45,34 +44,24 @@ class LazyBatchRecords:
         self._records: list[BatchRecord] | None = None
 
     @property
-    def _rows(self) -> list[BatchResult]:
-        if self._made is None:
-            assert self._lazy is not None
-            self._made = self._lazy.results()
-            if self._habit is not None:
-                self._habit.records = True
-        return self._made
+    def _columns(self) -> RecordColumns:
+        if self._habit is not None:
+            self._habit.records = True
+        return self._lazy.columns()
 
     def __repr__(self) -> str:
-        count = len(self._rows if self._lazy is None else self._lazy)
-        return f"<LazyBatchRecords: {count} rows, {self.found_count()} found>"
+        return f"<LazyBatchRecords: {len(self._lazy)} rows, {self.found_count()} found>"
 
     def to_dict(self) -> dict[Any, dict[str, Any]]:
         """The bins of the records that were found, by user key: a dict of the caller's own."""
         began = stage_clock()
-        found: dict[Any, dict[str, Any]] = {}
-        for row in self._rows:
-            record = row.record
-            if record is not None:
-                user_key = row.key.user_key
-                if user_key is not None:
-                    found[user_key] = record.bins
+        found = self._columns.to_dict()
         stage_done("to_dict", began)
         return found
 
     def to_list(self) -> list[dict[str, Any] | None]:
         """The bins of each row; None for a record that was not found or not read."""
-        return [None if row.record is None else row.record.bins for row in self._rows]
+        return list(self._columns.bins)
 
     def to_numpy(self, dtype: np.dtype[Any]) -> NumpyBatchRecords:
         """The records as a structured array: a row for each key, a field of ``dtype`` for each bin that is wanted.
@@ -94,12 +83,9 @@ class LazyBatchRecords:
         began = stage_clock()
         if self._habit is not None:
             self._habit.arrays = True
-        if self._lazy is not None:
-            arrays = self._lazy.to_numpy(dtype)
-        else:
-            arrays = BatchResults(self._rows).to_numpy(dtype)
+        arrays = self._lazy.to_numpy(dtype)
         if self._places is None:
-            self._places = places_of(arrays.keys)
+            self._places = places_of(self._lazy.keys.user_keys)
         records = numpy_records(arrays, self._places)
         stage_done("to_numpy", began)
         return records
@@ -108,24 +94,28 @@ class LazyBatchRecords:
     def batch_records(self) -> list[BatchRecord]:
         """All rows, with key, result code and record."""
         if self._records is None:
-            self._records = [results.batch_record(row) for row in self._rows]
+            if self._habit is not None:
+                self._habit.rows = True
+            self._records = results.batch_rows(self._columns)
         return self._records
+
+    async def _make_records(self) -> None:
+        """Have ``batch_records`` ready: in slices, in a thread that has the time."""
+        self._records = await sliced(len(self._lazy), partial(results.batch_rows, self._columns))
 
     def iter_records(self) -> Iterator[BatchRecord]:
         """The rows one after the other; none of them is kept."""
-        return map(results.batch_record, self._rows)
+        columns = self._columns
+        for begin in range(0, len(columns), _AT_A_TIME):
+            yield from results.batch_rows(columns, begin, begin + _AT_A_TIME)
 
     def all_user_keys(self) -> list[Any]:
         """The user key of each row, found or not."""
-        if self._lazy is not None:
-            return [key.user_key for key in self._lazy.keys]
-        return [row.key.user_key for row in self._rows]
+        return list(self._lazy.keys.user_keys)
 
     def found_count(self) -> int:
         """How many rows have a record."""
-        if self._made is None and self._lazy is not None:
-            return self._lazy.found_count
-        return sum(row.record is not None for row in self._rows)
+        return self._lazy.found_count
 
     def release_cache(self) -> None:
         """Let go of the dict and the rows made so far; they are made again when they are asked for."""

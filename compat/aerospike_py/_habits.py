@@ -1,8 +1,8 @@
 """What programs do with the results of their batches: who only ever makes arrays of them is spared the records.
 
-Records are made while the answers arrive, in the thread of the portal, so that ``to_dict`` has nothing left to do on an
-event loop. For a program that calls ``to_numpy`` alone that would be most of the work, and for nothing. Nobody says
-beforehand which it will be, but a program does the same with the same bins of the same set again and again.
+Records are decoded while the answers arrive, in the thread of the portal, so that ``to_dict`` has next to nothing left
+to do on an event loop. For a program that calls ``to_numpy`` alone that would be most of the work, and for nothing.
+Nobody says beforehand which it will be, but a program does the same with the same bins of the same set again and again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from trio_aerospike.keys import Key
 _KEPT: Final = 256
 #: Rows from which on finding them takes longer than an event loop may be kept waiting.
 _MANY: Final = 4096
+#: The same for making rows of them.
+_MANY_ROWS: Final = 1024
 
 Kind = tuple[str, str, tuple[str, ...] | None]
 
@@ -27,13 +29,15 @@ class Habit:
     Attributes:
         arrays: ``to_numpy``.
         records: anything else.
+        rows: ``batch_records`` among these.
     """
 
-    __slots__ = ("arrays", "records")
+    __slots__ = ("arrays", "records", "rows")
 
     def __init__(self) -> None:
         self.arrays: bool = False
         self.records: bool = False
+        self.rows: bool = False
 
     @property
     def decodes(self) -> bool:
@@ -43,6 +47,10 @@ class Habit:
     def finds_rows(self, count: int) -> bool:
         """Whether what arrays need is to be made ready beside the records."""
         return count >= _MANY and (self.arrays or not self.records) and "numpy" in sys.modules
+
+    def makes_rows(self, count: int) -> bool:
+        """Whether ``batch_records`` is to be made ready."""
+        return count >= _MANY_ROWS and self.rows
 
 
 class Habits:

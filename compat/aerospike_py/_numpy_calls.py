@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import trio_aerospike
+from trio_aerospike.arrays import KeyColumns
 from trio_aerospike.batch import BatchWritePolicy
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.policies import BatchPolicy
 from trio_aerospike.records import BatchResult
 from trio_aerospike.validation import checked_int, refused
@@ -19,7 +20,7 @@ from ._batch_policies import row_write_policy
 from ._habits import Habits
 from ._metrics import stage_clock, stage_done
 from ._policies import batch_policy
-from ._slices import converted, in_slices
+from ._slices import converted, paused
 from .numpy_batch import places_of
 from .types import BatchRetryInfo, BatchWriteResult
 
@@ -42,15 +43,17 @@ async def batch_read(
         raise refused("batch_read.keys", keys, "a list of keys")
     if bins is not None and not isinstance(bins, (str, bytes)) and isinstance(bins, Iterable):
         bins = list(bins)
-    whole = list(in_slices(keys, as_key))
+    columns = KeyColumns(paused(keys))
     stage_done("key_parse", began)
-    habit = habits.of(whole, bins)
-    lazy = await native.batch_read_lazy(whole, bins, decode=habit.decodes, policy=policy)
+    habit = habits.of(columns, bins)
+    lazy = await native.batch_read_lazy(columns, bins, decode=habit.decodes, policy=policy)
     places = None
-    if not lazy.decoded or habit.finds_rows(len(whole)):
+    if not lazy.decoded or habit.finds_rows(len(columns)):
         lazy.find_rows()
-        places = places_of(whole)
+        places = places_of(columns.user_keys)
     found = LazyBatchRecords(lazy, habit, places)
+    if habit.makes_rows(len(columns)):
+        await found._make_records()
     found._finished = stage_clock()
     return found
 

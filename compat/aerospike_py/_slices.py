@@ -17,24 +17,39 @@ B = TypeVar("B")
 
 #: Items of a slice: about a millisecond's work.
 SLICE: Final = 256
+#: The same of keys, of which nothing but digests is made.
+LONG_SLICE: Final = 2048
 # Long enough for another thread to wake up and take over; a sleep of 0 gives way to nobody.
 _PAUSE: Final = 50e-6
 
 
-def in_slices(items: Iterable[A], convert: Callable[[A], B]) -> Iterator[B]:
+def paused(items: Iterable[A]) -> Iterable[A]:
+    """The items as they are, for who works on each for half a microsecond; with pauses where they are many."""
+    if isinstance(items, Sequence) and len(items) <= LONG_SLICE:
+        return items
+    return in_slices(items, lambda item: item, LONG_SLICE)
+
+
+def in_slices(items: Iterable[A], convert: Callable[[A], B], size: int = SLICE) -> Iterator[B]:
     """The items, converted one after the other, with pauses for other threads."""
     for number, item in enumerate(items):
-        if number % SLICE == SLICE - 1:
+        if number % size == size - 1:
             time.sleep(_PAUSE)
         yield convert(item)
 
 
 async def converted(items: Sequence[A], convert: Callable[[A], B]) -> list[B]:
     """The converted items, with pauses for other threads and for this one's other tasks."""
+    return await sliced(len(items), lambda begin, end: map(convert, items[begin:end]))
+
+
+async def sliced(count: int, make: Callable[[int, int], Iterable[B]]) -> list[B]:
+    """What ``make`` makes of each slice of ``count`` items, from one place to another; with pauses."""
     result: list[B] = []
-    for begin in range(0, len(items), SLICE):
-        result += map(convert, items[begin : begin + SLICE])
-        await give_way()
+    for begin in range(0, count, SLICE):
+        if begin:
+            await give_way()
+        result += make(begin, begin + SLICE)
     return result
 
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from trio_aerospike.arrays import RecordArrays
-    from trio_aerospike.keys import Key
 
 __all__ = ["NumpyBatchRecords"]
 
@@ -76,9 +75,8 @@ class NumpyBatchRecords:
         return f"NumpyBatchRecords(count={len(self)}, ok={good}, fields={list(self.batch_records.dtype.names or ())})"
 
 
-def places_of(keys: Sequence[Key]) -> dict[_UserKey, int]:
+def places_of(user_keys: Sequence[_UserKey | None]) -> dict[_UserKey, int]:
     """Rows by user key; a record of which only the digest is known stands under a name made up for it."""
-    user_keys = [key.user_key for key in keys]
     places: dict[Any, int] = dict(zip(user_keys, range(len(user_keys)), strict=True))
     if None in places:
         del places[None]

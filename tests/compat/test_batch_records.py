@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aerospike_py import BatchRecord, LazyBatchRecords, Record, RecordMetadata
+from trio_aerospike.arrays import LazyBatch
 from trio_aerospike.errors import RecordNotFound
 from trio_aerospike.keys import Key
 from trio_aerospike.records import BatchResult, Record as NativeRecord
@@ -21,13 +22,15 @@ DIGEST_ONLY = Key.from_digest("test", "users", b"d" * 20)
 @pytest.fixture
 def batch() -> LazyBatchRecords:
     return LazyBatchRecords(
-        [
-            _found(CLEO, age=3),
-            BatchResult(BOB, 2, None, RecordNotFound("none")),
-            _found(ANN, age=1),
-            _found(DIGEST_ONLY, age=4),
-            _found(ANN, age=1),
-        ]
+        LazyBatch.of(
+            [
+                _found(CLEO, age=3),
+                BatchResult(BOB, 2, None, RecordNotFound("none")),
+                _found(ANN, age=1),
+                _found(DIGEST_ONLY, age=4),
+                _found(ANN, age=1),
+            ]
+        )
     )
 
 
@@ -84,10 +87,10 @@ def test_to_dict_is_the_callers_own(batch: LazyBatchRecords):
 
 
 def test_merge_to_dict_takes_each_result_by_itself(batch: LazyBatchRecords):
-    empty = LazyBatchRecords([])
+    empty = LazyBatchRecords(LazyBatch.of([]))
     assert LazyBatchRecords.merge_to_dict([batch, empty]) == [batch.to_dict(), {}]
 
 
 def test_an_empty_batch():
-    empty = LazyBatchRecords([])
+    empty = LazyBatchRecords(LazyBatch.of([]))
     assert (len(empty), list(empty), empty.to_list(), empty.batch_records) == (0, [], [], [])

@@ -1,51 +1,55 @@
-"""Answers to a batch of reads kept as bytes, beside their results or in place of them. Needs no NumPy."""
+"""Answers to a batch of reads kept as bytes, beside what they are decoded into or in place of it. Needs no NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from .._wire.batch_answers import BatchAnswerReader, BatchRow
+from .._wire.batch_answers import BatchRow
+from .._wire.row_columns import ColumnReader, Columns
 from ..keys import Key
 from ..records import BatchResult, Record
 
-#: Stands for the result of a row that was answered and has not been decoded.
+#: Stands for the result of a row that was answered, and is in columns or has not been decoded.
 ANSWERED: Final = BatchResult(cast(Key, None), 0)
 
 
 class KeepingReader:
-    """Decodes the frames of one part's answer as they come, and keeps them.
+    """Decodes the frames of one part's answer into columns as they come, and keeps them.
 
     Args:
-        keys: the batch's keys, by index.
-        results: the batch's results, by index.
+        columns: what is filled.
+        results: the batch's results, by index; ``ANSWERED`` is put where a row is in the columns.
         other: takes a row that is no plain one.
         kept: the frames are put behind these.
     """
 
     def __init__(
         self,
-        keys: Sequence[Key],
+        columns: Columns,
         results: list[BatchResult | None],
         other: Callable[[BatchRow], None],
         kept: list[bytes],
     ) -> None:
-        self._reader: BatchAnswerReader[Key, BatchResult] = BatchAnswerReader(keys, results, BatchResult, Record, other)
+        self._reader = ColumnReader(columns, results, ANSWERED, other)
         self._kept = kept
 
     def read(self, body: bytes) -> int | None:
-        """Decode one frame, as :meth:`BatchAnswerReader.read`."""
+        """Decode one frame, as :meth:`ColumnReader.read`."""
         result = self._reader.read(body)
         self._kept.append(body)
         return result
 
 
-def decode_all(keys: Sequence[Key], results: list[BatchResult | None], answers: Sequence[bytes]) -> None:
-    """Make results of what was kept as bytes.
+def decode_all(
+    keys: Sequence[Key], columns: Columns, results: list[BatchResult | None], answers: Sequence[bytes]
+) -> None:
+    """Decode what was kept as bytes.
 
     Args:
         keys: the batch's keys, by index.
-        results: those that are ``ANSWERED`` are replaced.
+        columns: what is filled.
+        results: those that are ``ANSWERED`` and no plain rows are replaced.
         answers: whole rows, in the order in which they came.
     """
 
@@ -55,6 +59,6 @@ def decode_all(keys: Sequence[Key], results: list[BatchResult | None], answers: 
             record = None if row.result_code else Record(key, row.bins, row.generation, row.void_time)
             results[row.index] = BatchResult(key, row.result_code, record, None, False, row.results or None)
 
-    reader: BatchAnswerReader[Key, BatchResult] = BatchAnswerReader(keys, results, BatchResult, Record, other)
+    reader = ColumnReader(columns, results, ANSWERED, other)
     for answer in answers:
         reader.read(answer)
