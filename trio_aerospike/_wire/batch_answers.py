@@ -54,25 +54,24 @@ class BatchAnswerReader(Generic[K, R]):
     Args:
         keys: the batch's keys, by index.
         results: the batch's results, by index.
-        make_result: called with a key, 0 and what ``make_record`` made.
-        make_record: called with a key, bins, generation and void time.
+        result_class, record_class: what rows become; see ``batch_layouts.decoder_of``.
         other: takes any other row, the index of which is sound.
     """
 
-    __slots__ = ("_keys", "_make_record", "_make_result", "_misses", "_other", "_results", "_run")
+    __slots__ = ("_keys", "_misses", "_other", "_record_class", "_result_class", "_results", "_run")
 
     def __init__(
         self,
         keys: Sequence[K],
         results: list[R | None],
-        make_result: Callable[[K, int, Any], R],
-        make_record: Callable[[K, dict[str, Any], int, int], Any],
+        result_class: type[R],
+        record_class: type[Any],
         other: Callable[[BatchRow], None],
     ) -> None:
         self._keys = keys
         self._results = results
-        self._make_result = make_result
-        self._make_record = make_record
+        self._result_class = result_class
+        self._record_class = record_class
         self._other = other
         self._run: RunDecoder | None = None
         self._misses = 0
@@ -95,9 +94,7 @@ class BatchAnswerReader(Generic[K, R]):
                 missed = False
                 if self._run is not None and not body[position + _RESULT_CODE]:
                     start = position
-                    position = self._run(
-                        body, position, self._keys, self._results, self._make_result, self._make_record
-                    )
+                    position = self._run(body, position, self._keys, self._results)
                     if position >= total:
                         break
                     missed = position == start
@@ -120,7 +117,7 @@ class BatchAnswerReader(Generic[K, R]):
         if self._misses >= _PATIENCE and index % _PATIENCE:
             return None
         layout = layout_of(body, position)
-        return None if layout is None else decoder_of(layout)
+        return None if layout is None else decoder_of(layout, self._result_class, self._record_class)
 
 
 def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:

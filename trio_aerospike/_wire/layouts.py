@@ -7,7 +7,8 @@ values. A decoder compares that rather than taking it apart, and unpacks everyth
 from __future__ import annotations
 
 import struct
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import ProtocolError
 from .constants import (
@@ -57,6 +58,14 @@ def bins_layout(body: bytes, position: int, count: int) -> Layout | None:
     return tuple(bins) if len({head[4:] for head, _ in bins}) == count else None
 
 
+class _Segment(NamedTuple):
+    """What one call unpacks: the format for ``struct``, the names that it gets, and what tells of another layout."""
+
+    format: str
+    fields: list[str]
+    tests: list[str]
+
+
 class LayoutWriter:
     """Puts the source of a decoder together, segment by segment: a segment ends where a value's size is its own.
 
@@ -74,6 +83,7 @@ class LayoutWriter:
         self.names: dict[str, Any] = {"faults": _FAULTS, "decode_value": decode_value}
         self.lines: list[str] = []
         self.items: list[str] = []
+        self._first: _Segment | None = None
         self._format = ">"
         self._fields: list[str] = []
         self._tests: list[str] = []
@@ -126,6 +136,8 @@ class LayoutWriter:
             self.names[f"unpack{self._count}"] = segment.unpack_from
             self.lines.append(f"{', '.join(self._fields)}, = unpack{self._count}(body, {self._at})")
             tests = [*self._tests, *([f"{size} < {least}"] if size else [])]
+            if self._first is None:
+                self._first = _Segment(self._format, self._fields, tests)
             if tests:
                 self.lines.append(f"if {' or '.join(tests)}: {self._otherwise}")
             self.lines.append(f"{start} = {self._at} + {segment.size}")
@@ -158,3 +170,56 @@ class LayoutWriter:
         if particle == PARTICLE_STRING:
             return f"{data}.decode()"
         return data if particle == PARTICLE_BLOB else f"decode_value({particle}, {data})"
+
+    def run(self, use: Iterable[str]) -> list[str]:
+        """The source that decodes record after record for as long as they have the layout.
+
+        To be called in place of the last ``end_segment``; ``position`` is where the first record starts, and in the end
+        where the first one starts that has another layout, or is damaged. What stands behind the last value of variable
+        size is unpacked together with the beginning of the next record, since each call costs more than what it
+        unpacks.
+
+        Args:
+            use: statements that use the values of a record, every one of which has been looked at by then.
+        """
+        first = self._first
+        if first is None:
+            self.end_segment()
+            size = struct.calcsize(self._first.format) if self._first else 0
+            return [
+                "total = len(body)",
+                "try:",
+                " while position < total:",
+                *(f"  {line}" for line in self.lines),
+                *(f"  {line}" for line in use),
+                f"  position += {size}",
+                "except faults:",
+                " pass",
+            ]
+        self._flush_constant()
+        head, tail = struct.calcsize(first.format), struct.calcsize(self._format)
+        both = struct.Struct(self._format + first.format[1:])
+        self.names.update(unpack_both=both.unpack_from, cut_off=struct.error)
+        following = [f"next_{field}" for field in first.fields]
+        unpack_both = f"{', '.join([*self._fields, *following])}, = unpack_both"
+        first_line, first_tests, _, first_end, *between = self.lines
+        return [
+            f"start1 = position + {head}",
+            "try:",
+            f" {first_line}",
+            " while True:",
+            *(f"  {line}" for line in (first_tests, first_end, *between)),
+            "  try:",
+            f"   {unpack_both}(body, {self._at})",
+            "  except cut_off:",
+            f"   if {self._at} + {tail} > len(body): break",
+            "   # This may be the last one: what follows is no record then.",
+            f"   {unpack_both}(body[{self._at}:] + bytes({head}), 0)",
+            *([f"  if {' or '.join(self._tests)}: break"] if self._tests else []),
+            *(f"  {line}" for line in use),
+            *(f"  {field} = {name}" for field, name in zip(first.fields, following, strict=True)),
+            f"  start1 = {self._at} + {tail + head}",
+            "except faults:",
+            " pass",
+            f"position = start1 - {head}",
+        ]

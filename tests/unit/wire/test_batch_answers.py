@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -17,6 +18,16 @@ from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.errors import ProtocolError
 
 Row = tuple[int, int, int, dict[str, Any]]
+
+#: Records whose last value has a size of its own, or has not, or has one behind it that has.
+SHAPES: tuple[dict[str, Any], ...] = (
+    {"i": 1},
+    {"i": 1, "f": 0.5},
+    {"s": "text"},
+    {"i": 1, "s": "text", "b": b"blob"},
+    {"i": 1, "s": "text", "f": 0.5},
+    {"s": "text", "m": {"a": 1}, "i": 1, "j": 2, "t": True},
+)
 
 
 def ops_of(bins: dict[str, Any]) -> list[Op]:
@@ -31,6 +42,28 @@ def row_of(index: int, bins: dict[str, Any], generation: int = 1, void_time: int
     return encode_batch_row(index, 0, generation, void_time, ops_of(bins))
 
 
+@attrs.define
+class Record:
+    """As the client's, as far as the reader knows it."""
+
+    key: int
+    bins: dict[str, Any]
+    generation: int
+    void_time: int
+
+
+@attrs.define
+class Result:
+    """As the client's: what the reader does not set has its default."""
+
+    key: int
+    result_code: int
+    record: Record
+    doubt: bool = False
+    fault: object = None
+    kind: str = "plain"
+
+
 def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow], int | None]:
     """What the reader makes of frames: results by index, the rows that it left to others, the end."""
     results: list[Any] = [None] * count
@@ -40,17 +73,20 @@ def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow]
         others.append(row)
         results[row.index] = (row.result_code, row.generation, row.void_time, row.bins)
 
-    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(
-        range(count),
-        results,
-        lambda key, code, record: (code, *record),
-        lambda key, bins, generation, void_time: (generation, void_time, bins),
-        other,
-    )
+    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record, other)
     end = None
     for body in bodies:
         end = reader.read(body)
-    return results, others, end
+    return [plain_form(index, result) for index, result in enumerate(results)], others, end
+
+
+def plain_form(index: int, result: Any) -> Any:
+    """A result that the reader made as the tuple that others make of it."""
+    if not isinstance(result, Result):
+        return result
+    record = result.record
+    assert (result.key, record.key, result.doubt, result.fault, result.kind) == (index, index, False, None, "plain")
+    return result.result_code, record.generation, record.void_time, record.bins
 
 
 def plainly(bodies: list[bytes], count: int) -> list[Any]:
@@ -99,6 +135,16 @@ def test_rows_of_one_layout_are_decoded_at_once_and_strings_may_differ_in_length
     assert [row.index for row in others] == [0], "only the first had to be taken apart to learn its layout"
 
 
+@pytest.mark.parametrize("bins", SHAPES, ids=lambda bins: "".join(bins))
+@pytest.mark.parametrize("behind", [b"", encode_batch_end(), encode_batch_row(2, 2, 0, 0) + encode_batch_end()])
+def test_a_run_ends_where_the_answer_does_whatever_stands_last(bins: dict[str, Any], behind: bytes) -> None:
+    rows = [row_of(index, bins, 7 + index, 9) for index in range(2)]
+    results, others, end = read_all([rows[0], rows[1] + behind], 3)
+    assert results[:2] == [(0, 7, 9, bins), (0, 8, 9, bins)]
+    assert [row.index for row in others] == ([0, 2] if len(behind) > 22 else [0])
+    assert end == (0 if behind else None)
+
+
 def test_missing_records_among_the_others_do_not_make_the_reader_forget_the_layout() -> None:
     rows = [row_of(index, {"i": index}) if index % 3 else encode_batch_row(index, 2, 0, 0) for index in range(30)]
     results, others, _ = read_all([b"".join(rows)], 30)
@@ -130,9 +176,10 @@ def test_an_index_that_was_not_asked_for_breaks_the_protocol_in_a_run_and_outsid
             read_all([b"".join(row_of(index, {"i": 1}) for index in rows)], 3)
 
 
-def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows() -> None:
-    row = len(row_of(0, {"i": 1, "s": "text", "b": b"blob"}))
-    body = b"".join(row_of(index, {"i": 1, "s": "text", "b": b"blob"}) for index in range(4))
+@pytest.mark.parametrize("bins", SHAPES, ids=lambda bins: "".join(bins))
+def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows(bins: dict[str, Any]) -> None:
+    row = len(row_of(0, bins))
+    body = b"".join(row_of(index, bins) for index in range(4))
     for cut in range(len(body)):
         if cut % row == 0:
             assert sum(result is not None for result in read_all([body[:cut]], 4)[0]) == cut // row
@@ -142,9 +189,9 @@ def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows() 
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.data())
-def test_damage_in_a_run_gives_what_the_general_decoder_gives(data: st.DataObject) -> None:
-    whole = b"".join(row_of(index, {"i": index, "s": "text", "m": {"a": 1}}) for index in range(5))
+@given(st.sampled_from(SHAPES), st.data())
+def test_damage_in_a_run_gives_what_the_general_decoder_gives(bins: dict[str, Any], data: st.DataObject) -> None:
+    whole = b"".join(row_of(index, bins) for index in range(5))
     body = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
@@ -183,4 +230,6 @@ def test_rows_without_a_layout_that_pays_are_left_to_the_general_decoder(ops: li
 def test_a_layout_is_compiled_once() -> None:
     layouts = [layout_of(row_of(index, {"i": index, "s": "x" * index}), 0) for index in range(2)]
     assert layouts[0] is not None and layouts[0] == layouts[1]
-    assert decoder_of(layouts[0]) is decoder_of(layouts[1])
+    assert decoder_of(layouts[0], Result, Record) is decoder_of(layouts[1], Result, Record)
+    other = attrs.make_class("Other", ["key", "bins", "generation", "void_time"])
+    assert decoder_of(layouts[0], Result, other) is not decoder_of(layouts[0], Result, Record)
