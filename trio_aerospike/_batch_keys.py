@@ -96,13 +96,6 @@ class KeyColumns(Sequence[Key]):
             return other
         return known_key(self._namespace, self._set_name, self.user_keys[index], self.digests[index])
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (list, KeyColumns)):
-            return NotImplemented
-        return list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"<KeyColumns: {len(self)} keys>"
 

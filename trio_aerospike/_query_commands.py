@@ -55,6 +55,12 @@ class ScannedRecord(Record):
         return place  # type: ignore[return-value]
 
     @property
+    def address(self) -> Place:
+        """Namespace, set, user key and digest."""
+        place = self._place
+        return place if type(place) is tuple else super().address
+
+    @property
     def _digest(self) -> bytes:
         place = self._place
         return place[3] if type(place) is tuple else place.digest  # type: ignore[union-attr]
@@ -103,9 +109,7 @@ class UnreadableRecord(ScannedRecord):
     __hash__ = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        key = self.key
-        place = (key.namespace, key.set_name, key.user_key, key.digest)
-        return UnreadableRecord, (place, self.error, self.generation, self.void_time)
+        return UnreadableRecord, (self.address, self.error, self.generation, self.void_time)
 
     def __repr__(self) -> str:
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
@@ -203,6 +207,22 @@ class Records(AsyncIterator[Record]):
         self._index = index + 1
         return self._records[index]
 
+    async def some(self) -> list[Record]:
+        """The next records, as many as are at hand: at least one, and none when there are no more.
+
+        For who has work to do that is done for many of them at once.
+
+        Raises:
+            AerospikeError: as for reading them one by one.
+        """
+        if self._index == len(self._records):
+            try:
+                await self._fetch()
+            except StopAsyncIteration:
+                return []
+        index, self._index = self._index, len(self._records)
+        return list(self._records[index:])
+
     async def _fetch(self) -> None:
         """Have the next records, at least one.
 
@@ -265,14 +285,9 @@ class Records(AsyncIterator[Record]):
             async with self:
                 return await self.results()
         found: list[Record] = []
-        try:
-            while True:
-                if self._index == len(self._records):
-                    await self._fetch()
-                found += self._records[self._index :]
-                self._index = len(self._records)
-        except StopAsyncIteration:
-            return found
+        while some := await self.some():
+            found += some
+        return found
 
     async def foreach(self, function: Callable[[Record], Awaitable[object] | object]) -> int:
         """Call a function with each record that is left, one after the other; an async one is awaited.

@@ -10,7 +10,7 @@ import attrs
 
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
 from trio_aerospike.errors import AerospikeError, error_from_code
-from trio_aerospike.keys import Key, KeyLike, as_key
+from trio_aerospike.keys import Key, KeyLike, UserKey, as_key
 from trio_aerospike.validation import checked_bins as checked_bins
 
 if TYPE_CHECKING:
@@ -74,6 +74,12 @@ class Record(_Expiring):
     """How often the record was written, modulo 65,535; for GenerationCheck.EQUAL."""
     void_time: int
     """When it expires, in seconds since 2010-01-01 UTC; 0 for never. ``ttl`` says it relative to now."""
+
+    @property
+    def address(self) -> tuple[str, str, UserKey | None, bytes]:
+        """Namespace, set, user key and digest: what ``key`` says. A record of a query has it before it has its key."""
+        key = self.key
+        return (key.namespace, key.set_name, key.user_key, key.digest)
 
     def __getitem__(self, name: str) -> Any:
         return self.bins[name]

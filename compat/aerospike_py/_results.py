@@ -149,14 +149,24 @@ def written_row(row: native.BatchResult) -> BatchRecord:
     return BatchRecord(key, code, None, row.in_doubt)
 
 
-def query_record(found: native.Record) -> Record:
-    """A record that a query found; one of which a value cannot be decoded has no bins, and the log says why."""
+def query_records(found: Sequence[native.Record]) -> list[Record]:
+    """Records that a query found, made by whole columns."""
     try:
-        bins = found.bins
+        bins = [record.bins for record in found]
+    except ProtocolError:
+        bins = [_readable_bins(record) for record in found]  # type: ignore[misc]
+    addresses = map(_new, repeat(AerospikeKey), [record.address for record in found])
+    metas = _metadata_of([record.generation for record in found], [record.void_time for record in found])
+    return [*map(_new, repeat(Record), zip(addresses, metas, bins, strict=True))]
+
+
+def _readable_bins(found: native.Record) -> dict[str, Any] | None:
+    """A record's bins; one of which a value cannot be decoded has none, and the log says why."""
+    try:
+        return found.bins
     except ProtocolError as error:
         logger.warning("a record that a query found cannot be decoded: %s", error)
-        return Record(aerospike_key(found.key), _metadata(found.generation, found.ttl), None)
-    return Record(aerospike_key(found.key), _metadata(found.generation, found.ttl), bins)
+        return None
 
 
 def user_info(user: User) -> dict[str, Any]:

@@ -187,7 +187,7 @@ async def in_loop(cluster: BackgroundCluster, work: Callable[[Any], Any]) -> Any
 
 def test_rows_are_not_converted_on_the_event_loop(shared_cluster: BackgroundCluster, monkeypatch: pytest.MonkeyPatch):
     threads: set[str] = set()
-    for name in ("written_row", "query_record"):
+    for name in ("written_row", "query_records"):
         convert = getattr(results, name)
 
         def noting(row: Any, convert: Any = convert) -> Any:

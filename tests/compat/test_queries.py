@@ -12,12 +12,13 @@ import pytest
 
 import aerospike_py as aerospike
 from aerospike_py import _query, predicates
-from aerospike_py._results import query_record
+from aerospike_py._results import query_records
 from aerospike_py.types import AerospikeKey, Record, RecordMetadata
 from tests.compat.background import BackgroundCluster
 from trio_aerospike import GeoJSON, Key, predicates as native
 from trio_aerospike.errors import ProtocolError
 from trio_aerospike.indexes import Collection
+from trio_aerospike.records import Record as NativeRecord
 
 COUNT = 300
 
@@ -222,16 +223,19 @@ def test_partition_filters():
 
 def test_one_record_that_cannot_be_decoded_has_no_bins_and_the_others_come(caplog: pytest.LogCaptureFixture):
     class Unreadable:
-        key = Key("test", "s", 1)
+        address = ("test", "s", 1, b"d" * 20)
         generation = 3
-        ttl = None
+        void_time = 0
 
         @property
         def bins(self) -> Any:
             raise ProtocolError("a value of type 99")
 
-    record = query_record(Unreadable())  # type: ignore[arg-type]
+    good = NativeRecord(Key("test", "s", 2), {"a": 1}, 3, 0)
+    record, other = query_records([Unreadable(), good])  # type: ignore[list-item]
     assert (record.key and record.key.user_key, record.meta, record.bins) == (1, RecordMetadata(3, 4294967295), None)
+    assert other == Record(AerospikeKey(*good.address), RecordMetadata(3, 4294967295), {"a": 1})
+    assert (type(other), type(other.key), type(other.meta)) == (Record, AerospikeKey, RecordMetadata)
     assert "a value of type 99" in caplog.text
 
 
