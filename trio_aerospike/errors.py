@@ -56,6 +56,10 @@ __all__ = [
 class ResultCode(IntEnum):
     """What an operation ended with: 0 and up is the server's answer, below 0 the client's own.
 
+    What this side finds out by itself is CLIENT, as in aerospike_py, whatever its class: a wrong argument, a timeout
+    that is our own, a cluster that cannot be reached. So a code of 0 and up was always said by a server. The one
+    exception is NO_MORE_CONNECTIONS.
+
     The server's codes are those of its as/include/base/proto.h (210 and up: of the clients, which still know
     them from older servers); the client's are those of aerospike_py's ``AEROSPIKE_ERR_*`` constants.
     """
@@ -224,7 +228,7 @@ class AerospikeError(Exception):
 
     Args:
         message: What happened, in a sentence.
-        result_code: The server's code, or the client's own below zero; by default the one of the class.
+        result_code: The server's code, or the client's own below zero; by default the one of the class. A plain int.
         node: Name or address of the node that answered, or that did not, where one was involved.
         in_doubt: True where a write may or may not have been applied. As in the official C client
             (as_error.h): it was sent more than once, or once and ended in a timeout or without an answer.
@@ -232,7 +236,7 @@ class AerospikeError(Exception):
     """
 
     default_code: ClassVar[int] = ResultCode.CLIENT
-    result_code: int
+    result_code: int = -1
     node: str | None
     in_doubt: bool
     attempts: int
@@ -248,7 +252,7 @@ class AerospikeError(Exception):
     ) -> None:
         # One positional argument, the rest plain attributes: Exception's own pickling and copying keep all.
         super().__init__(message)
-        self.result_code = self.default_code if result_code is None else result_code
+        self.result_code = int(self.default_code if result_code is None else result_code)
         self.node = node
         self.in_doubt = in_doubt
         self.attempts = attempts
@@ -282,7 +286,7 @@ class AerospikeError(Exception):
     def __str__(self) -> str:
         notes = [f"node {self.node}"] if self.node is not None else []
         if notes or self.attempts:
-            notes.insert(0, f"code {int(self.result_code)}")
+            notes.insert(0, f"code {self.result_code}")
         if self.attempts > 1:
             notes.append(f"{self.attempts} attempts")
         if self.in_doubt:
@@ -313,19 +317,19 @@ class RustPanicError(ClientError):
     """Part of aerospike_py's tree, for programs that catch it. There is no Rust here: nothing raises it."""
 
 
-class InvalidArgError(AerospikeError, default_code=ResultCode.PARAM):
+class InvalidArgError(AerospikeError):
     """A wrong argument, raised before anything is sent; it says which field, its value and what is allowed."""
 
 
-class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,)):
-    """The time the policy allows is over, on this side or on the server's."""
+class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,), default_code=ResultCode.CLIENT):
+    """The time the policy allows is over: on the server's side where ``result_code`` is TIMEOUT, else on this one."""
 
 
-class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST)):
+class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST), default_code=ResultCode.CLIENT):
     """The cluster as a whole cannot be used: no seed answers, the wrong name, no node for a partition."""
 
 
-class ConnectionFailed(ClusterError, codes=(ResultCode.CONNECTION,)):
+class ConnectionFailed(ClusterError, codes=(ResultCode.CONNECTION,), default_code=ResultCode.CLIENT):
     """A connection could not be opened, or broke while a request waited for its answer."""
 
 

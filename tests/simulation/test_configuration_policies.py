@@ -78,7 +78,7 @@ async def test_a_call_to_a_stalled_server_ends_at_its_total_timeout(
         with pytest.raises(aero.AerospikeTimeoutError) as info:
             await call(client, {"total_timeout": 0.3})
         assert 0.3 <= trio.current_time() - began <= 0.4
-        assert info.value.result_code == 9
+        assert info.value.result_code == -1
         assert info.value.attempts == 1
         assert info.value.in_doubt is is_write
         assert info.value.node == node.name
@@ -119,7 +119,7 @@ async def test_an_info_command_to_a_stalled_server_ends_at_its_timeout(autojump_
             await client.info_random_node("build", policy=InfoPolicy(timeout=0.3))
         assert 0.3 <= trio.current_time() - began <= 0.4
         [result] = await client.info_all("build", policy=InfoPolicy(timeout=0.3))
-        assert result.error_code == 9
+        assert result.error_code == -1
         assert 0.6 <= trio.current_time() - began <= 0.8
 
 

@@ -42,7 +42,7 @@ def expect(make: Callable[[], object], *parts: str) -> InvalidArgError:
         make()
     for part in parts:
         assert part in str(caught.value)
-    assert caught.value.result_code == 4
+    assert caught.value.result_code == -1
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return caught.value
 
