@@ -137,7 +137,8 @@ async def open_client(
     """Connect to a cluster, and own everything that runs for the client until the block is left.
 
     Use it as ``async with open_client("127.0.0.1:3000") as client:``. All nodes are discovered from any seed that
-    answers. An error raised in the block comes out as it is.
+    answers. An error raised in the block comes out as it is. A block that is cancelled keeps its client until it has
+    been left: what it still does in a shielded scope is carried out.
 
     Args:
         hosts: seeds: ``"host:port"``, ``("host", port)`` or several of these; or a whole :class:`ClientConfig`.
@@ -166,10 +167,20 @@ async def open_client(
     cluster = Cluster(config, connector or tcp_connector(config.tls), resolve=connector is None)
     raised: BaseException | None = None
     crash: BaseException | None = None
+    guard = trio.CancelScope()
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        with guard:
+            await cluster.run(task_status=task_status)
+
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(cluster.run)
+            await nursery.start(run)
+            # From here on it is the end of the block that ends the client: a block that is cancelled may have something
+            # to write on its way out, in a shielded scope, and what runs the client must not be gone before.
+            guard.shield = True
             try:
+                await trio.lowlevel.checkpoint_if_cancelled()
                 executor = Executor(cluster, config.max_concurrent_operations, config.operation_queue_timeout)
                 client = Client(config, cluster, executor, _made_by_open_client=True)
                 for instrument in instruments:
@@ -180,6 +191,8 @@ async def open_client(
             except BaseException as error:
                 # Carried past our own nursery, which would wrap it in a group that is none of the caller's business.
                 raised = error
+            finally:
+                guard.cancel()
             cluster.close()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:

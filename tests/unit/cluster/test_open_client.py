@@ -77,6 +77,48 @@ async def test_cancelled_stays_cancelled(autojump_clock, cluster):
             await client.get(KEY, policy=ReadPolicy(total_timeout=None, socket_timeout=None))
 
 
+async def test_a_cancelled_body_still_has_its_client_for_a_shielded_cleanup(autojump_clock, cluster):
+    living = trio.lowlevel.current_statistics().tasks_living
+    answered = []
+
+    async def cleaning(client, number):
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3)  # several rounds of the tend loop
+                await client.put(("test", "s", number), {"a": 1})
+                answered.append(number)
+
+    with trio.move_on_after(5) as scope:
+        async with opened(cluster) as client, trio.open_nursery() as workers:
+            for number in range(3):
+                workers.start_soon(cleaning, client, number)
+            try:
+                await trio.sleep_forever()
+            finally:
+                assert client.is_connected()
+                with pytest.raises(trio.Cancelled):
+                    await client.put(KEY, {"a": 1})  # what is not shielded is cancelled as ever
+    assert scope.cancelled_caught
+    assert sorted(answered) == [0, 1, 2]
+    assert not client.is_connected()
+    assert trio.lowlevel.current_statistics().tasks_living == living
+
+
+async def test_the_body_is_cancelled_when_what_runs_the_client_fails_and_that_comes_out(cluster, monkeypatch):
+    async def crash(*_):
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("a bug")
+
+    living = trio.lowlevel.current_statistics().tasks_living
+    with pytest.raises(RuntimeError, match="a bug"), trio.CancelScope():
+        async with opened(cluster) as client:
+            client._cluster.in_background(crash)
+            await trio.sleep_forever()
+    assert trio.lowlevel.current_statistics().tasks_living == living
+
+
 async def test_a_scope_within_the_body_catches_what_is_its_own(autojump_clock, cluster):
     cluster.node.default = after(100.0)
     async with opened(cluster) as client:
