@@ -22,7 +22,7 @@ WAIT_BUDGET = 0.0005
 PATIENCE = 4 * WAIT_BUDGET
 #: Requests in a line past which a write goes to another connection, however quick the server seems: it may wait for a
 #: replica while everything behind it waits too, so that deep lines beside shallow ones make for a long tail.
-FAIR_LINE = 12
+FAIR_LINE = 24
 #: Seconds from which on a request is a slow one.
 SLOW = 0.2 * WAIT_BUDGET
 #: Requests in a line at the most.
