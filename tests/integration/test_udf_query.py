@@ -122,6 +122,11 @@ function endless_here(s, run)
   return s:map(function(rec) return 1 end):reduce(function(a, b) return a end):map(function(v) while true do end end)
 end
 
+function pattern_here(s, run)
+  return s:map(function(rec) return 1 end):reduce(function(a, b) return a end)
+    :map(function(v) return string.find(string.rep("a", 3000), string.rep(".-", 30) .. "b") end)
+end
+
 function table_here(s, run)
   return s:map(function(rec) return 1 end):reduce(function(a, b) return a end):map(function(v) return {} end)
 end
@@ -412,13 +417,14 @@ async def test_a_missing_function_or_module_is_an_error(filled: Filled) -> None:
         ).results()
 
 
+@pytest.mark.parametrize("function", ["endless_here", "pattern_here"])
 async def test_an_endless_function_in_the_clients_part_ends_with_the_timeout_or_the_callers_scope(
-    filled: Filled,
+    filled: Filled, function: str
 ) -> None:
     policy = QueryPolicy(total_timeout=2.0)
     with pytest.raises(AerospikeTimeoutError, match="total_timeout"):
         await filled.client.aggregate(
-            NAMESPACE, filled.set_name, filled.module, "endless_here", [filled.run], policy=policy
+            NAMESPACE, filled.set_name, filled.module, function, [filled.run], policy=policy
         ).results()
     ticks = 0
     with trio.move_on_after(1.0) as scope:
@@ -431,9 +437,7 @@ async def test_an_endless_function_in_the_clients_part_ends_with_the_timeout_or_
                     ticks += 1
 
             nursery.start_soon(tick)
-            await filled.client.aggregate(
-                NAMESPACE, filled.set_name, filled.module, "endless_here", [filled.run]
-            ).results()
+            await filled.client.aggregate(NAMESPACE, filled.set_name, filled.module, function, [filled.run]).results()
     assert scope.cancelled_caught
     assert ticks > 10  # Trio went on while Lua was busy
 

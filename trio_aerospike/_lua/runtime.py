@@ -30,9 +30,17 @@ logger = logging.getLogger("trio_aerospike.lua")
 _LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG, 4: logging.DEBUG}
 #: Bytes that a module's own values may take.
 _MEMORY_MAX = 256 * 1024 * 1024
+#: Steps that the libraries of Lua may take without a look at the time: a tenth of a second, or so.
+_STEPS = 20_000_000
 _PLACE = re.compile(r"[^\n]*?\.[^\n.]*?:(\d+): (.*)$", re.DOTALL)
 
 Functions = Mapping[str, Function]
+
+
+@functools.cache
+def _text(name: str) -> bytes:
+    """Lua that stands beside this module."""
+    return importlib.resources.files(__package__).joinpath(name).read_bytes()
 
 
 class CompileError(Exception):
@@ -157,9 +165,11 @@ class LuaModule:
             "log": lambda level, text: _log(name, None, level, text),
             "source": self._other,
         }
-        prelude = importlib.resources.files(__package__).joinpath("prelude.lua").read_bytes()
+        lua.execute(_text("bounds.lua"), self._look, _STEPS, name=b"aerospike.lua")
         table = lua.table_from({key.encode(): value for key, value in host.items()})
-        self._compiled, self._timed, self._global, self._stream = lua.execute(prelude, table, name=b"aerospike.lua")
+        self._compiled, self._timed, self._global, self._stream = lua.execute(
+            _text("prelude.lua"), table, name=b"aerospike.lua"
+        )
         self._load(source, deadline)
 
     def _load(self, source: bytes, deadline: float | None) -> None:
