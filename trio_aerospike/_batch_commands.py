@@ -368,7 +368,7 @@ class BatchCommands:
         """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
         from ._cluster.batch import Batch
 
-        batch = Batch(what, rows.keys, rows.rests, policy, rows.writes, make_reader)
+        batch = Batch(what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform)
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:
             raise fault

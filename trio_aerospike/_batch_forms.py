@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from ._batch_policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolicy, BatchWritePolicy
+from ._cluster.batch import of_one_place
 from ._udf_call import udf_fields
 from ._wire import constants as wire
 from ._wire.batch import encode_rest, read_row
@@ -288,12 +289,13 @@ def _names(bins: Iterable[str], where: str) -> list[str]:
 class Rows:
     """The rows of a batch as they gather: whose they are, what they say, which of them write."""
 
-    __slots__ = ("_batch", "_last", "_some_write", "_writes", "keys", "rests")
+    __slots__ = ("_batch", "_last", "_some_write", "_uniform", "_writes", "keys", "rests")
 
     def __init__(self, batch: BatchPolicy) -> None:
         self._batch = batch
         self._last = b""
         self._some_write = False
+        self._uniform: bool | None = None
         self._writes: list[bool] = []
         self.keys: list[Key] = []
         self.rests: list[bytes] = []
@@ -303,6 +305,11 @@ class Rows:
         """For each row whether it changes its record; None where none does."""
         return self._writes if self._some_write else None
 
+    @property
+    def uniform(self) -> bool:
+        """Whether all keys are of one namespace and set."""
+        return of_one_place(self.keys) if self._uniform is None else self._uniform
+
     def add(self, key: Key, form: Form, rest: bytes | None = None) -> None:
         """Put a row behind the others; ``rest`` is what it says, where that has been encoded already."""
         if rest is None:
@@ -311,6 +318,7 @@ class Rows:
         if rest == self._last and not form.sends_key:
             rest = self._last
         self._last = rest
+        self._uniform = None
         self.keys.append(key)
         self.rests.append(rest)
         self._writes.append(form.writes)
@@ -322,12 +330,14 @@ class Rows:
             for key in keys:
                 self.add(key, form)
             return
-        one_of_each = dict(zip(map(_place, keys), keys, strict=True))
-        places = {place: form.rest(key, self._batch) for place, key in one_of_each.items()}
+        uniform = of_one_place(keys)
+        self._uniform = None if self.keys else uniform
         self.keys += keys
-        if len(places) == 1:
-            self.rests += list(places.values()) * len(keys)
+        if uniform:
+            self.rests += [form.rest(key, self._batch) for key in keys[:1]] * len(keys)
         else:
+            one_of_each = dict(zip(map(_place, keys), keys, strict=True))
+            places = {place: form.rest(key, self._batch) for place, key in one_of_each.items()}
             self.rests += [places[place] for place in map(_place, keys)]
         self._writes += [form.writes] * len(keys)
         self._some_write = self._some_write or form.writes

@@ -12,7 +12,7 @@ import enum
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Protocol, TypeAlias
@@ -20,9 +20,10 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from .._wire.batch import encode_batch, encode_indexed
+from .._wire.batch import all_same, encode_batch, encode_indexed
 from .._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from .._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
+from .._wire.digests import partition_ids
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -83,6 +84,18 @@ class Reader(Protocol):
 MakeReader: TypeAlias = Callable[[Sequence[Key], list[BatchResult | None], Callable[[BatchRow], None]], Reader]
 
 
+def of_one_place(keys: Sequence[Key]) -> bool:
+    """Whether all keys are of one namespace and set."""
+    if not keys:
+        return True
+    namespace, set_name = keys[0].namespace, keys[0].set_name
+    for key in keys:
+        # In most batches they are the very same objects.
+        if key.set_name is not set_name or key.namespace is not namespace:
+            return len(set(map(_place, keys))) == 1
+    return True
+
+
 @attrs.frozen(eq=False)
 class Batch:
     """What a batch asks of its records.
@@ -106,7 +119,7 @@ class Batch:
     writes: Sequence[bool] | None = None
     make_reader: MakeReader | None = None
     digests: Sequence[bytes] = attrs.Factory(lambda self: [key.digest for key in self.keys], takes_self=True)
-    uniform: bool = attrs.Factory(lambda self: len(set(map(_place, self.keys))) == 1, takes_self=True)
+    uniform: bool = attrs.Factory(lambda self: of_one_place(self.keys), takes_self=True)
 
     def encode(self, indexes: Sequence[int], transaction_ttl: int) -> bytes:
         """The request for some rows."""
@@ -247,57 +260,67 @@ class BatchRun:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _split(self, indexes: Iterable[int], before: _Part | None) -> list[_Part]:
+    def _split(self, indexes: Sequence[int], before: _Part | None) -> list[_Part]:
         """The rows by the node that serves them, in parts of a bounded size; what nobody serves is a part too."""
-        by_node: dict[Node | None, list[int]] = {}
+        by_node: Mapping[Node | None, Sequence[int]]
         keys = self._batch.keys
-        digests = self._batch.digests
-        cluster = self._cluster
         if before is None and self._batch.uniform:
-            table = cluster.partitions.tables.get(keys[0].namespace)
+            namespace = keys[0].namespace
+            table = self._cluster.partitions.tables.get(namespace)
             if table is None:
-                cluster.check_namespace(keys[0].namespace)
-                by_node[None] = list(indexes)
+                self._cluster.check_namespace(namespace)
+                by_node = {None: indexes}
+            elif (only := table.only_master) is not None:
+                by_node = {only: indexes}
             else:
-                masters = table.masters
-                for index in indexes:
-                    digest = digests[index]
-                    node = masters[(digest[0] | digest[1] << 8) & 4095]
-                    if node in by_node:
-                        by_node[node].append(index)
-                    else:
-                        by_node[node] = [index]
+                by_node = self._by_master(table.masters)
         else:
-            writes = self._batch.writes
-            reads_from = 0 if before is None else before.sequence
-            writes_to = reads_from if before is not None and before.free > PATIENT_WRITES else 0
-            for index in indexes:
-                key = keys[index]
-                digest = digests[index]
-                sequence = reads_from if writes is None or not writes[index] else writes_to
-                node = cluster.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica)
-                if node is None:
-                    cluster.check_namespace(key.namespace)
-                by_node.setdefault(node, []).append(index)
+            by_node = self._by_owner(indexes, before)
         return [_Part(node, rows, before) for node, many in by_node.items() for rows in self._cut(many)]
 
-    def _cut(self, indexes: list[int]) -> list[list[int]]:
-        """Rows in pieces of which each fits a request."""
-        if self._batch.writes is None and len(indexes) <= PART_SIZE:
-            return [indexes]
-        rests = self._batch.rests
-        pieces: list[list[int]] = []
-        size = PART_BYTES
-        previous: bytes | None = None
+    def _by_master(self, masters: Sequence[Node | None]) -> dict[Node | None, list[int]]:
+        """All rows by the masters of their partitions."""
+        by_node: dict[Node | None, list[int]] = {}
+        for index, node in enumerate(map(masters.__getitem__, partition_ids(self._batch.digests))):
+            if node in by_node:
+                by_node[node].append(index)
+            else:
+                by_node[node] = [index]
+        return by_node
+
+    def _by_owner(self, indexes: Iterable[int], before: _Part | None) -> dict[Node | None, list[int]]:
+        """Rows by the nodes that serve them after what was tried ``before``."""
+        by_node: dict[Node | None, list[int]] = {}
+        cluster, writes = self._cluster, self._batch.writes
+        keys, digests = self._batch.keys, self._batch.digests
+        reads_from = 0 if before is None else before.sequence
+        writes_to = reads_from if before is not None and before.free > PATIENT_WRITES else 0
         for index in indexes:
+            namespace, digest = keys[index].namespace, digests[index]
+            sequence = reads_from if writes is None or not writes[index] else writes_to
+            node = cluster.owner(namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica)
+            if node is None:
+                cluster.check_namespace(namespace)
+            by_node.setdefault(node, []).append(index)
+        return by_node
+
+    def _cut(self, indexes: Sequence[int]) -> list[Sequence[int]]:
+        """Rows in pieces of which each fits a request."""
+        rests = self._batch.rests
+        if all_same(rests):
+            return [indexes[start : start + PART_SIZE] for start in range(0, len(indexes), PART_SIZE)]
+        pieces: list[Sequence[int]] = []
+        begin = size = 0
+        previous: bytes | None = None
+        for place, index in enumerate(indexes):
             rest = rests[index]
             if rest is not previous:
                 size += len(rest)
                 previous = rest
-            if size >= PART_BYTES or len(pieces[-1]) >= PART_SIZE:
-                pieces.append([])
-                size = len(rest)
-            pieces[-1].append(index)
+            if place > begin and (size >= PART_BYTES or place - begin >= PART_SIZE):
+                pieces.append(indexes[begin:place])
+                begin, size = place, len(rest)
+        pieces.append(indexes[begin:])
         return pieces
 
     async def _see_all_through(self, parts: list[_Part]) -> None:
@@ -342,7 +365,10 @@ class BatchRun:
     def _left_of(self, part: _Part) -> list[int]:
         """The rows of a part that are to be asked for again; what the others came to is noted."""
         results, writes = self._results, self._batch.writes
-        left = [index for index in part.indexes if results[index] is None]
+        indexes = part.indexes
+        if isinstance(indexes, range) and all(results[indexes.start : indexes.stop]):
+            return []
+        left = [index for index in indexes if results[index] is None]
         if not left:
             return left
         for index, code in part.refused.items():

@@ -97,6 +97,13 @@ class NamespaceTable(Generic[T]):
         """The distinct owners of a partition, master first."""
         return tuple(dict.fromkeys(node for column in self.replicas if (node := column[pid]) is not None))
 
+    @property
+    def only_master(self) -> T | None:
+        """The node that is the master of every partition; None where there are several, or partitions without one."""
+        node = self.masters[0]
+        held = None if node is None else self._held.get(node)
+        return node if held and held[0] == _ALL else None
+
     def owns(self, node: T) -> bool:
         """Whether the node stands in any slot."""
         return any(self._held.get(node, ()))

@@ -219,11 +219,31 @@ def encode_indexed(indexes: Sequence[int], digests: Sequence[bytes], rests: Sequ
             same object, the second goes as a repetition; so rows with a user key, which the server does not let
             repeat, must not share theirs.
     """
+    some = _these(rests, indexes)
+    if not all_same(some):
+        return _encode_different(indexes, digests, some)
+    # All say the same: put together by columns, which takes a fifth of the time that row by row takes.
+    pieces = [_REPEAT] * (3 * len(some))
+    pieces[0::3] = _packed(indexes)
+    pieces[1::3] = _these(digests, indexes)
+    pieces[2] = some[0]
+    return pieces
+
+
+def all_same(rests: Sequence[bytes]) -> bool:
+    """Whether they are all the very same object."""
+    first = rests[0]
+    for rest in rests:  # noqa: SIM110 - all() takes three times as long
+        if rest is not first:
+            return False
+    return True
+
+
+def _encode_different(indexes: Sequence[int], digests: Sequence[bytes], rests: Sequence[bytes]) -> list[bytes]:
     parts: list[bytes] = []
     append = parts.append
     previous: bytes | None = None
-    for index in indexes:
-        rest = rests[index]
+    for index, rest in zip(indexes, rests, strict=True):
         if rest is previous:
             append(_pack_row(index, digests[index], BATCH_ROW_REPEAT))
         else:
@@ -231,6 +251,31 @@ def encode_indexed(indexes: Sequence[int], digests: Sequence[bytes], rests: Sequ
             append(rest)
             previous = rest
     return parts
+
+
+def _these(items: Sequence[bytes], indexes: Sequence[int]) -> Sequence[bytes]:
+    """The items with these indexes."""
+    if isinstance(indexes, range) and indexes.step == 1:
+        return items[indexes.start : indexes.stop]
+    return [items[index] for index in indexes]
+
+
+_REPEAT = bytes((BATCH_ROW_REPEAT,))
+#: Indexes as they stand in rows, which are the same in every batch: as many as a batch has needed, up to a bound. Made
+#: anew rather than extended, as there may be clients in several threads.
+_packed_indexes: list[bytes] = []
+_PACKED_MAX = 1 << 14
+
+
+def _packed(indexes: Sequence[int]) -> Sequence[bytes]:
+    global _packed_indexes
+    end = max(indexes[0], indexes[-1]) + 1
+    if end > _PACKED_MAX:
+        return [_pack_index(index) for index in indexes]
+    packed = _packed_indexes
+    if len(packed) < end:
+        _packed_indexes = packed = [_pack_index(index) for index in range(1 << (end - 1).bit_length())]
+    return _these(packed, indexes)
 
 
 #: Pairs of fields that have been encoded before: a program has a few, each row asks.

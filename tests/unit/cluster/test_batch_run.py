@@ -12,8 +12,9 @@ import trio
 import trio_aerospike as aero
 from trio_aerospike import BatchPolicy, BatchRead, BatchWrite, Key, errors
 from trio_aerospike._cluster.batch import PART_SIZE
-from trio_aerospike._wire.batch import decode_batch_request, encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch import BatchRequest, decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE
+from trio_aerospike._wire.digests import partition_id
 from trio_aerospike._wire.frames import encode_frame
 from trio_aerospike._wire.messages import Op
 
@@ -176,7 +177,7 @@ async def test_what_comes_after_the_time_is_over_changes_no_result_that_was_hand
         cluster.node.default = only(5, late)
         results = await client.batch_read(KEYS, policy=BatchPolicy(total_timeout=0.3, max_retries=0))
         before = [result.result_code for result in results]
-        assert before == [0] * 5 + [TIMEOUT] * 15
+        assert before == [0] * 5 + [errors.ResultCode.CLIENT] * 15
         await trio.sleep(5)
         assert [result.result_code for result in results] == before
 
@@ -218,6 +219,25 @@ async def test_one_batch_has_a_few_requests_to_a_node_at_a_time_and_each_is_boun
         assert max(at_once) == 3
         counts = [len(indexes(request)) for request in cluster.requests]
         assert max(counts) == PART_SIZE and sum(counts) == 60_001
+
+
+@pytest.mark.parametrize("sets", [1, 7], ids=["one set", "many sets"])
+async def test_each_key_is_asked_of_the_node_that_serves_its_partition_once(sets: int, autojump_clock: Any) -> None:
+    keys = [Key("test", f"s{number % sets}", number) for number in range(300)]
+    async with scripted_client(2, split=True) as (client, cluster):
+        for node in cluster.nodes:
+            node.default = ok
+        results = await client.batch_read(keys)
+        assert results.ok and [result.key for result in results] == keys
+        asked: dict[int, BatchRequest] = {}
+        for request in cluster.requests:
+            for row in decode_batch_request(request.message)[1]:
+                assert partition_id(row.digest) % 2 == cluster.nodes.index(request.node)
+                assert asked.setdefault(row.index, row) is row
+        assert [(asked[place].digest, asked[place].set_name) for place in range(300)] == [
+            (key.digest, key.set_name) for key in keys
+        ]
+        assert len(asked) == 300
 
 
 async def test_a_function_that_fails_says_why_in_its_error(autojump_clock: Any) -> None:

@@ -170,6 +170,16 @@ def test_a_removed_node_no_longer_counts_for_the_number_of_replicas(pmap):
     assert len(pmap.tables["test"].replicas) == 1
 
 
+def test_who_serves_every_partition_is_the_only_master_until_another_node_does(pmap):
+    pmap.update("A", report(ALL))
+    table = pmap.tables["test"]
+    assert table.only_master == "A"
+    pmap.update("B", report({4095}, ALL))
+    assert table.only_master is None
+    pmap.remove_node("A")
+    assert table.only_master == "B"
+
+
 def test_namespaces_are_apart(pmap):
     pmap.update("A", report({1}) | report({2}, regime=4, namespace="bar"))
     pmap.update("B", report({1}, namespace="bar", regime=4))
@@ -291,6 +301,7 @@ def test_any_sequence_of_reports_gives_what_a_naive_model_gives(sequence):
         table = pmap.tables["test"]
         assert changed or (before and table.replicas == before)
         assert len(table.replicas) == len(model.columns)
+        assert table.only_master == (table.masters[0] if len(set(table.masters)) == 1 else None)
         for pid in PIDS:
             assert [column[pid] for column in table.replicas] == [column.get(pid) for column in model.columns]
             assert table.regimes[pid] == model.regimes.get(pid, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -18,6 +19,7 @@ from trio_aerospike._wire.batch import (
     encode_batch_read,
     encode_batch_row,
     encode_batch_rows,
+    encode_indexed,
     encode_rest,
     op_values,
 )
@@ -84,6 +86,27 @@ def test_repetitions_are_recognised_and_cost_25_bytes() -> None:
     assert [row.set_name for row in decoded] == ["a", "a", "b", ""]
     one = len(encode_batch_read(keys[:1]))
     assert len(encode_batch_read(keys[:2])) == one + 25
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 2), min_size=1, max_size=12),
+    st.one_of(st.integers(0, 5), st.integers((1 << 14) - 4, (1 << 14) + 4)),
+    st.sampled_from([range, lambda start, stop: list(range(start, stop)), lambda start, stop: range(start, stop, 2)]),
+)
+def test_rows_by_index_are_those_that_stand_there_and_the_same_object_again_is_a_repetition(
+    kinds: list[int], start: int, chosen: Any
+) -> None:
+    rests = [encode_rest("test", f"set{kind}", (1, 0, 0)) for kind in range(3)]
+    whole = [rests[0]] * start + [rests[kind] for kind in kinds]
+    digests = [number.to_bytes(20, "big") for number in range(len(whole))]
+    indexes = chosen(start, len(whole))
+    pieces = encode_indexed(indexes, digests, whole)
+    _, decoded = decode_batch_request(message_of(encode_batch(pieces, len(indexes))))
+    assert [(row.index, row.digest) for row in decoded] == [(index, digests[index]) for index in indexes]
+    assert [row.set_name for row in decoded] == [f"set{rests.index(whole[index])}" for index in indexes]
+    before = [None, *(whole[index] for index in indexes)]
+    assert [row.repeat for row in decoded] == [whole[index] is before[place] for place, index in enumerate(indexes)]
 
 
 def test_a_row_with_a_user_key_is_never_a_repetition() -> None:

@@ -8,9 +8,10 @@ import importlib
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from trio_aerospike._wire import digests
-from trio_aerospike._wire.digests import compute_digest, partition_id
+from trio_aerospike._wire.digests import compute_digest, partition_id, partition_ids
 from trio_aerospike.errors import InvalidArgError
 
 
@@ -63,6 +64,11 @@ def test_keys_the_database_does_not_take_are_refused(key: Any, words: str) -> No
 )
 def test_the_partition_is_twelve_bits_of_the_first_two_bytes_little_endian(start: str, partition: int) -> None:
     assert partition_id(bytes.fromhex(start) + bytes(18)) == partition
+
+
+@given(st.lists(st.binary(min_size=20, max_size=20), max_size=50))
+def test_partitions_of_many_digests_are_those_of_each(many: list[bytes]) -> None:
+    assert list(partition_ids(many)) == [partition_id(digest) for digest in many]
 
 
 def test_without_ripemd160_a_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
