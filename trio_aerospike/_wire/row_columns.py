@@ -178,26 +178,16 @@ def _compiled(layout: Layout) -> ColumnDecoder:
     generation, void_time, index = writer.field("I"), writer.field("I"), writer.field("I")
     writer.constant(_pack_counts(0, len(layout)))
     writer.bins(layout)
-    writer.end_segment()
-    source = "\n".join(
+    lines = writer.run(
         [
-            "def decode_run(body, position, results, mark, bins, generations, void_times):",
-            " total = len(body)",
-            " try:",
-            "  while position < total:",
-            *(f"   {line}" for line in writer.lines),
-            f"   if {writer.end} > total: break",
-            f"   bins[{index}] = {{{', '.join(writer.items)}}}",
-            f"   generations[{index}] = {generation}",
-            f"   void_times[{index}] = {void_time}",
-            f"   results[{index}] = mark",
-            f"   position = {writer.end}",
-            " except faults:",
-            "  pass",
-            " return position",
+            f"bins[{index}] = {{{', '.join(writer.items)}}}",
+            f"generations[{index}] = {generation}",
+            f"void_times[{index}] = {void_time}",
+            f"results[{index}] = mark",
         ]
     )
+    head = "def decode_run(body, position, results, mark, bins, generations, void_times):"
     space = writer.names
-    exec(source, space)
+    exec("\n".join([head, *(f" {line}" for line in lines), " return position"]), space)
     decode_run: ColumnDecoder = space["decode_run"]
     return decode_run

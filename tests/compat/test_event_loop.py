@@ -1,0 +1,158 @@
+"""Large results and event loops: what is made in which thread, and how much Python's collector has to go through.
+
+Times would say more about the machine than about the code, so what is asserted is work: none of what takes long is done
+in the thread of the loop, no stretch of it is long where it is done, and no row leaves objects that are tracked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import aerospike_py as aerospike
+from aerospike_py import _results as results
+from tests.compat.background import BackgroundCluster
+from trio_aerospike._batch_keys import KeyColumns
+from trio_aerospike._wire.row_columns import ColumnReader
+
+COUNT = 4000
+PATIENT = {"total_timeout": 120_000, "socket_timeout": 120_000}
+PORTAL = "aerospike_py"
+
+
+@pytest.fixture(scope="module")
+def keys(shared_cluster: BackgroundCluster) -> list[Any]:
+    """Keys of records that are there."""
+    set_name = f"loop-{uuid.uuid4().hex[:8]}"
+    keys = [("test", set_name, number) for number in range(COUNT)]
+    with aerospike.client({"hosts": shared_cluster.hosts}).connect() as client:
+        for begin in range(0, COUNT, 1000):
+            rows = [(key, {"id": key[2], "name": f"n{key[2]}"}) for key in keys[begin : begin + 1000]]
+            assert {row.result for row in client.batch_write(rows, PATIENT).batch_records} == {0}
+    return keys
+
+
+def in_loop(cluster: BackgroundCluster, work: Callable[[Any], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with aerospike.AsyncClient({"hosts": cluster.hosts}) as client:
+            await client.connect()
+            await work(client)
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def stretches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
+    """Each stretch of work that grows with the rows: what it was, the thread, and how much of it there was."""
+    noted: list[tuple[str, str, int]] = []
+
+    def watch(owner: Any, name: str, size: Callable[..., int]) -> None:
+        work = getattr(owner, name)
+
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            found = work(*args, **kwargs)
+            noted.append((name, threading.current_thread().name, size(found, *args)))
+            return found
+
+        monkeypatch.setattr(owner, name, noting)
+
+    watch(KeyColumns, "__init__", lambda _, columns, __: len(columns))
+    watch(ColumnReader, "read", lambda _, __, body: len(body))
+    watch(results, "batch_rows", lambda found, *_: len(found))
+    watch(results, "query_records", lambda found, *_: len(found))
+    return noted
+
+
+def test_a_batch_is_decoded_outside_the_loop(
+    shared_cluster: BackgroundCluster, keys: list[Any], stretches: list[tuple[str, str, int]]
+) -> None:
+    async def work(client: Any) -> None:
+        found = await client.batch_read(keys, policy=PATIENT)
+        expected = {number: {"id": number, "name": f"n{number}"} for number in range(COUNT)}
+        assert found.to_dict() == expected
+        assert found.to_list() == list(expected.values())
+        assert found[17] == expected[17]
+        assert found.found_count() == COUNT
+
+    in_loop(shared_cluster, work)
+    assert {what for what, _, _ in stretches} == {"__init__", "read"}
+    assert {thread for _, thread, _ in stretches} == {PORTAL}
+    # A frame is decoded in one go: no more than a fraction of the batch.
+    assert max(size for what, _, size in stretches if what == "read") <= 300_000
+
+
+def test_rows_are_made_outside_the_loop_once_a_program_has_asked_for_them(
+    shared_cluster: BackgroundCluster, keys: list[Any], stretches: list[tuple[str, str, int]]
+) -> None:
+    async def work(client: Any) -> None:
+        first = (await client.batch_read(keys, policy=PATIENT)).batch_records
+        made_on_demand = [stretch for stretch in stretches if stretch[0] == "batch_rows"]
+        assert [(thread != PORTAL, size) for _, thread, size in made_on_demand] == [(True, COUNT)]
+        stretches.clear()
+        later = await client.batch_read(keys, policy=PATIENT)
+        assert later.batch_records == first
+        assert later.batch_records is later.batch_records
+        few = await client.batch_read(keys[:10], policy=PATIENT)
+        assert stretches[-1][0] == "read", "a few rows are not worth it"
+        assert few.batch_records == first[:10]
+
+    in_loop(shared_cluster, work)
+    made = [(thread, size) for what, thread, size in stretches if what == "batch_rows"][:-1]
+    assert {thread for thread, _ in made} == {PORTAL}
+    assert sum(size for _, size in made) == COUNT
+    assert max(size for _, size in made) <= 256
+
+
+def test_the_records_of_a_query_are_made_outside_the_loop_in_slices(
+    shared_cluster: BackgroundCluster, keys: list[Any], stretches: list[tuple[str, str, int]]
+) -> None:
+    async def work(client: Any) -> None:
+        found = await client.query("test", keys[0][1]).results({"total_timeout": 120_000})
+        assert sorted(record.bins["id"] for record in found) == list(range(COUNT))
+
+    in_loop(shared_cluster, work)
+    assert {thread for _, thread, _ in stretches} == {PORTAL}
+    assert max(size for _, _, size in stretches) <= 256
+
+
+def tracked_by(make: Callable[[], Any]) -> tuple[int, Any]:
+    """How many more objects the collector has to go through when something has been made."""
+    gc.collect()
+    before = len(gc.get_objects())
+    made = make()
+    gc.collect()
+    return len(gc.get_objects()) - before, made
+
+
+def test_a_batch_leaves_no_objects_for_the_collector_to_go_through(
+    shared_cluster: BackgroundCluster, keys: list[Any]
+) -> None:
+    with aerospike.client({"hosts": shared_cluster.hosts}).connect() as client:
+        client.batch_read(keys[:10], policy=PATIENT).to_dict()
+
+        def read() -> Any:
+            found = client.batch_read(keys, policy=PATIENT)
+            return found, found.to_dict(), found.to_list()
+
+        tracked, (found, _, _) = tracked_by(read)
+        assert tracked < COUNT / 10
+        # What there is to go through of rows are the named tuples that were asked for; those that are alike are one.
+        tracked, _ = tracked_by(lambda: found.batch_records)
+        assert COUNT * 2.9 < tracked < COUNT * 3.1
+
+
+def test_the_records_of_a_query_are_two_objects_each_to_the_collector(
+    shared_cluster: BackgroundCluster, keys: list[Any]
+) -> None:
+    with aerospike.client({"hosts": shared_cluster.hosts}).connect() as client:
+        query = client.query("test", keys[0][1])
+        query.results({"max_records": 10})
+        tracked, found = tracked_by(lambda: query.results({"total_timeout": 120_000}))
+        assert len(found) == COUNT
+        assert COUNT * 1.9 < tracked < COUNT * 2.1
