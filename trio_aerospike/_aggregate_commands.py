@@ -120,11 +120,8 @@ class Values(AsyncIterator[Any]):
         if self._over:
             raise StopAsyncIteration
         self._reading = True
-        left = self._stream.limit - trio.current_time()
         try:
-            deadline = None if left == math.inf else time.monotonic() + left
-            # Cancelling reaches the thread whenever it asks for more, and now and then while Lua runs.
-            self._ready = await trio.to_thread.run_sync(self._run, deadline)
+            self._ready = await self._work(self._stream)
         except BaseException:
             self._over = True
             self._stream.close()
@@ -135,6 +132,21 @@ class Values(AsyncIterator[Any]):
         if not self._ready:
             self._over = True
             raise StopAsyncIteration
+        self._stream.handed_on = True
+
+    async def _work(self, stream: ValueStream) -> list[Any]:
+        """Have the thread make values, from the beginning again where that is possible and helps."""
+        while True:
+            left = stream.limit - trio.current_time()
+            deadline = None if left == math.inf else time.monotonic() + left
+            try:
+                # Cancelling reaches the thread whenever it asks for more, and now and then while Lua runs.
+                return await trio.to_thread.run_sync(self._run, deadline)
+            except AerospikeError:
+                stream.close()
+                if not await stream.restart():
+                    raise
+                self._lua = None
 
     async def results(self) -> list[Any]:
         """All values that are left. Enters and leaves the block by itself where that has not been done.
@@ -235,8 +247,13 @@ class AggregateCommands:
         first reduction; that, and what stands behind it, is done here with what they send, by the same module.
 
         ``async with client.aggregate(...) as values: async for value in values: ...``, or for what ends in a reduction
-        ``[value] = await client.aggregate(...).results()``. While the cluster moves partitions between its nodes,
-        records may be missing; nothing is asked for anew.
+        ``[value] = await client.aggregate(...).results()``.
+
+        A node works on all partitions of which it is the master, and does not say which, so that what one node has not
+        answered cannot be asked of others. Where a node is lost or stays silent before the program has been given
+        anything, the whole is done again, once every partition has a master that answers; so it is where partitions
+        are seen to have moved meanwhile. For what ends in a reduction that is always possible. Once values have been
+        handed on, a node that is lost is an error, and records may be missing, or count twice, where partitions move.
 
         Args:
             namespace, set_name, where: which records, as for :meth:`query`; there are no filters here, as the server
@@ -246,7 +263,8 @@ class AggregateCommands:
             arguments: values that the database can hold.
             records_per_second: how many each server may look at in a second.
             source: the module's text; None to ask the cluster for it.
-            policy: ``total_timeout`` and ``socket_timeout`` count; None for the client's query policy.
+            policy: ``total_timeout``, ``socket_timeout``, ``max_retries`` (how often the whole is done again) and
+                ``sleep_between_retries`` count; None for the client's query policy.
 
         Returns:
             The values; nothing has been sent yet.

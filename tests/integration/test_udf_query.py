@@ -380,12 +380,87 @@ async def test_a_node_that_does_not_answer_ends_an_aggregation_with_an_error_tha
 
     lost.on_request = react
     values = filled.client.aggregate(
-        NAMESPACE, filled.set_name, filled.module, "total", [filled.run], policy=QueryPolicy(socket_timeout=3.0)
+        NAMESPACE,
+        filled.set_name,
+        filled.module,
+        "total",
+        [filled.run],
+        policy=QueryPolicy(socket_timeout=3.0, max_retries=0),
     )
     with pytest.raises(AerospikeTimeoutError if fault is Fault.SILENCE else ConnectionFailed) as caught:
         await values.results()
     lost.on_request = None
     assert caught.value.node == lost.name and lost.name in str(caught.value)
+
+
+@pytest.mark.parametrize("function", ["total", "values"])
+@pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.RESET, Fault.SILENCE, ResultCode.PARTITION_UNAVAILABLE])
+async def test_all_is_done_again_where_a_node_failed_before_anything_was_handed_on(
+    filled: Filled, target: Target, fault: Fault | ResultCode, function: str
+) -> None:
+    if target.embedded is None:
+        pytest.skip("only the embedded server can be made to fail")
+    failing, faults = target.embedded.nodes[-1], [fault]
+
+    async def react(kind: int, request: Any) -> Fault | ResultCode | None:
+        return faults.pop() if kind == PROTO_MESSAGE and faults else None
+
+    failing.on_request = react
+    policy = QueryPolicy(socket_timeout=2.0, max_retries=1)
+    found = await filled.client.aggregate(
+        NAMESPACE, filled.set_name, filled.module, function, [filled.run], policy=policy
+    ).results()
+    assert sum(found) == sum(range(COUNT))
+    assert len(found) == (1 if function == "total" else COUNT)
+    assert not faults
+
+    # No more often than the policy says.
+    faults += [fault] * 2
+    with pytest.raises(AerospikeError) as caught:
+        await filled.client.aggregate(
+            NAMESPACE, filled.set_name, filled.module, function, [filled.run], policy=policy
+        ).results()
+    failing.on_request = None
+    assert caught.value.attempts == 2 and caught.value.node == failing.name
+
+
+async def test_a_node_that_is_lost_on_the_way_costs_a_reduction_nothing(filled: Filled, target: Target) -> None:
+    if target.embedded is None or len(target.embedded.nodes) < 2:
+        pytest.skip("nodes of others are not stopped")
+    lost = target.embedded.nodes[-1]
+    found: list[Any] = []
+
+    async def aggregate() -> None:
+        found.extend(
+            await filled.client.aggregate(
+                NAMESPACE, filled.set_name, filled.module, "total", [filled.run], records_per_second=100
+            ).results()
+        )
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(aggregate)
+        with trio.fail_after(10):
+            while not lost.queries.active:
+                await trio.sleep(0.01)
+        await target.embedded.stop_node(lost)
+    assert found == [sum(range(COUNT))]
+
+
+async def test_what_has_been_handed_on_is_not_done_again(filled: Filled, target: Target) -> None:
+    if target.embedded is None or len(target.embedded.nodes) < 2:
+        pytest.skip("nodes of others are not stopped")
+    lost = target.embedded.nodes[-1]
+    found = []
+    with pytest.raises(ConnectionFailed) as caught:
+        async with filled.client.aggregate(
+            NAMESPACE, filled.set_name, filled.module, "wide", [filled.run, 50_000], records_per_second=50
+        ) as values:
+            async for value in values:
+                found.append(value)
+                if len(found) == 1:
+                    await target.embedded.stop_node(lost)
+    assert caught.value.node == lost.name
+    assert 1 <= len(found) < COUNT and len(set(found)) == len(found)
 
 
 async def test_an_error_on_a_node_has_its_message_and_line(filled: Filled) -> None:

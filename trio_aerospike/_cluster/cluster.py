@@ -136,6 +136,18 @@ class Cluster:
                     return node
         return table.masters[partition]
 
+    def masters(self, namespace: str) -> list[Node | None]:
+        """Who is master of each partition, as far as is known; none of them of a namespace that nobody has."""
+        table = self.partitions.tables.get(namespace)
+        return [] if table is None else list(table.masters)
+
+    def serves_all(self, namespace: str) -> bool:
+        """Whether each partition has a master that answered when it was last asked."""
+        table = self.partitions.tables.get(namespace)
+        if table is None or not table.all_claimed:
+            return False
+        return all(node is not None and node.active and node.answering for node in set(table.masters))
+
     def replicas_of(self, namespace: str) -> int:
         """How many copies the namespace keeps, as far as is known; at least 1."""
         table = self.partitions.tables.get(namespace)
@@ -268,6 +280,9 @@ class Cluster:
         self.closed = True
         for node in self._nodes.values():
             node.close_inherited()
+        for found in self._found.values():
+            found.transport.close_now()
+        self._dialer.close_inherited()
 
     async def _tend(self) -> None:
         """Look at the cluster once in every interval, counted from the beginning of a round to that of the next."""

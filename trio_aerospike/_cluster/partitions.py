@@ -104,6 +104,11 @@ class NamespaceTable(Generic[T]):
         held = None if node is None else self._held.get(node)
         return node if held and held[0] == _ALL else None
 
+    @property
+    def all_claimed(self) -> bool:
+        """Whether each partition has a master that says so itself: none is without, none has another stand in."""
+        return not self._unowned and not self._supposed
+
     def owns(self, node: T) -> bool:
         """Whether the node stands in any slot."""
         return any(self._held.get(node, ()))

@@ -1,7 +1,9 @@
 """The answers of all nodes to an aggregation: frames of values, waiting for the reader in a bounded store.
 
-Values belong to no partition, so that nothing can be asked for anew: what goes wrong with one node ends the whole. As
-with queries there is no task here, and connections are left unread when too much has gathered.
+Values belong to no partition, and a node works on all of which it is the master or on nothing (server: query_job.c asks
+for no partitions here), so that no part of the whole can be asked for anew. As long as nothing of what was made of the
+values has been handed on, the whole can: `restart`. After that, what goes wrong with one node ends it. As with queries
+there is no task here, and connections are left unread when too much has gathered.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from ..errors import (
     UDFError,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, renew_session
+from .answers import EXPIRED_SESSION, RETRYABLE, renew_session
 from .arrivals import Arrivals, Run
 from .pending import Failure
 
@@ -50,7 +52,11 @@ class ValueStream:
         what: the aggregation in words, for messages.
         namespace: of the records.
         make_frame: the request, with a number for the server.
-        policy: its timeouts count.
+        policy: its timeouts and retries count.
+
+    Attributes:
+        limit: on Trio's clock, when all is given up.
+        handed_on: whether the program has been given something that was made of the values.
     """
 
     def __init__(
@@ -69,9 +75,22 @@ class ValueStream:
         self._make_frame = make_frame
         self._policy = policy
         self.limit = math.inf if policy.total_timeout is None else trio.current_time() + policy.total_timeout
-        silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
-        self._arrivals: Arrivals[Run] = Arrivals(cluster, self.limit, silence)
+        self._arrivals: Arrivals[Run] = self._no_arrivals()
         self._began = False
+        self._retries = 0
+        # What the last error was worth: whether the whole may succeed when it is asked for again, and whether that
+        # counts as a retry of the policy's.
+        self._passing = False
+        self._counted = True
+        self._logged_in = False
+        self._answered_once = False
+        #: Who is master of what, as far as was known when the nodes were asked.
+        self._masters: list[Node | None] = []
+        self.handed_on = False
+
+    def _no_arrivals(self) -> Arrivals[Run]:
+        silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
+        return Arrivals(self._cluster, self.limit, silence)
 
     async def next_values(self) -> list[Value] | None:
         """The next values, at least one; None when there are no more.
@@ -106,6 +125,7 @@ class ValueStream:
                     if values:
                         return values
             if not self._arrivals.runs:
+                await self._check_masters()
                 return None
             await self._arrivals.wait()
 
@@ -117,9 +137,51 @@ class ValueStream:
         nodes = self._cluster.active_nodes()
         if not nodes:
             raise ClusterError(f"{self._what}: no node is known now; seeds: {self._cluster.describe_seeds()}")
+        self._masters = self._cluster.masters(self._namespace)
         for node in nodes:
             run = Run(node)
             self._arrivals.ask(run, self._make_frame(run.trid))
+
+    # -- asking for all of it again ----------------------------------------------------------------------------------
+
+    async def restart(self) -> bool:
+        """After an error: wait until every partition is served, and be ready to ask for all values once more.
+
+        Returns:
+            False where that cannot help, is not allowed, or would repeat what has been handed on.
+        """
+        if not self._passing or self.handed_on or (self._counted and self._retries >= self._policy.max_retries):
+            return False
+        self._retries += self._counted
+        self._passing, self._counted = False, True
+        began = trio.current_time()
+        await trio.sleep(self._policy.sleep_between_retries)
+        patience = min(self.limit, began + self._cluster.patience)
+        while await self._cluster.wait_for_tend(patience):
+            if self._cluster.closed or trio.current_time() >= self.limit:
+                return False
+            if self._cluster.serves_all(self._namespace):
+                self._arrivals = self._no_arrivals()
+                self._began = False
+                return True
+        return False
+
+    async def _check_masters(self) -> None:
+        """All nodes have answered: see whether they were masters of all partitions meanwhile.
+
+        Raises:
+            ClusterError: partitions have moved, and there is still something to be done about it.
+        """
+        if self.handed_on or self._retries >= self._policy.max_retries:
+            return
+        if self._retries:
+            # The nodes may have been asked before they took over what another has lost.
+            await self._cluster.wait_for_tend(min(self.limit, trio.current_time() + self._cluster.patience))
+        if self._cluster.closed:
+            raise ClientClosed(f"{self._what}: the client is closed")
+        if self._cluster.masters(self._namespace) != self._masters:
+            self._passing = True
+            raise ClusterError(f"{self._what}: partitions have moved to other nodes", attempts=self._retries + 1)
 
     def close(self) -> None:
         """End it: connections of answers under way are closed, and the servers hear that they may stop."""
@@ -154,9 +216,14 @@ class ValueStream:
     def _check_end(self, run: Run, message: Message) -> None:
         code = message.result_code
         if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
+            self._answered_once = True
             return  # a node that does not know of the set has nothing to tell
         if code == EXPIRED_SESSION and run.pending is not None:
             renew_session(run.node, run.pending)
+            # A session that has ended costs no retry; one is enough.
+            self._counted, self._logged_in = self._logged_in, True
+        not_there_yet = code in (ResultCode.INDEX_NOT_FOUND, ResultCode.INDEX_NOT_READABLE)
+        self._passing = code in RETRYABLE or (not_there_yet and self._answered_once)
         error = error_from_code(code)
         raise self._error(error, error.message, run.node)
 
@@ -175,14 +242,16 @@ class ValueStream:
         if pending.failure is Failure.EXPIRED:
             name = "total_timeout" if trio.current_time() >= self.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
+            self._passing = True
             raise self._error(AerospikeTimeoutError(), text, run.node)
         if isinstance(pending.error, ProtocolError):
             raise self._error(ProtocolError(), str(pending.error), run.node)
         self._cluster.report_failure(run.node)
+        self._passing = True
         raise self._error(ConnectionFailed(), f"{pending.error or 'removed'}", run.node)
 
     def _error(self, error: AerospikeError, text: str, node: Node) -> AerospikeError:
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text}",)
         error.node = node.name
-        error.attempts = 1
+        error.attempts = self._retries + 1
         return error
