@@ -21,6 +21,7 @@ import trio
 
 import aerospike_py as aerospike
 from tests.compat.background import BackgroundCluster
+from trio_aerospike.testing import UserSpec
 
 
 @pytest.fixture
@@ -394,6 +395,23 @@ def in_child(work: Callable[[], object]) -> str:
     return result
 
 
+def sockets_to(port: int) -> int:
+    """How many of this process's sockets are connected to a port."""
+    found = 0
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            peer = socket.socket(fileno=int(number))
+        except OSError:
+            continue  # no socket
+        try:
+            found += peer.getpeername()[1] == port
+        except (OSError, IndexError):
+            pass
+        finally:
+            peer.detach()
+    return found
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 class TestFork:
     def test_a_client_connected_before_refuses_in_the_child(self, config: dict[str, Any], key: Any):
@@ -442,35 +460,51 @@ class TestFork:
             client.put(key, {"a": 1})
             before = connections(cluster)
 
-            def sockets() -> int:
-                port = cluster.hosts[0][1]
-                found = 0
-                for number in os.listdir("/proc/self/fd"):
-                    try:
-                        peer = socket.socket(fileno=os.dup(int(number)))
-                    except OSError:
-                        continue
-                    with peer:
-                        try:
-                            found += peer.getpeername()[1] == port
-                        except (OSError, IndexError):
-                            pass
-                return found
-
-            assert sockets() >= 4
-            assert in_child(sockets) == "0"
+            port = cluster.hosts[0][1]
+            assert sockets_to(port) >= 4
+            assert in_child(lambda: sockets_to(port)) == "0"
             assert connections(cluster) >= before
             assert client.get(key).bins == {"a": 1}
 
             # One of them in the hands of a thread that is waiting for an answer.
-            cluster.set(delay=0.5)
+            cluster.run_sync(cluster.cluster.pause_node, 0)
             answers: list[Any] = []
-            thread = threading.Thread(target=lambda: answers.append(client.get(key)))
+            policy = {"total_timeout": 60_000, "socket_timeout": 0}
+            thread = threading.Thread(target=lambda: answers.append(client.get(key, policy)))
             thread.start()
-            assert wait_until(lambda: cluster.total("commands_in_flight") == 1)
-            assert in_child(sockets) == "0"
+            assert in_child(lambda: sockets_to(port)) == "0"
+            cluster.run_sync(cluster.cluster.resume_node, 0)
             thread.join()
             assert answers[0].bins == {"a": 1}
+
+    def test_a_connection_that_is_being_made_is_closed_in_the_child_as_well(
+        self, start_cluster: Callable[..., BackgroundCluster], key: Any
+    ):
+        cluster = start_cluster(users={"ann": UserSpec("secret", roles=("read-write",))})
+        port = cluster.hosts[0][1]
+        config = {"hosts": cluster.hosts, "user": "ann", "password": "secret", "timeout": 30_000}
+        with aerospike.client(config).connect() as client:
+            client.put(key, {"a": 1})
+            gate = trio.Event()
+            logins: list[object] = []
+
+            async def slow(kind: int, request: object) -> None:
+                if kind == 2:
+                    logins.append(request)
+                await gate.wait()
+
+            cluster.set(on_request=slow)
+            policy = {"total_timeout": 60_000, "socket_timeout": 0}
+            bins: list[Any] = []
+            threads = [threading.Thread(target=lambda: bins.append(client.get(key, policy).bins)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            assert wait_until(lambda: bool(logins), 30)
+            assert in_child(lambda: sockets_to(port)) == "0"
+            cluster.run_sync(gate.set)
+            for thread in threads:
+                thread.join()
+            assert bins == [{"a": 1}] * 4
 
     def test_multiprocessing_workers_forked_under_load(self, config: dict[str, Any], key: Any):
         stop = threading.Event()

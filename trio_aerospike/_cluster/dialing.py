@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import trio
 
@@ -50,6 +51,7 @@ class Dialer:
             else None
         )
         self._warned: set[str] = set()
+        self._under_way: set[Transport] = set()
 
     async def look(self, address: Address, tls_name: str | None) -> tuple[Found, Status]:
         """Connect to an address, log in, and ask who answers there; within ``timeout``."""
@@ -58,7 +60,8 @@ class Dialer:
             with trio.fail_after(self._timeout):
                 transport = await self.open(address, tls_name, session)
                 try:
-                    body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
+                    with self._watched(transport):
+                        body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
                     answers = decode_info_response(body)
                     refused = parse_error(next(iter(answers), ""))
                     if refused is not None:
@@ -77,11 +80,26 @@ class Dialer:
     async def open(self, address: Address, tls_name: str | None, session: Session) -> Transport:
         transport = await self._connector(*address, tls_name)
         try:
-            await session.authenticate(transport)
+            with self._watched(transport):
+                await session.authenticate(transport)
         except BaseException:
             await close_transport(transport)
             raise
         return transport
+
+    @contextlib.contextmanager
+    def _watched(self, transport: Transport) -> Iterator[None]:
+        """While a connection is nobody's yet."""
+        self._under_way.add(transport)
+        try:
+            yield
+        finally:
+            self._under_way.discard(transport)
+
+    def close_inherited(self) -> None:
+        """In a forked child: release the descriptors of connections that were being made, without a word."""
+        for transport in self._under_way:
+            transport.close_now()
 
     async def resolve(self, host: Host) -> list[Address]:
         if _is_numeric(host.name):
