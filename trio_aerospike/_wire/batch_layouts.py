@@ -8,6 +8,7 @@ decoder, as is one that is damaged: a function made here never fails, it only st
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -15,20 +16,16 @@ from typing import Any, TypeAlias
 import attrs
 
 from .constants import MESSAGE_HEADER_SIZE
-from .layouts import Layout, LayoutWriter, bins_layout
+from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter, bins_layout
 
 #: Decodes rows from a position on for as long as they have the layout: (body, position, keys, results) -> the position
 #: of the first row that has not. ``results[index]`` becomes what :func:`decoder_of` says.
 RunDecoder: TypeAlias = Callable[[bytes, int, Sequence[Any], list[Any]], int]
 
-_KEPT = 128
-
 # A good row's message begins so: its header's size, four bytes of flags, result code 0.
 _HEAD = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
 _unpack_counts = struct.Struct(">HH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
-
-_decoders: dict[tuple[Layout, type[Any], type[Any]], RunDecoder] = {}
 
 
 def layout_of(body: bytes, position: int) -> Layout | None:
@@ -53,15 +50,10 @@ def decoder_of(layout: Layout, result_class: type[Any], record_class: type[Any])
             whatever else it has is as by default.
         record_class: the class of records, of attrs: with ``key``, ``bins``, ``generation`` and ``void_time``.
     """
-    form = (layout, result_class, record_class)
-    decoder = _decoders.get(form)
-    if decoder is None:
-        if len(_decoders) >= _KEPT:
-            _decoders.clear()
-        decoder = _decoders[form] = _compiled(*form)
-    return decoder
+    return _compiled(layout, result_class, record_class)  # type: ignore[arg-type]  # classes are hashable
 
 
+@functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def _compiled(layout: Layout, result_class: type[Any], record_class: type[Any]) -> RunDecoder:
     writer = LayoutWriter()
     writer.constant(_HEAD)

@@ -26,6 +26,8 @@ from .particles import decode_value
 Bin: TypeAlias = tuple[bytes, int]
 Layout: TypeAlias = tuple[Bin, ...]
 
+#: Decoders that are kept for each kind of answer. Applications have few layouts.
+LAYOUTS_KEPT = 128
 #: More bins than that are not worth a function: the time goes into their values.
 BINS_MAX = 64
 VARIABLE = -1

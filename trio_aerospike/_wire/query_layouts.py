@@ -6,6 +6,7 @@ perhaps its key, and the value of the index under which it was found.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ from .constants import (
     PARTICLE_INTEGER,
     PARTICLE_STRING,
 )
-from .layouts import BINS_MAX, Layout, LayoutWriter, bins_layout
+from .layouts import BINS_MAX, LAYOUTS_KEPT, Layout, LayoutWriter, bins_layout
 
 #: Where a record lives: namespace, set name, user key (None where it is not known), digest.
 Place: TypeAlias = tuple[str, str, Any, bytes]
@@ -36,13 +37,10 @@ RunDecoder: TypeAlias = Callable[[bytes, int, int, list[Any], list[int], MakeRec
 FieldLayout: TypeAlias = tuple[int, bytes]
 RecordLayout: TypeAlias = tuple[bytes, tuple[FieldLayout, ...], Layout]
 
-_KEPT = 64
 _KEY_OF_INTEGER = b"\x00\x00\x00\x0a\x02\x01"
 _unpack_counts = struct.Struct(">HH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
 _unpack_field = struct.Struct(">IB").unpack_from
-
-_decoders: dict[RecordLayout, RunDecoder] = {}
 
 
 def layout_of(body: bytes, position: int) -> RecordLayout | None:
@@ -75,17 +73,9 @@ def layout_of(body: bytes, position: int) -> RecordLayout | None:
 _KEYS = {bytes((particle,)) for particle in (PARTICLE_INTEGER, PARTICLE_STRING, PARTICLE_BLOB)}
 
 
+@functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def decoder_of(layout: RecordLayout) -> RunDecoder:
     """The function for records of a layout."""
-    decoder = _decoders.get(layout)
-    if decoder is None:
-        if len(_decoders) >= _KEPT:
-            _decoders.clear()
-        decoder = _decoders[layout] = _compiled(layout)
-    return decoder
-
-
-def _compiled(layout: RecordLayout) -> RunDecoder:
     head, fields, bins = layout
     writer = LayoutWriter()
     writer.constant(head)

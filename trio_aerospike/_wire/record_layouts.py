@@ -7,12 +7,14 @@ fits, and takes the general way for whatever does not.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .batch_layouts import layout_of
 from .constants import MESSAGE_HEADER_SIZE
-from .layouts import Layout, LayoutWriter, bins_layout
+from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter
 from .records import decode_record
 
 #: Generation, void time (seconds since 2010, 0: never expires) and bins.
@@ -20,7 +22,6 @@ Decoded: TypeAlias = tuple[int, int, dict[str, Any]]
 #: Decodes an answer of the layout; None for any other, and for a damaged one.
 LayoutDecoder: TypeAlias = Callable[[bytes], Decoded | None]
 
-_KEPT = 128
 #: Answers of another layout after which a decoder learns anew.
 _FORGET = 8
 #: How often a decoder learns before it leaves a set of many layouts to the general way, but for a try now and then.
@@ -29,10 +30,7 @@ _REST = 4096
 
 # A good answer begins so: its header's size, four bytes of flags, result code 0.
 _HEAD = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
-_unpack_counts = struct.Struct(">HH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
-
-_decoders: dict[Layout, LayoutDecoder] = {}
 
 
 class RecordDecoder:
@@ -64,7 +62,7 @@ class RecordDecoder:
     def _learn(self, body: bytes) -> None:
         self._tries += 1
         self._left = _FORGET if self._tries % _TRIES else _REST
-        layout = layout_of(body)
+        layout = layout_of(body, 0)
         self.quick = _nothing if layout is None else decoder_of(layout)
 
 
@@ -72,27 +70,9 @@ def _nothing(body: bytes) -> None:
     """The decoder of no layout."""
 
 
-def layout_of(body: bytes) -> Layout | None:
-    """The layout of an answer that has been decoded before; None where it has none that pays (fields, no bins)."""
-    if body[:6] != _HEAD:
-        return None
-    n_fields, n_ops = _unpack_counts(body, 18)
-    if n_fields or not n_ops:
-        return None
-    return bins_layout(body, MESSAGE_HEADER_SIZE, n_ops)
-
-
+@functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def decoder_of(layout: Layout) -> LayoutDecoder:
     """The function for answers of a layout."""
-    decoder = _decoders.get(layout)
-    if decoder is None:
-        if len(_decoders) >= _KEPT:
-            _decoders.clear()
-        decoder = _decoders[layout] = _compiled(layout)
-    return decoder
-
-
-def _compiled(layout: Layout) -> LayoutDecoder:
     writer = LayoutWriter(start="0", otherwise="return None")
     writer.constant(_HEAD)
     generation, void_time, _ = writer.field("I"), writer.field("I"), writer.field("I")

@@ -6,6 +6,7 @@ lists of numbers, which cost nothing to keep, and nothing to Python's garbage co
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
@@ -14,7 +15,7 @@ from ..errors import ProtocolError, ResultCode
 from .batch_answers import BatchRow, read_row
 from .batch_layouts import layout_of
 from .constants import INFO3_LAST, MESSAGE_HEADER_SIZE
-from .layouts import Layout, LayoutWriter
+from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter
 
 #: Decodes rows from a position on for as long as they have the layout: (body, position, results, mark, bins,
 #: generations, void_times) -> the position of the first row that has not.
@@ -29,15 +30,12 @@ FINAL_CODES: Final = frozenset((0, int(ResultCode.RECORD_NOT_FOUND), int(ResultC
 _LAYOUTS: Final = 4
 #: After so many rows in a row that had none of them, only one in so many is looked at for one.
 _PATIENCE: Final = 8
-_DECODERS_KEPT: Final = 128
 
 # A good row's message begins so: its header's size, four bytes of flags, result code 0.
 _HEAD: Final = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
 _RESULT_CODE: Final = 5
 _unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
-
-_decoders: dict[Layout, ColumnDecoder] = {}
 
 
 class Columns:
@@ -162,17 +160,9 @@ class ColumnReader:
                 self._runs.insert(0, run)
 
 
+@functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def _decoder_of(layout: Layout) -> ColumnDecoder:
     """The function for rows of a layout."""
-    decoder = _decoders.get(layout)
-    if decoder is None:
-        if len(_decoders) >= _DECODERS_KEPT:
-            _decoders.clear()
-        decoder = _decoders[layout] = _compiled(layout)
-    return decoder
-
-
-def _compiled(layout: Layout) -> ColumnDecoder:
     writer = LayoutWriter()
     writer.constant(_HEAD)
     generation, void_time, index = writer.field("I"), writer.field("I"), writer.field("I")
