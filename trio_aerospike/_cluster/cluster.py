@@ -283,9 +283,6 @@ class Cluster:
         for found in self._found.values():
             found.transport.close_now()
         self._dialer.close_inherited()
-        for found in self._found.values():
-            found.transport.close_now()
-        self._dialer.close_inherited()
 
     async def _tend(self) -> None:
         """Look at the cluster once in every interval, counted from the beginning of a round to that of the next."""
