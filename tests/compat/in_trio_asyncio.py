@@ -64,13 +64,13 @@ def cancelling_either_side_cancels_the_command(cluster: BackgroundCluster) -> No
         async with trio_asyncio.open_loop():
             await trio_asyncio.aio_as_trio(client.connect)()
             await client.put(KEY, {"a": 1})
-            await trio.to_thread.run_sync(lambda: cluster.set(delay=0.3))
+            await trio.to_thread.run_sync(lambda: cluster.set(delay=1.0))
             await trio_asyncio.aio_as_trio(cancel_asyncio)()
             with trio.move_on_after(0.05) as scope:
                 await client.get(KEY)
             assert scope.cancelled_caught
             await trio.to_thread.run_sync(lambda: cluster.set(delay=0.0))
-            assert (await client.get(KEY)).bins == {"a": 1}
+            assert (await client.get(KEY, {"total_timeout": 60_000})).bins == {"a": 1}
             await client.close()
 
     trio.run(main)

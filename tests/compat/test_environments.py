@@ -38,7 +38,7 @@ def connections(cluster: BackgroundCluster) -> int:
     return cluster.total("connections_open")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Whether ``condition`` comes true in time; for what other threads and sockets do."""
     done = threading.Event()
     deadline = time.monotonic() + seconds
@@ -90,10 +90,17 @@ def test_cancelling_the_task_cancels_the_command(start_cluster: Callable[..., Ba
         config = {"hosts": cluster.hosts, "max_concurrent_operations": 1}
         async with await aerospike.AsyncClient(config).connect() as client:
             await client.put(key, {"a": 1})
-            await asyncio.to_thread(cluster.set, delay=0.2)
-            slow = asyncio.ensure_future(client.get(key))
-            await asyncio.to_thread(wait_until, lambda: cluster.total("commands_in_flight") == 1)
-            waiting = asyncio.ensure_future(client.put(key, {"a": 2}))
+            gate = trio.Event()
+
+            async def hold(kind: int, request: object) -> None:
+                if kind == 3:
+                    await gate.wait()
+
+            await asyncio.to_thread(cluster.set, on_request=hold)
+            patient = {"total_timeout": 60_000, "socket_timeout": 0}
+            slow = asyncio.ensure_future(client.get(key, patient))
+            assert await asyncio.to_thread(wait_until, lambda: cluster.total("commands_in_flight") == 1)
+            waiting = asyncio.ensure_future(client.put(key, {"a": 2}, None, patient))
             await asyncio.sleep(0.05)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -101,9 +108,9 @@ def test_cancelling_the_task_cancels_the_command(start_cluster: Callable[..., Ba
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await slow
-            await asyncio.to_thread(cluster.set, delay=0.0)
+            await asyncio.to_thread(cluster.run_sync, gate.set)
             # Neither holds the one slot any more, and the write that was waiting for it was never sent.
-            assert (await client.get(key)).bins == {"a": 1}
+            assert (await client.get(key, patient)).bins == {"a": 1}
 
     asyncio.run(main())
 
