@@ -9,9 +9,12 @@ import pytest
 
 import trio_aerospike as aero
 from tests.integration.conftest import Keys, Target
-from trio_aerospike import BatchPolicy, BatchWritePolicy, Client, Key, open_client
+from trio_aerospike import BatchPolicy, BatchWritePolicy, Client, Key, exp, open_client
+from trio_aerospike._wire.batch import decode_batch_request, encode_batch_row
+from trio_aerospike._wire.frames import encode_frame
+from trio_aerospike._wire.messages import Op
 from trio_aerospike.errors import InvalidArgError, RecordNotFound
-from trio_aerospike.server.faults import Fault
+from trio_aerospike.server.faults import Fault, Reply
 
 DTYPE = np.dtype([("id", "i8"), ("score", "f8"), ("age", "u1"), ("name", "S8"), ("vector", "f4", (4,))])
 LIMIT = BatchPolicy(total_timeout=60.0)
@@ -95,6 +98,98 @@ async def test_a_lazy_batch_gives_the_results_of_batch_read(client: Client, keys
         assert lazy.found_count == 20
         assert lazy.to_numpy(np.dtype([("n", "i4")]))["n"].tolist() == [
             0 if result.record is None else result.record.get("n", 0) for result in expected
+        ]
+
+
+@pytest.mark.parametrize("decode", [True, False])
+async def test_columns_say_of_each_key_what_its_result_does(client: Client, keys: Keys, decode: bool) -> None:
+    asked: list[Any] = [keys() for _ in range(24)]
+    for number, key in enumerate(asked[:16]):
+        bins = ({"n": number}, {"n": number, "s": "x" * number}, {"m": {"a": [number]}}, {"f": 1.5, "n": -1})[
+            number % 4
+        ]
+        await client.put(key, bins, ttl=1000 if number % 2 else None)
+    await client.put(asked[0], {"n": 77})
+    first = asked[0]
+    elsewhere = keys.adopt(Key("test", f"{keys.set_name}-2", first.user_key))
+    await client.put(elsewhere, {"n": 5})
+    asked += [
+        first,
+        Key.from_digest("test", keys.set_name, asked[1].digest),
+        (first.namespace, first.set_name, first.user_key),
+        elsewhere,
+    ]
+    some = [key for key in asked if key is not elsewhere]
+    n_is_77 = exp.eq(exp.int_bin("n"), 77)
+    for wanted, names, policy in (
+        (asked, None, LIMIT),
+        (some, None, LIMIT),
+        (some, ["n"], LIMIT),
+        (some, [], LIMIT),
+        (some, None, LIMIT.replace(filter_expression=n_is_77)),
+    ):
+        expected = await client.batch_read(wanted, names, policy=policy)
+        lazy = await client.batch_read_lazy(wanted, names, decode=decode, policy=policy)
+        columns = lazy.columns()
+        assert len(columns) == len(lazy) == len(wanted)
+        assert list(columns.keys) == [result.key for result in expected]
+        assert columns.keys.user_keys == [result.key.user_key for result in expected]
+        assert columns.result_codes == [result.result_code for result in expected]
+        assert columns.bins == [result.record and result.record.bins for result in expected]
+        assert columns.generations == [0 if not result.record else result.record.generation for result in expected]
+        assert columns.void_times == [0 if not result.record else result.record.void_time for result in expected]
+        found = {result.key.user_key: result.record.bins for result in expected if result.record is not None}
+        found.pop(None, None)
+        assert columns.to_dict() == found
+        assert columns.found_count == sum(result.record is not None for result in expected)
+        assert lazy.results() == expected
+    assert columns.result_codes[:2] == [0, 27]
+
+
+@pytest.mark.parametrize("decode", [True, False])
+async def test_what_a_broken_attempt_brought_stays_and_the_rest_is_read_again(
+    target: Target, keys: Keys, decode: bool
+) -> None:
+    if target.embedded is None:
+        pytest.skip("the server cannot be told to fail")
+    wanted = byte_keys(keys, 60)
+    async with open_client(target.hosts, timeout=10.0) as client:
+        await client.batch_write([(key, {"n": number}) for number, key in enumerate(wanted)])
+        answered: list[set[int]] = []
+
+        async def partly(kind: int, request: Any) -> Reply | None:
+            if kind != 3:
+                return None
+            indexes = [row.index for row in decode_batch_request(request)[1]]
+            answered.append(set(indexes))
+            if len(answered) > 1:
+                return None
+            # Found, missing, found but strange, timed out, and nothing at all of the others.
+            new = Op(1, 1, "n", (1000).to_bytes(8, "big"))
+            rows = [encode_batch_row(index, 0, 5, 0, [new]) for index in indexes[:3]]
+            rows.append(encode_batch_row(indexes[3], 2, 0, 0))
+            rows.append(encode_batch_row(indexes[4], 0, 5, 0, [new, new]))
+            rows.append(encode_batch_row(indexes[5], 9, 0, 0))
+            return Reply(encode_frame(3, b"".join(rows)), close=True)
+
+        for node in target.embedded.nodes:
+            node.on_request = partly
+        policy = BatchPolicy(total_timeout=30.0, max_retries=3)
+        lazy = await client.batch_read_lazy(wanted, decode=decode, policy=policy)
+        columns = lazy.columns()
+        # Where nothing is decoded, rows are found once the answer is whole: the part is read again.
+        broken = sorted(answered[0]) if decode else []
+        for index in range(60):
+            if index in broken[3:4]:
+                assert (columns.result_codes[index], columns.bins[index]) == (2, None)
+            elif index in broken[:5]:
+                assert (columns.bins[index], columns.generations[index]) == ({"n": 1000}, 5)
+            else:
+                assert (columns.bins[index], columns.generations[index]) == ({"n": index}, 1)
+        assert sum(code != 0 for code in columns.result_codes) == int(decode)
+        assert {index for again in answered[1:] for index in again}.isdisjoint(broken[:5])
+        assert lazy.to_numpy(np.dtype([("n", "i4")]))["n"].tolist() == [
+            0 if bins is None else bins["n"] for bins in columns.bins
         ]
 
 
