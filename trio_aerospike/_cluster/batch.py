@@ -45,9 +45,11 @@ from .node import Node
 from .pending import Failure, Pending
 from .together import together
 
-#: Rows in one request at the most: the answers to one are decoded while the server works on the next. (Servers before 8
-#: took no more than 5,000: batch-max-requests.)
-PART_SIZE = 2000
+#: Rows in one request at the most. (Servers before 8 took no more than 5,000: batch-max-requests.)
+PART_SIZE = 4000
+#: Rows for which a request of their own is worth while: the server works on several at once, and while it works on one
+#: the answers to another are decoded. Each costs what decoding a hundred rows costs.
+PART_SIZE_MIN = 333
 #: Bytes of rows in one request after which the next one begins.
 PART_BYTES = 1024 * 1024
 #: Requests of one batch to one node at the same time.
@@ -163,21 +165,6 @@ class _Part:
         self.refused: dict[int, int] = {}
 
 
-class _TimedReader:
-    """Adds the time that reading takes to what the whole batch has spent on it."""
-
-    def __init__(self, reader: Reader, run: BatchRun) -> None:
-        self._reader = reader
-        self._run = run
-
-    def read(self, body: bytes) -> int | None:
-        began = time.perf_counter()
-        try:
-            return self._reader.read(body)
-        finally:
-            self._run.decoding += time.perf_counter() - began
-
-
 class BatchRun:
     """One batch on its way.
 
@@ -195,6 +182,8 @@ class BatchRun:
         self._limit = math.inf if total is None else self._began + total
         self._expires = self._limit
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
+        self._plain = BatchAnswerReader(batch.keys, self._results, BatchResult, Record)
+        self._part_size = PART_SIZE
         self._faults: dict[int, AerospikeError] = {}
         self._doubts: set[int] = set()
         self._abandoned: list[Pending] = []
@@ -216,7 +205,12 @@ class BatchRun:
         if scope_deadline <= self._began:
             await trio.lowlevel.checkpoint()
         self._expires = min(self._limit, scope_deadline)
-        await self._see_all_through(self._split(range(len(self._batch.keys)), None))
+        self._part_size = self._best_part_size()
+        self._cluster.batches += 1
+        try:
+            await self._see_all_through(self._split(range(len(self._batch.keys)), None))
+        finally:
+            self._cluster.batches -= 1
         results = self._results
         self._heard = self._heard or any(results)
         if not all(results):
@@ -257,6 +251,13 @@ class BatchRun:
         fault = copy.copy(self._faults[index])  # what is raised gathers a traceback, each its own
         fault.in_doubt = index in self._doubts
         return BatchResult(self._batch.keys[index], int(fault.result_code), None, fault, fault.in_doubt)
+
+    def _best_part_size(self) -> int:
+        """Rows in a request at the most, so that there is enough to do at the same time."""
+        total = len(self._batch.keys)
+        if self._cluster.batches or self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
+            return PART_SIZE  # there is something else to do, or nothing is to be
+        return min(PART_SIZE, math.ceil(total / max(1, min(total // PART_SIZE_MIN, PARTS_AT_ONCE))))
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -306,9 +307,10 @@ class BatchRun:
 
     def _cut(self, indexes: Sequence[int]) -> list[Sequence[int]]:
         """Rows in pieces of which each fits a request."""
+        limit = self._part_size
         rests = self._batch.rests
         if all_same(rests):
-            return [indexes[start : start + PART_SIZE] for start in range(0, len(indexes), PART_SIZE)]
+            return [indexes[start : start + limit] for start in range(0, len(indexes), limit)]
         pieces: list[Sequence[int]] = []
         begin = size = 0
         previous: bytes | None = None
@@ -317,7 +319,7 @@ class BatchRun:
             if rest is not previous:
                 size += len(rest)
                 previous = rest
-            if place > begin and (size >= PART_BYTES or place - begin >= PART_SIZE):
+            if place > begin and (size >= PART_BYTES or place - begin >= limit):
                 pieces.append(indexes[begin:place])
                 begin, size = place, len(rest)
         pieces.append(indexes[begin:])
@@ -398,13 +400,13 @@ class BatchRun:
         """Send one part and collect its rows; what goes wrong is left in the part."""
         now = trio.current_time()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-        reader = self._reader(part)
+        read = self._reader(part)
         result = 0
 
         def consume(body: bytes) -> bool:
             nonlocal result
             # What comes when nobody waits any more must not change results that have been handed out.
-            end = decode_batch_response(body)[1] if part.over else reader.read(body)
+            end = decode_batch_response(body)[1] if part.over else read(body)
             if end is None:
                 return False
             result = end
@@ -440,15 +442,24 @@ class BatchRun:
         else:
             part.verdict = _Verdict.LATER
 
-    def _reader(self, part: _Part) -> Reader:
+    def _reader(self, part: _Part) -> Callable[[bytes], int | None]:
+        """What takes the frames of a part's answer; see :class:`Reader`."""
         take = partial(self._take, part)
-        reader: Reader
+        read: Callable[[bytes], int | None]
         if self._batch.make_reader is not None:
-            reader = self._batch.make_reader(self._batch.keys, self._results, take)
+            read = self._batch.make_reader(self._batch.keys, self._results, take).read
         else:
-            reader = BatchAnswerReader(self._batch.keys, self._results, BatchResult, Record, take)
+            read = partial(self._plain.read, other=take)
         observers = self._cluster.observers
-        return reader if observers is None or not observers.staged else _TimedReader(reader, self)
+        return read if observers is None or not observers.staged else partial(self._read_timed, read)
+
+    def _read_timed(self, read: Callable[[bytes], int | None], body: bytes) -> int | None:
+        """Read a frame, and add the time that it takes to what the whole batch has spent on that."""
+        began = time.perf_counter()
+        try:
+            return read(body)
+        finally:
+            self.decoding += time.perf_counter() - began
 
     def _take(self, part: _Part, row: BatchRow) -> None:
         """Note a row that is no plain record."""

@@ -82,6 +82,8 @@ class Cluster:
         self._nodes: dict[str, Node] = {}
         #: Who is told of operations; None where nobody is.
         self.observers: Observers | None = None
+        #: How many batches are under way.
+        self.batches: int = 0
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"

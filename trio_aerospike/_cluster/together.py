@@ -8,7 +8,7 @@ import trio
 
 
 async def together(calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
-    """Run all calls at once and wait for them.
+    """Run all calls at once, the first of them right here, and wait for them.
 
     A nursery puts what its tasks raise into a group, Cancelled too. Who calls a command of the client has not opened
     one and gets the error itself.
@@ -19,8 +19,12 @@ async def together(calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
     problem: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            for call in calls:
+            others = iter(calls)
+            first = next(others, None)
+            for call in others:
                 nursery.start_soon(call)
+            if first is not None:
+                await first()
     except BaseExceptionGroup as group:
         rest = group.split(trio.Cancelled)[1]
         if rest is not None and len(rest.exceptions) > 1:

@@ -49,16 +49,15 @@ class BatchRow:
 class BatchAnswerReader(Generic[K, R]):
     """Decodes the frames of answers to one batch, each row into its place.
 
-    Rows with bins and nothing else about them are made into results here, run by run; all others are left to ``other``.
+    Rows with bins and nothing else about them are made into results here, run by run; all others are left to who reads.
 
     Args:
         keys: the batch's keys, by index.
         results: the batch's results, by index.
         result_class, record_class: what rows become; see ``batch_layouts.decoder_of``.
-        other: takes any other row, the index of which is sound.
     """
 
-    __slots__ = ("_keys", "_misses", "_other", "_record_class", "_result_class", "_results", "_run")
+    __slots__ = ("_keys", "_misses", "_record_class", "_result_class", "_results", "_run")
 
     def __init__(
         self,
@@ -66,21 +65,23 @@ class BatchAnswerReader(Generic[K, R]):
         results: list[R | None],
         result_class: type[R],
         record_class: type[Any],
-        other: Callable[[BatchRow], None],
     ) -> None:
         self._keys = keys
         self._results = results
         self._result_class = result_class
         self._record_class = record_class
-        self._other = other
         self._run: RunDecoder | None = None
         self._misses = 0
 
-    def read(self, body: bytes) -> int | None:
+    def read(self, body: bytes, other: Callable[[BatchRow], None]) -> int | None:
         """Decode one frame.
 
+        Args:
+            body: the frame.
+            other: takes any other row, the index of which is sound.
+
         Returns:
-            The result of the whole batch, when this was the last frame; else None.
+            The result of the whole part of the batch, when this was its last frame; else None.
 
         Raises:
             ProtocolError: the frame is malformed, or names a row that was not asked for. (A mere value that is
@@ -103,7 +104,7 @@ class BatchAnswerReader(Generic[K, R]):
                     return result
                 if row.index >= count:
                     raise ProtocolError(f"a batch of {count} rows was answered with row {row.index}")
-                self._other(row)
+                other(row)
                 if row.bins:
                     self._misses = self._misses + 1 if missed else 0
                     self._run = self._decoder_for(body, position, row.index)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 import trio_aerospike as aero
-from trio_aerospike import BatchPolicy, BatchRead, BatchWrite, Key, errors
+from trio_aerospike import BatchConcurrency, BatchPolicy, BatchRead, BatchWrite, Key, errors
 from trio_aerospike._cluster.batch import PART_SIZE
 from trio_aerospike._wire.batch import BatchRequest, decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE
@@ -219,6 +220,33 @@ async def test_one_batch_has_a_few_requests_to_a_node_at_a_time_and_each_is_boun
         assert max(at_once) == 3
         counts = [len(indexes(request)) for request in cluster.requests]
         assert max(counts) == PART_SIZE and sum(counts) == 60_001
+
+
+async def test_a_batch_that_is_alone_goes_in_several_requests_and_one_beside_others_does_not(
+    autojump_clock: Any,
+) -> None:
+    async with scripted_client() as (client, cluster):
+
+        async def slow(request: Request) -> bytes:
+            await trio.sleep(0.1)
+            answer: bytes = await ok(request)
+            return answer
+
+        async def counts(keys: int, **policy: Any) -> list[int]:
+            cluster.node.requests.clear()
+            assert (await client.batch_read([KEYS[0]] * keys, policy=BatchPolicy(**policy))).ok
+            return sorted(len(indexes(request)) for request in cluster.requests)
+
+        cluster.node.default = slow
+        assert await counts(1000) == [332, 334, 334]
+        assert await counts(700) == [350, 350]
+        assert await counts(600) == [600]
+        assert await counts(1000, concurrency=BatchConcurrency.SEQUENTIAL) == [1000]
+        assert await counts(3 * PART_SIZE + 1) == [1] + [PART_SIZE] * 3
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.batch_read, KEYS[:1])
+            await trio.testing.wait_all_tasks_blocked()
+            assert await counts(1000) == [1000]
 
 
 @pytest.mark.parametrize("sets", [1, 7], ids=["one set", "many sets"])

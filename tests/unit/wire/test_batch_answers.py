@@ -73,10 +73,10 @@ def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow]
         others.append(row)
         results[row.index] = (row.result_code, row.generation, row.void_time, row.bins)
 
-    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record, other)
+    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record)
     end = None
     for body in bodies:
-        end = reader.read(body)
+        end = reader.read(body, other)
     return [plain_form(index, result) for index, result in enumerate(results)], others, end
 
 
