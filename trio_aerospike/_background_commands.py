@@ -48,7 +48,8 @@ class BackgroundCommands:
         """Have the servers carry out operations on all records that a query finds, in the background.
 
         Records are updated, never created. Each node works through the records of which it is the master; what fails is
-        counted, not reported. A node that is lost on the way leaves its part undone.
+        counted, not reported. A node that is lost on the way leaves its part undone, which the job says: its
+        ``wait`` raises ClusterError, its progress names the nodes.
 
         Args:
             namespace, set_name, where, filter: which records, as for :meth:`query`.
@@ -93,7 +94,8 @@ class BackgroundCommands:
 
         The function may change and remove records; none is created, and what it returns goes nowhere. Each node works
         through the records of which it is the master; calls that fail are counted, not reported. A node that is lost on
-        the way leaves its part undone.
+        the way leaves its part undone, which the job says: its ``wait`` raises ClusterError, its progress names the
+        nodes.
 
         Args:
             namespace, set_name, where, filter: which records, as for :meth:`query`.

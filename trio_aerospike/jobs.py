@@ -7,13 +7,14 @@ looks once; a job that writes can be cancelled.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
 import trio
 
 from trio_aerospike._wire.info import parse_error
-from trio_aerospike.errors import AerospikeTimeoutError, ResultCode, error_from_code
+from trio_aerospike.errors import AerospikeTimeoutError, ClusterError, ResultCode, error_from_code
 from trio_aerospike.records import InfoResult
 from trio_aerospike.validation import SECONDS_MAX, refused
 
@@ -22,6 +23,8 @@ __all__ = ["BackgroundJob", "IndexJob", "Job", "JobProgress", "NodeProgress"]
 #: Seconds between two looks at a job: the first pause, and the longest.
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.5
+#: Seconds that a node may be away before its part is given up: one that was cut off goes on, and may come back.
+GIVE_UP_AFTER = 5.0
 
 AskAll = Callable[[str], Awaitable[list[InfoResult]]]
 
@@ -42,6 +45,8 @@ class NodeProgress:
     """Records that the filter left out."""
     error: int = 0
     """The code of what ended it early, or of what asking the node ended in; 0 for none."""
+    lost: bool = False
+    """Whether the node left the cluster, or was started anew, before it was seen to be done: nobody does the rest."""
 
 
 @attrs.frozen
@@ -52,8 +57,13 @@ class JobProgress:
 
     @property
     def done(self) -> bool:
-        """Whether every node is done."""
+        """Whether every node is done. One that was lost is not."""
         return all(node.done for node in self.nodes)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Names of the nodes that were lost before they were done."""
+        return tuple(node.node_name for node in self.nodes if node.lost)
 
     @property
     def percent(self) -> float:
@@ -80,8 +90,16 @@ class Job(abc.ABC):
         self._last = JobProgress(())
 
     def __repr__(self) -> str:
-        state = "not looked at yet" if not self._last.nodes else "done" if self._last.done else "under way"
+        last = self._last
+        state = "not looked at yet" if not last.nodes else "done" if last.done else "under way"
+        if last.lost:
+            state += f", lost: {', '.join(last.lost)}"
         return f"<{type(self).__name__} {self._what}: {state}>"
+
+    @property
+    def progress(self) -> JobProgress:
+        """How far all nodes had come when they were last looked at; without any nodes before the first look."""
+        return self._last
 
     @abc.abstractmethod
     async def poll(self) -> JobProgress:
@@ -102,6 +120,8 @@ class Job(abc.ABC):
 
         Raises:
             AerospikeTimeoutError: it took longer; says which nodes are not done.
+            ClusterError: nodes were lost for good before they were done, and all others are; what those had left is
+                undone. ``progress`` tells of each.
             AerospikeError: the work has failed.
         """
         if timeout is not None and not (isinstance(timeout, (int, float)) and 0 <= timeout <= SECONDS_MAX):
@@ -109,16 +129,31 @@ class Job(abc.ABC):
         progress = self._last
         with trio.move_on_after(float("inf") if timeout is None else timeout) as scope:
             pause = FIRST_PAUSE
+            since = math.inf
             while True:
                 progress = self._last = await self.poll()
                 if progress.done:
                     return progress
+                if all(node.done or node.lost for node in progress.nodes):
+                    since = min(since, trio.current_time())
+                    if trio.current_time() - since >= GIVE_UP_AFTER:
+                        raise self._lost(progress)
+                else:
+                    since = math.inf
                 await trio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
         assert scope.cancelled_caught
         waiting = [f"{node.node_name} at {node.percent:.0f}%" for node in progress.nodes if not node.done]
         left = f"; not done: {', '.join(waiting)}" if waiting else ""
         raise AerospikeTimeoutError(f"{self._what}: not done within {timeout} s{left}")
+
+    def _lost(self, progress: JobProgress) -> ClusterError:
+        lost = [f"{node.node_name} at {node.percent:.0f}%" for node in progress.nodes if node.lost]
+        return ClusterError(
+            f"{self._what}: nodes were lost before they were done, and what they had left is undone: {', '.join(lost)}",
+            node=progress.lost[0],
+            in_doubt=True,
+        )
 
 
 class IndexJob(Job):
@@ -171,26 +206,55 @@ class BackgroundJob(Job):
         super().__init__(what, ask_all)
         self.trid = trid
         self.nodes: tuple[str, ...] = tuple(nodes)
+        self._started = trio.current_time()
+        self._known: dict[str, NodeProgress] = {name: NodeProgress(name, False, 0.0) for name in self.nodes}
 
     async def poll(self) -> JobProgress:
-        """Look once how far the nodes have come. A node that does not know of the job any more is done.
+        """Look once how far the nodes have come.
+
+        A node that does not know of the job any more is done (servers keep the last hundred), unless it has been
+        started anew since. What a node is seen to be done with stays done, whatever becomes of the node.
 
         Raises:
             AerospikeError: the job was ended on some node, or the client is closed or knows no node.
         """
-        found = await self._ask_all(f"query-show:trid={self.trid}")
-        by_name = {result.node_name: result for result in found}
-        nodes = []
+        known = self._known
+        by_name = {result.node_name: result for result in await self._ask_all(f"query-show:trid={self.trid}")}
+        forgetful = []
         for name in self.nodes:
             result = by_name.get(name)
-            # What a node that has left was at is as done as it will ever be.
-            nodes.append(NodeProgress(name, True, 100.0) if result is None else self._of_node(result))
-        return JobProgress(tuple(nodes))
+            if known[name].done:
+                continue
+            if result is None:
+                known[name] = attrs.evolve(known[name], lost=True)
+            elif result.error_code == ResultCode.RECORD_NOT_FOUND:
+                forgetful.append(name)
+            elif result.error_code:
+                known[name] = attrs.evolve(known[name], error=result.error_code)
+            else:
+                known[name] = self._of_node(result)
+        if forgetful:
+            anew = await self._started_anew()
+            for name in forgetful:
+                if anew.get(name, True):
+                    known[name] = attrs.evolve(known[name], lost=name in anew)
+                else:
+                    known[name] = attrs.evolve(known[name], done=True, percent=100.0, error=0, lost=False)
+        self._last = JobProgress(tuple(known.values()))
+        return self._last
+
+    async def _started_anew(self) -> dict[str, bool]:
+        """Of each node that tells how long it has been up: whether it has been started after the job."""
+        elapsed = trio.current_time() - self._started
+        found = {}
+        for result in await self._ask_all("statistics"):
+            uptime = _pairs(result.response, ";").get("uptime", "")
+            if not result.error_code and uptime.isdecimal():
+                # It counts whole seconds.
+                found[result.node_name] = int(uptime) < elapsed - 1
+        return found
 
     def _of_node(self, result: InfoResult) -> NodeProgress:
-        if result.error_code:
-            gone = result.error_code == ResultCode.RECORD_NOT_FOUND
-            return NodeProgress(result.node_name, gone, 100.0 if gone else 0.0, error=0 if gone else result.error_code)
         fields = _pairs(result.response, ":")
         state, _, ended = fields.get("status", "").partition("(")
         if state == "done" and ended.rstrip(")") != "ok":

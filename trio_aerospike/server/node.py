@@ -391,6 +391,8 @@ class EmbeddedNode:
         if self._scope is not None:
             self._scope.cancel()
             self._scope = self._nursery = None
+        # What a process knows of its queries ends with it.
+        self.queries = QueryJobs()
         self.peers = []
         self.alumni = []
         self.peers_generation = self.rebalance_generation = 0
