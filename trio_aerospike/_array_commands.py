@@ -12,7 +12,7 @@ from ._batch_commands import BatchCommands
 from ._batch_forms import ReadForm, Rows, WriteForm
 from ._batch_keys import KeyColumns, key_columns
 from ._batch_policies import BatchWritePolicy
-from ._wire.row_columns import Columns
+from ._wire.row_columns import ColumnDecoder, Columns
 from .arrays import LazyBatch, RecordArrays, with_numpy
 from .keys import Key, KeyLike
 from .policies import BatchPolicy
@@ -192,10 +192,12 @@ class ArrayCommands(BatchCommands):
 def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
     from ._arrays.keeping import KeepingReader
 
+    runs: list[ColumnDecoder] = []
+
     def make(keys: Sequence[Key], results: list[BatchResult | None], other: Callable[[BatchRow], None]) -> Reader:
         kept: list[bytes] = []
         answers.append(kept)
-        return KeepingReader(columns, results, other, kept)
+        return KeepingReader(columns, results, other, kept, runs)
 
     return make
 

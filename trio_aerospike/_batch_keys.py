@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Any, SupportsIndex, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, SupportsIndex, overload
 
 from ._wire.digests import pack_int_key, set_state
 from .keys import Key, KeyLike, UserKey, as_key, known_key
 from .validation import refused
+
+_END: Final = object()
 
 
 class KeyColumns(Sequence[Key]):
@@ -35,48 +37,55 @@ class KeyColumns(Sequence[Key]):
         self._others: dict[int, Key] = {}
         self._namespace = ""
         self._set_name = ""
-        self._take(keys)
+        self._take(iter(keys))
 
-    def _take(self, keys: Iterable[KeyLike]) -> None:
+    def _take(self, keys: Iterator[Any]) -> None:
         digests, user_keys = self.digests, self.user_keys
-        namespace: Any = None
-        set_name: Any = None
-        begin: Any = None
-        pack = pack_int_key
-        plain: Any
-        for plain in keys:
-            # Most are like the one before them, down to the very strings: those are hashed right here.
-            if type(plain) is tuple and len(plain) == 3 and plain[0] is namespace and plain[1] is set_name:
-                user_key = plain[2]
-                try:
-                    if type(user_key) is int:
-                        data = pack(1, user_key)
-                    elif type(user_key) is str:
-                        data = b"\x03" + user_key.encode()
-                    else:
-                        data = b""
-                except (struct.error, UnicodeEncodeError):
-                    data = b""  # what is wrong with it is said below
-                if data:
-                    state = begin()
-                    state.update(data)
-                    digests.append(state.digest())
-                    user_keys.append(user_key)
-                    continue
+        plain: Any = next(keys, _END)
+        while plain is not _END:
             key = as_key(plain)
             if not digests:
                 self._namespace, self._set_name = key.namespace, key.set_name
-            if key.namespace != self._namespace or key.set_name != self._set_name:
-                self.uniform = False
-                self._others[len(digests)] = key
-            elif type(plain) is tuple:
-                namespace, set_name = plain[:2]
-                if begin is None:
-                    begin = set_state(set_name).copy
-            else:
+            at_home = key.namespace == self._namespace and key.set_name == self._set_name
+            self.uniform = self.uniform and at_home
+            if not at_home or type(plain) is not tuple:
                 self._others[len(digests)] = key
             digests.append(key.digest)
             user_keys.append(key.user_key)
+            if at_home and type(plain) is tuple:
+                plain = self._take_alike(keys, *plain[:2])
+            else:
+                plain = next(keys, _END)
+
+    def _take_alike(self, keys: Iterator[Any], namespace: object, set_name: object) -> Any:
+        """Take keys for as long as they are tuples like the one before, down to the very strings, as most are.
+
+        Returns:
+            The first that is not, which has not been taken.
+        """
+        begin = set_state(self._set_name).copy
+        pack = pack_int_key
+        add_digest, add_user_key = self.digests.append, self.user_keys.append
+        for plain in keys:
+            if type(plain) is not tuple:
+                return plain
+            try:
+                place, group, user_key = plain
+                if place is not namespace or group is not set_name:
+                    return plain
+                if type(user_key) is int:
+                    data = pack(1, user_key)
+                elif type(user_key) is str:
+                    data = b"\x03" + user_key.encode()
+                else:
+                    return plain
+            except (struct.error, ValueError):
+                return plain  # another number of parts, or a key that cannot be: as_key says what is wrong with it
+            state = begin()
+            state.update(data)
+            add_digest(state.digest())
+            add_user_key(user_key)
+        return _END
 
     def __len__(self) -> int:
         return len(self.digests)

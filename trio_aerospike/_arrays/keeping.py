@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from .._wire.batch_answers import BatchRow
-from .._wire.row_columns import ColumnReader, Columns
+from .._wire.row_columns import ColumnDecoder, ColumnReader, Columns
 from ..keys import Key
 from ..records import BatchResult, Record
 
@@ -22,6 +22,7 @@ class KeepingReader:
         results: the batch's results, by index; ``ANSWERED`` is put where a row is in the columns.
         other: takes a row that is no plain one.
         kept: the frames are put behind these.
+        runs: as of :class:`ColumnReader`.
     """
 
     def __init__(
@@ -30,8 +31,9 @@ class KeepingReader:
         results: list[BatchResult | None],
         other: Callable[[BatchRow], None],
         kept: list[bytes],
+        runs: list[ColumnDecoder],
     ) -> None:
-        self._reader = ColumnReader(columns, results, ANSWERED, other)
+        self._reader = ColumnReader(columns, results, ANSWERED, other, runs)
         self._kept = kept
 
     def read(self, body: bytes) -> int | None:

@@ -64,16 +64,24 @@ class ColumnReader:
         results: the batch's results, by index: ``mark`` is put where a row is in the columns.
         mark: anything but None.
         other: takes any other row, the index of which is sound.
+        runs: what decodes the rows that have been seen so far, shared by the readers of a batch.
     """
 
     __slots__ = ("_columns", "_mark", "_misses", "_other", "_results", "_runs")
 
-    def __init__(self, columns: Columns, results: list[Any], mark: Any, other: Callable[[BatchRow], None]) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        results: list[Any],
+        mark: Any,
+        other: Callable[[BatchRow], None],
+        runs: list[ColumnDecoder] | None = None,
+    ) -> None:
         self._columns = columns
         self._results = results
         self._mark = mark
         self._other = other
-        self._runs: list[ColumnDecoder] = []
+        self._runs: list[ColumnDecoder] = [] if runs is None else runs
         self._misses = 0
 
     def read(self, body: bytes) -> int | None:
