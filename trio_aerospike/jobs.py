@@ -245,13 +245,14 @@ class BackgroundJob(Job):
 
     async def _started_anew(self) -> dict[str, bool]:
         """Of each node that tells how long it has been up: whether it has been started after the job."""
-        elapsed = trio.current_time() - self._started
         found = {}
         for result in await self._ask_all("statistics"):
             uptime = _pairs(result.response, ";").get("uptime", "")
-            if not result.error_code and uptime.isdecimal():
-                # It counts whole seconds.
-                found[result.node_name] = int(uptime) < elapsed - 1
+            known = self._known.get(result.node_name)
+            if known is not None and not result.error_code and uptime.isdecimal():
+                # It counts whole seconds. Within that, a node that was away meanwhile is taken for a new one.
+                slack = 1 if known.lost or known.error else -1
+                found[result.node_name] = int(uptime) < trio.current_time() - self._started + slack
         return found
 
     def _of_node(self, result: InfoResult) -> NodeProgress:
