@@ -6,8 +6,11 @@ scripted or an in-memory stream in its place and run under a mock clock.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -53,12 +56,13 @@ Connector = Callable[[str, int, str | None], Awaitable[Transport]]
 class SocketTransport:
     """TCP without a buffer of its own: a non-blocking socket and Trio's readiness calls."""
 
-    __slots__ = ("_closed", "_sock")
+    __slots__ = ("__weakref__", "_closed", "_sock")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._closed = False
+        _living.add(self)
 
     def try_send(self, data: bytes, /) -> int:
         try:
@@ -93,6 +97,11 @@ class SocketTransport:
         self._closed = True
         self._sock.close()
 
+    @property
+    def sock(self) -> socket.socket:
+        """The socket, for its options."""
+        return self._sock
+
     def detach(self) -> socket.socket:
         """Give the socket away, to be used and closed by somebody else."""
         self._closed = True
@@ -107,11 +116,12 @@ class SocketTransport:
 class StreamTransport:
     """Any Trio stream (TLS over TCP, a memory stream) as a transport: no sending without a checkpoint."""
 
-    __slots__ = ("_descriptor", "_stream")
+    __slots__ = ("__weakref__", "_descriptor", "_stream")
 
     def __init__(self, stream: trio.abc.Stream, descriptor: trio.SocketStream | None = None) -> None:
         self._stream = stream
         self._descriptor = descriptor
+        _living.add(self)
 
     def try_send(self, data: bytes, /) -> int:
         return 0
@@ -127,7 +137,9 @@ class StreamTransport:
 
     def close_now(self) -> None:
         if self._descriptor is not None:
-            socket.close(self._descriptor.socket.detach())
+            number = self._descriptor.socket.detach()
+            if number >= 0:
+                socket.close(number)
 
     def __repr__(self) -> str:
         return f"<StreamTransport over {self._stream!r}>"
@@ -147,15 +159,20 @@ def tcp_connector(tls: ssl.SSLContext | None) -> Connector:
 
     async def connect(host: str, port: int, tls_name: str | None) -> Transport:
         try:
-            stream = await trio.open_tcp_stream(host, port)
+            transport = await _numeric(host, port)
+            if transport is None:
+                named = await trio.open_tcp_stream(host, port)
+                transport = SocketTransport(socket.socket(fileno=named.socket.detach()))
         except OSError as error:
             raise _first_cause(error) from error
         except ValueError as error:
             raise _no_host_name(host, error) from error
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock = transport.sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if tls is None:
-            return SocketTransport(socket.socket(fileno=stream.socket.detach()))
+            return transport
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
         try:
             secure = trio.SSLStream(stream, tls, server_hostname=tls_name or host, https_compatible=True)
         except ValueError as error:
@@ -171,6 +188,36 @@ def tcp_connector(tls: ssl.SSLContext | None) -> Connector:
         return StreamTransport(secure, stream)
 
     return connect
+
+
+async def _numeric(host: str, port: int) -> SocketTransport | None:
+    """Connect to an address; None where ``host`` is a name.
+
+    Nodes are known by their addresses, so this is the usual way. Trio's own does not show its socket before it is
+    connected, and a process that forks at that moment would leave it open in the child.
+    """
+    try:
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, ValueError):
+        return None
+    family, kind, proto, _, address = entries[0]
+    sock = socket.socket(family, kind, proto)
+    transport = SocketTransport(sock)
+    try:
+        try:
+            sock.connect(address)
+        except BlockingIOError:
+            await trio.lowlevel.wait_writable(sock)
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, f"Error connecting to {address!r}: {os.strerror(number)}") from None
+        with contextlib.suppress(OSError, AttributeError):
+            # As Trio has it: a socket is writable when little waits in it, so that what gathers goes out in one piece.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 2**14)
+    except BaseException:
+        transport.close_now()
+        raise
+    return transport
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -197,3 +244,16 @@ def _first_cause(error: OSError) -> OSError:
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
     return cause if isinstance(cause, OSError) else error
+
+
+#: Every transport there is. Two processes on one connection would read each other's answers: a child has none.
+_living: weakref.WeakSet[SocketTransport | StreamTransport] = weakref.WeakSet()
+
+
+def _close_all_inherited() -> None:
+    for transport in list(_living):
+        transport.close_now()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_all_inherited)

@@ -1,5 +1,7 @@
 """The transports over real sockets on the loopback: sends that do not block, ends of every kind, TLS."""
 
+import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -10,7 +12,7 @@ import trio
 import trio.testing
 import trustme
 
-from trio_aerospike._cluster.transport import SocketTransport, StreamTransport, resolve, tcp_connector
+from trio_aerospike._cluster.transport import SocketTransport, StreamTransport, _living, resolve, tcp_connector
 
 
 @pytest.fixture
@@ -249,3 +251,36 @@ async def test_a_handshake_that_is_cancelled_leaves_no_socket_open():
             pass
     await server.aclose()
     await listener.aclose()
+
+
+def open_sockets():
+    return [each for each in _living if isinstance(each, SocketTransport) and each.sock.fileno() >= 0]
+
+
+def open_sockets_in_a_child():
+    child = os.fork()
+    if child == 0:
+        os._exit(len(open_sockets()))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_a_forked_child_holds_no_connection_not_even_one_that_is_being_made(nursery):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as stack:
+        address = server.getsockname()
+        connect = tcp_connector(None)
+        ready = await connect(*address, None)
+        # Connections that nobody accepts, until the next is not answered any more.
+        for _ in range(16):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        nursery.start_soon(partial(connect, *address, None))
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(open_sockets()) == 2
+        assert open_sockets_in_a_child() == 0
+        assert len(open_sockets()) == 2
+        await ready.aclose()
+        nursery.cancel_scope.cancel()
+    await trio.testing.wait_all_tasks_blocked()
+    assert open_sockets() == []
