@@ -368,7 +368,9 @@ class BatchCommands:
         """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
         from ._cluster.batch import Batch
 
-        batch = Batch(what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform)
+        batch = Batch(
+            what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
+        )
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:
             raise fault

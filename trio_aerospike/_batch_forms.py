@@ -16,7 +16,7 @@ from ._batch_policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolic
 from ._cluster.batch import of_one_place
 from ._udf_call import udf_fields
 from ._wire import constants as wire
-from ._wire.batch import encode_rest, read_row
+from ._wire.batch import all_same, encode_rest, read_row
 from ._wire.commands import encode_field, encode_op, user_key_field
 from .errors import InvalidArgError
 from .keys import Key
@@ -295,6 +295,7 @@ class Rows:
         self._batch = batch
         self._last = b""
         self._some_write = False
+        #: Whether all keys were added at once and are of one namespace and set; None where they were not.
         self._uniform: bool | None = None
         self._writes: list[bool] = []
         self.keys: list[Key] = []
@@ -309,6 +310,11 @@ class Rows:
     def uniform(self) -> bool:
         """Whether all keys are of one namespace and set."""
         return of_one_place(self.keys) if self._uniform is None else self._uniform
+
+    @property
+    def alike(self) -> bool:
+        """Whether all of ``rests`` are one object."""
+        return self._uniform or all_same(self.rests)
 
     def add(self, key: Key, form: Form, rest: bytes | None = None) -> None:
         """Put a row behind the others; ``rest`` is what it says, where that has been encoded already."""

@@ -162,7 +162,9 @@ class _Pump(Generic[T]):
         rows = self._rows_of(some)
         stream = self._stream
         try:
-            batch = Batch(self._what, rows.keys, rows.rests, self._policy, rows.writes, uniform=rows.uniform)
+            batch = Batch(
+                self._what, rows.keys, rows.rests, self._policy, rows.writes, uniform=rows.uniform, alike=rows.alike
+            )
             results, _ = await self._executor.run_batch(batch)
         except ClientClosed as error:
             self._give_up(error)

@@ -49,9 +49,11 @@ from .together import together
 PART_SIZE = 4000
 #: Rows for which a request of their own is worth while: the server works on several at once, and while it works on one
 #: the answers to another are decoded. Each costs what decoding a hundred rows costs.
-PART_SIZE_MIN = 333
+PART_SIZE_MIN = 500
 #: Bytes of rows in one request after which the next one begins.
 PART_BYTES = 1024 * 1024
+#: Bytes of what rows are asked, up to which the layout of their answers is kept for the next batch that asks it.
+KIND_MAX = 1024
 #: Requests of one batch to one node at the same time.
 PARTS_AT_ONCE = 3
 #: How often a write that could not be sent waits for a new map before a copy is asked to pass it on.
@@ -112,6 +114,7 @@ class Batch:
             to fill in, and what takes the rows that are no plain ones.
         digests: of the keys, where they are at hand; so ``keys`` may make its items when they are asked for.
         uniform: whether all keys are of one namespace and set.
+        alike: whether all of ``rests`` are one object.
     """
 
     what: str
@@ -122,12 +125,13 @@ class Batch:
     make_reader: MakeReader | None = None
     digests: Sequence[bytes] = attrs.Factory(lambda self: [key.digest for key in self.keys], takes_self=True)
     uniform: bool = attrs.Factory(lambda self: of_one_place(self.keys), takes_self=True)
+    alike: bool = attrs.Factory(lambda self: all_same(self.rests), takes_self=True)
 
     def encode(self, indexes: Sequence[int], transaction_ttl: int) -> bytes:
         """The request for some rows."""
         policy = self.policy
         return encode_batch(
-            encode_indexed(indexes, self.digests, self.rests),
+            encode_indexed(indexes, self.digests, self.rests, alike=self.alike),
             len(indexes),
             flags=policy._batch_flags,
             info1=policy._info1 & INFO1_COMPRESS_RESPONSE,
@@ -182,7 +186,9 @@ class BatchRun:
         self._limit = math.inf if total is None else self._began + total
         self._expires = self._limit
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
-        self._plain = BatchAnswerReader(batch.keys, self._results, BatchResult, Record)
+        rest = batch.rests[0] if batch.alike and batch.writes is None else b""
+        kind = rest if 0 < len(rest) <= KIND_MAX else None
+        self._plain = BatchAnswerReader(batch.keys, self._results, BatchResult, Record, kind)
         self._part_size = PART_SIZE
         self._faults: dict[int, AerospikeError] = {}
         self._doubts: set[int] = set()
@@ -308,9 +314,9 @@ class BatchRun:
     def _cut(self, indexes: Sequence[int]) -> list[Sequence[int]]:
         """Rows in pieces of which each fits a request."""
         limit = self._part_size
-        rests = self._batch.rests
-        if all_same(rests):
+        if self._batch.alike:
             return [indexes[start : start + limit] for start in range(0, len(indexes), limit)]
+        rests = self._batch.rests
         pieces: list[Sequence[int]] = []
         begin = size = 0
         previous: bytes | None = None

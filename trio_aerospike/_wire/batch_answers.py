@@ -29,6 +29,11 @@ _PATIENCE = 8
 _RESULT_CODE = 5
 
 
+#: What decoded the latest rows of a kind, for results and records of these classes.
+_latest: dict[tuple[bytes, type[Any], type[Any]], RunDecoder] = {}
+_LATEST_KEPT = 256
+
+
 @attrs.define(slots=True)
 class BatchRow:
     """A row of an answer.
@@ -55,9 +60,11 @@ class BatchAnswerReader(Generic[K, R]):
         keys: the batch's keys, by index.
         results: the batch's results, by index.
         result_class, record_class: what rows become; see ``batch_layouts.decoder_of``.
+        kind: what all rows were asked, where that is the same: most probably they look like the last ones that were
+            asked it.
     """
 
-    __slots__ = ("_keys", "_misses", "_record_class", "_result_class", "_results", "_run")
+    __slots__ = ("_keys", "_kind", "_misses", "_record_class", "_result_class", "_results", "_run")
 
     def __init__(
         self,
@@ -65,12 +72,14 @@ class BatchAnswerReader(Generic[K, R]):
         results: list[R | None],
         result_class: type[R],
         record_class: type[Any],
+        kind: bytes | None = None,
     ) -> None:
         self._keys = keys
         self._results = results
         self._result_class = result_class
         self._record_class = record_class
-        self._run: RunDecoder | None = None
+        self._kind = kind
+        self._run: RunDecoder | None = None if kind is None else _latest.get((kind, result_class, record_class))
         self._misses = 0
 
     def read(self, body: bytes, other: Callable[[BatchRow], None]) -> int | None:
@@ -118,7 +127,14 @@ class BatchAnswerReader(Generic[K, R]):
         if self._misses >= _PATIENCE and index % _PATIENCE:
             return None
         layout = layout_of(body, position)
-        return None if layout is None else decoder_of(layout, self._result_class, self._record_class)
+        if layout is None:
+            return None
+        run = decoder_of(layout, self._result_class, self._record_class)
+        if self._kind is not None:
+            if len(_latest) >= _LATEST_KEPT:
+                _latest.clear()
+            _latest[self._kind, self._result_class, self._record_class] = run
+        return run
 
 
 def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:

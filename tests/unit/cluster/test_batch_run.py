@@ -238,9 +238,9 @@ async def test_a_batch_that_is_alone_goes_in_several_requests_and_one_beside_oth
             return sorted(len(indexes(request)) for request in cluster.requests)
 
         cluster.node.default = slow
-        assert await counts(1000) == [332, 334, 334]
-        assert await counts(700) == [350, 350]
-        assert await counts(600) == [600]
+        assert await counts(2000) == [666, 667, 667]
+        assert await counts(1000) == [500, 500]
+        assert await counts(999) == [999]
         assert await counts(1000, concurrency=BatchConcurrency.SEQUENTIAL) == [1000]
         assert await counts(3 * PART_SIZE + 1) == [1] + [PART_SIZE] * 3
         async with trio.open_nursery() as nursery:

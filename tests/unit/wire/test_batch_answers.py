@@ -64,7 +64,9 @@ class Result:
     kind: str = "plain"
 
 
-def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow], int | None]:
+def read_all(
+    bodies: list[bytes], count: int, kind: bytes | None = None
+) -> tuple[list[Any], list[BatchRow], int | None]:
     """What the reader makes of frames: results by index, the rows that it left to others, the end."""
     results: list[Any] = [None] * count
     others: list[BatchRow] = []
@@ -73,7 +75,7 @@ def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow]
         others.append(row)
         results[row.index] = (row.result_code, row.generation, row.void_time, row.bins)
 
-    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record)
+    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record, kind)
     end = None
     for body in bodies:
         end = reader.read(body, other)
@@ -225,6 +227,20 @@ def test_rows_without_a_layout_that_pays_are_left_to_the_general_decoder(ops: li
     assert layout_of(row, 0) is None
     bodies = [row + encode_batch_row(1, 0, 1, 0, ops)]
     assert read_all(bodies, 2)[0] == plainly(bodies, 2)
+
+
+def test_who_asks_the_same_again_knows_the_layout_and_a_wrong_guess_changes_nothing() -> None:
+    def rows(bins: dict[str, Any]) -> list[bytes]:
+        return [b"".join(row_of(index, bins) for index in range(5))]
+
+    first, second = {"a": 1, "s": "x"}, {"a": 1.5}
+    assert [row.index for row in read_all(rows(first), 5, b"kind 1")[1]] == [0]
+    assert [row.index for row in read_all(rows(first), 5, b"kind 1")[1]] == []
+    assert [row.index for row in read_all(rows(first), 5, b"kind 2")[1]] == [0]
+    assert [row.index for row in read_all(rows(first), 5)[1]] == [0]
+    results, others, _ = read_all(rows(second), 5, b"kind 1")
+    assert results == [(0, 1, 0, second)] * 5 and [row.index for row in others] == [0]
+    assert [row.index for row in read_all(rows(second), 5, b"kind 1")[1]] == []
 
 
 def test_a_layout_is_compiled_once() -> None:
