@@ -267,15 +267,15 @@ def open_sockets_in_a_child():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 async def test_a_forked_child_holds_no_connection_not_even_one_that_is_being_made(nursery):
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as stack:
-        address = server.getsockname()
+        host, port = server.getsockname()
         connect = tcp_connector(None)
-        ready = await connect(*address, None)
+        ready = await connect(host, port, None)
         # Connections that nobody accepts, until the next is not answered any more.
         for _ in range(16):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
-            waiting.connect_ex(address)
-        nursery.start_soon(partial(connect, *address, None))
+            waiting.connect_ex((host, port))
+        nursery.start_soon(connect, host, port, None)
         await trio.testing.wait_all_tasks_blocked()
         assert len(open_sockets()) == 2
         assert open_sockets_in_a_child() == 0
