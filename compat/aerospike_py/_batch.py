@@ -101,7 +101,7 @@ class LazyBatchRecords:
 
     async def _make_records(self) -> None:
         """Have ``batch_records`` ready: in slices, in a thread that has the time."""
-        self._records = await sliced(len(self._lazy), partial(results.batch_rows, self._columns))
+        self._records = await sliced(len(self._lazy), partial(results.batch_rows, self._lazy.columns()))
 
     def iter_records(self) -> Iterator[BatchRecord]:
         """The rows one after the other; none of them is kept."""

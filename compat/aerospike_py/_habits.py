@@ -49,8 +49,8 @@ class Habit:
         return count >= _MANY and (self.arrays or not self.records) and "numpy" in sys.modules
 
     def makes_rows(self, count: int) -> bool:
-        """Whether ``batch_records`` is to be made ready."""
-        return count >= _MANY_ROWS and self.rows
+        """Whether ``batch_records`` is to be made ready. Of a large batch it is until something is known."""
+        return count >= _MANY_ROWS and (self.rows or (count >= _MANY and not self.arrays and not self.records))
 
 
 class Habits:

@@ -17,6 +17,7 @@ import pytest
 
 import aerospike_py as aerospike
 from aerospike_py import _results as results
+from aerospike_py._habits import Habit
 from tests.compat.background import BackgroundCluster
 from trio_aerospike._batch_keys import KeyColumns
 from trio_aerospike._wire.row_columns import ColumnReader
@@ -107,6 +108,18 @@ def test_rows_are_made_outside_the_loop_once_a_program_has_asked_for_them(
     assert {thread for thread, _ in made} == {PORTAL}
     assert sum(size for _, size in made) == COUNT
     assert max(size for _, size in made) <= 256
+
+
+def test_what_is_made_ready_follows_what_was_asked_for() -> None:
+    habit = Habit()
+    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, True], "nothing is known yet"
+    habit.records = True
+    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, False], "to_dict it was"
+    habit.rows = True
+    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, True, True]
+    habit = Habit()
+    habit.arrays = True
+    assert not habit.makes_rows(5000)
 
 
 def test_the_records_of_a_query_are_made_outside_the_loop_in_slices(
