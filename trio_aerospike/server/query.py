@@ -9,18 +9,16 @@ smaller frames, with a rest for other connections after some records.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
 
 from .._wire import constants as wire
 from .._wire.commands import encode_particle_op
-from .._wire.frames import encode_frame
 from .._wire.messages import Message
 from .._wire.query import Resumed
-from .._wire.query_answers import encode_partition_done, encode_query_end, encode_record, record_fields
+from .._wire.query_answers import encode_partition_done, encode_record, record_fields
 from ..errors import ResultCode
 from .cdt.elements import to_wire
 from .commands import MAX_OPS, READS, is_bin_name
@@ -28,21 +26,18 @@ from .expressions.compiler import compile_filter
 from .operations import Bins, apply
 from .query_background import start_background_ops
 from .query_functions import start_aggregation, start_background_udf
-from .query_jobs import RESPONSE_ERROR, QueryJob
-from .query_records import Found, descending, passes
+from .query_records import found_in, is_wanted, passes
 from .query_request import Kind, QueryRequest, kind_of, parse_query
-from .query_sending import send_frame
+from .query_sending import FRAME_SIZE, StreamedAnswer
 from .requests import Answer, text
 from .results import Refused
-from .store import NamespaceStore, StoredRecord, Tree
+from .store import StoredRecord
 
 if TYPE_CHECKING:
     from .connection import Connection
     from .node import EmbeddedNode
     from .sindex import IndexSearch
 
-FRAME_SIZE = 128 * 1024
-"""Bytes after which what has gathered is sent."""
 RECORDS_BETWEEN_RESTS = 100
 """Records after which other connections have their turn."""
 _DEFAULT_TTL = 1.0
@@ -93,77 +88,37 @@ def _started(node: EmbeddedNode, connection: Connection, message: Message) -> by
     if request.partitions is None:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     search = node.indexes.search(request)
-    query = _Query(node, connection, request, search)
-    query.job = node.queries.start(Kind.BASIC, request, connection.peer)
-    query.job.details = query.details
-    if search is not None and not request.short:
-        query.job.index_name = search.name
-    raise Streamed(query.serve)
+    raise Streamed(_Query(node, connection, request, search).serve)
 
 
-class _Query:
+class _Query(StreamedAnswer):
     """One basic query under way."""
-
-    job: QueryJob
 
     def __init__(
         self, node: EmbeddedNode, connection: Connection, request: QueryRequest, search: IndexSearch | None
     ) -> None:
-        self._node = node
-        self._connection = connection
-        self._request = request
-        self._search = search
-        self._store: NamespaceStore = node.stores[request.namespace]
         self._filter = None if request.filter_expression is None else compile_filter(request.filter_expression)
         self._wanted_bins = None if request.no_bins else _bin_list(request)
         if not request.no_bins:
             _check_ops(request)
+        job = node.queries.start(Kind.BASIC, request, connection.peer)
+        super().__init__(node, connection, request, search, job, f"{'short' if request.short else 'long'}_basic")
         self._fields: dict[str, tuple[bytes, bytes]] = {}
-        self._held: list[bytes] = []
-        self._size = 0
-        self._sent = 0
         self._answered = 0
         ttl = request.message.transaction_ttl / 1000 or _DEFAULT_TTL
         self._deadline = trio.current_time() + ttl
 
-    def details(self) -> str:
-        """What `query-show` tells of it besides."""
-        timeout = self._request.socket_timeout
-        return f":net-io-bytes={self._sent}:net-io-time=0:socket-timeout={int((timeout or 0) * 1000)}"
-
-    async def serve(self) -> None:
-        """Send the answer.
-
-        Raises:
-            OSError, trio.BrokenResourceError: the client has gone.
-        """
-        job, node = self.job, self._node
-        try:
-            for partition, start in (self._request.partitions or {}).items():
-                job.partition = partition
-                await self._serve_partition(partition, start)
-                if job.abandoned or self._is_full:
-                    break
-            job.partition = wire.N_PARTITIONS
-            self._hold(encode_query_end(job.abandoned))
-            await self._flush()
-        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError):
-            job.abandoned = job.abandoned or RESPONSE_ERROR
-            raise
-        finally:
-            node.queries.finish(job)
-            self._count()
+    async def _serve_partitions(self) -> None:
+        job = self.job
+        for partition, start in (self._request.partitions or {}).items():
+            job.partition = partition
+            await self._serve_partition(partition, start)
+            if job.abandoned or self._is_full:
+                break
 
     @property
     def _is_full(self) -> bool:
         return 0 < self._request.record_max <= self._answered
-
-    def _count(self) -> None:
-        """One more for the statistics of the namespace."""
-        length = "short" if self._request.short else "long"
-        ends = {0: "complete", ResultCode.QUERY_ABORTED: "abort", ResultCode.TIMEOUT: "timeout"}
-        end = ends.get(self.job.abandoned, "error")
-        self._node.counters[f"{'pi' if self._search is None else 'si'}_query_{length}_basic_{end}"] += 1
 
     async def _serve_partition(self, partition: int, start: Resumed | None) -> None:
         request, job = self._request, self.job
@@ -178,7 +133,7 @@ class _Query:
         # Should the node give the partition up meanwhile, this is still what it had.
         tree = self._store.trees[partition]
         left = RECORDS_BETWEEN_RESTS
-        for digest, value in self._found(tree, partition, start):
+        for digest, value in found_in(tree, partition, self._search, start):
             left -= 1
             if not left:
                 left = RECORDS_BETWEEN_RESTS
@@ -186,7 +141,9 @@ class _Query:
             if job.abandoned:
                 return
             record = tree.get(digest)
-            if record is None or not self._is_wanted(record, digest):
+            if not is_wanted(record, request, self._store):
+                continue
+            if self._filter is not None and not passes(self._filter, record, digest, self._store, job):
                 continue
             self._answer(digest, record, value)
             if self._is_full:
@@ -202,19 +159,6 @@ class _Query:
         await trio.lowlevel.checkpoint()
         if self._node.paused:
             await self._node.wait_resumed()
-
-    def _found(self, tree: Tree, partition: int, start: Resumed | None) -> Iterable[Found]:
-        if self._search is not None:
-            return self._search.partition(tree, partition, start)
-        return descending(tree, start)
-
-    def _is_wanted(self, record: StoredRecord, digest: bytes) -> bool:
-        set_name = self._request.set_name
-        if set_name and record.set_name != set_name:
-            return False
-        if self._store.is_doomed(record):
-            return False
-        return self._filter is None or passes(self._filter, record, digest, self._store, self.job)
 
     def _answer(self, digest: bytes, record: StoredRecord, value: int | None) -> None:
         request = self._request
@@ -252,17 +196,6 @@ class _Query:
         stored = record.bins
         names = stored if self._wanted_bins is None else self._wanted_bins
         return [(wire.OP_READ, stored[name][0], name, to_wire(*stored[name])) for name in names if name in stored]
-
-    def _hold(self, body: bytes) -> None:
-        self._held.append(body)
-        self._size += len(body)
-
-    async def _flush(self) -> None:
-        frame = encode_frame(wire.PROTO_MESSAGE, b"".join(self._held))
-        self._held.clear()
-        self._size = 0
-        await send_frame(self._connection, self.job, frame, self._request.socket_timeout)
-        self._sent += len(frame)
 
 
 def _bin_list(request: QueryRequest) -> list[str] | None:

@@ -18,7 +18,7 @@ from .._wire.query_answers import encode_query_end
 from ..errors import ResultCode
 from .expressions.compiler import compile_filter
 from .query_jobs import QueryJob
-from .query_records import descending, passes
+from .query_records import found_in, is_wanted, passes
 from .query_request import Kind, QueryRequest, parse_query
 from .results import Refused
 from .store import StoredRecord
@@ -130,16 +130,13 @@ def start_job(
     async def serve_partition(partition: int) -> None:
         store = node.stores[request.namespace]
         tree = store.trees[partition]
-        found = descending(tree, None) if search is None else search.partition(tree, partition, None)
-        for place, (digest, _) in enumerate(found):
+        for place, (digest, _) in enumerate(found_in(tree, partition, search)):
             if place % rests_after == 0:
                 await trio.lowlevel.checkpoint()
             if job.abandoned:
                 return
             record = tree.get(digest)
-            if record is None or store.is_doomed(record):
-                continue
-            if request.set_name and record.set_name != request.set_name:
+            if not is_wanted(record, request, store):
                 continue
             if expression is not None and not passes(expression, record, digest, store, job):
                 continue

@@ -7,7 +7,6 @@ value, each as a message with one bin, SUCCESS. One that fails says why in a bin
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,28 +16,24 @@ import trio
 from .._lua import FunctionFailed, LuaModule, Unusable, to_particle
 from .._lua.values import NOTHING, held
 from .._wire import constants as wire
-from .._wire.frames import encode_frame
 from .._wire.messages import Message
-from .._wire.query_answers import encode_query_end
 from ..errors import ResultCode
 from .functions import given_arguments
 from .functions_record import StreamRecord
 from .query_background import parse_background, start_job
-from .query_jobs import RESPONSE_ERROR, QueryJob
-from .query_records import descending
+from .query_jobs import QueryJob
+from .query_records import found_in, is_wanted
 from .query_request import Kind, QueryRequest, parse_query
-from .query_sending import send_frame
+from .query_sending import FRAME_SIZE, StreamedAnswer
 from .requests import Answer, Call, call_of
 from .results import Refused
-from .store import NamespaceStore, Particle, StoredRecord
+from .store import Particle, StoredRecord
 
 if TYPE_CHECKING:
     from .connection import Connection
     from .node import EmbeddedNode
     from .sindex import IndexSearch
 
-FRAME_SIZE = 128 * 1024
-"""Bytes after which what has gathered is sent."""
 STEP_TIME = 5.0
 """Seconds that the stream of one partition may take for a value; the real server sets no limit."""
 
@@ -100,7 +95,7 @@ def _whole_call(message: Message) -> Call:
     return call
 
 
-class Aggregation:
+class Aggregation(StreamedAnswer):
     """One aggregation under way."""
 
     def __init__(
@@ -112,65 +107,30 @@ class Aggregation:
         call: Call,
         job: QueryJob,
     ) -> None:
-        self._node = node
-        self._connection = connection
-        self._request = request
-        self._search = search
+        super().__init__(node, connection, request, search, job, "aggr")
         self._call = call
-        self._job = job
-        self._store: NamespaceStore = node.stores[request.namespace]
         self._module: LuaModule | None = None
-        self._held: list[bytes] = []
-        self._size = 0
-        self._sent = 0
-        job.details = self._details
-        if search is not None:
-            job.index_name = search.name
 
-    def _details(self) -> str:
-        timeout = int((self._request.socket_timeout or 0) * 1000)
-        return f":net-io-bytes={self._sent}:net-io-time=0:socket-timeout={timeout}"
-
-    async def serve(self) -> None:
-        """Send the answer.
-
-        Raises:
-            OSError, trio.BrokenResourceError: the client has gone.
-        """
-        job, node = self._job, self._node
-        try:
-            table = node.cluster.tables[self._request.namespace]
-            for partition in range(wire.N_PARTITIONS):
-                job.partition = partition
-                if table.master(partition) == node.name and self._store.trees[partition]:
-                    await self._serve_partition(partition)
-                if job.abandoned:
-                    break
-            job.partition = wire.N_PARTITIONS
-            self._held.append(encode_query_end(job.abandoned))
-            await self._flush()
-        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError):
-            job.abandoned = job.abandoned or RESPONSE_ERROR
-            raise
-        finally:
-            node.queries.finish(job)
-            end = {0: "complete", ResultCode.QUERY_ABORTED: "abort"}.get(job.abandoned, "error")
-            node.counters[f"{'pi' if self._search is None else 'si'}_query_aggr_{end}"] += 1
+    async def _serve_partitions(self) -> None:
+        job, node = self.job, self._node
+        table = node.cluster.tables[self._request.namespace]
+        for partition in range(wire.N_PARTITIONS):
+            job.partition = partition
+            if table.master(partition) == node.name and self._store.trees[partition]:
+                await self._serve_partition(partition)
+            if job.abandoned:
+                break
 
     async def _serve_partition(self, partition: int) -> None:
         found = []
         tree = self._store.trees[partition]
-        for digest, _ in (
-            descending(tree, None) if self._search is None else self._search.partition(tree, partition, None)
-        ):
+        for digest, _ in found_in(tree, partition, self._search):
             record = tree.get(digest)
-            if record is None or self._store.is_doomed(record):
-                continue
-            if self._request.set_name and record.set_name != self._request.set_name:
+            if not is_wanted(record, self._request, self._store):
                 continue
             found.append((digest, record))
-            self._job.succeeded += 1
-            if seconds := self._job.pace():
+            self.job.succeeded += 1
+            if seconds := self.job.pace():
                 await trio.sleep(seconds)
         if found:
             await self._reduce(found)
@@ -193,10 +153,10 @@ class Aggregation:
             for value in values:
                 kept = held(value)
                 if kept is not NOTHING:
-                    self._hold("SUCCESS", to_particle(kept))
+                    self._hold_value("SUCCESS", to_particle(kept))
                 if self._size > FRAME_SIZE:
                     await self._flush()
-                if self._job.abandoned:
+                if self.job.abandoned:
                     break
         except Unusable:
             self._fail("UDF: Execution Error 1")
@@ -208,17 +168,8 @@ class Aggregation:
             yield StreamRecord(self._store, digest, record.set_name, record, record.key)
 
     def _fail(self, text: str) -> None:
-        self._hold("FAILURE", (wire.PARTICLE_STRING, text.encode("utf-8", "surrogateescape")))
-        self._job.abandoned = ResultCode.SERVER
+        self._hold_value("FAILURE", (wire.PARTICLE_STRING, text.encode("utf-8", "surrogateescape")))
+        self.job.abandoned = ResultCode.SERVER
 
-    def _hold(self, name: str, value: Particle) -> None:
-        body = Answer(ops=[(wire.OP_READ, value[0], name, value[1])]).body()
-        self._held.append(body)
-        self._size += len(body)
-
-    async def _flush(self) -> None:
-        frame = encode_frame(wire.PROTO_MESSAGE, b"".join(self._held))
-        self._held.clear()
-        self._size = 0
-        await send_frame(self._connection, self._job, frame, self._request.socket_timeout)
-        self._sent += len(frame)
+    def _hold_value(self, name: str, value: Particle) -> None:
+        self._hold(Answer(ops=[(wire.OP_READ, value[0], name, value[1])]).body())

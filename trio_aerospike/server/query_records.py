@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from .._wire.query import Resumed
 from .expressions import UNKNOWN, Expression, Scope
 from .query_jobs import QueryJob
+from .query_request import QueryRequest
 from .store import NamespaceStore, StoredRecord, Tree
+
+if TYPE_CHECKING:
+    from .sindex import IndexSearch
 
 Found: TypeAlias = tuple[bytes, int | None]
 """A record that may have to be answered: its digest, and the value of the index for it."""
@@ -21,6 +25,18 @@ def descending(tree: Tree, start: Resumed | None) -> Iterator[Found]:
         digests = [digest for digest in digests if digest < start[0]]
     for digest in digests:
         yield digest, None
+
+
+def found_in(tree: Tree, partition: int, search: IndexSearch | None, start: Resumed | None = None) -> Iterable[Found]:
+    """The records of a partition that an index finds, or all of them, in their order, behind where it left off."""
+    return descending(tree, start) if search is None else search.partition(tree, partition, start)
+
+
+def is_wanted(record: StoredRecord | None, request: QueryRequest, store: NamespaceStore) -> TypeGuard[StoredRecord]:
+    """Whether a record that was found is still there and one of the set."""
+    if record is None or store.is_doomed(record):
+        return False
+    return not request.set_name or record.set_name == request.set_name
 
 
 def passes(expression: Expression, record: StoredRecord, digest: bytes, store: NamespaceStore, job: QueryJob) -> bool:
