@@ -18,7 +18,7 @@ from trio_aerospike.validation import checked_bin_name, refused
 from . import _constants as constants, _results as results
 from ._partitions import native_partitions
 from ._policies import _BASE, _WRITING, Fields, _choice, _converted, _count, _flag
-from ._slices import give_way
+from ._slices import Turn
 from .types import Record
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ _COLLECTIONS: Final = {
 
 #: Half the way around the earth, in meters, and a little.
 _RADIUS_MAX: Final = 20_100_000.0
-
-#: Records after which event loops get their turn: about a millisecond's work.
-_SLICE: Final = 1024
 
 
 def _equals(bin_name: str, value: Any) -> predicates.Predicate:
@@ -216,22 +213,17 @@ class _Builder:
 async def _all(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> list[Record]:
     """All records, converted where the client lives and in slices."""
     found: list[Record] = []
-    rested = 0
+    turn = Turn()
     async with question.ask(native, policy) as records:
         while some := await records.some():
             found += results.query_records(some)
-            if len(found) >= rested + _SLICE:
-                rested = len(found)
-                await give_way()
+            await turn.give_way()
     return found
 
 
 async def _some(records: Any) -> list[Record]:
     """The next records, none when there are no more."""
-    some = await records.some()
-    if some:
-        await give_way()
-    return results.query_records(some)
+    return results.query_records(await records.some())
 
 
 async def _opened(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> Any:

@@ -15,26 +15,51 @@ import trio
 A = TypeVar("A")
 B = TypeVar("B")
 
-#: Items of a slice: about a millisecond's work.
+#: Items of a slice, behind which it is looked how long it has taken: some tenths of a millisecond's work.
 SLICE: Final = 256
-#: The same of keys, of which nothing but digests is made.
-LONG_SLICE: Final = 2048
+#: Items of which nothing but digests is made: half a microsecond each.
+_FEW: Final = 2048
+#: Seconds after which others have their turn.
+_TURN: Final = 1e-3
 # Long enough for another thread to wake up and take over; a sleep of 0 gives way to nobody.
 _PAUSE: Final = 50e-6
 
 
+class Turn:
+    """How long this thread has been at work since others had their turn."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def pause(self) -> bool:
+        """Let other threads have their turn if it is time; returns whether it was."""
+        if time.perf_counter() - self._since < _TURN:
+            return False
+        time.sleep(_PAUSE)
+        self._since = time.perf_counter()
+        return True
+
+    async def give_way(self) -> None:
+        """Let other threads and other tasks of this one have their turn if it is time."""
+        if self.pause():
+            await trio.lowlevel.checkpoint()
+
+
 def paused(items: Iterable[A]) -> Iterable[A]:
     """The items as they are, for who works on each for half a microsecond; with pauses where they are many."""
-    if isinstance(items, Sequence) and len(items) <= LONG_SLICE:
+    if isinstance(items, Sequence) and len(items) <= _FEW:
         return items
-    return in_slices(items, lambda item: item, LONG_SLICE)
+    return in_slices(items, lambda item: item)
 
 
-def in_slices(items: Iterable[A], convert: Callable[[A], B], size: int = SLICE) -> Iterator[B]:
+def in_slices(items: Iterable[A], convert: Callable[[A], B]) -> Iterator[B]:
     """The items, converted one after the other, with pauses for other threads."""
+    turn = Turn()
     for number, item in enumerate(items):
-        if number % size == size - 1:
-            time.sleep(_PAUSE)
+        if number % SLICE == SLICE - 1:
+            turn.pause()
         yield convert(item)
 
 
@@ -45,15 +70,9 @@ async def converted(items: Sequence[A], convert: Callable[[A], B]) -> list[B]:
 
 async def sliced(count: int, make: Callable[[int, int], Iterable[B]]) -> list[B]:
     """What ``make`` makes of each slice of ``count`` items, from one place to another; with pauses."""
+    turn = Turn()
     result: list[B] = []
     for begin in range(0, count, SLICE):
-        if begin:
-            await give_way()
         result += make(begin, begin + SLICE)
+        await turn.give_way()
     return result
-
-
-async def give_way() -> None:
-    """Let other threads and other tasks have their turn."""
-    time.sleep(_PAUSE)  # noqa: ASYNC251 - 50 us, and releasing the interpreter lock is the point
-    await trio.lowlevel.checkpoint()
