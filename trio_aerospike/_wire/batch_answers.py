@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, ResultCode
 from .batch_layouts import RunDecoder, decoder_of, layout_of
-from .constants import INFO3_LAST
+from .constants import INFO3_LAST, MESSAGE_HEADER_SIZE
+from .layouts import Layout
 from .records import bins_of, read_bins, skip_bins, skip_fields
 
 K = TypeVar("K")
@@ -23,15 +24,14 @@ R = TypeVar("R")
 
 _unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
 
-#: After so many rows that all had other layouts than the ones before them, only one in so many is looked at for one.
-_PATIENCE = 8
+#: What a row without bins may say that no other attempt would change, so that it is as good as decoded.
+FINAL_CODES: Final = frozenset((0, int(ResultCode.RECORD_NOT_FOUND), int(ResultCode.FILTERED_OUT)))
+#: Layouts that are tried one after the other; with more of them a row is sooner decoded by itself.
+_LAYOUTS: Final = 4
+#: After so many rows in a row that had none of them, only one in so many is looked at for one.
+_PATIENCE: Final = 8
 #: Where the result code stands in a message.
-_RESULT_CODE = 5
-
-
-#: What decoded the latest rows of a kind, for results and records of these classes.
-_latest: dict[tuple[bytes, type[Any], type[Any]], RunDecoder] = {}
-_LATEST_KEPT = 256
+_RESULT_CODE: Final = 5
 
 
 @attrs.define(slots=True)
@@ -51,20 +51,121 @@ class BatchRow:
     results: Sequence[tuple[str, Any]] = ()
 
 
-class BatchAnswerReader(Generic[K, R]):
-    """Decodes the frames of answers to one batch, each row into its place.
+class RowReader:
+    """Reads frames of answers to batches: rows of layouts that are known, rows without bins, and all others.
 
-    Rows with bins and nothing else about them are made into results here, run by run; all others are left to who reads.
+    What becomes of them is for those who derive from it.
+
+    Args:
+        runs: decodes rows from a position on for as long as they have one layout (``_decode``); grows as rows come.
+    """
+
+    __slots__ = ("_misses", "_runs")
+
+    def __init__(self, runs: list[Any]) -> None:
+        self._runs = runs
+        self._misses = 0
+
+    def _decode(self, run: Any, body: bytes, position: int) -> int:
+        """Decode rows by one of the runs; returns where the first is that has another layout."""
+        raise NotImplementedError
+
+    def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
+        """Take a row without bins, which has one of FINAL_CODES."""
+        raise NotImplementedError
+
+    def _run_of(self, layout: Layout) -> Any:
+        """What decodes rows of a layout."""
+        raise NotImplementedError
+
+    def _read(self, body: bytes, count: int, other: Callable[[BatchRow], None]) -> int | None:
+        """Read one frame of an answer to ``count`` rows; see :meth:`BatchAnswerReader.read`."""
+        position = 0
+        total = len(body)
+        try:
+            while position < total:
+                start = position
+                if not body[position + _RESULT_CODE]:
+                    position = self._decode_runs(body, position)
+                    if position >= total:
+                        break
+                end = self._read_bare(body, position, count)
+                if end != position:
+                    position = end
+                    continue
+                row, end, result = read_row(body, position)
+                if row is None:
+                    return result
+                if row.index >= count:
+                    raise ProtocolError(f"a batch of {count} rows was answered with row {row.index}")
+                other(row)
+                if row.bins:
+                    self._misses = self._misses + 1 if position == start else 0
+                    if self._misses < _PATIENCE or not row.index % _PATIENCE:
+                        self._learn(body, position)
+                position = end
+        except (struct.error, IndexError) as error:
+            raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
+        return None
+
+    def _decode_runs(self, body: bytes, position: int) -> int:
+        """Decode rows of the layouts that are known; returns where the first is that has none of them."""
+        runs = self._runs
+        tried = 0
+        while tried < len(runs):
+            end = self._decode(runs[tried], body, position)
+            if end == position:
+                tried += 1
+                continue
+            if tried:
+                runs.insert(0, runs.pop(tried))  # the next row is the likeliest to be like the latest
+            position = end
+            if position + _RESULT_CODE >= len(body) or body[position + _RESULT_CODE]:
+                break
+            # The first one has just stopped here.
+            tried = 1
+        return position
+
+    def _read_bare(self, body: bytes, position: int, count: int) -> int:
+        """Take in rows without bins; returns where the first is that has some, or is no plain one."""
+        last = len(body) - MESSAGE_HEADER_SIZE
+        while position <= last:
+            header_size, info3, code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
+            plain = header_size == MESSAGE_HEADER_SIZE and not info3 & INFO3_LAST and code in FINAL_CODES
+            if not plain or n_fields or n_ops or index >= count:
+                break
+            self._take_bare(index, code, generation, void_time)
+            position += MESSAGE_HEADER_SIZE
+        return position
+
+    def _learn(self, body: bytes, position: int) -> None:
+        """Have the layout of a row tried first from now on."""
+        layout = layout_of(body, position)
+        if layout is not None:
+            run = self._run_of(layout)
+            if run not in self._runs:
+                self._runs[_LAYOUTS - 1 :] = []
+                self._runs.insert(0, run)
+
+
+#: What decoded the latest rows of a kind, for results and records of these classes.
+_latest: dict[tuple[bytes, type[Any], type[Any]], tuple[RunDecoder, ...]] = {}
+_LATEST_KEPT: Final = 256
+
+
+class BatchAnswerReader(RowReader, Generic[K, R]):
+    """Decodes the frames of answers to one batch into results, each row into its place.
 
     Args:
         keys: the batch's keys, by index.
         results: the batch's results, by index.
-        result_class, record_class: what rows become; see ``batch_layouts.decoder_of``.
+        result_class, record_class: what rows become; see ``batch_layouts.decoder_of``. A result is made of key, code
+            and record.
         kind: what all rows were asked, where that is the same: most probably they look like the last ones that were
             asked it.
     """
 
-    __slots__ = ("_keys", "_kind", "_misses", "_record_class", "_result_class", "_results", "_run")
+    __slots__ = ("_keys", "_kind", "_record_class", "_result_class", "_results")
 
     def __init__(
         self,
@@ -74,20 +175,20 @@ class BatchAnswerReader(Generic[K, R]):
         record_class: type[Any],
         kind: bytes | None = None,
     ) -> None:
+        super().__init__([] if kind is None else [*_latest.get((kind, result_class, record_class), ())])
         self._keys = keys
         self._results = results
-        self._result_class = result_class
+        self._result_class: Callable[..., R] = result_class
         self._record_class = record_class
         self._kind = kind
-        self._run: RunDecoder | None = None if kind is None else _latest.get((kind, result_class, record_class))
-        self._misses = 0
 
     def read(self, body: bytes, other: Callable[[BatchRow], None]) -> int | None:
         """Decode one frame.
 
         Args:
             body: the frame.
-            other: takes any other row, the index of which is sound.
+            other: takes any row that is neither of a layout that has been seen before nor without bins. Its index is
+                sound.
 
         Returns:
             The result of the whole part of the batch, when this was its last frame; else None.
@@ -96,45 +197,26 @@ class BatchAnswerReader(Generic[K, R]):
             ProtocolError: the frame is malformed, or names a row that was not asked for. (A mere value that is
                 malformed is its row's error.)
         """
-        position = 0
-        total = len(body)
-        count = len(self._keys)
-        try:
-            while position < total:
-                missed = False
-                if self._run is not None and not body[position + _RESULT_CODE]:
-                    start = position
-                    position = self._run(body, position, self._keys, self._results)
-                    if position >= total:
-                        break
-                    missed = position == start
-                row, end, result = read_row(body, position)
-                if row is None:
-                    return result
-                if row.index >= count:
-                    raise ProtocolError(f"a batch of {count} rows was answered with row {row.index}")
-                other(row)
-                if row.bins:
-                    self._misses = self._misses + 1 if missed else 0
-                    self._run = self._decoder_for(body, position, row.index)
-                position = end
-        except (struct.error, IndexError) as error:
-            raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
-        return None
+        return self._read(body, len(self._keys), other)
 
-    def _decoder_for(self, body: bytes, position: int, index: int) -> RunDecoder | None:
-        """What may decode the rows behind this one; nothing most of the time where all rows have differed so far."""
-        if self._misses >= _PATIENCE and index % _PATIENCE:
-            return None
-        layout = layout_of(body, position)
-        if layout is None:
-            return None
-        run = decoder_of(layout, self._result_class, self._record_class)
+    def _decode(self, run: RunDecoder, body: bytes, position: int) -> int:
+        return run(body, position, self._keys, self._results)
+
+    def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
+        key = self._keys[index]
+        record = None if code else self._record_class(key, {}, generation, void_time)
+        self._results[index] = self._result_class(key, code, record)
+
+    def _run_of(self, layout: Layout) -> RunDecoder:
+        return decoder_of(layout, self._result_class, self._record_class)  # type: ignore[arg-type]  # it is one
+
+    def _learn(self, body: bytes, position: int) -> None:
+        super()._learn(body, position)
         if self._kind is not None:
             if len(_latest) >= _LATEST_KEPT:
                 _latest.clear()
-            _latest[self._kind, self._result_class, self._record_class] = run
-        return run
+            form = (self._kind, self._result_class, self._record_class)
+            _latest[form] = tuple(self._runs)  # type: ignore[index]
 
 
 def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:

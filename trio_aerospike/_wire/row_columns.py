@@ -11,10 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from ..errors import ProtocolError, ResultCode
-from .batch_answers import BatchRow, read_row
-from .batch_layouts import layout_of
-from .constants import INFO3_LAST, MESSAGE_HEADER_SIZE
+from .batch_answers import BatchRow, RowReader
+from .constants import MESSAGE_HEADER_SIZE
 from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter
 
 #: Decodes rows from a position on for as long as they have the layout: (body, position, results, mark, bins,
@@ -24,17 +22,8 @@ ColumnDecoder: TypeAlias = Callable[
     int,
 ]
 
-#: What a row without bins may say that no other attempt would change, so that it is as good as decoded.
-FINAL_CODES: Final = frozenset((0, int(ResultCode.RECORD_NOT_FOUND), int(ResultCode.FILTERED_OUT)))
-#: Layouts that are tried one after the other; with more of them a row is sooner decoded by itself.
-_LAYOUTS: Final = 4
-#: After so many rows in a row that had none of them, only one in so many is looked at for one.
-_PATIENCE: Final = 8
-
 # A good row's message begins so: its header's size, four bytes of flags, result code 0.
 _HEAD: Final = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
-_RESULT_CODE: Final = 5
-_unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
 
 
@@ -56,7 +45,7 @@ class Columns:
         self.void_times: list[int] = [0] * count
 
 
-class ColumnReader:
+class ColumnReader(RowReader):
     """Decodes the frames of one part's answer.
 
     Args:
@@ -67,7 +56,7 @@ class ColumnReader:
         runs: what decodes the rows that have been seen so far, shared by the readers of a batch.
     """
 
-    __slots__ = ("_columns", "_mark", "_misses", "_other", "_results", "_runs")
+    __slots__ = ("_columns", "_mark", "_other", "_results")
 
     def __init__(
         self,
@@ -77,12 +66,11 @@ class ColumnReader:
         other: Callable[[BatchRow], None],
         runs: list[ColumnDecoder] | None = None,
     ) -> None:
+        super().__init__([] if runs is None else runs)
         self._columns = columns
         self._results = results
         self._mark = mark
         self._other = other
-        self._runs: list[ColumnDecoder] = [] if runs is None else runs
-        self._misses = 0
 
     def read(self, body: bytes) -> int | None:
         """Decode one frame, as ``BatchAnswerReader.read``.
@@ -90,82 +78,23 @@ class ColumnReader:
         Raises:
             ProtocolError: the frame is malformed, or names a row that was not asked for.
         """
-        position = 0
-        total = len(body)
-        count = len(self._results)
-        try:
-            while position < total:
-                start = position
-                if body[position + _RESULT_CODE] == 0:
-                    position = self._run(body, position)
-                    if position >= total:
-                        break
-                end = self._bare(body, position)
-                if end != position:
-                    position = end
-                    continue
-                row, end, result = read_row(body, position)
-                if row is None:
-                    return result
-                if row.index >= count:
-                    raise ProtocolError(f"a batch of {count} rows was answered with row {row.index}")
-                self._other(row)
-                if row.bins:
-                    self._misses = self._misses + 1 if position == start else 0
-                    if self._misses < _PATIENCE or not row.index % _PATIENCE:
-                        self._learn(body, position)
-                position = end
-        except (struct.error, IndexError) as error:
-            raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
-        return None
+        return self._read(body, len(self._results), self._other)
 
-    def _run(self, body: bytes, position: int) -> int:
-        """Decode rows of the layouts that are known; returns where the first is that has none of them."""
+    def _decode(self, run: ColumnDecoder, body: bytes, position: int) -> int:
         columns = self._columns
-        runs = self._runs
-        tried = 0
-        while tried < len(runs):
-            run = runs[tried]
-            end = run(body, position, self._results, self._mark, columns.bins, columns.generations, columns.void_times)
-            if end == position:
-                tried += 1
-                continue
-            if tried:
-                runs.insert(0, runs.pop(tried))  # the next row is the likeliest to be like the latest
-            position = end
-            if position + _RESULT_CODE >= len(body) or body[position + _RESULT_CODE]:
-                break
-            # The first one has just stopped here.
-            tried = 1
-        return position
+        return run(body, position, self._results, self._mark, columns.bins, columns.generations, columns.void_times)
 
-    def _bare(self, body: bytes, position: int) -> int:
-        """Take in rows without bins; returns where the first is that has some, or is no plain one."""
+    def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
         columns = self._columns
-        results, mark = self._results, self._mark
-        total = len(body)
-        while position + MESSAGE_HEADER_SIZE <= total:
-            header_size, info3, code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
-            plain = header_size == MESSAGE_HEADER_SIZE and not info3 & INFO3_LAST and code in FINAL_CODES
-            if not plain or n_fields or n_ops or index >= len(results):
-                break
-            results[index] = mark
-            columns.codes[index] = code
-            if not code:
-                columns.bins[index] = {}
-                columns.generations[index] = generation
-                columns.void_times[index] = void_time
-            position += MESSAGE_HEADER_SIZE
-        return position
+        self._results[index] = self._mark
+        columns.codes[index] = code
+        if not code:
+            columns.bins[index] = {}
+            columns.generations[index] = generation
+            columns.void_times[index] = void_time
 
-    def _learn(self, body: bytes, position: int) -> None:
-        """Have the layout of a row tried first from now on."""
-        layout = layout_of(body, position)
-        if layout is not None:
-            run = _decoder_of(layout)
-            if run not in self._runs:
-                self._runs[_LAYOUTS - 1 :] = []
-                self._runs.insert(0, run)
+    def _run_of(self, layout: Layout) -> ColumnDecoder:
+        return _decoder_of(layout)
 
 
 @functools.lru_cache(maxsize=LAYOUTS_KEPT)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names
 from tests.unit.wire.test_batch_answers import SHAPES, ops_of, plainly, row_of, values
-from trio_aerospike._wire import row_columns
+from trio_aerospike._wire import batch_answers
 from trio_aerospike._wire.batch import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.batch_answers import BatchRow, decode_batch_response
 from trio_aerospike._wire.batch_layouts import layout_of
@@ -65,7 +65,7 @@ def test_whatever_the_layouts_and_codes_columns_hold_what_the_general_decoder_ha
 
 
 def test_rows_of_a_few_layouts_in_turns_are_all_decoded_by_them() -> None:
-    shapes = SHAPES[: row_columns._LAYOUTS]
+    shapes = SHAPES[: batch_answers._LAYOUTS]
     rows = [row_of(index, shapes[index * index % len(shapes)], index) for index in range(80)]
     results, others, _ = read_all([b"".join(rows)], 80)
     assert results == plainly([b"".join(rows)], 80)
@@ -79,7 +79,7 @@ def test_rows_that_all_differ_are_soon_no_longer_looked_at_for_layouts(monkeypat
         looked.append(position)
         return layout_of(body, position)
 
-    monkeypatch.setattr(row_columns, "layout_of", looking)
+    monkeypatch.setattr(batch_answers, "layout_of", looking)
     rows = [row_of(index, {f"n{index}": index}) for index in range(200)]
     results, others, _ = read_all([b"".join(rows)], 200)
     assert [result[3] for result in results] == [{f"n{index}": index} for index in range(200)]
