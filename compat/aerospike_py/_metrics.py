@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -23,14 +23,14 @@ from trio_aerospike.errors import (
     NoMoreConnections,
     ResultCode,
 )
-from trio_aerospike.instruments import Instrument, Observation
+from trio_aerospike.instruments import Instrument
 from trio_aerospike.metrics import Metrics, stage_histogram
 
 if TYPE_CHECKING:
     import trio_aerospike
 
 #: What the published package counts, and ``apply``.
-_COUNTED: Final = frozenset(
+COUNTED: Final = frozenset(
     (
         *(
             "get",
@@ -119,26 +119,19 @@ class ProcessMetrics(Metrics):
         self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
     ) -> None:
         """Count it."""
-        name = _name_of(operation)
-        if error is None and name in _COUNTED:  # the short way for what is on from the start
+        name = name_of(operation)
+        if error is None and name in COUNTED:  # the short way for what is on from the start
             self.operations.observe(("aerospike", namespace, set_name, name, ""), seconds)
         else:
             super().operation_took(name, namespace, set_name, seconds, error)
 
 
-def _name_of(operation: str) -> str:
+def name_of(operation: str) -> str:
+    """What an operation of the native client is called in aerospike_py."""
     name = _named.get()
     if name is not None:
         return name
     return "delete" if operation == "remove" else operation
-
-
-class Namer(Instrument):
-    """Gives operations the names that they have in aerospike_py, before spans are made of them."""
-
-    def operation_started(self, observation: Observation) -> None:
-        """Name it."""
-        observation.operation = _name_of(observation.operation)
 
 
 class Stages(Instrument):
@@ -153,8 +146,7 @@ class Stages(Instrument):
             _stage_seconds.observe((name, operation), seconds)
 
 
-_namer: Final = Namer()
-_metrics: Final = ProcessMetrics(error_type=error_type, only=_COUNTED)
+_metrics: Final = ProcessMetrics(error_type=error_type, only=COUNTED)
 _stages: Final = Stages()
 _stage_seconds: Final = stage_histogram()
 
@@ -165,18 +157,23 @@ class _Switches:
     def __init__(self) -> None:
         self.metrics = True
         self.stages = os.environ.get("AEROSPIKE_PY_INTERNAL_METRICS", "").lower() in ("1", "true", "yes", "on")
-        self.tracing: Instrument | None = None
+        #: Makes what makes the spans of a client; and those that it has made.
+        self.tracing: Callable[[trio_aerospike.Client], Instrument] | None = None
+        self.spans: weakref.WeakKeyDictionary[trio_aerospike.Client, Instrument] = weakref.WeakKeyDictionary()
         self.lock = threading.Lock()
         self.clients: weakref.WeakSet[trio_aerospike.Client] = weakref.WeakSet()
 
-    def wanted(self) -> list[Instrument]:
+    def wanted(self, client: trio_aerospike.Client) -> list[Instrument]:
+        """What is to be told of what a client does."""
         wanted: list[Instrument] = []
         if self.metrics:
             wanted.append(_metrics)
         if self.stages:
             wanted.append(_stages)
         if self.tracing is not None:
-            wanted += [_namer, self.tracing]
+            if client not in self.spans:
+                self.spans[client] = self.tracing(client)
+            wanted.append(self.spans[client])
         return wanted
 
 
@@ -200,10 +197,11 @@ def switch(*, metrics: bool | None = None, stages: bool | None = None) -> None:
         _settle_all()
 
 
-def trace(tracing: Instrument | None) -> None:
-    """Have spans made by an instrument, or none."""
+def trace(tracing: Callable[[trio_aerospike.Client], Instrument] | None) -> None:
+    """Have spans made by an instrument that this makes for each client, or none."""
     with _switches.lock:
         _switches.tracing = tracing
+        _switches.spans.clear()
         _settle_all()
 
 
@@ -213,7 +211,7 @@ def _settle_all() -> None:
 
 
 def _settle(client: trio_aerospike.Client) -> None:
-    wanted = _switches.wanted()
+    wanted = _switches.wanted(client)
     for instrument in client.instruments:
         if instrument not in wanted:
             client.remove_instrument(instrument)
@@ -231,9 +229,9 @@ def stages_on() -> bool:
     return _switches.stages
 
 
-def tracing() -> Instrument | None:
-    """What makes spans; None while nothing does."""
-    return _switches.tracing
+def tracing() -> bool:
+    """Whether spans are made."""
+    return _switches.tracing is not None
 
 
 def stage_clock() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trio_aerospike.metrics import MetricsServer
 
-from . import _metrics, _portal
+from . import _metrics, _portal, _tracing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -145,11 +146,9 @@ def init_tracing() -> None:
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     try:
-        from trio_aerospike.tracing import Tracing
-
         if _provider is None:
-            _provider = _make_provider()
-        _metrics.trace(Tracing(_provider))
+            _provider = _tracing.make_provider()
+        _metrics.trace(functools.partial(_tracing.Spans, provider=_provider))
     except ImportError as error:
         logger.warning(
             "there will be no spans, as opentelemetry-api is not installed (pip install 'trio-aerospike[otel]'): %s",
@@ -167,34 +166,6 @@ def shutdown_tracing() -> None:
     provider, _provider = _provider, None
     if provider is not None:
         provider.shutdown()
-
-
-def _make_provider() -> TracerProvider | None:
-    """A provider that exports, where the program has none of its own; None where it has, or nothing can export."""
-    from opentelemetry import trace
-
-    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        return None
-    if os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() == "none":
-        return None
-    try:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # type: ignore[import-not-found,unused-ignore]
-            OTLPSpanExporter,
-        )
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError as error:
-        logger.warning(
-            "spans are made, and go nowhere: the program has set no tracer provider, and %s (pip install "
-            "opentelemetry-sdk opentelemetry-exporter-otlp)",
-            error,
-        )
-        return None
-    resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or "aerospike-py"})
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return provider
 
 
 def _carrying(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import multiprocessing
 import os
@@ -22,10 +23,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 import aerospike_py as aerospike
-from aerospike_py import _metrics, _observability, _portal
+from aerospike_py import _metrics, _observability, _portal, _tracing
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.errors import AerospikeError, ResultCode, error_from_code
-from trio_aerospike.tracing import Tracing
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def spans() -> Iterator[tuple[trace.Tracer, InMemorySpanExporter]]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _metrics.trace(Tracing(provider))
+    _metrics.trace(functools.partial(_tracing.Spans, provider=provider))
     _portal.carry = _observability._carrying
     yield provider.get_tracer("test"), exporter
     aerospike.shutdown_tracing()
@@ -311,16 +311,16 @@ def test_spans_of_tasks_are_children_of_each_task_s(
 def test_tracing_is_set_up_and_shut_down(client: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     aerospike.init_tracing()
-    assert _metrics.tracing() is None
+    assert not _metrics.tracing()
     monkeypatch.delenv("OTEL_SDK_DISABLED")
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
     aerospike.init_tracing()
-    assert isinstance(_metrics.tracing(), Tracing)
-    assert _metrics.tracing() in client._native.instruments
+    assert _metrics.tracing()
+    assert [type(one).__name__ for one in client._native.instruments] == ["ProcessMetrics", "Spans"]
     client.ping()
     aerospike.shutdown_tracing()
     aerospike.shutdown_tracing()
-    assert _metrics.tracing() is None
+    assert not _metrics.tracing()
     assert [type(one).__name__ for one in client._native.instruments] == ["ProcessMetrics"]
 
 
@@ -331,7 +331,7 @@ def test_without_opentelemetry_there_is_a_warning_and_no_error(
     with caplog.at_level(logging.WARNING, "aerospike_py"):
         aerospike.init_tracing()
     assert "pip install 'trio-aerospike[otel]'" in caplog.text
-    assert _metrics.tracing() is None
+    assert not _metrics.tracing()
 
 
 def _in_child(hosts: Any, set_name: str, out: Any) -> None:
