@@ -178,6 +178,9 @@ class Cursor:
     def check(self, namespace: str, set_name: str, cluster: str, nodes: Iterable[str], predicate: bytes) -> None:
         """Refuse a cursor of another query.
 
+        Clusters share names more often than one would like (a server's image has one that most keep), so that a node
+        of the cluster has to be known to the cursor as well.
+
         Raises:
             InvalidArgError: it comes from another cluster, namespace or set, or from a query for something else.
         """
@@ -186,10 +189,10 @@ class Cursor:
             "set": (self.set_name, set_name),
             "predicate": (self.predicate, predicate),
         }
-        if self.cluster and cluster:
+        if self.cluster and cluster and self.cluster != cluster:
             mine["cluster"] = (self.cluster, cluster)
-        elif not self.nodes.intersection(nodes):
-            mine["cluster"] = (sorted(self.nodes), sorted(nodes))
+        elif (here := set(nodes)) and not self.nodes & here:
+            mine["cluster"] = (sorted(self.nodes), sorted(here))
         for what, (theirs, ours) in mine.items():
             if theirs != ours:
                 shown = (theirs, ours) if what != "predicate" else ("one", "another")

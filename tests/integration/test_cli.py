@@ -211,6 +211,36 @@ async def test_a_signal_ends_a_load_from_a_silent_pipe(number: signal.Signals) -
         assert b"Traceback" not in errors, errors
 
 
+@pytest.mark.parametrize("often", [1, 2])
+async def test_a_signal_ends_a_bench_which_removes_what_it_wrote_and_a_second_one_does_not_wait(often: int) -> None:
+    async with open_embedded_cluster(1) as cluster:
+        node = cluster.nodes[0]
+        (host, port), *_ = cluster.hosts
+        process = await trio.lowlevel.open_process(
+            [*COMMAND, "bench", "--hosts", f"{host}:{port}", "--records", "100000000"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        with trio.fail_after(60):
+            while sum(1 for _ in node.stores["test"].records()) < 500:
+                await trio.sleep(0.01)
+            if often == 1:
+                process.send_signal(signal.SIGINT)
+            else:
+                node.pause()  # so that nothing can be removed
+                while process.poll() is None:
+                    # Two that come at once are one.
+                    process.send_signal(signal.SIGINT)
+                    await trio.sleep(0.5)
+            code = await process.wait()
+            node.resume()
+            while node.connections:
+                await trio.sleep(0.01)
+        assert code == (130 if often == 1 else -signal.SIGINT)
+        assert (sum(1 for _ in node.stores["test"].records()) == 0) is (often == 1)
+
+
 async def test_a_scan_tells_all_records_and_load_takes_them(
     target: Target, client: Client, keys: Keys, tmp_path: Path
 ) -> None:

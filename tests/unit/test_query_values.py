@@ -115,12 +115,13 @@ def test_a_cursor_comes_back_from_its_bytes_and_from_a_pickle(cursor: Cursor) ->
 
 def test_a_cursor_is_for_its_cluster_namespace_set_and_predicate() -> None:
     cursor = Cursor("test", "users", "prod", frozenset({"A", "B"}), b"p", ((1, None, 0),))
-    cursor.check("test", "users", "prod", ["C"], b"p")
+    cursor.check("test", "users", "prod", ["B", "C"], b"p")
     cursor.check("test", "users", "", ["B"], b"p")
     for arguments, what in (
         (("other", "users", "prod", ["A"], b"p"), "namespace"),
         (("test", "others", "prod", ["A"], b"p"), "set"),
         (("test", "users", "stage", ["A"], b"p"), "cluster"),
+        (("test", "users", "prod", ["C"], b"p"), "cluster"),
         (("test", "users", "", ["C"], b"p"), "cluster"),
         (("test", "users", "prod", ["A"], b"q"), "predicate"),
     ):

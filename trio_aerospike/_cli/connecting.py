@@ -63,12 +63,17 @@ async def _run(command: Command, options: argparse.Namespace) -> int:
     """Connect and carry out the command; a signal ends it in good order."""
     ended: list[int] = []
     code = FAILED
+    watching = trio.CancelScope(shield=True)
     async with trio.open_nursery() as nursery:
 
         async def watch(task_status: trio.TaskStatus[None]) -> None:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            with watching, trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 task_status.started()
                 async for number in signals:
+                    if ended:
+                        # What is being tidied up may take too long for somebody: a second signal waits for nothing.
+                        signal.signal(number, signal.SIG_DFL)
+                        os.kill(os.getpid(), number)
                     ended.append(number)
                     nursery.cancel_scope.cancel()
 
@@ -89,6 +94,8 @@ async def _run(command: Command, options: argparse.Namespace) -> int:
             # Whoever read the output has enough: as other tools do, end without a word.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = FAILED
+        finally:
+            watching.cancel()
         nursery.cancel_scope.cancel()
     return 128 + ended[0] if ended else code
 
