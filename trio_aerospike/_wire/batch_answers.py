@@ -82,10 +82,11 @@ class RowReader:
         """Read one frame of an answer to ``count`` rows; see :meth:`BatchAnswerReader.read`."""
         position = 0
         total = len(body)
+        bare = total - MESSAGE_HEADER_SIZE
         try:
             while position < total:
                 start = position
-                if not body[position + _RESULT_CODE]:
+                if position < bare and not body[position + _RESULT_CODE]:
                     position = self._decode_runs(body, position)
                     if position >= total:
                         break
