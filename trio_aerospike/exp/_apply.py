@@ -10,6 +10,7 @@ from trio_aerospike._cdt_args import KEYS_ALLOWED, packed_keys
 from trio_aerospike._cdt_types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
+from trio_aerospike.exp._bounds import check_literals
 from trio_aerospike.exp._calls import Call, allowed_numbers, allowed_ranges, answer_kind
 from trio_aerospike.exp._context import encoded_context, outermost
 from trio_aerospike.exp._expression import Expression, make, value
@@ -116,6 +117,9 @@ def removal(call: Call, inverted: object = False) -> int:
 def _made(call: Call, kind: Kind | str, context: bytes, arguments: Sequence[object], applied: Expression) -> Expression:
     where = f"exp.{call.module}.{call.name}, argument"
     children = [value(argument, f"{where} {place}") for place, argument in enumerate(arguments, 1)]
+    names = [word.partition(":")[0] for word in call.shape]  # policies stand behind these
+    known = {name: given for name, given in zip(names, arguments, strict=False) if not isinstance(given, Expression)}
+    check_literals(call, known)
     if call.module == "maps":
         _check_keys(call, arguments, children)
     return make(ops.CALL, (kind, call.system, call.opcode, context, None, None), (*children, applied))

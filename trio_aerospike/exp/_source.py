@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.exp._bounds import check_literals
 from trio_aerospike.exp._calls import BY_NUMBER, MODIFY, Call, allowed_numbers, allowed_ranges, answer_kind
 from trio_aerospike.exp._context import context_source, outermost
 from trio_aerospike.exp._literals import literal_source
@@ -184,6 +186,7 @@ def _texts(
     left = iter(arguments)
     texts: list[str] = []
     try:
+        check_literals(call, _literals(call, arguments))
         given: int | None = None
         for word in call.shape:
             if word == "return":
@@ -196,9 +199,20 @@ def _texts(
             texts += _return_texts(call, given, Kind(kind))
         elif not _is_answer(call, kind, operand, context):
             return None
-    except _OtherShape:
+    except (_OtherShape, InvalidArgError):  # the latter: numbers that the function would refuse
         return None
     return texts
+
+
+def _literals(call: Call, arguments: tuple[Expression, ...]) -> dict[str, object]:
+    """The arguments that stand in the source as Python values, by name."""
+    from trio_aerospike._wire.cdt import unpack_value
+
+    return {
+        word.partition(":")[0]: unpack_value(node._static[1])
+        for word, node in zip(call.shape, arguments, strict=False)
+        if node._code == _VALUE and node._static[0] in (Kind.INT, Kind.BLOB)
+    }
 
 
 def _is_answer(call: Call, kind: int, operand: Expression, context: bytes) -> bool:

@@ -208,7 +208,7 @@ class Expressions:
             lambda: exp.loop_value(ExpType.INT),
             lambda: exp.lists.size(self.expression(ExpType.LIST)),
             lambda: exp.maps.size(self.expression(ExpType.MAP)),
-            lambda: exp.bits.get_int(self.expression(ExpType.BLOB), 1, self.make(ExpType.INT), signed=True),
+            lambda: exp.bits.get_int(self.expression(ExpType.BLOB), 1, self.expression(ExpType.INT), signed=True),
             lambda: exp.hll.get_count(self.expression(ExpType.HLL)),
             lambda: exp.to_int(self.expression(ExpType.FLOAT)),
         ]
@@ -233,7 +233,7 @@ class Expressions:
             lambda: lists.increment(list_, 0, self.expression(ExpType.INT), policy=policy),
             lambda: lists.sort(list_, exp.ListSort(self.draw(st.integers(0, 3)))),
             lambda: lists.remove_by_value_range(list_, self.draw(VALUES), self.draw(VALUES), inverted=inverted),
-            lambda: lists.remove_by_index_range(list_, 1, self.draw(st.none() | INTS), inverted=inverted),
+            lambda: lists.remove_by_index_range(list_, 1, self.draw(COUNTS), inverted=inverted),
             lambda: lists.remove_by_rank(list_, -1),
             lambda: lists.get_by_value_rank_range_relative(list_, self.draw(VALUES), 1, inverted=inverted),
             lambda: lists.set_order(list_, exp.ListOrder.ORDERED),
@@ -271,7 +271,7 @@ class Expressions:
         offset = self.expression(ExpType.INT)
         made = [
             lambda: bits.resize(blob, offset, exp.BitResize.GROW_ONLY),
-            lambda: bits.insert(blob, offset, self.make(ExpType.BLOB), policy=exp.BitPolicy(exp.BitWrite.CREATE_ONLY)),
+            lambda: bits.insert(blob, offset, self.expression(ExpType.BLOB), policy=self.draw(CREATES)),
             lambda: bits.xor(blob, offset, 8, b"\xff"),
             lambda: bits.add(blob, offset, 8, 1, signed=self.draw(st.booleans()), action=exp.BitOverflow.SATURATE),
             lambda: bits.get(blob, 0, offset),
@@ -287,6 +287,11 @@ class Expressions:
             lambda: hll.get_union(sketch, [self.draw(SKETCHES)]),
         ]
         return self.draw(st.sampled_from(made))()
+
+
+CREATES = st.sampled_from([None, exp.BitPolicy(exp.BitWrite.CREATE_ONLY)])
+#: As numbers only those that a call takes; as expressions all.
+COUNTS = st.none() | st.integers(0, 2**63 - 1) | INTS.map(exp.val)
 
 
 @st.composite

@@ -428,6 +428,43 @@ def test_calls_take_their_operand_as_expression_value_or_name():
     refused(lambda: exp.lists.size("x" * 16), "exp.lists.size as the name of a bin: got")
 
 
+OUT_OF_BOUNDS = [
+    ("bits.get_int", (B, 0, 65), "bit_size: got 65, allowed: an int from 1 to 64"),
+    ("bits.get_int", (B, 0, 0), "bit_size: got 0, allowed: an int from 1 to 64"),
+    ("bits.set_int", (B, 0, 65, 1), "bit_size: got 65, allowed: an int from 1 to 64"),
+    ("bits.add", (B, 0, 65, 1), "bit_size: got 65, allowed: an int from 1 to 64"),
+    ("bits.subtract", (B, 0, -1, 1), "bit_size: got -1, allowed: an int from 1 to 64"),
+    ("bits.count", (B, 0, 0), "bit_size: got 0, allowed: an int from 1 to 1073741824"),
+    ("bits.get", (B, 2**31, 1), "bit_offset: got 2147483648, allowed: an int from -1073741824 to 1073741824"),
+    ("bits.lscan", (B, 0, -8, True), "bit_size: got -8, allowed: an int from 1 to"),
+    ("bits.rshift", (B, 0, 8, -1), "shift: got -1, allowed: an int from 0 to"),
+    ("bits.resize", (B, -1), "byte_size: got -1, allowed: an int from 0 to"),
+    ("bits.remove", (B, 0, 0), "byte_size: got 0, allowed: an int from 1 to"),
+    ("bits.insert", (B, -(2**28), b"x"), "byte_offset: got -268435456, allowed: an int from"),
+    ("bits.insert", (B, 0, b""), "value: got b'', allowed: bytes, at least one"),
+    ("bits.or_", (B, 0, 9, b"a"), "value: got b'a', allowed: at least the 9 bits of bit_size"),
+    ("lists.trim", (L, 0, -1), "count: got -1, allowed: an int from 0 to"),
+    ("lists.get_by_index_range", (L, 0, -1), "count: got -1, allowed: an int from 0 to"),
+    ("lists.remove_by_rank_range", (L, 0, -1), "count: got -1, allowed: an int from 0 to"),
+    ("maps.get_by_index_range", (M, 0, -2), "count: got -2, allowed: an int from 0 to"),
+    ("maps.remove_by_key_index_range_relative", (M, "k", 0, -1), "count: got -1, allowed: an int from 0 to"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "reason"), OUT_OF_BOUNDS)
+def test_numbers_that_no_server_takes_are_refused_as_in_the_plain_operations(name, arguments, reason):
+    module, function = name.split(".")
+    refused(lambda: getattr(getattr(exp, module), function)(*arguments), f"exp.{name}.{reason}")
+    plain = getattr(getattr(trio_aerospike, module), function)
+    refused(lambda: plain("bin", *arguments[1:]), f"{name}.{reason}")
+    # Of an expression nobody knows, and what another client has written is read, and written as Python, as it is.
+    hidden = getattr(getattr(exp, module), function)(
+        arguments[0], *[exp.val(one) if type(one) is not bool else one for one in arguments[1:]]
+    )
+    read = exp.from_bytes(hidden.encode())
+    assert evaluated(repr(read)).encode() == hidden.encode()
+
+
 def test_arguments_of_calls_have_their_types():
     refused(lambda: exp.lists.insert(L, "0", 1), "argument 1 is str, allowed: int")
     refused(lambda: exp.lists.append_items(L, 1), "argument 1 is int, allowed: list")
