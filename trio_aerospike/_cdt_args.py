@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import Packed, value_end
 from trio_aerospike.errors import InvalidArgError, ProtocolError
-from trio_aerospike.validation import refused
+from trio_aerospike.validation import encodes_itself, refused
 
 KEYS_ALLOWED = "a map key: an int of 64 bits, a str or bytes"
 
@@ -83,8 +83,8 @@ def packed_expression(where: str, expression: object, *, condition: bool = False
     data: object = expression
     if isinstance(expression, Expression):
         check_whole(where, expression, Kind.BOOL if condition else None)
-    if not isinstance(expression, (bytes, str)) and isinstance(expression, Encodable):
-        data = expression.encode()
+    if encodes_itself(expression):
+        data = expression.encode()  # type: ignore[attr-defined]
     if isinstance(data, bytes):
         try:
             if value_end(data, 0) == len(data):

@@ -32,7 +32,7 @@ from trio_aerospike._wire.values import GeoJSON
 from trio_aerospike.ctx import ContextLike, encode as encode_context
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.indexes import Collection, IndexType
-from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, checked_text, refused
+from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, checked_text, encodes_itself, refused
 
 __all__ = [
     "Packable",
@@ -332,7 +332,7 @@ def packed_source(where: str, source: Any) -> bytes:
     """
     if isinstance(source, bytes) and source:
         return source
-    if isinstance(source, Packable) and not isinstance(source, str):
+    if encodes_itself(source):
         packed = source.encode()
         if isinstance(packed, bytes):
             return packed

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -259,3 +260,17 @@ def checked_bin_names(names: Iterable[str], where: str = "bins") -> list[str]:
     for name in listed:
         checked_bin_name(name)
     return listed
+
+
+def encodes_itself(value: object) -> bool:
+    """Whether ``value`` has an ``encode()`` that can be called with nothing, as expressions have; text has none."""
+    if isinstance(value, (str, bytes, type)):
+        return False
+    encode = getattr(value, "encode", None)
+    if not callable(encode):
+        return False
+    try:
+        inspect.signature(encode).bind()
+    except (TypeError, ValueError):
+        return False
+    return True

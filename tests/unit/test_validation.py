@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
-from trio_aerospike import validation
+from trio_aerospike import ctx, operations, predicates, validation
 from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.exp import Expression
 from trio_aerospike.validation import checked_bin_name, checked_bin_names, checked_bins, refused, shown
 
 
@@ -64,3 +65,42 @@ def test_a_program_that_makes_up_bin_names_does_not_fill_the_memory(monkeypatch)
 @pytest.mark.parametrize("names", [["a", "b"], ("a", "b"), iter(["a", "b"]), {"a": 1, "b": 2}])
 def test_names_of_bins_come_from_any_iterable(names):
     assert checked_bin_names(names) == ["a", "b"]
+
+
+class EncodesWithArguments:
+    def encode(self, how):
+        raise AssertionError("not to be called")
+
+
+class HasSomethingElse:
+    encode = b"\x93"
+
+
+class GivesText:
+    def encode(self):
+        return "text"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [EncodesWithArguments(), HasSomethingElse(), GivesText(), EncodesWithArguments, Expression, "text", 5, None],
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda given: operations.modify_by_path("m", [ctx.all_children()], given),
+        lambda given: ctx.all_children_where(given),
+        lambda given: ctx.and_where(given),
+    ],
+)
+def test_what_does_not_encode_itself_is_no_expression(given, use):
+    with pytest.raises(
+        InvalidArgError, match=r"got .*allowed: an expression of trio_aerospike\.exp, or the bytes of one"
+    ):
+        use(given)
+
+
+@pytest.mark.parametrize("given", [EncodesWithArguments(), HasSomethingElse(), GivesText(), Expression, 5])
+def test_what_does_not_encode_itself_is_no_source_of_an_index(given):
+    with pytest.raises(InvalidArgError, match="allowed: a bin's name, an expression"):
+        predicates.equals(given, 1)
