@@ -12,7 +12,7 @@ an embedded cluster is started. Ctrl-C stops cleanly: what was in hand is given 
 
     pip install 'trio-aerospike[cli]'
 
-What is kept where, NAME being --crawl:
+The web and the reading of pages are in the folder crawling. What is kept where, NAME being --crawl:
 
     NAME_pages   a record for each address that was ever seen: the seen-set. `put_many` makes them, `get_many` tells
                  which of many addresses are there.
@@ -28,19 +28,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import random
 import secrets
 import signal
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin, urlsplit
-from urllib.robotparser import RobotFileParser
+from urllib.parse import urljoin, urlsplit
 
-import attrs
 import trio
+from crawling.pages import PAUSE, LinkReader, Rules, Visit
+from crawling.web import CRAWL_DELAY, SmallWeb
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.live import Live
@@ -52,174 +50,9 @@ from trio_aerospike.indexes import IndexType
 from trio_aerospike.testing import open_servers
 
 NAMESPACE = "test"
-AGENT = "small-crawler"
 START = "http://alpha.example/"
 
 console = Console(highlight=False)
-
-
-# The web --------------------------------------------------------------------------------------------------------
-
-HOSTS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
-PAGES_PER_HOST = 24
-CRAWL_DELAY = 0.01
-ROBOTS = f"User-agent: *\nDisallow: /private/\nCrawl-delay: {CRAWL_DELAY}\n"
-
-
-class SmallWeb:
-    """Eight hosts behind one listener; it notes who asked for what, and when."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.requests = 0
-        self.busiest = 0
-        self.shortest_pause = float("inf")
-        self._busy: set[str] = set()
-        self._under_way: defaultdict[str, int] = defaultdict(int)
-        self._last: dict[str, float] = {}
-
-    async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled."""
-        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        self.port = listener.socket.getsockname()[1]
-        await trio.serve_listeners(self._answer_requests, [listener], task_status=task_status)  # type: ignore[arg-type]
-
-    async def _answer_requests(self, stream: trio.SocketStream) -> None:
-        buffer = b""
-        with contextlib.suppress(trio.BrokenResourceError):
-            while True:
-                while b"\r\n\r\n" not in buffer:
-                    data = await stream.receive_some()
-                    if not data:
-                        return
-                    buffer += data
-                head, _, buffer = buffer.partition(b"\r\n\r\n")
-                line, *fields = head.decode().split("\r\n")
-                host = dict(field.lower().split(": ", 1) for field in fields)["host"]
-                await stream.send_all(await self._respond(host.removesuffix(".example"), line.split()[1]))
-
-    async def _respond(self, host: str, path: str) -> bytes:
-        began = trio.current_time()
-        if path != "/robots.txt":
-            self.requests += 1
-            self.shortest_pause = min(self.shortest_pause, began - self._last.get(host, -1e9))
-        self._under_way[host] += 1
-        self.busiest = max(self.busiest, self._under_way[host])
-        try:
-            await trio.sleep(random.uniform(0.001, 0.004))
-            status, header, body = self._page(host, path)
-        finally:
-            self._under_way[host] -= 1
-            self._last[host] = trio.current_time()
-        return f"HTTP/1.1 {status}\r\nContent-Length: {len(body.encode())}\r\n{header}\r\n{body}".encode()
-
-    def _page(self, host: str, path: str) -> tuple[str, str, str]:
-        if path == "/robots.txt":
-            return "200 OK", "Content-Type: text/plain\r\n", ROBOTS
-        _, kind, number = (path if path != "/" else "/page/0").split("/")
-        if kind == "old":
-            return "301 Moved Permanently", f"Location: /page/{number}\r\n", ""
-        if kind != "page":
-            return "404 Not Found", "", ""
-        here = int(number)
-        if here % 13 == 5 and f"{host}{path}" not in self._busy:
-            self._busy.add(f"{host}{path}")
-            return "503 Service Unavailable", "", ""
-        dice = random.Random(f"{host}/{here}")
-        links = [f"/page/{child}" for child in (2 * here + 1, 2 * here + 2) if child < PAGES_PER_HOST]
-        links += [f"http://{dice.choice(HOSTS)}.example/page/{dice.randrange(PAGES_PER_HOST)}#top" for _ in range(4)]
-        links += [f"http://{HOSTS[(HOSTS.index(host) + 1) % len(HOSTS)]}.example/", f"/old/{here}", "/private/diary"]
-        links += [f"/gone/{here}"] if here % 10 == 3 else []
-        anchors = " ".join(f'<a href="{link}">{link}</a>' for link in links)
-        return "200 OK", "Content-Type: text/html\r\n", f"<title>{host} {here}</title><body>{anchors}</body>"
-
-
-# Getting a page -------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Answer:
-    """What a host said."""
-
-    status: int
-    fields: dict[str, str]
-    body: str
-
-
-class Visit:
-    """A connection to one host, for requests one after the other."""
-
-    def __init__(self, host: str, stream: trio.SocketStream) -> None:
-        self._host = host
-        self._stream = stream
-
-    async def get(self, path: str) -> Answer:
-        """Ask for a page.
-
-        Raises:
-            OSError, trio.TooSlowError: There is no answer.
-        """
-        try:
-            with trio.fail_after(10):
-                request = f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nUser-Agent: {AGENT}\r\n\r\n"
-                await self._stream.send_all(request.encode())
-                data = await self._more(b"")
-                while b"\r\n\r\n" not in data:
-                    data = await self._more(data)
-                head, _, body = data.partition(b"\r\n\r\n")
-                line, *rest = head.decode("latin-1").split("\r\n")
-                fields = {name.lower(): value for name, _, value in (field.partition(": ") for field in rest)}
-                while len(body) < int(fields.get("content-length", 0)):
-                    body = await self._more(body)
-        except trio.BrokenResourceError as error:
-            raise OSError(f"the connection to {self._host} is broken") from error
-        return Answer(int(line.split()[1]), fields, body.decode(errors="replace"))
-
-    async def _more(self, data: bytes) -> bytes:
-        some = await self._stream.receive_some()
-        if not some:
-            raise OSError(f"{self._host} has closed the connection")
-        return data + some
-
-
-class Rules:
-    """What a host's robots.txt allows, and the seconds that it asks for between requests."""
-
-    def __init__(self, text: str) -> None:
-        lines = text.splitlines()
-        self._parser = RobotFileParser()
-        self._parser.parse(lines)
-        fields = {name.strip().lower(): value for name, _, value in (line.partition(":") for line in lines)}
-        # The parser of the standard library knows only whole seconds.
-        self.pause = float(fields.get("crawl-delay", CRAWL_DELAY))
-
-    def allow(self, url: str) -> bool:
-        """Whether we may ask for it."""
-        return self._parser.can_fetch(AGENT, url)
-
-
-class LinkReader(HTMLParser):
-    """Collects the title and the links of a page."""
-
-    def __init__(self, url: str, text: str) -> None:
-        super().__init__()
-        self.title = ""
-        self.links: list[str] = []
-        self._url = url
-        self._in_title = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note links."""
-        self._in_title = tag == "title"
-        target = dict(attrs).get("href") if tag == "a" else None
-        if target:
-            self.links.append(urldefrag(urljoin(self._url, target)).url)
-
-    def handle_data(self, data: str) -> None:
-        """Note the title."""
-        if self._in_title:
-            self.title += data
 
 
 # The state in the database --------------------------------------------------------------------------------------
@@ -421,7 +254,7 @@ class Crawler:
 
     async def _visit(self, host: str) -> None:
         """One turn at a host: some of its pages, with pauses between them."""
-        pause = CRAWL_DELAY
+        pause = PAUSE
         pages: list[aero.Record] = []
         try:
             pages = await self.frontier.take(host, self.TURN)
@@ -438,7 +271,7 @@ class Crawler:
                 await self._try_again(page, "unreachable")
         finally:
             # Also when we are stopped: nobody should have to wait for our lease to run out.
-            with trio.move_on_after(5, shield=True):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 await self.frontier.leave(host, pause)
             self._visiting.discard(host)
             self._turn_ended.set()
@@ -519,7 +352,7 @@ async def crawl(crawler: Crawler) -> bool:
                 finished = await crawler.run()
                 nursery.cancel_scope.cancel()
         finally:
-            with trio.move_on_after(5, shield=True):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 live.update(picture(await crawler.frontier.all_hosts()), refresh=True)
     if not console.is_terminal:
         console.print()  # rich leaves the line open there

@@ -51,7 +51,7 @@ def test_the_tour_stops_half_way_and_a_second_crawler_visits_the_rest_politely(h
 def slowly(*arguments: str) -> list[str]:
     """A command for a crawler whose hosts ask for much patience, so that there is time to stop it."""
     program = (
-        "import sys, trio, crawler; crawler.ROBOTS = crawler.ROBOTS.replace('0.01', '0.5'); "
+        "import sys, trio, crawler, crawling.web as web; web.ROBOTS = web.ROBOTS.replace('0.01', '0.5'); "
         f"sys.argv[1:] = {list(arguments)!r}; sys.exit(trio.run(crawler.main))"
     )
     return [sys.executable, "-c", program]
