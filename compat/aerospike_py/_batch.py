@@ -32,7 +32,7 @@ class LazyBatchRecords:
     a user key was asked for more than once the dict holds it once.
     """
 
-    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_places", "_records")
+    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_places", "_ready", "_records")
 
     def __init__(self, lazy: LazyBatch, habit: Habit | None = None, places: dict[Any, int] | None = None) -> None:
         self._lazy = lazy
@@ -40,6 +40,8 @@ class LazyBatchRecords:
         self._places = places
         #: When it was made in the portal's thread, where stages are measured.
         self._finished = 0.0
+        #: A dict for the first who wants one.
+        self._ready: list[dict[Any, dict[str, Any]]] = []
         self._dict: dict[Any, dict[str, Any]] | None = None
         self._records: list[BatchRecord] | None = None
 
@@ -55,7 +57,11 @@ class LazyBatchRecords:
     def to_dict(self) -> dict[Any, dict[str, Any]]:
         """The bins of the records that were found, by user key: a dict of the caller's own."""
         began = stage_clock()
-        found = self._columns.to_dict()
+        columns = self._columns
+        try:
+            found = self._ready.pop()
+        except IndexError:
+            found = columns.to_dict()
         stage_done("to_dict", began)
         return found
 
@@ -99,9 +105,15 @@ class LazyBatchRecords:
             self._records = results.batch_rows(self._columns)
         return self._records
 
-    async def _make_records(self) -> None:
-        """Have ``batch_records`` ready: in slices, in a thread that has the time."""
-        self._records = await sliced(len(self._lazy), partial(results.batch_rows, self._lazy.columns()))
+    async def _make_ready(self) -> None:
+        """Make what is likely to be asked for: in slices, in a thread that has the time."""
+        habit = self._habit
+        if habit is None or not self._lazy.decoded:
+            return
+        if habit.makes_dict:
+            self._ready.append(self._lazy.columns().to_dict())
+        if habit.makes_rows(len(self._lazy)):
+            self._records = await sliced(len(self._lazy), partial(results.batch_rows, self._lazy.columns()))
 
     def iter_records(self) -> Iterator[BatchRecord]:
         """The rows one after the other; none of them is kept."""
@@ -119,6 +131,7 @@ class LazyBatchRecords:
 
     def release_cache(self) -> None:
         """Let go of the dict and the rows made so far; they are made again when they are asked for."""
+        self._ready.clear()
         self._dict = None
         self._records = None
 

@@ -48,6 +48,11 @@ class Habit:
         """Whether what arrays need is to be made ready beside the records."""
         return count >= _MANY and (self.arrays or not self.records) and "numpy" in sys.modules
 
+    @property
+    def makes_dict(self) -> bool:
+        """Whether a dict is to be made ready."""
+        return not self.rows
+
     def makes_rows(self, count: int) -> bool:
         """Whether ``batch_records`` is to be made ready. Of a large batch it is until something is known."""
         return count >= _MANY_ROWS and (self.rows or (count >= _MANY and not self.arrays and not self.records))

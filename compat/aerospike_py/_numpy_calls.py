@@ -52,8 +52,7 @@ async def batch_read(
         lazy.find_rows()
         places = places_of(columns.user_keys)
     found = LazyBatchRecords(lazy, habit, places)
-    if habit.makes_rows(len(columns)):
-        await found._make_records()
+    await found._make_ready()
     found._finished = stage_clock()
     return found
 

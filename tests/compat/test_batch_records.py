@@ -86,6 +86,17 @@ def test_to_dict_is_the_callers_own(batch: LazyBatchRecords):
     assert "ann" in batch
 
 
+def test_a_dict_that_was_ready_goes_to_one_caller(batch: LazyBatchRecords):
+    batch._ready.append(batch._lazy.columns().to_dict())
+    first, second = batch.to_dict(), batch.to_dict()
+    assert first == second == dict(batch.items())
+    first.clear()
+    assert batch.to_dict() == second
+    batch._ready.append({})
+    batch.release_cache()
+    assert batch.to_dict() == second
+
+
 def test_merge_to_dict_takes_each_result_by_itself(batch: LazyBatchRecords):
     empty = LazyBatchRecords(LazyBatch.of([]))
     assert LazyBatchRecords.merge_to_dict([batch, empty]) == [batch.to_dict(), {}]

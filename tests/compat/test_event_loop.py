@@ -21,6 +21,7 @@ from aerospike_py._habits import Habit
 from tests.compat.background import BackgroundCluster
 from trio_aerospike._batch_keys import KeyColumns
 from trio_aerospike._wire.row_columns import ColumnReader
+from trio_aerospike.arrays import RecordColumns
 
 COUNT = 4000
 PATIENT = {"total_timeout": 120_000, "socket_timeout": 120_000}
@@ -65,6 +66,7 @@ def stretches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
 
     watch(KeyColumns, "__init__", lambda _, columns, __: len(columns))
     watch(ColumnReader, "read", lambda _, __, body: len(body))
+    watch(RecordColumns, "to_dict", lambda found, _: len(found))
     watch(results, "batch_rows", lambda found, *_: len(found))
     watch(results, "query_records", lambda found, *_: len(found))
     return noted
@@ -78,12 +80,14 @@ def test_a_batch_is_decoded_outside_the_loop(
         expected = {number: {"id": number, "name": f"n{number}"} for number in range(COUNT)}
         assert found.to_dict() == expected
         assert found.to_list() == list(expected.values())
-        assert found[17] == expected[17]
         assert found.found_count() == COUNT
+        assert {what for what, _, _ in stretches} == {"__init__", "read", "to_dict"}
+        assert {thread for _, thread, _ in stretches} == {PORTAL}
+        # One dict is ready. The next, which is the view of the mapping methods, is made of the columns.
+        assert found[17] == expected[17]
+        assert stretches[-1][1] != PORTAL
 
     in_loop(shared_cluster, work)
-    assert {what for what, _, _ in stretches} == {"__init__", "read"}
-    assert {thread for _, thread, _ in stretches} == {PORTAL}
     # A frame is decoded in one go: no more than a fraction of the batch.
     assert max(size for what, _, size in stretches if what == "read") <= 300_000
 
@@ -100,7 +104,7 @@ def test_rows_are_made_outside_the_loop_once_a_program_has_asked_for_them(
         assert later.batch_records == first
         assert later.batch_records is later.batch_records
         few = await client.batch_read(keys[:10], policy=PATIENT)
-        assert stretches[-1][0] == "read", "a few rows are not worth it"
+        assert stretches[-1][0] == "read", "a few rows are not worth it, and dicts were not asked for"
         assert few.batch_records == first[:10]
 
     in_loop(shared_cluster, work)
