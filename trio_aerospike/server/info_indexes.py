@@ -19,6 +19,7 @@ from .cdt.calls import Reader
 from .cdt.elements import INTEGER, LIST, NEGATIVE, STRING, Malformed, kind_of, opened, split, unsigned
 from .expressions import Expression, compile_expression
 from .expressions.building import Type
+from .expressions.display import shown_context, shown_expression
 from .info import (
     MAX_INFO_NAMESPACE,
     MAX_INFO_SET,
@@ -307,19 +308,20 @@ def _listed(request: InfoRequest, namespaces: list[str], *, packed: bool) -> str
 
 def _line(request: InfoRequest, definition: Definition, name: str, *, packed: bool) -> str:
     state = "RW" if request.node.indexes.entries(definition).is_readable else "WO"
+    context, expression = definition.context, definition.expression
+    if packed:
+        shown = [None if data is None else base64.b64encode(data).decode() for data in (context, expression)]
+    else:
+        shown = [
+            None if context is None else shown_context(context),
+            None if expression is None else shown_expression(expression),
+        ]
     return (
         f"ns={definition.namespace}:indexname={name}:set={definition.set_name or 'null'}:"
         f"bin={definition.bin_name or 'null'}:type={_TYPE_NAMES[definition.type]}:"
-        f"indextype={_KIND_NAMES[definition.kind]}:context={_shown(definition.context, packed=packed)}:"
-        f"exp={_shown(definition.expression, packed=packed)}:state={state}"
+        f"indextype={_KIND_NAMES[definition.kind]}:context={shown[0] or 'null'}:"
+        f"exp={shown[1] or 'null'}:state={state}"
     )
-
-
-def _shown(data: bytes | None, *, packed: bool) -> str:
-    if data is None:
-        return "null"
-    # In words the server prints it as a call of its client's functions; here it is hexadecimal.
-    return base64.b64encode(data).decode() if packed else data.hex()
 
 
 @info_command("sindex-stat")
