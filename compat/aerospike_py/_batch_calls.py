@@ -70,10 +70,7 @@ async def batch_write(
         raise refused("batch_write.records", records, "a list of (key, bins) or (key, bins, meta)")
     common = row_write_policy(policy)
     transport = batch_policy(policy)
-    given = [
-        _write_row(number, record, policy)
-        for number, record in in_slices(enumerate(records), lambda numbered: numbered)
-    ]
+    given = await converted(list(enumerate(records)), lambda numbered: _write_row(*numbered, policy))
     if not retry:
         rows: list[BatchResult] = await native.batch_write(given, policy=transport, write_policy=common)
         return BatchWriteResult(await converted(rows, results.written_row))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import trio
@@ -221,3 +222,31 @@ async def test_a_batch_sends_no_keys(client: Client, key: Key, nothing_sent: Cal
     with pytest.raises(aero.InvalidArgError, match="send_key"):
         await client.batch_read([key], policy=BatchPolicy(send_key=True))
     nothing_sent()
+
+
+@pytest.mark.parametrize("what", ["batch_read", "batch_write", "batch_operate", "batch_remove", "batch"])
+async def test_other_tasks_have_their_turn_while_a_large_batch_is_made(
+    client: Client, keys: Keys, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("trio_aerospike._turns.STRETCH", 0.0)
+    taken, seen = 0, set()
+
+    def all_of_them() -> Iterator[Any]:
+        nonlocal taken
+        for _ in range(3000):
+            key = keys()
+            taken += 1
+            yield (key, {"n": 1}) if what == "batch_write" else aero.BatchRead(key) if what == "batch" else key
+
+    async def watch() -> None:
+        while True:
+            seen.add(taken)
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        arguments = ([aero.increment("n", 1)],) if what == "batch_operate" else ()
+        results = await getattr(client, what)(all_of_them(), *arguments, policy=BatchPolicy(total_timeout=60.0))
+        nursery.cancel_scope.cancel()
+    assert len(results) == 3000
+    assert len([number for number in seen if 0 < number < 3000]) >= 5
