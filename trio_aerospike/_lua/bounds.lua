@@ -35,14 +35,16 @@ end
 
 -- The error that C would raise, from a function that stands in its place (lauxlib: luaL_argerror). Where that is the
 -- last that a function did, the function is not there any more to be named, as it would be for one of C's.
-local function wrong(name, place, text)
-  local called = getinfo(2, "nt") or {}
+-- `depth`: of how many of ours the function has called one another.
+local function wrong(name, place, text, depth)
+  depth = depth or 0
+  local called = getinfo(2 + depth, "nt") or {}
   if called.istailcall then name = match(name, "[^.]+$") end
   if called.namewhat == "method" then
     place = place - 1
-    if place == 0 then fail(format("calling '%s' on bad self (%s)", called.name, text), 3) end
+    if place == 0 then fail(format("calling '%s' on bad self (%s)", called.name, text), 3 + depth) end
   end
-  fail(format("bad argument #%d to '%s' (%s)", place, called.name or name, text), 3)
+  fail(format("bad argument #%d to '%s' (%s)", place, called.name or name, text), 3 + depth)
 end
 
 local function is_text(value)
@@ -187,9 +189,9 @@ local function as_given(succeeded, ...)
   return ...
 end
 
--- The sets of a pattern that is carried out here. Raises what is wrong with it for who called the caller.
+-- The sets of a pattern that is carried out here. Raises what is wrong with it for who called the caller's caller.
 local function ready(apart)
-  if apart.problem then fail(apart.problem, 3) end
+  if apart.problem then fail(apart.problem, 4) end
   if not apart.ready then
     for _, part in ipairs(apart.parts) do
       if part.class then part.set = members(part.class) end
@@ -317,15 +319,28 @@ local function anchor_of(pattern)
   return byte(pattern) == CARET
 end
 
-function string.find(...)
-  local text, pattern, init, plain = ...
-  if not is_text(text) then wrong("string.find", 1, expected("string", 1, ...)) end
-  if not is_text(pattern) then wrong("string.find", 2, expected("string", 2, ...)) end
+-- The arguments that all but gsub begin with.
+local function given(name, ...)
+  local text, pattern, init = ...
+  if not is_text(text) then wrong(name, 1, expected("string", 1, ...), 1) end
+  if not is_text(pattern) then wrong(name, 2, expected("string", 2, ...), 1) end
   local from, problem = integer(1, 3, text, pattern, init)
-  if from == nil then wrong("string.find", 3, problem) end
-  text, pattern = text .. "", pattern .. ""
-  if plain or not find(pattern, SPECIALS) then
-    if affordable((#text + 1.0) * (#pattern + 1)) then return find(text, pattern, init, true) end
+  if from == nil then wrong(name, 3, problem, 1) end
+  return text .. "", pattern .. "", from
+end
+
+-- The first match from where a call says on, as `first_match` gives it.
+local function searched(text, apart, from, anchored)
+  local parts = ready(apart)
+  from = beginning(from, #text)
+  if from == nil then return nil end
+  return first_match(text, parts, from, anchored)
+end
+
+function string.find(...)
+  local text, pattern, from = given("string.find", ...)
+  if (select(4, ...)) or not find(pattern, SPECIALS) then
+    if affordable((#text + 1.0) * (#pattern + 1)) then return find(text, pattern, from, true) end
     from = beginning(from, #text)
     if from == nil then return nil end
     return find_plain(text, pattern, from)
@@ -333,51 +348,31 @@ function string.find(...)
   local anchored = anchor_of(pattern)
   local apart = of_pattern(pattern, anchored and 2 or 1)
   if is_cheap(text, apart, anchored and 1 or #text + 1) then
-    if apart.problem then return as_given(protected(find, text, pattern, init)) end
-    return find(text, pattern, init)
+    if apart.problem then return as_given(protected(find, text, pattern, from)) end
+    return find(text, pattern, from)
   end
-  local parts = ready(apart)
-  from = beginning(from, #text)
-  if from == nil then return nil end
-  local at, behind, taken = first_match(text, parts, from, anchored)
+  local at, behind, taken = searched(text, apart, from, anchored)
   if at == nil then return nil end
   return at, behind - 1, captures(text, taken, apart.captures)
 end
 
 function string.match(...)
-  local text, pattern, init = ...
-  if not is_text(text) then wrong("string.match", 1, expected("string", 1, ...)) end
-  if not is_text(pattern) then wrong("string.match", 2, expected("string", 2, ...)) end
-  local from, problem = integer(1, 3, text, pattern, init)
-  if from == nil then wrong("string.match", 3, problem) end
-  text, pattern = text .. "", pattern .. ""
+  local text, pattern, from = given("string.match", ...)
   local anchored = anchor_of(pattern)
   local apart = of_pattern(pattern, anchored and 2 or 1)
   if is_cheap(text, apart, anchored and 1 or #text + 1) then
-    if apart.problem then return as_given(protected(match, text, pattern, init)) end
-    return match(text, pattern, init)
+    if apart.problem then return as_given(protected(match, text, pattern, from)) end
+    return match(text, pattern, from)
   end
-  local parts = ready(apart)
-  from = beginning(from, #text)
-  if from == nil then return nil end
-  local at, behind, taken = first_match(text, parts, from, anchored)
+  local at, behind, taken = searched(text, apart, from, anchored)
   if at == nil then return nil end
   return captures(text, taken, apart.captures, at, behind)
 end
 
-function string.gmatch(...)
-  local text, pattern, init = ...
-  if not is_text(text) then wrong("string.gmatch", 1, expected("string", 1, ...)) end
-  if not is_text(pattern) then wrong("string.gmatch", 2, expected("string", 2, ...)) end
-  local at, problem = integer(1, 3, text, pattern, init)
-  if at == nil then wrong("string.gmatch", 3, problem) end
-  text, pattern = text .. "", pattern .. ""
-  -- There is no anchor here.
-  local apart = of_pattern(pattern, 1)
-  if is_cheap(text, apart, #text + 1) then return gmatch(text, pattern, init) end
-  local parts = ready(apart)
+-- A step of gmatch.
+local function stepping(text, apart, at)
+  local parts, last = ready(apart), nil
   at = beginning(at, #text) or #text + 2
-  local last
   return function()
     while at <= #text + 1 do
       local from, behind, taken = first_match(text, parts, at)
@@ -392,6 +387,15 @@ function string.gmatch(...)
     end
     return nil
   end
+end
+
+function string.gmatch(...)
+  local text, pattern, from = given("string.gmatch", ...)
+  -- There is no anchor here.
+  local apart = of_pattern(pattern, 1)
+  if is_cheap(text, apart, #text + 1) then return gmatch(text, pattern, from) end
+  local step = stepping(text, apart, from)
+  return step
 end
 
 -- What stands in the place of a match, which C takes as a text, a table or a function.
@@ -413,12 +417,12 @@ local function replacing(by)
         elseif find(one, "^%d$") then
           local number = to_number(one)
           if number > 1 and number >= count then
-            fail(format("invalid capture index %%%d", number), 3)
+            fail(format("invalid capture index %%%d", number), 4)
           end
           -- The whole match comes first here; without captures it is the first of them, too.
           found[#found + 1] = number < count and select(number + 1, ...) or all
         else
-          fail("invalid use of '%' in replacement string", 3)
+          fail("invalid use of '%' in replacement string", 4)
         end
       end
       at = percent + 2
@@ -436,6 +440,42 @@ local function checked(by)
     if value and not is_text(value) then fail(format("invalid replacement value (a %s)", type_of(value)), 4) end
     return value
   end
+end
+
+-- What gsub gives.
+local function replaced_in(text, apart, by, left, anchored)
+  local parts, replaced, whole_first = ready(apart), replacing(by), is_text(by)
+  local found, count, at, copied, last = {}, 0, 1, 1, nil
+  while count < left and at <= #text + 1 do
+    local from, behind, taken = first_match(text, parts, at, anchored)
+    if from == nil then break end
+    if behind == last then
+      at = from + 1
+    else
+      count = count + 1
+      local value
+      if whole_first then
+        if apart.captures == 0 then
+          value = replaced(sub(text, from, behind - 1))
+        else
+          value = replaced(sub(text, from, behind - 1), captures(text, taken, apart.captures))
+        end
+      else
+        value = replaced(captures(text, taken, apart.captures, from, behind))
+      end
+      if not value then
+        value = sub(text, from, behind - 1)
+      elseif not is_text(value) then
+        fail(format("invalid replacement value (a %s)", type_of(value)), 3)
+      end
+      found[#found + 1] = sub(text, copied, from - 1)
+      found[#found + 1] = value
+      at, copied, last = behind, behind, behind
+    end
+    if anchored then break end
+  end
+  found[#found + 1] = sub(text, copied)
+  return concat(found), count
 end
 
 function string.gsub(...)
@@ -459,40 +499,8 @@ function string.gsub(...)
     if not apart.problem then return gsub(text, pattern, checked(by), most) end
     return as_given(protected(gsub, text, pattern, checked(by), most))
   end
-  local parts = ready(apart)
-  local replaced = replacing(by)
-  local whole_first = is_text(by)
-  local found, count, at, copied, last = {}, 0, 1, 1, nil
-  while count < left and at <= #text + 1 do
-    local from, behind, taken = first_match(text, parts, at, anchored)
-    if from == nil then break end
-    if behind == last then
-      at = from + 1
-    else
-      count = count + 1
-      local value
-      if whole_first then
-        if apart.captures == 0 then
-          value = replaced(sub(text, from, behind - 1))
-        else
-          value = replaced(sub(text, from, behind - 1), captures(text, taken, apart.captures))
-        end
-      else
-        value = replaced(captures(text, taken, apart.captures, from, behind))
-      end
-      if not value then
-        value = sub(text, from, behind - 1)
-      elseif not is_text(value) then
-        fail(format("invalid replacement value (a %s)", type_of(value)), 2)
-      end
-      found[#found + 1] = sub(text, copied, from - 1)
-      found[#found + 1] = value
-      at, copied, last = behind, behind, behind
-    end
-    if anchored then break end
-  end
-  found[#found + 1] = sub(text, copied)
-  return concat(found), count
+  local result, count = replaced_in(text, apart, by, left, anchored)
+  return result, count
 end
 
 function string.rep(...)
