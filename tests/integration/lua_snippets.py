@@ -365,6 +365,28 @@ return load("x = = 1")
 return select(2, load("x = = 1", "=name"))
 local t = {} for word in ("a b c"):gmatch("%a") do t[#t + 1] = word end return table.concat(t, ",")
 local c = coroutine.wrap(function() coroutine.yield(1) coroutine.yield(2) end) c() return c()
+local v = string.find() return v
+local v = ("a"):find({}) return v
+local v = string.find("a", "[") return v
+local v = ("abc"):match("(b)(c") return v
+local v = ("a"):rep("x") return v
+local v = ("a"):gsub("a", true) return v
+local v = ("a"):gsub("a", "%2") return v
+local v = ("a"):gsub("a", function() return {} end) return v
+return select(2, ("hello world from Lua"):gsub("(%w+) (%w+)", "%2 %1"))
+return ("key = value"):match("^(%w+)%s*=%s*(%w+)$")
+return string.find(("a"):rep(2000) .. "b c", ".-b%s*(%w)$")
+return (("x, "):rep(3000):gsub("%s*(%w)%s*,", "%1"))
+local v = table.insert({}, 5, 1) return v
+local v = table.insert({}) return v
+local v = table.remove({}, 9) return v
+local v = table.move({}, 1) return v
+local v = setmetatable(5, {}) return v
+return #table.move({1, 2, 3}, 1, 3, 2)
+return setmetatable({}, {__index = {a = 5}}).a
+return pcall(string.find, {})
+local v = string.find("a", "%f") return v
+local v = string.match("a", "%1") return v
 local c = coroutine.wrap(function() error("inside", 0) end) c()
 return pcall(coroutine.wrap(function() error("inside") end))
 return x

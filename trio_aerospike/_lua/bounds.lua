@@ -4,7 +4,9 @@
 --
 -- A pattern may take longer than anybody lives, and so may moving the elements of a table that says that it has 2^62 of
 -- them. What can be told to be quick is left to C. The rest is done here, step by step, where the time counts.
--- What a pattern means is what lstrlib.c of Lua 5.4 makes of it; the meaning of classes and sets is asked of it.
+-- What a pattern means is what lstrlib.c of Lua 5.4 makes of it; the meaning of classes and sets is asked of it. Errors
+-- are C's but for one thing: of a wrong call that is the last that a function does, `return string.rep(nil)`, nobody knows
+-- the line any more.
 local is_over, STEPS = ...
 
 local find, match, gmatch, gsub, rep = string.find, string.match, string.gmatch, string.gsub, string.rep
