@@ -104,6 +104,9 @@ async def test_a_record_that_is_not_there_is_exit_code_1(target: Target, keys: K
     key = keys()
     result = await run(target, "get", key.namespace, key.set_name, str(key.user_key))
     assert result.code == 1 and result.out == "" and "there is no record" in result.err
+    assert "--key-type" not in result.err
+    result = await run(target, "get", key.namespace, key.set_name, "-17")
+    assert result.code == 1 and "--key-type int" in result.err
 
 
 @pytest.mark.parametrize(

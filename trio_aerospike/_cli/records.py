@@ -63,7 +63,10 @@ async def _get(client: Client, options: argparse.Namespace) -> int:
     try:
         record = await (client.select(key, options.bins.split(",")) if options.bins else client.get(key))
     except RecordNotFound:
-        complain(f"there is no record {key}")
+        hint = ""
+        if isinstance(key.user_key, str) and key.user_key.removeprefix("-").isdecimal():
+            hint = " (this key is a text: --key-type int means the number)"
+        complain(f"there is no record {key}{hint}")
         return FAILED
     say(json.dumps(record_to_json(record), ensure_ascii=False))
     return OK
