@@ -338,8 +338,8 @@ class DataModel(RuleBasedStateMachine):
         if place >= 0:
             self._check(bits.rscan("blob", offset, size, value), place)
         else:
-            # Of what is not there a real server says a number from -1 to -7, after the bits before: so does the embedded
-            # one.
+            # Of what is not there a real server says a number from -1 to -7, after the bits before: so does the
+            # embedded one.
             (found,) = self._both([bits.rscan("blob", offset, size, value)])
             assert found in range(-7, 0)
 
