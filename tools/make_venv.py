@@ -7,6 +7,7 @@ puts a pip into the environment.
 
 Usage: python3 tools/make_venv.py DIRECTORY
 """
+
 import os
 import shutil
 import subprocess
