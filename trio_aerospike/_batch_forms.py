@@ -13,13 +13,12 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from ._batch_policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolicy, BatchWritePolicy
-from ._cluster.batch import of_one_place
 from ._udf_call import udf_fields
 from ._wire import constants as wire
 from ._wire.batch import all_same, encode_rest, read_row
 from ._wire.commands import encode_field, encode_op, user_key_field
 from .errors import InvalidArgError
-from .keys import Key
+from .keys import Key, of_one_place
 from .operations import Operation
 from .policies import BatchPolicy, checked_generation, chosen, wire_ttl
 from .validation import checked_bin_name, checked_bins, refused

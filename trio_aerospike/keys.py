@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -109,6 +109,8 @@ _set_set_name = Key.__dict__["set_name"].__set__
 _set_user_key = Key.__dict__["user_key"].__set__
 _set_digest = Key.__dict__["digest"].__set__
 
+_place = operator.attrgetter("namespace", "set_name")
+
 KeyLike: TypeAlias = Key | tuple[str, str | None, UserKey] | tuple[str, str | None, UserKey | None, bytes | None]
 """A Key, or a tuple of namespace, set and user key; a fourth element is a digest, as in aerospike_py's keys."""
 
@@ -166,6 +168,18 @@ def known_key(namespace: str, set_name: str, user_key: UserKey | None, digest: b
     _set_user_key(key, user_key)
     _set_digest(key, digest)
     return key
+
+
+def of_one_place(keys: Sequence[Key]) -> bool:
+    """Whether all keys are of one namespace and set."""
+    if not keys:
+        return True
+    namespace, set_name = keys[0].namespace, keys[0].set_name
+    for key in keys:
+        # In most batches they are the very same objects.
+        if key.set_name is not set_name or key.namespace is not namespace:
+            return len(set(map(_place, keys))) == 1
+    return True
 
 
 def as_key(key: KeyLike) -> Key:

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -35,7 +34,7 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
-from ..keys import Key
+from ..keys import Key, of_one_place
 from ..policies import BatchConcurrency, BatchPolicy
 from ..records import BatchResult, Record
 from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
@@ -75,8 +74,6 @@ _NOTHING_DONE = frozenset(
 # Answers after which another attempt may help, as far as it does no harm.
 _RETRYABLE = frozenset((TIMEOUT, DEVICE_OVERLOAD, ResultCode.BATCH_QUEUES_FULL))
 
-_place = attrgetter("namespace", "set_name")
-
 
 class Reader(Protocol):
     """Reads the answer to one part: frame by frame, as ``BatchAnswerReader`` does."""
@@ -86,18 +83,6 @@ class Reader(Protocol):
 
 
 MakeReader: TypeAlias = Callable[[Sequence[Key], list[BatchResult | None], Callable[[BatchRow], None]], Reader]
-
-
-def of_one_place(keys: Sequence[Key]) -> bool:
-    """Whether all keys are of one namespace and set."""
-    if not keys:
-        return True
-    namespace, set_name = keys[0].namespace, keys[0].set_name
-    for key in keys:
-        # In most batches they are the very same objects.
-        if key.set_name is not set_name or key.namespace is not namespace:
-            return len(set(map(_place, keys))) == 1
-    return True
 
 
 @attrs.frozen(eq=False)
