@@ -8,6 +8,7 @@ the result of the whole. ``batch`` has the requests, and the server's side of an
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
@@ -51,7 +52,7 @@ class BatchRow:
     results: Sequence[tuple[str, Any]] = ()
 
 
-class RowReader:
+class RowReader(ABC):
     """Reads frames of answers to batches: rows of layouts that are known, rows without bins, and all others.
 
     What becomes of them is for those who derive from it.
@@ -66,17 +67,17 @@ class RowReader:
         self._runs = runs
         self._misses = 0
 
+    @abstractmethod
     def _decode(self, run: Any, body: bytes, position: int) -> int:
         """Decode rows by one of the runs; returns where the first is that has another layout."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
         """Take a row without bins, which has one of FINAL_CODES."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _run_of(self, layout: Layout) -> Any:
         """What decodes rows of a layout."""
-        raise NotImplementedError
 
     def _read(self, body: bytes, count: int, other: Callable[[BatchRow], None]) -> int | None:
         """Read one frame of an answer to ``count`` rows; see :meth:`BatchAnswerReader.read`."""
