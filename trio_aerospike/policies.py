@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from trio_aerospike._wire import constants as wire
+from trio_aerospike._wire.commands import transaction_ttl_of
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.exp._decode import from_bytes
 from trio_aerospike.exp._expression import Expression
@@ -255,13 +256,6 @@ class _Policy:
         return attrs.evolve(self, **changes)
 
 
-def _transaction_ttl(total_timeout: float | None) -> int:
-    """The time that a command has, as requests carry it: whole milliseconds, at least 1."""
-    if total_timeout is None:
-        return wire.TRANSACTION_TTL_NO_LIMIT
-    return min(max(int(total_timeout * 1000.0), 1), wire.TRANSACTION_TTL_NO_LIMIT)
-
-
 def _flag() -> Any:
     # Worked out on construction from the public fields, and nobody's business but the commands'.
     return attrs.field(init=False, repr=False, eq=False, default=0)
@@ -321,7 +315,7 @@ class ReadPolicy(_Policy):
         set_field(self, "_info1", _read_info1(self.read_mode_ap, self.compress))
         set_field(self, "_info3", _SC_INFO3[self.read_mode_sc])
         set_field(self, "_wire_ttl", self.read_touch_ttl_percent & 0xFFFFFFFF)
-        set_field(self, "_transaction_ttl", _transaction_ttl(self.total_timeout))
+        set_field(self, "_transaction_ttl", transaction_ttl_of(self.total_timeout))
         set_field(self, "_head", self._info1 | self._info3 << 8 | self._wire_ttl << 16 | self._transaction_ttl << 48)
         set_field(self, "_plain", self.filter_expression is None and not self.send_key)
 
@@ -411,7 +405,7 @@ class WritePolicy(_Policy):
         set_field(self, "_info3", info3)
         set_field(self, "_generation", self.generation if checks else 0)
         set_field(self, "_wire_ttl", wire_ttl(self.ttl))
-        set_field(self, "_transaction_ttl", _transaction_ttl(self.total_timeout))
+        set_field(self, "_transaction_ttl", transaction_ttl_of(self.total_timeout))
         set_field(self, "_read_info1", _read_info1(self.read_mode_ap, self.compress))
         set_field(self, "_read_info3", _SC_INFO3[self.read_mode_sc])
         set_field(self, "_read_wire_ttl", self.read_touch_ttl_percent & 0xFFFFFFFF)

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import trio
 
-from .._wire.commands import TRANSACTION_TTL_OFFSET
-from .._wire.constants import MESSAGE_HEADER_SIZE, TRANSACTION_TTL_NO_LIMIT
+from .._wire.commands import TRANSACTION_TTL_OFFSET, transaction_ttl_of
+from .._wire.constants import MESSAGE_HEADER_SIZE
 from .._wire.frames import FrameReader
 from ..errors import ProtocolError
 from .busy import busy_meter
@@ -37,10 +37,7 @@ _U32 = struct.Struct(">I")
 
 def ttl_milliseconds(expires: float, now: float) -> int:
     """What is left of a command's time as a transaction ttl: whole milliseconds, at least 1, never 0."""
-    if expires == math.inf:
-        return TRANSACTION_TTL_NO_LIMIT
-    left = int((expires - now) * 1000.0)
-    return 1 if left < 1 else min(left, TRANSACTION_TTL_NO_LIMIT)
+    return transaction_ttl_of(expires - now)
 
 
 def restamped(frame: bytes, expires: float, now: float) -> bytes:

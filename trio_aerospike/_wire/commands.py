@@ -6,6 +6,7 @@ bounded caches. ``messages`` has the general form.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +26,7 @@ from .constants import (
     PROTO_MESSAGE,
     PROTO_SIZE_MAX,
     PROTO_VERSION,
+    TRANSACTION_TTL_NO_LIMIT,
     TRANSACTION_TTL_OFFSET as TRANSACTION_TTL_OFFSET,
 )
 from .messages import encode_field as encode_field
@@ -37,6 +39,18 @@ _pack_field = struct.Struct(">IB").pack
 _pack_int = struct.Struct(">q").pack
 _pack_float = struct.Struct(">d").pack
 _MESSAGE_FRAME = PROTO_VERSION << 56 | PROTO_MESSAGE << 48
+
+
+def transaction_ttl_of(seconds: float | None) -> int:
+    """The time that a command has as its request carries it: whole milliseconds, at least 1, never 0 (server's own).
+
+    Args:
+        seconds: None, or infinity, for no limit.
+    """
+    if seconds is None or seconds == math.inf:
+        return TRANSACTION_TTL_NO_LIMIT
+    return min(max(int(seconds * 1000.0), 1), TRANSACTION_TTL_NO_LIMIT)
+
 
 # Applications have few sets and bins. One that makes them up without end empties the cache now and then.
 _CACHE_MAX = 4096
