@@ -48,6 +48,8 @@ def from_bytes(data: bytes) -> Expression:
         return _Reader(bytes(data)).whole()
     except (ProtocolError, UnicodeDecodeError) as error:
         raise InvalidArgError(f"exp.from_bytes: {error}") from None
+    except RecursionError:
+        raise InvalidArgError("exp.from_bytes: got conditions of paths nested too deeply to be read") from None
 
 
 def from_base64(text: str) -> Expression:
@@ -247,9 +249,13 @@ class _Reader:
     def context(self) -> bytes:
         from trio_aerospike import ctx
 
-        steps = ctx.decode(self.element())
+        steps = list(ctx.decode(self.element()))
         if not steps:
             raise ProtocolError("a context has no step")
+        for place, step in enumerate(steps):
+            if isinstance(step.value, bytes) and step.selects:
+                where = ctx.and_where if step.kind & cdt.CONTEXT_AND else ctx.all_children_where
+                steps[place] = where(from_bytes(step.value))
         # Not as it came: what it says in a longer way than need be, no step would say so again.
         return ctx.encode_steps(steps)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.exp.evaluated import evaluated
 from tests.unit.exp.strategies import TYPES, Expressions, expressions
-from trio_aerospike import exp
+from trio_aerospike import ctx, exp
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import ReadPolicy
 
@@ -90,3 +91,14 @@ def test_damaged_bytes_are_an_expression_or_are_refused(expression, data):
     else:
         assert exp.from_bytes(read.encode()).same_as(read)
         assert evaluated(repr(read)).same_as(read)
+
+
+def test_a_damaged_condition_in_a_path_is_refused_when_it_is_read():
+    condition = exp.loop_value(exp.ExpType.FLOAT) > 0.0
+    path = exp.select_by_path(exp.list_bin("l"), [ctx.all_children_where(condition)], exp.PathSelect.VALUE)
+    assert evaluated(repr(exp.from_bytes(path.encode()))).same_as(path)
+    inner = condition.encode()
+    damaged = path.encode().replace(inner, bytes((inner[0], 0)) + inner[2:])
+    assert damaged != path.encode()
+    with pytest.raises(InvalidArgError):
+        exp.from_bytes(damaged)
