@@ -28,6 +28,7 @@ from ..errors import (
 from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, UDF, renew_session
 from .batch import Batch, BatchRun
 from .connection import restamped
+from .deadlines import deadline_reader
 from .pending import Failure, Pending
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Executor:
         self._cluster = cluster
         # Trio's own current_time looks for the run's clock each time.
         self._now = trio.lowlevel.current_clock().current_time
+        self._deadline_of = deadline_reader()
         self.limiter: trio.CapacityLimiter | None = None
         if max_concurrent_operations:
             self.limiter = trio.CapacityLimiter(max_concurrent_operations)
@@ -192,7 +194,8 @@ class Executor:
         """
         now = self._now()
         limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
-        scope_deadline = trio.current_effective_deadline()
+        task = trio.lowlevel.current_task()
+        scope_deadline = self._deadline_of(task)
         if scope_deadline <= now:
             # Nothing is sent for a caller that is cancelled already.
             await trio.lowlevel.checkpoint()
@@ -225,7 +228,7 @@ class Executor:
                 )
                 node.submit(pending)
                 if pending.failure is None:
-                    pending.task = trio.lowlevel.current_task()
+                    pending.task = task
                     if slots is None:
                         await trio.lowlevel.wait_task_rescheduled(pending.abort)
                     else:
