@@ -473,6 +473,7 @@ class Cluster:
             session=found.session,
             open_transport=open_transport,
             tend_transport=found.transport,
+            latency=found.latency,
             on_failure=self.report_failure,
             timeout=self._timeout,
             idle_timeout=math.inf if config.idle_timeout is None else config.idle_timeout,

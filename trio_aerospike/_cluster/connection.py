@@ -26,6 +26,8 @@ from .transport import Transport
 RECEIVE_SIZE = 64 * 1024
 #: Bytes gathered for one send; what stands behind them can still be withdrawn.
 SEND_SIZE = 128 * 1024
+#: Requests that go out without waiting for the writer's turn: the node works on them while the next gather.
+GATHER = 32
 #: A line with more unsent bytes than this takes nothing more.
 UNSENT_LIMIT = 1024 * 1024
 #: Seconds that an abandoned request without a limit may hold up the line.
@@ -52,7 +54,7 @@ class Owner(Protocol):
     """What a connection reports to: its pool, or the node for the connection of the tend loop."""
 
     def replied(
-        self, connection: Connection, count: int, elapsed: float, fresh: bool, cost: float, writes: int
+        self, connection: Connection, count: int, elapsed: float, fresh: bool, age: float, cost: float, writes: int
     ) -> None: ...
 
     def due(self, deadline: float) -> None: ...
@@ -79,6 +81,7 @@ class Connection:
         "_outgoing",
         "_owner",
         "_scope",
+        "_sending",
         "_sent",
         "_transport",
         "_unsent",
@@ -110,6 +113,7 @@ class Connection:
         self._fresh = True
         self._writer: trio.lowlevel.Task | None = None
         self._blocked = False
+        self._sending = False
         self._scope = trio.CancelScope()
         self.alive: bool = True
         self.depth: int = 0
@@ -181,6 +185,23 @@ class Connection:
         self._unsent.append(pending)
         self._unsent_bytes += len(frame)
         self._wake_writer()
+        if len(self._unsent) == GATHER and not self._outgoing and not self._sending:
+            self._send_gathered()
+
+    def _send_gathered(self) -> None:
+        """Send what has gathered, in the caller's turn; what the socket does not take stays, for the writer to send."""
+        frames = self._gather()
+        chunk = b"".join(frames)
+        try:
+            taken = self._transport.try_send(chunk)
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._put_back(frames)
+            self.close(error)
+            return
+        if not taken:
+            self._put_back(frames)
+        elif taken < len(chunk):
+            self._outgoing = chunk[taken:]
 
     def withdraw(self, pending: Pending) -> None:
         """Forget an unsent request whose caller has gone."""
@@ -190,7 +211,7 @@ class Connection:
             self._unsent_bytes -= len(pending.frame)
             pending.frame = None
         pending.finish()
-        self._owner.replied(self, 0, 0.0, False, 0.0, 0)
+        self._owner.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
         if self.retired and not self.depth:
             self.close(None)
 
@@ -201,7 +222,7 @@ class Connection:
             pending.deadline = trio.current_time() + ABANDONED_SECONDS
             self._owner.due(pending.deadline)
         if self.suspended:
-            self._owner.replied(self, 0, 0.0, False, 0.0, 0)
+            self._owner.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
     def prolong(self, pending: Pending, deadline: float) -> None:
         """Give a request more time, or less, than it had."""
@@ -335,6 +356,8 @@ class Connection:
         fresh = self._fresh
         self._line_began = waited
         self._fresh = False
+        now = trio.current_time()
+        began = sent[0].sent_at
         count = writes = 0
         cost = 0.0
         reschedule = trio.lowlevel.reschedule
@@ -368,8 +391,8 @@ class Connection:
                 pending.fail(Failure.EXPIRED)  # a tombstone: whoever keeps its slot learns that it has ended
         if not self.depth:
             self.load = 0.0
-            self.idle_since = trio.current_time()
-        self._owner.replied(self, count, elapsed, fresh, cost, writes)
+            self.idle_since = now
+        self._owner.replied(self, count, elapsed, fresh, now - began, cost, writes)
         if self.retired and not self.depth:
             self.close(None)
 
@@ -401,7 +424,9 @@ class Connection:
                     raise
                 if taken < len(chunk):
                     self._blocked = True
+                    self._sending = True
                     await transport.send_all(chunk[taken:])
+                    self._sending = False
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self.close(error)
 

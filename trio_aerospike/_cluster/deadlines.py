@@ -1,4 +1,4 @@
-"""The deadline of the cancel scopes around a task, for each command: Trio's own way there costs a get a tenth of its time.
+"""The deadline of the cancel scopes around a task, for each command: asking Trio costs a get a tenth of its time.
 
 ``trio.current_effective_deadline`` calls itself for every scope and nursery around the task, and looks each time for
 flags that it has passed on to the inner ones already. Here the same fields are read in one loop. They are private to
@@ -7,6 +7,7 @@ Trio, so the loop is tried against Trio's answer first, where a program begins, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable
@@ -63,16 +64,16 @@ def _agrees() -> bool:
     """Whether reading tells what Trio tells: of a near deadline and a far one, of a shield, of a cancelled scope."""
     task = trio.lowlevel.current_task()
     now = trio.current_time()
-    try:
-        with trio.CancelScope(deadline=now + 1000):
-            same = [read_deadline(task) == trio.current_effective_deadline()]
-            with trio.CancelScope(deadline=now + 2000):
-                same.append(read_deadline(task) == trio.current_effective_deadline())
-                with trio.CancelScope(shield=True):
-                    same.append(read_deadline(task) == trio.current_effective_deadline())
-                    with trio.CancelScope() as cancelled:
-                        cancelled.cancel()
-                        same.append(read_deadline(task) == trio.current_effective_deadline())
-    except AttributeError:
-        return False
-    return all(same)
+    scopes = [trio.CancelScope(deadline=now + 1000), trio.CancelScope(deadline=now + 2000)]
+    scopes += [trio.CancelScope(shield=True), trio.CancelScope()]
+    scopes[-1].cancel()
+    with contextlib.ExitStack() as stack:
+        for scope in scopes:
+            stack.enter_context(scope)
+            try:
+                read = read_deadline(task)
+            except AttributeError:
+                return False
+            if read != trio.current_effective_deadline():
+                return False
+    return True

@@ -22,13 +22,20 @@ logger = logging.getLogger("trio_aerospike")
 
 
 class Found:
-    """A node that answered at an address, before it is part of the cluster: its connection and its session."""
+    """A node that answered at an address, before it is part of the cluster: its connection and its session.
 
-    def __init__(self, address: Address, tls_name: str | None, transport: Transport, session: Session) -> None:
+    Attributes:
+        latency: seconds that its first answer took.
+    """
+
+    def __init__(
+        self, address: Address, tls_name: str | None, transport: Transport, session: Session, latency: float
+    ) -> None:
         self.address = address
         self.tls_name = tls_name
         self.transport = transport
         self.session = session
+        self.latency = latency
 
 
 class Dialer:
@@ -60,15 +67,17 @@ class Dialer:
             with trio.fail_after(self._timeout):
                 transport = await self.open(address, tls_name, session)
                 try:
+                    began = trio.current_time()
                     with self._watched(transport):
                         body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
+                    latency = trio.current_time() - began
                     answers = decode_info_response(body)
                     refused = parse_error(next(iter(answers), ""))
                     if refused is not None:
                         # No answer to any question, but to them all: so a server with security greets a stranger.
                         raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
                     status = Status.from_answers(answers)
-                    return Found(address, tls_name, transport, session), status
+                    return Found(address, tls_name, transport, session, latency), status
                 except BaseException:
                     await close_transport(transport)
                     raise

@@ -126,11 +126,12 @@ class InfoLine:
             return connection
 
     def replied(
-        self, connection: Connection, count: int, elapsed: float, fresh: bool, cost: float, writes: int
+        self, connection: Connection, count: int, elapsed: float, fresh: bool, age: float, cost: float, writes: int
     ) -> None:
         """A burst of replies was handed out: one alone to a probe tells how long the way is."""
         if count == 1 and fresh and cost:
-            self.latency = elapsed if not self.latency else min(elapsed, self.latency * _LATENCY_DECAY)
+            # By the clock: what our own tasks took meanwhile passes, but time on the way that it hid would be missing.
+            self.latency = age if not self.latency else min(age, self.latency * _LATENCY_DECAY)
 
     def due(self, deadline: float) -> None:
         """Something in the line is to be looked at sooner than was known."""

@@ -43,6 +43,7 @@ class Node:
     Args:
         open_transport: opens and authenticates a transport to it.
         tend_transport: an open one, for the tend loop's info commands.
+        latency: seconds that an answer over it took.
         on_failure: told when a connection to it breaks or cannot be had.
         timeout: seconds for opening a connection, and for an info command.
         idle_timeout: seconds after which an idle connection is closed.
@@ -62,6 +63,7 @@ class Node:
         session: Session,
         open_transport: Callable[[], Awaitable[Transport]],
         tend_transport: Transport,
+        latency: float,
         on_failure: Callable[[Node], None],
         timeout: float,
         idle_timeout: float,
@@ -84,6 +86,7 @@ class Node:
         self._timeout = timeout
         self._idle_timeout = idle_timeout
         self._tend_line = self._make_info_line(pipelined, tend_transport)
+        self._tend_line.latency = latency
         self._info_line = self._make_info_line(pipelined, None)
         self.lends: bool = lends and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf

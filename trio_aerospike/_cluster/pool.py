@@ -15,11 +15,13 @@ from typing import Protocol
 from .connection import Connection
 from .pending import Failure, Pending
 from .queue import WaitingQueue
+from .way import Way
 
 #: Seconds that a request may stand in a line before another connection is preferred.
 WAIT_BUDGET = 0.0005
-#: The same while a connection is on its way: past this a request waits for it rather than at the end of a line.
-PATIENCE = 4 * WAIT_BUDGET
+#: How many times as much while a connection is on its way: past that a request waits for it rather than at the end of
+#: a line.
+PATIENCE = 4
 #: Requests in a line past which a write goes to another connection, however quick the server seems: it may wait for a
 #: replica while everything behind it waits too, so that deep lines beside shallow ones make for a long tail.
 FAIR_LINE = 24
@@ -63,7 +65,7 @@ class Pool:
         minimum: connections to keep.
         max_line: requests in a line at the most (1 over TLS).
         open_one: called when another connection is wanted; answered by :meth:`add` or :meth:`open_failed`.
-        latency: tells the seconds that the way to the node and back takes, which is no part of a service time.
+        latency: tells the seconds that the way to the node and back takes where nothing else is on it.
         reclaim: called when there is no room and connections are lent: those that rest are to be closed.
         hurry: tells the node's sweeper of a deadline.
         turns: counts the turns of the event loop: requests of one turn are gathered.
@@ -88,7 +90,9 @@ class Pool:
         self.minimum = minimum
         self.max_line = max_line
         self._open_one = open_one
-        self._latency = latency
+        self._way = Way(latency)
+        #: The wait that is worth no other connection. Where the way is long, what is in line is mostly on its way.
+        self._budget = max(WAIT_BUDGET, self._way.unloaded)
         self._reclaim = reclaim
         self._hurry = hurry
         self._turns: Turns = _NoTurns() if turns is None else turns
@@ -147,7 +151,7 @@ class Pool:
             if connection is None or not connection.usable:
                 connection = self._choose()
             elif connection.depth and (
-                connection.load > WAIT_BUDGET or (pending.write and connection.depth >= FAIR_LINE)
+                connection.load > self._budget or (pending.write and connection.depth >= FAIR_LINE)
             ):
                 if self._train > 0:
                     self._train -= 1
@@ -214,7 +218,7 @@ class Pool:
         self._next += 1
         if best is not None:
             self._current = best
-            if best.load > WAIT_BUDGET:
+            if best.load > self._budget:
                 self._grow()
                 if self._is_long(best):
                     return None
@@ -222,7 +226,7 @@ class Pool:
 
     def _is_long(self, connection: Connection) -> bool:
         """Whether the line is one to stand in only where no other connection can be had."""
-        if connection.load <= (WAIT_BUDGET if self._cold else PATIENCE):
+        if connection.load <= (self._budget if self._cold else PATIENCE * self._budget):
             return False
         return self.opening > 0 or (self.total < self.limit and not self._refused)
 
@@ -240,7 +244,7 @@ class Pool:
         if self.total >= self.limit or self.opening >= MAX_OPENING or self._closing:
             return
         load = sum(connection.load for connection in self.connections)
-        if load > WAIT_BUDGET * (len(self.connections) + self.opening):
+        if load > self._budget * (len(self.connections) + self.opening):
             self._open()
 
     def _open(self) -> None:
@@ -269,7 +273,7 @@ class Pool:
         count = len(self.waiting)
         if self.waiting.head().exclusive:
             return count
-        return min(count, 1 + int(count * max(self.read_time, self.write_time) / WAIT_BUDGET))
+        return min(count, 1 + int(count * max(self.read_time, self.write_time) / self._budget))
 
     def _serve_waiting(self, freed: Connection | None = None) -> None:
         """Give room that has come up to those that wait, in their order.
@@ -352,7 +356,7 @@ class Pool:
             pending.fail(failure, error)
 
     def replied(
-        self, connection: Connection, count: int, elapsed: float, fresh: bool, cost: float, writes: int
+        self, connection: Connection, count: int, elapsed: float, fresh: bool, age: float, cost: float, writes: int
     ) -> None:
         """A burst of replies was handed out (or an unsent request withdrawn): learn from it and use the room.
 
@@ -361,11 +365,19 @@ class Pool:
             count: how many replies.
             elapsed: seconds since the burst before, or since the line began, in which our own tasks did not run.
             fresh: whether the line began with these: then ``elapsed`` holds the way to the node and back.
+            age: seconds since the first of their requests left.
             cost: what the requests were expected to cost, in sum.
             writes: how many of them were writes.
         """
         if count:
-            self._learn(count, elapsed - self._latency() if fresh else elapsed, cost, writes)
+            if fresh:
+                self._way.learn(count, elapsed, writes > 0)
+                self._budget = max(WAIT_BUDGET, self._way.unloaded)
+                elapsed -= self._way.loaded
+            else:
+                # On a long way there may have been nothing to do since the burst before.
+                elapsed = min(elapsed, age - self._way.loaded)
+            self._learn(count, elapsed, cost, writes)
         if not connection.depth:
             self._rest(connection)
         if self.waiting.count:

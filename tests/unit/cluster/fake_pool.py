@@ -74,13 +74,13 @@ class Line:
     def withdraw(self, request):
         self.unsent.remove(request)
         self._left(request)
-        self.pool.replied(self, 0, 0.0, False, 0.0, 0)
+        self.pool.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
     def abandoned(self, request):
         if self.suspended:
-            self.pool.replied(self, 0, 0.0, False, 0.0, 0)
+            self.pool.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
-    def reply(self, count=1, elapsed=0.0, fresh=False):
+    def reply(self, count=1, elapsed=0.0, fresh=False, age=math.inf):
         cost = 0.0
         writes = learnt = 0
         for request in self.sent[:count]:
@@ -91,7 +91,7 @@ class Line:
                 request.reply = b""
         del self.sent[:count]
         self.suspended = False
-        self.pool.replied(self, learnt, elapsed, fresh, cost, writes)
+        self.pool.replied(self, learnt, elapsed, fresh, age, cost, writes)
         if self.retired and not self.depth:
             self.close(None)
 

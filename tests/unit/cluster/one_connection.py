@@ -22,7 +22,7 @@ class Owner:
     def due(self, deadline):
         self.dues.append(deadline)
 
-    def replied(self, connection, count, elapsed, fresh, cost, writes):
+    def replied(self, connection, count, elapsed, fresh, age, cost, writes):
         self.bursts.append((count, elapsed, fresh, cost, writes))
 
     def closed(self, connection, unsent, error):

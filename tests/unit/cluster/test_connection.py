@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from tests.unit.cluster.one_connection import connected, number_of, numbers_sent, reply, request, settle, submit
-from trio_aerospike._cluster.connection import ttl_milliseconds
+from trio_aerospike._cluster.connection import GATHER, ttl_milliseconds
 from trio_aerospike._cluster.pending import Failure
 from trio_aerospike._wire.commands import TRANSACTION_TTL_OFFSET
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
@@ -44,6 +44,61 @@ async def test_an_idle_connection_sends_at_once_and_what_gathers_behind_goes_out
         await settle()
         assert len(wire.sends) == 2
         assert numbers_sent(wire) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_of_many_that_gather_in_one_turn_the_first_leave_while_the_others_come():
+    async with connected() as (connection, wire, _, nursery):
+        for number in range(2 * GATHER + 5):
+            submit(connection, nursery, request(number))
+        assert len(numbers_sent(wire)) == 1 + 2 * GATHER  # before any other task has run
+        assert len(wire.sends) == 3
+        await settle()
+        assert len(wire.sends) == 4
+        assert numbers_sent(wire) == list(range(2 * GATHER + 5))
+
+
+@pytest.mark.parametrize("room", [0, 1, 59, 60, 61, 1000])
+async def test_many_that_gather_before_a_socket_with_little_room_go_out_whole_and_in_order(room):
+    async with connected() as (connection, wire, _, nursery):
+        submit(connection, nursery, request(0))
+        wire.room = room
+        pendings = [request(number) for number in range(1, 2 * GATHER)]
+        for pending in pendings:
+            submit(connection, nursery, pending)
+        if not room:
+            assert not any(pending.sent for pending in pendings)  # free to go elsewhere
+        await settle()
+        wire.make_room()
+        await settle()
+        assert numbers_sent(wire) == list(range(2 * GATHER))
+
+
+async def test_many_that_gather_wait_for_what_the_writer_is_at():
+    async with connected() as (connection, wire, _, nursery):
+        wire.room = 10
+        submit(connection, nursery, request(0))
+        await settle()  # the writer waits in the middle of a frame
+        wire.room = 1000
+        for number in range(1, GATHER + 2):
+            submit(connection, nursery, request(number))
+        assert len(wire.sent) == 10
+        wire.make_room()
+        await settle()
+        assert numbers_sent(wire) == list(range(GATHER + 2))
+
+
+async def test_many_that_gather_before_a_broken_socket_are_handed_back_unsent():
+    async with connected() as (connection, wire, owner, nursery):
+        results: dict[int, object] = {}
+        submit(connection, nursery, request(0), results, 0)
+        wire.send_error = error = BrokenPipeError()
+        pendings = [request(number) for number in range(1, GATHER + 1)]
+        for pending in pendings:
+            connection.submit(pending)
+        assert owner.closings == [(pendings, error)]
+        assert not any(pending.sent or pending.failure for pending in pendings)
+        await settle()
+        assert results == {0: Failure.BROKEN}
 
 
 @pytest.mark.parametrize("victim", range(4))

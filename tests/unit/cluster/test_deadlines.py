@@ -43,7 +43,10 @@ def test_of_any_scopes_around_a_task_the_same_is_read_as_trio_tells(outside, ins
 
 async def test_a_deadline_that_is_moved_is_seen() -> None:
     task = trio.lowlevel.current_task()
-    with trio.CancelScope() as outer, trio.CancelScope(relative_deadline=50) as scope:
+    outer, scope = trio.CancelScope(), trio.CancelScope(relative_deadline=50)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(outer)
+        stack.enter_context(scope)
         before = deadlines.read_deadline(task)
         assert before == scope.deadline
         outer.deadline = before - 10
@@ -60,5 +63,7 @@ async def test_this_trio_is_read_rather_than_asked() -> None:
 async def test_a_trio_that_keeps_its_scopes_in_another_way_is_asked(wrong, monkeypatch) -> None:
     monkeypatch.setattr(deadlines, "read_deadline", wrong)
     reader = deadlines.deadline_reader.__wrapped__()
-    with trio.CancelScope(deadline=trio.current_time() + 7) as scope:
+    scope = trio.CancelScope(deadline=trio.current_time() + 7)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(scope)
         assert reader(trio.lowlevel.current_task()) == scope.deadline

@@ -45,6 +45,7 @@ def make_node(open_transport, failures=None, **fields):
         session=Session(None),
         open_transport=open_transport,
         tend_transport=Wire(),
+        latency=0.0,
         on_failure=lambda node: None if failures is None else failures.append(node),
         **fields,
     )
