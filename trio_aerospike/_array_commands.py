@@ -194,10 +194,15 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
 
     runs: list[ColumnDecoder] = []
 
-    def make(keys: Sequence[Key], results: list[BatchResult | None], other: Callable[[BatchRow], None]) -> Reader:
+    def make(
+        keys: Sequence[Key],
+        results: list[BatchResult | None],
+        other: Callable[[BatchRow], None],
+        pause: Callable[[], None],
+    ) -> Reader:
         kept: list[bytes] = []
         answers.append(kept)
-        return KeepingReader(columns, results, other, kept, runs)
+        return KeepingReader(columns, results, other, kept, runs, pause)
 
     return make
 
@@ -205,7 +210,12 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
 def _finding(found: list[FoundRows]) -> MakeReader:
     from ._arrays.reading import RawReader
 
-    def make(keys: Sequence[Key], results: list[BatchResult | None], other: Callable[[BatchRow], None]) -> Reader:
+    def make(
+        keys: Sequence[Key],
+        results: list[BatchResult | None],
+        other: Callable[[BatchRow], None],
+        _pause: Callable[[], None],
+    ) -> Reader:
         return RawReader(keys, results, other, found)
 
     return make

@@ -35,6 +35,8 @@ class AsyncClient(AsyncMoreCommands):
     the same field of a meta.
     """
 
+    _for_loop = True
+
     def _connected_commands(self) -> Any:
         client = self._native
         if client is None:

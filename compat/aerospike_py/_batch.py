@@ -110,7 +110,7 @@ class LazyBatchRecords:
         habit = self._habit
         if habit is None or not self._lazy.decoded:
             return
-        if habit.makes_dict:
+        if habit.makes_dict(len(self._lazy)):
             self._ready.append(self._lazy.columns().to_dict())
         if habit.makes_rows(len(self._lazy)):
             self._records = await sliced(len(self._lazy), partial(results.batch_rows, self._lazy.columns()))

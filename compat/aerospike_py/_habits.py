@@ -26,15 +26,19 @@ Kind = tuple[str, str, tuple[str, ...] | None]
 class Habit:
     """What has been asked for so far of the results of one kind of batch.
 
+    Args:
+        for_loop: whether it is asked in an event loop, which must not be kept waiting, whatever is asked for.
+
     Attributes:
         arrays: ``to_numpy``.
         records: anything else.
         rows: ``batch_records`` among these.
     """
 
-    __slots__ = ("arrays", "records", "rows")
+    __slots__ = ("_for_loop", "arrays", "records", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, for_loop: bool = False) -> None:
+        self._for_loop = for_loop
         self.arrays: bool = False
         self.records: bool = False
         self.rows: bool = False
@@ -48,32 +52,38 @@ class Habit:
         """Whether what arrays need is to be made ready beside the records."""
         return count >= _MANY and (self.arrays or not self.records) and "numpy" in sys.modules
 
-    @property
-    def makes_dict(self) -> bool:
+    def makes_dict(self, count: int) -> bool:
         """Whether a dict is to be made ready."""
-        return not self.rows
+        return not self.rows or (self._for_loop and count >= _MANY)
 
     def makes_rows(self, count: int) -> bool:
         """Whether ``batch_records`` is to be made ready. Of a large batch it is until something is known."""
-        return count >= _MANY_ROWS and (self.rows or (count >= _MANY and not self.arrays and not self.records))
+        if count < _MANY:
+            return count >= _MANY_ROWS and self.rows
+        return self.rows or (self.records and self._for_loop) or not (self.arrays or self.records)
 
 
 class Habits:
-    """The habits of a client's callers, by kind of batch."""
+    """The habits of a client's callers, by kind of batch.
 
-    __slots__ = ("_habits",)
+    Args:
+        for_loop: as of :class:`Habit`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_for_loop", "_habits")
+
+    def __init__(self, for_loop: bool) -> None:
+        self._for_loop = for_loop
         self._habits: dict[Kind, Habit] = {}
 
     def of(self, keys: Sequence[Key], bins: Sequence[str] | None) -> Habit:
         """The habit of batches like this one."""
         if not keys:
-            return Habit()
+            return Habit(self._for_loop)
         kind = (keys[0].namespace, keys[0].set_name, None if bins is None else tuple(bins))
         habit = self._habits.get(kind)
         if habit is None:
             if len(self._habits) >= _KEPT:
                 self._habits.clear()
-            habit = self._habits[kind] = Habit()
+            habit = self._habits[kind] = Habit(self._for_loop)
         return habit

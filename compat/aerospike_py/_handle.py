@@ -8,7 +8,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from trio_aerospike.config import ClientConfig
 from trio_aerospike.errors import ClientClosed, ClientError
@@ -38,6 +38,8 @@ class Handle:
     """A client as the program holds it, connected or not."""
 
     _home: Home
+    #: Whether results are used in an event loop.
+    _for_loop: ClassVar[bool] = False
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Take the configuration; nothing is connected yet.
@@ -52,7 +54,7 @@ class Handle:
         self._session: Session | None = None
         self._native: trio_aerospike.Client | None = None
         self._state = State.NEW
-        self._habits = Habits()
+        self._habits = Habits(self._for_loop)
         self._connecting = _thread.allocate_lock()
         _handles.add(self)
 

@@ -16,6 +16,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,6 +26,8 @@ import trio
 from trio.abc import Instrument
 
 from trio_aerospike.errors import ClientError
+
+from ._slices import PAUSE, Turn
 
 logger = logging.getLogger("aerospike_py")
 
@@ -165,6 +168,32 @@ class Flusher(Instrument):
                 replies.flush()
 
 
+class Rests(Instrument):
+    """Has the portal's thread rest now and then while it works on and on, so that event loops have their turn.
+
+    Python makes a thread give way only after 5 ms, and a loop that was waiting takes the interpreter twice for a turn:
+    to look at its clock and its sockets, and for what is due then. Giving the interpreter up for a moment, as each call
+    of the system does, is not enough: the other thread has not woken up by then.
+    """
+
+    def __init__(self) -> None:
+        self._turn = Turn()
+        self._idle_since = 0.0
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Trio's hook: nothing can run."""
+        self._idle_since = time.perf_counter()
+
+    def after_io_wait(self, timeout: float) -> None:
+        """Trio's hook: where it has waited, others have had their turn."""
+        if time.perf_counter() - self._idle_since >= PAUSE:
+            self._turn.begin()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Trio's hook: a task waits for something, or has given way."""
+        self._turn.pause()
+
+
 class Worker:
     """A task of the portal that runs calls, one after the other, in one cancel scope."""
 
@@ -202,6 +231,7 @@ class Portal:
         self._token: trio.lowlevel.TrioToken | None = None
         self._idle: list[Worker] = []
         self._flusher = Flusher()
+        self._rests = False
         self._replies: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Replies] = weakref.WeakKeyDictionary()
         # Mostly there is one loop, and finding it again is cheaper than looking it up.
         self._latest: Replies | None = None
@@ -265,8 +295,14 @@ class Portal:
         replies = self._replies.get(loop)
         if replies is None:
             replies = self._replies.setdefault(loop, Replies(loop))
+            self.detach(self._rest)
         self._latest = replies
         return replies
+
+    async def _rest(self) -> None:
+        if not self._rests:
+            self._rests = True
+            trio.lowlevel.add_instrument(Rests())
 
     def detach(self, function: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
         """Run ``function`` in the portal without waiting for it; what it raises is logged."""

@@ -16,9 +16,10 @@ from trio_aerospike.query import QueryDuration, QueryPolicy
 from trio_aerospike.validation import checked_bin_name, refused
 
 from . import _constants as constants, _results as results
+from ._collector import MANY, promote
 from ._partitions import native_partitions
 from ._policies import _BASE, _WRITING, Fields, _choice, _converted, _count, _flag
-from ._slices import Turn
+from ._slices import OBJECTS, Turn
 from .types import Record
 
 if TYPE_CHECKING:
@@ -217,6 +218,8 @@ async def _all(native: NativeClient, question: Question, policy: Mapping[str, An
     async with question.ask(native, policy) as records:
         while some := await records.some():
             found += results.query_records(some)
+            if len(found) >= MANY:
+                promote(OBJECTS * len(some))
             await turn.give_way()
     return found
 

@@ -12,17 +12,21 @@ from typing import Final, TypeVar
 
 import trio
 
+from ._collector import MANY, promote
+
 A = TypeVar("A")
 B = TypeVar("B")
 
 #: Items of a slice, behind which it is looked how long it has taken: some tenths of a millisecond's work.
 SLICE: Final = 256
+#: Objects of a row that the collector would go through: its named tuples.
+OBJECTS: Final = 3
 #: Items of which nothing but digests is made: half a microsecond each.
 _FEW: Final = 2048
 #: Seconds after which others have their turn.
 _TURN: Final = 1e-3
 # Long enough for another thread to wake up and take over; a sleep of 0 gives way to nobody.
-_PAUSE: Final = 50e-6
+PAUSE: Final = 50e-6
 
 
 class Turn:
@@ -31,14 +35,18 @@ class Turn:
     __slots__ = ("_since",)
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Others have had their turn just now."""
         self._since = time.perf_counter()
 
     def pause(self) -> bool:
         """Let other threads have their turn if it is time; returns whether it was."""
         if time.perf_counter() - self._since < _TURN:
             return False
-        time.sleep(_PAUSE)
-        self._since = time.perf_counter()
+        time.sleep(PAUSE)
+        self.begin()
         return True
 
     async def give_way(self) -> None:
@@ -74,5 +82,7 @@ async def sliced(count: int, make: Callable[[int, int], Iterable[B]]) -> list[B]
     result: list[B] = []
     for begin in range(0, count, SLICE):
         result += make(begin, begin + SLICE)
+        if count >= MANY:
+            promote(OBJECTS * SLICE)
         await turn.give_way()
     return result

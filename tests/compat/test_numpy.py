@@ -171,7 +171,7 @@ def test_habits_spare_records_where_only_arrays_are_made(client: Any, set_name: 
 
 
 def test_habits_are_kept_by_set_and_bins():
-    habits = Habits()
+    habits = Habits(for_loop=False)
     key = Key("test", "s", 1)
     habit = habits.of([key], ["a"])
     assert habits.of([key, key], ["a"]) is habit

@@ -22,7 +22,7 @@ class KeepingReader:
         results: the batch's results, by index; ``ANSWERED`` is put where a row is in the columns.
         other: takes a row that is no plain one.
         kept: the frames are put behind these.
-        runs: as of :class:`ColumnReader`.
+        runs, pause: as of :class:`ColumnReader`.
     """
 
     def __init__(
@@ -32,8 +32,9 @@ class KeepingReader:
         other: Callable[[BatchRow], None],
         kept: list[bytes],
         runs: list[ColumnDecoder],
+        pause: Callable[[], None] | None,
     ) -> None:
-        self._reader = ColumnReader(columns, results, ANSWERED, other, runs)
+        self._reader = ColumnReader(columns, results, ANSWERED, other, runs, pause)
         self._kept = kept
 
     def read(self, body: bytes) -> int | None:

@@ -31,6 +31,8 @@ FINAL_CODES: Final = frozenset((0, int(ResultCode.RECORD_NOT_FOUND), int(ResultC
 _LAYOUTS: Final = 4
 #: After so many rows in a row that had none of them, only one in so many is looked at for one.
 _PATIENCE: Final = 8
+#: Bytes of rows that are decoded between two pauses: a few hundred microseconds' work for rows of the slowest kind.
+_STRETCH: Final = 4 * 1024
 #: Where the result code stands in a message.
 _RESULT_CODE: Final = 5
 
@@ -59,17 +61,19 @@ class RowReader(ABC):
 
     Args:
         runs: decodes rows from a position on for as long as they have one layout (``_decode``); grows as rows come.
+        pause: called between stretches of a frame, so that other threads have their turn.
     """
 
-    __slots__ = ("_misses", "_runs")
+    __slots__ = ("_misses", "_pause", "_runs")
 
-    def __init__(self, runs: list[Any]) -> None:
+    def __init__(self, runs: list[Any], pause: Callable[[], None] | None) -> None:
         self._runs = runs
+        self._pause = pause
         self._misses = 0
 
     @abstractmethod
-    def _decode(self, run: Any, body: bytes, position: int) -> int:
-        """Decode rows by one of the runs; returns where the first is that has another layout."""
+    def _decode(self, run: Any, body: bytes, position: int, stop: int) -> int:
+        """Decode rows that start before ``stop`` by one of the runs; returns where the first is that is left."""
 
     @abstractmethod
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
@@ -84,14 +88,21 @@ class RowReader(ABC):
         position = 0
         total = len(body)
         bare = total - MESSAGE_HEADER_SIZE
+        stop = _STRETCH
         try:
             while position < total:
+                if position >= stop:
+                    stop = position + _STRETCH
+                    if self._pause is not None:
+                        self._pause()
                 start = position
                 if position < bare and not body[position + _RESULT_CODE]:
-                    position = self._decode_runs(body, position)
+                    position = self._decode_runs(body, position, stop)
                     if position >= total:
                         break
-                end = self._read_bare(body, position, count)
+                    if position >= stop:
+                        continue
+                end = self._read_bare(body, position, stop, count)
                 if end != position:
                     position = end
                     continue
@@ -110,27 +121,27 @@ class RowReader(ABC):
             raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
         return None
 
-    def _decode_runs(self, body: bytes, position: int) -> int:
-        """Decode rows of the layouts that are known; returns where the first is that has none of them."""
+    def _decode_runs(self, body: bytes, position: int, stop: int) -> int:
+        """Decode rows of the layouts that are known, up to ``stop``; returns where the first is that is left."""
         runs = self._runs
         tried = 0
         while tried < len(runs):
-            end = self._decode(runs[tried], body, position)
+            end = self._decode(runs[tried], body, position, stop)
             if end == position:
                 tried += 1
                 continue
             if tried:
                 runs.insert(0, runs.pop(tried))  # the next row is the likeliest to be like the latest
             position = end
-            if position + _RESULT_CODE >= len(body) or body[position + _RESULT_CODE]:
+            if position >= stop or position + _RESULT_CODE >= len(body) or body[position + _RESULT_CODE]:
                 break
             # The first one has just stopped here.
             tried = 1
         return position
 
-    def _read_bare(self, body: bytes, position: int, count: int) -> int:
-        """Take in rows without bins; returns where the first is that has some, or is no plain one."""
-        last = len(body) - MESSAGE_HEADER_SIZE
+    def _read_bare(self, body: bytes, position: int, stop: int, count: int) -> int:
+        """Take in rows without bins, up to ``stop``; returns where the first is that has some, or is no plain one."""
+        last = min(len(body) - MESSAGE_HEADER_SIZE, stop)
         while position <= last:
             header_size, info3, code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
             plain = header_size == MESSAGE_HEADER_SIZE and not info3 & INFO3_LAST and code in FINAL_CODES
@@ -165,6 +176,7 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
             and record.
         kind: what all rows were asked, where that is the same: most probably they look like the last ones that were
             asked it.
+        pause: as of :class:`RowReader`.
     """
 
     __slots__ = ("_keys", "_kind", "_record_class", "_result_class", "_results")
@@ -176,8 +188,9 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
         result_class: type[R],
         record_class: type[Any],
         kind: bytes | None = None,
+        pause: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__([] if kind is None else [*_latest.get((kind, result_class, record_class), ())])
+        super().__init__([] if kind is None else [*_latest.get((kind, result_class, record_class), ())], pause)
         self._keys = keys
         self._results = results
         self._result_class: Callable[..., R] = result_class
@@ -201,8 +214,8 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
         """
         return self._read(body, len(self._keys), other)
 
-    def _decode(self, run: RunDecoder, body: bytes, position: int) -> int:
-        return run(body, position, self._keys, self._results)
+    def _decode(self, run: RunDecoder, body: bytes, position: int, stop: int) -> int:
+        return run(body, position, stop, self._keys, self._results)
 
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
         key = self._keys[index]

@@ -18,9 +18,9 @@ import attrs
 from .constants import MESSAGE_HEADER_SIZE
 from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter, bins_layout
 
-#: Decodes rows from a position on for as long as they have the layout: (body, position, keys, results) -> the position
-#: of the first row that has not. ``results[index]`` becomes what :func:`decoder_of` says.
-RunDecoder: TypeAlias = Callable[[bytes, int, Sequence[Any], list[Any]], int]
+#: Decodes rows from a position on for as long as they have the layout and start before another: (body, position, stop,
+#: keys, results) -> the position of the first row that is left. ``results[index]`` becomes what ``decoder_of`` says.
+RunDecoder: TypeAlias = Callable[[bytes, int, int, Sequence[Any], list[Any]], int]
 
 # A good row's message begins so: its header's size, four bytes of flags, result code 0.
 _HEAD = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
@@ -71,7 +71,7 @@ def _compiled(layout: Layout, result_class: type[Any], record_class: type[Any]) 
         ]
     )
     source = "\n".join(
-        ["def decode_run(body, position, keys, results):", *(f" {line}" for line in lines), " return position"]
+        ["def decode_run(body, position, stop, keys, results):", *(f" {line}" for line in lines), " return position"]
     )
     space = writer.names
     exec(source, space)

@@ -174,12 +174,12 @@ class LayoutWriter:
         return data if particle == PARTICLE_BLOB else f"decode_value({particle}, {data})"
 
     def run(self, use: Iterable[str]) -> list[str]:
-        """The source that decodes record after record for as long as they have the layout.
+        """The source that decodes record after record for as long as they have the layout and start before ``stop``.
 
         To be called in place of the last ``end_segment``; ``position`` is where the first record starts, and in the end
-        where the first one starts that has another layout, or is damaged. What stands behind the last value of variable
-        size is unpacked together with the beginning of the next record, since each call costs more than what it
-        unpacks.
+        where the first one starts that has another layout, or is damaged, or was not to be decoded. What stands behind
+        the last value of variable size is unpacked together with the beginning of the next record, since each call
+        costs more than what it unpacks.
 
         Args:
             use: statements that use the values of a record, every one of which has been looked at by then.
@@ -189,7 +189,7 @@ class LayoutWriter:
             self.end_segment()
             size = struct.calcsize(self._first.format) if self._first else 0
             return [
-                "total = len(body)",
+                "total = min(len(body), stop)",
                 "try:",
                 " while position < total:",
                 *(f"  {line}" for line in self.lines),
@@ -209,7 +209,7 @@ class LayoutWriter:
             f"start1 = position + {head}",
             "try:",
             f" {first_line}",
-            " while True:",
+            f" while start1 < stop + {head}:",
             *(f"  {line}" for line in (first_tests, first_end, *between)),
             "  try:",
             f"   {unpack_both}(body, {self._at})",

@@ -15,10 +15,10 @@ from .batch_answers import BatchRow, RowReader
 from .constants import MESSAGE_HEADER_SIZE
 from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter
 
-#: Decodes rows from a position on for as long as they have the layout: (body, position, results, mark, bins,
-#: generations, void_times) -> the position of the first row that has not.
+#: Decodes rows from a position on for as long as they have the layout and start before another: (body, position, stop,
+#: results, mark, bins, generations, void_times) -> the position of the first row that is left.
 ColumnDecoder: TypeAlias = Callable[
-    [bytes, int, list[Any], Any, list[dict[str, Any] | None], list[int], list[int]],
+    [bytes, int, int, list[Any], Any, list[dict[str, Any] | None], list[int], list[int]],
     int,
 ]
 
@@ -54,6 +54,7 @@ class ColumnReader(RowReader):
         mark: anything but None.
         other: takes any other row, the index of which is sound.
         runs: what decodes the rows that have been seen so far, shared by the readers of a batch.
+        pause: as of :class:`RowReader`.
     """
 
     __slots__ = ("_columns", "_mark", "_other", "_results")
@@ -65,8 +66,9 @@ class ColumnReader(RowReader):
         mark: Any,
         other: Callable[[BatchRow], None],
         runs: list[ColumnDecoder] | None = None,
+        pause: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__([] if runs is None else runs)
+        super().__init__([] if runs is None else runs, pause)
         self._columns = columns
         self._results = results
         self._mark = mark
@@ -80,9 +82,10 @@ class ColumnReader(RowReader):
         """
         return self._read(body, len(self._results), self._other)
 
-    def _decode(self, run: ColumnDecoder, body: bytes, position: int) -> int:
+    def _decode(self, run: ColumnDecoder, body: bytes, position: int, stop: int) -> int:
         columns = self._columns
-        return run(body, position, self._results, self._mark, columns.bins, columns.generations, columns.void_times)
+        bins, generations, void_times = columns.bins, columns.generations, columns.void_times
+        return run(body, position, stop, self._results, self._mark, bins, generations, void_times)
 
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
         columns = self._columns
@@ -113,7 +116,7 @@ def _decoder_of(layout: Layout) -> ColumnDecoder:
             f"results[{index}] = mark",
         ]
     )
-    head = "def decode_run(body, position, results, mark, bins, generations, void_times):"
+    head = "def decode_run(body, position, stop, results, mark, bins, generations, void_times):"
     space = writer.names
     exec("\n".join([head, *(f" {line}" for line in lines), " return position"]), space)
     decode_run: ColumnDecoder = space["decode_run"]

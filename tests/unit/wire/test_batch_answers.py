@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from typing import Any
+from unittest import mock
 
 import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names
+from trio_aerospike._wire import batch_answers
 from trio_aerospike._wire.batch import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from trio_aerospike._wire.batch_layouts import decoder_of, layout_of
@@ -121,16 +123,18 @@ values = st.one_of(
     st.dictionaries(bin_names, st.lists(values, min_size=4, max_size=4), min_size=1, max_size=5),
     st.lists(st.integers(0, 3), min_size=1, max_size=30),
     st.booleans(),
+    st.sampled_from((1, 30, 100, 1000)),
 )
-def test_whatever_the_layouts_rows_come_out_as_the_general_decoder_has_them(
-    columns: dict[str, list[Any]], picks: list[int], in_one_frame: bool
+def test_whatever_the_layouts_and_stretches_rows_come_out_as_the_general_decoder_has_them(
+    columns: dict[str, list[Any]], picks: list[int], in_one_frame: bool, stretch: int
 ) -> None:
     rows = [
         row_of(index, {name: column[pick] for name, column in columns.items()}, index, pick)
         for index, pick in enumerate(picks)
     ]
     bodies = [b"".join(rows) + encode_batch_end()] if in_one_frame else [*rows, encode_batch_end()]
-    results, _, end = read_all(bodies, len(rows))
+    with mock.patch.object(batch_answers, "_STRETCH", stretch):
+        results, _, end = read_all(bodies, len(rows))
     assert end == 0
     assert results == plainly(bodies, len(rows))
 
@@ -140,6 +144,32 @@ def test_rows_of_one_layout_are_decoded_at_once_and_strings_may_differ_in_length
     results, others, _ = read_all([b"".join(rows)], 40)
     assert results[17] == (0, 1, 0, {"i": 17, "s": "x" * 17, "f": 8.5, "b": True})
     assert [row.index for row in others] == [0], "only the first had to be taken apart to learn its layout"
+
+
+@pytest.mark.parametrize("rows", ["of one layout", "all different", "without bins"])
+def test_others_have_their_turn_while_a_large_frame_is_decoded(rows: str) -> None:
+    make = {
+        "of one layout": lambda index: row_of(index, {"i": index, "s": "text"}),
+        "all different": lambda index: row_of(index, {f"n{index:04}": index}),
+        "without bins": lambda index: encode_batch_row(index, 2, 0, 0),
+    }[rows]
+    count = 4000
+    body = b"".join(map(make, range(count)))
+    results: list[Any] = [None] * count
+    answered: list[int] = []
+
+    def pause() -> None:
+        answered.append(sum(result is not None for result in results))
+
+    def other(row: BatchRow) -> None:
+        results[row.index] = row
+
+    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record, None, pause)
+    reader.read(body, other)
+    assert all(results)
+    assert len(answered) == len(body) // batch_answers._STRETCH
+    steps = [after - before for before, after in zip([0, *answered], [*answered, count], strict=True)]
+    assert max(steps) <= batch_answers._STRETCH / (len(body) / count) + 2
 
 
 @pytest.mark.parametrize("bins", SHAPES, ids=lambda bins: "".join(bins))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import assume, given, settings, strategies as st
@@ -48,9 +49,10 @@ def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow]
     st.dictionaries(bin_names, st.lists(values, min_size=4, max_size=4), min_size=1, max_size=5),
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from((0, 0, 0, 2, 9, 11, 27))), min_size=1, max_size=30),
     st.booleans(),
+    st.sampled_from((1, 30, 100, 1000)),
 )
-def test_whatever_the_layouts_and_codes_columns_hold_what_the_general_decoder_has(
-    columns: dict[str, list[Any]], picks: list[tuple[int, int]], in_one_frame: bool
+def test_whatever_the_layouts_codes_and_stretches_columns_hold_what_the_general_decoder_has(
+    columns: dict[str, list[Any]], picks: list[tuple[int, int]], in_one_frame: bool, stretch: int
 ) -> None:
     rows = [
         encode_batch_row(index, code, 0, 0)
@@ -59,7 +61,8 @@ def test_whatever_the_layouts_and_codes_columns_hold_what_the_general_decoder_ha
         for index, (pick, code) in enumerate(picks)
     ]
     bodies = [b"".join(rows) + encode_batch_end()] if in_one_frame else [*rows, encode_batch_end()]
-    results, _, end = read_all(bodies, len(rows))
+    with mock.patch.object(batch_answers, "_STRETCH", stretch):
+        results, _, end = read_all(bodies, len(rows))
     assert end == 0
     assert results == plainly(bodies, len(rows))
 
