@@ -69,8 +69,8 @@ class RecordCommands:
             key = as_key(key)
         policy = self._read_policy if policy is None else chosen(policy, self._read_policy, ReadPolicy)
         if policy._plain:
-            place = (policy._head, key.namespace, key.set_name)
-            head, decoder = self._reads.get(place) or self._new_read(place, key, policy)
+            # No name for what is looked up: 100,000 gets that wait would keep as many tuples.
+            head, decoder = self._reads.get((policy._head, key.namespace, key.set_name)) or self._new_read(key, policy)
             frame = head + key.digest
         else:
             decoder = None
@@ -435,12 +435,13 @@ class RecordCommands:
         frame = self._request(key, policy, 0, info2, policy._info3, expected, record_ttl, ops, count)
         await self._executor.run(what, key, frame, policy, True)
 
-    def _new_read(self, place: tuple[int, str, str], key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
-        """What plain reads of all bins have in common at ``place``."""
+    def _new_read(self, key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
+        """What plain reads of all bins have in common where ``key`` is."""
         if len(self._reads) >= _READS_MAX:
             self._reads.clear()
         frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
-        read = self._reads[place] = frame[: -wire.DIGEST_SIZE], RecordDecoder()
+        read = frame[: -wire.DIGEST_SIZE], RecordDecoder()
+        self._reads[policy._head, key.namespace, key.set_name] = read
         return read
 
     def _request(
