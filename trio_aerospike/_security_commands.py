@@ -308,8 +308,9 @@ def _addresses(where: str, addresses: Sequence[str]) -> list[str]:
     if isinstance(addresses, str) or not isinstance(addresses, Sequence):
         raise refused(where, addresses, "a list of addresses or networks, such as ['10.1.2.3', '10.2.0.0/16']")
     for index, address in enumerate(addresses):
+        text = checked_text(f"{where}[{index}]", address, 1)
         try:
-            ipaddress.ip_network(checked_text(f"{where}[{index}]", address, 1), strict=False)
+            ipaddress.ip_network(text, strict=False)
         except ValueError:
             raise refused(f"{where}[{index}]", address, "an IP address, or a network such as '10.2.0.0/16'") from None
     return list(addresses)

@@ -282,5 +282,5 @@ def _check_answer(what: str, answer: str) -> None:
         except binascii.Error:
             message = fields.get("message", "")
         place = f"{fields.get('file', '?')}:{fields.get('line', '?')}"
-        raise UDFError(f"{what}: does not compile: {place}: {message}")
+        raise UDFError(f"{what}: does not compile: {place}: {message}", result_code=ResultCode.UDF)
     raise UDFError(f"{what}: {reason.replace('_', ' ')}", result_code=ResultCode.UDF)

@@ -8,6 +8,7 @@ Two lines are kept sharp:
 
 * ``InvalidArgError`` is ours: it is raised before anything is sent. A server that refuses a request's
   parameters (code 4) raises a plain ``ServerError``.
+* ``result_code`` is what a server said; an error that no server answered has -1 (of NoMoreConnections: -7).
 * ``ProtocolError`` means that the peer broke the protocol; whatever it had to say is not to be trusted.
 
 ``trio.Cancelled`` is never turned into one of these.
@@ -227,8 +228,9 @@ class AerospikeError(Exception):
     """The root of everything this package raises.
 
     Args:
-        message: What happened, in a sentence.
-        result_code: The server's code, or the client's own below zero; by default the one of the class. A plain int.
+        args: What happened, in a sentence; more of them are kept, as any exception keeps its arguments.
+        result_code: The server's code, or the client's own below zero; by default the one of the class, which is -1
+            unless the class says otherwise. A plain int.
         node: Name or address of the node that answered, or that did not, where one was involved.
         in_doubt: True where a write may or may not have been applied. As in the official C client
             (as_error.h): it was sent more than once, or once and ended in a timeout or without an answer.
@@ -243,26 +245,25 @@ class AerospikeError(Exception):
 
     def __init__(
         self,
-        message: str = "",
-        *,
+        *args: object,
         result_code: int | None = None,
         node: str | None = None,
         in_doubt: bool = False,
         attempts: int = 0,
     ) -> None:
-        # One positional argument, the rest plain attributes: Exception's own pickling and copying keep all.
-        super().__init__(message)
+        # Positional arguments, the rest plain attributes: Exception's own pickling and copying keep all.
+        super().__init__(*args)
         self.result_code = int(self.default_code if result_code is None else result_code)
         self.node = node
         self.in_doubt = in_doubt
         self.attempts = attempts
 
     def __init_subclass__(cls, *, codes: tuple[int, ...] = (), default_code: int | None = None, **kwargs: Any) -> None:
-        """Register the class for ``codes``, the first of which its instances get unless told otherwise.
+        """Register the class for ``codes``.
 
         Args:
             codes: Result codes that ``error_from_code`` turns into this class.
-            default_code: The code of instances, where the class is registered for none or not for its first.
+            default_code: The code of instances that were not made of a server's answer; None for that of its base.
 
         Raises:
             TypeError: Another class is registered for one of the codes.
@@ -273,8 +274,6 @@ class AerospikeError(Exception):
                 owner = _registry[code].__name__
                 raise TypeError(f"result code {code} of {cls.__name__} belongs to {owner} already")
         _registry.update(dict.fromkeys(codes, cls))
-        if default_code is None and codes:
-            default_code = codes[0]
         if default_code is not None:
             cls.default_code = default_code
 
@@ -291,7 +290,8 @@ class AerospikeError(Exception):
             notes.append(f"{self.attempts} attempts")
         if self.in_doubt:
             notes.append("in doubt")
-        return f"{self.message} [{', '.join(notes)}]" if notes else self.message
+        text = super().__str__()
+        return f"{text} [{', '.join(notes)}]" if notes else text
 
 
 _registry: dict[int, type[AerospikeError]] = {}
@@ -318,22 +318,47 @@ class RustPanicError(ClientError):
 
 
 class InvalidArgError(AerospikeError):
-    """A wrong argument, raised before anything is sent; it says which field, its value and what is allowed."""
+    """A wrong argument, raised before anything is sent; it says which field, its value and what is allowed.
+
+    Whatever is raised is a ClientError, and what Python raises for wrong arguments as well: a ValueError, a TypeError
+    and an OverflowError. So programs which expect that of a function, or of aerospike_py, have their ``except`` served;
+    whether 2**64 is the wrong value, the wrong type or an overflow is a matter of taste.
+    """
+
+    def __new__(cls, *args: object, **_fields: object) -> InvalidArgError:
+        # The class keeps the bases that it has in aerospike_py; its instances have more.
+        return super().__new__(_WrongArgument if cls is InvalidArgError else cls, *args)
+
+    def __reduce__(self) -> Any:
+        made = InvalidArgError if type(self) is _WrongArgument else type(self)
+        return (made, *super().__reduce__()[1:])
 
 
-class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,), default_code=ResultCode.CLIENT):
+class _WrongArgument(InvalidArgError, ClientError, ValueError, TypeError, OverflowError):
+    """What an InvalidArgError is made of."""
+
+
+_WrongArgument.__name__ = _WrongArgument.__qualname__ = InvalidArgError.__name__
+
+
+class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,)):
     """The time the policy allows is over: on the server's side where ``result_code`` is TIMEOUT, else on this one."""
 
 
-class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST), default_code=ResultCode.CLIENT):
+class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST)):
     """The cluster as a whole cannot be used: no seed answers, the wrong name, no node for a partition."""
 
 
-class ConnectionFailed(ClusterError, codes=(ResultCode.CONNECTION,), default_code=ResultCode.CLIENT):
+class ConnectionFailed(ClusterError, codes=(ResultCode.CONNECTION,)):
     """A connection could not be opened, or broke while a request waited for its answer."""
 
 
-class NoMoreConnections(ClientError, ClusterError, codes=(ResultCode.NO_MORE_CONNECTIONS,)):
+class NoMoreConnections(
+    ClientError,
+    ClusterError,
+    codes=(ResultCode.NO_MORE_CONNECTIONS,),
+    default_code=ResultCode.NO_MORE_CONNECTIONS,
+):
     """Every connection the node may have was full until the command's deadline; nothing was sent.
 
     A ClusterError as well, because that is what aerospike_py raises for it.
@@ -379,7 +404,6 @@ class ServerError(
 class RecordError(
     AerospikeError,
     codes=(ResultCode.ELEMENT_NOT_FOUND, ResultCode.ELEMENT_EXISTS),
-    default_code=ResultCode.SERVER,
 ):
     """The server's answer concerns the record, a bin of it or an element of a bin."""
 
@@ -484,7 +508,6 @@ class AdminError(
         ResultCode.LDAP_AUTHENTICATION,
         ResultCode.LDAP_QUERY,
     ),
-    default_code=ResultCode.SERVER,
 ):
     """Security: users, passwords, roles, permissions."""
 

@@ -132,14 +132,29 @@ def test_two_classes_for_one_code_are_a_type_error_and_leave_the_table_as_it_was
         (errors.ClusterError, -1),
         (errors.InvalidArgError, -1),
         (errors.AerospikeTimeoutError, -1),
-        (errors.RecordNotFound, 2),
-        (errors.RecordError, 1),
-        (errors.AdminError, 1),
-        (errors.IndexNotFound, 201),
+        (errors.RecordNotFound, -1),
+        (errors.RecordError, -1),
+        (errors.AdminError, -1),
+        (errors.IndexNotFound, -1),
     ],
 )
 def test_default_code_of_a_class(cls, code):
     assert cls("x").result_code == code
+
+
+def test_arguments_are_kept_as_any_exception_keeps_them():
+    assert AerospikeError().args == ()
+    assert str(AerospikeError()) == ""
+    two = errors.RecordNotFound("gone", 2)
+    assert (two.args, str(two), two.message, two.result_code) == (("gone", 2), "('gone', 2)", "gone", -1)
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError, OverflowError, errors.ClientError])
+def test_a_wrong_argument_is_what_python_calls_it(kind):
+    with pytest.raises(kind, match="bin name"):
+        raise errors.InvalidArgError("bin name: got 5")
+    assert errors.InvalidArgError.__bases__ == (AerospikeError,)
+    assert not issubclass(errors.ServerError, kind)
 
 
 def test_client_errors_of_our_own_have_the_documented_bases():
@@ -164,7 +179,8 @@ def test_pickling_and_copying_keep_every_attribute(cls, duplicate):
     error = cls("what happened", result_code=77, node="A1", in_doubt=True, attempts=3)
     error.add_note("a note")
     twin = duplicate(error)
-    assert type(twin) is cls
+    assert type(twin) is type(error)
+    assert type(twin).__name__ == cls.__name__
     assert (twin.message, twin.result_code, twin.node, twin.in_doubt, twin.attempts) == (
         "what happened",
         77,

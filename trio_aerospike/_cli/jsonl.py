@@ -87,6 +87,8 @@ def from_json(value: Any) -> Any:
         raise InvalidArgError(f"{shown(value)}: an object with a dollar is one of {', '.join(_READERS)}")
     try:
         return reader(value[special[0]], value.get("order", 0))
+    except InvalidArgError:
+        raise  # of a value inside, which says it better
     except (TypeError, ValueError, binascii.Error) as error:
         raise InvalidArgError(f"{shown(value)}: {error}") from None
 
@@ -165,9 +167,10 @@ def record_from_json(line: str, namespace: str | None, set_name: str | None) -> 
         key = Key(place, group, from_json(document["key"]))
     else:
         try:
-            key = Key.from_digest(place, group, bytes.fromhex(document["digest"]))
+            digest = bytes.fromhex(document["digest"])
         except (TypeError, ValueError):
             raise InvalidArgError(f"digest: got {shown(document['digest'])}, allowed: 40 hexadecimal digits") from None
+        key = Key.from_digest(place, group, digest)
     bins = document.get("bins")
     if not isinstance(bins, dict) or not bins:
         raise InvalidArgError(f"bins: got {shown(bins)}, allowed: an object of one bin or more")

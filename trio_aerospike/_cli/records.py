@@ -41,6 +41,8 @@ def key_of(options: argparse.Namespace) -> Key:
             user_key = int(text)
         elif options.key_type == "bytes":
             user_key = bytes.fromhex(text)
+    except InvalidArgError:
+        raise
     except ValueError:
         raise InvalidArgError(f"key: got {text!r}, allowed: what --key-type {options.key_type} can read") from None
     return Key(options.namespace, options.set, user_key)

@@ -209,7 +209,7 @@ class ValueStream:
         for op in message.ops:
             if op.name == "FAILURE":
                 text = op.data.decode("utf-8", "replace")
-                raise self._error(UDFError(), text, run.node)
+                raise self._error(UDFError(result_code=ResultCode.UDF), text, run.node)
             values.append((op.particle, op.data))
         return values
 
