@@ -15,7 +15,7 @@ import attrs
 
 from ..errors import InvalidArgError, ProtocolError
 from .batch_answers import BatchRow as BatchRow, decode_batch_response as decode_batch_response
-from .commands import op_name_only
+from .commands import encode_field, op_name_only
 from .constants import (
     BATCH_INLINE,
     BATCH_REPORT_ERROR_RECORD,
@@ -49,7 +49,6 @@ from .messages import (
     Op,
     decode_fields,
     decode_ops,
-    encode_field,
     encode_message,
     encode_raw_op,
 )

@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from ..errors import ProtocolError
-from .commands import encode_command
+from .commands import encode_command, encode_field
 from .constants import (
     BIN_NAME_MAX,
     DIGEST_SIZE,
@@ -46,7 +46,6 @@ from .constants import (
     N_PARTITIONS,
     PARTICLE_INTEGER,
 )
-from .messages import encode_field
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
