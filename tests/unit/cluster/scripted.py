@@ -15,7 +15,7 @@ from typing import Any
 import trio
 
 from trio_aerospike import Client, open_client
-from trio_aerospike._wire.batch import decode_batch_request, encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch_messages import decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import FIELD_BATCH_INDEX, PROTO_INFO, PROTO_MESSAGE
 from trio_aerospike._wire.frames import FrameReader, encode_frame
 from trio_aerospike._wire.info import (
