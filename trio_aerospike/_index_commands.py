@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
-from ._wire.query import INDEX_NAME_MAX
 from .ctx import ContextLike, encode as encode_context
 from .errors import ProtocolError, error_from_code
 from .indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ._cluster.together import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
-from ._wire.query import INDEX_NAME_MAX
 from ._wire.statistics import parse_pairs, parse_sets
 from .errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
 from .validation import checked_info_name
