@@ -8,6 +8,8 @@ The names here are those that a program needs every day. Modules hold the rest: 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import (
     ctx as ctx,
     errors as errors,
@@ -15,7 +17,6 @@ from . import (
     operations as operations,
     policies as policies,
     predicates as predicates,
-    security as security,
 )
 from ._batch_policies import (
     BatchApplyPolicy as BatchApplyPolicy,
@@ -116,3 +117,17 @@ from .records import (
     OrderedResult as OrderedResult,
     Record as Record,
 )
+
+if TYPE_CHECKING:
+    from . import security as security
+else:
+    # Few programs administer users; hidden from type checkers, which would let every name pass.
+    def __getattr__(name):
+        if name != "security":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return importlib.import_module(".security", __name__)
+
+    def __dir__():
+        return sorted({*globals(), "security"})
