@@ -121,13 +121,14 @@ from .records import (
 if TYPE_CHECKING:
     from . import security as security
 else:
-    # Few programs administer users; hidden from type checkers, which would let every name pass.
+    # Modules that few programs need are loaded when they are asked for. Type checkers do not see this: they would let
+    # every name pass.
     def __getattr__(name):
-        if name != "security":
+        if name not in ("arrays", "security"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return importlib.import_module(".security", __name__)
+        return importlib.import_module(f".{name}", __name__)
 
     def __dir__():
-        return sorted({*globals(), "security"})
+        return sorted({*globals(), "arrays", "security"})
