@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trio_aerospike._wire import admin, batch_answers, batch_messages, info, messages, particles, records
+from trio_aerospike._wire import admin, batch_answers, batch_messages, info, info_cluster, messages, particles, records
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.cdt_unpack import unpack_exactly
 from trio_aerospike._wire.frames import FrameReader, decompress_body
@@ -67,7 +67,7 @@ def check_message(message: messages.Message) -> None:
 
 
 def check_text(text: str) -> None:
-    for parse in (info.parse_peers, info.parse_services, info.parse_replicas):
+    for parse in (info_cluster.parse_peers, info_cluster.parse_services, info_cluster.parse_replicas):
         attempt(parse, text)
     info.parse_error(text)
 
