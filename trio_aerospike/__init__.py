@@ -66,7 +66,6 @@ from .errors import (
     ServerError as ServerError,
 )
 from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
-from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
 from .keys import Key as Key
 from .operations import (
     Operation as Operation,
@@ -120,15 +119,28 @@ from .records import (
 
 if TYPE_CHECKING:
     from . import security as security
+    from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
 else:
-    # Modules that few programs need are loaded when they are asked for. Type checkers do not see this: they would let
-    # every name pass.
+    # What few programs need is loaded when it is asked for, from the module that stands beside its name here. Type
+    # checkers do not see this: they would let every name pass.
+    _LATE = {
+        "BackgroundJob": "jobs",
+        "IndexJob": "jobs",
+        "arrays": "arrays",
+        "instruments": "instruments",
+        "jobs": "jobs",
+        "security": "security",
+    }
+
     def __getattr__(name):
-        if name not in ("arrays", "security"):
+        if name not in _LATE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return importlib.import_module(f".{name}", __name__)
+        module = importlib.import_module(f".{_LATE[name]}", __name__)
+        return module if name == _LATE[name] else getattr(module, name)
 
     def __dir__():
-        return sorted({*globals(), "arrays", "security"})
+        return sorted({*globals(), *_LATE})
+
+    __all__ = [name for name in __dir__() if not name.startswith("_")]

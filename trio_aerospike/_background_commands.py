@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._query_commands import filter_bytes, predicate_fields, query_scope
 from ._udf_call import check_policy, checked_call
-from .jobs import BackgroundJob
 from .operations import Operation
 from .policies import WritePolicy, chosen
 from .validation import checked_int, refused
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
     from .exp import Expression
+    from .jobs import BackgroundJob
     from .predicates import Predicate
     from .records import InfoResult
 
@@ -136,8 +135,11 @@ class BackgroundCommands:
     ) -> BackgroundJob:
         """Start a job on all nodes: operations, or a UDF (module, function, packed arguments)."""
         # As elsewhere in the client, what runs a cluster and what requests are made of is loaded with the first one.
+        import secrets
+
         from ._cluster.background import start_on_all
         from ._wire.query import QueryHead, encode_background_query
+        from .jobs import BackgroundJob
 
         policy = chosen(policy, self._write_policy, WritePolicy)
         name, group = query_scope(what, namespace, set_name)
