@@ -8,6 +8,8 @@ The names here are those that a program needs every day. Modules hold the rest: 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import (
     ctx as ctx,
     errors as errors,
@@ -15,7 +17,6 @@ from . import (
     operations as operations,
     policies as policies,
     predicates as predicates,
-    security as security,
 )
 from ._batch_policies import (
     BatchApplyPolicy as BatchApplyPolicy,
@@ -65,7 +66,6 @@ from .errors import (
     ServerError as ServerError,
 )
 from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
-from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
 from .keys import Key as Key
 from .operations import (
     Operation as Operation,
@@ -116,3 +116,31 @@ from .records import (
     OrderedResult as OrderedResult,
     Record as Record,
 )
+
+if TYPE_CHECKING:
+    from . import security as security
+    from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
+else:
+    # What few programs need is loaded when it is asked for, from the module that stands beside its name here. Type
+    # checkers do not see this: they would let every name pass.
+    _LATE = {
+        "BackgroundJob": "jobs",
+        "IndexJob": "jobs",
+        "arrays": "arrays",
+        "instruments": "instruments",
+        "jobs": "jobs",
+        "security": "security",
+    }
+
+    def __getattr__(name):
+        if name not in _LATE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        module = importlib.import_module(f".{_LATE[name]}", __name__)
+        return module if name == _LATE[name] else getattr(module, name)
+
+    def __dir__():
+        return sorted({*globals(), *_LATE})
+
+    __all__ = [name for name in __dir__() if not name.startswith("_")]

@@ -14,7 +14,6 @@ from ._query_commands import predicate_fields, query_scope
 from ._udf_call import checked_call
 from ._wire.constants import PARTICLE_LIST
 from ._wire.particles import decode_value
-from ._wire.query import QueryHead, encode_aggregation
 from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from .policies import chosen
 from .query import QueryDuration, QueryPolicy
@@ -290,6 +289,8 @@ class AggregateCommands:
             what += f", where {where}"
 
         def make_frame(trid: int) -> bytes:
+            from ._wire.query import QueryHead, encode_aggregation
+
             head = QueryHead(namespace=name, set_name=group, trid=trid, records_per_second=rate, **fields)
             return encode_aggregation(head, udf)
 

@@ -12,8 +12,7 @@ from ._batch_commands import BatchCommands
 from ._batch_forms import ReadForm, Rows, WriteForm
 from ._batch_keys import KeyColumns, key_columns
 from ._batch_policies import BatchWritePolicy
-from ._wire.row_columns import ColumnDecoder, Columns
-from .arrays import LazyBatch, RecordArrays, with_numpy
+from ._late import LateModule
 from .keys import Key, KeyLike
 from .policies import BatchPolicy
 from .records import BatchResult, BatchResults
@@ -22,9 +21,15 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from . import arrays
     from ._arrays.rows import Rows as FoundRows
     from ._cluster.batch import MakeReader, Reader
     from ._wire.batch_answers import BatchRow
+    from ._wire.row_columns import ColumnDecoder, Columns
+    from .arrays import LazyBatch, RecordArrays
+else:
+    # What decodes into columns and arrays is loaded with the first batch that is read so.
+    arrays = LateModule("trio_aerospike.arrays")
 
 
 class ArrayCommands(BatchCommands):
@@ -54,7 +59,7 @@ class ArrayCommands(BatchCommands):
             OverflowError, ValueError: a value does not fit its field: nothing is wrapped around.
             AerospikeError: why no key was answered.
         """
-        with_numpy("batch_read_numpy")
+        arrays.with_numpy("batch_read_numpy")
         from ._arrays.fields import fields_of
 
         fields = fields_of(dtype, "batch_read_numpy.dtype")
@@ -120,7 +125,7 @@ class ArrayCommands(BatchCommands):
             InvalidArgError: the name of a field cannot be a bin's.
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
         """
-        with_numpy("batch_write_numpy")
+        arrays.with_numpy("batch_write_numpy")
         from ._arrays.writing import writes_of_array
 
         policy = self._policy("batch_write_numpy", policy)
@@ -145,6 +150,8 @@ class ArrayCommands(BatchCommands):
         *,
         decode: bool,
     ) -> LazyBatch:
+        from ._wire.row_columns import Columns
+
         policy = self._policy(what, policy)
         form = ReadForm(what, bins, None, None)
         observers = self._cluster.observers
@@ -155,7 +162,7 @@ class ArrayCommands(BatchCommands):
             observers.stage(what, "key_parse", began)
         if not columns:
             await trio.lowlevel.checkpoint()
-            return LazyBatch(columns, [], [], Columns(0), None)
+            return arrays.LazyBatch(columns, [], [], Columns(0), None)
         answers: list[list[bytes]] = []
         decoded: Columns | None = None
         found: list[FoundRows] | None = None
@@ -164,11 +171,11 @@ class ArrayCommands(BatchCommands):
             decoded = Columns(len(columns))
             make_reader = _keeping(decoded, answers)
         else:
-            with_numpy(f"{what} without decoding")
+            arrays.with_numpy(f"{what} without decoding")
             found = []
             make_reader = _finding(found)
         results = await self._read_rows(what, columns, form, policy, make_reader)
-        return LazyBatch(columns, results, answers, decoded, found)
+        return arrays.LazyBatch(columns, results, answers, decoded, found)
 
     async def _read_rows(
         self, what: str, keys: KeyColumns, form: ReadForm, policy: BatchPolicy, make_reader: MakeReader

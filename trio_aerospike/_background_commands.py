@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._query_commands import filter_bytes, predicate_fields, query_scope
 from ._udf_call import check_policy, checked_call
-from ._wire.query import QueryHead, encode_background_query
-from .jobs import BackgroundJob
 from .operations import Operation
 from .policies import WritePolicy, chosen
 from .validation import checked_int, refused
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
     from .exp import Expression
+    from .jobs import BackgroundJob
     from .predicates import Predicate
     from .records import InfoResult
 
@@ -136,6 +134,13 @@ class BackgroundCommands:
         udf: tuple[str, str, bytes] | None = None,
     ) -> BackgroundJob:
         """Start a job on all nodes: operations, or a UDF (module, function, packed arguments)."""
+        # As elsewhere in the client, what runs a cluster and what requests are made of is loaded with the first one.
+        import secrets
+
+        from ._cluster.background import start_on_all
+        from ._wire.query import QueryHead, encode_background_query
+        from .jobs import BackgroundJob
+
         policy = chosen(policy, self._write_policy, WritePolicy)
         name, group = query_scope(what, namespace, set_name)
         encoded = [op.encode() for op in ops]
@@ -158,8 +163,5 @@ class BackgroundCommands:
             head, info2=policy._info2, info3=policy._info3, record_ttl=policy._wire_ttl, udf=udf
         )
         text = f"{what} on {name!r}" + (f", set {group!r}" if group else "")
-        # As elsewhere in the client, what runs a cluster is loaded with the first one.
-        from ._cluster.background import start_on_all
-
         nodes = await start_on_all(self._cluster, self._executor, text, name, frame, policy, head.trid)
         return BackgroundJob(text, self.info_all, head.trid, nodes)

@@ -23,13 +23,13 @@ from ._statistics_commands import StatisticsCommands
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
-from .instruments import Instrument
 from .validation import refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
     from ._cluster.transport import Connector
+    from .instruments import Instrument
 
 __all__ = ["Client", "open_client"]
 
@@ -83,6 +83,8 @@ class Client(
 
     def add_instrument(self, instrument: Instrument) -> None:
         """Have an instrument told of all operations from now on; one that is told already stays as it is."""
+        from .instruments import Instrument
+
         if not isinstance(instrument, Instrument):
             raise refused("add_instrument.instrument", instrument, "an Instrument")
         if instrument not in self.instruments:

@@ -7,19 +7,24 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ._late import LateModule
 from ._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
-from ._wire.query import INDEX_NAME_MAX
 from .ctx import ContextLike, encode as encode_context
 from .errors import ProtocolError, error_from_code
 from .indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list
-from .jobs import IndexJob
 from .predicates import Packable, packed_source
 from .records import InfoResult
 from .validation import checked_bin_name, checked_enum, checked_info_name, refused
 
 if TYPE_CHECKING:
+    from . import jobs
+    from .jobs import IndexJob
     from .policies import InfoPolicy
+else:
+    # Few programs make indexes: what stands for that work is loaded with the first one.
+    jobs = LateModule("trio_aerospike.jobs")
 
 __all__ = ["IndexCommands"]
 
@@ -113,7 +118,7 @@ class IndexCommands:
     async def _create(self, namespace: str, name: str, parts: list[str], policy: InfoPolicy | None) -> IndexJob:
         what = f"index {name!r} in namespace {namespace!r}"
         await self._tell(f"sindex-create:{';'.join(parts)}", f"create {what}", policy)
-        return IndexJob(what, partial(self.info_all, policy=policy), namespace, name, gone=False)
+        return jobs.IndexJob(what, partial(self.info_all, policy=policy), namespace, name, gone=False)
 
     async def _tell(self, command: str, what: str, policy: InfoPolicy | None) -> None:
         answer = await self._tell_one_node(command, self._info_timeout(policy))
@@ -140,7 +145,7 @@ class IndexCommands:
         name = checked_info_name("drop_index.name", name, INDEX_NAME_MAX)
         what = f"index {name!r} in namespace {namespace!r}"
         await self._tell(f"sindex-delete:namespace={namespace};indexname={name}", f"drop {what}", policy)
-        return IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
+        return jobs.IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
 
     async def list_indexes(self, namespace: str | None = None, *, policy: InfoPolicy | None = None) -> list[IndexInfo]:
         """The secondary indexes of a namespace, or of all, as one of the nodes knows them.

@@ -12,8 +12,6 @@ import trio
 
 from ._wire import constants as wire
 from ._wire.commands import op_name_only
-from ._wire.query import QueryHead
-from ._wire.query_layouts import Place
 from .errors import InvalidArgError, ProtocolError
 from .keys import Key, known_key
 from .operations import Operation
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
     from ._cluster.query_stream import QueryStream
+    from ._wire.query import QueryHead
+    from ._wire.query_layouts import Place
     from .exp import Expression
 
 __all__ = ["QueryCommands", "Records", "ScannedRecord", "UnreadableRecord"]
@@ -484,6 +484,9 @@ def _query_head(
     records_per_second: int | None,
     policy: QueryPolicy,
 ) -> QueryHead:
+    # What requests of queries are made of is loaded with the first one.
+    from ._wire.query import QueryHead
+
     name, group = query_scope("query", namespace, set_name)
     short = policy.expected_duration is QueryDuration.SHORT
     rate = 0

@@ -10,21 +10,29 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from ._wire import admin as wire
-from ._wire.admin_messages import ROLE_MAX
+from ._late import LateModule
 from .config import AuthMode
 from .errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
 from .policies import AdminPolicy, chosen
-from .security import Privilege, PrivilegeCode, Role, User, checked_privileges, checked_roles, checked_user
 from .validation import checked_int, checked_text, refused
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from . import security
     from ._cluster.cluster import Cluster
     from ._cluster.node import Node
+    from ._wire import admin as wire
+    from .security import Privilege, PrivilegeCode, Role, User
+
+    Privileges: TypeAlias = Sequence[Privilege | PrivilegeCode | str]
+else:
+    # Few programs administer users: what that takes is loaded with the first command that does.
+    security = LateModule("trio_aerospike.security")
+    wire = LateModule("trio_aerospike._wire.admin")
 
 T = TypeVar("T")
 _QUOTA_MAX = 0xFFFF_FFFF
-Privileges = Sequence[Privilege | PrivilegeCode | str]
 
 
 class SecurityCommands:
@@ -59,8 +67,8 @@ class SecurityCommands:
             roles: Names of its roles: of the server's own (``"read-write"``, ``"user-admin"``, ...) or made ones.
             policy: How long it may take; None for the client's admin policy.
         """
-        name = checked_user("admin_create_user.user", user)
-        names = checked_roles("admin_create_user.roles", roles, 0)
+        name = security.checked_user("admin_create_user.user", user)
+        names = security.checked_roles("admin_create_user.roles", roles, 0)
         hashed = await _hashed("admin_create_user.password", password)
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
@@ -74,15 +82,15 @@ class SecurityCommands:
             roles: Names of its roles.
             policy: How long it may take; None for the client's admin policy.
         """
-        name = checked_user("admin_create_pki_user.user", user)
-        names = checked_roles("admin_create_pki_user.roles", roles, 0)
+        name = security.checked_user("admin_create_pki_user.user", user)
+        names = security.checked_roles("admin_create_pki_user.roles", roles, 0)
         # Servers of 8.1 and later take this word for a user without a password (C client: aerospike_create_pki_user).
         hashed = await trio.to_thread.run_sync(wire.hash_password, "nopassword")
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
     async def admin_drop_user(self, user: str, *, policy: AdminPolicy | None = None) -> None:
         """Remove a user."""
-        name = checked_user("admin_drop_user.user", user)
+        name = security.checked_user("admin_drop_user.user", user)
         await self._change(wire.encode_drop_user(name), f"user {name!r}", policy)
 
     async def admin_change_password(self, user: str, password: str, *, policy: AdminPolicy | None = None) -> None:
@@ -96,7 +104,7 @@ class SecurityCommands:
             password: The new one.
             policy: How long it may take; None for the client's admin policy.
         """
-        name = checked_user("admin_change_password.user", user)
+        name = security.checked_user("admin_change_password.user", user)
         hashed = await _hashed("admin_change_password.password", password)
         credentials = self._cluster.credentials
         if credentials is None or name != credentials.user or credentials.auth_mode is AuthMode.PKI:
@@ -108,14 +116,14 @@ class SecurityCommands:
 
     async def admin_grant_roles(self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None) -> None:
         """Give a user more roles."""
-        name = checked_user("admin_grant_roles.user", user)
-        names = checked_roles("admin_grant_roles.roles", roles)
+        name = security.checked_user("admin_grant_roles.user", user)
+        names = security.checked_roles("admin_grant_roles.roles", roles)
         await self._change(wire.encode_grant_roles(name, names), f"user {name!r}", policy)
 
     async def admin_revoke_roles(self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None) -> None:
         """Take roles from a user."""
-        name = checked_user("admin_revoke_roles.user", user)
-        names = checked_roles("admin_revoke_roles.roles", roles)
+        name = security.checked_user("admin_revoke_roles.user", user)
+        names = security.checked_roles("admin_revoke_roles.roles", roles)
         await self._change(wire.encode_revoke_roles(name, names), f"user {name!r}", policy)
 
     async def admin_query_user_info(self, user: str, *, policy: AdminPolicy | None = None) -> User:
@@ -124,16 +132,16 @@ class SecurityCommands:
         Raises:
             AdminError: INVALID_USER, there is none of that name.
         """
-        name = checked_user("admin_query_user_info.user", user)
+        name = security.checked_user("admin_query_user_info.user", user)
         users = await self._ask(wire.encode_query_users(name), wire.decode_users, f"user {name!r}", policy)
         if not users:
             raise error_from_code(ResultCode.INVALID_USER, f"user {name!r}: there is no such user")
-        return User.from_wire(users[0])
+        return security.User.from_wire(users[0])
 
     async def admin_query_users_info(self, *, policy: AdminPolicy | None = None) -> list[User]:
         """Ask for all users, as :meth:`admin_query_user_info` does for one."""
         users = await self._ask(wire.encode_query_users(), wire.decode_users, "all users", policy)
-        return [User.from_wire(user) for user in users]
+        return [security.User.from_wire(user) for user in users]
 
     # -- roles -------------------------------------------------------------------------------------------------------
 
@@ -159,7 +167,7 @@ class SecurityCommands:
         """
         made = wire.Role(
             _role("admin_create_role.role", role),
-            tuple(checked_privileges("admin_create_role.privileges", privileges)),
+            tuple(security.checked_privileges("admin_create_role.privileges", privileges)),
             tuple(_addresses("admin_create_role.allowlist", allowlist)),
             checked_int("admin_create_role.read_quota", read_quota, 0, _QUOTA_MAX),
             checked_int("admin_create_role.write_quota", write_quota, 0, _QUOTA_MAX),
@@ -176,7 +184,7 @@ class SecurityCommands:
     ) -> None:
         """Give a role more rights."""
         name = _role("admin_grant_privileges.role", role)
-        given = checked_privileges("admin_grant_privileges.privileges", privileges)
+        given = security.checked_privileges("admin_grant_privileges.privileges", privileges)
         await self._change(wire.encode_grant_privileges(name, given), f"role {name!r}", policy)
 
     async def admin_revoke_privileges(
@@ -184,7 +192,7 @@ class SecurityCommands:
     ) -> None:
         """Take rights from a role."""
         name = _role("admin_revoke_privileges.role", role)
-        taken = checked_privileges("admin_revoke_privileges.privileges", privileges)
+        taken = security.checked_privileges("admin_revoke_privileges.privileges", privileges)
         await self._change(wire.encode_revoke_privileges(name, taken), f"role {name!r}", policy)
 
     async def admin_set_allowlist(
@@ -226,12 +234,12 @@ class SecurityCommands:
         roles = await self._ask(wire.encode_query_roles(name), wire.decode_roles, f"role {name!r}", policy)
         if not roles:
             raise error_from_code(ResultCode.INVALID_ROLE, f"role {name!r}: there is no such role")
-        return Role.from_wire(roles[0])
+        return security.Role.from_wire(roles[0])
 
     async def admin_query_roles(self, *, policy: AdminPolicy | None = None) -> list[Role]:
         """Ask for all roles, the server's own included."""
         roles = await self._ask(wire.encode_query_roles(), wire.decode_roles, "all roles", policy)
-        return [Role.from_wire(role) for role in roles]
+        return [security.Role.from_wire(role) for role in roles]
 
     # -- how they travel ---------------------------------------------------------------------------------------------
 
@@ -301,6 +309,8 @@ async def _hashed(where: str, password: str) -> bytes:
 
 
 def _role(where: str, name: str) -> str:
+    from ._wire.admin_messages import ROLE_MAX
+
     return checked_text(where, name, 1, ROLE_MAX)
 
 

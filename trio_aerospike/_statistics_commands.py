@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ._cluster.together import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
-from ._wire.query import INDEX_NAME_MAX
-from ._wire.statistics import parse_pairs, parse_sets
 from .errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
 from .validation import checked_info_name
 
@@ -135,6 +134,8 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        from ._wire.statistics import parse_sets
+
         name = checked_info_name("sets.namespace", namespace, NAMESPACE_MAX)
         return await self._sets("sets", name, f"sets/{name}", partial(parse_sets, name), policy)
 
@@ -152,6 +153,8 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        from ._wire.statistics import parse_pairs
+
         name = checked_info_name("set_info.namespace", namespace, NAMESPACE_MAX)
         wanted = checked_info_name("set_info.set_name", set_name, SET_NAME_MAX)
 

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 import attrs
 
-from trio_aerospike._wire.query import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
+from trio_aerospike._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from trio_aerospike.errors import ProtocolError
 
 __all__ = ["Collection", "IndexInfo", "IndexState", "IndexType", "parse_index_list"]

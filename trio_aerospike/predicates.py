@@ -21,13 +21,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import attrs
 
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.query import (
-    INDEX_NAME_MAX,
-    INDEX_VALUE_MAX,
-    Range,
-    encode_range,
-    integer_end,
-)
+from trio_aerospike._wire.index_ranges import INDEX_NAME_MAX, INDEX_VALUE_MAX, Range, encode_range, integer_end
 from trio_aerospike._wire.values import GeoJSON
 from trio_aerospike.ctx import ContextLike, encode as encode_context
 from trio_aerospike.errors import InvalidArgError

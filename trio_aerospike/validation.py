@@ -8,7 +8,6 @@ For packages on top of this one, as ``aerospike_py`` is, which refuse in the sam
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -55,6 +54,9 @@ def refused(where: str, value: object, allowed: str) -> InvalidArgError:
 
 def unknown_name(owner: str, name: object, known: Collection[str]) -> InvalidArgError:
     """The error to raise for a field that does not exist, with the nearest one that does."""
+    # Imported here because only who mistypes a name needs it, and every program waits for imports.
+    import difflib
+
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f", did you mean {near[0]!r}?" if near else ","
     return InvalidArgError(f"{owner}: unknown field {shown(name)}{hint} allowed: {', '.join(known)}")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trio_aerospike._wire import admin, batch, info, messages, particles, records
+from trio_aerospike._wire import admin, batch_answers, batch_messages, info, info_cluster, messages, particles, records
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.cdt_unpack import unpack_exactly
 from trio_aerospike._wire.frames import FrameReader, decompress_body
@@ -35,7 +35,7 @@ BODY_DECODERS: dict[int, tuple[Callable[[bytes], Any], ...]] = {
         records.decode_header,
         records.decode_record,
         records.decode_ordered,
-        batch.decode_batch_response,
+        batch_answers.decode_batch_response,
         messages.decode_messages,
     ),
 }
@@ -59,7 +59,7 @@ def check_cdt(data: bytes) -> None:
 
 
 def check_message(message: messages.Message) -> None:
-    attempt(batch.decode_batch_request, message)
+    attempt(batch_messages.decode_batch_request, message)
     for op in message.ops:
         attempt(particles.decode_value, op.particle, op.value)
     for field in message.fields:
@@ -67,7 +67,7 @@ def check_message(message: messages.Message) -> None:
 
 
 def check_text(text: str) -> None:
-    for parse in (info.parse_peers, info.parse_services, info.parse_replicas):
+    for parse in (info_cluster.parse_peers, info_cluster.parse_services, info_cluster.parse_replicas):
         attempt(parse, text)
     info.parse_error(text)
 

@@ -10,7 +10,7 @@ import pytest
 import trio_aerospike as aero
 from tests.integration.conftest import Keys, Target
 from trio_aerospike import BatchPolicy, BatchWritePolicy, Client, Key, exp, open_client
-from trio_aerospike._wire.batch import decode_batch_request, encode_batch_row
+from trio_aerospike._wire.batch_messages import decode_batch_request, encode_batch_row
 from trio_aerospike._wire.frames import encode_frame
 from trio_aerospike._wire.messages import Op
 from trio_aerospike.errors import InvalidArgError, RecordNotFound

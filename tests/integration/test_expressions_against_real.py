@@ -18,7 +18,8 @@ import attrs
 import pytest
 
 from trio_aerospike._wire import constants as wire, exp_ops as codes
-from trio_aerospike._wire.batch import BatchRequest, encode_batch, encode_batch_rows
+from trio_aerospike._wire.batch import encode_batch
+from trio_aerospike._wire.batch_messages import BatchRequest, encode_batch_rows
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
 from trio_aerospike._wire.particles import encode_value

@@ -16,7 +16,8 @@ import pytest
 import trio
 
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.batch import BatchRequest, encode_batch, encode_batch_rows
+from trio_aerospike._wire.batch import encode_batch
+from trio_aerospike._wire.batch_messages import BatchRequest, encode_batch_rows
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.frames import FrameReader
 from trio_aerospike._wire.info import decode_info_request, decode_info_response, parse_error

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 
 from trio_aerospike import GeoJSON
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.batch import BatchRequest, encode_batch, encode_batch_rows
+from trio_aerospike._wire.batch import encode_batch
+from trio_aerospike._wire.batch_messages import BatchRequest, encode_batch_rows
 from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.config import ClientConfig

@@ -9,14 +9,9 @@ import pytest
 import trio.testing
 
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.batch import (
-    BatchRequest,
-    BatchRow,
-    decode_batch_response,
-    encode_batch,
-    encode_batch_read,
-    encode_batch_rows,
-)
+from trio_aerospike._wire.batch import encode_batch, encode_batch_read
+from trio_aerospike._wire.batch_answers import BatchRow, decode_batch_response
+from trio_aerospike._wire.batch_messages import BatchRequest, encode_batch_rows
 from trio_aerospike._wire.digests import compute_digest
 from trio_aerospike._wire.messages import Field, Message, Op
 from trio_aerospike.errors import ResultCode

@@ -15,7 +15,7 @@ import trio
 
 from trio_aerospike import _cli
 from trio_aerospike._wire import admin
-from trio_aerospike._wire.info import parse_peers
+from trio_aerospike._wire.info_cluster import parse_peers
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import open_embedded_cluster
 

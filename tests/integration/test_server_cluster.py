@@ -9,9 +9,10 @@ import trio
 import trio.testing
 
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.batch import decode_batch_response, encode_batch_read
+from trio_aerospike._wire.batch import encode_batch_read
+from trio_aerospike._wire.batch_answers import decode_batch_response
 from trio_aerospike._wire.digests import compute_digest, partition_id
-from trio_aerospike._wire.info import parse_peers, parse_replicas
+from trio_aerospike._wire.info_cluster import parse_peers, parse_replicas
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, open_embedded_cluster
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import trio
 
-from trio_aerospike._wire.info import parse_replicas
+from trio_aerospike._wire.info_cluster import parse_replicas
 from trio_aerospike.server import NamespaceConfig, open_embedded_cluster
 
 from .server_peer import Peer, connected

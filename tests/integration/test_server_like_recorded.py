@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio.testing
 
-from trio_aerospike._wire.info import parse_replicas
+from trio_aerospike._wire.info_cluster import parse_replicas
 from trio_aerospike.server import EmbeddedCluster, open_embedded_cluster
 
 from .server_peer import connected

@@ -10,8 +10,9 @@ import trio
 
 from trio_aerospike import AerospikeError, Key, exp, open_client, predicates, write
 from trio_aerospike._wire import constants as wire
+from trio_aerospike._wire.index_ranges import Range, integer_end
 from trio_aerospike._wire.messages import Field, Message, decode_messages
-from trio_aerospike._wire.query import QueryHead, Range, encode_background_query, encode_query, integer_end
+from trio_aerospike._wire.query import QueryHead, encode_background_query, encode_query
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.server import EmbeddedCluster, UserSpec, open_embedded_cluster, sindex
 from trio_aerospike.server.store import StoredRecord

@@ -12,7 +12,8 @@ import trio.testing
 
 from trio_aerospike._wire import admin, admin_messages, constants as wire
 from trio_aerospike._wire.admin import LoginAnswer, Privilege, Role, hash_password
-from trio_aerospike._wire.batch import decode_batch_response, encode_batch_read
+from trio_aerospike._wire.batch import encode_batch_read
+from trio_aerospike._wire.batch_answers import decode_batch_response
 from trio_aerospike._wire.digests import compute_digest
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, UserSpec, open_embedded_cluster

@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
-from .._wire.info import (
-    is_error,
-    parse_error,
-    parse_peers,
-    parse_replicas,
-)
+from .._wire.info import is_error, parse_error
+from .._wire.info_cluster import parse_peers, parse_replicas
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica

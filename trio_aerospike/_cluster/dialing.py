@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 import trio
 
 from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_response, encode_info_request, is_error, parse_error, parse_services
+from .._wire.info import decode_info_response, encode_info_request, is_error, parse_error
+from .._wire.info_cluster import parse_services
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AerospikeError, ConnectionFailed, error_from_code
 from .login import Credentials, Session, exchange

@@ -11,7 +11,7 @@ what is left when these reports are laid over each other as they come in, in any
   What they held passes to another replica of the same partition if there is one.
 
 No I/O and no clock here: the tend loop fetches, this module decides. The text form of the reports is parsed by
-`_wire.info.parse_replicas`.
+`_wire.info_cluster.parse_replicas`.
 
 Source of facts: server as/src/fabric/partition.c (`as_partition_get_replicas_all_str`, `client_replica_maps_update`).
 """

@@ -53,7 +53,7 @@ FAILURE_LIMIT = 5
 
 
 class Peer(Protocol):
-    """One entry of a peers list, as `_wire.info.parse_peers` gives it."""
+    """One entry of a peers list, as `_wire.info_cluster.parse_peers` gives it."""
 
     @property
     def name(self) -> str: ...

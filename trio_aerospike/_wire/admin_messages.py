@@ -11,9 +11,10 @@ import struct
 import attrs
 
 from ..errors import InvalidArgError, ProtocolError
+from .commands import encode_field
 from .constants import PROTO_ADMIN
 from .frames import encode_frame
-from .messages import Field, decode_fields, encode_field
+from .messages import Field, decode_fields
 
 COMMAND_AUTHENTICATE = 0
 COMMAND_CREATE_USER = 1

@@ -29,7 +29,6 @@ from .constants import (
     TRANSACTION_TTL_NO_LIMIT,
     TRANSACTION_TTL_OFFSET as TRANSACTION_TTL_OFFSET,
 )
-from .messages import encode_field as encode_field
 from .particles import encode_value
 
 _pack_header = struct.Struct(">Q6BIIIHH").pack
@@ -57,6 +56,11 @@ _CACHE_MAX = 4096
 _key_prefixes: dict[tuple[str, str | None], bytes] = {}
 _headers: dict[tuple[int, int, str], bytes] = {}
 _tails: dict[tuple[int, int, str], tuple[int, bytes]] = {}
+
+
+def encode_field(kind: int, data: bytes) -> bytes:
+    """A field: its size with the id, the id, the data."""
+    return _pack_field(len(data) + 1, kind) + data
 
 
 def _key_prefix(namespace: str, set_name: str | None) -> bytes:

@@ -13,6 +13,7 @@ import struct
 import attrs
 
 from ..errors import ProtocolError
+from .commands import encode_field
 from .constants import MESSAGE_HEADER_SIZE, OP_FLAG_HAS_LUT
 
 _header = struct.Struct(">6BIIIHH")
@@ -73,11 +74,6 @@ class Message:
             if field.kind == kind:
                 return field.data
         return None
-
-
-def encode_field(kind: int, data: bytes) -> bytes:
-    """A field: its size with the id, the id, the data."""
-    return _field_header.pack(len(data) + 1, kind) + data
 
 
 def encode_raw_op(op: Op) -> bytes:

@@ -2,7 +2,7 @@
 
 A query asks a node for partitions: whole ones (their numbers), and ones of which a part has been had (the digest of the
 last record, with the value of the index under which it was found). Facts: the C client's ``as_query_command_init`` in
-aerospike_query.c, and ``get_query_*`` and ``get_range_field`` in the server's as/src/query/query.c.
+aerospike_query.c, and ``get_query_*`` in the server's as/src/query/query.c. The predicate is in ``index_ranges``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Final
 import attrs
 
 from ..errors import ProtocolError
-from .commands import encode_command
+from .commands import encode_command, encode_field
 from .constants import (
-    BIN_NAME_MAX,
     DIGEST_SIZE,
     FIELD_BVAL_ARRAY,
     FIELD_DIGEST_ARRAY,
@@ -44,91 +43,14 @@ from .constants import (
     INFO2_WRITE,
     INFO3_PARTITION_DONE,
     N_PARTITIONS,
-    PARTICLE_INTEGER,
 )
-from .messages import encode_field
+from .index_ranges import INDEX_DEFAULT, Range, encode_range
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
-_I64 = struct.Struct(">q")
-
-#: What an index holds of a bin (server: ``as_sindex_type``).
-INDEX_DEFAULT: Final = 0
-INDEX_LIST: Final = 1
-INDEX_MAP_KEYS: Final = 2
-INDEX_MAP_VALUES: Final = 3
-#: Of names and values in the field of a predicate.
-INDEX_NAME_MAX: Final = 63
-INDEX_VALUE_MAX: Final = 2047
 
 UDF_OP_AGGREGATE: Final = 1
 UDF_OP_BACKGROUND: Final = 2
-
-
-@attrs.frozen(slots=True)
-class Range:
-    """What a predicate asks of an index: the field "index range".
-
-    Integers are there as 8 bytes each; strings, blobs and GeoJSON as they are, the same at both ends.
-    """
-
-    bin_name: str
-    """Empty where the index goes by its name or by an expression."""
-    particle: int
-    begin: bytes
-    end: bytes
-
-
-def encode_range(wanted: Range) -> bytes:
-    """The field's data: how many predicates (one), bin name, particle type, both ends with their sizes."""
-    name = wanted.bin_name.encode()
-    begin, end = wanted.begin, wanted.end
-    return b"".join(
-        (
-            bytes((1, len(name))),
-            name,
-            bytes((wanted.particle,)),
-            _U32.pack(len(begin)),
-            begin,
-            _U32.pack(len(end)),
-            end,
-        )
-    )
-
-
-def decode_range(data: bytes) -> Range:
-    """The predicate of a field; a second end is read of integers only, as the server does.
-
-    Raises:
-        ProtocolError: the server could not parse it.
-    """
-    if len(data) < 3 or data[0] != 1:
-        raise ProtocolError("an index range without its one predicate")
-    name_end = 2 + data[1]
-    if data[1] > BIN_NAME_MAX or name_end >= len(data):
-        raise ProtocolError("an index range whose bin name does not fit")
-    try:
-        name = data[2:name_end].decode()
-    except UnicodeDecodeError:
-        raise ProtocolError("an index range whose bin name is not UTF-8") from None
-    particle = data[name_end]
-    begin, position = _sized(data, name_end + 1)
-    if particle != PARTICLE_INTEGER:
-        return Range(name, particle, begin, begin)
-    end, _ = _sized(data, position)
-    if len(begin) != 8 or len(end) != 8:
-        raise ProtocolError("an index range of integers that do not have 8 bytes")
-    return Range(name, particle, begin, end)
-
-
-def _sized(data: bytes, position: int) -> tuple[bytes, int]:
-    start = position + 4
-    if start > len(data):
-        raise ProtocolError("an index range that is cut off")
-    end = start + int.from_bytes(data[position:start], "big")
-    if end > len(data):
-        raise ProtocolError("an index range that is cut off")
-    return data[start:end], end
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -362,8 +284,3 @@ def _add_resumed(found: dict[int, Resumed | None], digests: bytes, values: bytes
         if pid in found:
             raise ProtocolError(f"bad or duplicate digest pid {pid}")
         found[pid] = (digest, value)
-
-
-def integer_end(value: int) -> bytes:
-    """An integer as a range holds it."""
-    return _I64.pack(value)

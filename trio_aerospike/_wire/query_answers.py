@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..errors import ProtocolError
+from .commands import encode_field
 from .constants import (
     DIGEST_SIZE,
     FIELD_BVAL_ARRAY,
@@ -30,7 +31,6 @@ from .constants import (
     PARTICLE_INTEGER,
     PARTICLE_STRING,
 )
-from .messages import encode_field
 from .particles import decode_value
 from .query_layouts import MakeRecord, Place, RunDecoder, decoder_of, layout_of
 from .records import bins_of, read_bins, skip_bins

@@ -39,7 +39,7 @@ _KINDS: Final = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Call:
     """An operation on part of a value.
 

@@ -121,7 +121,7 @@ def _in_list(kinds: Kinds) -> Kind:
     return Kind.BOOL
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Plain:
     """An operation that has expressions for arguments and nothing else.
 

@@ -28,7 +28,7 @@ _RANK_RANGES = frozenset((11, 12))
 _RANGES = _INDEX_RANGES | _RANK_RANGES
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Call:
     """What an operation is called and numbered, and how it chooses elements.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container
 from itertools import takewhile
 
 from .._wire import constants as wire
-from .._wire.batch import BatchRequest, decode_batch_rows, encode_batch_end
+from .._wire.batch_messages import BatchRequest, decode_batch_rows, encode_batch_end
 from .._wire.frames import encode_frame
 from .._wire.messages import Message
 from ..errors import ProtocolError, ResultCode

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .._wire import info as wire_info
+from .._wire import info as wire_info, info_cluster
 from .._wire.constants import CITRUSLEAF_EPOCH, N_PARTITIONS
 from ..errors import ResultCode
 from . import statistics
@@ -274,17 +274,17 @@ for _kind in ("clear", "tls"):
 
 def address_text(address: tuple[str, int]) -> str:
     """host:port, an IPv6 address in brackets."""
-    return wire_info.format_host(*address)
+    return info_cluster.format_host(*address)
 
 
 def _peers_text(node: EmbeddedNode, peers: list[EmbeddedNode], *, alternate: bool) -> str:
     known = [
-        wire_info.Peer(
+        info_cluster.Peer(
             peer.name, node.cluster.tls_name, tuple(peer.alternate_addresses if alternate else peer.addresses)
         )
         for peer in peers
     ]
-    return wire_info.format_peers(node.peers_generation, 3000, known)
+    return info_cluster.format_peers(node.peers_generation, 3000, known)
 
 
 @info_command("replicas", "replicas-all")
@@ -297,7 +297,7 @@ def _replicas(request: InfoRequest) -> str:
     shown = {name: bitmaps[: limit or None] for name, bitmaps in request.node.bitmaps().items()}
     if request.command == "replicas":
         regimes = request.node.stores
-        return wire_info.format_replicas({name: (regimes[name].config.regime, maps) for name, maps in shown.items()})
+        return info_cluster.format_replicas({name: (regimes[name].config.regime, maps) for name, maps in shown.items()})
     return ";".join(f"{name}:{len(maps)}," + ",".join(map(_base64, maps)) for name, maps in shown.items())
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .._wire import cdt_ops, constants as wire, exp_ops
 from .._wire.cdt import pack_value, unpack_value
-from .._wire.query import INDEX_DEFAULT, INDEX_MAP_KEYS, INDEX_MAP_VALUES
+from .._wire.index_ranges import INDEX_DEFAULT, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from ..errors import ProtocolError, ResultCode
 from .cdt.calls import Reader
 from .cdt.elements import INTEGER, LIST, NEGATIVE, STRING, Malformed, kind_of, opened, split, unsigned

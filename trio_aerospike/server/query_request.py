@@ -8,17 +8,9 @@ from __future__ import annotations
 import attrs
 
 from .._wire import constants as wire
+from .._wire.index_ranges import INDEX_DEFAULT, INDEX_VALUE_MAX, Range, decode_range
 from .._wire.messages import Message, Op
-from .._wire.query import (
-    INDEX_DEFAULT,
-    INDEX_VALUE_MAX,
-    UDF_OP_AGGREGATE,
-    UDF_OP_BACKGROUND,
-    Range,
-    Resumed,
-    decode_partitions,
-    decode_range,
-)
+from .._wire.query import UDF_OP_AGGREGATE, UDF_OP_BACKGROUND, Resumed, decode_partitions
 from ..errors import ProtocolError, ResultCode
 from .requests import text
 from .results import Refused

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from .._wire import constants as wire
-from .._wire.batch import BatchRequest
+from .._wire.batch_messages import BatchRequest
 from .._wire.frames import encode_frame
 from .._wire.messages import Message, Op
 from ..errors import ResultCode

@@ -13,7 +13,8 @@ import attrs
 import trio
 
 from .._wire import constants as wire
-from .._wire.query import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES, Resumed
+from .._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
+from .._wire.query import Resumed
 from ..errors import ResultCode
 from .query_request import QueryRequest, Where
 from .results import Refused

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .._wire import constants as wire
-from .._wire.query import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, Range
+from .._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, Range
 from ..errors import ResultCode
 from . import geo_cells
 from .cdt.calls import Reader

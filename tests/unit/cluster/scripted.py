@@ -15,16 +15,11 @@ from typing import Any
 import trio
 
 from trio_aerospike import Client, open_client
-from trio_aerospike._wire.batch import decode_batch_request, encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch_messages import decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import FIELD_BATCH_INDEX, PROTO_INFO, PROTO_MESSAGE
 from trio_aerospike._wire.frames import FrameReader, encode_frame
-from trio_aerospike._wire.info import (
-    Peer,
-    decode_info_request,
-    encode_info_response,
-    format_peers,
-    format_replicas,
-)
+from trio_aerospike._wire.info import decode_info_request, encode_info_response
+from trio_aerospike._wire.info_cluster import Peer, format_peers, format_replicas
 from trio_aerospike._wire.messages import Message, decode_message, encode_message
 
 ALL = b"\xff" * 512

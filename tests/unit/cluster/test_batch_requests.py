@@ -11,7 +11,7 @@ import pytest
 import trio_aerospike as aero
 from tests.unit.wire.exchanges import frames_of, load_exchanges
 from trio_aerospike import BatchRead, BatchRemove, BatchWrite, Client, Key
-from trio_aerospike._wire.batch import BatchRequest, decode_batch_request, encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch_messages import BatchRequest, decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import encode_frame
 from trio_aerospike._wire.messages import Field, Message, decode_only_message, encode_message

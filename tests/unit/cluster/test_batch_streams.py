@@ -11,7 +11,7 @@ import trio
 import trio_aerospike as aero
 from tests.unit.cluster.scripted import Request, answer, lines_of, pools_of, scripted_client, stall
 from trio_aerospike import BatchPolicy, BatchWrite, Key, errors
-from trio_aerospike._wire.batch import decode_batch_request, encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch_messages import decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import encode_frame
 

@@ -19,7 +19,7 @@ from tests.unit.cluster.scripted import (
     when,
 )
 from trio_aerospike import BatchPolicy, ReadPolicy, WritePolicy, errors
-from trio_aerospike._wire.batch import decode_batch_request, encode_batch_end, encode_batch_row
+from trio_aerospike._wire.batch_messages import decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.frames import encode_frame
 

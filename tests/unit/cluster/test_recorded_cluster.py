@@ -8,7 +8,7 @@ import pytest
 
 from trio_aerospike._cluster.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap, partition_ids
 from trio_aerospike._cluster.peers import Add, Ask, Claims, Dial, Drop, Fetch, Reason, Reject, Seed, Status, TendState
-from trio_aerospike._wire.info import parse_peers, parse_replicas
+from trio_aerospike._wire.info_cluster import parse_peers, parse_replicas
 
 RECORDING = Path(__file__).parents[2] / "data" / "cluster-info.jsonl"
 

@@ -9,18 +9,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names, blobs, text, u8, u16, u32
-from trio_aerospike._wire.batch import (
+from trio_aerospike._wire.batch import encode_batch, encode_batch_read, encode_indexed, encode_rest
+from trio_aerospike._wire.batch_answers import BatchRow, decode_batch_response
+from trio_aerospike._wire.batch_messages import (
     BatchRequest,
-    BatchRow,
     decode_batch_request,
-    decode_batch_response,
-    encode_batch,
     encode_batch_end,
-    encode_batch_read,
     encode_batch_row,
     encode_batch_rows,
-    encode_indexed,
-    encode_rest,
     op_values,
 )
 from trio_aerospike._wire.commands import encode_op

@@ -12,9 +12,9 @@ from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names
 from trio_aerospike._wire import batch_answers
-from trio_aerospike._wire.batch import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from trio_aerospike._wire.batch_layouts import decoder_of, layout_of
+from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.messages import Op
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.errors import ProtocolError

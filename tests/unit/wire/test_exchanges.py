@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.wire.exchanges import Exchange, frames_of, load_exchanges
-from trio_aerospike._wire import batch, info, messages
+from trio_aerospike._wire import batch, batch_answers, batch_messages, info, messages
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.commands import encode_command, encode_field, encode_ops, encode_particle_op, key_fields
 from trio_aerospike._wire.constants import (
@@ -157,10 +157,10 @@ def test_batch_reads_are_rebuilt_from_their_keys_to_the_same_bytes() -> None:
     for exchange, message in requests():
         if not message.info1 & INFO1_BATCH:
             continue
-        flags, rows = batch.decode_batch_request(message)
+        flags, rows = batch_messages.decode_batch_request(message)
         expression = message.field(FIELD_FILTER)
         general = batch.encode_batch(
-            batch.encode_batch_rows(rows),
+            batch_messages.encode_batch_rows(rows),
             len(rows),
             flags=flags,
             transaction_ttl=message.transaction_ttl,
@@ -189,11 +189,11 @@ def test_answers_to_batches_decode_to_a_row_for_every_key_and_an_end() -> None:
     for exchange, message in requests():
         if message.field(FIELD_BATCH_INDEX) is None:
             continue
-        _, requested = batch.decode_batch_request(message)
-        rows: list[batch.BatchRow] = []
+        _, requested = batch_messages.decode_batch_request(message)
+        rows: list[batch_answers.BatchRow] = []
         ends: list[int | None] = []
         for _, body in frames_of(exchange.response):
-            some, end = batch.decode_batch_response(body)
+            some, end = batch_answers.decode_batch_response(body)
             rows += some
             ends.append(end)
         assert sorted(row.index for row in rows) == [row.index for row in requested], exchange

@@ -11,17 +11,19 @@ from tests.unit.wire.exchanges import DATA
 from trio_aerospike._wire.frames import FrameReader
 from trio_aerospike._wire.info import (
     InfoError,
-    Peer,
     decode_info_request,
     decode_info_response,
     encode_info_request,
     encode_info_response,
     format_error,
+    is_error,
+    parse_error,
+)
+from trio_aerospike._wire.info_cluster import (
+    Peer,
     format_host,
     format_peers,
     format_replicas,
-    is_error,
-    parse_error,
     parse_peers,
     parse_replicas,
     parse_services,

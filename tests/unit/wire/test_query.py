@@ -11,16 +11,9 @@ from hypothesis import given, settings, strategies as st
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_particle_op
 from trio_aerospike._wire.constants import PROTO_HEADER_SIZE
+from trio_aerospike._wire.index_ranges import Range, decode_range, encode_range
 from trio_aerospike._wire.messages import Message, decode_messages, decode_only_message, encode_message
-from trio_aerospike._wire.query import (
-    QueryHead,
-    Range,
-    decode_partitions,
-    decode_range,
-    encode_background_query,
-    encode_query,
-    encode_range,
-)
+from trio_aerospike._wire.query import QueryHead, decode_partitions, encode_background_query, encode_query
 from trio_aerospike._wire.query_answers import (
     AnswerDecoder,
     encode_partition_done,

@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings, strategies as st
 from tests.unit.wire.strategies import bin_names
 from tests.unit.wire.test_batch_answers import SHAPES, ops_of, plainly, row_of, values
 from trio_aerospike._wire import batch_answers
-from trio_aerospike._wire.batch import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.batch_answers import BatchRow, decode_batch_response
 from trio_aerospike._wire.batch_layouts import layout_of
+from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.layouts import Layout
 from trio_aerospike._wire.messages import Op
 from trio_aerospike._wire.row_columns import ColumnReader, Columns

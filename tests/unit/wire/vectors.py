@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from trio_aerospike._wire import admin, batch, info, messages
+from trio_aerospike._wire import admin, batch, batch_answers, batch_messages, info, messages
 from trio_aerospike._wire.commands import encode_command, encode_ops, key_fields, op_name_only
 from trio_aerospike._wire.constants import (
     FIELD_DIGEST,
@@ -65,12 +65,12 @@ ANSWER = Message(
 )
 BITMAP = bytes(range(256)) * 2
 ROWS = [
-    batch.BatchRow(0, 0, 1, 0, {"i": 1}, None, [("i", 1)]),
-    batch.BatchRow(2, 2, 0, 0, {}),
-    batch.BatchRow(1, 0, 7, 99, {"s": "x", "i": 2}, None, [("s", "x"), ("i", 2)]),
+    batch_answers.BatchRow(0, 0, 1, 0, {"i": 1}, None, [("i", 1)]),
+    batch_answers.BatchRow(2, 2, 0, 0, {}),
+    batch_answers.BatchRow(1, 0, 7, 99, {"s": "x", "i": 2}, None, [("s", "x"), ("i", 2)]),
 ]
 READ_ROWS = [
-    batch.BatchRequest(index=index, digest=DIGEST, namespace=namespace, set_name="wire", info1=3, record_ttl=0)
+    batch_messages.BatchRequest(index=index, digest=DIGEST, namespace=namespace, set_name="wire", info1=3, record_ttl=0)
     for index, namespace in ((0, "test"), (4, "test"), (5, "bar"))
 ]
 USERS = [
@@ -83,7 +83,7 @@ ROLES = [
 ]
 
 
-def _row_ops(row: batch.BatchRow) -> list[Op]:
+def _row_ops(row: batch_answers.BatchRow) -> list[Op]:
     return [
         Op(OP_READ, PARTICLE_INTEGER, name, value.to_bytes(8, "big"))
         if isinstance(value, int)
@@ -93,7 +93,8 @@ def _row_ops(row: batch.BatchRow) -> list[Op]:
 
 
 _batch_answer = b"".join(
-    batch.encode_batch_row(row.index, row.result_code, row.generation, row.void_time, _row_ops(row)) for row in ROWS
+    batch_messages.encode_batch_row(row.index, row.result_code, row.generation, row.void_time, _row_ops(row))
+    for row in ROWS
 )
 
 VECTORS = [
@@ -199,21 +200,21 @@ VECTORS = [
         batch.encode_batch_read(
             [(0, "test", "wire", DIGEST), (4, "test", "wire", DIGEST), (5, "bar", "wire", DIGEST)], flags=13
         ),
-        lambda body: batch.decode_batch_request(messages.decode_only_message(body)),
+        lambda body: batch_messages.decode_batch_request(messages.decode_only_message(body)),
         (13, READ_ROWS),
     ),
     Vector(
         "an answer to a batch",
         3,
-        encode_frame(3, _batch_answer + batch.encode_batch_end()),
-        batch.decode_batch_response,
+        encode_frame(3, _batch_answer + batch_messages.encode_batch_end()),
+        batch_answers.decode_batch_response,
         (ROWS, 0),
     ),
     Vector(
         "a part of an answer to a batch",
         3,
         encode_frame(3, _batch_answer),
-        batch.decode_batch_response,
+        batch_answers.decode_batch_response,
         (ROWS, None),
     ),
     Vector(
