@@ -143,4 +143,4 @@ else:
     def __dir__():
         return sorted({*globals(), *_LATE})
 
-    __all__ = [name for name in __dir__() if not name.startswith("_")]
+    __all__ = [name for name in __dir__() if not name.startswith("_") and name not in ("TYPE_CHECKING", "annotations")]
