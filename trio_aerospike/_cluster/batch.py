@@ -178,7 +178,8 @@ class BatchRun:
         rest = batch.rests[0] if batch.alike and batch.writes is None else b""
         kind = rest if 0 < len(rest) <= KIND_MAX else None
         self._turn = Turn()
-        self._plain = BatchAnswerReader(batch.keys, self._results, BatchResult, Record, kind, self._turn.pause)
+        writes = batch.writes is not None and all(batch.writes)
+        self._plain = BatchAnswerReader(batch.keys, self._results, BatchResult, Record, kind, self._turn.pause, writes)
         self._part_size = PART_SIZE
         self._faults: dict[int, AerospikeError] = {}
         self._doubts: set[int] = set()

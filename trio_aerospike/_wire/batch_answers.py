@@ -112,7 +112,7 @@ class RowReader(ABC):
                 if row.index >= count:
                     raise ProtocolError(f"a batch of {count} rows was answered with row {row.index}")
                 other(row)
-                if row.bins:
+                if row.bins or row.results:
                     self._misses = self._misses + 1 if position == start else 0
                     if self._misses < _PATIENCE or not row.index % _PATIENCE:
                         self._learn(body, position)
@@ -151,9 +151,12 @@ class RowReader(ABC):
             position += MESSAGE_HEADER_SIZE
         return position
 
+    def _layout_of(self, body: bytes, position: int) -> Layout | None:
+        return layout_of(body, position)
+
     def _learn(self, body: bytes, position: int) -> None:
         """Have the layout of a row tried first from now on."""
-        layout = layout_of(body, position)
+        layout = self._layout_of(body, position)
         if layout is not None:
             run = self._run_of(layout)
             if run not in self._runs:
@@ -177,9 +180,10 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
         kind: what all rows were asked, where that is the same: most probably they look like the last ones that were
             asked it.
         pause: as of :class:`RowReader`.
+        writes: whether all rows do nothing but write, so that bins without values are no bins of records.
     """
 
-    __slots__ = ("_keys", "_kind", "_record_class", "_result_class", "_results")
+    __slots__ = ("_keys", "_kind", "_record_class", "_result_class", "_results", "_writes")
 
     def __init__(
         self,
@@ -189,8 +193,10 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
         record_class: type[Any],
         kind: bytes | None = None,
         pause: Callable[[], None] | None = None,
+        writes: bool = False,
     ) -> None:
         super().__init__([] if kind is None else [*_latest.get((kind, result_class, record_class), ())], pause)
+        self._writes = writes
         self._keys = keys
         self._results = results
         self._result_class: Callable[..., R] = result_class
@@ -221,6 +227,9 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
         key = self._keys[index]
         record = None if code else self._record_class(key, {}, generation, void_time)
         self._results[index] = self._result_class(key, code, record)
+
+    def _layout_of(self, body: bytes, position: int) -> Layout | None:
+        return layout_of(body, position, self._writes)
 
     def _run_of(self, layout: Layout) -> RunDecoder:
         return decoder_of(layout, self._result_class, self._record_class)  # type: ignore[arg-type]  # it is one

@@ -28,17 +28,17 @@ _unpack_counts = struct.Struct(">HH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
 
 
-def layout_of(body: bytes, position: int) -> Layout | None:
+def layout_of(body: bytes, position: int, nil: bool = False) -> Layout | None:
     """The layout of the row at ``position``; None where it has none that pays (no bins, fields, the same bin twice).
 
-    The row has been decoded before, so that its sizes fit.
+    The row has been decoded before, so that its sizes fit. With ``nil`` all its bins may be without values.
     """
     if body[position : position + 6] != _HEAD:
         return None
     n_fields, n_ops = _unpack_counts(body, position + 18)
     if n_fields or not n_ops:
         return None
-    return bins_layout(body, position + MESSAGE_HEADER_SIZE, n_ops)
+    return bins_layout(body, position + MESSAGE_HEADER_SIZE, n_ops, nil)
 
 
 def decoder_of(layout: Layout, result_class: type[Any], record_class: type[Any]) -> RunDecoder:
@@ -47,7 +47,7 @@ def decoder_of(layout: Layout, result_class: type[Any], record_class: type[Any])
     Args:
         layout: which.
         result_class: the class of results, of attrs: its ``key`` and ``record`` are set, its ``result_code`` is 0, and
-            whatever else it has is as by default.
+            whatever else it has is as by default; but of bins without values the names are kept, in ``_ordered``.
         record_class: the class of records, of attrs: with ``key``, ``bins``, ``generation`` and ``void_time``.
     """
     return _compiled(layout, result_class, record_class)  # type: ignore[arg-type]  # classes are hashable
@@ -62,11 +62,14 @@ def _compiled(layout: Layout, result_class: type[Any], record_class: type[Any]) 
     writer.bins(layout)
     bins = f"{{{', '.join(writer.items)}}}"
     record = {"key": "key", "bins": bins, "generation": generation, "void_time": void_time}
+    result = {"key": "key", "result_code": "0", "record": "record"}
+    if writer.nils:
+        result["_ordered"] = repr(tuple((name, None) for name in writer.nils))
     lines = writer.run(
         [
             f"key = keys[{index}]",
             *_making("record", record_class, record, writer.names),
-            *_making("result", result_class, {"key": "key", "result_code": "0", "record": "record"}, writer.names),
+            *_making("result", result_class, result, writer.names),
             f"results[{index}] = result",
         ]
     )

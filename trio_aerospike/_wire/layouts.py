@@ -36,27 +36,36 @@ FIXED = {
     (PARTICLE_FLOAT, 8): "d",
     (PARTICLE_BOOL, 1): "B",
 }
+#: The size of a bin without a value, as a write is answered with.
+NIL = -2
 _FAULTS = (struct.error, IndexError, UnicodeDecodeError, ProtocolError)
 _unpack_op = struct.Struct(">IxBBB").unpack_from
 _pack_size = struct.Struct(">I").pack
 
 
-def bins_layout(body: bytes, position: int, count: int) -> Layout | None:
+def bins_layout(body: bytes, position: int, count: int, nil: bool = False) -> Layout | None:
     """The layout of ``count`` bins from ``position`` on, whose sizes fit; None where it has none that pays.
 
-    That is so where there are too many, or a bin is without a value, carries its last-update time, or is there twice.
+    That is so where there are too many, or a bin carries its last-update time, is there twice, or is without a value;
+    but with ``nil`` they may all be without.
     """
     if count > BINS_MAX:
         return None
     bins: list[Bin] = []
     for _ in range(count):
         size, particle, flags, name_size = _unpack_op(body, position)
-        if flags or particle == PARTICLE_NULL:
+        value_size = size - 4 - name_size
+        if flags or (particle == PARTICLE_NULL and (not nil or value_size)):
             return None
         head = body[position + 4 : position + 8 + name_size]
-        value_size = size - 4 - name_size
-        bins.append((head, value_size if (particle, value_size) in FIXED else VARIABLE))
+        if particle == PARTICLE_NULL:
+            bins.append((head, NIL))
+        else:
+            bins.append((head, value_size if (particle, value_size) in FIXED else VARIABLE))
         position += 4 + size
+    if any(size == NIL for _, size in bins):
+        # Twice the same does no harm here: what is written is not looked up by name.
+        return tuple(bins) if all(size == NIL for _, size in bins) else None
     return tuple(bins) if len({head[4:] for head, _ in bins}) == count else None
 
 
@@ -79,12 +88,14 @@ class LayoutWriter:
         names: what the source refers to.
         lines: the source so far.
         items: of the dict of bins, ``name: value`` each.
+        nils: the names of bins without a value.
     """
 
     def __init__(self, start: str = "position", otherwise: str = "break") -> None:
         self.names: dict[str, Any] = {"faults": _FAULTS, "decode_value": decode_value}
         self.lines: list[str] = []
         self.items: list[str] = []
+        self.nils: list[str] = []
         self._first: _Segment | None = None
         self._format = ">"
         self._fields: list[str] = []
@@ -154,6 +165,10 @@ class LayoutWriter:
         """The bins of a layout, which become items of the dict."""
         for head, size in layout:
             particle, name = head[1], head[4:].decode()
+            if size == NIL:
+                self.constant(_pack_size(len(head)) + head)
+                self.nils.append(name)
+                continue
             if size == VARIABLE:
                 value = self._variable(head, particle)
             else:

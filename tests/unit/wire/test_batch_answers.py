@@ -183,6 +183,42 @@ def test_a_run_ends_where_the_answer_does_whatever_stands_last(bins: dict[str, A
     assert end == (0 if behind else None)
 
 
+@attrs.define
+class Ordered:
+    """As the client's results, which tell the operations' results in their order."""
+
+    key: int
+    result_code: int
+    record: Record | None
+    _ordered: object = None
+
+
+def test_rows_of_writes_are_decoded_at_once_and_keep_the_names_of_their_operations() -> None:
+    """The same bin may be written twice, and rows with values, of other operations, are left to others."""
+    nil = [Op(1, 0, "a", b""), Op(1, 0, "b", b""), Op(1, 0, "a", b"")]
+    rows = [encode_batch_row(index, 0, 7, index, nil) for index in range(30)]
+    rows[9] = encode_batch_row(9, 0, 1, 0, [Op(1, 0, "a", b""), *ops_of({"n": 5})])
+    rows[20] = encode_batch_row(20, 22, 0, 0)
+    results: list[Any] = [None] * 30
+    others: list[int] = []
+
+    def other(row: BatchRow) -> None:
+        others.append(row.index)
+
+    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(30), results, Ordered, Record, writes=True)
+    assert reader.read(b"".join(rows) + encode_batch_end(), other) == 0
+    assert others == [0, 9, 20]
+    for index in set(range(30)) - set(others):
+        pairs = (("a", None), ("b", None), ("a", None))
+        assert results[index] == Ordered(index, 0, Record(index, {}, 7, index), pairs)
+
+
+def test_bins_without_values_are_left_to_others_where_not_all_rows_write() -> None:
+    rows = [encode_batch_row(index, 0, 7, 0, [Op(1, 0, "a", b"")]) for index in range(5)]
+    _, others, _ = read_all([b"".join(rows)], 5)
+    assert [row.index for row in others] == list(range(5))
+
+
 def test_missing_records_among_the_others_do_not_make_the_reader_forget_the_layout() -> None:
     rows = [row_of(index, {"i": index}) if index % 3 else encode_batch_row(index, 2, 0, 0) for index in range(30)]
     results, others, _ = read_all([b"".join(rows)], 30)
