@@ -29,4 +29,6 @@ class LateModule:
         return f"<LateModule {self.__name__!r}>"
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # whoever copies or pickles this asks for those before it has a name
         return getattr(importlib.import_module(self.__name__), name)

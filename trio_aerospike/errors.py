@@ -320,9 +320,10 @@ class RustPanicError(ClientError):
 class InvalidArgError(AerospikeError):
     """A wrong argument, raised before anything is sent; it says which field, its value and what is allowed.
 
-    Whatever is raised is a ClientError, and what Python raises for wrong arguments as well: a ValueError, a TypeError
-    and an OverflowError. So programs which expect that of a function, or of aerospike_py, have their ``except`` served;
-    whether 2**64 is the wrong value, the wrong type or an overflow is a matter of taste.
+    Its instances are ClientErrors, and what Python raises for wrong arguments as well: ValueErrors, TypeErrors and
+    OverflowErrors (they are of a class of the same name below this one). So programs which expect that of a function,
+    or of aerospike_py, have their ``except`` served; whether 2**64 is the wrong value, the wrong type or an overflow is
+    a matter of taste.
     """
 
     def __new__(cls, *args: object, **_fields: object) -> InvalidArgError:

@@ -19,7 +19,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sized
 from typing import Any, TypeVar
 
 import trio
@@ -174,11 +174,15 @@ class Rests(Instrument):
     Python makes a thread give way only after 5 ms, and a loop that was waiting takes the interpreter twice for a turn:
     to look at its clock and its sockets, and for what is due then. Giving the interpreter up for a moment, as each call
     of the system does, is not enough: the other thread has not woken up by then.
+
+    Args:
+        loops: the event loops that use the portal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loops: Sized) -> None:
         self._turn = Turn()
         self._idle_since = 0.0
+        self._loops = loops
 
     def before_io_wait(self, timeout: float) -> None:
         """Trio's hook: nothing can run."""
@@ -191,7 +195,8 @@ class Rests(Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """Trio's hook: a task waits for something, or has given way."""
-        self._turn.pause()
+        if self._loops:
+            self._turn.pause()
 
 
 class Worker:
@@ -302,7 +307,7 @@ class Portal:
     async def _rest(self) -> None:
         if not self._rests:
             self._rests = True
-            trio.lowlevel.add_instrument(Rests())
+            trio.lowlevel.add_instrument(Rests(self._replies))
 
     def detach(self, function: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
         """Run ``function`` in the portal without waiting for it; what it raises is logged."""

@@ -15,8 +15,7 @@ from trio_aerospike.indexes import Collection
 from trio_aerospike.query import QueryDuration, QueryPolicy
 from trio_aerospike.validation import checked_bin_name, refused
 
-from . import _constants as constants, _results as results
-from ._collector import MANY, promote
+from . import _collector, _constants as constants, _results as results
 from ._partitions import native_partitions
 from ._policies import _BASE, _WRITING, Fields, _choice, _converted, _count, _flag
 from ._slices import OBJECTS, Turn
@@ -217,9 +216,12 @@ async def _all(native: NativeClient, question: Question, policy: Mapping[str, An
     turn = Turn()
     async with question.ask(native, policy) as records:
         while some := await records.some():
+            few = len(found) < _collector.MANY
             found += results.query_records(some)
-            if len(found) >= MANY:
-                promote(OBJECTS * len(some))
+            if few:
+                _collector.begin()
+            else:
+                _collector.promote(OBJECTS * len(some))
             await turn.give_way()
     return found
 

@@ -12,14 +12,14 @@ from typing import Final, TypeVar
 
 import trio
 
-from ._collector import MANY, promote
+from . import _collector
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 #: Items of a slice, behind which it is looked how long it has taken: some tenths of a millisecond's work.
 SLICE: Final = 256
-#: Objects of a row that the collector would go through: its named tuples.
+#: Objects of a row that the collector counts: its named tuples, or those of a record and its dict of bins.
 OBJECTS: Final = 3
 #: Items of which nothing but digests is made: half a microsecond each.
 _FEW: Final = 2048
@@ -80,9 +80,11 @@ async def sliced(count: int, make: Callable[[int, int], Iterable[B]]) -> list[B]
     """What ``make`` makes of each slice of ``count`` items, from one place to another; with pauses."""
     turn = Turn()
     result: list[B] = []
+    if count >= _collector.MANY:
+        _collector.begin()
     for begin in range(0, count, SLICE):
         result += make(begin, begin + SLICE)
-        if count >= MANY:
-            promote(OBJECTS * SLICE)
+        if count >= _collector.MANY:
+            _collector.promote(OBJECTS * SLICE)
         await turn.give_way()
     return result

@@ -36,6 +36,19 @@ class BusyMeter(trio.abc.Instrument):
         return trio.current_time() - self._busy - (perf_counter() - self._since)
 
 
+def latency_of(passed: float, waited: float) -> float:
+    """How long a way took, if that can be told.
+
+    Args:
+        passed: seconds that passed by the clock.
+        waited: seconds of them in which our own tasks did not run.
+
+    Returns:
+        ``passed``; 0 where our tasks were busy for so much of it that the answer may have come long before.
+    """
+    return passed if 2 * waited >= passed else 0.0
+
+
 def busy_meter() -> BusyMeter:
     """The meter of this Trio run, which is set up at the first call."""
     try:

@@ -298,6 +298,7 @@ class Connection:
         unsent = self.take_unsent()
         sent, self._sent = self._sent, deque()
         for pending in sent:
+            pending.consume = None
             pending.fail(Failure.BROKEN, error)
         self.depth = 0
         self.load = 0.0
@@ -318,6 +319,8 @@ class Connection:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write)
                     error = await self._read()
+                    # At once: what would still be sent here would be in doubt.
+                    self.close(error)
                     nursery.cancel_scope.cancel()
         finally:
             self.close(error)
@@ -373,6 +376,7 @@ class Connection:
             elif kind == _MESSAGE and len(body) < MESSAGE_HEADER_SIZE:
                 raise ProtocolError(f"{self.label} sent a message of {len(body)} bytes, shorter than its header")
             sent.popleft()
+            pending.consume = None  # which leads back to the request, in a circle
             self.depth -= 1
             self.load -= pending.cost
             self.suspended = False

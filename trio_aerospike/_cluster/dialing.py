@@ -15,6 +15,7 @@ from .._wire.info import decode_info_response, encode_info_request, is_error, pa
 from .._wire.info_cluster import parse_services
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AerospikeError, ConnectionFailed, error_from_code
+from .busy import busy_meter, latency_of
 from .login import Credentials, Session, exchange
 from .peers import STATUS_NAMES, Address, Status
 from .transport import Connector, Transport, resolve
@@ -26,7 +27,7 @@ class Found:
     """A node that answered at an address, before it is part of the cluster: its connection and its session.
 
     Attributes:
-        latency: seconds that its first answer took.
+        latency: seconds that its first answer took; 0 where that cannot be told.
     """
 
     def __init__(
@@ -68,10 +69,10 @@ class Dialer:
             with trio.fail_after(self._timeout):
                 transport = await self.open(address, tls_name, session)
                 try:
-                    began = trio.current_time()
+                    began, began_waiting = trio.current_time(), busy_meter().waited()
                     with self._watched(transport):
                         body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
-                    latency = trio.current_time() - began
+                    latency = latency_of(trio.current_time() - began, busy_meter().waited() - began_waiting)
                     answers = decode_info_response(body)
                     refused = parse_error(next(iter(answers), ""))
                     if refused is not None:

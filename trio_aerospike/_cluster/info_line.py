@@ -10,6 +10,7 @@ import trio
 from .._wire.constants import PROTO_INFO
 from .._wire.info import decode_info_response, encode_info_request
 from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed
+from .busy import latency_of
 from .connection import Connection
 from .pending import Failure, Pending
 from .pool import MAX_LINE
@@ -130,8 +131,9 @@ class InfoLine:
     ) -> None:
         """A burst of replies was handed out: one alone to a probe tells how long the way is."""
         if count == 1 and fresh and cost:
-            # By the clock: what our own tasks took meanwhile passes, but time on the way that it hid would be missing.
-            self.latency = age if not self.latency else min(age, self.latency * _LATENCY_DECAY)
+            latency = latency_of(age, elapsed)
+            if latency:
+                self.latency = latency if not self.latency else min(latency, self.latency * _LATENCY_DECAY)
 
     def due(self, deadline: float) -> None:
         """Something in the line is to be looked at sooner than was known."""

@@ -370,13 +370,16 @@ class Pool:
             writes: how many of them were writes.
         """
         if count:
+            way = self._way
+            self._budget = max(WAIT_BUDGET, way.unloaded)
             if fresh:
-                self._way.learn(count, elapsed, writes > 0)
-                self._budget = max(WAIT_BUDGET, self._way.unloaded)
-                elapsed -= self._way.loaded
+                way.learn(count, elapsed, writes > 0)
+                elapsed -= way.loaded
             else:
+                way.refute(age)
                 # On a long way there may have been nothing to do since the burst before.
-                elapsed = min(elapsed, age - self._way.loaded)
+                if age > way.loaded:
+                    elapsed = min(elapsed, age - way.loaded)
             self._learn(count, elapsed, cost, writes)
         if not connection.depth:
             self._rest(connection)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 #: The weight of a new sample.
 WEIGHT = 0.25
-#: How fast what was learnt gives way to the probe, with each request that goes alone: where the server is slow none
-#: goes in line, and nothing would tell that the queues have gone.
+#: How fast what was learnt gives way to the probe, with each burst that says nothing new: where the server is slow no
+#: requests come back together, and nothing would tell that the queues have gone.
 LEAK = 1 / 256
 
 
@@ -42,6 +42,21 @@ class Way:
         """The way there and back with what is on it now, in seconds."""
         return max(self._probed(), self._learnt)
 
+    def refute(self, age: float) -> None:
+        """A reply came this many seconds after its request had left, from a line that was not empty before.
+
+        So the way is shorter. The server may have worked for most of that time: only half of it is left to the way,
+        as what is taken for the way would not be seen as work any more, and lines would grow for ever.
+        """
+        if self._learnt > age / 2:
+            self._learnt = age / 2
+        self._leak()
+
+    def _leak(self) -> None:
+        probed = self._probed()
+        if self._learnt > probed:
+            self._learnt += LEAK * (probed - self._learnt)
+
     def learn(self, count: int, elapsed: float, write: bool) -> None:
         """Learn from the first replies to a line that was empty before.
 
@@ -58,5 +73,5 @@ class Way:
             work = max(0.0, elapsed - alone) / (count - 1)
             self._learnt += WEIGHT * (max(0.0, alone - work) - self._learnt)
         self._learnt = min(self._learnt, elapsed)
-        if count == 1 and self._learnt > (probed := self._probed()):
-            self._learnt += LEAK * (probed - self._learnt)
+        if count == 1:
+            self._leak()

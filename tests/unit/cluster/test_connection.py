@@ -390,3 +390,46 @@ async def test_a_long_answer_says_nothing_about_what_a_single_request_takes():
         wire.reply(reply(1))
         await settle()
         assert [burst[0] for burst in owner.bursts] == [0]
+
+
+async def test_nothing_is_sent_any_more_once_the_reader_has_seen_the_end():
+    """In the same turn of the loop, behind the reader, a task submits many writes: none of them is to be in doubt."""
+    async with connected() as (connection, wire, owner, nursery):
+        pendings = [request(number) for number in range(GATHER + 8)]
+
+        async def burst():
+            while connection._writer is not None and connection.alive:
+                await trio.lowlevel.checkpoint()
+            if connection.alive:
+                for pending in pendings:
+                    connection.submit(pending)
+
+        wire.back.finish()
+        nursery.start_soon(burst)
+        await settle()
+        assert not any(pending.sent for pending in pendings)
+
+
+async def test_an_answered_request_of_several_frames_holds_nobody_any_more():
+    """What takes its frames leads back to it; such a circle would have to wait for Python's collector."""
+    async with connected() as (connection, wire, owner, nursery):
+        frames: list[bytes] = []
+
+        def consume(body):
+            frames.append(body)
+            return len(frames) == 2
+
+        pending = request(1, consume=consume)
+        submit(connection, nursery, pending)
+        await settle()
+        wire.reply(reply(1), reply(2))
+        await settle()
+        assert len(frames) == 2
+        assert pending.consume is None
+        cut_off = request(2, consume=lambda body: True)
+        submit(connection, nursery, cut_off)
+        await settle()
+        wire.reset()
+        await settle()
+        assert cut_off.failure is Failure.BROKEN
+        assert cut_off.consume is None

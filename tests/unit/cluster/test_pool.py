@@ -150,21 +150,6 @@ def test_queues_on_the_way_are_no_part_of_a_service_time():
     assert opener.pool.read_time < 0.0003
 
 
-def test_when_the_queues_on_the_way_have_gone_a_slow_server_is_seen_for_what_it_is():
-    opener = Opener(latency=lambda: 0.0001)
-    [line] = busy(opener, 1, depth=0)
-    for _ in range(40):
-        for count in (1, 4):
-            for _ in range(count):
-                opener.submit(0)
-            line.flush()
-            line.reply(count, elapsed=0.010, fresh=True)
-    for _ in range(1500):
-        opener.submit(0)
-        line.reply(1, elapsed=0.0021, fresh=True)
-    assert opener.pool.read_time == pytest.approx(0.002, rel=0.1)
-
-
 def test_on_a_long_way_the_time_between_two_replies_of_a_line_is_not_taken_for_work():
     """Two requests 1.5 ms apart are answered 1.5 ms apart, each 2.1 ms after it left."""
     opener = Opener(latency=lambda: 0.002)
