@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trio_aerospike.metrics import MetricsServer
 
 from . import _metrics, _portal, _tracing
+from ._policies import _flag
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -46,7 +47,7 @@ def set_log_level(level: int) -> None:
     """
     if level not in _LEVELS:
         allowed = "LOG_LEVEL_OFF (-1), _ERROR (0), _WARN (1), _INFO (2), _DEBUG (3) or _TRACE (4)"
-        raise ValueError(f"set_log_level.level: got {level!r}, allowed: {allowed}")
+        raise ValueError(f"Invalid log level: {level!r}, allowed: {allowed}")
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(_LEVELS[level])
 
@@ -62,8 +63,12 @@ def get_metrics() -> str:
 
 
 def set_metrics_enabled(enabled: bool) -> None:
-    """Count operations (as it is at first), or do not. What was counted stays."""
-    _metrics.switch(metrics=bool(enabled))
+    """Count operations (as it is at first), or do not. What was counted stays.
+
+    Raises:
+        InvalidArgError: It is no bool.
+    """
+    _metrics.switch(metrics=_flag("set_metrics_enabled.enabled", enabled))
 
 
 def is_metrics_enabled() -> bool:
@@ -75,8 +80,11 @@ def set_internal_stage_metrics_enabled(enabled: bool) -> None:
     """Measure the stages of ``batch_read`` as well (``db_client_internal_stage_seconds``), or do not.
 
     Off at first, unless the environment has ``AEROSPIKE_PY_INTERNAL_METRICS=1``.
+
+    Raises:
+        InvalidArgError: It is no bool.
     """
-    _metrics.switch(stages=bool(enabled))
+    _metrics.switch(stages=_flag("set_internal_stage_metrics_enabled.enabled", enabled))
 
 
 def is_internal_stage_metrics_enabled() -> bool:

@@ -338,8 +338,10 @@ def checked_query(kind: type[Any], owner: Any, namespace: str, set_name: str) ->
 
     Raises:
         InvalidArgError: namespace or set cannot be so.
+        ClientError: the client is not connected.
     """
     for name, value in (("namespace", namespace), ("set_name", set_name)):
         if not isinstance(value, str):
             raise refused(f"query.{name}", value, "a str")
+    owner._connected_native()
     return kind(owner, namespace, set_name)

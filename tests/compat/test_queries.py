@@ -240,8 +240,16 @@ def test_one_record_that_cannot_be_decoded_has_no_bins_and_the_others_come(caplo
 
 
 def test_a_client_that_is_not_connected_says_so(make_client: Callable[..., Any]):
-    client = make_client(hosts=[("127.0.0.1", 3000)])
+    with pytest.raises(aerospike.ClientError, match=r"not connected"):
+        make_client(hosts=[("127.0.0.1", 3000)]).query("test", "s")
+
+
+def test_a_query_of_a_client_that_was_closed_says_so(
+    make_client: Callable[..., Any], shared_cluster: BackgroundCluster
+):
+    client = make_client(hosts=shared_cluster.hosts).connect()
     query = client.query("test", "s")
+    client.close()
     with pytest.raises(aerospike.ClientError, match=r"not connected"):
         query.results()
 
