@@ -80,10 +80,17 @@ class AsyncClient(AsyncMoreCommands):
         return self
 
     async def close(self) -> None:
-        """Close the connections. Commands under way fail; a client that is not connected stays as it is."""
+        """Close the connections; a client that is not connected stays as it is.
+
+        Commands of other tasks that are under way are finished first, if that takes no more than five seconds; new ones
+        are refused at once.
+
+        Raises:
+            ClientError: The client is connecting.
+        """
         session = self._detach()
         if session is not None and not session.closed:
-            await self._home.call(session.close)
+            await self._home.close(session)
 
     async def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""

@@ -38,7 +38,7 @@ class Client(MoreCommands):
 
     def _attach(self, client: trio_aerospike.Client | None) -> None:
         super()._attach(client)
-        self._commands = None if client is None else ThreadCommands(client, self._portal.call)
+        self._commands = None if client is None else ThreadCommands(client, self._home.call_blocking)
 
     def __enter__(self) -> Client:
         return self
@@ -66,11 +66,10 @@ class Client(MoreCommands):
         config = self._login_config(username, password)
         self._begin()
         session = Session(config)
-        self._portal = get_portal()
-        home = PortalHome(self._portal)
+        home = PortalHome(get_portal())
         try:
             home.start(session)
-            self._portal.call(session.connected)
+            home.call_blocking(session.connected)
         except BaseException:
             home.release(session)
             self._failed()
@@ -79,15 +78,22 @@ class Client(MoreCommands):
         return self
 
     def close(self) -> None:
-        """Close the connections. Commands under way fail; a client that is not connected stays as it is."""
+        """Close the connections; a client that is not connected stays as it is.
+
+        Commands that other threads have under way are finished first, if that takes no more than five seconds; new ones
+        are refused at once.
+
+        Raises:
+            ClientError: The client is connecting.
+        """
         session = self._detach()
         if session is not None and not session.closed:
-            self._portal.call(session.close)
+            self._home.close_blocking(session)
 
     def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""
         native = self._native
-        return native is not None and self._portal.call(native.ping)
+        return native is not None and self._home.call_blocking(native.ping)
 
     def info_all(self, command: str, policy: Mapping[str, Any] | None = None) -> list[InfoNodeResult]:
         """Ask every node an info command, such as ``"namespaces"``.
@@ -96,12 +102,12 @@ class Client(MoreCommands):
             One result for each node, its name, an error code (0 for none) and the answer.
         """
         native = self._native or self._refuse("info_all", locals())
-        return results.info_results(self._portal.call(native.info_all, command, policy=info_policy(policy)))
+        return results.info_results(self._home.call_blocking(native.info_all, command, policy=info_policy(policy)))
 
     def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
         """Ask any node an info command, such as ``"build"``, and return the answer."""
         native = self._native or self._refuse("info_random_node", locals())
-        return self._portal.call(native.info_random_node, command, policy=info_policy(policy))
+        return self._home.call_blocking(native.info_random_node, command, policy=info_policy(policy))
 
     def truncate(self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Remove all records of a set at once.
@@ -114,7 +120,7 @@ class Client(MoreCommands):
         """
         warnings_logger.warning("Truncating: ns=%s set=%s", namespace, set_name)
         native = self._native or self._refuse("truncate", locals())
-        self._portal.call(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
+        self._home.call_blocking(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
 
     def put(
         self,
@@ -317,4 +323,4 @@ class Client(MoreCommands):
         """
         native = self._native or self._refuse("batch_read", locals())
         called = stage_clock()
-        return self._portal.call(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)
+        return self._home.call_blocking(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)

@@ -14,8 +14,8 @@ from trio_aerospike.keys import KeyLike
 from . import _admin_calls as admin, _batch_calls as batches, _numpy_calls as arrays
 from ._handle import Handle
 from ._policies import admin_policy
-from ._portal import Portal
 from ._query import Query, checked_query
+from ._session import PortalHome
 from .types import BatchWriteResult, Privilege
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class MoreCommands(Handle):
     """Commands on many records, and those that administer; see the class that derives from this."""
 
-    _portal: Portal
+    _home: PortalHome
 
     def query(self, namespace: str, set_name: str) -> Query:
         """A query or scan of a set: say what with its ``select`` and ``where``, then have its ``results``.
@@ -60,7 +60,7 @@ class MoreCommands(Handle):
             AerospikeError: Why no record at all was answered.
         """
         native = self._native or self._refuse("batch_write", locals())
-        found: BatchWriteResult = self._portal.call(batches.batch_write, native, records, policy, retry)
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_write, native, records, policy, retry)
         return found
 
     def batch_write_numpy(
@@ -94,7 +94,7 @@ class MoreCommands(Handle):
             AerospikeError: Why no record at all was answered.
         """
         native = self._native or self._refuse("batch_write_numpy", locals())
-        found: BatchWriteResult = self._portal.call(
+        found: BatchWriteResult = self._home.call_blocking(
             arrays.batch_write_numpy, native, data, namespace, set_name, _dtype, key_field, policy, retry
         )
         return found
@@ -114,7 +114,7 @@ class MoreCommands(Handle):
             None where it has none, and a list of them where there were several.
         """
         native = self._native or self._refuse("batch_operate", locals())
-        found: BatchWriteResult = self._portal.call(batches.batch_operate, native, keys, ops, policy)
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_operate, native, keys, ops, policy)
         return found
 
     def batch_remove(self, keys: Sequence[Any], policy: Mapping[str, Any] | None = None) -> BatchWriteResult:
@@ -128,7 +128,7 @@ class MoreCommands(Handle):
             A row for each key, in their order; ``result`` is 2 for a record that was not there.
         """
         native = self._native or self._refuse("batch_remove", locals())
-        found: BatchWriteResult = self._portal.call(batches.batch_remove, native, keys, policy)
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_remove, native, keys, policy)
         return found
 
     def batch_apply(
@@ -153,7 +153,9 @@ class MoreCommands(Handle):
             and under ``"FAILURE"`` why it failed (``result`` is then 100).
         """
         native = self._native or self._refuse("batch_apply", locals())
-        found: BatchWriteResult = self._portal.call(batches.batch_apply, native, keys, module, function, args, policy)
+        found: BatchWriteResult = self._home.call_blocking(
+            batches.batch_apply, native, keys, module, function, args, policy
+        )
         return found
 
     def index_integer_create(
@@ -172,7 +174,7 @@ class MoreCommands(Handle):
             IndexFoundError: There is an index of that name for something else.
         """
         native = self._native or self._refuse("index_integer_create", locals())
-        self._portal.call(
+        self._home.call_blocking(
             admin.index_create,
             native,
             admin.INTEGER,
@@ -199,7 +201,7 @@ class MoreCommands(Handle):
             IndexFoundError: There is an index of that name for something else.
         """
         native = self._native or self._refuse("index_string_create", locals())
-        self._portal.call(
+        self._home.call_blocking(
             admin.index_create,
             native,
             admin.STRING,
@@ -226,7 +228,9 @@ class MoreCommands(Handle):
             IndexFoundError: There is an index of that name for something else.
         """
         native = self._native or self._refuse("index_geo2dsphere_create", locals())
-        self._portal.call(admin.index_create, native, admin.GEO, namespace, set_name, bin_name, index_name, policy)
+        self._home.call_blocking(
+            admin.index_create, native, admin.GEO, namespace, set_name, bin_name, index_name, policy
+        )
 
     def index_remove(self, namespace: str, index_name: str, policy: Mapping[str, Any] | None = None) -> None:
         """Drop a secondary index, and wait until no node has it; one that is not there is no error.
@@ -237,7 +241,7 @@ class MoreCommands(Handle):
             policy: An AdminPolicy.
         """
         native = self._native or self._refuse("index_remove", locals())
-        self._portal.call(admin.index_remove, native, namespace, index_name, policy)
+        self._home.call_blocking(admin.index_remove, native, namespace, index_name, policy)
 
     def udf_put(self, filename: str, udf_type: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Register a module of Lua functions, and wait until all nodes have it.
@@ -252,7 +256,7 @@ class MoreCommands(Handle):
             InvalidArgError: The file cannot be read.
         """
         native = self._native or self._refuse("udf_put", locals())
-        self._portal.call(admin.udf_put, native, filename, udf_type, policy)
+        self._home.call_blocking(admin.udf_put, native, filename, udf_type, policy)
 
     def udf_remove(self, module: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a module, and wait until no node has it; one that is not there is no error.
@@ -262,7 +266,7 @@ class MoreCommands(Handle):
             policy: An AdminPolicy.
         """
         native = self._native or self._refuse("udf_remove", locals())
-        self._portal.call(admin.udf_remove, native, module, policy)
+        self._home.call_blocking(admin.udf_remove, native, module, policy)
 
     def apply(
         self,
@@ -288,45 +292,45 @@ class MoreCommands(Handle):
             UDFError: The function failed, with its message, or there is none.
         """
         native = self._native or self._refuse("apply", locals())
-        return self._portal.call(admin.apply, native, key, module, function, args, policy)
+        return self._home.call_blocking(admin.apply, native, key, module, function, args, policy)
 
     def admin_create_user(
         self, username: str, password: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Create a user with some roles."""
         native = self._native or self._refuse("admin_create_user", locals())
-        self._portal.call(native.admin_create_user, username, password, roles, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_create_user, username, password, roles, policy=admin_policy(policy))
 
     def admin_drop_user(self, username: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a user."""
         native = self._native or self._refuse("admin_drop_user", locals())
-        self._portal.call(native.admin_drop_user, username, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_drop_user, username, policy=admin_policy(policy))
 
     def admin_change_password(self, username: str, password: str, policy: Mapping[str, Any] | None = None) -> None:
         """Give a user another password; the user that is logged in may change its own."""
         native = self._native or self._refuse("admin_change_password", locals())
-        self._portal.call(native.admin_change_password, username, password, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_change_password, username, password, policy=admin_policy(policy))
 
     def admin_grant_roles(self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Give a user more roles."""
         native = self._native or self._refuse("admin_grant_roles", locals())
-        self._portal.call(native.admin_grant_roles, username, roles, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_grant_roles, username, roles, policy=admin_policy(policy))
 
     def admin_revoke_roles(self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Take roles from a user."""
         native = self._native or self._refuse("admin_revoke_roles", locals())
-        self._portal.call(native.admin_revoke_roles, username, roles, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_revoke_roles, username, roles, policy=admin_policy(policy))
 
     def admin_query_user_info(self, username: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a user: a UserInfo, with ``read_info`` and ``write_info`` besides."""
         native = self._native or self._refuse("admin_query_user_info", locals())
-        found: dict[str, Any] = self._portal.call(admin.user_info, native, username, policy)
+        found: dict[str, Any] = self._home.call_blocking(admin.user_info, native, username, policy)
         return found
 
     def admin_query_users_info(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all users."""
         native = self._native or self._refuse("admin_query_users_info", locals())
-        found: list[dict[str, Any]] = self._portal.call(admin.users_info, native, policy)
+        found: list[dict[str, Any]] = self._home.call_blocking(admin.users_info, native, policy)
         return found
 
     def admin_create_role(
@@ -349,7 +353,7 @@ class MoreCommands(Handle):
             write_quota: Records per second that each of its users may write; 0 for no limit.
         """
         native = self._native or self._refuse("admin_create_role", locals())
-        self._portal.call(
+        self._home.call_blocking(
             native.admin_create_role,
             role,
             admin.to_privileges(privileges),
@@ -362,14 +366,14 @@ class MoreCommands(Handle):
     def admin_drop_role(self, role: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a role."""
         native = self._native or self._refuse("admin_drop_role", locals())
-        self._portal.call(native.admin_drop_role, role, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_drop_role, role, policy=admin_policy(policy))
 
     def admin_grant_privileges(
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a role more privileges."""
         native = self._native or self._refuse("admin_grant_privileges", locals())
-        self._portal.call(
+        self._home.call_blocking(
             native.admin_grant_privileges,
             role,
             admin.to_privileges(privileges),
@@ -381,7 +385,7 @@ class MoreCommands(Handle):
     ) -> None:
         """Take privileges from a role."""
         native = self._native or self._refuse("admin_revoke_privileges", locals())
-        self._portal.call(
+        self._home.call_blocking(
             native.admin_revoke_privileges,
             role,
             admin.to_privileges(privileges),
@@ -391,26 +395,26 @@ class MoreCommands(Handle):
     def admin_query_role(self, role: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a role: a RoleInfo."""
         native = self._native or self._refuse("admin_query_role", locals())
-        found: dict[str, Any] = self._portal.call(admin.role, native, role, policy)
+        found: dict[str, Any] = self._home.call_blocking(admin.role, native, role, policy)
         return found
 
     def admin_query_roles(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all roles."""
         native = self._native or self._refuse("admin_query_roles", locals())
-        found: list[dict[str, Any]] = self._portal.call(admin.roles, native, policy)
+        found: list[dict[str, Any]] = self._home.call_blocking(admin.roles, native, policy)
         return found
 
     def admin_set_whitelist(self, role: str, whitelist: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Say from which addresses and networks a role may be used; none lifts the limit."""
         native = self._native or self._refuse("admin_set_whitelist", locals())
-        self._portal.call(native.admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
 
     def admin_set_quotas(
         self, role: str, read_quota: int = 0, write_quota: int = 0, policy: Mapping[str, Any] | None = None
     ) -> None:
         """Limit the records per second that each user with a role may read and write; 0 lifts the limit."""
         native = self._native or self._refuse("admin_set_quotas", locals())
-        self._portal.call(
+        self._home.call_blocking(
             native.admin_set_quotas,
             role,
             read_quota=read_quota,

@@ -25,8 +25,7 @@ from .types import Record
 if TYPE_CHECKING:
     from trio_aerospike import Client as NativeClient
 
-    from ._portal import Portal
-    from ._session import Home
+    from ._session import Home, PortalHome
 
 _COLLECTIONS: Final = {
     constants.INDEX_TYPE_DEFAULT: None,
@@ -244,8 +243,8 @@ class Query(_Builder):
 
     @property
     def _call(self) -> Callable[..., Any]:
-        portal: Portal = self._owner._portal
-        return portal.call
+        home: PortalHome = self._owner._home
+        return home.call_blocking
 
     def results(self, policy: Mapping[str, Any] | None = None) -> list[Record]:
         """The records.
