@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 import pytest
 
 from aerospike_py import BatchRecord, LazyBatchRecords, Record, RecordMetadata
@@ -49,6 +52,19 @@ def test_batch_records_tell_key_code_and_record(batch: LazyBatchRecords):
     assert rows[1].key == ("test", "users", "bob", BOB.digest)
     assert type(rows[0].record) is Record
     assert rows[0].record.meta == RecordMetadata(gen=3, ttl=4294967295)
+    meta: Any
+    _, meta, bins = rows[0].record  # as with aerospike-py, where meta is a dict
+    assert bins == rows[0].record.bins
+    assert (meta["gen"], meta.get("ttl"), meta[0], meta[-1]) == (3, 4294967295, 3, 4294967295)
+    assert dict(meta) == {"gen": 3, "ttl": 4294967295}
+    assert "gen" in meta
+    assert 3 in meta
+    assert "generation" not in meta
+    assert meta.get("generation", 7) == 7
+    with pytest.raises(KeyError):
+        meta["generation"]
+    assert isinstance(meta, RecordMetadata)
+    assert pickle.loads(pickle.dumps(meta)) == meta
     assert rows[0].in_doubt is False
     assert list(batch.iter_records()) == rows
     assert batch.batch_records is rows
