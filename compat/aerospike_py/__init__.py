@@ -122,7 +122,7 @@ except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
 logger: logging.Logger = logging.getLogger("aerospike_py")
-# Without it Python prints warnings of a program that has set up no logging.
+# Programs say where this goes; without their saying it goes nowhere, as with the original.
 logger.addHandler(logging.NullHandler())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import logging
@@ -33,7 +34,7 @@ _LEVELS: Final = {
     4: _TRACE,
 }
 #: This package's, the native client's, and those whose names programs may have configured for the published package.
-_LOGGERS: Final = ("aerospike_py", "trio_aerospike", "_aerospike", "aerospike_core", "aerospike")
+_LOGGERS: Final = ("aerospike_py", "trio_aerospike", "_aerospike", "_aerospike::client", "aerospike_core", "aerospike")
 
 
 def set_log_level(level: int) -> None:
@@ -125,7 +126,7 @@ def start_metrics_server(port: int = 9464) -> None:
             _server = None
             old.close()
             old = None
-        _server = MetricsServer(get_metrics, port)
+        _server = MetricsServer(get_metrics, port, exact=True)
         if old is not None:
             old.close()
 
@@ -139,6 +140,8 @@ def stop_metrics_server() -> None:
             server.close()
 
 
+#: Seconds that the last spans have to reach their collector.
+_EXPORTING: Final = 1.0
 #: What ``init_tracing`` set up, to be shut down again.
 _provider: TracerProvider | None = None
 
@@ -156,6 +159,8 @@ def init_tracing() -> None:
     try:
         if _provider is None:
             _provider = _tracing.make_provider()
+            if _provider is not None:
+                atexit.register(shutdown_tracing)
         _metrics.trace(functools.partial(_tracing.Spans, provider=_provider))
     except ImportError as error:
         logger.warning(
@@ -167,13 +172,21 @@ def init_tracing() -> None:
 
 
 def shutdown_tracing() -> None:
-    """Make no more spans, and export those that have not been."""
+    """Make no more spans, and export those that have not been, if that takes no more than a second."""
     global _provider
+    atexit.unregister(shutdown_tracing)
     _portal.carry = None
     _metrics.trace(None)
     provider, _provider = _provider, None
     if provider is not None:
-        provider.shutdown()
+        # An exporter tries again and again for longer than anybody waits who wants to stop.
+        exporting = threading.Thread(target=provider.shutdown, name="aerospike_py tracing", daemon=True)
+        try:
+            exporting.start()
+        except RuntimeError:
+            provider.shutdown()  # the interpreter is exiting, and Python 3.12 starts no more threads then
+        else:
+            exporting.join(_EXPORTING)
 
 
 def _carrying(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

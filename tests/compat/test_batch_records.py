@@ -9,7 +9,7 @@ import pytest
 
 from aerospike_py import BatchRecord, LazyBatchRecords, Record, RecordMetadata
 from trio_aerospike.arrays import LazyBatch
-from trio_aerospike.errors import RecordNotFound
+from trio_aerospike.errors import InvalidArgError, RecordNotFound
 from trio_aerospike.keys import Key
 from trio_aerospike.records import BatchResult, Record as NativeRecord
 
@@ -41,7 +41,18 @@ def test_rows_are_in_the_order_of_the_keys(batch: LazyBatchRecords):
     assert batch.to_list() == [{"age": 3}, None, {"age": 1}, {"age": 4}, {"age": 1}]
     assert batch.all_user_keys() == [3, "bob", "ann", None, "ann"]
     assert batch.found_count() == 4
-    assert len(batch) == 4
+    assert len(batch) == 3  # what is known by its digest only is in no dict
+
+
+def test_a_batch_is_no_sequence_that_can_be_reversed(batch: LazyBatchRecords):
+    with pytest.raises(TypeError, match="not reversible"):
+        reversed(batch)
+
+
+@pytest.mark.parametrize("handles", [[5], 5, None])
+def test_only_batches_are_merged(handles: Any):
+    with pytest.raises(InvalidArgError, match=r"merge_to_dict\.handles"):
+        LazyBatchRecords.merge_to_dict(handles)
 
 
 def test_batch_records_tell_key_code_and_record(batch: LazyBatchRecords):
