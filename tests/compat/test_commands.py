@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
+from aerospike_py import hll_operations
 from aerospike_py.types import AerospikeKey, ExistsResult, InfoNodeResult, OperateOrderedResult, Record, RecordMetadata
 from tests.compat.background import BackgroundCluster
 
@@ -240,6 +241,17 @@ def test_values_that_the_database_cannot_hold_are_refused_before_sending(client:
 def test_slips_are_refused_before_anything_is_sent(client: Any, call: Any, message: str):
     with pytest.raises(aerospike.InvalidArgError, match=message):
         call(client)
+
+
+def test_sketches_are_bytes_and_stay_sketches(client: Any, key: Any):
+    client.operate(key, [hll_operations.hll_add("h", ["a", "b"], 8)])
+    sketch = client.get(key).bins["h"]
+    assert isinstance(sketch, bytes)
+    client.put(key, {"copy": sketch, "blob": bytes(sketch)})
+    assert client.operate(key, [hll_operations.hll_get_count("copy")]).bins == {"copy": 2}
+    assert type(client.get(key).bins["blob"]) is bytes
+    union = client.operate(key, [hll_operations.hll_get_union_count("h", [sketch, bytes(sketch)])])
+    assert union.bins == {"h": 2}
 
 
 def test_a_client_that_is_not_connected_has_nothing_to_ask_or_close(make_client: Any):
