@@ -81,7 +81,7 @@ HostsLike: TypeAlias = HostLike | Iterable[HostLike]
 tls_name)``, a Host, or a list of such. The port is 3000 where it is left out of a text."""
 
 _NAME_ALLOWED = "a host name, an IPv4 or an IPv6 address"
-_HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such; the hosts list must not be empty'
+_HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such, at least one: the hosts list must not be empty'
 _HOST_ALLOWED = '"host:port" or ("host", port), with a port from 1 to 65535'
 # Generous: underscores and non-ASCII names do occur. What is kept out are slips: URLs, blanks, bare ports.
 _HOST_NAME = re.compile(r"(?!\d+\Z)[^\s/@:,;\[\]\0]{1,253}\Z")
