@@ -98,6 +98,7 @@ class ArrayCommands(BatchCommands):
         set_name: str,
         *,
         key_field: str = "_key",
+        text_keys: bool = False,
         ttl: int | None = None,
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
@@ -111,6 +112,7 @@ class ArrayCommands(BatchCommands):
                 ``_`` is left out.
             namespace, set_name: where the records live.
             key_field: the field with the user keys, integers or bytes (without the zeros that fill them up).
+            text_keys: take keys of kind ``S`` for text in UTF-8, so that they are those of records under a ``str``.
             ttl: seconds until the records expire; None for what ``write_policy`` says.
             policy: how the batch is carried out; None for the client's batch policy.
             write_policy: how the records are written.
@@ -122,7 +124,7 @@ class ArrayCommands(BatchCommands):
             ImportError: NumPy is not installed.
             TypeError, ValueError: the array cannot be.
             OverflowError: an unsigned integer is too large for the database.
-            InvalidArgError: the name of a field cannot be a bin's.
+            InvalidArgError: the name of a field cannot be a bin's; a key is not UTF-8 where it should be.
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
         """
         arrays.with_numpy("batch_write_numpy")
@@ -130,7 +132,7 @@ class ArrayCommands(BatchCommands):
 
         policy = self._policy("batch_write_numpy", policy)
         form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
-        writes = writes_of_array(data, namespace, set_name, key_field)
+        writes = writes_of_array(data, namespace, set_name, key_field, text_keys)
         size = len(writes.template)
 
         def head_of(key: Key) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import Packed, value_end
+from trio_aerospike._wire.values import HyperLogLog
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.validation import encodes_itself, refused
 
@@ -31,7 +32,7 @@ def packed_key(where: str, key: object) -> Packed:
     Raises:
         InvalidArgError: it can be no key: the server takes ints of 64 bits, text and blobs.
     """
-    if isinstance(key, (int, str, bytes)) and not isinstance(key, bool):
+    if isinstance(key, (int, str, bytes)) and not isinstance(key, (bool, HyperLogLog)):
         try:
             return Packed(pack_value(key))
         except InvalidArgError as error:

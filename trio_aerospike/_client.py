@@ -112,6 +112,10 @@ class Client(
         """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
         self._cluster.close()
 
+    def _has_commands_under_way(self) -> bool:
+        """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
+        return any(node.awaited for node in self._cluster.active_nodes())
+
     def _close_inherited(self) -> None:
         """In a forked child: release the sockets of the parent's client without a word to the servers."""
         self._cluster.close_inherited()

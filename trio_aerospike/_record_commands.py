@@ -9,6 +9,7 @@ from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
 from ._wire.record_layouts import RecordDecoder
 from ._wire.records import decode_header, decode_ordered, decode_record
+from ._wire.values import HyperLogLog
 from .errors import InvalidArgError, RecordNotFound
 from .keys import Key, KeyLike, as_key
 from .operations import Operation
@@ -413,7 +414,7 @@ class RecordCommands:
         generation: int | None,
         policy: WritePolicy | None,
     ) -> None:
-        if not isinstance(value, (str, bytes, bytearray, memoryview)):
+        if not isinstance(value, (str, bytes, bytearray, memoryview)) or isinstance(value, HyperLogLog):
             raise InvalidArgError(f"{what}.value: got {value!r:.80}, allowed: str or bytes")
         key = as_key(key)
         await self._write(

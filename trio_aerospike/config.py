@@ -81,7 +81,7 @@ HostsLike: TypeAlias = HostLike | Iterable[HostLike]
 tls_name)``, a Host, or a list of such. The port is 3000 where it is left out of a text."""
 
 _NAME_ALLOWED = "a host name, an IPv4 or an IPv6 address"
-_HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such, at least one'
+_HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such, at least one: the hosts list must not be empty'
 _HOST_ALLOWED = '"host:port" or ("host", port), with a port from 1 to 65535'
 # Generous: underscores and non-ASCII names do occur. What is kept out are slips: URLs, blanks, bare ports.
 _HOST_NAME = re.compile(r"(?!\d+\Z)[^\s/@:,;\[\]\0]{1,253}\Z")
@@ -308,7 +308,7 @@ class ClientConfig:
             if key not in _PAGE_KEYS:
                 raise unknown_name("ClientConfig", key, _PAGE_KEYS)
         if "hosts" not in config:
-            raise InvalidArgError(f"ClientConfig.hosts: missing, allowed: {_HOSTS_ALLOWED}")
+            raise InvalidArgError(f"ClientConfig.hosts: missing: it must contain 'hosts', allowed: {_HOSTS_ALLOWED}")
         fields: dict[str, Any] = {}
         for key, value in config.items():
             if key in _PAGE_TIMES:

@@ -229,6 +229,11 @@ class _Telling:
         """As :class:`Holder` has it."""
         self._say(self._line.close, ConnectionResetError("the client closed the connection"))
 
+    @property
+    def awaited(self) -> bool:
+        """As :class:`Holder` has it."""
+        return not self._loop.is_closed() and self._line.awaited
+
     def _say(self, what: Callable[..., None], *args: object) -> None:
         try:
             self._loop.call_soon_threadsafe(what, *args)
@@ -271,6 +276,13 @@ class _Line:
         """Whether the line takes one more request."""
         open_for_more = self._alive and not self._suspended and not self._retired
         return open_for_more and self.depth < MAX_LINE and self._unsent_bytes < UNSENT_LIMIT
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a task waits for an answer; may be asked in any thread."""
+        depth = self.depth
+        answers = [item[0] for item in self._unsent.copy()] + [item[0] for item in self._sent.copy()]
+        return len(answers) < depth or not all(answer.done() for answer in answers)
 
     def submit(self, frame: bytes, answer: asyncio.Future[bytes], attempt: Attempt) -> None:
         """Put a request at the end of the line; what gathers until the loop's tasks have run goes out in one send."""

@@ -248,16 +248,19 @@ class MetricsServer:
         text: makes what a scrape gets.
         port: where to listen; 0 for any free port.
         host: the address; empty for all.
+        exact: a request for ``/metrics`` with a query is one for something else, which is not there.
 
     Raises:
         OSError: the port is taken, or cannot be had.
     """
 
-    def __init__(self, text: Callable[[], str], port: int = 9464, host: str = "") -> None:
+    def __init__(self, text: Callable[[], str], port: int = 9464, host: str = "", *, exact: bool = False) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path.partition("?")[0] != "/metrics":
-                    self.send_error(404)
+                if (self.path if exact else self.path.partition("?")[0]) != "/metrics":
+                    self.send_response(404)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                     return
                 body = text().encode()
                 self.send_response(200)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError as PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from . import (
@@ -122,16 +122,15 @@ except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
 logger: logging.Logger = logging.getLogger("aerospike_py")
+# Programs say where this goes; without their saying it goes nowhere, as with the original.
+logger.addHandler(logging.NullHandler())
 
 
 def client(config: Mapping[str, Any]) -> Client:
     """A synchronous client; ``connect()`` connects it.
 
     Args:
-        config: A ClientConfig; only ``hosts`` is required.
-
-    Raises:
-        InvalidArgError: A key does not exist (the nearest right one is suggested), or a value is not allowed.
+        config: A ClientConfig; only ``hosts`` is required. What is wrong with it ``connect`` says.
     """
     return Client(config)
 
@@ -140,10 +139,7 @@ def async_client(config: Mapping[str, Any]) -> AsyncClient:
     """An asyncio client; ``await client.connect()`` connects it.
 
     Args:
-        config: A ClientConfig; only ``hosts`` is required.
-
-    Raises:
-        InvalidArgError: A key does not exist (the nearest right one is suggested), or a value is not allowed.
+        config: A ClientConfig; only ``hosts`` is required. What is wrong with it ``connect`` says.
     """
     return AsyncClient(config)
 
@@ -193,7 +189,6 @@ __all__ = [
     "NumpyBatchRecords",
     "OperateOrderedResult",
     "Operation",
-    "PackageNotFoundError",
     "PartitionFilter",
     "Privilege",
     "Query",
@@ -232,10 +227,7 @@ __all__ = [
     "is_internal_stage_metrics_enabled",
     "is_metrics_enabled",
     "list_operations",
-    "logger",
-    "logging",
     "map_operations",
-    "numpy_batch",
     "partition_filter_all",
     "partition_filter_by_id",
     "partition_filter_by_range",
@@ -246,6 +238,5 @@ __all__ = [
     "shutdown_tracing",
     "start_metrics_server",
     "stop_metrics_server",
-    "types",
 ]
 __all__ += _constants.__all__

@@ -9,7 +9,7 @@ from trio_aerospike.keys import KeyLike, as_key
 
 from . import _results as results
 from ._batch import LazyBatchRecords
-from ._handle import copied
+from ._handle import copied, warnings_logger
 from ._metrics import named, stage_clock, stage_done
 from ._more_async_commands import AsyncMoreCommands
 from ._numpy_calls import batch_read
@@ -38,10 +38,9 @@ class AsyncClient(AsyncMoreCommands):
     _for_loop = True
 
     def _connected_commands(self) -> Any:
+        """The commands on one record for whoever runs now; None without a connection."""
         client = self._native
-        if client is None:
-            raise self._refusal()
-        return self._home.commands(client)
+        return None if client is None else self._home.commands(client)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -61,6 +60,8 @@ class AsyncClient(AsyncMoreCommands):
             The client itself.
 
         Raises:
+            InvalidArgError: The configuration has a key that does not exist (the nearest right one is suggested), or
+                a value that is not allowed.
             ClusterError: No seed answers, or the cluster has another name; the message says why for each seed.
             ClientError: The client is connected already, or no event loop is running.
         """
@@ -79,14 +80,22 @@ class AsyncClient(AsyncMoreCommands):
         return self
 
     async def close(self) -> None:
-        """Close the connections. Commands under way fail; a client that is not connected stays as it is."""
+        """Close the connections; a client that is not connected stays as it is.
+
+        Commands of other tasks that are under way are finished first, if that takes no more than five seconds; new ones
+        are refused at once.
+
+        Raises:
+            ClientError: The client is connecting.
+        """
         session = self._detach()
         if session is not None and not session.closed:
-            await self._home.call(session.close)
+            await self._home.close(session)
 
     async def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""
-        return self._native is not None and await self._home.call(self._native.ping)
+        native = self._native
+        return native is not None and await self._home.call(native.ping)
 
     async def info_all(self, command: str, policy: Mapping[str, Any] | None = None) -> list[InfoNodeResult]:
         """Ask every node an info command, such as ``"namespaces"``.
@@ -94,12 +103,12 @@ class AsyncClient(AsyncMoreCommands):
         Returns:
             One result for each node, its name, an error code (0 for none) and the answer.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("info_all", locals())
         return results.info_results(await self._home.call(native.info_all, command, policy=info_policy(policy)))
 
     async def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
         """Ask any node an info command, such as ``"build"``, and return the answer."""
-        native = self._connected_native()
+        native = self._native or self._refuse("info_random_node", locals())
         return await self._home.call(native.info_random_node, command, policy=info_policy(policy))
 
     async def truncate(
@@ -113,7 +122,8 @@ class AsyncClient(AsyncMoreCommands):
             nanos: Only records last written before this time, in nanoseconds since 1970; 0 for all there are now.
             policy: An AdminPolicy.
         """
-        native = self._connected_native()
+        warnings_logger.warning("Async truncating: ns=%s set=%s", namespace, set_name)
+        native = self._native or self._refuse("truncate", locals())
         await self._home.call(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
 
     async def put(
@@ -135,7 +145,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordGenerationError: The generation is another than the one expected.
             RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("put", locals())
         await commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta))
 
     async def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
@@ -144,7 +154,7 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             RecordNotFound: There is none.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("get", locals())
         return results.record(await commands.get(as_key(key), policy=read_policy(policy)))
 
     async def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
@@ -153,12 +163,12 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             RecordNotFound: There is no such record.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("select", locals())
         return results.record(await commands.select(as_key(key), bins, policy=read_policy(policy)))
 
     async def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
         """Look whether a record exists: ``meta`` of the result is None when it does not."""
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("exists", locals())
         key = as_key(key)
         return results.exists_result(key, await commands.exists(key, policy=read_policy(policy)))
 
@@ -174,7 +184,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is none.
             RecordGenerationError: The generation is another than the one expected.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("remove", locals())
         await commands.remove(as_key(key), policy=write_policy(policy, meta))
 
     async def touch(
@@ -195,7 +205,7 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             RecordNotFound: There is no such record.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("touch", locals())
         await commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val))
 
     async def append(
@@ -211,7 +221,7 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             BinTypeError: The bin holds something else.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("append", locals())
         await commands.append(as_key(key), bin, val, policy=write_policy(policy, meta))
 
     async def prepend(
@@ -227,7 +237,7 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             BinTypeError: The bin holds something else.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("prepend", locals())
         await commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta))
 
     async def increment(
@@ -243,7 +253,7 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             BinTypeError: The bin holds no number, or one of the other kind.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("increment", locals())
         await commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta))
 
     async def remove_bin(
@@ -258,7 +268,7 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             RecordNotFound: There is no such record.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("remove_bin", locals())
         await commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta))
 
     async def operate(
@@ -279,7 +289,7 @@ class AsyncClient(AsyncMoreCommands):
         Returns:
             The results by bin; where several operations gave one for the same bin, a list of them.
         """
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("operate", locals())
         with named("operate"):
             found = await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
         return results.operate_record(found)
@@ -292,7 +302,7 @@ class AsyncClient(AsyncMoreCommands):
         policy: Mapping[str, Any] | None = None,
     ) -> OperateOrderedResult:
         """Carry out several operations on one record, all or none, and return the results in their order."""
-        commands = self._connected_commands()
+        commands = self._connected_commands() or self._refuse("operate_ordered", locals())
         return results.ordered_result(
             await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
         )
@@ -313,7 +323,7 @@ class AsyncClient(AsyncMoreCommands):
         Returns:
             A row for each key, in the order of the keys.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_read", locals())
         called = stage_clock()
         found = await self._home.call(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)
         stage_done("event_loop_resume_delay", found._finished)

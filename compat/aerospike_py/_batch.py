@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from trio_aerospike.validation import refused
 
 from . import _results as results
 from ._metrics import stage_clock, stage_done
@@ -153,10 +155,17 @@ class LazyBatchRecords:
         return self._view().values()
 
     def __len__(self) -> int:
-        return self.found_count()
+        """How many rows have a record and a user key; one that was asked for twice counts twice."""
+        user_keys = self._lazy.keys.user_keys
+        if None not in user_keys:
+            return self.found_count()
+        rows = zip(user_keys, self._columns.bins, strict=True)
+        return sum(user_key is not None and bins is not None for user_key, bins in rows)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._view())
+
+    __reversed__ = None
 
     def __contains__(self, key: Any) -> bool:
         return key in self._view()
@@ -175,7 +184,16 @@ class LazyBatchRecords:
 
     @staticmethod
     def merge_to_dict(handles: list[LazyBatchRecords]) -> list[dict[Any, dict[str, Any]]]:
-        """``to_dict`` of each of several results, in their order."""
+        """``to_dict`` of each of several results, in their order.
+
+        Raises:
+            InvalidArgError: One of them is something else.
+        """
+        if not isinstance(handles, Sequence):
+            raise refused("merge_to_dict.handles", handles, "a list of LazyBatchRecords")
+        for place, handle in enumerate(handles):
+            if not isinstance(handle, LazyBatchRecords):
+                raise refused(f"merge_to_dict.handles[{place}]", handle, "a LazyBatchRecords")
         began = stage_clock()
         merged = [handle.to_dict() for handle in handles]
         stage_done("merge_to_dict", began)

@@ -11,7 +11,7 @@ from trio_aerospike.threads import ThreadCommands
 
 from . import _results as results
 from ._batch import LazyBatchRecords
-from ._handle import copied
+from ._handle import copied, warnings_logger
 from ._metrics import named, stage_clock
 from ._more_commands import MoreCommands
 from ._numpy_calls import batch_read
@@ -38,13 +38,7 @@ class Client(MoreCommands):
 
     def _attach(self, client: trio_aerospike.Client | None) -> None:
         super()._attach(client)
-        self._commands = None if client is None else ThreadCommands(client, self._portal.call)
-
-    def _connected_commands(self) -> ThreadCommands:
-        commands = self._commands
-        if commands is None:
-            raise self._refusal()
-        return commands
+        self._commands = None if client is None else ThreadCommands(client, self._home.call_blocking)
 
     def __enter__(self) -> Client:
         return self
@@ -64,17 +58,18 @@ class Client(MoreCommands):
             The client itself.
 
         Raises:
+            InvalidArgError: The configuration has a key that does not exist (the nearest right one is suggested), or
+                a value that is not allowed.
             ClusterError: No seed answers, or the cluster has another name; the message says why for each seed.
             ClientError: The client is connected already.
         """
         config = self._login_config(username, password)
         self._begin()
         session = Session(config)
-        self._portal = get_portal()
-        home = PortalHome(self._portal)
+        home = PortalHome(get_portal())
         try:
             home.start(session)
-            self._portal.call(session.connected)
+            home.call_blocking(session.connected)
         except BaseException:
             home.release(session)
             self._failed()
@@ -83,14 +78,22 @@ class Client(MoreCommands):
         return self
 
     def close(self) -> None:
-        """Close the connections. Commands under way fail; a client that is not connected stays as it is."""
+        """Close the connections; a client that is not connected stays as it is.
+
+        Commands that other threads have under way are finished first, if that takes no more than five seconds; new ones
+        are refused at once.
+
+        Raises:
+            ClientError: The client is connecting.
+        """
         session = self._detach()
         if session is not None and not session.closed:
-            self._portal.call(session.close)
+            self._home.close_blocking(session)
 
     def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""
-        return self._native is not None and self._portal.call(self._native.ping)
+        native = self._native
+        return native is not None and self._home.call_blocking(native.ping)
 
     def info_all(self, command: str, policy: Mapping[str, Any] | None = None) -> list[InfoNodeResult]:
         """Ask every node an info command, such as ``"namespaces"``.
@@ -98,13 +101,13 @@ class Client(MoreCommands):
         Returns:
             One result for each node, its name, an error code (0 for none) and the answer.
         """
-        native = self._connected_native()
-        return results.info_results(self._portal.call(native.info_all, command, policy=info_policy(policy)))
+        native = self._native or self._refuse("info_all", locals())
+        return results.info_results(self._home.call_blocking(native.info_all, command, policy=info_policy(policy)))
 
     def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
         """Ask any node an info command, such as ``"build"``, and return the answer."""
-        native = self._connected_native()
-        return self._portal.call(native.info_random_node, command, policy=info_policy(policy))
+        native = self._native or self._refuse("info_random_node", locals())
+        return self._home.call_blocking(native.info_random_node, command, policy=info_policy(policy))
 
     def truncate(self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Remove all records of a set at once.
@@ -115,8 +118,9 @@ class Client(MoreCommands):
             nanos: Only records last written before this time, in nanoseconds since 1970; 0 for all there are now.
             policy: An AdminPolicy.
         """
-        native = self._connected_native()
-        self._portal.call(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
+        warnings_logger.warning("Truncating: ns=%s set=%s", namespace, set_name)
+        native = self._native or self._refuse("truncate", locals())
+        self._home.call_blocking(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
 
     def put(
         self,
@@ -137,7 +141,7 @@ class Client(MoreCommands):
             RecordGenerationError: The generation is another than the one expected.
             RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("put", locals())
         commands.wait(commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta)))
 
     def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
@@ -146,7 +150,7 @@ class Client(MoreCommands):
         Raises:
             RecordNotFound: There is none.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("get", locals())
         return results.record(commands.wait(commands.get(as_key(key), policy=read_policy(policy))))
 
     def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
@@ -155,12 +159,12 @@ class Client(MoreCommands):
         Raises:
             RecordNotFound: There is no such record.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("select", locals())
         return results.record(commands.wait(commands.select(as_key(key), bins, policy=read_policy(policy))))
 
     def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
         """Look whether a record exists: ``meta`` of the result is None when it does not."""
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("exists", locals())
         key = as_key(key)
         return results.exists_result(key, commands.wait(commands.exists(key, policy=read_policy(policy))))
 
@@ -176,7 +180,7 @@ class Client(MoreCommands):
             RecordNotFound: There is none.
             RecordGenerationError: The generation is another than the one expected.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("remove", locals())
         commands.wait(commands.remove(as_key(key), policy=write_policy(policy, meta)))
 
     def touch(
@@ -197,7 +201,7 @@ class Client(MoreCommands):
         Raises:
             RecordNotFound: There is no such record.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("touch", locals())
         commands.wait(commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val)))
 
     def append(
@@ -213,7 +217,7 @@ class Client(MoreCommands):
         Raises:
             BinTypeError: The bin holds something else.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("append", locals())
         commands.wait(commands.append(as_key(key), bin, val, policy=write_policy(policy, meta)))
 
     def prepend(
@@ -229,7 +233,7 @@ class Client(MoreCommands):
         Raises:
             BinTypeError: The bin holds something else.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("prepend", locals())
         commands.wait(commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta)))
 
     def increment(
@@ -245,7 +249,7 @@ class Client(MoreCommands):
         Raises:
             BinTypeError: The bin holds no number, or one of the other kind.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("increment", locals())
         commands.wait(commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta)))
 
     def remove_bin(
@@ -260,7 +264,7 @@ class Client(MoreCommands):
         Raises:
             RecordNotFound: There is no such record.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("remove_bin", locals())
         commands.wait(commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta)))
 
     def operate(
@@ -281,7 +285,7 @@ class Client(MoreCommands):
         Returns:
             The results by bin; where several operations gave one for the same bin, a list of them.
         """
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("operate", locals())
         with named("operate"):
             found = commands.wait(
                 commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
@@ -296,7 +300,7 @@ class Client(MoreCommands):
         policy: Mapping[str, Any] | None = None,
     ) -> OperateOrderedResult:
         """Carry out several operations on one record, all or none, and return the results in their order."""
-        commands = self._connected_commands()
+        commands = self._commands or self._refuse("operate_ordered", locals())
         return results.ordered_result(
             commands.wait(commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta)))
         )
@@ -317,6 +321,6 @@ class Client(MoreCommands):
         Returns:
             A row for each key, in the order of the keys.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_read", locals())
         called = stage_clock()
-        return self._portal.call(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)
+        return self._home.call_blocking(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)

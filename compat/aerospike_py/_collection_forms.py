@@ -8,7 +8,7 @@ from typing import Any, Final
 from trio_aerospike.operations import lists, maps
 from trio_aerospike.validation import refused
 
-from ._forms import OMIT, Entry, Form, policy_of
+from ._forms import OMIT, Converter, Entry, Form, policy_of
 
 
 def _several(where: str, value: Any) -> Any:
@@ -34,6 +34,20 @@ def _map_policy(where: str, value: Any) -> Any:
 
 
 _plain_map_policy = policy_of(maps.MapPolicy, {"order": "order", "write_mode": "write_flags", "flags": "write_flags"})
+_list_policy = policy_of(lists.ListPolicy, {"order": "order", "flags": "write_flags"})
+
+
+def _without(key: str, convert: Converter) -> Converter:
+    """A converter of policies that checks a key and goes on without it: the server takes none for the operation."""
+
+    def convert_rest(where: str, value: Any) -> Any:
+        policy = convert(where, value)
+        if isinstance(value, Mapping) and key in value:
+            return convert(where, {name: given for name, given in value.items() if name != key})
+        return policy
+
+    return convert_rest
+
 
 _VAL: Final = Entry("val")
 _VALS: Final = Entry("val", convert=_several)
@@ -47,18 +61,18 @@ _COUNT_OR_ONE: Final = Entry("count", default=1)
 _COUNT_OR_ALL: Final = Entry("count", default=None)
 _BEGIN: Final = Entry("val", default=None)
 _END: Final = Entry("val_end", default=None)
-_LIST_POLICY: Final = Entry(
-    "list_policy", "policy", None, policy_of(lists.ListPolicy, {"order": "order", "flags": "write_flags"})
-)
+_LIST_POLICY: Final = Entry("list_policy", "policy", None, _list_policy)
+_INSERT_POLICY: Final = Entry("list_policy", "policy", None, _without("order", _list_policy))
 _MAP_POLICY: Final = Entry("map_policy", "policy", None, _map_policy)
+_STEP_POLICY: Final = Entry("map_policy", "policy", None, _without("write_mode", _map_policy))
 _ORDER: Final = Entry("val")
 _STEP: Final = Entry("val", default=OMIT)
 
 _LISTS: Final = [
     (1001, Form.of("list_append", lists.append, _VAL, _LIST_POLICY)),
     (1002, Form.of("list_append_items", lists.append_items, _VALS, _LIST_POLICY)),
-    (1003, Form.of("list_insert", lists.insert, _INDEX, _VAL, _LIST_POLICY)),
-    (1004, Form.of("list_insert_items", lists.insert_items, _INDEX, _VALS, _LIST_POLICY)),
+    (1003, Form.of("list_insert", lists.insert, _INDEX, _VAL, _INSERT_POLICY)),
+    (1004, Form.of("list_insert_items", lists.insert_items, _INDEX, _VALS, _INSERT_POLICY)),
     (1005, Form.of("list_pop", lists.pop, _INDEX)),
     (1006, Form.of("list_pop_range", lists.pop_range, _INDEX, _COUNT_OR_ONE)),
     (1007, Form.of("list_remove", lists.remove, _INDEX)),
@@ -91,8 +105,8 @@ _MAPS: Final = [
     (2001, Form.of("map_set_order", maps.set_order, _ORDER)),
     (2002, Form.of("map_put", maps.put, _MAP_KEY, _VAL, _MAP_POLICY)),
     (2003, Form.of("map_put_items", maps.put_items, _VAL, _MAP_POLICY)),
-    (2004, Form.of("map_increment", maps.increment, _MAP_KEY, _STEP, _MAP_POLICY)),
-    (2005, Form.of("map_decrement", maps.decrement, _MAP_KEY, _STEP, _MAP_POLICY)),
+    (2004, Form.of("map_increment", maps.increment, _MAP_KEY, _STEP, _STEP_POLICY)),
+    (2005, Form.of("map_decrement", maps.decrement, _MAP_KEY, _STEP, _STEP_POLICY)),
     (2006, Form.of("map_clear", maps.clear)),
     (2007, Form.of("map_remove_by_key", maps.remove_by_key, _MAP_KEY, _RETURN)),
     (2008, Form.of("map_remove_by_key_list", maps.remove_by_key_list, _VALS, _RETURN)),

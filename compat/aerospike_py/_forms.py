@@ -11,6 +11,8 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
+#: Makes an argument of a value; told where the value stands, for what it refuses.
+Converter = Callable[[str, Any], Any]
 #: No value: the key is required.
 REQUIRED: Final = object()
 #: No value: the argument is left to the function's own default.
@@ -37,7 +39,7 @@ class Entry:
     key: str
     parameter: str = ""
     default: Any = REQUIRED
-    convert: Callable[[str, Any], Any] = as_given
+    convert: Converter = as_given
     other: str = ""
 
 
@@ -99,7 +101,7 @@ class Form:
                 raise unknown_name(f"{where} ({self.name})", name, sorted(self.keys))
 
 
-def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Callable[[str, Any], Any]:
+def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
     """A converter: a policy dict, or None, becomes a policy of trio_aerospike.
 
     Args:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import _thread
 import enum
+import logging
 import os
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from trio_aerospike.config import ClientConfig
-from trio_aerospike.errors import ClientClosed, ClientError
+from trio_aerospike.errors import ClientClosed, ClientError, InvalidArgError
+from trio_aerospike.validation import refused
 
 from ._habits import Habits
 
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = logging.getLogger("aerospike_py")
+#: Where the published package logs what it warns of; programs may have configured it.
+warnings_logger = logging.getLogger("_aerospike::client")
+
 
 class State(enum.Enum):
     """Why a client has no session; the value is what it says to who calls a command."""
 
     NEW = "this client is not connected: call connect() first"
-    CLOSED = "this client is closed: call connect() to use it again"
+    CLOSED = "this client is not connected, as it was closed: call connect() to use it again"
     INHERITED = (
         "this client was connected before the process forked, and its connections belong to the parent process: "
         "connect a client of the child's own"
@@ -45,12 +51,14 @@ class Handle:
         """Take the configuration; nothing is connected yet.
 
         Args:
-            config: A ClientConfig; only ``hosts`` is required.
-
-        Raises:
-            InvalidArgError: A key does not exist (the nearest right one is suggested), or a value is not allowed.
+            config: A ClientConfig; only ``hosts`` is required. What is wrong with it ``connect`` says.
         """
-        self._config = ClientConfig.from_milliseconds(config)
+        self._given = dict(config) if isinstance(config, Mapping) else config
+        self._config: ClientConfig | None
+        try:
+            self._config = ClientConfig.from_milliseconds(self._given)
+        except InvalidArgError:
+            self._config = None
         self._session: Session | None = None
         self._native: trio_aerospike.Client | None = None
         self._state = State.NEW
@@ -60,8 +68,7 @@ class Handle:
 
     def __repr__(self) -> str:
         state = "connected" if self._native is not None else self._state.name.lower()
-        hosts = ", ".join(map(str, self._config.hosts))
-        return f"<{type(self).__name__} {hosts}: {state}>"
+        return f"<{type(self).__name__} {self._seeds() or 'of a wrong configuration'}: {state}>"
 
     def __del__(self) -> None:
         session = getattr(self, "_session", None)
@@ -69,44 +76,61 @@ class Handle:
             warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
 
     def _login_config(self, username: str | None, password: str | None) -> ClientConfig:
+        for name, value in (("username", username), ("password", password)):
+            if value is not None and not isinstance(value, str):
+                raise refused(f"connect.{name}", value if name == "username" else type(value), "a str or None")
+        config = self._config
+        if config is None:
+            config = ClientConfig.from_milliseconds(self._given)  # which raises what is wrong with it
         if username is None and password is None:
-            return self._config
+            return config
         if password is None:
-            raise ClientError("connect: a password is required with a user name")
+            raise ClientError("connect: Password is required with a user name")
         if username is None:
-            username = self._config.user
+            username = config.user
         if not username:
             raise ClientError("connect: a user name is required with a password")
-        return self._config.replace(user=username, password=password)
+        return config.replace(user=username, password=password)
 
     def _begin(self) -> None:
         """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
         if not self._connecting.acquire(blocking=False):
-            raise ClientError("this client is connecting already")
+            raise ClientError("this client is already connecting")
         if self._session is not None:
             self._connecting.release()
-            raise ClientError("this client is connected already: close it before connecting again")
+            raise ClientError("this client is already connected: close it before connecting again")
+        logger.info("connecting to %s", self._seeds())
 
     def _connected(self, home: Home, session: Session) -> None:
         self._home = home
         self._session = session
         self._attach(session.native)
         self._connecting.release()
+        logger.info("connected to %s", self._seeds())
 
     def _failed(self) -> None:
         self._connecting.release()
+
+    def _seeds(self) -> str:
+        return "" if self._config is None else ", ".join(map(str, self._config.hosts))
 
     def _detach(self) -> Session | None:
         """Leave the state of being connected.
 
         Returns:
             The session to close; None when there is none.
+
+        Raises:
+            ClientError: The client is about to be connected, so that it would not stay closed.
         """
         session = self._session
+        if session is None and self._connecting.locked():
+            raise ClientError("this client cannot be closed while it is connecting")
         self._session = None
         self._attach(None)
         if session is not None:
             self._state = State.CLOSED
+            logger.debug("closing the connections to %s", self._seeds())
         return session
 
     def _attach(self, client: trio_aerospike.Client | None) -> None:
@@ -118,6 +142,18 @@ class Handle:
         if client is None:
             raise self._refusal()
         return client
+
+    def _refuse(self, method: str, given: Mapping[str, Any]) -> NoReturn:
+        """Refuse a call, as there is no connection; or for one of its arguments, where that cannot be at all.
+
+        Args:
+            method: Its name.
+            given: Its arguments by name.
+        """
+        from ._arguments import check  # no program that does well gets here
+
+        check(method, given)
+        raise self._refusal()
 
     def _refusal(self) -> ClientError:
         return (ClientClosed if self._state is State.CLOSED else ClientError)(self._state.value)

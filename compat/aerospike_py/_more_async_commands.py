@@ -30,6 +30,9 @@ class AsyncMoreCommands(Handle):
         Args:
             namespace: The namespace.
             set_name: The set; ``""`` for all sets.
+
+        Raises:
+            ClientError: The client is not connected.
         """
         query: AsyncQuery = checked_query(AsyncQuery, self, namespace, set_name)
         return query
@@ -53,7 +56,7 @@ class AsyncMoreCommands(Handle):
         Raises:
             AerospikeError: Why no record at all was answered.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_write", locals())
         found: BatchWriteResult = await self._home.call(batches.batch_write, native, records, policy, retry)
         return found
 
@@ -72,7 +75,8 @@ class AsyncMoreCommands(Handle):
         Integers become integers, floats doubles, bytes and sub-arrays blobs of the field's whole width.
 
         Args:
-            data: A field for the user keys, integers or bytes, and fields for bins; those with ``_`` first are not.
+            data: A field for the user keys (integers, text in UTF-8 as ``S``, or blobs as ``V``), and fields for bins;
+                those with ``_`` first are not.
             namespace: Where the records live.
             set_name: The set.
             _dtype: The array's own dtype.
@@ -87,7 +91,7 @@ class AsyncMoreCommands(Handle):
             TypeError, ValueError, OverflowError: The array cannot be; nothing was sent.
             AerospikeError: Why no record at all was answered.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_write_numpy", locals())
         found: BatchWriteResult = await self._home.call(
             arrays.batch_write_numpy, native, data, namespace, set_name, _dtype, key_field, policy, retry
         )
@@ -107,7 +111,7 @@ class AsyncMoreCommands(Handle):
             A row for each key, in their order. ``record.bins`` holds for each bin the result of the operation on it,
             None where it has none, and a list of them where there were several.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_operate", locals())
         found: BatchWriteResult = await self._home.call(batches.batch_operate, native, keys, ops, policy)
         return found
 
@@ -121,7 +125,7 @@ class AsyncMoreCommands(Handle):
         Returns:
             A row for each key, in their order; ``result`` is 2 for a record that was not there.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_remove", locals())
         found: BatchWriteResult = await self._home.call(batches.batch_remove, native, keys, policy)
         return found
 
@@ -146,7 +150,7 @@ class AsyncMoreCommands(Handle):
             A row for each key, in their order; ``record.bins`` holds what the function returned under ``"SUCCESS"``,
             and under ``"FAILURE"`` why it failed (``result`` is then 100).
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("batch_apply", locals())
         found: BatchWriteResult = await self._home.call(
             batches.batch_apply, native, keys, module, function, args, policy
         )
@@ -167,7 +171,7 @@ class AsyncMoreCommands(Handle):
         Raises:
             IndexFoundError: There is an index of that name for something else.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("index_integer_create", locals())
         await self._home.call(
             admin.index_create, native, admin.INTEGER, namespace, set_name, bin_name, index_name, policy
         )
@@ -187,7 +191,7 @@ class AsyncMoreCommands(Handle):
         Raises:
             IndexFoundError: There is an index of that name for something else.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("index_string_create", locals())
         await self._home.call(
             admin.index_create, native, admin.STRING, namespace, set_name, bin_name, index_name, policy
         )
@@ -207,7 +211,7 @@ class AsyncMoreCommands(Handle):
         Raises:
             IndexFoundError: There is an index of that name for something else.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("index_geo2dsphere_create", locals())
         await self._home.call(admin.index_create, native, admin.GEO, namespace, set_name, bin_name, index_name, policy)
 
     async def index_remove(self, namespace: str, index_name: str, policy: Mapping[str, Any] | None = None) -> None:
@@ -218,7 +222,7 @@ class AsyncMoreCommands(Handle):
             index_name: The index.
             policy: An AdminPolicy.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("index_remove", locals())
         await self._home.call(admin.index_remove, native, namespace, index_name, policy)
 
     async def udf_put(self, filename: str, udf_type: int = 0, policy: Mapping[str, Any] | None = None) -> None:
@@ -233,7 +237,7 @@ class AsyncMoreCommands(Handle):
             UDFError: It does not compile; says where.
             InvalidArgError: The file cannot be read.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("udf_put", locals())
         await self._home.call(admin.udf_put, native, filename, udf_type, policy)
 
     async def udf_remove(self, module: str, policy: Mapping[str, Any] | None = None) -> None:
@@ -243,7 +247,7 @@ class AsyncMoreCommands(Handle):
             module: Its name, with or without ``.lua``.
             policy: An AdminPolicy.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("udf_remove", locals())
         await self._home.call(admin.udf_remove, native, module, policy)
 
     async def apply(
@@ -269,51 +273,51 @@ class AsyncMoreCommands(Handle):
         Raises:
             UDFError: The function failed, with its message, or there is none.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("apply", locals())
         return await self._home.call(admin.apply, native, key, module, function, args, policy)
 
     async def admin_create_user(
         self, username: str, password: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Create a user with some roles."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_create_user", locals())
         await self._home.call(native.admin_create_user, username, password, roles, policy=admin_policy(policy))
 
     async def admin_drop_user(self, username: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a user."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_drop_user", locals())
         await self._home.call(native.admin_drop_user, username, policy=admin_policy(policy))
 
     async def admin_change_password(
         self, username: str, password: str, policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a user another password; the user that is logged in may change its own."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_change_password", locals())
         await self._home.call(native.admin_change_password, username, password, policy=admin_policy(policy))
 
     async def admin_grant_roles(
         self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a user more roles."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_grant_roles", locals())
         await self._home.call(native.admin_grant_roles, username, roles, policy=admin_policy(policy))
 
     async def admin_revoke_roles(
         self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Take roles from a user."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_revoke_roles", locals())
         await self._home.call(native.admin_revoke_roles, username, roles, policy=admin_policy(policy))
 
     async def admin_query_user_info(self, username: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a user: a UserInfo, with ``read_info`` and ``write_info`` besides."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_query_user_info", locals())
         found: dict[str, Any] = await self._home.call(admin.user_info, native, username, policy)
         return found
 
     async def admin_query_users_info(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all users."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_query_users_info", locals())
         found: list[dict[str, Any]] = await self._home.call(admin.users_info, native, policy)
         return found
 
@@ -336,7 +340,7 @@ class AsyncMoreCommands(Handle):
             read_quota: Records per second that each of its users may read; 0 for no limit.
             write_quota: Records per second that each of its users may write; 0 for no limit.
         """
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_create_role", locals())
         await self._home.call(
             native.admin_create_role,
             role,
@@ -349,14 +353,14 @@ class AsyncMoreCommands(Handle):
 
     async def admin_drop_role(self, role: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a role."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_drop_role", locals())
         await self._home.call(native.admin_drop_role, role, policy=admin_policy(policy))
 
     async def admin_grant_privileges(
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a role more privileges."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_grant_privileges", locals())
         await self._home.call(
             native.admin_grant_privileges, role, admin.to_privileges(privileges), policy=admin_policy(policy)
         )
@@ -365,20 +369,20 @@ class AsyncMoreCommands(Handle):
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Take privileges from a role."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_revoke_privileges", locals())
         await self._home.call(
             native.admin_revoke_privileges, role, admin.to_privileges(privileges), policy=admin_policy(policy)
         )
 
     async def admin_query_role(self, role: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a role: a RoleInfo."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_query_role", locals())
         found: dict[str, Any] = await self._home.call(admin.role, native, role, policy)
         return found
 
     async def admin_query_roles(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all roles."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_query_roles", locals())
         found: list[dict[str, Any]] = await self._home.call(admin.roles, native, policy)
         return found
 
@@ -386,14 +390,14 @@ class AsyncMoreCommands(Handle):
         self, role: str, whitelist: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Say from which addresses and networks a role may be used; none lifts the limit."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_set_whitelist", locals())
         await self._home.call(native.admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
 
     async def admin_set_quotas(
         self, role: str, read_quota: int = 0, write_quota: int = 0, policy: Mapping[str, Any] | None = None
     ) -> None:
         """Limit the records per second that each user with a role may read and write; 0 lifts the limit."""
-        native = self._connected_native()
+        native = self._native or self._refuse("admin_set_quotas", locals())
         await self._home.call(
             native.admin_set_quotas, role, read_quota=read_quota, write_quota=write_quota, policy=admin_policy(policy)
         )

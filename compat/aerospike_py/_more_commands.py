@@ -14,8 +14,8 @@ from trio_aerospike.keys import KeyLike
 from . import _admin_calls as admin, _batch_calls as batches, _numpy_calls as arrays
 from ._handle import Handle
 from ._policies import admin_policy
-from ._portal import Portal
 from ._query import Query, checked_query
+from ._session import PortalHome
 from .types import BatchWriteResult, Privilege
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class MoreCommands(Handle):
     """Commands on many records, and those that administer; see the class that derives from this."""
 
-    _portal: Portal
+    _home: PortalHome
 
     def query(self, namespace: str, set_name: str) -> Query:
         """A query or scan of a set: say what with its ``select`` and ``where``, then have its ``results``.
@@ -33,6 +33,9 @@ class MoreCommands(Handle):
         Args:
             namespace: The namespace.
             set_name: The set; ``""`` for all sets.
+
+        Raises:
+            ClientError: The client is not connected.
         """
         query: Query = checked_query(Query, self, namespace, set_name)
         return query
@@ -56,9 +59,8 @@ class MoreCommands(Handle):
         Raises:
             AerospikeError: Why no record at all was answered.
         """
-        found: BatchWriteResult = self._portal.call(
-            batches.batch_write, self._connected_native(), records, policy, retry
-        )
+        native = self._native or self._refuse("batch_write", locals())
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_write, native, records, policy, retry)
         return found
 
     def batch_write_numpy(
@@ -76,7 +78,8 @@ class MoreCommands(Handle):
         Integers become integers, floats doubles, bytes and sub-arrays blobs of the field's whole width.
 
         Args:
-            data: A field for the user keys, integers or bytes, and fields for bins; those with ``_`` first are not.
+            data: A field for the user keys (integers, text in UTF-8 as ``S``, or blobs as ``V``), and fields for bins;
+                those with ``_`` first are not.
             namespace: Where the records live.
             set_name: The set.
             _dtype: The array's own dtype.
@@ -91,8 +94,8 @@ class MoreCommands(Handle):
             TypeError, ValueError, OverflowError: The array cannot be; nothing was sent.
             AerospikeError: Why no record at all was answered.
         """
-        native = self._connected_native()
-        found: BatchWriteResult = self._portal.call(
+        native = self._native or self._refuse("batch_write_numpy", locals())
+        found: BatchWriteResult = self._home.call_blocking(
             arrays.batch_write_numpy, native, data, namespace, set_name, _dtype, key_field, policy, retry
         )
         return found
@@ -111,7 +114,8 @@ class MoreCommands(Handle):
             A row for each key, in their order. ``record.bins`` holds for each bin the result of the operation on it,
             None where it has none, and a list of them where there were several.
         """
-        found: BatchWriteResult = self._portal.call(batches.batch_operate, self._connected_native(), keys, ops, policy)
+        native = self._native or self._refuse("batch_operate", locals())
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_operate, native, keys, ops, policy)
         return found
 
     def batch_remove(self, keys: Sequence[Any], policy: Mapping[str, Any] | None = None) -> BatchWriteResult:
@@ -124,7 +128,8 @@ class MoreCommands(Handle):
         Returns:
             A row for each key, in their order; ``result`` is 2 for a record that was not there.
         """
-        found: BatchWriteResult = self._portal.call(batches.batch_remove, self._connected_native(), keys, policy)
+        native = self._native or self._refuse("batch_remove", locals())
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_remove, native, keys, policy)
         return found
 
     def batch_apply(
@@ -148,8 +153,9 @@ class MoreCommands(Handle):
             A row for each key, in their order; ``record.bins`` holds what the function returned under ``"SUCCESS"``,
             and under ``"FAILURE"`` why it failed (``result`` is then 100).
         """
-        found: BatchWriteResult = self._portal.call(
-            batches.batch_apply, self._connected_native(), keys, module, function, args, policy
+        native = self._native or self._refuse("batch_apply", locals())
+        found: BatchWriteResult = self._home.call_blocking(
+            batches.batch_apply, native, keys, module, function, args, policy
         )
         return found
 
@@ -168,9 +174,10 @@ class MoreCommands(Handle):
         Raises:
             IndexFoundError: There is an index of that name for something else.
         """
-        self._portal.call(
+        native = self._native or self._refuse("index_integer_create", locals())
+        self._home.call_blocking(
             admin.index_create,
-            self._connected_native(),
+            native,
             admin.INTEGER,
             namespace,
             set_name,
@@ -194,9 +201,10 @@ class MoreCommands(Handle):
         Raises:
             IndexFoundError: There is an index of that name for something else.
         """
-        self._portal.call(
+        native = self._native or self._refuse("index_string_create", locals())
+        self._home.call_blocking(
             admin.index_create,
-            self._connected_native(),
+            native,
             admin.STRING,
             namespace,
             set_name,
@@ -220,8 +228,9 @@ class MoreCommands(Handle):
         Raises:
             IndexFoundError: There is an index of that name for something else.
         """
-        self._portal.call(
-            admin.index_create, self._connected_native(), admin.GEO, namespace, set_name, bin_name, index_name, policy
+        native = self._native or self._refuse("index_geo2dsphere_create", locals())
+        self._home.call_blocking(
+            admin.index_create, native, admin.GEO, namespace, set_name, bin_name, index_name, policy
         )
 
     def index_remove(self, namespace: str, index_name: str, policy: Mapping[str, Any] | None = None) -> None:
@@ -232,7 +241,8 @@ class MoreCommands(Handle):
             index_name: The index.
             policy: An AdminPolicy.
         """
-        self._portal.call(admin.index_remove, self._connected_native(), namespace, index_name, policy)
+        native = self._native or self._refuse("index_remove", locals())
+        self._home.call_blocking(admin.index_remove, native, namespace, index_name, policy)
 
     def udf_put(self, filename: str, udf_type: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Register a module of Lua functions, and wait until all nodes have it.
@@ -246,7 +256,8 @@ class MoreCommands(Handle):
             UDFError: It does not compile; says where.
             InvalidArgError: The file cannot be read.
         """
-        self._portal.call(admin.udf_put, self._connected_native(), filename, udf_type, policy)
+        native = self._native or self._refuse("udf_put", locals())
+        self._home.call_blocking(admin.udf_put, native, filename, udf_type, policy)
 
     def udf_remove(self, module: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a module, and wait until no node has it; one that is not there is no error.
@@ -255,7 +266,8 @@ class MoreCommands(Handle):
             module: Its name, with or without ``.lua``.
             policy: An AdminPolicy.
         """
-        self._portal.call(admin.udf_remove, self._connected_native(), module, policy)
+        native = self._native or self._refuse("udf_remove", locals())
+        self._home.call_blocking(admin.udf_remove, native, module, policy)
 
     def apply(
         self,
@@ -280,42 +292,46 @@ class MoreCommands(Handle):
         Raises:
             UDFError: The function failed, with its message, or there is none.
         """
-        return self._portal.call(admin.apply, self._connected_native(), key, module, function, args, policy)
+        native = self._native or self._refuse("apply", locals())
+        return self._home.call_blocking(admin.apply, native, key, module, function, args, policy)
 
     def admin_create_user(
         self, username: str, password: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Create a user with some roles."""
-        self._portal.call(
-            self._connected_native().admin_create_user, username, password, roles, policy=admin_policy(policy)
-        )
+        native = self._native or self._refuse("admin_create_user", locals())
+        self._home.call_blocking(native.admin_create_user, username, password, roles, policy=admin_policy(policy))
 
     def admin_drop_user(self, username: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a user."""
-        self._portal.call(self._connected_native().admin_drop_user, username, policy=admin_policy(policy))
+        native = self._native or self._refuse("admin_drop_user", locals())
+        self._home.call_blocking(native.admin_drop_user, username, policy=admin_policy(policy))
 
     def admin_change_password(self, username: str, password: str, policy: Mapping[str, Any] | None = None) -> None:
         """Give a user another password; the user that is logged in may change its own."""
-        self._portal.call(
-            self._connected_native().admin_change_password, username, password, policy=admin_policy(policy)
-        )
+        native = self._native or self._refuse("admin_change_password", locals())
+        self._home.call_blocking(native.admin_change_password, username, password, policy=admin_policy(policy))
 
     def admin_grant_roles(self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Give a user more roles."""
-        self._portal.call(self._connected_native().admin_grant_roles, username, roles, policy=admin_policy(policy))
+        native = self._native or self._refuse("admin_grant_roles", locals())
+        self._home.call_blocking(native.admin_grant_roles, username, roles, policy=admin_policy(policy))
 
     def admin_revoke_roles(self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Take roles from a user."""
-        self._portal.call(self._connected_native().admin_revoke_roles, username, roles, policy=admin_policy(policy))
+        native = self._native or self._refuse("admin_revoke_roles", locals())
+        self._home.call_blocking(native.admin_revoke_roles, username, roles, policy=admin_policy(policy))
 
     def admin_query_user_info(self, username: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a user: a UserInfo, with ``read_info`` and ``write_info`` besides."""
-        found: dict[str, Any] = self._portal.call(admin.user_info, self._connected_native(), username, policy)
+        native = self._native or self._refuse("admin_query_user_info", locals())
+        found: dict[str, Any] = self._home.call_blocking(admin.user_info, native, username, policy)
         return found
 
     def admin_query_users_info(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all users."""
-        found: list[dict[str, Any]] = self._portal.call(admin.users_info, self._connected_native(), policy)
+        native = self._native or self._refuse("admin_query_users_info", locals())
+        found: list[dict[str, Any]] = self._home.call_blocking(admin.users_info, native, policy)
         return found
 
     def admin_create_role(
@@ -337,8 +353,9 @@ class MoreCommands(Handle):
             read_quota: Records per second that each of its users may read; 0 for no limit.
             write_quota: Records per second that each of its users may write; 0 for no limit.
         """
-        self._portal.call(
-            self._connected_native().admin_create_role,
+        native = self._native or self._refuse("admin_create_role", locals())
+        self._home.call_blocking(
+            native.admin_create_role,
             role,
             admin.to_privileges(privileges),
             allowlist=() if whitelist is None else whitelist,
@@ -349,14 +366,16 @@ class MoreCommands(Handle):
 
     def admin_drop_role(self, role: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a role."""
-        self._portal.call(self._connected_native().admin_drop_role, role, policy=admin_policy(policy))
+        native = self._native or self._refuse("admin_drop_role", locals())
+        self._home.call_blocking(native.admin_drop_role, role, policy=admin_policy(policy))
 
     def admin_grant_privileges(
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a role more privileges."""
-        self._portal.call(
-            self._connected_native().admin_grant_privileges,
+        native = self._native or self._refuse("admin_grant_privileges", locals())
+        self._home.call_blocking(
+            native.admin_grant_privileges,
             role,
             admin.to_privileges(privileges),
             policy=admin_policy(policy),
@@ -366,8 +385,9 @@ class MoreCommands(Handle):
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Take privileges from a role."""
-        self._portal.call(
-            self._connected_native().admin_revoke_privileges,
+        native = self._native or self._refuse("admin_revoke_privileges", locals())
+        self._home.call_blocking(
+            native.admin_revoke_privileges,
             role,
             admin.to_privileges(privileges),
             policy=admin_policy(policy),
@@ -375,24 +395,28 @@ class MoreCommands(Handle):
 
     def admin_query_role(self, role: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a role: a RoleInfo."""
-        found: dict[str, Any] = self._portal.call(admin.role, self._connected_native(), role, policy)
+        native = self._native or self._refuse("admin_query_role", locals())
+        found: dict[str, Any] = self._home.call_blocking(admin.role, native, role, policy)
         return found
 
     def admin_query_roles(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all roles."""
-        found: list[dict[str, Any]] = self._portal.call(admin.roles, self._connected_native(), policy)
+        native = self._native or self._refuse("admin_query_roles", locals())
+        found: list[dict[str, Any]] = self._home.call_blocking(admin.roles, native, policy)
         return found
 
     def admin_set_whitelist(self, role: str, whitelist: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Say from which addresses and networks a role may be used; none lifts the limit."""
-        self._portal.call(self._connected_native().admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
+        native = self._native or self._refuse("admin_set_whitelist", locals())
+        self._home.call_blocking(native.admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
 
     def admin_set_quotas(
         self, role: str, read_quota: int = 0, write_quota: int = 0, policy: Mapping[str, Any] | None = None
     ) -> None:
         """Limit the records per second that each user with a role may read and write; 0 lifts the limit."""
-        self._portal.call(
-            self._connected_native().admin_set_quotas,
+        native = self._native or self._refuse("admin_set_quotas", locals())
+        self._home.call_blocking(
+            native.admin_set_quotas,
             role,
             read_quota=read_quota,
             write_quota=write_quota,

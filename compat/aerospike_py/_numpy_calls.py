@@ -114,6 +114,7 @@ class _ArrayWriter:
             self._namespace,
             self._set_name,
             key_field=self._key_field,
+            text_keys=True,
             policy=policy,
             write_policy=write_policy,
         )

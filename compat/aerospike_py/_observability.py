@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import logging
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trio_aerospike.metrics import MetricsServer
 
 from . import _metrics, _portal, _tracing
+from ._policies import _flag
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -32,7 +34,7 @@ _LEVELS: Final = {
     4: _TRACE,
 }
 #: This package's, the native client's, and those whose names programs may have configured for the published package.
-_LOGGERS: Final = ("aerospike_py", "trio_aerospike", "_aerospike", "aerospike_core", "aerospike")
+_LOGGERS: Final = ("aerospike_py", "trio_aerospike", "_aerospike", "_aerospike::client", "aerospike_core", "aerospike")
 
 
 def set_log_level(level: int) -> None:
@@ -46,7 +48,7 @@ def set_log_level(level: int) -> None:
     """
     if level not in _LEVELS:
         allowed = "LOG_LEVEL_OFF (-1), _ERROR (0), _WARN (1), _INFO (2), _DEBUG (3) or _TRACE (4)"
-        raise ValueError(f"set_log_level.level: got {level!r}, allowed: {allowed}")
+        raise ValueError(f"Invalid log level: {level!r}, allowed: {allowed}")
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(_LEVELS[level])
 
@@ -62,8 +64,12 @@ def get_metrics() -> str:
 
 
 def set_metrics_enabled(enabled: bool) -> None:
-    """Count operations (as it is at first), or do not. What was counted stays."""
-    _metrics.switch(metrics=bool(enabled))
+    """Count operations (as it is at first), or do not. What was counted stays.
+
+    Raises:
+        InvalidArgError: It is no bool.
+    """
+    _metrics.switch(metrics=_flag("set_metrics_enabled.enabled", enabled))
 
 
 def is_metrics_enabled() -> bool:
@@ -75,8 +81,11 @@ def set_internal_stage_metrics_enabled(enabled: bool) -> None:
     """Measure the stages of ``batch_read`` as well (``db_client_internal_stage_seconds``), or do not.
 
     Off at first, unless the environment has ``AEROSPIKE_PY_INTERNAL_METRICS=1``.
+
+    Raises:
+        InvalidArgError: It is no bool.
     """
-    _metrics.switch(stages=bool(enabled))
+    _metrics.switch(stages=_flag("set_internal_stage_metrics_enabled.enabled", enabled))
 
 
 def is_internal_stage_metrics_enabled() -> bool:
@@ -117,7 +126,7 @@ def start_metrics_server(port: int = 9464) -> None:
             _server = None
             old.close()
             old = None
-        _server = MetricsServer(get_metrics, port)
+        _server = MetricsServer(get_metrics, port, exact=True)
         if old is not None:
             old.close()
 
@@ -131,6 +140,8 @@ def stop_metrics_server() -> None:
             server.close()
 
 
+#: Seconds that the last spans have to reach their collector.
+_EXPORTING: Final = 1.0
 #: What ``init_tracing`` set up, to be shut down again.
 _provider: TracerProvider | None = None
 
@@ -148,6 +159,8 @@ def init_tracing() -> None:
     try:
         if _provider is None:
             _provider = _tracing.make_provider()
+            if _provider is not None:
+                atexit.register(shutdown_tracing)
         _metrics.trace(functools.partial(_tracing.Spans, provider=_provider))
     except ImportError as error:
         logger.warning(
@@ -159,13 +172,21 @@ def init_tracing() -> None:
 
 
 def shutdown_tracing() -> None:
-    """Make no more spans, and export those that have not been."""
+    """Make no more spans, and export those that have not been, if that takes no more than a second."""
     global _provider
+    atexit.unregister(shutdown_tracing)
     _portal.carry = None
     _metrics.trace(None)
     provider, _provider = _provider, None
     if provider is not None:
-        provider.shutdown()
+        # An exporter tries again and again for longer than anybody waits who wants to stop.
+        exporting = threading.Thread(target=provider.shutdown, name="aerospike_py tracing", daemon=True)
+        try:
+            exporting.start()
+        except RuntimeError:
+            provider.shutdown()  # the interpreter is exiting, and Python 3.12 starts no more threads then
+        else:
+            exporting.join(_EXPORTING)
 
 
 def _carrying(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -24,8 +24,7 @@ from .types import Record
 if TYPE_CHECKING:
     from trio_aerospike import Client as NativeClient
 
-    from ._portal import Portal
-    from ._session import Home
+    from ._session import Home, PortalHome
 
 _COLLECTIONS: Final = {
     constants.INDEX_TYPE_DEFAULT: None,
@@ -246,8 +245,8 @@ class Query(_Builder):
 
     @property
     def _call(self) -> Callable[..., Any]:
-        portal: Portal = self._owner._portal
-        return portal.call
+        home: PortalHome = self._owner._home
+        return home.call_blocking
 
     def results(self, policy: Mapping[str, Any] | None = None) -> list[Record]:
         """The records.
@@ -340,8 +339,10 @@ def checked_query(kind: type[Any], owner: Any, namespace: str, set_name: str) ->
 
     Raises:
         InvalidArgError: namespace or set cannot be so.
+        ClientError: the client is not connected.
     """
     for name, value in (("namespace", namespace), ("set_name", set_name)):
         if not isinstance(value, str):
             raise refused(f"query.{name}", value, "a str")
+    owner._connected_native()
     return kind(owner, namespace, set_name)

@@ -47,6 +47,31 @@ def aerospike_key(key: Key) -> AerospikeKey:
     return AerospikeKey(key.namespace, key.set_name, key.user_key, key.digest)
 
 
+class RowMetadata(RecordMetadata):
+    """What a row of ``batch_read`` tells of its record: in aerospike_py 0.14.4 a dict, which this can be used like."""
+
+    __slots__ = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        """A field by its name, or as a tuple has it."""
+        if isinstance(place, str):
+            if place not in self._fields:
+                raise KeyError(place)
+            return getattr(self, place)
+        return tuple.__getitem__(self, place)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._fields or tuple.__contains__(self, item)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field by its name; ``default`` where there is none of that name."""
+        return getattr(self, name) if name in self._fields else default
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of the fields."""
+        return self._fields
+
+
 def _metadata(generation: int, ttl: int | None) -> RecordMetadata:
     return RecordMetadata(generation, NEVER_EXPIRES if ttl is None else ttl)
 
@@ -117,7 +142,7 @@ def batch_rows(columns: RecordColumns, begin: int = 0, end: int | None = None) -
         namespaces, set_names = [key.namespace for key in some], [key.set_name for key in some]
     parts = zip(namespaces, set_names, keys.user_keys[begin:end], keys.digests[begin:end], strict=False)
     addresses = [*map(_new, repeat(AerospikeKey), parts)]
-    metas = _metadata_of(columns.generations[begin:end], columns.void_times[begin:end])
+    metas = _metadata_of(columns.generations[begin:end], columns.void_times[begin:end], RowMetadata)
     found: Iterable[Any] = map(_new, repeat(Record), zip(addresses, metas, bins, strict=True))
     if not all(bins):  # which a record without bins is taken for as well
         found = [None if had is None else record for had, record in zip(bins, found, strict=True)]
@@ -125,10 +150,12 @@ def batch_rows(columns: RecordColumns, begin: int = 0, end: int | None = None) -
     return [*map(_new, repeat(BatchRecord), rows)]
 
 
-def _metadata_of(generations: Sequence[int], void_times: Sequence[int]) -> Iterator[RecordMetadata]:
+def _metadata_of(
+    generations: Sequence[int], void_times: Sequence[int], kind: type[RecordMetadata] = RecordMetadata
+) -> Iterator[RecordMetadata]:
     """The metadata of many records; those that have the same share it."""
     pairs = [*zip(generations, void_times, strict=True)]
-    made = {pair: _metadata(pair[0], seconds_left(pair[1])) for pair in set(pairs)}
+    made = {pair: kind(*_metadata(pair[0], seconds_left(pair[1]))) for pair in set(pairs)}
     return map(made.__getitem__, pairs)
 
 

@@ -31,6 +31,11 @@ logger = logging.getLogger("aerospike_py")
 
 T = TypeVar("T")
 
+#: Seconds that commands under way have to finish when their client is closed; their own timeouts hold besides.
+FINISHING = 5.0
+#: The shortest rest between two looks whether they have, and the longest.
+_LOOK, _LOOK_MAX = 0.001, 0.05
+
 
 class Session:
     """One connected client and the task that runs it. All of it happens in one Trio run."""
@@ -43,6 +48,8 @@ class Session:
         self._closing = trio.Event()
         self._closed = trio.Event()
         self._failure: Exception | None = None
+        #: How many calls from elsewhere are carried out here.
+        self._calls = 0
 
     async def run(self) -> None:
         """Connect, and keep the client until ``close``. Raises nothing but Cancelled."""
@@ -53,6 +60,7 @@ class Session:
                     self.native = native
                     self._settled.set()
                     await self._closing.wait()
+                    await self._finish(native)
         except Exception as error:
             if self.native is None:
                 self._failure = error
@@ -78,13 +86,31 @@ class Session:
         if self.native is None:
             raise ClientError("the client was closed while it was connecting")
 
+    async def carry_out(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
+        """Call ``function``, as something that is under way when the client is closed meanwhile."""
+        self._calls += 1
+        try:
+            return await function(*args, **kwargs)
+        finally:
+            self._calls -= 1
+
+    async def _finish(self, native: trio_aerospike.Client) -> None:
+        """Wait until nothing is under way, for a while. Whoever calls now has been refused already."""
+        rest = _LOOK
+        with trio.move_on_after(FINISHING) as scope:
+            while self._calls or native._has_commands_under_way():
+                await trio.sleep(rest)
+                rest = min(2 * rest, _LOOK_MAX)
+        if scope.cancelled_caught:
+            logger.warning("a client is closed with commands under way, which had %g s to finish", FINISHING)
+
     @property
     def closed(self) -> bool:
         """Whether nothing runs for the client any more."""
         return self._closed.is_set()
 
     async def close(self) -> None:
-        """Close the client and wait until it is."""
+        """Close the client, once what is under way has finished or has had the time for it, and wait until it is."""
         self._closing.set()
         if self.native is None:
             self._scope.cancel()
@@ -108,6 +134,9 @@ class Home(Protocol):
     def commands(self, client: trio_aerospike.Client) -> Any:
         """The client's commands on single records, for the running task."""
 
+    def close(self, session: Session) -> Awaitable[None]:
+        """Close the session, and wait until it is closed."""
+
     def release(self, session: Session) -> bool:
         """Close the session some time soon, from any thread; never waits and never raises.
 
@@ -117,17 +146,25 @@ class Home(Protocol):
 
 
 class PortalHome:
-    """The portal's thread."""
+    """The portal's thread, and one session in it."""
 
-    __slots__ = ("_commands", "portal")
+    __slots__ = ("_commands", "_portal", "_session")
+
+    _session: Session
 
     def __init__(self, portal: Portal) -> None:
-        self.portal = portal
+        self._portal = portal
         self._commands: dict[asyncio.AbstractEventLoop, LoopCommands] = {}
 
     def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
         """Run ``function`` across the portal."""
-        return self.portal.call_async(function, *args, **kwargs)
+        done: Awaitable[T] = self._portal.call_async(self._session.carry_out, function, *args, **kwargs)
+        return done
+
+    def call_blocking(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
+        """Run ``function`` across the portal, for a thread that waits for it."""
+        done: T = self._portal.call(self._session.carry_out, function, *args, **kwargs)
+        return done
 
     def commands(self, client: trio_aerospike.Client) -> Any:
         """Commands that the running loop does by itself, on connections borrowed from the client."""
@@ -137,20 +174,29 @@ class PortalHome:
             for other in list(self._commands):
                 if other.is_closed():
                     self._commands.pop(other, None)
-            commands = self._commands[loop] = LoopCommands(client, self.portal.call_async, loop)
+            commands = self._commands[loop] = LoopCommands(client, self.call, loop)
         return commands
 
     def start(self, session: Session) -> None:
         """Start the session's task."""
-        self.portal.detach(self._start, session)
+        self._session = session
+        self._portal.detach(self._start, session)
 
     async def _start(self, session: Session) -> None:
-        self.portal.nursery.start_soon(session.run)
+        self._portal.nursery.start_soon(session.run)
+
+    def close(self, session: Session) -> Awaitable[None]:
+        """Close the session, and wait until it is closed."""
+        return self._portal.call_async(session.close)
+
+    def close_blocking(self, session: Session) -> None:
+        """Close the session; blocks until it is closed."""
+        self._portal.call(session.close)
 
     def release(self, session: Session) -> bool:
         """Close the session some time soon, from any thread; never waits and never raises."""
         try:
-            self.portal.detach(session.close)
+            self._portal.detach(session.close)
         except ClientError:
             return False  # the thread has stopped, and has closed everything
         return True
@@ -159,7 +205,9 @@ class PortalHome:
 class LoopHome:
     """The Trio run of a trio-asyncio loop: callers from its asyncio side and from its Trio side alike."""
 
-    __slots__ = ("_loop", "_task")
+    __slots__ = ("_loop", "_session", "_task")
+
+    _session: Session
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
@@ -167,10 +215,19 @@ class LoopHome:
 
     def start(self, session: Session) -> None:
         """Start the session's task, which ends with the loop at the latest."""
+        self._session = session
         self._task = self._loop.trio_as_future(session.run)
 
     async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         """Run ``function``: directly for a caller in Trio, across the loop's bridge for one in asyncio."""
+        result: T = await self._reach(self._session.carry_out, function, *args, **kwargs)
+        return result
+
+    async def close(self, session: Session) -> None:
+        """Close the session, and wait until it is closed."""
+        await self._reach(session.close)
+
+    async def _reach(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         if running_loop() is not self._loop:
             raise ClientError("this client was connected inside a trio-asyncio loop and works in that loop only")
         if sniffio.current_async_library() == "trio":

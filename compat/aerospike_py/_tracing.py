@@ -115,7 +115,8 @@ def make_provider() -> TracerProvider | None:
         )
         return None
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or "aerospike-py"})
-    provider = TracerProvider(resource=resource)
+    # At exit it is shut down as by hand: within bounds, whatever the collector does.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 

@@ -81,7 +81,8 @@ def __getattr__(name: str) -> Any:
     if alias is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(
-        f"{__name__}.{name} hides a builtin and goes away in aerospike_py 1.0: use {alias.__name__}",
+        f"{__name__}.{name}, which hides a builtin, is deprecated and will be removed in v1.0.0; "
+        f"use {alias.__name__} instead",
         DeprecationWarning,
         stacklevel=2,
     )

@@ -57,7 +57,7 @@ class NumpyBatchRecords:
         """
         place = self._map.get(key)
         if place is None:
-            raise KeyError(f"{key!r}: no record of this batch has that user key; it has {len(self._map)} others")
+            raise KeyError(f"{key!r} not found in NumpyBatchRecords, which has {len(self._map)} other user keys")
         row: np.void = self.batch_records[place]
         return row
 

@@ -8,11 +8,13 @@
     query.where(predicates.between("age", 18, 30))
     records = query.results()
 
-They are checked by ``where``. Unlike the original this package serves predicates about places.
+They are checked by ``where``. Unlike the original this package serves predicates about places; it warns of them, as the
+original does, since a program with such queries does not run with both.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 __all__ = [
@@ -49,14 +51,26 @@ def contains(bin_name: str, index_type: int, val: Any) -> tuple[str, str, int, A
 
 def geo_within_geojson_region(bin_name: str, geojson: str) -> tuple[str, str, str]:
     """The bin's point lies within a region, given as GeoJSON."""
+    _warn_of_places()
     return ("geo_within_geojson_region", bin_name, geojson)
 
 
 def geo_within_radius(bin_name: str, lat: float, lng: float, radius: float) -> tuple[str, str, float, float, float]:
     """The bin's point lies within ``radius`` meters of a latitude and a longitude, in degrees."""
+    _warn_of_places()
     return ("geo_within_radius", bin_name, lat, lng, radius)
 
 
 def geo_contains_geojson_point(bin_name: str, geojson: str) -> tuple[str, str, str]:
     """The bin's region contains a point, given as GeoJSON."""
+    _warn_of_places()
     return ("geo_contains_geojson_point", bin_name, geojson)
+
+
+def _warn_of_places() -> None:
+    warnings.warn(
+        "Geo filters are not yet supported by aerospike-py 0.14.4, where the query ends in a ClientError; "
+        "trio-aerospike-compat serves them",
+        FutureWarning,
+        stacklevel=3,
+    )

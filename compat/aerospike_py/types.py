@@ -4,8 +4,6 @@ Fields, their order and their types are those of aerospike_py 0.14.4. Times in p
 milliseconds unless a field says otherwise; 0 means no limit.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 #: The bins of a record, by name.

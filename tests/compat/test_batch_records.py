@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 import pytest
 
 from aerospike_py import BatchRecord, LazyBatchRecords, Record, RecordMetadata
 from trio_aerospike.arrays import LazyBatch
-from trio_aerospike.errors import RecordNotFound
+from trio_aerospike.errors import InvalidArgError, RecordNotFound
 from trio_aerospike.keys import Key
 from trio_aerospike.records import BatchResult, Record as NativeRecord
 
@@ -38,7 +41,18 @@ def test_rows_are_in_the_order_of_the_keys(batch: LazyBatchRecords):
     assert batch.to_list() == [{"age": 3}, None, {"age": 1}, {"age": 4}, {"age": 1}]
     assert batch.all_user_keys() == [3, "bob", "ann", None, "ann"]
     assert batch.found_count() == 4
-    assert len(batch) == 4
+    assert len(batch) == 3  # what is known by its digest only is in no dict
+
+
+def test_a_batch_is_no_sequence_that_can_be_reversed(batch: LazyBatchRecords):
+    with pytest.raises(TypeError, match="not reversible"):
+        reversed(batch)
+
+
+@pytest.mark.parametrize("handles", [[5], 5, None])
+def test_only_batches_are_merged(handles: Any):
+    with pytest.raises(InvalidArgError, match=r"merge_to_dict\.handles"):
+        LazyBatchRecords.merge_to_dict(handles)
 
 
 def test_batch_records_tell_key_code_and_record(batch: LazyBatchRecords):
@@ -49,6 +63,19 @@ def test_batch_records_tell_key_code_and_record(batch: LazyBatchRecords):
     assert rows[1].key == ("test", "users", "bob", BOB.digest)
     assert type(rows[0].record) is Record
     assert rows[0].record.meta == RecordMetadata(gen=3, ttl=4294967295)
+    meta: Any
+    _, meta, bins = rows[0].record  # as with aerospike-py, where meta is a dict
+    assert bins == rows[0].record.bins
+    assert (meta["gen"], meta.get("ttl"), meta[0], meta[-1]) == (3, 4294967295, 3, 4294967295)
+    assert dict(meta) == {"gen": 3, "ttl": 4294967295}
+    assert "gen" in meta
+    assert 3 in meta
+    assert "generation" not in meta
+    assert meta.get("generation", 7) == 7
+    with pytest.raises(KeyError):
+        meta["generation"]
+    assert isinstance(meta, RecordMetadata)
+    assert pickle.loads(pickle.dumps(meta)) == meta
     assert rows[0].in_doubt is False
     assert list(batch.iter_records()) == rows
     assert batch.batch_records is rows

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
+from aerospike_py import hll_operations
 from aerospike_py.types import AerospikeKey, ExistsResult, InfoNodeResult, OperateOrderedResult, Record, RecordMetadata
 from tests.compat.background import BackgroundCluster
 
@@ -242,25 +243,27 @@ def test_slips_are_refused_before_anything_is_sent(client: Any, call: Any, messa
         call(client)
 
 
-def test_a_client_that_is_not_connected_says_so(make_client: Any):
+def test_sketches_are_bytes_and_stay_sketches(client: Any, key: Any):
+    client.operate(key, [hll_operations.hll_add("h", ["a", "b"], 8)])
+    sketch = client.get(key).bins["h"]
+    assert isinstance(sketch, bytes)
+    client.put(key, {"copy": sketch, "blob": bytes(sketch)})
+    assert client.operate(key, [hll_operations.hll_get_count("copy")]).bins == {"copy": 2}
+    assert type(client.get(key).bins["blob"]) is bytes
+    union = client.operate(key, [hll_operations.hll_get_union_count("h", [sketch, bytes(sketch)])])
+    assert union.bins == {"h": 2}
+
+
+def test_a_client_that_is_not_connected_has_nothing_to_ask_or_close(make_client: Any):
     client = make_client(hosts=[("127.0.0.1", 3000)])
     assert client.is_connected() is False
     assert client.ping() is False
     assert client.close() is None
-    for command in (
-        lambda: client.get(("test", "s", 1)),
-        lambda: client.put(("test", "s", 1), {"a": 1}),
-        lambda: client.batch_read([]),
-        lambda: client.info_all("build"),
-        lambda: client.get_node_names(),
-    ):
-        with pytest.raises(aerospike.ClientError, match=r"not connected.*connect\(\)"):
-            command()
 
 
 def test_a_closed_client_says_so_and_can_be_connected_again(client: Any, key: Any):
     client.put(key, {"a": 1})
-    with pytest.raises(aerospike.ClientError, match="connected already"):
+    with pytest.raises(aerospike.ClientError, match="already connected"):
         client.connect()
     client.close()
     client.close()

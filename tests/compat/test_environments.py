@@ -14,12 +14,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import trio
 
 import aerospike_py as aerospike
+from aerospike_py import _session
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.testing import UserSpec
 
@@ -259,7 +261,10 @@ def test_many_threads_at_once_share_a_client(config: dict[str, Any], key: Any):
     assert wrong == []
 
 
-def test_closing_ends_the_commands_of_other_threads(start_cluster: Callable[..., BackgroundCluster], key: Any):
+def test_closing_ends_the_commands_of_other_threads_that_do_not_finish(
+    start_cluster: Callable[..., BackgroundCluster], key: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_session, "FINISHING", 0.2)
     cluster = start_cluster()
     client = aerospike.client({"hosts": cluster.hosts}).connect()
     client.put(key, {"a": 1})
@@ -278,6 +283,133 @@ def test_closing_ends_the_commands_of_other_threads(start_cluster: Callable[...,
     client.close()
     thread.join(5)
     assert isinstance(outcome[0], aerospike.ClientError)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_closing_lets_the_commands_of_other_threads_finish(
+    start_cluster: Callable[..., BackgroundCluster], key: Any, warm: bool
+):
+    cluster = start_cluster()
+    client = aerospike.client({"hosts": cluster.hosts}).connect()
+    client.put(key, {"a": 1})
+    for _ in range(20 if warm else 0):
+        client.get(key)
+    cluster.set(delay=0.4)
+    patient = {"total_timeout": 10_000, "socket_timeout": 10_000}
+    calls: list[Callable[[], Any]] = [
+        lambda: client.get(key, patient).bins,
+        lambda: client.batch_read([key], None, patient).to_list()[0],
+        lambda: client.query(key[0], key[1]).results(patient)[0].bins,
+    ]
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = [pool.submit(call) for call in calls]
+        assert wait_until(lambda: cluster.total("commands_in_flight") >= len(calls))
+        closing = pool.submit(client.close) if warm else None
+        if closing is None:
+            client.close()
+        else:
+            assert wait_until(lambda: not client.is_connected())
+            with pytest.raises(aerospike.ClientError, match="not connected"):
+                client.get(key)
+            assert not closing.done()
+        assert [outcome.result() for outcome in outcomes] == [{"a": 1}] * 3
+    assert wait_until(lambda: connections(cluster) == 0)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_closing_lets_the_commands_of_other_tasks_finish(
+    start_cluster: Callable[..., BackgroundCluster], key: Any, warm: bool
+):
+    cluster = start_cluster()
+
+    async def main() -> None:
+        client = await aerospike.AsyncClient({"hosts": cluster.hosts}).connect()
+        await client.put(key, {"a": 1})
+        for _ in range(20 if warm else 0):
+            await asyncio.gather(*(client.get(key) for _ in range(20)))
+        cluster.set(delay=0.05)
+        gets = [asyncio.create_task(client.get(key, {"total_timeout": 10_000})) for _ in range(20)]
+        rows = asyncio.create_task(client.batch_read([key], None, {"total_timeout": 10_000}))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)
+        with pytest.raises(aerospike.ClientError, match="not connected"):
+            await client.get(key)
+        await closing
+        assert [record.bins for record in await asyncio.gather(*gets)] == [{"a": 1}] * 20
+        assert (await rows).to_list() == [{"a": 1}]
+
+    asyncio.run(main())
+    assert wait_until(lambda: connections(cluster) == 0)
+
+
+def test_closing_ends_the_commands_of_other_tasks_that_do_not_finish(
+    start_cluster: Callable[..., BackgroundCluster], key: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_session, "FINISHING", 0.2)
+    cluster = start_cluster()
+
+    async def main() -> None:
+        client = await aerospike.AsyncClient({"hosts": cluster.hosts}).connect()
+        await client.put(key, {"a": 1})
+        for _ in range(20):
+            await client.get(key)
+        cluster.set(delay=30.0)
+        policy = {"total_timeout": 60_000, "socket_timeout": 60_000, "max_retries": 0}
+        calls = [client.get(key, policy), client.batch_read([key], None, policy)]
+        tasks = [asyncio.create_task(call) for call in calls]
+        abandoned = asyncio.create_task(client.get(key, policy))
+        await asyncio.sleep(0.05)
+        abandoned.cancel()
+        began = time.monotonic()
+        await client.close()
+        assert 0.15 < time.monotonic() - began < 2
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(outcome, aerospike.ClientError) for outcome in outcomes] == [True, True]
+
+    asyncio.run(main())
+
+
+def test_closing_does_not_wait_for_what_has_been_cancelled(start_cluster: Callable[..., BackgroundCluster], key: Any):
+    cluster = start_cluster()
+
+    async def main() -> None:
+        client = await aerospike.AsyncClient({"hosts": cluster.hosts}).connect()
+        await client.put(key, {"a": 1})
+        for _ in range(20):
+            await client.get(key)
+        cluster.set(delay=30.0)
+        tasks = [asyncio.create_task(client.get(key, {"total_timeout": 0, "socket_timeout": 0})) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        began = time.monotonic()
+        await client.close()
+        assert time.monotonic() - began < 1
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_ended_with_commands_under_way_keeps_no_client_open(
+    start_cluster: Callable[..., BackgroundCluster], key: Any
+):
+    cluster = start_cluster()
+    client = aerospike.AsyncClient({"hosts": cluster.hosts})
+
+    async def leave() -> None:
+        await client.connect()
+        await client.put(key, {"a": 1})
+        for _ in range(20):
+            await client.get(key)
+        cluster.set(delay=30.0)
+        asyncio.get_running_loop().create_task(client.get(key, {"total_timeout": 0, "socket_timeout": 0}))
+        await asyncio.sleep(0.05)
+
+    asyncio.run(leave())
+    began = time.monotonic()
+    asyncio.run(client.close())
+    assert time.monotonic() - began < 1
 
 
 def test_a_keyboard_interrupt_ends_a_blocking_command(start_cluster: Callable[..., BackgroundCluster]):

@@ -68,7 +68,11 @@ def printed(python: Path | str, name: str, kind: str, address: str, *login: str)
     lines = done.stdout.splitlines()
     assert lines and lines[-1] == "done", done.stdout[-2000:] + done.stderr[-2000:]
     if str(python) == sys.executable:
-        assert (done.returncode, done.stderr) == (0, "")
+        # Truncating is warned of, as in the original.
+        said = [
+            line for line in done.stderr.splitlines() if not line.lower().removeprefix("async ").startswith("trunc")
+        ]
+        assert (done.returncode, said) == (0, [])
     return lines
 
 

@@ -157,6 +157,36 @@ def test_counting_is_turned_off_and_on_for_clients_that_are_connected(client: An
     assert counts(set_name) == {("put", ""): 1, ("get", ""): 1}
 
 
+@pytest.mark.parametrize("switch", [aerospike.set_metrics_enabled, aerospike.set_internal_stage_metrics_enabled])
+@pytest.mark.parametrize("value", [1, 0, None, "x"])
+def test_what_is_no_bool_turns_nothing_on_or_off(switch: Any, value: Any):
+    with pytest.raises(aerospike.InvalidArgError, match="enabled: got"):
+        switch(value)
+    assert aerospike.is_metrics_enabled()
+    assert not aerospike.is_internal_stage_metrics_enabled()
+
+
+def test_connecting_closing_and_truncating_are_logged(
+    make_client: Any, shared_cluster: BackgroundCluster, set_name: str, caplog: pytest.LogCaptureFixture
+):
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("aerospike_py").handlers)
+    caplog.set_level(logging.DEBUG, "aerospike_py")
+    client = make_client(hosts=shared_cluster.hosts).connect()
+    client.truncate("test", set_name)
+    client.close()
+    said = [(name, level, text) for name, level, text in caplog.record_tuples if "trio" not in name]
+    assert [(name, level) for name, level, _ in said] == [
+        ("aerospike_py", logging.INFO),
+        ("aerospike_py", logging.INFO),
+        ("_aerospike::client", logging.WARNING),
+        ("aerospike_py", logging.DEBUG),
+    ]
+    for text, (_, _, found) in zip(
+        ("connecting to", "connected to", f"ns=test set={set_name}", "closing"), said, strict=True
+    ):
+        assert text in found
+
+
 def test_stages_of_batches_are_measured_inside_the_block(client: Any, set_name: str):
     key = ("test", set_name, 1)
     client.put(key, {"a": 1})
@@ -198,6 +228,18 @@ def scrape(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         text: str = answer.read().decode()
         return text
+
+
+def test_the_metrics_server_has_nothing_else():
+    aerospike.start_metrics_server(0)
+    assert _observability._server is not None
+    port = _observability._server.port
+    for other in ("/", "/metrics?x=1", "/metrics/"):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{other}", timeout=30)
+        with caught.value as refusal:
+            assert (refusal.code, refusal.read()) == (404, b"")
+    aerospike.stop_metrics_server()
 
 
 def test_the_metrics_server_starts_moves_starts_again_and_stops():

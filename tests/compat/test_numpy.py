@@ -107,9 +107,22 @@ def test_the_fields_of_an_array_say_what_is_written(client: Any, set_name: str):
     data = np.array([(b"k1", 5, 7)], [("id", "S4"), ("a", "u2"), ("_note", "i4")])
     result = client.batch_write_numpy(data, "test", set_name, data.dtype, key_field="id", policy={"ttl": 500}, retry=3)
     assert result.retry == aerospike.BatchRetryInfo(1, 4, False, 0)
-    record = client.get(("test", set_name, b"k1"))
+    record = client.get(("test", set_name, "k1"))
     assert record.bins == {"a": 5}
     assert 400 < record.meta.ttl <= 501
+
+
+def test_keys_of_kind_s_are_text_and_those_of_kind_v_are_blobs(client: Any, set_name: str):
+    for kind, keys in (("S8", [b"alice", "b\u00e9".encode(), b""]), ("V4", [b"abcd"])):
+        data = np.array([(key, 5) for key in keys], [("_key", kind), ("a", "i4")])
+        rows = client.batch_write_numpy(data, "test", set_name, data.dtype).batch_records
+        user_keys = [key.decode() if kind == "S8" else key for key in keys]
+        assert [(row.key[2], row.result) for row in rows] == [(user_key, 0) for user_key in user_keys]
+        for user_key in user_keys:
+            assert client.get(("test", set_name, user_key)).bins == {"a": 5}
+    data = np.array([(b"alice", 5), (b"\xff\xfe", 6)], [("_key", "S8"), ("a", "i4")])
+    with pytest.raises(aerospike.InvalidArgError, match=r"row 1, field '_key': got b'\\xff\\xfe'.*UTF-8"):
+        client.batch_write_numpy(data, "test", set_name, data.dtype)
 
 
 def test_rows_that_are_refused_have_their_code(client: Any, set_name: str):

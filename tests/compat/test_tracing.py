@@ -9,10 +9,12 @@ import functools
 import gzip
 import http.server
 import json
+import os
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -225,6 +227,8 @@ PROGRAM = """
 def run(cluster: BackgroundCluster, program: str = PROGRAM, **environment: str) -> str:
     """Run a program in an environment of few variables; returns what it says on stderr."""
     command = [sys.executable, "-c", textwrap.dedent(program), json.dumps([list(host) for host in cluster.hosts])]
+    paths = environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -246,6 +250,30 @@ def test_spans_are_exported_over_otlp_before_shutdown_returns(shared_cluster: Ba
     told = {each.key: each.value.string_value or each.value.int_value for each in spans[1].attributes}
     assert told["error.type"] == told["db.response.status_code"] == "BinTypeError"
     assert told["server.port"] in {port for _, port in shared_cluster.hosts}
+
+
+STOPPING = """
+    import json, sys, time
+    import aerospike_py as aerospike
+    aerospike.init_tracing()
+    with aerospike.client({"hosts": json.loads(sys.argv[1])}).connect() as client:
+        client.put(("test", "otlp", "k"), {"a": 1})
+    began = time.monotonic()
+    aerospike.shutdown_tracing()
+    assert time.monotonic() - began < 2
+"""
+
+
+def test_shutdown_does_not_wait_for_a_receiver_that_is_not_there(shared_cluster: BackgroundCluster):
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    began = time.monotonic()
+    run(
+        shared_cluster,
+        STOPPING,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+    )
+    assert time.monotonic() - began < 5  # nor does the interpreter's exit
 
 
 def test_a_receiver_that_is_not_there_harms_no_command(shared_cluster: BackgroundCluster):
@@ -270,7 +298,7 @@ def test_a_receiver_that_is_not_there_harms_no_command(shared_cluster: Backgroun
 def test_what_is_missing_is_said_and_commands_work(
     shared_cluster: BackgroundCluster, missing: str, protocol: str, words: str
 ):
-    hidden = f"import sys; sys.modules[{missing!r}] = None\n"
+    hidden = f"import logging, sys; logging.basicConfig(); sys.modules[{missing!r}] = None\n"
     said = run(shared_cluster, hidden + textwrap.dedent(PROGRAM), OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
     assert words in said
     assert said.count("\n") == 1

@@ -15,7 +15,7 @@ from .._wire import constants as wire
 from .._wire.commands import encode_op
 from ..errors import InvalidArgError
 from ..keys import Key, UserKey
-from ..validation import checked_bin_name
+from ..validation import checked_bin_name, refused
 from .fields import AnyArray, Field, fields_of
 
 _KEY_ALLOWED = "an integer field, or one of bytes (S, V)"
@@ -58,19 +58,22 @@ class ArrayWrites:
         return rests if alike else [head_of(key) + rest for key, rest in zip(self.keys, rests, strict=True)]
 
 
-def writes_of_array(data: object, namespace: str, set_name: str, key_field: str) -> ArrayWrites:
+def writes_of_array(
+    data: object, namespace: str, set_name: str, key_field: str, text_keys: bool = False
+) -> ArrayWrites:
     """The records that an array stands for.
 
     Args:
         data: a structured array of one dimension, a row for each record.
         namespace, set_name: where they live.
         key_field: the field with the user keys. Other fields become bins, except those that begin with "_".
+        text_keys: keys in a field of kind S are text in UTF-8.
 
     Raises:
         TypeError: it is no such array, or a field is of a kind that the database does not hold.
         ValueError: it has other dimensions, no field of that name, or another byte order than the machine.
         OverflowError: an unsigned integer is larger than the database's, which are signed.
-        InvalidArgError: a field's name cannot be a bin's, or there is none.
+        InvalidArgError: a field's name cannot be a bin's, or there is none; a key is not the text that it should be.
     """
     where = "batch_write_numpy.data"
     if not isinstance(data, np.ndarray):
@@ -91,7 +94,7 @@ def writes_of_array(data: object, namespace: str, set_name: str, key_field: str)
     for field in fields:
         column = data[field.name]
         if field.name == key_field:
-            user_keys = _user_keys(field, column)
+            user_keys = _user_keys(field, column, text_keys)
         if field.name == key_field or field.name.startswith("_"):
             continue
         checked_bin_name(field.name, f"{where}.dtype")
@@ -138,7 +141,7 @@ def _check_signed(field: Field, column: AnyArray) -> None:
             )
 
 
-def _user_keys(field: Field, column: AnyArray) -> list[UserKey]:
+def _user_keys(field: Field, column: AnyArray, text: bool) -> list[UserKey]:
     if field.shape or field.base.kind == "f" or field.base.names is not None:
         raise ValueError(f"batch_write_numpy.key_field: got {field.name!r} of {field.dtype}, allowed: {_KEY_ALLOWED}")
     if field.base.kind in "iu":
@@ -146,4 +149,12 @@ def _user_keys(field: Field, column: AnyArray) -> list[UserKey]:
         keys: list[UserKey] = column.tolist()
         return keys
     # A field of bytes is filled up with zeros, which are no part of the key.
-    return [bytes(value).rstrip(b"\0") for value in column.tolist()]
+    values = [bytes(value).rstrip(b"\0") for value in column.tolist()]
+    return [_decoded(*row, field) for row in enumerate(values)] if text and field.base.kind == "S" else [*values]
+
+
+def _decoded(place: int, value: bytes, field: Field) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise refused(f"batch_write_numpy.data: row {place}, field {field.name!r}", value, "text in UTF-8") from None

@@ -34,12 +34,12 @@ def to_json(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"$float": repr(value)}
+    if isinstance(value, HyperLogLog):
+        return {"$hll": _base64(value)}
     if isinstance(value, (bytes, bytearray)):
         return {"$bytes": _base64(value)}
     if isinstance(value, TypedBlob):
         return {"$blob": [value.type, _base64(value.data)]}
-    if isinstance(value, HyperLogLog):
-        return {"$hll": _base64(value.data)}
     if isinstance(value, GeoJSON):
         return {"$geojson": _geojson(value.text)}
     if isinstance(value, dict):

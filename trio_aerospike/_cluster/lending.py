@@ -204,6 +204,10 @@ class Holder(Protocol):
     def close(self) -> None:
         """Discard the connection now: the client closes or drops the node."""
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for an answer on it."""
+
 
 class Lender:
     """The lent connections of one node, for threads and, held for good, for event loops.
@@ -241,6 +245,16 @@ class Lender:
     def lent(self) -> int:
         """Connections that are lent, and those on their way."""
         return len(self._links) + self.opening
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for an answer on a lent connection."""
+        for ref in self._links.copy():
+            link = ref()
+            holder = None if link is None else self._held.get(link)
+            if link is not None and (link not in self._resting if holder is None else holder.awaited):
+                return True
+        return False
 
     def admit(self, sock: socket.socket) -> None:
         """A connection that has been opened for lending; it rests then."""

@@ -122,6 +122,11 @@ class Node:
         """Host and port as one reads them."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits for what has been asked of the node on connections that commands share or borrow."""
+        return self.lender.awaited or any(pool.awaited for pool in self.pools)
+
     # -- requests ----------------------------------------------------------------------------------------------------
 
     def submit(self, pending: Pending) -> None:

@@ -130,6 +130,11 @@ class Pool:
         """Connections that count against the limit: open, being opened, and lent."""
         return len(self.connections) + self.opening + self.lent
 
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits for an answer, or for room."""
+        return bool(self.waiting) or any(connection.has_live_requests for connection in self.connections)
+
     def room_came_up(self) -> None:
         """A lent connection is closed: another may be opened for those that wait."""
         if self.waiting:

@@ -388,7 +388,7 @@ def _packer_for(value: Any) -> _Packer:
 
 
 def _key_packer_for(key: Any) -> _Packer:
-    if isinstance(key, (int, str, bytes)) and not isinstance(key, bool):
+    if isinstance(key, (int, str, bytes)) and not isinstance(key, (bool, HyperLogLog)):
         return _packer_for(key)
     raise _Refused
 
@@ -442,7 +442,7 @@ def _find_fault(value: Any, path: str, depth: int, comparison: bool) -> tuple[st
         return "", f"it is nested deeper than the {CDT_DEPTH_MAX} levels allowed"
     if isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(key, bool) or not isinstance(key, (int, str, bytes)):
+            if isinstance(key, (bool, HyperLogLog)) or not isinstance(key, (int, str, bytes)):
                 return path, f"map key {short(key)} is a {type(key).__name__}: allowed are int, str and bytes"
             fault = scalar_fault(key)
             if fault:

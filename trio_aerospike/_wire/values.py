@@ -46,14 +46,38 @@ class GeoJSON:
         return self.text
 
 
-@attrs.frozen(slots=True)
-class HyperLogLog:
-    """A HyperLogLog sketch as the server made it; opaque here, and writable back as it is."""
+class HyperLogLog(bytes):
+    """A HyperLogLog sketch as the server made it; opaque here, and writable back as it is.
 
-    data: bytes = attrs.field(converter=bytes)
+    It is the bytes of the sketch for who wants those, and no others are equal to it: they would be a blob in a bin.
 
-    def __bytes__(self) -> bytes:
-        return self.data
+    Args:
+        data: the bytes.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Any) -> HyperLogLog:
+        return super().__new__(cls, bytes(data))
+
+    @property
+    def data(self) -> bytes:
+        """The bytes alone, which are written as a blob."""
+        return bytes(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HyperLogLog) and bytes.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((HyperLogLog, bytes(self)))
+
+    def __repr__(self) -> str:
+        return f"HyperLogLog(data={bytes.__repr__(self)})"
+
+    __str__ = __repr__
 
 
 @attrs.frozen(slots=True)

@@ -21,12 +21,12 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], Kind], ...]] = (
     (int, Kind.INT),
     (float, Kind.FLOAT),
     (str, Kind.STRING),
+    (HyperLogLog, Kind.HLL),  # which is bytes as well
     ((bytes, bytearray, memoryview), Kind.BLOB),
     (type(None), Kind.NIL),
     ((list, tuple), Kind.LIST),
     (dict, Kind.MAP),
     (GeoJSON, Kind.GEO),
-    (HyperLogLog, Kind.HLL),
     (Special, Kind.EXTREME),
 )
 

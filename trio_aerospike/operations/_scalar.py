@@ -8,6 +8,7 @@ import attrs
 
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_op
+from trio_aerospike._wire.values import HyperLogLog
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import checked_bin_name, refused
 
@@ -123,7 +124,7 @@ def prepend(bin_name: str, value: str | bytes) -> Operation:
 
 def _affix(op: int, what: str, bin_name: str, value: str | bytes) -> Operation:
     name = checked_bin_name(bin_name, f"{what}.bin_name")
-    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+    if not isinstance(value, (str, bytes, bytearray, memoryview)) or isinstance(value, HyperLogLog):
         raise refused(f"{what}.value", value, "a str or bytes")
     return _valued(op, what, name, value)
 

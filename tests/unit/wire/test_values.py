@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from trio_aerospike import exp
+from trio_aerospike._wire.particles import decode_value, encode_value
 from trio_aerospike._wire.values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.operations import append, maps
 
 VALUES: list[Any] = [
     GeoJSON("{}"),
@@ -56,5 +60,29 @@ def test_geojson_takes_text_or_a_mapping() -> None:
 
 def test_blobs_are_bytes_on_request() -> None:
     assert bytes(HyperLogLog(b"h")) == b"h"
+    assert (type(bytes(HyperLogLog(b"h"))), type(HyperLogLog(b"h").data)) == (bytes, bytes)
     assert bytes(TypedBlob(7, b"j")) == b"j"
     assert HyperLogLog(bytearray(b"h")) == HyperLogLog(b"h")
+
+
+def test_a_sketch_is_bytes_that_stay_a_sketch():
+    sketch, blob = HyperLogLog(b"h"), b"h"
+    assert isinstance(sketch, bytes)
+    assert len(sketch) == 1
+    assert sketch[:1] == b"h"
+    assert sketch != blob
+    assert blob != sketch
+    assert len({sketch, b"h", HyperLogLog(b"h")}) == 2
+    assert str(sketch) == repr(sketch) == "HyperLogLog(data=b'h')"
+    for value in (sketch, [sketch], {"k": [sketch]}):
+        encoded = encode_value(value)
+        assert encoded != encode_value(b"h")
+        assert decode_value(*encoded) == value
+    assert encode_value(sketch) == (18, b"h")
+    assert exp.val(sketch).encode() == exp.hll_val(b"h").encode() != exp.val(b"h").encode()
+    with pytest.raises(InvalidArgError, match="map key"):
+        encode_value({sketch: 1})
+    with pytest.raises(InvalidArgError):
+        append("b", sketch)
+    with pytest.raises(InvalidArgError):
+        maps.get_by_key("b", sketch)
