@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import trio_aerospike
-from trio_aerospike.errors import ResultCode, error_from_code
+from trio_aerospike.errors import ClientError, ResultCode, UDFError, error_from_code
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.jobs import IndexJob
 from trio_aerospike.keys import KeyLike, as_key
@@ -21,6 +22,36 @@ Native = trio_aerospike.Client
 
 INTEGER, STRING, GEO = IndexType.NUMERIC, IndexType.STRING, IndexType.GEO2DSPHERE
 _PRIVILEGE_KEYS = ("code", "ns", "set")
+
+
+class _FailedFunction(UDFError, ClientError):
+    """A UDFError that is a ClientError as well, which is what aerospike-py raises."""
+
+    def __reduce__(self) -> Any:
+        return (_failed, (self.args, self.__dict__))
+
+
+def _failed(args: tuple[object, ...], fields: dict[str, Any]) -> _FailedFunction:
+    error = _FailedFunction(*args)
+    error.__dict__.update(fields)
+    return error
+
+
+_FailedFunction.__name__ = _FailedFunction.__qualname__ = UDFError.__name__
+
+
+@contextlib.contextmanager
+def _as_client_error() -> Iterator[None]:
+    try:
+        yield
+    except UDFError as error:
+        raise _FailedFunction(
+            *error.args,
+            result_code=error.result_code,
+            node=error.node,
+            in_doubt=error.in_doubt,
+            attempts=error.attempts,
+        ) from error
 
 
 async def index_create(
@@ -53,14 +84,16 @@ async def udf_put(native: Native, filename: str, udf_type: int, policy: Policy) 
     """Register a module, and wait until all nodes have it."""
     if type(udf_type) is not int or udf_type != 0:
         raise refused("udf_put.udf_type", udf_type, "0: modules are written in Lua")
-    await native.udf_put(filename, policy=info_policy(policy))
+    with _as_client_error():
+        await native.udf_put(filename, policy=info_policy(policy))
 
 
 async def udf_remove(native: Native, module: str, policy: Policy) -> None:
     """Remove a module, and wait until no node has it."""
     if isinstance(module, str) and not module.endswith(".lua"):
         module += ".lua"
-    await native.udf_remove(module, policy=info_policy(policy))
+    with _as_client_error():
+        await native.udf_remove(module, policy=info_policy(policy))
 
 
 async def apply(
@@ -68,7 +101,8 @@ async def apply(
 ) -> Any:
     """Call a function on a record."""
     arguments = () if args is None else args
-    return await native.apply(as_key(key), module, function, arguments, policy=write_policy(policy))
+    with _as_client_error():
+        return await native.apply(as_key(key), module, function, arguments, policy=write_policy(policy))
 
 
 async def user_info(native: Native, username: str, policy: Policy) -> dict[str, Any]:
