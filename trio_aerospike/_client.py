@@ -112,7 +112,7 @@ class Client(
         """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
         self._cluster.close()
 
-    def _has_commands_under_way(self) -> bool:
+    def has_commands_under_way(self) -> bool:
         """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
         return any(node.awaited for node in self._cluster.active_nodes())
 

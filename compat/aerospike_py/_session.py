@@ -98,7 +98,7 @@ class Session:
         """Wait until nothing is under way, for a while. Whoever calls now has been refused already."""
         rest = _LOOK
         with trio.move_on_after(FINISHING) as scope:
-            while self._calls or native._has_commands_under_way():
+            while self._calls or native.has_commands_under_way():
                 await trio.sleep(rest)
                 rest = min(2 * rest, _LOOK_MAX)
         if scope.cancelled_caught:

@@ -187,6 +187,20 @@ async def test_closing_ends_what_is_under_way(autojump_clock, cluster):
     assert not ended["waits behind it"].in_doubt
 
 
+async def test_commands_are_under_way_until_nobody_waits_for_them(autojump_clock, cluster):
+    cluster.node.default = stall
+    async with opened(cluster, max_conns_per_node=1) as client:
+        assert not client.has_commands_under_way()
+        async with trio.open_nursery() as inner:
+            inner.start_soon(client.get, KEY)
+            await trio.testing.wait_all_tasks_blocked()
+            assert client.has_commands_under_way()
+            inner.start_soon(client.batch_read, [KEY])  # waits for room
+            await trio.testing.wait_all_tasks_blocked()
+            inner.cancel_scope.cancel()
+        assert not client.has_commands_under_way()
+
+
 async def test_a_client_is_made_by_open_client_and_by_nothing_else():
     with pytest.raises(TypeError, match="open_client"):
         Client(None, None, None)  # type: ignore[arg-type]
