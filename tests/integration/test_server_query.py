@@ -266,6 +266,31 @@ async def test_entries_values_and_records_of_an_index_are_counted() -> None:
         assert stat.startswith("entries=5;") and ";entries_per_bval=2;entries_per_rec=2;load_pct=100;" in stat
 
 
+async def test_a_query_that_fails_inside_the_server_ends_with_its_connection_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object) -> bool:
+        raise ZeroDivisionError
+
+    async with open_embedded_cluster(1, memory=True) as cluster:
+        fill(cluster, 10)
+        with monkeypatch.context() as broken:
+            broken.setattr("trio_aerospike.server.query.is_wanted", fail)
+            broken.setattr("trio_aerospike.server.query_background.is_wanted", fail)
+            async with connected(cluster) as peer:
+                with pytest.raises(EOFError):
+                    await answers(peer, query(trid=7))
+            async with open_client(cluster.hosts, connector=cluster.connector) as client:
+                job = await client.query_operate("test", SET, [write("done", 1)])
+                while cluster.nodes[0].queries.active:
+                    await trio.sleep(0.01)
+        assert "a query from" in caplog.text and "a task of its own failed" in caplog.text
+        text = cluster.nodes[0].queries.text()
+        assert text.count("abandoned-unknown") == 2 and f"trid={job.trid}:" in text
+        async with connected(cluster) as peer:
+            assert len(await answers(peer, query())) == 11
+
+
 # -- in the background -----------------------------------------------------------------------------------------------
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire import admin_messages, constants as wire, info, messages
+from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
@@ -19,6 +21,8 @@ from .streams import ServerStream
 
 if TYPE_CHECKING:
     from .node import EmbeddedNode
+
+logger = logging.getLogger("trio_aerospike.server")
 
 _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024
@@ -43,6 +47,9 @@ class Connection:
 
     What has come with one read is answered with one send. As soon as a request takes time (a node's `delay`, a hook,
     a partition whose owner is lost) the ones behind it wait, as with the real server, while other connections go on.
+
+    What goes wrong unexpectedly in a request is logged and ends that request, or its connection where no answer to it
+    can be made, but never the server. (What a hook of a test raises does end it: that is the test's.)
     """
 
     def __init__(self, node: EmbeddedNode, stream: ServerStream, address: tuple[str, int]) -> None:
@@ -135,8 +142,17 @@ class Connection:
             return await self._answer(kind, body, held_back)
         except Streamed as streamed:
             await self._send(held_back)
-            await streamed.serve()
+            await self._stream(streamed.serve)
             return b""
+
+    async def _stream(self, serve: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await serve()
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError):
+            raise
+        except Exception as error:
+            logger.exception("%s: a query from %s failed", self.node.name, self.peer)
+            raise _Closing from error
 
     async def _answer(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         node = self.node
@@ -144,10 +160,24 @@ class Connection:
             await self._send(held_back)
             return await self._serve_with_attention(kind, body)
         try:
-            return node.answer(self, kind, body)
+            return self._served(kind, body)
         except Unreachable:
             await self._send(held_back)
             return await self._serve_when_reachable(kind, body, trio.current_time() + _ttl(kind, body))
+
+    def _served(self, kind: int, body: bytes) -> bytes:
+        """The node's answer; that something failed inside the server, where it did."""
+        try:
+            return self.node.answer(self, kind, body)
+        except (Unreachable, Streamed, ProtocolError):
+            raise
+        except Exception as error:
+            logger.exception("%s: a request (%s) from %s failed", self.node.name, _KIND_NAMES[kind], self.peer)
+            if kind == wire.PROTO_MESSAGE:
+                return _refusal(body, ResultCode.SERVER)
+            if kind == wire.PROTO_ADMIN:
+                return admin.encode_result(ResultCode.SERVER)
+            raise _Closing from error
 
     async def _send(self, answers: list[bytes]) -> None:
         if answers:
@@ -180,7 +210,7 @@ class Connection:
             if replacement is not None:
                 return replacement
         if kind != wire.PROTO_MESSAGE:
-            return node.answer(self, kind, body)
+            return self._served(kind, body)
         if node.delay:
             await trio.sleep_until(min(trio.current_time() + node.delay, deadline))
         if trio.current_time() >= deadline:
@@ -191,7 +221,7 @@ class Connection:
         while True:
             changed = self.node.cluster.changed
             try:
-                return self.node.answer(self, kind, body)
+                return self._served(kind, body)
             except Unreachable:
                 with trio.move_on_at(deadline) as scope:
                     await changed.wait()

@@ -17,7 +17,7 @@ from .._wire.messages import Op, decode_message
 from ..errors import ResultCode
 from . import commands, info_indexes as info_indexes, info_modules as info_modules
 from .batch import answer_batch, batch_error
-from .connection import Connection, Unreachable
+from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
 from .info import answer_info
@@ -310,9 +310,15 @@ class EmbeddedNode:
         return sum(1 for session in sessions if session is not None and session.user == user)
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run something for as long as the node does."""
+        """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
         if self._nursery is not None:
-            self._nursery.start_soon(function, *args)
+            self._nursery.start_soon(self._run_task, function, *args)
+
+    async def _run_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        try:
+            await function(*args)
+        except Exception:
+            logger.exception("%s: a task of its own failed", self.name)
 
     # The partition map ----------------------------------------------------------------------------------------
 

@@ -121,6 +121,9 @@ def start_job(
                 if job.abandoned:
                     break
             job.partition = wire.N_PARTITIONS
+        except Exception:
+            job.abandoned = job.abandoned or ResultCode.SERVER
+            raise
         finally:
             node.queries.finish(job)
             end = "abort" if job.abandoned == ResultCode.QUERY_ABORTED else "error" if job.abandoned else "complete"
