@@ -28,9 +28,6 @@ _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024
 """Answers are sent once they have so many bytes, even if more requests are at hand."""
 
-_DEFAULT_TTL = 1.0
-"""Seconds that a request without a transaction ttl of its own may take (server: transaction-max-ms)."""
-
 _KIND_NAMES = {wire.PROTO_INFO: "info", wire.PROTO_ADMIN: "admin", wire.PROTO_MESSAGE: "message"}
 
 
@@ -163,7 +160,7 @@ class Connection:
             return self._served(kind, body)
         except Unreachable:
             await self._send(held_back)
-            return await self._serve_when_reachable(kind, body, trio.current_time() + _ttl(kind, body))
+            return await self._serve_when_reachable(kind, body, trio.current_time() + self._ttl(kind, body))
 
     def _served(self, kind: int, body: bytes) -> bytes:
         """The node's answer; that something failed inside the server, where it did."""
@@ -203,7 +200,7 @@ class Connection:
 
     async def _serve_with_attention(self, kind: int, body: bytes) -> bytes:
         node = self.node
-        deadline = trio.current_time() + _ttl(kind, body)
+        deadline = trio.current_time() + self._ttl(kind, body)
         await node.wait_resumed()
         if node.on_request is not None:
             replacement = await self._ask_hook(kind, body)
@@ -227,6 +224,14 @@ class Connection:
                     await changed.wait()
                 if scope.cancelled_caught:
                     return _refusal(body, ResultCode.TIMEOUT)
+
+    def _ttl(self, kind: int, body: bytes) -> float:
+        """Seconds that the request may take, by itself or by the node's settings."""
+        milliseconds = 0
+        if kind == wire.PROTO_MESSAGE and len(body) >= wire.MESSAGE_HEADER_SIZE:
+            start = wire.TRANSACTION_TTL_OFFSET - wire.PROTO_HEADER_SIZE
+            milliseconds = int.from_bytes(body[start : start + 4], "big")
+        return (milliseconds or self.node.settings.number("transaction-max-ms")) / 1000
 
     async def _ask_hook(self, kind: int, body: bytes) -> bytes | None:
         hook = self.node.on_request
@@ -254,14 +259,6 @@ def _refusal(body: bytes, result: ResultCode) -> bytes:
     if len(body) > 1 and body[1] & wire.INFO1_BATCH:
         return batch_error(result)
     return Answer(result).frame()
-
-
-def _ttl(kind: int, body: bytes) -> float:
-    """Seconds that the request may take."""
-    if kind != wire.PROTO_MESSAGE or len(body) < wire.MESSAGE_HEADER_SIZE:
-        return _DEFAULT_TTL
-    start = wire.TRANSACTION_TTL_OFFSET - wire.PROTO_HEADER_SIZE
-    return int.from_bytes(body[start : start + 4], "big") / 1000 or _DEFAULT_TTL
 
 
 def _decoded(kind: int, body: bytes) -> Request:

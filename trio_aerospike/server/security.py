@@ -53,6 +53,8 @@ _GRANTED_BY = {
     "query-admin": {messages.PRIVILEGE_DATA_ADMIN, messages.PRIVILEGE_SYS_ADMIN},
     "set-config": {messages.PRIVILEGE_SYS_ADMIN},
     "service-ctrl": {messages.PRIVILEGE_SYS_ADMIN},
+    "logging-ctrl": {messages.PRIVILEGE_SYS_ADMIN},
+    "evict-admin": {messages.PRIVILEGE_DATA_ADMIN, messages.PRIVILEGE_SYS_ADMIN},
 }
 
 
