@@ -108,7 +108,7 @@ async def test_every_row_that_is_part_of_a_transaction_is_refused(client: Client
     ]
     flags = wire.BATCH_INLINE | wire.BATCH_RESPOND_ALL
     await peer.send(encode_batch(encode_batch_rows(rows), len(rows), flags=flags, transaction_ttl=1000))
-    answers = []
+    answers: list[Message] = []
     while not answers or not answers[-1].info3 & wire.INFO3_LAST:
         answers += decode_messages((await peer.receive())[1])
     codes = {answer.transaction_ttl: answer.result_code for answer in answers[:-1]}
