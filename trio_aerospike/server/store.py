@@ -90,7 +90,7 @@ class Truncation:
 
 @attrs.define(eq=False)
 class NamespaceConfig:
-    """What a configuration file would say of a namespace; all nodes of a cluster share it."""
+    """What a configuration file would say of a namespace: all nodes begin with it, and share its truncation."""
 
     name: str
     replication_factor: int = 2
