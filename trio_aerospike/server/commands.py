@@ -157,13 +157,13 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     if not _generation_fits(request, record):
         raise fail(ResultCode.RECORD_GENERATION)
     if record is None:
-        if not store.takes_more(request.set_name):
+        if store.set_settings and not store.takes_more(request.set_name):
             raise fail(ResultCode.FAIL_FORBIDDEN)
         if store.clock.milliseconds() < store.config.truncation.threshold(request.set_name):
             raise fail(ResultCode.FAIL_FORBIDDEN)
     elif request.set_name != record.set_name:
         raise fail(ResultCode.PARAM)
-    if not store.takes_writes(request.set_name):
+    if store.set_settings and not store.takes_writes(request.set_name):
         raise fail(ResultCode.FAIL_FORBIDDEN)
     if record is not None:
         check_record_filter(store, request, record, fail)

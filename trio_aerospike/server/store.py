@@ -150,8 +150,9 @@ class NamespaceStore:
         return self._of_set(set_name, "default-read-touch-ttl-pct")
 
     def _of_set(self, set_name: str, name: str) -> int:
-        own = self.set_settings.get(set_name) if set_name else None
-        value = 0 if own is None else own.number(name)
+        value = 0
+        if self.set_settings and (own := self.set_settings.get(set_name)) is not None:
+            value = own.number(name)
         if value == NEVER:
             return 0
         return value or self.settings.number(name)
