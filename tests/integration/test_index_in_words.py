@@ -72,7 +72,7 @@ EXPRESSIONS: list[tuple[Expression, str]] = [
     ),
     (
         lists.get_by_rank(some, -1, ExpType.INT, ctx=[ctx.list_index(0)]),
-        'list_get_by_rank([[list_index(0)], 7, -1, bin_list("l"))',
+        'list_get_by_rank([list_index(0)], 7, -1, bin_list("l"))',
     ),
     (lists.size(lists.append(some, n + 1)), 'list_size(NULL, list_append(NULL, add(bin_int("n"), 1), bin_list("l")))'),
     (
@@ -115,8 +115,7 @@ async def listed(
 @pytest.mark.parametrize(("context", "words"), CONTEXTS, ids=[words for _, words in CONTEXTS])
 async def test_a_context_in_words(client: Client, context: list[Context], words: str) -> None:
     async with listed(client, "n", context) as told:
-        # The server opens two brackets and closes one.
-        assert (told["context"], told["expression"]) == (f"[[{words}]", "null")
+        assert (told["context"], told["expression"]) == (f"[{words}]", "null")
 
 
 @pytest.mark.parametrize(("expression", "words"), EXPRESSIONS, ids=[words for _, words in EXPRESSIONS])

@@ -6,12 +6,17 @@ import pytest
 import trio
 import trio.testing
 
-from trio_aerospike._wire import constants as wire
+from trio_aerospike._wire import admin, constants as wire
+from trio_aerospike._wire.admin import hash_password
+from trio_aerospike._wire.batch import encode_batch_read
+from trio_aerospike._wire.batch_answers import decode_batch_response
+from trio_aerospike._wire.digests import compute_digest
 from trio_aerospike._wire.frames import compress_frame, encode_frame
 from trio_aerospike._wire.info import encode_info_request
 from trio_aerospike._wire.messages import Message, decode_messages
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import Fault, Reply, open_embedded_cluster
+from trio_aerospike.server.faults import Request
 
 from .server_peer import Peer, connected, get_message, message_frame, put_message
 
@@ -214,3 +219,39 @@ async def test_thousands_of_requests_in_one_go() -> None:
             nursery.start_soon(send, peer)
             for _ in range(5000):
                 assert len(decode_messages((await peer.receive())[1])[0].ops) == 1
+
+
+@pytest.mark.parametrize("attentive", [False, True])
+async def test_a_failure_inside_the_server_ends_no_more_than_its_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, attentive: bool
+) -> None:
+    users = {"admin": "secret"}
+    async with open_embedded_cluster(1, memory=True, users=users) as cluster, connected(cluster) as peer:
+        if attentive:
+
+            async def hook(kind: int, request: Request) -> None:
+                await trio.lowlevel.checkpoint()
+
+            cluster.nodes[0].on_request = hook
+        login = admin.encode_login("admin", hash_password("secret"))
+        assert await peer.admin_result(login) == ResultCode.OK
+        assert await peer.put("k", a=1) == ResultCode.OK
+        with monkeypatch.context() as broken:
+            broken.setattr("trio_aerospike.server.commands.read", _fail)
+            broken.setattr("trio_aerospike.server.node.answer_batch", _fail)
+            broken.setattr("trio_aerospike.server.security.Security.answer", _fail)
+            broken.setattr("trio_aerospike.server.node.answer_info", _fail)
+            assert await peer.get("k") == ResultCode.SERVER
+            await peer.send(encode_batch_read([(0, "test", "set", compute_digest("set", "k"))]))
+            assert decode_batch_response((await peer.receive())[1]) == ([], ResultCode.SERVER)
+            assert await peer.admin_result(login) == ResultCode.SERVER
+            with pytest.raises(EOFError):
+                await peer.info("node")
+        assert caplog.text.count("ZeroDivisionError") >= 4
+        async with connected(cluster) as other:
+            assert await other.admin_result(login) == ResultCode.OK
+            assert await other.get("k") == {"a": 1}
+
+
+def _fail(*args: object, **options: object) -> object:
+    raise ZeroDivisionError

@@ -167,6 +167,12 @@ def refusals() -> Iterator[tuple[str, bytes, int]]:
     yield "neither", query(where=Range("", 1, integer_end(0), integer_end(9))), 4
     yield "another type", query(where=Range("n", wire.PARTICLE_FLOAT, bytes(8), bytes(8))), 4
     yield "no region", query(where=Range("n", wire.PARTICLE_GEOJSON, b"{}", b"{}")), 4
+    yield "an empty context", query(where=WHERE, index_context=b"\x90"), 4
+    yield "half a step", query(where=WHERE, index_context=b"\x91\x22"), 4
+    yield "a context that creates", query(where=WHERE, index_context=b"\x92\xcc\xa2\xa2\x03a"), 4
+    yield "a context of several", query(where=WHERE, index_context=b"\x92\x04\xc3"), 4
+    yield "a context longer than it has to be", query(where=WHERE, index_context=b"\x92\x22\xd1\x00\x01"), 4
+    yield "a context without an index", query(where=WHERE, index_context=b"\x92\x22\xa2\x03a"), 201
     yield "no filter", query(filter_expression=b"\x93\x01"), 4
     yield "a filter of another type", query(filter_expression=exp.int_bin("a").encode()), 4
     yield "an operation that writes", query(ops=write("a", 1).encode(), n_ops=1), 4
@@ -266,6 +272,31 @@ async def test_entries_values_and_records_of_an_index_are_counted() -> None:
         assert stat.startswith("entries=5;") and ";entries_per_bval=2;entries_per_rec=2;load_pct=100;" in stat
 
 
+async def test_a_query_that_fails_inside_the_server_ends_with_its_connection_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object) -> bool:
+        raise ZeroDivisionError
+
+    async with open_embedded_cluster(1, memory=True) as cluster:
+        fill(cluster, 10)
+        with monkeypatch.context() as broken:
+            broken.setattr("trio_aerospike.server.query.is_wanted", fail)
+            broken.setattr("trio_aerospike.server.query_background.is_wanted", fail)
+            async with connected(cluster) as peer:
+                with pytest.raises(EOFError):
+                    await answers(peer, query(trid=7))
+            async with open_client(cluster.hosts, connector=cluster.connector) as client:
+                job = await client.query_operate("test", SET, [write("done", 1)])
+                while cluster.nodes[0].queries.active:
+                    await trio.sleep(0.01)
+        assert "a query from" in caplog.text and "a task of its own failed" in caplog.text
+        text = cluster.nodes[0].queries.text()
+        assert text.count("abandoned-unknown") == 2 and f"trid={job.trid}:" in text
+        async with connected(cluster) as peer:
+            assert len(await answers(peer, query())) == 11
+
+
 # -- in the background -----------------------------------------------------------------------------------------------
 
 
@@ -285,6 +316,18 @@ async def test_a_job_in_the_background_outlives_the_connection_that_began_it(
         shown = [node.queries.find(job.trid) for node in cluster.nodes]
         assert sum(job.succeeded for job in shown if job) == 100
         assert sum(job.filtered_bins for job in shown if job) == 200
+
+
+async def test_what_metadata_filter_out_does_not_count_for_the_rate(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_embedded_cluster(1, memory=True) as cluster:
+        fill(cluster, 100)
+        async with open_client(cluster.hosts, connector=cluster.connector) as client:
+            by_bins = await client.query_operate("test", SET, [write("a", 1)], filter=exp.int_bin("n") < 10)
+            by_metadata = await client.query_operate("test", SET, [write("a", 1)], filter=exp.ttl() > 0)
+            while cluster.nodes[0].queries.active:
+                await trio.sleep(0.1)
+        found = [cluster.nodes[0].queries.find(job.trid) for job in (by_bins, by_metadata)]
+        assert [(job.throttled, job.succeeded) for job in found if job] == [(100, 10), (0, 0)]
 
 
 async def test_who_may_only_read_queries_and_writes_nothing_in_the_background() -> None:

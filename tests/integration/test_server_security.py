@@ -15,6 +15,7 @@ from trio_aerospike._wire.admin import LoginAnswer, Privilege, Role, hash_passwo
 from trio_aerospike._wire.batch import encode_batch_read
 from trio_aerospike._wire.batch_answers import decode_batch_response
 from trio_aerospike._wire.digests import compute_digest
+from trio_aerospike._wire.messages import Field
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, UserSpec, open_embedded_cluster
 
@@ -187,6 +188,48 @@ async def test_roles_are_made_changed_and_dropped() -> None:
         assert await ask(admin.encode_drop_role("mine")) == ResultCode.OK
         assert await ask(admin.encode_drop_role("read")) == ResultCode.INVALID_ROLE
         assert await ask(admin.encode_set_quotas("read", 1, 1)) == ResultCode.INVALID_ROLE  # the server's own stay
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (Role("x" * 63, (Privilege(admin_messages.PRIVILEGE_READ),)), ResultCode.OK),
+        (Role("x" * 64, (Privilege(admin_messages.PRIVILEGE_READ),)), ResultCode.INVALID_ROLE),
+        (Role("mine", (Privilege(99),)), ResultCode.INVALID_PRIVILEGE),
+        (Role("mine", (Privilege(admin_messages.PRIVILEGE_READ, "", "set"),)), ResultCode.INVALID_PRIVILEGE),
+        (Role("mine", (Privilege(admin_messages.PRIVILEGE_READ, "n" * 32),)), ResultCode.INVALID_PRIVILEGE),
+        (Role("mine", (Privilege(admin_messages.PRIVILEGE_READ, "test", "s" * 64),)), ResultCode.INVALID_PRIVILEGE),
+        (Role("mine"), ResultCode.OK),
+    ],
+)
+async def test_a_role_that_nobody_could_be_told_of_is_refused(role: Role, expected: ResultCode) -> None:
+    fields = [Field(admin_messages.ADMIN_ROLE, role.name.encode())]
+    if role.privileges:
+        fields.append(admin.privileges_field(role.privileges))
+    async with secured() as cluster, logged_in(cluster, "admin") as administrator:
+        frame = admin_messages.admin_request(admin_messages.COMMAND_CREATE_ROLE, *fields)
+        assert await administrator.admin_result(frame) == expected
+        roles, result = admin.decode_roles(await administrator.admin(admin.encode_query_roles()))
+        assert result == ResultCode.OK
+        assert (role.name in {known.name for known in roles}) is (expected == ResultCode.OK)
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "expected"),
+    [
+        ("", SECRET, ResultCode.INVALID_USER),
+        ("u" * 64, SECRET, ResultCode.INVALID_USER),
+        ("bob", b"", ResultCode.INVALID_PASSWORD),
+        ("bob", b"p" * 64, ResultCode.INVALID_PASSWORD),
+        ("u" * 63, SECRET, ResultCode.OK),
+    ],
+)
+async def test_a_user_that_nobody_could_be_told_of_is_refused(name: str, password: bytes, expected: int) -> None:
+    fields = [Field(admin_messages.ADMIN_USER, name.encode()), Field(admin_messages.ADMIN_PASSWORD, password)]
+    async with secured() as cluster, logged_in(cluster, "admin") as administrator:
+        frame = admin_messages.admin_request(admin_messages.COMMAND_CREATE_USER, *fields)
+        assert await administrator.admin_result(frame) == expected
+        assert admin.decode_users(await administrator.admin(admin.encode_query_users()))[1] == ResultCode.OK
 
 
 async def test_a_server_without_security_says_so_and_serves_everybody() -> None:

@@ -27,6 +27,7 @@ def answer_batch(
     namespaces: Container[str],
     check: Callable[[list[Request]], None],
     execute: Callable[[Request], Answer],
+    most: int = 0,
 ) -> bytes:
     """The frames that answer a batch.
 
@@ -38,6 +39,7 @@ def answer_batch(
         namespaces: those that there are.
         check: called with all rows before any is carried out; may raise.
         execute: carries out one row; never raises.
+        most: rows that a batch may have; 0 for any number (server: batch-max-requests).
     """
     try:
         flags, count, rows, _ = decode_batch_rows(message)
@@ -45,6 +47,8 @@ def answer_batch(
         return batch_error(ResultCode.PARAM)
     if not count:
         return batch_error(ResultCode.PARAM)
+    if 0 < most < count:
+        return batch_error(ResultCode.BATCH_MAX_REQUESTS)
     data = message.field(wire.FIELD_FILTER)
     try:
         condition = None if data is None else compile_filter(data)

@@ -77,6 +77,8 @@ class EmbeddedCluster:
         self.members: list[str] = []
         self.cluster_key: str = "0"
         self.cluster_generation: int = 0
+        self.evictions: dict[str, int] = {}
+        """The void times up to which records of a namespace are evicted, as long as that is not taken back."""
         self.changed: trio.Event = trio.Event()
         """Set, and replaced, whenever a request that had to wait may find its node."""
         self._host = host
@@ -203,24 +205,44 @@ class EmbeddedCluster:
             node = self._by_name[name]
             if not node.running:
                 continue
-            tree = node.stores[namespace].trees[partition]
+            store = node.stores[namespace]
+            tree = store.trees[partition]
             if record is None:
                 tree.pop(digest, None)
-            else:
-                tree[digest] = record
+                continue
+            tree[digest] = record
+            if record.set_name and record.set_name not in store.sets:
+                store.sets[record.set_name] = None
 
     def knows_set(self, namespace: str, set_name: str) -> bool:
-        """Whether there are records in the set, or an index on it."""
+        """Whether there ever was a record in the set, or anything was said of it."""
         if self.indexes.names_set(namespace, set_name):
             return True
-        stores = [node.stores[namespace] for node in self.nodes if node.running]
-        return any(record.set_name == set_name for store in stores for tree in store.trees for record in tree.values())
+        return any(set_name in node.stores[namespace].sets for node in self.nodes if node.running)
 
     def purge(self, namespace: str) -> None:
         """Have every node forget what has expired or was truncated."""
         for node in self.nodes:
             if node.running:
                 node.stores[namespace].purge()
+
+    def evict(self, namespace: str, void_time: int) -> None:
+        """Have records end now that would end before that time, in seconds since the Citrusleaf epoch."""
+        self.evictions[namespace] = void_time
+        for node in self.nodes:
+            if namespace in node.stores:
+                node.stores[namespace].evict(void_time)
+
+    def recluster(self) -> None:
+        """Form the cluster anew, with the nodes and the settings that there are now."""
+        if self.losing:
+            return  # which it will be anyway
+        for namespace, table in self.tables.items():
+            settings = self.node(max(self.members)).stores[namespace].settings
+            table.replication_factor = settings.number("replication-factor")
+        self._rebalance_to(self.members)
+        self._note_migrations()
+        self._poked.set()
 
     # Inner life -----------------------------------------------------------------------------------------------
 
@@ -307,6 +329,9 @@ class EmbeddedCluster:
         live = [node.name for node in self.nodes if node.running]
         if live and live != survivors:
             self._rebalance_to(live)
+        self._note_migrations()
+
+    def _note_migrations(self) -> None:
         self._migration_batch = -(-sum(len(table.pending()) for table in self.tables.values()) // _MIGRATION_STEPS)
         if not self.migration_time:
             self._migrate()
@@ -345,7 +370,8 @@ class EmbeddedCluster:
 
     def _carry_out(self, namespace: str, moves: list[Move]) -> None:
         for move in moves:
-            trees = self._by_name[move.target].stores[namespace].trees
+            store = self._by_name[move.target].stores[namespace]
+            trees = store.trees
             if move.kind is MoveKind.DISCARD:
                 trees[move.partition] = {}
                 continue
@@ -353,7 +379,8 @@ class EmbeddedCluster:
             if move.kind is MoveKind.COPY:
                 trees[move.partition] = dict(source)
             else:
-                merge_trees(trees[move.partition], source)
+                by_generation = store.settings.values["conflict-resolution-policy"] == "generation"
+                merge_trees(trees[move.partition], source, by_generation=by_generation)
 
 
 def _address(given: AddressLike, port: int) -> Address | None:

@@ -64,6 +64,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     if request.info3 & _SC_READ_BITS == wire.INFO3_SC_READ_TYPE:
         # A linearized read, which the Community Edition refuses before it looks (server: replica_ping_ce.c).
         raise Refused(ResultCode.ENTERPRISE_ONLY)
+    refuse_transaction(request)
     record = tree.get(request.digest)
     if record is None:
         raise Refused(ResultCode.RECORD_NOT_FOUND)
@@ -74,8 +75,6 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise fail(ResultCode.RECORD_NOT_FOUND)
     touched = _read_touch(store, record, request)
     change = None if touched is None else Change(touched)
-    if request.has_unsupported_field:
-        raise fail(ResultCode.UNSUPPORTED_FEATURE)
     check_record_filter(store, request, record, fail)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise fail(ResultCode.KEY_MISMATCH)
@@ -111,7 +110,7 @@ def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -
     if not record.void_time or percent == NEVER_TOUCH:
         return None
     if percent == 0:
-        percent = store.config.default_read_touch_ttl_percent
+        percent = store.default_read_touch(record.set_name)
         if percent == 0:
             return None
     if percent > 100:
@@ -137,7 +136,13 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     Raises:
         Refused: nothing was changed.
     """
+    settings = store.settings
+    if settings.flag("reject-non-xdr-writes"):
+        raise Refused(ResultCode.FAIL_FORBIDDEN)
+    if not request.set_name and settings.flag("disallow-null-setname"):
+        raise Refused(ResultCode.PARAM)
     must_exist, replaces = _policies(request)
+    refuse_transaction(request)
     record = tree.get(request.digest)
     if must_exist and record is None:
         raise Refused(ResultCode.RECORD_NOT_FOUND)
@@ -152,12 +157,14 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     if not _generation_fits(request, record):
         raise fail(ResultCode.RECORD_GENERATION)
     if record is None:
+        if store.set_settings and not store.takes_more(request.set_name):
+            raise fail(ResultCode.FAIL_FORBIDDEN)
         if store.clock.milliseconds() < store.config.truncation.threshold(request.set_name):
             raise fail(ResultCode.FAIL_FORBIDDEN)
     elif request.set_name != record.set_name:
         raise fail(ResultCode.PARAM)
-    if request.has_unsupported_field:
-        raise fail(ResultCode.UNSUPPORTED_FEATURE)
+    if store.set_settings and not store.takes_writes(request.set_name):
+        raise fail(ResultCode.FAIL_FORBIDDEN)
     if record is not None:
         check_record_filter(store, request, record, fail)
     key = key_to_store(request, record, fail)
@@ -186,24 +193,25 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
 
 
 def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
-    """Delete a record; answers to deletes carry no metadata.
+    """Delete a record; answers to deletes carry no metadata. A transaction that it may be part of is not looked at.
 
-    An expired record can still be deleted, as in the Community Edition (server: delete_master in delete_ce.c).
+    An expired record can still be deleted until it is swept away, as in the Community Edition (server: delete_master in
+    delete_ce.c, nsup.c).
 
     Raises:
         Refused: it was not deleted.
     """
+    if store.settings.flag("reject-non-xdr-writes"):
+        raise Refused(ResultCode.FAIL_FORBIDDEN)
     if request.info2 & wire.INFO2_DURABLE_DELETE:
         raise Refused(ResultCode.ENTERPRISE_ONLY)
     record = tree.get(request.digest)
-    if record is None:
+    if record is None or store.is_swept(record):
         raise Refused(ResultCode.RECORD_NOT_FOUND)
     if request.set_name and request.set_name != record.set_name:
         raise Refused(ResultCode.PARAM)
     if not _generation_fits(request, record):
         raise Refused(ResultCode.RECORD_GENERATION)
-    if request.has_unsupported_field:
-        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     check_filter(request.filter, store, record, request.digest)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise Refused(ResultCode.KEY_MISMATCH)
@@ -211,6 +219,12 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
 
 
 # Helpers ------------------------------------------------------------------------------------------------------
+
+
+def refuse_transaction(request: Request) -> None:
+    """Transactions are an Enterprise Edition's; this comes before anything is known of the record (mrt_utils_ce.c)."""
+    if request.in_transaction:
+        raise Refused(ResultCode.ENTERPRISE_ONLY)
 
 
 class Failure:
@@ -316,13 +330,18 @@ def void_time_after(store: NamespaceStore, request: Request, record: StoredRecor
     if ttl == wire.TTL_DONT_UPDATE and record is not None:
         return record.void_time
     if ttl == wire.TTL_DONT_UPDATE or ttl == wire.TTL_NAMESPACE_DEFAULT:
-        ttl = store.config.default_ttl
-        return store.clock.seconds() + ttl if ttl else 0
-    if ttl == wire.TTL_NEVER_EXPIRE:
-        return 0
-    if ttl > MAX_TTL:
+        ttl = store.default_ttl(request.set_name if record is None else record.set_name)
+    elif ttl == wire.TTL_NEVER_EXPIRE:
+        ttl = 0
+    elif ttl > MAX_TTL:
         raise fail(ResultCode.PARAM)
-    return store.clock.seconds() + ttl
+    if not store.may_expire(ttl):
+        raise fail(ResultCode.FAIL_FORBIDDEN)
+    void_time = store.clock.seconds() + ttl if ttl else 0
+    if record is not None and not store.settings.flag("apply-ttl-reductions"):
+        is_shorter = void_time != 0 if not record.void_time else void_time < record.void_time
+        return record.void_time if is_shorter else void_time
+    return void_time
 
 
 def new_version(
@@ -348,6 +367,6 @@ def new_version(
         # Generations have 16 bits, and 0 means that there is no record (server: as_record_increment_generation).
         generation = record.generation + 1 if record.generation < 0xFFFF else 1
         changed = StoredRecord(record.set_name, bins, generation, void_time, max(now, record.last_update), key)
-    if changed.size() > store.config.max_record_size:
+    if changed.size() > store.settings.number("max-record-size"):
         raise fail(ResultCode.RECORD_TOO_BIG)
     return changed

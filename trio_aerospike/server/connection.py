@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire import admin_messages, constants as wire, info, messages
+from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
@@ -20,12 +22,11 @@ from .streams import ServerStream
 if TYPE_CHECKING:
     from .node import EmbeddedNode
 
+logger = logging.getLogger("trio_aerospike.server")
+
 _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024
 """Answers are sent once they have so many bytes, even if more requests are at hand."""
-
-_DEFAULT_TTL = 1.0
-"""Seconds that a request without a transaction ttl of its own may take (server: transaction-max-ms)."""
 
 _KIND_NAMES = {wire.PROTO_INFO: "info", wire.PROTO_ADMIN: "admin", wire.PROTO_MESSAGE: "message"}
 
@@ -43,6 +44,9 @@ class Connection:
 
     What has come with one read is answered with one send. As soon as a request takes time (a node's `delay`, a hook,
     a partition whose owner is lost) the ones behind it wait, as with the real server, while other connections go on.
+
+    What goes wrong unexpectedly in a request is logged and ends that request, or its connection where no answer to it
+    can be made, but never the server. (What a hook of a test raises does end it: that is the test's.)
     """
 
     def __init__(self, node: EmbeddedNode, stream: ServerStream, address: tuple[str, int]) -> None:
@@ -135,8 +139,17 @@ class Connection:
             return await self._answer(kind, body, held_back)
         except Streamed as streamed:
             await self._send(held_back)
-            await streamed.serve()
+            await self._stream(streamed.serve)
             return b""
+
+    async def _stream(self, serve: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await serve()
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError):
+            raise
+        except Exception as error:
+            logger.exception("%s: a query from %s failed", self.node.name, self.peer)
+            raise _Closing from error
 
     async def _answer(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         node = self.node
@@ -144,10 +157,24 @@ class Connection:
             await self._send(held_back)
             return await self._serve_with_attention(kind, body)
         try:
-            return node.answer(self, kind, body)
+            return self._served(kind, body)
         except Unreachable:
             await self._send(held_back)
-            return await self._serve_when_reachable(kind, body, trio.current_time() + _ttl(kind, body))
+            return await self._serve_when_reachable(kind, body, trio.current_time() + self._ttl(kind, body))
+
+    def _served(self, kind: int, body: bytes) -> bytes:
+        """The node's answer; that something failed inside the server, where it did."""
+        try:
+            return self.node.answer(self, kind, body)
+        except (Unreachable, Streamed, ProtocolError):
+            raise
+        except Exception as error:
+            logger.exception("%s: a request (%s) from %s failed", self.node.name, _KIND_NAMES[kind], self.peer)
+            if kind == wire.PROTO_MESSAGE:
+                return _refusal(body, ResultCode.SERVER)
+            if kind == wire.PROTO_ADMIN:
+                return admin.encode_result(ResultCode.SERVER)
+            raise _Closing from error
 
     async def _send(self, answers: list[bytes]) -> None:
         if answers:
@@ -173,14 +200,14 @@ class Connection:
 
     async def _serve_with_attention(self, kind: int, body: bytes) -> bytes:
         node = self.node
-        deadline = trio.current_time() + _ttl(kind, body)
+        deadline = trio.current_time() + self._ttl(kind, body)
         await node.wait_resumed()
         if node.on_request is not None:
             replacement = await self._ask_hook(kind, body)
             if replacement is not None:
                 return replacement
         if kind != wire.PROTO_MESSAGE:
-            return node.answer(self, kind, body)
+            return self._served(kind, body)
         if node.delay:
             await trio.sleep_until(min(trio.current_time() + node.delay, deadline))
         if trio.current_time() >= deadline:
@@ -191,12 +218,20 @@ class Connection:
         while True:
             changed = self.node.cluster.changed
             try:
-                return self.node.answer(self, kind, body)
+                return self._served(kind, body)
             except Unreachable:
                 with trio.move_on_at(deadline) as scope:
                     await changed.wait()
                 if scope.cancelled_caught:
                     return _refusal(body, ResultCode.TIMEOUT)
+
+    def _ttl(self, kind: int, body: bytes) -> float:
+        """Seconds that the request may take, by itself or by the node's settings."""
+        milliseconds = 0
+        if kind == wire.PROTO_MESSAGE and len(body) >= wire.MESSAGE_HEADER_SIZE:
+            start = wire.TRANSACTION_TTL_OFFSET - wire.PROTO_HEADER_SIZE
+            milliseconds = int.from_bytes(body[start : start + 4], "big")
+        return (milliseconds or self.node.settings.number("transaction-max-ms")) / 1000
 
     async def _ask_hook(self, kind: int, body: bytes) -> bytes | None:
         hook = self.node.on_request
@@ -224,14 +259,6 @@ def _refusal(body: bytes, result: ResultCode) -> bytes:
     if len(body) > 1 and body[1] & wire.INFO1_BATCH:
         return batch_error(result)
     return Answer(result).frame()
-
-
-def _ttl(kind: int, body: bytes) -> float:
-    """Seconds that the request may take."""
-    if kind != wire.PROTO_MESSAGE or len(body) < wire.MESSAGE_HEADER_SIZE:
-        return _DEFAULT_TTL
-    start = wire.TRANSACTION_TTL_OFFSET - wire.PROTO_HEADER_SIZE
-    return int.from_bytes(body[start : start + 4], "big") / 1000 or _DEFAULT_TTL
 
 
 def _decoded(kind: int, body: bytes) -> Request:

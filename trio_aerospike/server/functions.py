@@ -9,7 +9,16 @@ from .._lua import FunctionFailed, Unusable, from_particle, to_particle
 from .._lua.values import LuaList, held
 from .._wire import constants as wire
 from ..errors import ResultCode
-from .commands import Change, Failure, Outcome, check_record_filter, key_to_store, new_version, void_time_after
+from .commands import (
+    Change,
+    Failure,
+    Outcome,
+    check_record_filter,
+    key_to_store,
+    new_version,
+    refuse_transaction,
+    void_time_after,
+)
 from .functions_record import LuaRecord
 from .modules import Modules
 from .requests import Answer, Call, Request
@@ -33,10 +42,13 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
     """
     call = request.call
     assert call is not None
+    if store.settings.flag("reject-non-xdr-writes"):
+        raise Refused(ResultCode.FAIL_FORBIDDEN)
     if request.info2 & _FORBIDDEN_2 or request.info3 & _FORBIDDEN_3:
         raise Refused(ResultCode.PARAM)
     if not call.is_whole:
         raise Refused(ResultCode.PARAM)
+    refuse_transaction(request)
     record = tree.get(request.digest)
     if record is not None and store.is_doomed(record):
         record = None

@@ -119,7 +119,8 @@ class LuaRecord(Record):
         """`aerospike:create(rec)`."""
         if self.is_open:
             return _EXISTS if self.bins else self._update()
-        if self._store.clock.milliseconds() < self._store.config.truncation.threshold(self._set_name):
+        is_truncated = self._store.clock.milliseconds() < self._store.config.truncation.threshold(self._set_name)
+        if is_truncated or not self._store.takes_more(self._set_name):
             return 4
         failed = self._update()
         self.is_open = not failed
@@ -139,6 +140,8 @@ class LuaRecord(Record):
         return self._update()
 
     def _update(self) -> int:
+        if not self._store.takes_writes(self._set_name):
+            return self._fail(ResultCode.FAIL_FORBIDDEN)
         if self._too_many:
             return self._fail(ResultCode.BIN_NAME)
         bins = dict(self.bins)

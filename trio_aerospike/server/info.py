@@ -21,6 +21,7 @@ from . import statistics
 if TYPE_CHECKING:
     from .connection import Connection
     from .node import EmbeddedNode
+    from .store import NamespaceStore
 
 BUILD = "8.1.2.0"
 EDITION = "Aerospike Community Edition"
@@ -29,8 +30,14 @@ FEATURES = (
     "pipelining;pquery;pscans;query-show;relaxed-sc;replicas;replicas-all;replicas-master;replicas-max;"
     "truncate-namespace;udf"
 )
+SUMMARY = (
+    "features", "node", "compatibility-id", "edition", "build_ee_sha", "build_sha", "build_arch", "build_time",
+    "build_os", "build", "version", "statistics", "services-alumni", "services", "partition-generation",
+)  # fmt: skip
+"""What a request that asks for nothing is answered with."""
 MAX_INFO_NAMESPACE = 32
 MAX_INFO_SET = 64
+_NAMESPACE_VALUE_SIZE = 100
 
 
 @attrs.frozen(eq=False)
@@ -44,10 +51,11 @@ class InfoRequest:
 
     def param(self, *names: str) -> str | None:
         """The value of the first of the names that is there: `name=value` between semicolons."""
-        for part in self.params.split(";"):
-            name, separator, value = part.partition("=")
-            if separator and name in names:
-                return value
+        given = [part.partition("=") for part in self.params.split(";")]
+        for wanted in names:
+            for name, separator, value in given:
+                if separator and name == wanted:
+                    return value
         return None
 
     def required(self, name: str, limit: int, *aliases: str) -> str:
@@ -79,6 +87,13 @@ class InfoError(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code: int = int(code)
+
+
+def error_text(error: InfoError) -> str:
+    """The error in place of an answer; one that the server has no code for is told without."""
+    if error.code == ResultCode.SERVER:
+        return f"ERROR::{error}"
+    return wire_info.format_error(error.code, str(error))
 
 
 _Handler = Callable[[InfoRequest], str]
@@ -116,7 +131,19 @@ def answer_info(node: EmbeddedNode, connection: Connection, command: str) -> str
     try:
         return known.handler(InfoRequest(node, connection, command[:cut], command[cut + 1 :]))
     except InfoError as error:
-        return wire_info.format_error(error.code, str(error))
+        return error_text(error)
+
+
+def namespace_store(request: InfoRequest, *aliases: str) -> NamespaceStore:
+    """The store of the namespace that a request has to name.
+
+    Raises:
+        InfoError: it does not, or there is none.
+    """
+    store = request.node.stores.get(request.required("namespace", _NAMESPACE_VALUE_SIZE, *aliases))
+    if store is None:
+        raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
+    return store
 
 
 def _missing_code(name: str) -> int:
@@ -139,6 +166,13 @@ _constant("connection", "admin=false")
 _constant("best-practices", "failed_best_practices=none")
 _constant("health-stats", "")
 _constant("health-outliers", "")
+_constant("compatibility-id", "15")
+_constant("admin-clear-std", "")
+_constant("admin-tls-std", "")
+for _name in ("build_ee_sha", "build_sha", "build_time"):
+    _constant(_name, "")
+for _name in ("build_arch", "build_os"):
+    _constant(_name, "any")
 
 
 def _enterprise_only(request: InfoRequest) -> str:
@@ -156,23 +190,21 @@ def _unsupported(request: InfoRequest) -> str:
     raise InfoError(ResultCode.UNSUPPORTED_FEATURE, "not supported by the embedded server")
 
 
-for _name, _permission in {
-    "set-config": "set-config",
-    "config-set": "set-config",
-    "recluster": "service-ctrl",
-    "services-alumni-reset": "service-ctrl",
-    "tip": "service-ctrl",
-    "tip-clear": "service-ctrl",
-    "eviction-reset": "service-ctrl",
-}.items():
-    info_command(_name, permission=_permission)(_unsupported)
-for _name in (
-    "debug-record", "debug-record-meta", "dump-cluster", "dump-fabric", "dump-hb", "dump-hlc", "dump-migrates",
-    "dump-rw", "dump-skew", "dump-wb-summary", "endpoints", "histogram", "index-pressure", "jem-stats", "latencies",
-    "log", "log-message", "log-set", "logs", "mcast", "mesh", "partition-info", "physical-devices", "set-log",
-    "smd-info", "smd-show", "thread-traces",
-):  # fmt: skip
+for _name in ("debug-record", "debug-record-meta"):
     info_command(_name)(_unsupported)
+
+
+@info_command("physical-devices")
+def _physical_devices(request: InfoRequest) -> str:
+    request.required("path", 1024)
+    return _unsupported(request)
+
+
+@info_command("get-stats")
+def _get_stats(request: InfoRequest) -> str:
+    if request.required("context", 1024) != "xdr":
+        raise InfoError(ResultCode.PARAM, "unknown context")
+    return ""
 
 
 # The node and its cluster -------------------------------------------------------------------------------------
@@ -345,7 +377,7 @@ def _user_agents(request: InfoRequest) -> str:
     for connection in request.node.connections:
         if connection.user_agent:
             counts[connection.user_agent] = counts.get(connection.user_agent, 0) + 1
-    return ";".join(f"user-agent={agent}:count={count}" for agent, count in counts.items())
+    return "".join(f"user-agent={agent}:count={count};" for agent, count in counts.items())
 
 
 def _base64(bitmap: bytes) -> str:
@@ -372,7 +404,7 @@ def _sets(request: InfoRequest) -> str:
     if name and name not in request.node.stores:
         return "ns_type=unknown"
     stores = [request.node.stores[name]] if name else list(request.node.stores.values())
-    return "".join(statistics.sets_text(store, set_name if separator else None) for store in stores)
+    return "".join(statistics.sets_text(request.node, store, set_name if separator else None) for store in stores)
 
 
 @info_command("objects")
@@ -383,20 +415,6 @@ def _objects(request: InfoRequest) -> str:
 @info_command("statistics")
 def _statistics(request: InfoRequest) -> str:
     return statistics.node_text(request.node)
-
-
-@info_command("get-config", "config-get")
-def _get_config(request: InfoRequest) -> str:
-    context = request.param("context")
-    if context == "namespace":
-        name = request.required("namespace", MAX_INFO_NAMESPACE, "id")
-        store = request.node.stores.get(name)
-        if store is None:
-            raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
-        return statistics.namespace_config_text(store)
-    if context in (None, "service", "network", "security"):
-        return statistics.service_config_text(request.node)
-    raise InfoError(ResultCode.PARAM, "invalid context")
 
 
 @info_command("truncate", permission="truncate")

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
-from .._wire import cdt_ops, constants as wire, exp_ops
-from .._wire.cdt import pack_value, unpack_value
+from .._wire import constants as wire, exp_ops
 from .._wire.index_ranges import INDEX_DEFAULT, INDEX_MAP_KEYS, INDEX_MAP_VALUES
-from ..errors import ProtocolError, ResultCode
-from .cdt.calls import Reader
-from .cdt.elements import INTEGER, LIST, NEGATIVE, STRING, Malformed, kind_of, opened, split, unsigned
+from ..errors import ResultCode
+from .cdt.elements import LIST, kind_of, opened, split, unsigned
 from .expressions import Expression, compile_expression
 from .expressions.building import Type
 from .expressions.display import shown_context, shown_expression
@@ -26,13 +23,13 @@ from .info import (
     InfoError,
     InfoRequest,
     c_number,
+    error_text,
     info_command,
+    namespace_store,
 )
 from .results import Refused
 from .sindex import KINDS, MAX_INDEXES, TYPES, Definition
-
-if TYPE_CHECKING:
-    from .store import NamespaceStore
+from .sindex_context import BadContext, NotNormal, check_context
 
 _NAME_SIZE = 64
 _CONTEXT_SIZE = 2048
@@ -95,6 +92,8 @@ def _sindex_create(request: InfoRequest) -> str:
     if not is_known:
         for node in cluster.nodes:
             node.indexes.create(definition)
+            if definition.set_name:
+                node.stores[namespace].sets[definition.set_name] = None
     return "ok"
 
 
@@ -217,38 +216,34 @@ def _context(request: InfoRequest) -> bytes | None:
     except binascii.Error as error:
         raise _bad("'context' invalid base64") from error
     try:
-        reader = Reader(data)
-        count = reader.list_count()
-        if not count or count % 2:
-            raise Malformed
-        steps = [reader.element() for _ in range(count)]
-        if any(unsigned(number) & cdt_ops.CONTEXT_BASE_MASK > cdt_ops.CONTEXT_VALUE for number in steps[::2]):
-            raise Malformed
-        normal = all(map(_is_normal, steps))
-    except (Refused, Malformed, ProtocolError) as error:
+        check_context(data)
+    except NotNormal as error:
+        raise _bad("'context' not normalized msgpack") from error
+    except BadContext as error:
         raise _bad("'context' invalid cdt context") from error
-    if not normal:
-        raise _bad("'context' not normalized msgpack")
     return data
 
 
-def _is_normal(element: bytes) -> bool:
-    """Whether a scalar has the shortest header that it can have."""
-    return kind_of(element) not in (INTEGER, NEGATIVE, STRING) or pack_value(unpack_value(element)) == element
-
-
-def _index_name(request: InfoRequest, and_then: str) -> str:
-    """The name of an index. Where it is missing the real server says so, goes on, and says that, too."""
+def _of_index(request: InfoRequest, answer: Callable[[str], str]) -> str:
+    """The answer about an index by its name. Where that is missing the real server says so, and goes on to answer."""
     try:
-        return request.required("indexname", _NAME_SIZE)
+        name = request.required("indexname", _NAME_SIZE)
     except InfoError as error:
-        raise InfoError(error.code, f"{error}{and_then}") from None
+        try:
+            more = answer("")
+        except InfoError as second:
+            more = error_text(second)
+        raise InfoError(error.code, f"{error}{more}") from None
+    return answer(name)
 
 
 @info_command("sindex-delete", permission="sindex-admin")
 def _sindex_delete(request: InfoRequest) -> str:
     """To delete an index that is not there succeeds."""
-    name = _index_name(request, "ok")
+    return _of_index(request, lambda name: _delete(request, name))
+
+
+def _delete(request: InfoRequest, name: str) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE, "ns")
     cluster = request.node.cluster
     namesakes = cluster.indexes.named(namespace, name)
@@ -266,17 +261,12 @@ def _sindex_delete(request: InfoRequest) -> str:
 
 @info_command("sindex-exists", permission="sindex-admin")
 def _sindex_exists(request: InfoRequest) -> str:
-    name = _index_name(request, "false")
-    store = _store(request)
+    return _of_index(request, lambda name: _exists(request, name))
+
+
+def _exists(request: InfoRequest, name: str) -> str:
+    store = namespace_store(request, "ns")
     return "true" if request.node.cluster.indexes.named(store.config.name, name) else "false"
-
-
-def _store(request: InfoRequest) -> NamespaceStore:
-    namespace = request.required("namespace", MAX_INFO_NAMESPACE, "ns")
-    store = request.node.stores.get(namespace)
-    if store is None:
-        raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
-    return store
 
 
 @info_command("sindex-list")
@@ -326,10 +316,7 @@ def _line(request: InfoRequest, definition: Definition, name: str, *, packed: bo
 
 @info_command("sindex-stat")
 def _sindex_stat(request: InfoRequest) -> str:
-    missing = "" if request.param("namespace", "ns") else "ERROR:20:missing 'namespace'"
-    name = _index_name(request, missing)
-    store = _store(request)
-    return _stat(request, store.config.name, name)
+    return _of_index(request, lambda name: _stat(request, namespace_store(request, "ns").config.name, name))
 
 
 def _stat(request: InfoRequest, namespace: str, name: str) -> str:

@@ -15,17 +15,26 @@ from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
 from .._wire.messages import Op, decode_message
 from ..errors import ResultCode
-from . import commands, info_indexes as info_indexes, info_modules as info_modules
+from . import (
+    commands,
+    info_diagnostics as info_diagnostics,
+    info_formation as info_formation,
+    info_indexes as info_indexes,
+    info_modules as info_modules,
+    info_settings as info_settings,
+)
 from .batch import answer_batch, batch_error
-from .connection import Connection, Unreachable
+from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
-from .info import answer_info
+from .info import SUMMARY, answer_info
 from .memory import MemoryStream
 from .query import answer_query
 from .query_jobs import QueryJobs
 from .requests import Answer, Call, Request, refusal, request_from_message
 from .results import Refused
+from .settings import Settings
+from .settings_tables import NETWORK, SERVICE
 from .sindex import NodeIndexes
 from .store import NamespaceStore, StoredRecord, Tree
 from .streams import ServerStream, accepted_stream
@@ -34,6 +43,11 @@ if TYPE_CHECKING:
     from .cluster import EmbeddedCluster
 
 Address = tuple[str, int]
+
+_COUNTED_FAILURES = {
+    ResultCode.RECORD_GENERATION: "fail_generation",
+    ResultCode.RECORD_TOO_BIG: "fail_record_too_big",
+}
 
 
 class EmbeddedNode:
@@ -47,6 +61,8 @@ class EmbeddedNode:
         stats: counters.
         running: it listens.
         joined: it has a part in the cluster's partition map.
+        settings: of the context `service`, as `set-config` changes them; those of namespaces are in their stores.
+        network_settings: of the context `network`.
     """
 
     def __init__(self, cluster: EmbeddedCluster, name: str, listen: Address) -> None:
@@ -62,6 +78,8 @@ class EmbeddedNode:
         self.stores: dict[str, NamespaceStore] = {
             config.name: NamespaceStore(config, cluster.clock) for config in cluster.namespaces.values()
         }
+        self.settings: Settings = Settings(SERVICE)
+        self.network_settings: Settings = Settings(NETWORK)
         self.queries: QueryJobs = QueryJobs()
         self.indexes: NodeIndexes = NodeIndexes(self)
         self.running: bool = False
@@ -72,6 +90,10 @@ class EmbeddedNode:
         self.partition_generation: int = -1
         self.rebalance_generation: int = 0
         self.started_at: float = cluster.clock.unix()
+        self.rebalanced_at: float = self.started_at
+        self.batches: int = 0
+        self.log_levels: dict[str, str] = {}
+        self.tips: set[Address] = set()
         self._delay = 0.0
         self._on_request: RequestHook | None = None
         self._resumed: trio.Event | None = None
@@ -171,11 +193,13 @@ class EmbeddedNode:
                 return batch_error(ResultCode.NOT_AUTHENTICATED)
             return Answer(ResultCode.NOT_AUTHENTICATED).frame()
         if is_batch:
+            self.batches += 1
             return answer_batch(
                 message,
                 self.stores,
                 self._check_reachable,
                 lambda row: self._execute_row(connection, row),
+                self.settings.number("batch-max-requests"),
             )
         if message.field(wire.FIELD_DIGEST) is None:
             return answer_query(self, connection, message)
@@ -257,6 +281,8 @@ class EmbeddedNode:
             elif refused.result == ResultCode.RECORD_NOT_FOUND and counter != "write":
                 end = "not_found"
             self.counters[f"{origin}_{counter}_{end}"] += 1
+            if refused.result in _COUNTED_FAILURES:
+                self.counters[_COUNTED_FAILURES[refused.result]] += 1
             raise
         end = "complete" if counter == "udf" else "success"
         self.counters[f"{origin}_{counter}_{end if outcome.answer.result == ResultCode.OK else 'error'}"] += 1
@@ -294,7 +320,7 @@ class EmbeddedNode:
         if not connection.authenticated:
             error = info.format_error(ResultCode.NOT_AUTHENTICATED, "not authenticated")
             return encode_frame(wire.PROTO_INFO, error.encode() + b"\n")
-        names = info.decode_info_request(body) or ["node", "statistics", "features", "partition-generation"]
+        names = info.decode_info_request(body) or SUMMARY
         return info.encode_info_response([(name, answer_info(self, connection, name)) for name in names])
 
     def _answer_admin(self, connection: Connection, body: bytes) -> bytes:
@@ -310,9 +336,15 @@ class EmbeddedNode:
         return sum(1 for session in sessions if session is not None and session.user == user)
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run something for as long as the node does."""
+        """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
         if self._nursery is not None:
-            self._nursery.start_soon(function, *args)
+            self._nursery.start_soon(self._run_task, function, *args)
+
+    async def _run_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        try:
+            await function(*args)
+        except Exception:
+            logger.exception("%s: a task of its own failed", self.name)
 
     # The partition map ----------------------------------------------------------------------------------------
 
@@ -333,6 +365,7 @@ class EmbeddedNode:
         self.peers = peers
         self.alumni += [peer for peer in peers if peer not in self.alumni]
         self.rebalance_generation += 1
+        self.rebalanced_at = self.cluster.clock.unix()
         self.partition_generation = max(self.partition_generation, 0) + changes
         self.joined = True
 
@@ -391,8 +424,12 @@ class EmbeddedNode:
         if self._scope is not None:
             self._scope.cancel()
             self._scope = self._nursery = None
-        # What a process knows of its queries ends with it.
+        # What a process knows of its queries, and was told to do otherwise than its configuration says, ends with it.
         self.queries = QueryJobs()
+        self.settings, self.network_settings = Settings(SERVICE), Settings(NETWORK)
+        self.log_levels, self.tips = {}, set()
+        for store in self.stores.values():
+            store.restart()
         self.peers = []
         self.alumni = []
         self.peers_generation = self.rebalance_generation = 0

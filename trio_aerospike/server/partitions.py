@@ -119,6 +119,10 @@ class PartitionTable:
         """The nodes that take a write of the partition, its master first: filled ones and replicas being filled."""
         return self._partitions[partition].takers
 
+    def replicas(self, partition: int) -> tuple[str, ...]:
+        """The nodes that shall have the partition, its eventual master first."""
+        return tuple(self._partitions[partition].replicas)
+
     def owners(self, partition: int) -> tuple[str, ...]:
         """The node that answers for each replica column."""
         return self._partitions[partition].owners()

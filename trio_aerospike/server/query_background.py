@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 Work = Callable[[bytes, StoredRecord], None]
 
-MAX_RATE = 10_000
-"""Records a second of one background query (server: background-query-max-rps)."""
 RECORDS_BETWEEN_RESTS = 25
 _READS = {wire.OP_READ, wire.OP_CDT_READ, wire.OP_BITS_READ, wire.OP_HLL_READ, wire.OP_EXP_READ}
 
@@ -73,9 +71,14 @@ def parse_background(node: EmbeddedNode, message: Message) -> QueryRequest:
     request = parse_query(message, with_partitions=False)
     if request.set_name and not node.cluster.knows_set(request.namespace, request.set_name):
         raise Refused(ResultCode.RECORD_NOT_FOUND)
-    if request.records_per_second > MAX_RATE:
+    if request.records_per_second > _most(node, request):
         raise Refused(ResultCode.PARAM)
     return request
+
+
+def _most(node: EmbeddedNode, request: QueryRequest) -> int:
+    """Records a second of one background query."""
+    return node.stores[request.namespace].settings.number("background-query-max-rps")
 
 
 def start_job(
@@ -108,7 +111,7 @@ def start_job(
     """
     expression = None if request.filter_expression is None else compile_filter(request.filter_expression)
     job = node.queries.start(kind, request, connection.peer)
-    job.records_per_second = request.records_per_second or MAX_RATE
+    job.records_per_second = request.records_per_second or _most(node, request)
     job.index_name = "" if search is None else search.name
     job.details = lambda: f":net-io-bytes=30:socket-timeout=10000{details()}"
 
@@ -121,6 +124,9 @@ def start_job(
                 if job.abandoned:
                     break
             job.partition = wire.N_PARTITIONS
+        except Exception:
+            job.abandoned = job.abandoned or ResultCode.SERVER
+            raise
         finally:
             node.queries.finish(job)
             end = "abort" if job.abandoned == ResultCode.QUERY_ABORTED else "error" if job.abandoned else "complete"
@@ -138,10 +144,13 @@ def start_job(
             record = tree.get(digest)
             if not is_wanted(record, request, store):
                 continue
-            if expression is not None and not passes(expression, record, digest, store, job):
-                continue
-            if seconds := job.pace():
+            filtered = job.filtered_meta
+            passed = expression is None or passes(expression, record, digest, store, job)
+            # What is told apart by its metadata does not count for the rate; what is read for it does.
+            if job.filtered_meta == filtered and (seconds := job.pace()):
                 await trio.sleep(seconds)
+            if not passed:
+                continue
             _work_on(job, work, digest, record)
 
     node.start_task(run)

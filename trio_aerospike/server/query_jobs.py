@@ -112,6 +112,10 @@ class QueryJobs:
         self.ended: deque[QueryJob] = deque(maxlen=KEPT)
         self._numbers = count(1)
 
+    def keep(self, count: int) -> None:
+        """Remember so many that have ended (server: query-max-done)."""
+        self.ended = deque(self.ended, maxlen=count)
+
     def start(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
         """Take a query in; a short one is not listed.
 

@@ -14,6 +14,7 @@ from .._wire.query import UDF_OP_AGGREGATE, UDF_OP_BACKGROUND, Resumed, decode_p
 from ..errors import ProtocolError, ResultCode
 from .requests import text
 from .results import Refused
+from .sindex_context import BadContext, check_context
 
 DEFAULT_SOCKET_TIMEOUT = 10.0
 """Seconds that the server tries to send where the client does not say (server: CF_SOCKET_TIMEOUT)."""
@@ -162,6 +163,11 @@ def _where(message: Message) -> Where | None:
         raise ProtocolError("an empty field about an index")
     if sum(field is not None for field in (name, context, expression)) > 1:
         raise ProtocolError("an index by more than one of name, context and expression")
+    if context is not None:
+        try:
+            check_context(context)
+        except BadContext as error:
+            raise ProtocolError("a context that no index can have") from error
     limit = _GEOJSON_MAX if wanted.particle == wire.PARTICLE_GEOJSON else INDEX_VALUE_MAX + 1
     if len(wanted.begin) >= limit:
         raise ProtocolError("a value of an index range is too long")

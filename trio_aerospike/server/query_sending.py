@@ -81,6 +81,9 @@ class StreamedAnswer(abc.ABC):
         except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError):
             job.abandoned = job.abandoned or RESPONSE_ERROR
             raise
+        except Exception:
+            job.abandoned = job.abandoned or ResultCode.SERVER
+            raise
         finally:
             node.queries.finish(job)
             node.counters[f"{self._counter}_{_ENDS.get(job.abandoned, 'error')}"] += 1

@@ -21,9 +21,6 @@ _PREFIX = struct.Struct(">BBBBBBIIIHH")
 _OP = struct.Struct(">IBBBB")
 _NAME_MAX = 127
 """Bytes of the name of a module, and of a function (server: UDF_MAX_STRING_SZ)."""
-_UNSUPPORTED_FIELDS = {
-    wire.FIELD_MRT_ID,
-}
 
 
 @attrs.frozen
@@ -72,7 +69,7 @@ class Request:
     generation: int
     record_ttl: int
     ops: Sequence[Op]
-    has_unsupported_field: bool = False
+    in_transaction: bool = False
     filter: bytes | Expression | None = None
     """What decides whether the record is looked at, as it travels or compiled."""
     call: Call | None = None
@@ -149,7 +146,7 @@ def request_from_message(message: Message) -> Request:
     """
     namespace = digest = key = condition = None
     set_name = ""
-    unsupported = False
+    in_transaction = False
     for field in message.fields:
         kind = field.kind
         if kind == wire.FIELD_NAMESPACE:
@@ -162,24 +159,23 @@ def request_from_message(message: Message) -> Request:
             key = field.data
         elif kind == wire.FIELD_FILTER:
             condition = field.data
-        elif kind in _UNSUPPORTED_FIELDS:
-            unsupported = True
+        elif kind == wire.FIELD_MRT_ID:
+            in_transaction = True
     if namespace is None:
         raise Refused(ResultCode.INVALID_NAMESPACE)
     if digest is None:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     return Request(
         namespace, set_name, digest, key, message.info1, message.info2, message.info3, message.generation,
-        message.record_ttl, message.ops, unsupported, condition, call_of(message.field, message.transaction_ttl),
+        message.record_ttl, message.ops, in_transaction, condition, call_of(message.field, message.transaction_ttl),
     )  # fmt: skip
 
 
 def request_from_row(row: BatchRequest, condition: Expression | None = None) -> Request:
     """The command on a single record that a row of a batch carries; `condition` is the whole batch's filter."""
-    kinds = {field.kind for field in row.fields}
     own = row.field(wire.FIELD_FILTER)
     return Request(
         row.namespace, row.set_name or "", row.digest, row.field(wire.FIELD_KEY), row.info1, row.info2 or 0,
-        row.info3 or 0, row.generation or 0, row.record_ttl or 0, row.ops, bool(kinds & _UNSUPPORTED_FIELDS),
+        row.info3 or 0, row.generation or 0, row.record_ttl or 0, row.ops, row.field(wire.FIELD_MRT_ID) is not None,
         condition if own is None else own, call_of(row.field, 0),
     )  # fmt: skip

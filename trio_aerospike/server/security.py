@@ -10,7 +10,8 @@ import hmac
 import ipaddress
 import math
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeGuard
 
 import attrs
 
@@ -19,6 +20,11 @@ from ..errors import ResultCode
 from .results import Refused
 
 ALL_ROLES = ("user-admin", "sys-admin", "data-admin", "read-write-udf", "truncate")
+
+_PASSWORD_MAX = 63
+_NAMESPACE_SIZE = 32
+_SET_SIZE = 64
+_COUNT_MAX = 255
 
 _PREDEFINED = {
     "user-admin": messages.PRIVILEGE_USER_ADMIN,
@@ -47,6 +53,8 @@ _GRANTED_BY = {
     "query-admin": {messages.PRIVILEGE_DATA_ADMIN, messages.PRIVILEGE_SYS_ADMIN},
     "set-config": {messages.PRIVILEGE_SYS_ADMIN},
     "service-ctrl": {messages.PRIVILEGE_SYS_ADMIN},
+    "logging-ctrl": {messages.PRIVILEGE_SYS_ADMIN},
+    "evict-admin": {messages.PRIVILEGE_DATA_ADMIN, messages.PRIVILEGE_SYS_ADMIN},
 }
 
 
@@ -288,7 +296,7 @@ class Security:
     def _create_user(self, message: messages.AdminMessage, session: Session, _: Callable[[str], int]) -> bytes:
         self._administrator(session)
         name = message.text(messages.ADMIN_USER)
-        if not name:
+        if not _is_name(name, messages.USER_MAX):
             raise Refused(ResultCode.INVALID_USER)
         if name in self._users:
             raise Refused(ResultCode.USER_ALREADY_EXISTS)
@@ -318,13 +326,15 @@ class Security:
 
     def _new_password(self, message: messages.AdminMessage) -> bytes:
         password = message.field(messages.ADMIN_PASSWORD)
-        if not password:
+        if not password or len(password) > _PASSWORD_MAX:
             raise Refused(ResultCode.INVALID_PASSWORD)
         return password
 
     def _grant_roles(self, message: messages.AdminMessage, session: Session, _: Callable[[str], int]) -> bytes:
         self._administrator(session)
-        self._user(message).roles.update(self._roles_of(message))
+        user, given = self._user(message), self._roles_of(message)
+        _check_count({*user.roles, *given})
+        user.roles.update(given)
         return admin.encode_result(ResultCode.OK)
 
     def _revoke_roles(self, message: messages.AdminMessage, session: Session, _: Callable[[str], int]) -> bytes:
@@ -374,12 +384,14 @@ class Security:
     def _create_role(self, message: messages.AdminMessage, session: Session, _: Callable[[str], int]) -> bytes:
         self._administrator(session)
         role = admin.decode_role(message)
-        if role is None:
+        if role is None or not _is_name(role.name, messages.ROLE_MAX):
             raise Refused(ResultCode.INVALID_ROLE)
         if role.name in self._roles:
             raise Refused(ResultCode.ROLE_ALREADY_EXISTS)
         if (role.read_quota or role.write_quota) and not self.quotas:
             raise Refused(ResultCode.QUOTAS_NOT_ENABLED)
+        if message.field(messages.ADMIN_PRIVILEGES) is not None:
+            self._privileges(message)
         _check_allowlist(role.whitelist)
         self._roles[role.name] = role
         return admin.encode_result(ResultCode.OK)
@@ -396,6 +408,7 @@ class Security:
         self._administrator(session)
         role, given = self._own_role(message), self._privileges(message)
         kept = tuple(dict.fromkeys((*role.privileges, *given)))
+        _check_count(kept)
         self._roles[role.name] = attrs.evolve(role, privileges=kept)
         return admin.encode_result(ResultCode.OK)
 
@@ -429,7 +442,7 @@ class Security:
 
     def _privileges(self, message: messages.AdminMessage) -> tuple[admin.Privilege, ...]:
         privileges = admin.decode_privileges_field(message.field(messages.ADMIN_PRIVILEGES) or b"\0")
-        if not privileges or not all(privilege.code in _PREDEFINED.values() for privilege in privileges):
+        if not privileges or not all(map(_is_privilege, privileges)):
             raise Refused(ResultCode.INVALID_PRIVILEGE)
         return privileges
 
@@ -461,6 +474,24 @@ _COMMANDS: dict[int, _Handler] = {
 
 def _same(given: bytes, known: bytes) -> bool:
     return hmac.compare_digest(given, known)
+
+
+def _is_name(name: str | None, limit: int) -> TypeGuard[str]:
+    """Whether a user or a role can have that name: it has to fit into what tells of it."""
+    return name is not None and 0 < len(name.encode()) <= limit
+
+
+def _is_privilege(privilege: admin.Privilege) -> bool:
+    """Whether there is such a right, for such a scope: a set is one of a namespace."""
+    if privilege.code not in _PREDEFINED.values() or (privilege.set_name and not privilege.namespace):
+        return False
+    return len(privilege.namespace.encode()) < _NAMESPACE_SIZE and len(privilege.set_name.encode()) < _SET_SIZE
+
+
+def _check_count(things: Collection[object]) -> None:
+    """Refuse more roles of a user, or privileges of a role, than a message can tell of."""
+    if len(things) > _COUNT_MAX:
+        raise Refused(ResultCode.PARAM)
 
 
 def _check_allowlist(addresses: Iterable[str]) -> None:

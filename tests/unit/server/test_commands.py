@@ -369,5 +369,5 @@ def test_bad_requests(request_: dict[str, Any], result: ResultCode) -> None:
 def test_what_is_not_served_is_refused_and_changes_nothing() -> None:
     bench = Bench()
     bench.put()
-    bench.refuses(ResultCode.UNSUPPORTED_FEATURE, **{**A_PUT, "has_unsupported_field": True})
-    bench.refuses(ResultCode.UNSUPPORTED_FEATURE, info1=READ_ALL, has_unsupported_field=True)
+    bench.refuses(ResultCode.ENTERPRISE_ONLY, **{**A_PUT, "in_transaction": True})
+    bench.refuses(ResultCode.ENTERPRISE_ONLY, info1=READ_ALL, in_transaction=True)

@@ -197,7 +197,7 @@ def _context(reader: Reader) -> str:
         number = reader.unsigned()
         where = "list_" if number & cdt_ops.CONTEXT_LIST else "map_" if number & cdt_ops.CONTEXT_MAP else ""
         steps.append(f"{where}{_STEPS[number & cdt_ops.CONTEXT_BASE_MASK]}({_value(reader.take())})")
-    return f"[[{', '.join(steps)}]"
+    return f"[{', '.join(steps)}]"
 
 
 def _value(element: bytes) -> str:
