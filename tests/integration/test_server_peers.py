@@ -30,7 +30,8 @@ async def test_a_published_client_works(script: str, nodes: int, credentials: tu
         with trio.fail_after(60):
             result = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
         assert result.returncode == 0, result.stderr.decode()
-        assert result.stdout.decode().splitlines()[-1] == "done"
+        # What the C client prints by itself may come out behind the last line of the script.
+        assert "done" in result.stdout.decode().splitlines()
         served = [sum(node.stats.requests.values()) for node in cluster.nodes]
         assert all(count > 50 for count in served), served
 

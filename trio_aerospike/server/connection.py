@@ -22,7 +22,7 @@ from .streams import ServerStream
 if TYPE_CHECKING:
     from .node import EmbeddedNode
 
-logger = logging.getLogger("trio_aerospike.server")
+logger: logging.Logger = logging.getLogger("trio_aerospike.server")
 
 _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024

@@ -14,7 +14,7 @@ from ..errors import ResultCode
 from .info import MAX_INFO_SET, InfoError, InfoRequest, info_command, namespace_store
 from .settings import c_int
 
-logger = logging.getLogger("trio_aerospike.server")
+logger: logging.Logger = logging.getLogger("trio_aerospike.server")
 
 _LEVELS = {
     "CRITICAL": logging.CRITICAL,
