@@ -119,8 +119,6 @@ def _endpoints(request: InfoRequest) -> str:
 @info_command("partition-info")
 def _partition_info(request: InfoRequest) -> str:
     node = request.node
-    members = node.cluster.members
-    succession = members.index(node.name) if node.name in members else -1
     lines = [_PARTITION_HEAD]
     for name, store in node.stores.items():
         table = node.cluster.tables[name]
@@ -131,11 +129,15 @@ def _partition_info(request: InfoRequest) -> str:
             waits = place >= 0 and not table.serves_reads(node.name, number)
             has_records = table.has_records(node.name, number)
             state = ("D" if waits else "S") if place >= 0 else "Z" if has_records else "A"
-            key = int(node.cluster.cluster_key, 16) if has_records else 0
-            version = f"{key:012x}.0.{'m' if master == node.name else '-'}p-"
+            ordered = [*replicas, *sorted(set(node.cluster.members) - set(replicas))]
+            succession = ordered.index(node.name) if node.name in ordered else -1
+            suffix = f".0.{'m' if master == node.name else '-'}p-"
+            final = f"{int(node.cluster.cluster_key, 16):012x}{suffix}"
+            version = final if has_records else f"{0:012x}{suffix}"
             lines.append(
-                f"{name}:{number}:{state}:{len(replicas)}:{place}:{succession}:0:{master}:{master}:0:0:{int(waits)}:"
-                f"{len(store.trees[number])}:0:{store.config.regime}:1:{version}:{version}"
+                f"{name}:{number}:{state}:{len(replicas)}:{place}:{succession}:0:"
+                f"{node.name if master == node.name else 0}:{master}:0:0:{int(waits)}:"
+                f"{len(store.trees[number])}:0:{store.config.regime}:{int(has_records)}:{version}:{final}"
             )
     return ";".join(lines)
 
