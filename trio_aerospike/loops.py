@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
+from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstAttempt, Policy
 from ._client import Client
 from ._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from ._cluster.lending import Link
@@ -26,7 +26,7 @@ from ._cluster.node import Node
 from ._record_commands import RecordCommands
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
 from ._wire.frames import FrameReader
-from .errors import AerospikeError, ClientClosed, ProtocolError
+from .errors import ClientClosed, ProtocolError
 from .keys import Key
 
 __all__ = ["LoopCommands"]
@@ -85,7 +85,7 @@ class _LoopExecutor(BorrowingExecutor):
         line = None if node is None or self._inner.limiter is not None else self._line(node)
         if node is None or line is None:
             return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
-        attempt = Attempt(what, key, policy, write, node, time.monotonic())
+        attempt = self._first_attempt(what, key, policy, write, node, time.monotonic())
         answer = self._loop.create_future()
         line.submit(frame, answer, attempt)
         try:
@@ -94,29 +94,23 @@ class _LoopExecutor(BorrowingExecutor):
             line.abandoned(attempt)
             raise
         except _Unsent:
-            policy = attempt.unsent()
-            return await self._in_trio(self._inner.plain_run, what, key, attempt.stamped(frame), policy, write)
+            attempt.unsent()
         except (OSError, ProtocolError) as error:
             if self._cluster.closed:
-                raise ClientClosed(f"{what} {key!r}: the client is closed", in_doubt=write, attempts=1) from error
+                raise attempt.closed(sent=True) from error
             if not isinstance(error, TimeoutError):
                 node.lent_connection_broke()
-            policy = attempt.broken(error)
+            attempt.broken(error)
         else:
             code = body[RESULT_CODE]
             if not code:
                 return body
             if code in LOGGED_OUT:
                 line.retire()  # a new session is for new connections
-            policy = attempt.refused(code)
-        if attempt.pause:
-            await asyncio.sleep(attempt.pause)
-        try:
-            return await self._in_trio(
-                self._inner.go_on, what, key, attempt.stamped(frame), policy, write, attempt.sequence
-            )
-        except AerospikeError as error:
-            raise attempt.also(error) from error.__cause__
+            attempt.refused(code)
+        return await self._in_trio(
+            self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
+        )
 
     async def _in_trio(self, function: Callable[..., Any], *args: Any) -> bytes:
         try:
@@ -254,8 +248,8 @@ class _Line:
         self._number = self._sock.fileno()
         self._frames = FrameReader()
         #: Answers owed, in order.
-        self._sent: deque[tuple[asyncio.Future[bytes], Attempt]] = deque()
-        self._unsent: deque[tuple[asyncio.Future[bytes], Attempt, bytes]] = deque()
+        self._sent: deque[tuple[asyncio.Future[bytes], FirstAttempt]] = deque()
+        self._unsent: deque[tuple[asyncio.Future[bytes], FirstAttempt, bytes]] = deque()
         self._unsent_bytes = 0
         self._outgoing = b""
         self._flushing = False
@@ -284,7 +278,7 @@ class _Line:
         answers = [item[0] for item in self._unsent.copy()] + [item[0] for item in self._sent.copy()]
         return len(answers) < depth or not all(answer.done() for answer in answers)
 
-    def submit(self, frame: bytes, answer: asyncio.Future[bytes], attempt: Attempt) -> None:
+    def submit(self, frame: bytes, answer: asyncio.Future[bytes], attempt: FirstAttempt) -> None:
         """Put a request at the end of the line; what gathers until the loop's tasks have run goes out in one send."""
         self._unsent.append((answer, attempt, frame))
         self._unsent_bytes += len(frame)
@@ -295,7 +289,7 @@ class _Line:
         if attempt.deadline < self._due:
             self._look_at(attempt.deadline)
 
-    def abandoned(self, attempt: Attempt) -> None:
+    def abandoned(self, attempt: FirstAttempt) -> None:
         """The task that waited has gone: what has not been sent never is, an answer is dropped when it comes."""
         if not self._alive:
             return

@@ -15,11 +15,11 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
+from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, Policy
 from ._client import Client
 from ._cluster.node import Node
 from ._record_commands import RecordCommands
-from .errors import AerospikeError, ClientClosed, ProtocolError
+from .errors import ClientClosed, ProtocolError
 from .keys import Key
 
 __all__ = ["ThreadCommands"]
@@ -99,16 +99,15 @@ class _ThreadExecutor(BorrowingExecutor):
             body = link.exchange(frame, deadline)
         except (OSError, ProtocolError) as error:
             node.lender.discard(link)
+            attempt = self._first_attempt(what, key, policy, write, node, began)
             if self._cluster.closed:
-                text = f"{what} {key!r}: the client is closed"
-                raise ClientClosed(text, in_doubt=write and link.sent, attempts=int(link.sent)) from error
+                raise attempt.closed(sent=link.sent) from error
             if not isinstance(error, TimeoutError):
                 node.lent_connection_broke()
-            attempt = Attempt(what, key, policy, write, node, began)
-            if not link.sent:
-                policy = attempt.unsent()
-                return self._in_trio(self._inner.plain_run, what, key, attempt.stamped(frame), policy, write)
-            policy = attempt.broken(error)
+            if link.sent:
+                attempt.broken(error)
+            else:
+                attempt.unsent()
         except BaseException:
             # Interrupted: the answer is still to come, so nobody else may have this connection.
             node.lender.discard(link)
@@ -121,15 +120,11 @@ class _ThreadExecutor(BorrowingExecutor):
                 node.lender.give_back(link)
             if not code:
                 return body
-            attempt = Attempt(what, key, policy, write, node, began)
-            policy = attempt.refused(code)
-        if attempt.pause:
-            time.sleep(attempt.pause)  # noqa: ASYNC251 - async by form only, to be what the client's executor is
-        frame = attempt.stamped(frame)
-        try:
-            return self._in_trio(self._inner.go_on, what, key, frame, policy, write, attempt.sequence)
-        except AerospikeError as error:
-            raise attempt.also(error) from error.__cause__
+            attempt = self._first_attempt(what, key, policy, write, node, began)
+            attempt.refused(code)
+        return self._in_trio(
+            self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
+        )
 
     async def _run_and_lend(
         self, node: Node | None, what: str, key: Key, frame: bytes, policy: Policy, write: bool

@@ -487,12 +487,13 @@ def test_total_timeout_ends_a_call_to_a_stalled_server(make_client: Any, start_c
     cluster.run_sync(cluster.cluster.resume_node, 0)
 
 
+@pytest.mark.usefixtures("mean_delays")
 def test_socket_timeout_and_max_retries_bound_the_attempts(make_client: Any, start_cluster: StartCluster):
     cluster = start_cluster()
     client = make_client(hosts=cluster.hosts, tend_interval=60_000).connect()
     client.put(KEY, {"a": 1})
     cluster.run_sync(cluster.cluster.pause_node, 0)
-    for retries, pause, low in ((0, 0, 0.18), (2, 0, 0.55), (2, 200, 0.95)):
+    for retries, pause, low in ((0, 0, 0.18), (2, 0, 0.55), (2, 200, 1.15)):
         policy = {
             "socket_timeout": 200,
             "total_timeout": 10_000,

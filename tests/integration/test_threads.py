@@ -233,6 +233,7 @@ def test_the_total_timeout_covers_all_attempts(stage):
     assert 0.3 <= seconds < 0.4 and error.attempts == 3
 
 
+@pytest.mark.usefixtures("mean_delays")
 def test_the_server_is_told_what_time_is_left(stage):
     seen = stage.script(ResultCode.TIMEOUT)
     stage.wait("get", KEY, policy=ReadPolicy(total_timeout=0.8, sleep_between_retries=0.1))
@@ -241,6 +242,7 @@ def test_the_server_is_told_what_time_is_left(stage):
     assert seen[2].transaction_ttl == 0x7FFFFFFF
 
 
+@pytest.mark.usefixtures("mean_delays")
 def test_a_pause_between_attempts_that_leaves_no_time_is_not_made(stage):
     stage.script(Fault.RESET)
     policy = ReadPolicy(total_timeout=0.5, sleep_between_retries=0.6)

@@ -5,7 +5,6 @@ The common path holds no cancel scope, no deadline object and no nested coroutin
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from typing import TYPE_CHECKING
@@ -23,13 +22,15 @@ from ..errors import (
     ConnectionFailed,
     NoMoreConnections,
     ProtocolError,
+    ResultCode,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, UDF, renew_session
 from .batch import Batch, BatchRun
 from .connection import restamped
 from .deadlines import deadline_reader
-from .pending import Failure, Pending
+from .execution.attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry
+from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from .node import Node
 
     Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
-
-#: How often a write that could not be sent waits for a new map before a copy is asked to pass it on.
-_PATIENT_WRITES = 5
 
 #: Seconds before the end of the caller's scope in which the server's timeout is taken for that end. One that comes
 #: earlier is the server's own.
@@ -171,7 +169,7 @@ class Executor:
         policy: ReadPolicy | WritePolicy,
         write: bool,
         slots: list[object] | None = None,
-        sequence: int = 0,
+        state: RetryState | None = None,
     ) -> bytes:
         """Send a command to the node that serves its key and return the body of the answer.
 
@@ -183,7 +181,7 @@ class Executor:
             policy: timeouts, retries and replica.
             write: whether the server is asked to change something: decides on retries and doubt.
             slots: the operation's slot of ``max_concurrent_operations``; taken out where somebody else gives it back.
-            sequence: how many of the record's copies somebody else has tried in vain.
+            state: attempts that were made elsewhere; on Trio's clock.
 
         Raises:
             AerospikeTimeoutError: the policy's total or socket timeout passed.
@@ -193,7 +191,10 @@ class Executor:
             AerospikeError: what the server answered.
         """
         now = self._now()
-        limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
+        if state is not None:
+            limit = state.limit
+        else:
+            limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
         task = trio.lowlevel.current_task()
         scope_deadline = self._deadline_of(task)
         if scope_deadline <= now:
@@ -206,16 +207,18 @@ class Executor:
         digest = key.digest
         partition = (digest[0] | digest[1] << 8) & 4095
         cluster = self._cluster
-        trouble: _Trouble | None = None
-        if sequence:
-            trouble = _Trouble(what, key, policy, write, limit, now, cluster)
-            trouble.sequence = sequence
+        execution: _Execution | None = None
+        if state is not None:
+            execution = _Execution(what, key, policy, write, cluster, state)
+            state.attempt_began(now)
+        began = now
         while True:
-            if trouble is None:
+            if execution is None:
                 table = cluster.partitions.tables.get(key.namespace)
                 node = None if table is None else table.masters[partition]
             else:
-                node = cluster.owner(key.namespace, partition, trouble.sequence, policy.replica)
+                sequence = execution.state.sequence(write=write)
+                node = cluster.owner(key.namespace, partition, sequence, policy.replica)
             if node is not None:
                 attempt_limit = now + socket_timeout
                 pending = Pending(
@@ -234,18 +237,26 @@ class Executor:
                     else:
                         await self._wait_with_slot(pending, slots)
                 body = pending.reply
-                if body is not None and not body[RESULT_CODE] and trouble is None:
+                if body is not None and not body[RESULT_CODE] and execution is None:
                     return body
             else:
                 pending = None
-            if trouble is None:
-                trouble = _Trouble(what, key, policy, write, limit, now, cluster)
-            done = await trouble.after(node, pending, scope_deadline)
+            if execution is None:
+                state = RetryState(
+                    policy.max_retries,
+                    policy.sleep_between_retries,
+                    began=began,
+                    limit=limit,
+                    patience=cluster.patience,
+                )
+                execution = _Execution(what, key, policy, write, cluster, state)
+            done = await execution.after(node, pending, scope_deadline)
             if done is not None:
                 if cluster.observers is not None:
-                    self.notes[key] = (node, trouble.attempts)
+                    self.notes[key] = (node, execution.state.attempts + 1)
                 return done
             now = trio.current_time()
+            execution.state.attempt_began(now)
             frame = restamped(frame, expires, now)
 
     async def go_on(
@@ -255,14 +266,23 @@ class Executor:
         frame: bytes,
         policy: ReadPolicy | WritePolicy,
         write: bool,
-        sequence: int,
+        state: RetryState,
+        decision: RetryDecision,
+        error: AerospikeError | None,
     ) -> bytes:
-        """As :meth:`run` where nothing limits it, for a command whose first attempts were made elsewhere."""
-        body = await self._run(what, key, frame, policy, write, None, sequence)
-        if self._cluster.observers is not None:
-            node, attempts = self.notes.get(key, (None, 1))
-            self.notes[key] = (node, attempts + 1)
-        return body
+        """As :meth:`run` where nothing limits it, for a command whose first attempt was made outside Trio.
+
+        Args:
+            what, key, frame, policy, write: As for :meth:`run`.
+            state: that attempt, on the clock of ``time.monotonic``.
+            decision: what follows it.
+            error: what is raised where there is no time for that; None where nothing has failed yet.
+        """
+        state.shift(self._now() - time.monotonic())
+        if not await wait_for_retry(decision, state, self._cluster) and error is not None:
+            raise error
+        expires = min(state.limit, trio.current_effective_deadline())
+        return await self._run(what, key, restamped(frame, expires, self._now()), policy, write, None, state)
 
     async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:
         """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""
@@ -276,49 +296,32 @@ class Executor:
             raise
 
 
-class _Trouble:
-    """What has gone wrong so far with one command, and whether it may be tried again."""
+class _Execution:
+    """A command whose first attempt has failed: its retry state, and the errors that its attempts end in.
 
-    __slots__ = (
-        "_began",
-        "_cluster",
-        "_counted",
-        "_free",
-        "_key",
-        "_limit",
-        "_policy",
-        "_sent",
-        "_what",
-        "_write",
-        "attempts",
-        "sequence",
-    )
+    Args:
+        what: the command's name, for messages.
+        key: the record.
+        policy: timeouts, for messages.
+        write: whether the server is asked to change something.
+        cluster: where to.
+        state: the attempts so far.
+    """
+
+    __slots__ = ("_cluster", "_key", "_policy", "_what", "_write", "state")
 
     def __init__(
-        self,
-        what: str,
-        key: Key,
-        policy: ReadPolicy | WritePolicy,
-        write: bool,
-        limit: float,
-        began: float,
-        cluster: Cluster,
+        self, what: str, key: Key, policy: ReadPolicy | WritePolicy, write: bool, cluster: Cluster, state: RetryState
     ) -> None:
         self._what = what
         self._key = key
         self._policy = policy
         self._write = write
-        self._limit = limit
-        self._began = began
         self._cluster = cluster
-        self._sent = 0
-        self.attempts = 0
-        self._counted = 0
-        self._free = 0
-        self.sequence = 0
+        self.state = state
 
     async def after(self, node: Node | None, pending: Pending | None, scope_deadline: float) -> bytes | None:
-        """Judge an attempt.
+        """Ask the retry engine what follows an attempt, and wait where it says so.
 
         Args:
             node: where it went; None when no node serves the partition.
@@ -331,134 +334,75 @@ class _Trouble:
         Raises:
             AerospikeError: what the caller gets to see.
         """
-        if pending is not None and pending.sent:
-            self._sent += 1
-            self.attempts += 1
-        if self._cluster.closed and (pending is None or pending.reply is None):
-            raise self._finish(ClientClosed(f"{self._what} {self._key!r}: the client is closed"), node)
-        if pending is None or node is None:
-            await self._retry_unsent(None, self._nobody())
-            return None
-        if pending.reply is not None:
-            code = pending.reply[RESULT_CODE]
-            if not code:
+        cluster, state = self._cluster, self.state
+        name = None if node is None else node.name
+        outcome: Outcome = Cause.NO_OWNER
+        if node is not None and pending is not None:
+            outcome = outcome_of(pending)
+            if outcome == ResultCode.OK:
                 return pending.reply
-            await self._after_code(node, pending, code, scope_deadline)
-            return None
-        failure = pending.failure
-        if failure is Failure.NO_ROOM:
-            if trio.current_time() < self._limit < math.inf:
-                return None  # a socket timeout is for what was sent: wait on for room
-            raise self._finish(
-                NoMoreConnections(
-                    f"{self._what} {self._key!r}: every line of every connection to node {node.name} stayed full for "
-                    f"{trio.current_time() - self._began:.3f} s (max_conns_per_node)"
-                ),
-                node,
-            )
-        if failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            # Others get the same failure: each raises an error of its own.
-            raise self._finish(copy.copy(pending.error), node) from pending.error
-        if failure is Failure.EXPIRED:
-            if pending.sent:
-                await self._retry_counted(self._timed_out(node, pending))
-            else:
-                await self._retry_unsent(node, self._timed_out(node, pending))
-            return None
-        self._cluster.report_failure(node)
-        if not pending.sent:
-            await self._retry_unsent(node, self._broken(node, pending))
-        else:
-            await self._retry_counted(self._broken(node, pending))
-        return None
-
-    async def _after_code(self, node: Node, pending: Pending, code: int, scope_deadline: float) -> None:
-        text = error_from_code(code).message
-        if code == UDF and pending.reply is not None:
-            text = decode_failure(pending.reply) or text
-        error = self._finish(error_from_code(code, f"{self._what} {self._key!r}: {text}"), node, code)
-        if code == TIMEOUT and scope_deadline <= self._limit and scope_deadline - trio.current_time() < _ABOUT_NOW:
+            if not cluster.closed:
+                report(cluster, node, pending, outcome)
+        now = trio.current_time()
+        sent = pending is not None and pending.sent
+        replicas = cluster.replicas_of(self._key.namespace)
+        decision = state.failed(outcome, sent=sent, write=self._write, now=now, node=name, replicas=replicas)
+        if cluster.closed and isinstance(outcome, Cause):
+            raise state.annotate(ClientClosed(f"{self._what} {self._key!r}: the client is closed"), name)
+        error = state.annotate(self._error(outcome, node, pending), name)
+        if (
+            outcome == ResultCode.TIMEOUT
+            and scope_deadline <= state.limit
+            and scope_deadline - trio.current_time() < _ABOUT_NOW
+        ):
             # The server was told what was left of the caller's scope, so this is that scope's end, a little early.
             await trio.sleep_until(scope_deadline)
             await trio.lowlevel.checkpoint_if_cancelled()
-        if code not in RETRYABLE:
+        if decision.action is Action.RAISE:
             raise error
-        if code == EXPIRED_SESSION:
-            renew_session(node, pending)
-        if code in NOT_DONE:
-            self._sent -= 1
-            self._cluster.hurry()
-            await self._retry_unsent(node, error)
-        else:
-            await self._retry_counted(error)
-
-    async def _retry_counted(self, error: AerospikeError) -> None:
-        """Another attempt of a request that was sent: as often as the policy allows."""
-        self._counted += 1
-        if self._counted > self._policy.max_retries or trio.current_time() >= self._limit:
+        if decision.action is Action.WAIT_FOR_TEND:
+            cluster.check_namespace(self._key.namespace)
+        if not await wait_for_retry(decision, state, cluster):
             raise error
-        self.sequence += 1
-        await self._pause(self._policy.sleep_between_retries, error)
+        return None
 
-    async def _retry_unsent(self, node: Node | None, error: AerospikeError) -> None:
-        """Another attempt of a request that never left: always right, so only time limits it.
-
-        The other replicas are tried at once; after them the command waits for the tend loop's next look at the cluster.
-        """
-        await trio.lowlevel.checkpoint()
-        now = trio.current_time()
-        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
-        if now >= patience:
-            raise error
-        self._free += 1
-        # A copy would only pass a write on to the master: ask one when waiting for a new map has not helped.
-        if not self._write or self._free > _PATIENT_WRITES:
-            self.sequence += 1
-        if self._write or node is None or self._free % self._cluster.replicas_of(self._key.namespace) == 0:
-            self._cluster.check_namespace(self._key.namespace)
-            if not await self._cluster.wait_for_tend(patience):
-                raise error
-
-    async def _pause(self, seconds: float, error: AerospikeError) -> None:
-        if seconds <= 0:
-            return
-        until = trio.current_time() + seconds
-        if until >= self._limit:
-            raise error
-        await trio.sleep_until(until)
-
-    def _finish(self, error: AerospikeError, node: Node | None, code: int = 0) -> AerospikeError:
-        """Add what is known: node, attempts, and doubt as the C client defines it (``as_error.h``)."""
-        error.node = None if node is None else node.name
-        error.attempts = self.attempts
-        unanswered = self._sent == 1 and (not code or code == TIMEOUT)
-        error.in_doubt = self._write and (self._sent > 1 or unanswered)
-        return error
+    def _error(self, outcome: Outcome, node: Node | None, pending: Pending | None) -> AerospikeError:
+        if node is None or pending is None:
+            return self._nobody()
+        if outcome is Cause.POOL_FULL:
+            return NoMoreConnections(
+                f"{self._what} {self._key!r}: every line of every connection to node {node.name} stayed full for "
+                f"{trio.current_time() - self.state.began:.3f} s (max_conns_per_node)"
+            )
+        if outcome is Cause.LOGIN_REFUSED:
+            return refused_login(pending)
+        if outcome is Cause.TIMEOUT:
+            return self._timed_out(node, pending)
+        if isinstance(outcome, Cause):
+            return self._broken(node, pending)
+        text = error_from_code(outcome).message
+        if outcome == ResultCode.UDF and pending.reply is not None:
+            text = decode_failure(pending.reply) or text
+        return error_from_code(outcome, f"{self._what} {self._key!r}: {text}")
 
     def _nobody(self) -> AerospikeError:
-        return self._finish(
-            ClusterError(
-                f"{self._what} {self._key!r}: no node serves its partition; known nodes: {self._cluster.describe()}"
-            ),
-            None,
+        return ClusterError(
+            f"{self._what} {self._key!r}: no node serves its partition; known nodes: {self._cluster.describe()}"
         )
 
     def _timed_out(self, node: Node, pending: Pending) -> AerospikeError:
         now = trio.current_time()
-        name = "total_timeout" if now >= self._limit else "socket_timeout"
+        name = "total_timeout" if now >= self.state.limit else "socket_timeout"
         state = "did not answer" if pending.sent else "took no connection"
-        return self._finish(
-            AerospikeTimeoutError(
-                f"{self._what} {self._key!r}: node {node.name} at {node.address} {state} within {name}="
-                f"{getattr(self._policy, name)} s ({now - self._began:.3f} s passed)"
-            ),
-            node,
+        return AerospikeTimeoutError(
+            f"{self._what} {self._key!r}: node {node.name} at {node.address} {state} within {name}="
+            f"{getattr(self._policy, name)} s ({now - self.state.began:.3f} s passed)"
         )
 
     def _broken(self, node: Node, pending: Pending) -> AerospikeError:
         text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {pending.error or 'removed'}"
         if isinstance(pending.error, ProtocolError):
-            return self._finish(ProtocolError(text), node)
-        error = self._finish(ConnectionFailed(text), node)
+            return ProtocolError(text)
+        error = ConnectionFailed(text)
         error.__cause__ = pending.error
         return error

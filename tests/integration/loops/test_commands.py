@@ -262,6 +262,7 @@ async def test_the_total_timeout_covers_all_attempts(stage, commands):
     assert 0.3 <= seconds < 0.4 and error.attempts == 3
 
 
+@pytest.mark.usefixtures("mean_delays")
 @looped()
 async def test_the_server_is_told_what_time_is_left(stage, commands):
     seen = stage.script(ResultCode.TIMEOUT)

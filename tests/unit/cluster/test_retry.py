@@ -18,10 +18,7 @@ RAISE, NOW, AFTER = Action.RAISE, Action.RETRY_NOW, Action.RETRY_AFTER
 REPLICA, TEND = Action.RETRY_REPLICA, Action.WAIT_FOR_TEND
 
 
-@pytest.fixture(autouse=True)
-def half(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every random fraction is a half, so that a delay is its mean."""
-    monkeypatch.setattr(retry, "_random", lambda: 0.5)
+pytestmark = pytest.mark.usefixtures("mean_delays")
 
 
 def state(max_retries: int = 5, sleep: float = 0.0, limit: float = 100.0, **fields: Any) -> RetryState:

@@ -1,0 +1,75 @@
+"""Attempts and the cluster: how a request ended, what the cluster has to know of it, and the wait before a retry."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from ...errors import AerospikeError, ProtocolError, ResultCode
+from ..connection import Connection
+from ..pending import Failure
+from .retry import Action, Cause, Outcome, RetryDecision, RetryState
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
+    from ..node import Node
+    from ..pending import Pending
+
+#: Where the result code stands in the body of a message.
+RESULT_CODE: Final = 5
+
+_CAUSES: Final = {
+    Failure.EXPIRED: Cause.TIMEOUT,
+    Failure.BROKEN: Cause.CONNECTION,
+    Failure.NO_ROOM: Cause.POOL_FULL,
+    Failure.UNREACHABLE: Cause.CONNECTION,
+    Failure.REJECTED: Cause.LOGIN_REFUSED,
+}
+
+
+def outcome_of(pending: Pending) -> Outcome:
+    """How a request ended: the result code of its reply, or why there is none."""
+    if pending.reply is not None:
+        return pending.reply[RESULT_CODE]
+    assert pending.failure is not None
+    cause = _CAUSES[pending.failure]
+    if cause is Cause.CONNECTION and isinstance(pending.error, ProtocolError):
+        return Cause.PROTOCOL
+    if cause is Cause.LOGIN_REFUSED and not isinstance(pending.error, AerospikeError):
+        return Cause.CONNECTION
+    return cause
+
+
+def report(cluster: Cluster, node: Node, pending: Pending, outcome: Outcome) -> None:
+    """Have the cluster look at a node whose connection failed or whose partitions have moved, and renew its session."""
+    if outcome in (Cause.CONNECTION, Cause.PROTOCOL):
+        cluster.report_failure(node)
+    elif outcome == ResultCode.PARTITION_UNAVAILABLE:
+        cluster.hurry()
+    elif outcome == ResultCode.EXPIRED_SESSION:
+        # Unless that has been done since the request was sent.
+        connection = pending.holder
+        if not isinstance(connection, Connection) or not connection.retired:
+            node.session_expired()
+
+
+def refused_login(pending: Pending) -> AerospikeError:
+    """The error of a refused login; other requests fail with the same one, so that each raises a copy."""
+    assert isinstance(pending.error, AerospikeError)
+    error = copy.copy(pending.error)
+    error.__cause__ = pending.error
+    return error
+
+
+async def wait_for_retry(decision: RetryDecision, state: RetryState, cluster: Cluster) -> bool:
+    """Wait as long as a decision says.
+
+    Returns:
+        False where the time for retries ended first.
+    """
+    if decision.action is Action.WAIT_FOR_TEND:
+        return await cluster.wait_for_tend(state.patience_end)
+    await trio.sleep(decision.delay)
+    return True
