@@ -1,8 +1,8 @@
 """A first attempt outside Trio: what its outcome means, and what is left for Trio to do.
 
 Threads and asyncio loops may send a single-record command on a connection that they have borrowed. That is one attempt;
-routing anew, waiting for the cluster and trying again are the executor's, in Trio. The retry engine decides what follows
-the attempt, and its state goes on to the executor.
+routing anew, waiting for the cluster and trying again are the executor's, in Trio. The retry engine decides what
+follows the attempt, and its state goes on to the executor.
 """
 
 from __future__ import annotations
