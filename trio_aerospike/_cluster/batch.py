@@ -40,7 +40,7 @@ from ..records import BatchResult, Record
 from .cluster import Cluster
 from .connection import ttl_milliseconds
 from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
-from .execution.retry import TABLE, Action, Cause, Outcome, RetryState, rule_for
+from .execution.retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 from .node import Node
 from .pending import Pending
 from .together import together
@@ -460,7 +460,7 @@ class BatchRun:
             text = f"{self._batch.what}: {error_from_code(result).message}"
             part.fault = error_from_code(result, text, node=node.name, attempts=part.state.retries + 1)
         elif part.refused:
-            part.outcome = self._gravest(part.refused.values())
+            part.outcome = gravest((code, True) for code in part.refused.values())[0]
         if part.outcome and not self._cluster.closed:
             report(self._cluster, node, pending, part.outcome)
 
@@ -511,11 +511,6 @@ class BatchRun:
                 bins = {name: value for name, value in bins.items() if value is not None}
             record = Record(key, bins, row.generation, row.void_time)
             self._results[index] = BatchResult(key, 0, record, None, False, row.results)
-
-    @staticmethod
-    def _gravest(codes: Iterable[int]) -> int:
-        """Of the codes of rows, the one that decides on the retry: one that counts, and best one that needs a delay."""
-        return max(codes, key=lambda code: (rule_for(code, sent=True).counts, rule_for(code, sent=True).overload))
 
     def _failure(self, part: _Part, node: Node, pending: Pending) -> AerospikeError:
         """The error where there was no whole answer."""

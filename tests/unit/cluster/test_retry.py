@@ -324,11 +324,26 @@ def test_another_clock_may_take_over() -> None:
     assert endless.limit == math.inf and endless.patience_end == 1010.0
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "decides"),
+    [
+        ([(11, True), (18, True), (9, True)], (18, True)),
+        ([(Cause.NO_OWNER, False), (Cause.CONNECTION, True)], (Cause.CONNECTION, True)),
+        ([(Cause.CONNECTION, False), (11, True)], (Cause.CONNECTION, False)),
+        ([(9, True)], (9, True)),
+    ],
+)
+def test_of_several_outcomes_one_that_counts_decides(
+    outcomes: list[tuple[Outcome, bool]], decides: tuple[Outcome, bool]
+) -> None:
+    assert retry.gravest(outcomes) == decides
+
+
 def test_the_engine_does_no_io() -> None:
     tree = ast.parse(Path(retry.__file__).read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported <= {"__future__", "copy", "enum", "math", "random", "typing", "errors"}
+    assert imported <= {"__future__", "collections.abc", "copy", "enum", "math", "random", "typing", "errors"}
     assert not any(isinstance(node, (ast.AsyncFunctionDef, ast.Await)) for node in ast.walk(tree))
 
 

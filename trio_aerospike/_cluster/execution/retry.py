@@ -44,11 +44,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from ...errors import Attempt, ResultCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ...errors import AerospikeError
 
     E = TypeVar("E", bound=AerospikeError)
 
-__all__ = ["TABLE", "Action", "Cause", "Outcome", "RetryDecision", "RetryState", "Rule", "rule_for"]
+__all__ = ["TABLE", "Action", "Cause", "Outcome", "RetryDecision", "RetryState", "Rule", "gravest", "rule_for"]
 
 #: Seconds of back-off at the least where the server is overloaded; also the base of it where the policy has none.
 OVERLOAD_FLOOR: Final = 0.01
@@ -148,6 +150,14 @@ def rule_for(outcome: Outcome, *, sent: bool) -> Rule:
     return TABLE.get((outcome, sent), _ANSWERED)
 
 
+def gravest(outcomes: Iterable[tuple[Outcome, bool]]) -> tuple[Outcome, bool]:
+    """Of several outcomes, each with whether it was sent, the one that decides for all.
+
+    One that counts goes before one that does not, and one that needs a delay before one that needs none.
+    """
+    return max(outcomes, key=lambda one: (rule_for(one[0], sent=one[1]).counts, rule_for(one[0], sent=one[1]).overload))
+
+
 class RetryDecision(NamedTuple):
     """What to do now.
 
@@ -185,7 +195,6 @@ class RetryState:
         "_free",
         "_history",
         "_max_retries",
-        "_noted",
         "_patience",
         "_progress_at",
         "_read_sequence",
@@ -219,7 +228,6 @@ class RetryState:
         self._renewed = False
         self._read_sequence = self._write_sequence = 0
         self._history: list[Attempt] = []
-        self._noted = 0
         self.began = began
         self.limit = limit
         self.attempts = 0
@@ -254,16 +262,23 @@ class RetryState:
         """Part of the answer has come: the patience of a command without a limit begins anew."""
         self._progress_at = now
 
-    def note(self, outcome: Outcome, *, sent: bool, write: bool, now: float, node: str | None) -> None:
-        """Note a failed attempt without deciding anything: who asks several nodes at once decides once for all."""
+    def note(
+        self, outcome: Outcome, *, sent: bool, write: bool, now: float, node: str | None, began: float | None = None
+    ) -> None:
+        """Note a failed attempt without deciding anything: commands that ask several nodes at once decide once for all.
+
+        Args:
+            outcome, sent, write, now, node: As for :meth:`failed`.
+            began: when the attempt began, where others were under way at the same time.
+        """
         if write and sent and rule_for(outcome, sent=sent).unknown:
             self.in_doubt = True
+        seconds = now - (self._since if began is None else began)
         history = self._history
         if len(history) >= HISTORY_MAX:
             del history[HISTORY_MAX // 2]
         text = outcome.value if isinstance(outcome, Cause) else f"code {int(outcome)}"
-        history.append(Attempt(node, text if sent else f"{text}, not sent", now - self._since))
-        self._noted += 1
+        history.append(Attempt(node, text if sent else f"{text}, not sent", seconds))
         self._since = now
 
     # -- what follows ------------------------------------------------------------------------------------------------
