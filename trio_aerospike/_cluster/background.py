@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,10 +16,13 @@ from ..errors import (
     ClusterError,
     ConnectionFailed,
     NoMoreConnections,
+    ProtocolError,
+    ResultCode,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, RESULT_CODE, renew_session
-from .pending import Failure, Pending
+from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
+from .execution.retry import Action, Cause, Outcome, RetryState
+from .pending import Pending
 from .together import together
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from .cluster import Cluster
     from .commands import Executor
     from .node import Node
-
-_NOT_FOUND = 2
 
 
 async def start_on_all(
@@ -94,51 +94,51 @@ class _Start:
         return sorted(self._started)
 
     async def _start(self, node: Node) -> None:
-        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
+        policy = self._policy
+        state = RetryState(
+            policy.max_retries,
+            policy.sleep_between_retries,
+            began=self._began,
+            limit=self._limit,
+            patience=self._cluster.patience,
+            repeat_in_doubt=False,
+        )
+        silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
         while True:
             now = trio.current_time()
-            silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
+            state.attempt_began(now)
             pending = Pending(self._frame, PROTO_MESSAGE, min(self._limit, now + silence), self._limit, silence, True)
             node.submit(pending)
             await pending.wait()
-            error = self._judge(node, pending)
-            if error is None:
+            outcome = outcome_of(pending)
+            if outcome == ResultCode.OK:
+                self._started.append(node.name)
                 return
-            if pending.sent and pending.reply is None:
-                error.in_doubt = True
-            if (pending.sent and error.result_code != EXPIRED_SESSION) or trio.current_time() >= patience:
-                raise error
-            # Nothing was begun there: see whether the node is still one of the cluster's.
-            if not await self._cluster.wait_for_tend(patience):
+            now = trio.current_time()
+            report(self._cluster, node, pending, outcome)
+            decision = state.failed(outcome, sent=pending.sent, write=True, now=now, node=node.name)
+            error = state.annotate(self._error(outcome, node, pending), node.name)
+            if outcome == ResultCode.RECORD_NOT_FOUND:
+                self._unknown = error
+                return
+            if decision.action is Action.RAISE or not await wait_for_retry(decision, state, self._cluster):
                 raise error
             if not node.active:
-                return
+                return  # nothing was begun there, and it is not one of the cluster's any more
 
-    def _judge(self, node: Node, pending: Pending) -> AerospikeError | None:
-        """What came of an attempt; None where the job has begun, or has nothing to do."""
-        if pending.reply is not None:
-            code = pending.reply[RESULT_CODE]
-            if not code:
-                self._started.append(node.name)
-                return None
-            error = self._error(node, error_from_code(code), error_from_code(code).message)
-            if code == _NOT_FOUND:
-                self._unknown = error
-                return None
-            if code == EXPIRED_SESSION:
-                renew_session(node, pending)
-            return error
-        if pending.failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            return copy.copy(pending.error)
-        if pending.failure is Failure.NO_ROOM:
-            return self._error(node, NoMoreConnections(), "no connection came free (max_conns_per_node)")
-        if pending.failure is Failure.EXPIRED:
-            return self._error(node, AerospikeTimeoutError(), "no answer in time")
-        self._cluster.report_failure(node)
-        return self._error(node, ConnectionFailed(), f"{pending.error or 'removed'}")
-
-    def _error(self, node: Node, error: AerospikeError, text: str) -> AerospikeError:
+    def _error(self, outcome: Outcome, node: Node, pending: Pending) -> AerospikeError:
+        error: AerospikeError
+        if not isinstance(outcome, Cause):
+            error = error_from_code(outcome)
+            text = error.message
+        elif outcome is Cause.LOGIN_REFUSED:
+            return refused_login(pending)
+        elif outcome is Cause.POOL_FULL:
+            error, text = NoMoreConnections(), "no connection came free (max_conns_per_node)"
+        elif outcome is Cause.TIMEOUT:
+            error, text = AerospikeTimeoutError(), "no answer in time"
+        else:
+            error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
+            text = f"{pending.error or 'removed'}"
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text} (job {self._trid})",)
-        error.node = node.name
-        error.attempts = 1
         return error
