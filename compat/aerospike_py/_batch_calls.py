@@ -5,7 +5,6 @@ Rows are converted, both ways, in the portal's thread and in slices, so that an 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -13,17 +12,11 @@ import trio
 
 import trio_aerospike
 from trio_aerospike.batch import BatchApply, BatchRecord as NativeRecord, BatchRemove, BatchWrite, BatchWritePolicy
-from trio_aerospike.errors import (
-    AerospikeError,
-    AerospikeTimeoutError,
-    ClusterError,
-    ConnectionFailed,
-    NoMoreConnections,
-    ResultCode,
-)
+from trio_aerospike.errors import AerospikeError
 from trio_aerospike.keys import KeyLike, as_key
 from trio_aerospike.policies import BatchPolicy, Exists, GenerationCheck
 from trio_aerospike.records import BatchResult
+from trio_aerospike.retry import Action, RetryState, gravest, outcome_of
 from trio_aerospike.validation import checked_int, refused
 
 from . import _results as results
@@ -37,19 +30,8 @@ from .types import BatchRetryInfo, BatchWriteResult
 Policy = Mapping[str, Any] | None
 T = TypeVar("T")
 
-#: Results that another attempt may better: codes of the server, and those of connections.
-_PASSING: Final = frozenset(
-    (
-        ResultCode.TIMEOUT,
-        ResultCode.DEVICE_OVERLOAD,
-        ResultCode.KEY_BUSY,
-        ResultCode.SERVER_MEM,
-        ResultCode.PARTITION_UNAVAILABLE,
-    )
-)
-_TRANSPORT: Final = (AerospikeTimeoutError, ConnectionFailed, ClusterError, NoMoreConnections)
-#: Seconds of the longest rest before the second attempt and before any: it is doubled each time, and drawn from 0 on.
-_BACKOFF, _BACKOFF_MAX = 0.01, 0.5
+#: Seconds, the base of the back-off where the policy has no ``sleep_between_retries``.
+_BACKOFF: Final = 0.01
 #: The largest number of retries that is taken.
 RETRIES_MAX: Final = 10_000
 
@@ -99,23 +81,27 @@ async def write_again(
     A row in doubt, which may have been written, is written again only where twice is the same as once: without a check
     of its generation or its existence.
     """
-    total = transport.total_timeout
-    deadline = trio.current_time() + (float("inf") if total is None else total)
+    total, now = transport.total_timeout, trio.current_time()
+    deadline = now + (float("inf") if total is None else total)
+    state = RetryState(
+        retry, transport.sleep_between_retries or _BACKOFF, began=now, limit=deadline, patience=float("inf")
+    )
     rows: list[BatchResult | None] = [None] * len(given)
     left = list(range(len(given)))
     doubted: set[int] = set()
-    attempts, truncated = 0, False
-    policy = transport
+    truncated = False
+    policy = transport.replace(max_retries=0)  # the retries are made here
     while True:
-        attempts += 1
         problem: AerospikeError | None = None
+        failures: list[AerospikeError] = []
         try:
             found = await native.batch_write([given[place] for place in left], policy=policy, write_policy=common)
         except AerospikeError as error:
             problem = error
             error.in_doubt = error.in_doubt or not doubted.isdisjoint(left)
-            if not _passes(error) or (error.in_doubt and not all(_same_twice(given[place], common) for place in left)):
+            if not error.retryable or (error.in_doubt and not all(_same_twice(given[place], common) for place in left)):
                 break
+            failures.append(error)
             if error.in_doubt:
                 doubted.update(left)
         else:
@@ -124,29 +110,33 @@ async def write_again(
                 rows[place] = row
                 if row.result_code:
                     row.in_doubt = row.in_doubt or place in doubted
-                    if _may_better(row, given[place], common):
+                    if row.error is not None and _may_better(row, given[place], common):
                         again.append(place)
+                        failures.append(row.error)
                         if row.in_doubt:
                             doubted.add(place)
             left = again
-        if not left or attempts > retry:
+        if not left:
             break
-        rest = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF * 2 ** min(attempts, 10)))
-        if trio.current_time() + rest >= deadline:
-            truncated = True
+        # What was never sent counts as well: the native client has tried that for as long as it makes sense.
+        outcome, sent = gravest((outcome_of(error), True) for error in failures)
+        before = state.retries
+        node = failures[-1].node
+        decision = state.failed(outcome, sent=sent, write=True, now=trio.current_time(), node=node)
+        if decision.action is Action.RAISE:
+            truncated = before < retry
             break
-        await trio.sleep(rest)
+        await trio.sleep(decision.delay)
         if total is not None:
-            policy = transport.replace(total_timeout=max(deadline - trio.current_time(), 0.001))
+            policy = policy.replace(total_timeout=max(deadline - trio.current_time(), 0.001))
     answered = [row for row in rows if row is not None]
     if problem is not None and not answered:
+        if state.retries:
+            problem.attempts, problem.history = state.attempts, state.history
         raise problem
+    # The first attempt and those after it, of which one that there was no time for was not made.
+    attempts = 1 + state.retries - truncated
     return answered, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
-
-
-def _passes(error: AerospikeError | None) -> bool:
-    """Whether another attempt may end otherwise."""
-    return isinstance(error, _TRANSPORT) or (error is not None and error.result_code in _PASSING)
 
 
 def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
@@ -155,7 +145,7 @@ def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
 
 
 def _may_better(row: BatchResult, given: Any, common: BatchWritePolicy) -> bool:
-    return _passes(row.error) and (not row.in_doubt or _same_twice(given, common))
+    return row.error is not None and row.error.retryable and (not row.in_doubt or _same_twice(given, common))
 
 
 async def batch_operate(

@@ -49,8 +49,8 @@ class MoreCommands(Handle):
             records: ``(key, bins)``, or ``(key, bins, meta)`` with a WriteMeta, which counts before the policy.
             policy: A BatchPolicy; its fields for writes hold for all records.
             retry: How often records that failed for a passing reason (timeout, overload, a busy key, a lost
-                connection) are written again, after a rest that grows to half a second, and within the policy's
-                ``total_timeout``, which is one second if it is not set. A record that may have been written is
+                connection) are written again, instead of the policy's ``max_retries``: after a random delay that grows
+                to a second, and within ``total_timeout``, which is one second if it is not set. A record that may have been written is
                 written again only where twice is the same as once: without ``gen`` and POLICY_EXISTS_CREATE_ONLY.
 
         Returns:

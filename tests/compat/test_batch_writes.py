@@ -64,9 +64,18 @@ def test_without_retries_nothing_is_written_again(one: Any):
     cluster, client = one
     trouble = Trouble(cluster, ResultCode.DEVICE_OVERLOAD)
     with pytest.raises(aerospike.ServerError) as caught:
-        client.batch_write(records(), PATIENT)
+        client.batch_write(records(), {**PATIENT, "max_retries": 0})
     assert caught.value.result_code == aerospike.AEROSPIKE_ERR_DEVICE_OVERLOAD
+    assert not caught.value.in_doubt
     assert trouble.seen == 1
+
+
+def test_the_policys_own_retries_write_again_what_was_refused(one: Any):
+    cluster, client = one
+    trouble = Trouble(cluster, ResultCode.DEVICE_OVERLOAD, ResultCode.KEY_BUSY)
+    result = client.batch_write(records(), {**PATIENT, "max_retries": 2})
+    assert [row.result for row in result.batch_records] == [0, 0, 0]
+    assert trouble.seen == 3
 
 
 def test_what_fails_for_good_is_not_written_again(one: Any):
