@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from ._cluster.busy import loop_clock
 from ._query_commands import predicate_fields, query_scope
 from ._udf_call import checked_call
 from ._wire.constants import PARTICLE_LIST
@@ -136,7 +137,7 @@ class Values(AsyncIterator[Any]):
     async def _work(self, stream: ValueStream) -> list[Any]:
         """Have the thread make values, from the beginning again where that is possible and helps."""
         while True:
-            left = stream.limit - trio.current_time()
+            left = stream.limit - loop_clock().now()
             deadline = None if left == math.inf else time.monotonic() + left
             try:
                 # Cancelling reaches the thread whenever it asks for more, and now and then while Lua runs.

@@ -20,6 +20,7 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
+from .busy import loop_clock
 from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryState
 from .pending import Pending
@@ -74,7 +75,7 @@ class _Start:
         self._frame = frame
         self._policy = policy
         self._trid = trid
-        self._began = trio.current_time()
+        self._began = loop_clock().now()
         self._limit = math.inf if policy.total_timeout is None else self._began + policy.total_timeout
         self._started: list[str] = []
         self._unknown: AerospikeError | None = None
@@ -105,16 +106,27 @@ class _Start:
         )
         silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
         while True:
-            now = trio.current_time()
+            now = loop_clock().now()
             state.attempt_began(now)
-            pending = Pending(self._frame, PROTO_MESSAGE, min(self._limit, now + silence), self._limit, silence, True)
+            limit = state.limit
+            pending = Pending(
+                self._frame,
+                PROTO_MESSAGE,
+                min(limit, now + silence),
+                limit,
+                silence,
+                True,
+                total=None if state.attempts else limit - self._began,
+                arrived=self._began,
+            )
             node.submit(pending)
             await pending.wait()
+            state.limit = pending.expires
             outcome = outcome_of(pending)
             if outcome == ResultCode.OK:
                 self._started.append(node.name)
                 return
-            now = trio.current_time()
+            now = loop_clock().now()
             report(self._cluster, node, pending, outcome)
             decision = state.failed(outcome, sent=pending.sent, write=True, now=now, node=node.name)
             error = state.annotate(self._error(outcome, node, pending), node.name)

@@ -37,9 +37,10 @@ from ..errors import (
 from ..keys import Key, of_one_place
 from ..policies import BatchConcurrency, BatchPolicy
 from ..records import BatchResult, Record
+from .busy import loop_clock
 from .cluster import Cluster
 from .connection import ttl_milliseconds
-from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
+from .execution.attempts import outcome_of, refused_login, report, wait_for_retry, waited_in_vain
 from .execution.retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 from .node import Node
 from .pending import Pending
@@ -156,10 +157,11 @@ class BatchRun:
         self._cluster = cluster
         self._batch = batch
         self._policy = batch.policy
-        self._began = trio.current_time()
+        self._began = loop_clock().now()
         total = batch.policy.total_timeout
         self._limit = math.inf if total is None else self._began + total
-        self._expires = self._limit
+        self._total = math.inf if total is None else total
+        self._scope_deadline = math.inf
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
         rest = batch.rests[0] if batch.alike and batch.writes is None else b""
         kind = rest if 0 < len(rest) <= KIND_MAX else None
@@ -184,10 +186,9 @@ class BatchRun:
             ClientClosed: the client is closed.
             ServerError: there is no such namespace.
         """
-        scope_deadline = trio.current_effective_deadline()
-        if scope_deadline <= self._began:
+        self._scope_deadline = trio.current_effective_deadline()
+        if self._scope_deadline <= trio.current_time():
             await trio.lowlevel.checkpoint()
-        self._expires = min(self._limit, scope_deadline)
         self._part_size = self._best_part_size()
         self._cluster.batches += 1
         try:
@@ -346,7 +347,7 @@ class BatchRun:
     async def _see_through(self, part: _Part) -> None:
         """Ask for a part, and for what is left of it, until nothing is or nothing more is to be done."""
         while True:
-            part.state.attempt_began(trio.current_time())
+            part.state.attempt_began(loop_clock().now())
             if part.node is None:
                 nobody = f"no node serves the partition; known nodes: {self._cluster.describe()}"
                 part.outcome = Cause.NO_OWNER
@@ -380,7 +381,7 @@ class BatchRun:
             # These may have been applied: they are never sent again.
             doubtful = {index for index in left if writes[index] and index not in part.refused}
             self._doubts |= doubtful
-        state, now = part.state, trio.current_time()
+        state, now = part.state, loop_clock().now()
         name = None if part.node is None else part.node.name
         state.note(part.outcome, sent=part.sent, write=False, now=now, node=name)
         if part.fault is not None:
@@ -417,7 +418,7 @@ class BatchRun:
 
     async def _ask(self, part: _Part, node: Node) -> None:
         """Send one part and collect its rows; what goes wrong is left in the part."""
-        now = trio.current_time()
+        now = loop_clock().now()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
         read = self._reader(part)
         result = 0
@@ -431,15 +432,20 @@ class BatchRun:
             result = end
             return True
 
-        frame = self._batch.encode(part.indexes, ttl_milliseconds(self._expires, now))
+        limit = part.state.limit
+        expires = min(limit, now + self._scope_deadline - trio.current_time())
+        frame = self._batch.encode(part.indexes, ttl_milliseconds(expires, now))
         pending = Pending(
             frame,
             PROTO_MESSAGE,
-            min(self._limit, now + socket_timeout),
-            self._expires,
+            min(limit, now + socket_timeout),
+            limit,
             socket_timeout,
             self._batch.writes is not None,
             consume,
+            scope_deadline=self._scope_deadline,
+            total=None if part.state.attempts else self._total,
+            arrived=self._began,
         )
         del frame
         node.submit(pending)
@@ -451,6 +457,7 @@ class BatchRun:
             raise
         finally:
             part.over = True
+        part.state.limit = pending.expires  # a part that waited for a connection has its whole time from then on
         part.sent = pending.sent
         if pending.reply is None:
             part.outcome = outcome_of(pending)
@@ -516,12 +523,14 @@ class BatchRun:
         """The error where there was no whole answer."""
         outcome = part.outcome
         if outcome is Cause.POOL_FULL:
-            return self._error(part, NoMoreConnections, "no connection came free (max_conns_per_node)")
+            return self._error(part, NoMoreConnections, waited_in_vain(node, pending))
         if outcome is Cause.LOGIN_REFUSED:
             return refused_login(pending)
         if outcome is Cause.TIMEOUT:
-            name = "total_timeout" if trio.current_time() >= self._limit else "socket_timeout"
+            name = "total_timeout" if loop_clock().now() >= part.state.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
+            if not pending.sent:
+                text = f"{text}: {waited_in_vain(node, pending)}"
             return self._error(part, AerospikeTimeoutError, text)
         kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
         return self._error(part, kind, f"{pending.error or 'removed'}")
@@ -543,7 +552,7 @@ class BatchRun:
             part.outcome,
             sent=part.sent,
             write=writes is not None and any(writes[index] for index in left),
-            now=trio.current_time(),
+            now=loop_clock().now(),
             replicas=self._cluster.replicas_of(namespace),
             # An attempt that brought some rows has not failed: there is ever less to ask for.
             progress=len(left) < len(part.indexes),

@@ -18,6 +18,7 @@ from .._wire.info_cluster import parse_peers, parse_replicas
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
+from .busy import loop_clock
 from .dialing import Dialer, Found, close_transport
 from .login import Credentials
 from .node import Node
@@ -39,6 +40,7 @@ from .peers import (
     Status,
     TendState,
 )
+from .pool import keep_nothing
 from .transport import Connector, Transport
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class Cluster:
         self.observers: Observers | None = None
         #: How many batches are under way.
         self.batches: int = 0
+        #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by who counts them.
+        self.spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"
@@ -216,15 +220,19 @@ class Cluster:
     async def wait_for_tend(self, deadline: float) -> bool:
         """Ask for a look at the cluster and wait until one that began after this call is over.
 
+        Args:
+            deadline: on the loop clock.
+
         Returns:
             False when the deadline came first.
         """
+        clock = loop_clock()
         wanted = self._rounds + (2 if self._in_round else 1)
         self.hurry()
         while self._rounds < wanted and not self.closed:
-            with trio.CancelScope(deadline=deadline) as scope:
+            with trio.CancelScope(deadline=clock.to_trio(deadline)) as scope:
                 await self._round_over.wait()
-            if scope.cancelled_caught:
+            if scope.cancelled_caught and clock.now() >= deadline:
                 return False
         await trio.lowlevel.checkpoint()
         return True
@@ -304,7 +312,8 @@ class Cluster:
         self._round_began = trio.current_time()
         self._in_round = True
         tasks = self._tasks = _Tasks()
-        with trio.move_on_after(self.config.tend_interval if self._rounds else self._timeout) as self._round_scope:
+        interval = self.config.tend_interval if self._rounds else self._timeout
+        with loop_clock().move_on_after(interval) as self._round_scope:
             self._perform(self._state.begin_round())
             while tasks.running:
                 tasks.done = trio.Event()
@@ -389,7 +398,7 @@ class Cluster:
     async def _renew(self, node: Node) -> None:
         """Log in again on a connection of its own, well before the session ends."""
         try:
-            with trio.fail_after(self._timeout):
+            with loop_clock().fail_after(self._timeout):
                 transport = await self._connector(node.host, node.port, node.tls_name)
                 try:
                     await node.session.login(transport)
@@ -478,6 +487,7 @@ class Cluster:
             pools=config.conn_pools_per_node,
             pipelined=config.tls is None,
             lends=config.tls is None,
+            spare_slot=lambda: self.spare_slot(),
         )
         self._nodes[node.name] = node
         self._nursery.start_soon(node.run)
@@ -552,7 +562,7 @@ class Cluster:
         return ClusterError(f"no seed can be used: {text}")
 
     async def _wait_for_minimum(self) -> None:
-        with trio.move_on_after(self._timeout):
+        with loop_clock().move_on_after(self._timeout):
             for node in list(self._nodes.values()):
                 await node.wait_minimum()
 

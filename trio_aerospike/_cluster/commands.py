@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -26,9 +27,10 @@ from ..errors import (
     error_from_code,
 )
 from .batch import Batch, BatchRun
+from .busy import loop_clock
 from .connection import restamped
 from .deadlines import deadline_reader
-from .execution.attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry
+from .execution.attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry, waited_in_vain
 from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
 from .pending import Pending
 
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
 #: earlier is the server's own.
 _ABOUT_NOW = 1.0
 
+#: Commands that take a connection for themselves: a script may run for long, and what is sent behind it waits.
+_ALONE = frozenset({"apply"})
+
 __all__ = ["Executor"]
 
 
@@ -62,12 +67,15 @@ class Executor:
 
     def __init__(self, cluster: Cluster, max_concurrent_operations: int, operation_queue_timeout: float | None) -> None:
         self._cluster = cluster
+        self._clock = loop_clock()
+        self._now = self._clock.now
         # Trio's own current_time looks for the run's clock each time.
-        self._now = trio.lowlevel.current_clock().current_time
+        self._trio_now = trio.lowlevel.current_clock().current_time
         self._deadline_of = deadline_reader()
         self.limiter: trio.CapacityLimiter | None = None
         if max_concurrent_operations:
             self.limiter = trio.CapacityLimiter(max_concurrent_operations)
+            cluster.spare_slot = self._spare_slot
         #: Sends a command without telling anybody; chosen once, so that a limit that is off costs nothing.
         self.plain_run: Run = self._run if self.limiter is None else self._run_limited
         #: Sends a command.
@@ -115,6 +123,16 @@ class Executor:
         """Give a slot back."""
         assert self.limiter is not None
         self.limiter.release_on_behalf_of(operation)
+
+    def _spare_slot(self) -> Callable[[], None] | None:
+        """Take a slot that nobody waits for; returns what gives it back, or None where there is none."""
+        assert self.limiter is not None
+        operation = object()
+        try:
+            self.limiter.acquire_on_behalf_of_nowait(operation)
+        except trio.WouldBlock:
+            return None
+        return partial(self.release_slot, operation)
 
     async def run_batch(self, batch: Batch) -> tuple[list[BatchResult], AerospikeError | None]:
         """Carry out a batch, which counts as one operation.
@@ -181,7 +199,7 @@ class Executor:
             policy: timeouts, retries and replica.
             write: whether the server is asked to change something: decides on retries and doubt.
             slots: the operation's slot of ``max_concurrent_operations``; taken out where somebody else gives it back.
-            state: attempts that were made elsewhere; on Trio's clock.
+            state: attempts that were made elsewhere; on the loop clock.
 
         Raises:
             AerospikeTimeoutError: the policy's total or socket timeout passed.
@@ -190,20 +208,21 @@ class Executor:
             ClusterError: no node serves the partition.
             AerospikeError: what the server answered.
         """
-        now = self._now()
+        trio_now = self._trio_now()
+        now = self._clock.charged(trio_now)
+        total: float | None = math.inf if policy.total_timeout is None else policy.total_timeout
         if state is not None:
-            limit = state.limit
+            limit, total = state.limit, None
         else:
-            limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
+            limit = now + total
         task = trio.lowlevel.current_task()
         scope_deadline = self._deadline_of(task)
-        if scope_deadline <= now:
+        if scope_deadline <= trio_now:
             # Nothing is sent for a caller that is cancelled already.
             await trio.lowlevel.checkpoint()
-        expires = limit if limit < scope_deadline else scope_deadline
         socket_timeout = math.inf if policy.socket_timeout is None else policy.socket_timeout
-        if scope_deadline < limit:
-            frame = restamped(frame, expires, now)
+        if scope_deadline - trio_now < limit - now:
+            frame = restamped(frame, scope_deadline, trio_now)
         digest = key.digest
         partition = (digest[0] | digest[1] << 8) & 4095
         cluster = self._cluster
@@ -225,10 +244,15 @@ class Executor:
                     frame,
                     PROTO_MESSAGE,
                     attempt_limit if attempt_limit < limit else limit,
-                    expires,
+                    limit,
                     socket_timeout,
                     write,
+                    scope_deadline=scope_deadline,
+                    total=total,
+                    arrived=began,
                 )
+                if what in _ALONE:
+                    pending.exclusive = True
                 node.submit(pending)
                 if pending.failure is None:
                     pending.task = task
@@ -241,6 +265,9 @@ class Executor:
                     return body
             else:
                 pending = None
+            if pending is not None:
+                limit = pending.expires  # a command that waited for a connection has its whole time from then on
+                total = None
             if execution is None:
                 state = RetryState(
                     policy.max_retries,
@@ -255,9 +282,10 @@ class Executor:
                 if cluster.observers is not None:
                     self.notes[key] = (node, execution.state.attempts + 1)
                 return done
-            now = trio.current_time()
+            now = self._now()
             execution.state.attempt_began(now)
-            frame = restamped(frame, expires, now)
+            trio_now = self._trio_now()
+            frame = restamped(frame, min(limit, now + scope_deadline - trio_now), now)
 
     async def go_on(
         self,
@@ -281,8 +309,8 @@ class Executor:
         state.shift(self._now() - time.monotonic())
         if not await wait_for_retry(decision, state, self._cluster) and error is not None:
             raise error
-        expires = min(state.limit, trio.current_effective_deadline())
-        return await self._run(what, key, restamped(frame, expires, self._now()), policy, write, None, state)
+        frame = restamped(frame, state.limit, self._now())
+        return await self._run(what, key, frame, policy, write, None, state)
 
     async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:
         """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""
@@ -343,18 +371,15 @@ class _Execution:
                 return pending.reply
             if not cluster.closed:
                 report(cluster, node, pending, outcome)
-        now = trio.current_time()
+        now = loop_clock().now()
         sent = pending is not None and pending.sent
         replicas = cluster.replicas_of(self._key.namespace)
         decision = state.failed(outcome, sent=sent, write=self._write, now=now, node=name, replicas=replicas)
         if cluster.closed and isinstance(outcome, Cause):
             raise state.annotate(ClientClosed(f"{self._what} {self._key!r}: the client is closed"), name)
         error = state.annotate(self._error(outcome, node, pending), name)
-        if (
-            outcome == ResultCode.TIMEOUT
-            and scope_deadline <= state.limit
-            and scope_deadline - trio.current_time() < _ABOUT_NOW
-        ):
+        scope_left = scope_deadline - trio.current_time()
+        if outcome == ResultCode.TIMEOUT and scope_left <= state.limit - now and scope_left < _ABOUT_NOW:
             # The server was told what was left of the caller's scope, so this is that scope's end, a little early.
             await trio.sleep_until(scope_deadline)
             await trio.lowlevel.checkpoint_if_cancelled()
@@ -371,8 +396,7 @@ class _Execution:
             return self._nobody()
         if outcome is Cause.POOL_FULL:
             return NoMoreConnections(
-                f"{self._what} {self._key!r}: every line of every connection to node {node.name} stayed full for "
-                f"{trio.current_time() - self.state.began:.3f} s (max_conns_per_node)"
+                f"{self._what} {self._key!r}: node {node.name} at {node.address}: {waited_in_vain(node, pending)}"
             )
         if outcome is Cause.LOGIN_REFUSED:
             return refused_login(pending)
@@ -391,13 +415,13 @@ class _Execution:
         )
 
     def _timed_out(self, node: Node, pending: Pending) -> AerospikeError:
-        now = trio.current_time()
+        now = loop_clock().now()
         name = "total_timeout" if now >= self.state.limit else "socket_timeout"
-        state = "did not answer" if pending.sent else "took no connection"
-        return AerospikeTimeoutError(
-            f"{self._what} {self._key!r}: node {node.name} at {node.address} {state} within {name}="
-            f"{getattr(self._policy, name)} s ({now - self.state.began:.3f} s passed)"
-        )
+        place = f"{self._what} {self._key!r}: node {node.name} at {node.address}"
+        within = f"within {name}={getattr(self._policy, name)} s"
+        if not pending.sent:
+            return AerospikeTimeoutError(f"{place} took no request {within}: {waited_in_vain(node, pending)}")
+        return AerospikeTimeoutError(f"{place} did not answer {within} ({now - self.state.began:.3f} s passed)")
 
     def _broken(self, node: Node, pending: Pending) -> AerospikeError:
         text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {pending.error or 'removed'}"

@@ -15,7 +15,7 @@ from .._wire.info import decode_info_response, encode_info_request, is_error, pa
 from .._wire.info_cluster import parse_services
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AerospikeError, ConnectionFailed, error_from_code
-from .busy import busy_meter, latency_of
+from .busy import latency_of, loop_clock
 from .login import Credentials, Session, exchange
 from .peers import STATUS_NAMES, Address, Status
 from .transport import Connector, Transport, resolve
@@ -66,13 +66,13 @@ class Dialer:
         """Connect to an address, log in, and ask who answers there; within ``timeout``."""
         session = Session(self.credentials)
         try:
-            with trio.fail_after(self._timeout):
+            with loop_clock().fail_after(self._timeout):
                 transport = await self.open(address, tls_name, session)
                 try:
-                    began, began_waiting = trio.current_time(), busy_meter().waited()
+                    began, began_waiting = trio.current_time(), loop_clock().waited()
                     with self._watched(transport):
                         body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
-                    latency = latency_of(trio.current_time() - began, busy_meter().waited() - began_waiting)
+                    latency = latency_of(trio.current_time() - began, loop_clock().waited() - began_waiting)
                     answers = decode_info_response(body)
                     refused = parse_error(next(iter(answers), ""))
                     if refused is not None:
@@ -115,7 +115,7 @@ class Dialer:
     async def resolve(self, host: Host) -> list[Address]:
         if _is_numeric(host.name):
             return [(host.name, host.port)]
-        with trio.move_on_after(self._timeout):
+        with loop_clock().move_on_after(self._timeout):
             return [(address, host.port) for address in await resolve(host.name, host.port)]
         raise TimeoutError(f"{host.name} was not resolved within {self._timeout} s")
 
@@ -126,7 +126,7 @@ class Dialer:
         is better. It may also be the way through a NAT or into a container, where only the seed's address works.
         """
         try:
-            with trio.fail_after(self._timeout):
+            with loop_clock().fail_after(self._timeout):
                 body = await exchange(found.transport, encode_info_request(self._service_command), PROTO_INFO)
             text = decode_info_response(body).get(self._service_command, "")
             if is_error(text) or not text:

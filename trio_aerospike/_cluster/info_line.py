@@ -10,7 +10,7 @@ import trio
 from .._wire.constants import PROTO_INFO
 from .._wire.info import decode_info_response, encode_info_request
 from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed
-from .busy import latency_of
+from .busy import latency_of, loop_clock
 from .connection import Connection
 from .pending import Failure, Pending
 from .pool import MAX_LINE
@@ -68,12 +68,13 @@ class InfoLine:
 
     async def ask(self, names: tuple[str, ...], limit: float, probe: bool) -> dict[str, str]:
         """Ask commands in one request; see :meth:`Node.info`."""
-        deadline = trio.current_time() + limit
+        clock = loop_clock()
+        deadline = clock.now() + limit
         pending = Pending(encode_info_request(*names), PROTO_INFO, deadline, deadline, 0.0, False)
         pending.cost = float(probe)
         async with contextlib.AsyncExitStack() as stack:
             with self._refused_as_ours(limit):
-                with trio.fail_at(deadline):
+                with clock.fail_after(limit):
                     await stack.enter_async_context(self._asking)
                     connection = await self._connected()
             connection.submit(pending)

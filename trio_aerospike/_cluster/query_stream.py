@@ -31,6 +31,7 @@ from ..errors import (
     error_from_code,
 )
 from .arrivals import Arrivals, Run
+from .busy import loop_clock
 from .connection import ttl_milliseconds
 from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
@@ -61,7 +62,7 @@ class _Run(Run):
 
     def __init__(self, part: NodePart[Node]) -> None:
         super().__init__(part.node)
-        self.began = trio.current_time()
+        self.began = loop_clock().now()
         self.part = part
         self.result = 0
 
@@ -99,7 +100,7 @@ class QueryStream:
         self._policy = policy
         self._decoder = decoder
         self._hint = hint
-        now = trio.current_time()
+        now = loop_clock().now()
         self._limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
         self._silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
         self._state = RetryState(
@@ -187,7 +188,7 @@ class QueryStream:
                 self._open = (run, body, 0)
             chunk = self._decoded(*self._open)
             if chunk is not None:
-                self._state.progress(trio.current_time())
+                self._state.progress(loop_clock().now())
                 return chunk
 
     def _decoded(self, run: _Run, body: bytes, position: int) -> Chunk | None:
@@ -236,7 +237,7 @@ class QueryStream:
         outcome = outcome_of(pending)
         report(self._cluster, part.node, pending, outcome)
         if outcome is Cause.TIMEOUT:
-            overdue = trio.current_time() >= self._limit
+            overdue = loop_clock().now() >= self._limit
             name = "total_timeout" if overdue else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
             self._note(run, outcome, self._error(AerospikeTimeoutError, text, part.node))
@@ -273,7 +274,7 @@ class QueryStream:
     def _note(self, run: _Run, outcome: Outcome, error: AerospikeError) -> None:
         """One node's share has failed; the decision is taken when the others have ended as well, unless it is final."""
         sent = run.pending is not None and run.pending.sent
-        now = trio.current_time()
+        now = loop_clock().now()
         self._state.note(outcome, sent=sent, write=False, now=now, node=run.node.name, began=run.began)
         error.history = self._state.history
         self._fault = error
@@ -298,7 +299,7 @@ class QueryStream:
                 return
             if self._fault is not None:
                 await self._prepare_retry()
-            if trio.current_time() >= self._limit:
+            if loop_clock().now() >= self._limit:
                 error = AerospikeTimeoutError(f"{self._what}: total_timeout={self._policy.total_timeout} s passed")
                 raise self._missing(self._fault or error)
             self._began = True
@@ -306,7 +307,7 @@ class QueryStream:
             if homeless:
                 self._cluster.check_namespace(self._head.namespace)
                 text = f"no node serves {_partitions([state.number for state in homeless])}"
-                self._state.note(Cause.NO_OWNER, sent=False, write=False, now=trio.current_time(), node=None)
+                self._state.note(Cause.NO_OWNER, sent=False, write=False, now=loop_clock().now(), node=None)
                 self._outcomes.append((Cause.NO_OWNER, False))
                 self._fault = self._error(ClusterError, f"{text}; known nodes: {self._cluster.describe()}", None)
             if parts:
@@ -320,7 +321,7 @@ class QueryStream:
     async def _prepare_retry(self) -> None:
         """Wait as the retry engine says after a round that failed. A reader that is cancelled leaves it to the next."""
         assert self._fault is not None
-        now = trio.current_time()
+        now = loop_clock().now()
         if self._decision is None:
             outcome, sent = gravest(self._outcomes)
             self._decision = self._state.decide(
@@ -347,7 +348,7 @@ class QueryStream:
             part.whole(),
             part.resumed(),
             record_max=part.record_max,
-            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, trio.current_time()),
+            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, loop_clock().now()),
         )
         self._arrivals.ask(run, frame)
 

@@ -29,6 +29,7 @@ from ..errors import (
     error_from_code,
 )
 from .arrivals import Arrivals, Run
+from .busy import loop_clock
 from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryState
 
@@ -73,7 +74,7 @@ class ValueStream:
         self._namespace = namespace
         self._make_frame = make_frame
         self._policy = policy
-        began = trio.current_time()
+        began = loop_clock().now()
         self.limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
         self._state = RetryState(
             policy.max_retries,
@@ -136,7 +137,7 @@ class ValueStream:
 
     def _begin(self) -> None:
         self._began = True
-        self._state.attempt_began(trio.current_time())
+        self._state.attempt_began(loop_clock().now())
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
         self._cluster.check_namespace(self._namespace)
@@ -165,7 +166,7 @@ class ValueStream:
             outcome,
             sent=sent,
             write=False,
-            now=trio.current_time(),
+            now=loop_clock().now(),
             replicas=self._cluster.replicas_of(self._namespace),
             partly=self._answered_once,
         )
@@ -174,7 +175,7 @@ class ValueStream:
         while not self._cluster.serves_all(self._namespace):
             if not await self._cluster.wait_for_tend(self._state.patience_end) or self._cluster.closed:
                 return False
-        if self._cluster.closed or trio.current_time() >= self.limit:
+        if self._cluster.closed or loop_clock().now() >= self.limit:
             return False
         self._arrivals = self._no_arrivals()
         self._began = False
@@ -190,7 +191,7 @@ class ValueStream:
             return
         if self._state.history:
             # The nodes may have been asked before they took over what another has lost.
-            await self._cluster.wait_for_tend(min(self.limit, trio.current_time() + self._cluster.patience))
+            await self._cluster.wait_for_tend(min(self.limit, loop_clock().now() + self._cluster.patience))
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
         if self._cluster.masters(self._namespace) != self._masters:
@@ -254,7 +255,7 @@ class ValueStream:
             text = "no connection came free (max_conns_per_node)"
             raise self._failed(run, outcome, NoMoreConnections(), text)
         if outcome is Cause.TIMEOUT:
-            name = "total_timeout" if trio.current_time() >= self.limit else "socket_timeout"
+            name = "total_timeout" if loop_clock().now() >= self.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
             raise self._failed(run, outcome, AerospikeTimeoutError(), text)
         error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
@@ -269,7 +270,7 @@ class ValueStream:
     def _noted(self, outcome: Outcome, error: AerospikeError, node: Node | None, *, sent: bool) -> AerospikeError:
         """Note how an attempt ended, for :meth:`restart` and in its error."""
         name = None if node is None else node.name
-        self._state.note(outcome, sent=sent, write=False, now=trio.current_time(), node=name)
+        self._state.note(outcome, sent=sent, write=False, now=loop_clock().now(), node=name)
         self._failure = outcome, sent
         error.node = name
         error.attempts = self._state.retries + 1

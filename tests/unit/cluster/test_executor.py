@@ -276,7 +276,7 @@ async def test_the_transaction_ttl_is_what_is_left_of_the_earlier_of_policy_and_
         assert 0 not in ttls
 
 
-async def test_the_transaction_ttl_leaves_out_the_time_spent_waiting_for_a_connection(autojump_clock):
+async def test_a_commands_time_begins_when_a_connection_takes_it(autojump_clock):
     async with scripted_client() as (client, cluster):
 
         async def slowly():
@@ -284,7 +284,19 @@ async def test_the_transaction_ttl_leaves_out_the_time_spent_waiting_for_a_conne
 
         cluster.node.on_connect = slowly
         await client.get(KEY, policy=ReadPolicy(total_timeout=1.0))
-        assert cluster.requests[0].ttl == pytest.approx(600, abs=1)
+        assert cluster.requests[0].ttl == pytest.approx(1000, abs=1)
+
+
+async def test_the_transaction_ttl_leaves_out_the_time_of_the_callers_scope_spent_waiting(autojump_clock):
+    async with scripted_client() as (client, cluster):
+
+        async def slowly():
+            await trio.sleep(0.4)
+
+        cluster.node.on_connect = slowly
+        with trio.fail_after(0.9):
+            await client.get(KEY, policy=ReadPolicy(total_timeout=1.0))
+        assert cluster.requests[0].ttl == pytest.approx(500, abs=1)
 
 
 async def test_a_retry_says_what_is_left_then(autojump_clock):

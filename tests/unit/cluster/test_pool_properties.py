@@ -17,10 +17,10 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.opener = Opener(self.limit, 1, max_line=self.max_line)
+        self.now = 0.0
+        self.opener = Opener(self.limit, 1, max_line=self.max_line, now=lambda: self.now)
         self.pool = self.opener.pool
         self.requests = []
-        self.now = 0.0
 
     @property
     def lines(self):
@@ -29,9 +29,18 @@ class PoolMachine(RuleBasedStateMachine):
     def pick(self, data, things):
         return data.draw(st.sampled_from(things))
 
-    @rule(exclusive=st.booleans(), write=st.booleans(), time=st.sampled_from([0.5, 2.0, math.inf]))
-    def submit(self, exclusive, write, time):
-        request = Request(len(self.requests), deadline=self.now + time, write=write, exclusive=exclusive)
+    @rule(
+        exclusive=st.booleans(), write=st.booleans(), time=st.sampled_from([0.5, 2.0, math.inf]), running=st.booleans()
+    )
+    def submit(self, exclusive, write, time, running):
+        request = Request(
+            len(self.requests),
+            deadline=self.now + time,
+            write=write,
+            exclusive=exclusive,
+            total=None if running else time,
+            arrived=self.now,
+        )
         self.requests.append(request)
         self.pool.submit(request)
 
@@ -76,10 +85,17 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 1.0]))
     def expire(self, seconds):
         self.now += seconds
-        due = self.pool.expire(self.now)
-        waiting = [request.deadline for request in self.requests if not request.ended]
-        assert due <= min(waiting, default=math.inf)
+        self.opener.hurried = math.inf
+        due = min(self.pool.expire(self.now), self.opener.hurried)
+        ends = [self.end_of(request) for request in self.requests if not request.ended]
+        assert due <= min(ends, default=math.inf)
         assert due > self.now
+
+    def end_of(self, request):
+        """When a request is given up, if nothing happens before."""
+        if request.holder is self.pool and request.total is not None:
+            return max(request.arrived, self.pool.progress_at) + request.patience
+        return request.deadline
 
     @rule()
     def reap(self):

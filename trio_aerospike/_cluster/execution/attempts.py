@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from ...errors import AerospikeError, ProtocolError, ResultCode
+from ..busy import loop_clock
 from ..connection import Connection
 from ..pending import Failure
 from .retry import Action, Cause, Outcome, RetryDecision, RetryState
@@ -24,6 +25,8 @@ _CAUSES: Final = {
     Failure.EXPIRED: Cause.TIMEOUT,
     Failure.BROKEN: Cause.CONNECTION,
     Failure.NO_ROOM: Cause.POOL_FULL,
+    Failure.NO_PROGRESS: Cause.TIMEOUT,
+    Failure.UNREADABLE: Cause.BAD_DATA,
     Failure.UNREACHABLE: Cause.CONNECTION,
     Failure.REJECTED: Cause.LOGIN_REFUSED,
 }
@@ -61,6 +64,23 @@ def refused_login(pending: Pending) -> AerospikeError:
     error = copy.copy(pending.error)
     error.__cause__ = pending.error
     return error
+
+
+def waited_in_vain(node: Node, pending: Pending) -> str:
+    """What to tell of a request that no connection took: how long the node has been silent, and what to change."""
+    waiting = node.waiting
+    others = f"{waiting} more requests wait" if waiting != 1 else "1 more request waits"
+    if pending.failure is Failure.NO_ROOM:
+        most = sum(pool.limit for pool in node.pools)
+        where = f"all {most} connections of max_conns_per_node={most} are in use"
+    else:
+        where = "no connection came free"
+    silence = loop_clock().now() - max(pending.arrived, node.progress_at)
+    return (
+        f"the request was not sent: {where}, the node has answered nothing for {silence:.3f} s, and {others} for it; "
+        "raise total_timeout or max_conns_per_node, limit commands with max_concurrent_operations, or use get_many / "
+        "put_many"
+    )
 
 
 async def wait_for_retry(decision: RetryDecision, state: RetryState, cluster: Cluster) -> bool:
