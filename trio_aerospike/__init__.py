@@ -64,6 +64,7 @@ from .errors import (
     RecordTooBig as RecordTooBig,
     ResultCode as ResultCode,
     ServerError as ServerError,
+    UnwrittenRecordsWarning as UnwrittenRecordsWarning,
 )
 from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
 from .keys import Key as Key

@@ -298,7 +298,7 @@ class BatchCommands:
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
         return open_stream(
-            "get_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+            "get_many", source, key_of, rows_of, policy, in_flight, False, on_progress, self._cluster, self._executor
         )
 
     def put_many(
@@ -348,7 +348,7 @@ class BatchCommands:
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
         return open_stream(
-            "put_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+            "put_many", source, key_of, rows_of, policy, in_flight, True, on_progress, self._cluster, self._executor
         )
 
     def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:
