@@ -116,6 +116,8 @@ class QueryStream:
         # Of this round: what went wrong that counts as a retry of the policy's, and what does not.
         self._fault: AerospikeError | None = None
         self._counted = False
+        #: When the pause before the next round ends, while there is one.
+        self._retry_at: float | None = None
         self._fatal: AerospikeError | None = None
         self.closed = False
 
@@ -315,15 +317,22 @@ class QueryStream:
         fault, self._fault = self._fault, None
         counted, self._counted = self._counted, False
         assert fault is not None
-        if counted:
-            self._retries += 1
-            if self._retries > self._policy.max_retries:
-                raise self._missing(fault)
-            await trio.sleep(self._policy.sleep_between_retries)
-        # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
-        patience = min(self._limit, self._progress_at + self._cluster.patience)
-        if not await self._cluster.wait_for_tend(patience) and not counted:
+        if counted and self._retries >= self._policy.max_retries:
             raise self._missing(fault)
+        if self._retry_at is None:
+            self._retry_at = trio.current_time() + self._policy.sleep_between_retries * counted
+        try:
+            await trio.sleep_until(self._retry_at)
+            # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
+            patience = min(self._limit, self._progress_at + self._cluster.patience)
+            if not await self._cluster.wait_for_tend(patience) and not counted:
+                raise self._missing(fault)
+        except trio.Cancelled:
+            # This reader gives up waiting. The next one goes on from here, with what is left of the pause.
+            self._fault, self._counted = fault, counted
+            raise
+        self._retry_at = None
+        self._retries += counted
 
     def _ask(self, part: NodePart[Node]) -> None:
         run = _Run(part)
