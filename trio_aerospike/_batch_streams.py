@@ -157,10 +157,8 @@ class BatchStream:
     def _summary(self, first: BatchResult, read: int, failed: int, in_doubt: int) -> AerospikeError:
         error = copy.copy(first.error or AerospikeError("failed", result_code=first.result_code))
         doubt = f", {in_doubt} of them in doubt" if in_doubt else ""
-        error.args = (
-            f"{self._what}: {failed} of {read} records failed{doubt}; "
-            f"the first was {shown(first.key)}: {error.message}",
-        )
+        text = f"{self._what}: {failed} of {read} records failed{doubt}; the first was {shown(first.key)}"
+        error.args = (f"{text}: {error.message}",)
         error.in_doubt = in_doubt > 0
         return error
 

@@ -1,4 +1,4 @@
-"""Any number of tasks read one stream, on a mock clock: nothing is lost or comes twice, whoever is cancelled and when."""
+"""Any number of tasks read one stream, on a mock clock: nothing is lost, nothing comes twice, whoever is cancelled."""
 
 from __future__ import annotations
 
