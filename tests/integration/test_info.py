@@ -158,7 +158,7 @@ async def test_a_command_that_holds_a_tab_gets_its_own_answer(client: Client, co
 
 async def test_a_command_that_holds_a_line_break_is_refused(client: Client) -> None:
     for ask in (client.info_all, client.info_random_node):
-        with pytest.raises(aero.InvalidArgError, match="command: got 'build.nnode', allowed: one info command"):
+        with pytest.raises(aero.InvalidArgError, match=r"command: got 'build\\nnode', allowed: one info command"):
             await ask("build\nnode")
 
 
