@@ -68,6 +68,7 @@ from .errors import (
     ResultCode as ResultCode,
     ServerError as ServerError,
     TransactionError as TransactionError,
+    UnwrittenRecordsWarning as UnwrittenRecordsWarning,
 )
 from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
 from .keys import Key as Key

@@ -265,13 +265,15 @@ class BatchCommands:
         This is the call for crawlers. Keys are taken from the source only as results are used up, so that memory stays
         the same over millions of keys. They go to their nodes in batches, each of which counts as one operation of
         ``max_concurrent_operations`` and has the policy's time for itself. Leaving the block ends everything at once.
+        Any number of tasks may read the stream.
 
         Args:
             keys: the records: any iterable or async iterable, endless if need be. A generator is closed in the end.
             in_flight: keys that have been taken from the source and whose results have not been used up, at the most.
             bins: names of the bins to read; None for all, an empty list for none (do the records exist?).
             policy: how each batch is carried out; None for the client's batch policy.
-            on_progress: called with the stream whenever results have arrived; it has the counts.
+            on_progress: called with the stream, which has the counts, whenever results have arrived, and at the end
+                with the final counts. What it raises ends the stream.
 
         Returns:
             A context manager; in its block a stream of results, in the order in which they arrive. Each has its key and
@@ -298,7 +300,7 @@ class BatchCommands:
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
         return open_stream(
-            "get_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+            "get_many", source, key_of, rows_of, policy, in_flight, False, on_progress, self._cluster, self._executor
         )
 
     def put_many(
@@ -313,7 +315,9 @@ class BatchCommands:
     ) -> AbstractAsyncContextManager[BatchStream]:
         """Write any number of records, a bounded number at a time, and hear of each what became of it.
 
-        As :meth:`get_many`. Leaving the block early leaves open what was on its way: those writes may be applied.
+        As :meth:`get_many`. Records are taken and written only as results are read: read them to the end, or call
+        ``await results.drain()``. Leaving the block early leaves open what was on its way: those writes may be applied.
+        Where it is left without an error and records are unwritten, an :class:`UnwrittenRecordsWarning` says how many.
 
         Args:
             records: pairs of a key and its bins, or :class:`BatchWrite`: any iterable or async iterable.
@@ -322,7 +326,8 @@ class BatchCommands:
             ttl: seconds until the records of pairs expire; None for what ``write_policy`` says.
             policy: how each batch is carried out; None for the client's batch policy.
             write_policy: how the records of pairs are written.
-            on_progress: called with the stream whenever results have arrived; it has the counts.
+            on_progress: called with the stream, which has the counts, whenever results have arrived, and at the end
+                with the final counts. What it raises ends the stream.
 
         Returns:
             A context manager; in its block a stream of results, in the order in which they arrive: each has its key,
@@ -348,7 +353,7 @@ class BatchCommands:
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
         return open_stream(
-            "put_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+            "put_many", source, key_of, rows_of, policy, in_flight, True, on_progress, self._cluster, self._executor
         )
 
     def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:

@@ -13,10 +13,10 @@ import trio
 from ._cluster.together import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.info import parse_error
-from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, error_from_code
+from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, ProtocolError, error_from_code
 from .policies import InfoPolicy, chosen
 from .records import InfoResult, NodeInfo
-from .validation import checked_info_name, checked_text, refused
+from .validation import checked_info_name, checked_text, refused, shown
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -97,9 +97,9 @@ class ClusterCommands:
 
         async def ask(node: Node) -> None:
             try:
-                answer = (await node.info(command, timeout=timeout)).get(command, "")
+                answer = (await node.info(command, timeout=timeout))[command]
             except AerospikeError as error:
-                results[node.name] = InfoResult(node.name, int(error.result_code), str(error))
+                results[node.name] = InfoResult(node.name, int(error.result_code), str(error), error)
             else:
                 failed = parse_error(answer)
                 results[node.name] = InfoResult(node.name, failed.code if failed else 0, answer)
@@ -128,7 +128,7 @@ class ClusterCommands:
         problem: AerospikeError | None = None
         for node in self._shuffled():
             try:
-                return (await node.info(command, timeout=timeout)).get(command, "")
+                return (await node.info(command, timeout=timeout))[command]
             except AerospikeError as error:
                 problem = error
         assert problem is not None
@@ -155,7 +155,7 @@ class ClusterCommands:
         timeout = self._info_timeout(policy)
         for node in self._known_nodes():
             if node.name == node_name:
-                return (await node.info(command, timeout=timeout)).get(command, "")
+                return (await node.info(command, timeout=timeout))[command]
         raise InvalidArgError(f"info_node.node_name: got {node_name!r}, allowed: {', '.join(self.node_names())}")
 
     async def truncate(
@@ -199,10 +199,8 @@ class ClusterCommands:
         if before_nanos:
             command += f";lut={before_nanos}"
         answer = await self._tell_one_node(command, self._info_timeout(policy))
-        failed = parse_error(answer)
-        if failed is not None:
-            place = f"{namespace!r}, set {set_name!r}" if set_name else repr(namespace)
-            raise error_from_code(failed.code, f"truncate of {place}: {failed.message}")
+        place = f"{namespace!r}, set {set_name!r}" if set_name else repr(namespace)
+        check_done(f"truncate of {place}", answer)
 
     async def _tell_one_node(self, command: str, timeout: float) -> str:
         """Have any node carry out a command that changes something, once: another is told where one was not reached."""
@@ -210,7 +208,7 @@ class ClusterCommands:
         problem: AerospikeError | None = None
         for node in self._shuffled():
             try:
-                return (await node.info(command, timeout=timeout)).get(command, "")
+                return (await node.info(command, timeout=timeout))[command]
             except AerospikeError as error:
                 error.in_doubt = error.attempts > 0
                 problem = error
@@ -237,10 +235,24 @@ class ClusterCommands:
         return nodes
 
 
+def check_done(what: str, answer: str) -> None:
+    """Check the answer to an info command that changes something: servers answer "ok".
+
+    Raises:
+        AerospikeError: what the server refused.
+        ProtocolError: it is no answer to such a command.
+    """
+    failed = parse_error(answer)
+    if failed is not None:
+        raise error_from_code(failed.code, f"{what}: {failed.message}")
+    if answer.lower() != "ok":
+        raise ProtocolError(f"{what}: expected the answer 'ok', got {shown(answer)}", in_doubt=True)
+
+
 def _checked_command(what: str, command: str) -> str:
     where = f"{what}.command"
     if "\n" in checked_text(where, command, 1):
-        raise refused(where, command, "one info command, such as 'namespaces', without a line break")
+        raise refused(where, command, "one info command, such as 'namespaces', without a line break, which ends it")
     return command
 
 

@@ -21,7 +21,7 @@ from .errors import AerospikeTimeoutError, InvalidArgError, ResultCode, UDFError
 from .keys import KeyLike, as_key
 from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
 from .records import UDF_SUCCESS, InfoResult
-from .validation import checked_text, refused
+from .validation import checked_info_name, refused
 
 if TYPE_CHECKING:
     from ._cluster.commands import Executor
@@ -133,7 +133,9 @@ class UDFCommands:
         Raises:
             AerospikeError: why no node could be asked.
         """
-        return sorted(_parse_modules(await self.info_random_node("udf-list", policy=policy)), key=lambda one: one.name)
+        answer = await self.info_random_node("udf-list", policy=policy)
+        _check_answer("udf_list", answer)
+        return sorted(_parse_modules(answer), key=lambda one: one.name)
 
     async def udf_get(self, name: str, *, policy: InfoPolicy | None = None) -> bytes:
         """The text of a module.
@@ -239,12 +241,10 @@ class UDFCommands:
 
 
 def _checked_module(where: str, name: str) -> str:
-    checked_text(where, name, 1, MODULE_MAX)
+    checked_info_name(where, name, MODULE_MAX, also="/,")
     stem, dot, extension = name.partition(".")
-    if not stem or not dot or not extension or any(character in name for character in ";:=/\n"):
-        raise refused(
-            where, name, "a file name with an extension, such as 'visits.lua', without ; : = / and line breaks"
-        )
+    if not stem or not dot or not extension:
+        raise refused(where, name, "a file name with an extension, such as 'visits.lua'")
     return name
 
 

@@ -63,6 +63,7 @@ __all__ = [
     "TransactionTooManyWrites",
     "TransactionVersionMismatch",
     "UDFError",
+    "UnwrittenRecordsWarning",
     "error_from_code",
 ]
 
@@ -648,6 +649,13 @@ class AdminError(
 
 class UDFError(ServerError, codes=(ResultCode.UDF,)):
     """A user-defined function failed, or could not be registered or found."""
+
+
+class UnwrittenRecordsWarning(RuntimeWarning):
+    """The block of ``put_many`` was left before all of its records were written; the message says how many.
+
+    Issued where the block is left without an error, and the program has not read the results to their end.
+    """
 
 
 # Where a code that nobody has named yet belongs, by the blocks in which the server hands codes out (proto.h).

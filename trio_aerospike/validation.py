@@ -99,11 +99,29 @@ def checked_text(where: str, value: object, low: int = 0, high: int | None = Non
     raise refused(where, value, "a str that UTF-8 can encode, without NUL" + (", not empty" if low else ""))
 
 
-def checked_info_name(where: str, value: object, high: int) -> str:
-    """``value`` where it can stand in an info command as a name of 1 to ``high`` bytes in UTF-8."""
+#: What ends a name in info commands, or in the answers to them (server: thr_info.c).
+INFO_SEPARATORS = {";": "';'", ":": "':'", "=": "'='", "\t": "tabs", "\n": "line breaks"}
+
+
+def checked_info_name(where: str, value: object, high: int, *, also: str = "") -> str:
+    """``value`` where it can stand in an info command as a name of 1 to ``high`` bytes in UTF-8.
+
+    The server takes any name in a command on a record, but in an info command a separator ends it: it would work on
+    something else than was meant.
+
+    Args:
+        where: the argument, for messages.
+        value: the name.
+        high: bytes in UTF-8, at the most.
+        also: further characters that separate in this command.
+
+    Raises:
+        InvalidArgError: it is no str, of another length, or holds a separator or NUL.
+    """
     name = checked_text(where, value, 1, high)
-    if any(c in name for c in ";:=\n"):
-        raise refused(where, value, f"a name of 1 to {high} bytes without ';', ':', '=' and line breaks")
+    if any(c in name for c in (*INFO_SEPARATORS, *also)):
+        words = [*[f"{c!r}" for c in also], *INFO_SEPARATORS.values()]
+        raise refused(where, value, f"a name of 1 to {high} bytes without {', '.join(words[:-1])} and {words[-1]}")
     return name
 
 

@@ -206,4 +206,5 @@ def _inherit_in_child() -> None:
         handle._become_inherited()
 
 
-os.register_at_fork(after_in_child=_inherit_in_child)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_inherit_in_child)

@@ -450,4 +450,5 @@ def _forget_in_child() -> None:
         _portal = None
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_forget_in_child)

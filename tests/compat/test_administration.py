@@ -143,3 +143,25 @@ def test_modules_of_functions(client: Any, tmp_path: Path):
     module.write_text("function (")
     with pytest.raises(aerospike.UDFError, match="does not compile"):
         client.udf_put(str(module))
+
+
+@pytest.mark.parametrize("separator", ["\t", "\n", ";", ":", "="])
+def test_separators_in_names_are_refused_before_anything_is_sent(client: Any, separator: str):
+    name = f"a{separator}b"
+    for call in (
+        lambda: client.truncate("test", name),
+        lambda: client.truncate(name, "s"),
+        lambda: client.index_integer_create("test", name, "b", "i"),
+        lambda: client.index_integer_create("test", "s", name, "i"),
+        lambda: client.index_string_create("test", "s", "b", name),
+        lambda: client.index_geo2dsphere_create(name, "s", "b", "i"),
+        lambda: client.index_remove("test", name),
+        lambda: client.udf_remove(name),
+    ):
+        with pytest.raises(aerospike.InvalidArgError, match="got 'a"):
+            call()
+
+
+def test_a_command_that_holds_a_tab_gets_its_own_answer(client: Any):
+    assert client.info_random_node("truncate:namespace=test;set=a\tb") == "ok"
+    assert {result.response for result in client.info_all("namespace/a\tb")} == {"type=unknown"}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import trio
 
 from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_response, encode_info_request, is_error, parse_error
+from .._wire.info import decode_info_answers, encode_info_request, is_error, refusal_of_all
 from .._wire.info_cluster import parse_services
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AerospikeError, ConnectionFailed, error_from_code
@@ -73,12 +73,11 @@ class Dialer:
                     with self._watched(transport):
                         body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
                     latency = latency_of(trio.current_time() - began, loop_clock().waited() - began_waiting)
-                    answers = decode_info_response(body)
-                    refused = parse_error(next(iter(answers), ""))
+                    refused = refusal_of_all(body)
                     if refused is not None:
                         # No answer to any question, but to them all: so a server with security greets a stranger.
                         raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
-                    status = Status.from_answers(answers)
+                    status = Status.from_answers(decode_info_answers(body, STATUS_NAMES))
                     return Found(address, tls_name, transport, session, latency), status
                 except BaseException:
                     await close_transport(transport)
@@ -128,7 +127,9 @@ class Dialer:
         try:
             with loop_clock().fail_after(self._timeout):
                 body = await exchange(found.transport, encode_info_request(self._service_command), PROTO_INFO)
-            text = decode_info_response(body).get(self._service_command, "")
+            if refusal_of_all(body) is not None:
+                return found
+            text = decode_info_answers(body, (self._service_command,))[self._service_command]
             if is_error(text) or not text:
                 return found
             services = [(host, port) for host, port in parse_services(text)]

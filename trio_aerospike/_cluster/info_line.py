@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator
 import trio
 
 from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_response, encode_info_request
-from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed
+from .._wire.info import decode_info_answers, encode_info_request, refusal_of_all
+from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError, error_from_code
 from .busy import latency_of, loop_clock
 from .connection import Connection
 from .pending import Failure, Pending
@@ -81,7 +81,7 @@ class InfoLine:
             self._hurry(deadline)
             await pending.wait()
         if pending.reply is not None:
-            return decode_info_response(pending.reply)
+            return self._answers(connection, pending.reply, names)
         if pending.failure is Failure.EXPIRED:
             raise AerospikeTimeoutError(
                 f"{self._label} did not answer {', '.join(names)} within {limit} s",
@@ -93,6 +93,18 @@ class InfoLine:
         raise ConnectionFailed(
             f"{self._label} closed the connection: {pending.error}", node=self._name, attempts=int(pending.sent)
         ) from pending.error
+
+    def _answers(self, connection: Connection, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
+        refused = refusal_of_all(body)
+        if refused is not None:
+            connection.close(None)  # another one logs in anew
+            text = f"{self._label} answered {', '.join(names)[:80]}: {refused.message or 'an error'}"
+            raise error_from_code(refused.code, text, node=self._name, attempts=1)
+        try:
+            return decode_info_answers(body, names)
+        except ProtocolError as error:
+            connection.close(None)  # what comes next on it may be the answer to something else, too
+            raise ProtocolError(f"{self._label}: {error.message}", node=self._name, attempts=1) from None
 
     @contextlib.contextmanager
     def _refused_as_ours(self, limit: float) -> Iterator[None]:

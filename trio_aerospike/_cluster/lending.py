@@ -19,7 +19,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from .._wire.constants import MESSAGE_HEADER_SIZE, PROTO_HEADER_SIZE, PROTO_MESSAGE
 from .._wire.frames import FrameReader
@@ -38,6 +38,10 @@ _TOLERANCE = 0.02
 _OVERDUE = 0.1
 #: ``struct timeval``. Where its microseconds have 32 bits (macOS), the rest is padding that nobody reads.
 _TIMEVAL = struct.Struct("@ll")
+_MSG_DONTWAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
+#: Whether connections can be lent: Windows has neither this flag nor timeouts as a ``struct timeval``. Commands of
+#: threads and loops are run in Trio there.
+CAN_LEND: Final = _MSG_DONTWAIT != 0
 _RECEIVE = 65536
 _SEND = 65536
 _SMALLEST_FRAME = PROTO_HEADER_SIZE + MESSAGE_HEADER_SIZE
@@ -68,7 +72,7 @@ class Link:
         if now - self.rested_since < _LOOK_AFTER:
             return True
         try:
-            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._sock.recv(1, socket.MSG_PEEK | _MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return True
         except OSError:
@@ -395,4 +399,5 @@ def _close_all_inherited() -> None:
         lender.close_inherited()
 
 
-os.register_at_fork(after_in_child=_close_all_inherited)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_close_all_inherited)

@@ -12,7 +12,7 @@ from ..errors import AerospikeError
 from .busy import loop_clock
 from .connection import Connection
 from .info_line import InfoLine
-from .lending import MAX_LENT, Lender
+from .lending import CAN_LEND, MAX_LENT, Lender
 from .login import Session
 from .pending import Failure, Pending
 from .pool import MAX_LINE, STALL, Pool, keep_nothing
@@ -90,7 +90,7 @@ class Node:
         self._tend_line = self._make_info_line(pipelined, tend_transport)
         self._tend_line.latency = latency
         self._info_line = self._make_info_line(pipelined, None)
-        self.lends: bool = lends and isinstance(tend_transport, SocketTransport)
+        self.lends: bool = lends and CAN_LEND and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
         self.lender: Lender = Lender(self._lent_was_closed)

@@ -211,9 +211,10 @@ async def _numeric(host: str, port: int) -> SocketTransport | None:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number:
                 raise OSError(number, f"Error connecting to {address!r}: {os.strerror(number)}") from None
-        with contextlib.suppress(OSError, AttributeError):
-            # As Trio has it: a socket is writable when little waits in it, so that what gathers goes out in one piece.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 2**14)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # not on Windows
+            with contextlib.suppress(OSError):
+                # As Trio: a socket is writable when little waits in it, so that what gathers goes out in one piece.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 2**14)
     except BaseException:
         transport.close_now()
         raise
