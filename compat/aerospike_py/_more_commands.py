@@ -50,8 +50,9 @@ class MoreCommands(Handle):
             policy: A BatchPolicy; its fields for writes hold for all records.
             retry: How often records that failed for a passing reason (timeout, overload, a busy key, a lost
                 connection) are written again, instead of the policy's ``max_retries``: after a random delay that grows
-                to a second, and within ``total_timeout``, which is one second if it is not set. A record that may have been written is
-                written again only where twice is the same as once: without ``gen`` and POLICY_EXISTS_CREATE_ONLY.
+                to a second, and within ``total_timeout``, which is one second if it is not set. A record that may have
+                been written is written again only where twice is the same as once: without ``gen`` and
+                POLICY_EXISTS_CREATE_ONLY.
 
         Returns:
             A row for each record, in their order, and what became of the retries. Look at each row's ``result``.

@@ -41,6 +41,7 @@ from .peers import (
     TendState,
 )
 from .pool import keep_nothing
+from .tend_pace import TendPace
 from .transport import Connector, Transport
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")
 
-#: Seconds between two rounds of the tend loop at the least, when commands that fail ask for one.
-_HURRY_SPACING = 0.05
 #: Rounds that a command without a time limit waits for while its partition has no reachable owner.
 _PATIENCE_ROUNDS = 10
 
@@ -93,7 +92,9 @@ class Cluster:
         self._found: dict[Address, Found] = {}
         self._causes: dict[str, BaseException | str] = {}
         self._nursery: trio.Nursery | None = None
-        self._hurried = trio.Event()
+        self._pace = TendPace(config.tend_interval)
+        #: Where the tend loop sleeps until its next round.
+        self._rest_scope = trio.CancelScope()
         self._round_over = trio.Event()
         self._rounds = 0
         self._tasks = _Tasks()
@@ -207,15 +208,26 @@ class Cluster:
     # -- being told --------------------------------------------------------------------------------------------------
 
     def report_failure(self, node: Node) -> None:
-        """A connection to the node broke or could not be had: look at the cluster now."""
+        """A connection to the node broke or could not be had: look at the cluster soon."""
         node.answering = False
-        self.hurry()
+        self.hurry(node.name)
 
-    def hurry(self) -> None:
-        """Begin the next round of the tend loop now rather than at its time, without waiting for a node that stalls."""
-        self._hurried.set()
+    def hurry(self, cause: str = "") -> None:
+        """Begin the next round of the tend loop early, without waiting for a node that stalls.
+
+        Args:
+            cause: the node that failed; "" where the partition map is of no use. Each has a back-off of its own.
+        """
+        self._pace.ask(cause, trio.current_time())
+        soon = self._next_round()
+        self._rest_scope.deadline = min(self._rest_scope.deadline, soon)
         if self._in_round and self._rounds:
-            self._round_scope.deadline = min(self._round_scope.deadline, self._round_began + self._spacing)
+            self._round_scope.deadline = min(self._round_scope.deadline, soon)
+
+    def _next_round(self) -> float:
+        """When the next round begins, as things stand."""
+        early = max(self._round_began + self._pace.first_delay, self._pace.due)
+        return min(self._round_began + self.config.tend_interval, early)
 
     async def wait_for_tend(self, deadline: float) -> bool:
         """Ask for a look at the cluster and wait until one that began after this call is over.
@@ -293,15 +305,9 @@ class Cluster:
     async def _tend(self) -> None:
         """Look at the cluster once in every interval, counted from the beginning of a round to that of the next."""
         while True:
-            with trio.move_on_at(self._round_began + self.config.tend_interval):
-                await self._hurried.wait()
-            await trio.sleep_until(self._round_began + self._spacing)
-            self._hurried = trio.Event()
+            with trio.CancelScope(deadline=self._next_round()) as self._rest_scope:
+                await trio.sleep_forever()
             await self._round()
-
-    @property
-    def _spacing(self) -> float:
-        return min(_HURRY_SPACING, self.config.tend_interval)
 
     async def _round(self) -> None:
         """One look at the cluster: ask every node, carry out what follows, drop who is gone.
@@ -311,6 +317,7 @@ class Cluster:
         """
         self._round_began = trio.current_time()
         self._in_round = True
+        self._pace.round_began(self._round_began)
         tasks = self._tasks = _Tasks()
         interval = self.config.tend_interval if self._rounds else self._timeout
         with loop_clock().move_on_after(interval) as self._round_scope:
@@ -357,6 +364,7 @@ class Cluster:
         except ProtocolError as error:
             logger.warning("node %s at %s: its partitions are left as they were: %s", node.name, node.address, error)
             return
+        self._pace.changed("")
         self._state.displaced(lost.name for lost in change.displaced)
 
     def _start(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
@@ -391,6 +399,7 @@ class Cluster:
             self._perform(self._state.failed(name))
             return
         node.answering = True
+        self._pace.answered(name, trio.current_time())
         # The first connection is the one on which the node was found. On a later one a restarted node may answer.
         reconnected = connections > 0 and node.tend_connections != connections
         self._perform(self._state.status(name, status, reconnected=reconnected))
@@ -490,6 +499,7 @@ class Cluster:
             spare_slot=lambda: self.spare_slot(),
         )
         self._nodes[node.name] = node
+        self._pace.changed(node.name)
         self._nursery.start_soon(node.run)
         logger.info("node %s at %s joined", node.name, node.address)
 
@@ -498,6 +508,8 @@ class Cluster:
         if node is not None:
             logger.info("node %s at %s dropped: %s", node.name, node.address, reason.value)
             self.partitions.remove_node(node)
+            self._pace.changed(name)
+            self._pace.changed("")
             node.remove()
 
     # -- seeds -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,8 @@ class Executor:
         self.run: Run = self.plain_run
         #: Of observed commands that did not come through at the first attempt: which node answered, after how many.
         self.notes: dict[Key, tuple[Node | None, int]] = {}
+        #: The waits for a slot with their deadlines, in order of arrival.
+        self._queued: deque[tuple[float, trio.CancelScope]] = deque()
         self._queue_timeout = math.inf if operation_queue_timeout is None else operation_queue_timeout
 
     def observe(self) -> None:
@@ -108,8 +111,11 @@ class Executor:
         try:
             limiter.acquire_on_behalf_of_nowait(operation)
         except trio.WouldBlock:
-            deadline = trio.current_time() + self._queue_timeout
-            with trio.CancelScope(deadline=deadline) as scope:
+            with trio.CancelScope() as scope:
+                if self._queue_timeout < math.inf:
+                    if not self._queued:
+                        self._cluster.in_background(self._expire_queued)
+                    self._queued.append((self._now() + self._queue_timeout, scope))
                 await limiter.acquire_on_behalf_of(operation)
             if scope.cancelled_caught:
                 others = limiter.statistics().tasks_waiting
@@ -118,6 +124,16 @@ class Executor:
                     f"operation_queue_timeout={self._queue_timeout} s; {others} more are waiting"
                 ) from None
         return operation
+
+    async def _expire_queued(self) -> None:
+        """End the waits for a slot whose time is over. All wait equally long, so that they end in their order."""
+        clock = self._clock
+        while self._queued:
+            deadline, scope = self._queued[0]
+            await trio.sleep_until(clock.to_trio(deadline))
+            if clock.now() >= deadline:
+                self._queued.popleft()
+                scope.cancel()  # a wait that has ended before is not touched
 
     def release_slot(self, operation: object) -> None:
         """Give a slot back."""
