@@ -142,10 +142,8 @@ class Pending:
 
     @property
     def patience(self) -> float:
-        """Seconds without progress of the node after which a request that waits for room is given up."""
-        if self.total is None or self.total == math.inf:
-            return self.socket_timeout
-        return self.total
+        """Seconds without progress of the node after which an attempt that waits for room is given up."""
+        return self.socket_timeout if self.total is None else min(self.total, self.socket_timeout)
 
     @property
     def superseded(self) -> bool:

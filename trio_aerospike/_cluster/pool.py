@@ -608,6 +608,9 @@ class Pool:
             failure = Failure.NO_ROOM
         for pending in overdue:
             self.waiting.remove(pending)
+            if pending.total is not None:
+                # Its time runs since the node made progress; what is left may be enough for a replica.
+                pending.expires = max(pending.arrived, self.progress_at) + pending.total
             pending.fail(failure)
         return due
 
