@@ -371,12 +371,18 @@ class Pool:
                 self._rescan = True  # lines with room stood idle behind it
             self.waiting.remove(pending)
             assert pending.frame is not None
-            pending.cost = self._cost_of(pending, pending.frame)
-            connection.submit(pending, waited=True)
-            self._hurry(pending.deadline)
+            self._admit(pending, pending.frame, connection)
         self._serving = self._rescan = False
         if self.waiting.count or self._rerouted:
             self._make_room()
+
+    def _admit(self, pending: Pending, frame: bytes, connection: Connection) -> None:
+        """Give a request that has waited to a connection."""
+        pending.cost = self._cost_of(pending, frame)
+        if connection.depth:
+            self._watch()
+        connection.submit(pending, waited=True)
+        self._hurry(pending.deadline)
 
     def _serve_rerouted(self) -> None:
         """Send second attempts where an answer can be expected: on idle connections, and on those that just replied."""
@@ -396,9 +402,7 @@ class Pool:
                 return
             rerouted.popleft()
             assert pending.frame is not None
-            pending.cost = self._cost_of(pending, pending.frame)
-            connection.submit(pending, waited=True)
-            self._hurry(pending.deadline)
+            self._admit(pending, pending.frame, connection)
 
     def _room_for(self, pending: Pending, freed: Connection | None) -> Connection | None:
         connection = self._take_idle()
