@@ -27,12 +27,13 @@ class LoopClock(trio.abc.Instrument):
     """Trio's clock without the time in which the event loop did no I/O. One serves all clients of a Trio run.
 
     Attributes:
+        trio_time: tells the time on Trio's clock.
         turn: counts the iterations of the event loop: what happens at one count happens in one go.
         stalled: seconds in which the loop did no I/O, beyond :data:`GRACE` for each iteration.
     """
 
     def __init__(self) -> None:
-        self._trio_time = trio.lowlevel.current_clock().current_time
+        self.trio_time = trio.lowlevel.current_clock().current_time
         self._busy = 0.0
         self._since = perf_counter()
         self.turn: int = 0
@@ -58,12 +59,12 @@ class LoopClock(trio.abc.Instrument):
         """Trio's hook: the tasks are about to run."""
         self.turn += 1
         if not self._mocked:
-            self._stop = self._trio_time() + GRACE
+            self._stop = self.trio_time() + GRACE
         self._since = perf_counter()
 
     def now(self) -> float:
         """The time that counts against timeouts, in seconds; it never goes back."""
-        now = self._trio_time()
+        now = self.trio_time()
         return (now if now < self._stop else self._stop) - self.stalled
 
     def charged(self, trio_time: float) -> float:
@@ -76,7 +77,7 @@ class LoopClock(trio.abc.Instrument):
 
     def waited(self) -> float:
         """A clock that stands still while our own tasks run: Trio's, less the time that they took."""
-        return self._trio_time() - self._busy - (perf_counter() - self._since)
+        return self.trio_time() - self._busy - (perf_counter() - self._since)
 
     @contextlib.contextmanager
     def move_on_after(self, seconds: float) -> Iterator[trio.CancelScope]:

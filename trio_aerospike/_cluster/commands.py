@@ -70,8 +70,7 @@ class Executor:
         self._cluster = cluster
         self._clock = loop_clock()
         self._now = self._clock.now
-        # Trio's own current_time looks for the run's clock each time.
-        self._trio_now = trio.lowlevel.current_clock().current_time
+        self._trio_now = self._clock.trio_time
         self._deadline_of = deadline_reader()
         self.limiter: trio.CapacityLimiter | None = None
         if max_concurrent_operations:

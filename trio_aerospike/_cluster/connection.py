@@ -83,7 +83,8 @@ class Connection:
         depth: requests in the line, tombstones included.
         load: seconds that the line is expected to take.
         max_line: requests in the line at the most, as the pool has set it.
-        suspended: the head has not answered in time: takes nothing new until it does.
+        suspended: the head is slow, or overdue: takes nothing new until it is answered.
+        overdue: the head has not been answered within its deadline.
         retired: takes nothing new, and closes when its line is empty.
         idle_since: when the line was last emptied.
         replied_at: when a reply last came; minus infinity before the first.
@@ -113,6 +114,7 @@ class Connection:
         "load",
         "max_line",
         "on_idle_stack",
+        "overdue",
         "replied_at",
         "retired",
         "suspended",
@@ -140,6 +142,7 @@ class Connection:
         self.load: float = 0.0
         self.max_line: int = max_line
         self.suspended: bool = False
+        self.overdue: bool = False
         self.retired: bool = False
         self.exclusive: bool = False
         self.on_idle_stack: bool = False
@@ -284,7 +287,7 @@ class Connection:
         if overdue_unsent:
             self._drop_overdue_unsent(now)
         if self._sent and self._sent[0].deadline <= now:
-            self.suspended = True
+            self.suspended = self.overdue = True
             head = self._sent[0]
             budget = head.sent_at + head.socket_timeout
             if budget <= now and not any(pending.task is not None for pending in self._sent):
@@ -432,7 +435,7 @@ class Connection:
             pending.consume = None  # which leads back to the request, in a circle
             self.depth -= 1
             self.load -= pending.cost
-            self.suspended = False
+            self.suspended = self.overdue = False
             if pending.exclusive:
                 self.exclusive = False  # how long its answer took says nothing about a single record
             else:

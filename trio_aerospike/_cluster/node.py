@@ -107,8 +107,7 @@ class Node:
                 hurry=self._hurry,
                 watch=self._watch,
                 spare_slot=spare_slot,
-                turns=self._clock,
-                now=self._clock.now,
+                clock=self._clock,
             )
             for index in range(pools)
         ]

@@ -60,9 +60,11 @@ WINDOW_MIN = 64
 #: Seconds between a request and its reply at which the window shrinks. It grows up to half of that. Requests that wait
 #: in the client cost nothing; in flight they run into their timeouts, so this is a small part of the usual second.
 TARGET_DELAY = 0.06
-#: Seconds for each reply in which our event loop had nothing to do. With less, more requests in flight would not make
-#: the node answer any sooner: we are the ones who are busy.
-LOOP_WAITED = 2e-6
+#: The window is at most so many times what is answered within the target delay, so that it can find out whether more
+#: requests in flight are answered sooner. Measured on the wall clock over spans of so many seconds: where we are the
+#: ones who are busy, more in flight is no help.
+WINDOW_GAIN = 2.0
+RATE_SPAN = 0.1
 #: What is left of a window that shrinks.
 SHRINK = 0.8
 #: Seconds without a reply after which a request is taken for a slow one, besides the round trip. A quick one takes
@@ -70,14 +72,24 @@ SHRINK = 0.8
 STALL = 0.03
 
 
-class Turns(Protocol):
-    """What counts the turns of an event loop."""
+class Clock(Protocol):
+    """The clock of an event loop; see :class:`~trio_aerospike._cluster.busy.LoopClock`."""
 
-    turn: int
+    @property
+    def turn(self) -> int: ...
+
+    def now(self) -> float: ...
+
+    def trio_time(self) -> float: ...
 
 
-class _NoTurns:
+class _StoppedClock:
     turn = 0
+
+    def now(self) -> float:
+        return 0.0
+
+    trio_time = now
 
 
 def keep_nothing() -> None:
@@ -98,8 +110,7 @@ class Pool:
         watch: called when a request is put behind another: :meth:`relieve` is to be called from time to time.
         spare_slot: takes a slot of ``max_concurrent_operations`` for a second attempt at a read; returns what gives it
             back, or None where there is none.
-        turns: counts the turns of the event loop: requests of one turn are gathered.
-        now: the loop clock.
+        clock: the loop clock. Requests of one iteration of the event loop are gathered.
 
     Attributes:
         window: requests in flight at the most.
@@ -119,8 +130,7 @@ class Pool:
         hurry: Callable[[float], None] = lambda deadline: None,
         watch: Callable[[], None] = lambda: None,
         spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing,
-        turns: Turns | None = None,
-        now: Callable[[], float] = lambda: 0.0,
+        clock: Clock | None = None,
     ) -> None:
         self.limit = limit
         self.minimum = minimum
@@ -133,8 +143,8 @@ class Pool:
         self._hurry = hurry
         self._watch = watch
         self._spare_slot = spare_slot
-        self._now = now
-        self._turns: Turns = _NoTurns() if turns is None else turns
+        self._clock: Clock = _StoppedClock() if clock is None else clock
+        self._now = self._clock.now
         self._last_turn = -1
         self.lent = 0
         self.connections: list[Connection] = []
@@ -143,6 +153,10 @@ class Pool:
         self.window: float = WINDOW_START
         self.progress_at = -math.inf
         self._shrink_at = -math.inf
+        #: Requests in flight at which the node was as quick as it can be, and the replies since when it was measured.
+        self._window_max: float = 4 * WINDOW_START
+        self._replies = 0
+        self._replies_since = -math.inf
         #: Of those that wait: the shortest patience, and the earliest deadline of those whose time is running. Before
         #: they are over nobody has to be looked at.
         self._patience = self._waiting_due = math.inf
@@ -222,7 +236,7 @@ class Pool:
                 self._watch()
             # The first request of a turn goes out at once, so that the server is at work while the others gather. Where
             # requests take long, lines are short and there is nothing to gather.
-            turn = self._turns.turn
+            turn = self._clock.turn
             connection.submit(pending, alone=turn != self._last_turn or pending.cost > SLOW)
             self._last_turn = turn
 
@@ -328,7 +342,7 @@ class Pool:
             self._reclaim()
         if self._stalled:
             for connection in self.connections:
-                if connection.suspended and not connection.has_live_requests:
+                if connection.overdue and not connection.has_live_requests:
                     connection.close(None)
                     return
 
@@ -480,7 +494,7 @@ class Pool:
             writes: how many of them were writes.
         """
         if count:
-            self._adapt_window(count, elapsed, age)
+            self._adapt_window(count, age)
             way = self._way
             self._budget = max(WAIT_BUDGET, way.unloaded)
             if fresh:
@@ -497,7 +511,7 @@ class Pool:
         if self.waiting.count or self._rerouted:
             self._serve_waiting(connection)
 
-    def _adapt_window(self, count: int, elapsed: float, age: float) -> None:
+    def _adapt_window(self, count: int, age: float) -> None:
         """Learn from a burst of replies how many requests in flight the node can take; see :meth:`replied`."""
         now = self.progress_at = self._now()
         delay = age - self._way.unloaded
@@ -507,9 +521,29 @@ class Pool:
                 self._shrink_at = now + age
                 self.window = max(WINDOW_MIN, self.window * SHRINK)
                 self._limit_lines()
-        elif self.waiting.count and delay < TARGET_DELAY / 2 and elapsed > count * LOOP_WAITED:
-            self.window = min(self.window + count, self.limit * self.max_line)
+            return
+        if not self.waiting.count:
+            self._replies_since = -math.inf  # what comes now says nothing of what the node can do
+            return
+        self._measure_rate(count)
+        if delay < TARGET_DELAY / 2 and self.window < self._window_max:
+            self.window = min(self.window + count, self._window_max)
             self._limit_lines()
+
+    def _measure_rate(self, count: int) -> None:
+        """Learn from replies to a full window how many requests the node and we get done in the target delay."""
+        now = self._clock.trio_time()
+        self._replies += count
+        span = now - self._replies_since
+        if span < RATE_SPAN:
+            return
+        if span < math.inf:
+            delay = TARGET_DELAY + self._way.unloaded
+            self._window_max = max(WINDOW_START, WINDOW_GAIN * delay * self._replies / span)
+            if self.window > self._window_max:
+                self.window = self._window_max
+                self._limit_lines()
+        self._replies, self._replies_since = 0, now
 
     def _limit_lines(self) -> None:
         """Divide the window among the connections."""
@@ -574,7 +608,7 @@ class Pool:
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
-                self._stalled = True
+                self._stalled = self._stalled or connection.overdue
                 moved = connection.take_unsent()
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.
@@ -628,7 +662,7 @@ class Pool:
         slow = False
         threshold = STALL + 2 * self._way.loaded
         for connection in self.connections:
-            if connection.depth > 1 and not connection.exclusive:
+            if connection.depth > 1 and not (connection.exclusive or connection.suspended):
                 behind = True
                 if connection.is_stalled(now, threshold):
                     slow = True
@@ -642,7 +676,7 @@ class Pool:
                     self._wait_again(connection.take_unsent())
         if slow or self._rerouted:
             self._serve_waiting()
-        return behind or bool(self._rerouted)
+        return behind
 
     def reap(self, now: float, idle_timeout: float) -> None:
         """Close what has been idle for longer than ``idle_timeout`` seconds, and bring the pool back to its minimum."""

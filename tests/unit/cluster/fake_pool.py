@@ -33,7 +33,7 @@ class Line:
         self.load = 0.0
         self.alive = True
         self.replied_at = -math.inf
-        self.suspended = self.retired = self.exclusive = self.on_idle_stack = self.send_fails = False
+        self.overdue = self.suspended = self.retired = self.exclusive = self.on_idle_stack = self.send_fails = False
         self.idle_since = 0.0
 
     @property
@@ -96,7 +96,7 @@ class Line:
             if not request.ended:
                 request.reply = b""
         del self.sent[:count]
-        self.suspended = False
+        self.suspended = self.overdue = False
         self.pool.replied(self, learnt, elapsed, fresh, age, cost, writes)
         if self.retired and not self.depth:
             self.close(None)
@@ -117,7 +117,7 @@ class Line:
             if request.deadline <= now:
                 request.fail(Failure.EXPIRED)
         if self.sent and self.sent[0].deadline <= now:
-            self.suspended = True
+            self.suspended = self.overdue = True
         return min([math.inf, *(r.deadline for r in self.sent + self.unsent if r.deadline > now)])
 
     def retire(self):

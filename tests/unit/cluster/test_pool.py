@@ -346,7 +346,7 @@ def test_what_gets_room_while_deadlines_are_looked_at_is_looked_at_in_time():
 
 def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are_slow():
     opener = Opener(limit=1)
-    opener.pool._turns = turns = SimpleNamespace(turn=1)
+    opener.pool._clock = turns = SimpleNamespace(turn=1)
     opener.submit(0)
     line = opener.open()
     alone: list[bool] = []

@@ -17,10 +17,16 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.now = 0.0
-        self.opener = Opener(self.limit, 1, max_line=self.max_line, now=lambda: self.now)
+        self.time = 0.0
+        self.opener = Opener(self.limit, 1, max_line=self.max_line, clock=self)
         self.pool = self.opener.pool
         self.requests = []
+
+    def now(self):
+        return self.time
+
+    trio_time = now
+    turn = 0
 
     @property
     def lines(self):
@@ -35,11 +41,11 @@ class PoolMachine(RuleBasedStateMachine):
     def submit(self, exclusive, write, time, running):
         request = Request(
             len(self.requests),
-            deadline=self.now + time,
+            deadline=self.time + time,
             write=write,
             exclusive=exclusive,
             total=None if running else time,
-            arrived=self.now,
+            arrived=self.time,
         )
         self.requests.append(request)
         self.pool.submit(request)
@@ -84,12 +90,12 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 1.0]))
     def expire(self, seconds):
-        self.now += seconds
+        self.time += seconds
         self.opener.hurried = math.inf
-        due = min(self.pool.expire(self.now), self.opener.hurried)
+        due = min(self.pool.expire(self.time), self.opener.hurried)
         ends = [self.end_of(request) for request in self.requests if not request.ended]
         assert due <= min(ends, default=math.inf)
-        assert due > self.now
+        assert due > self.time
 
     def end_of(self, request):
         """When a request is given up, if nothing happens before."""
@@ -99,7 +105,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule()
     def reap(self):
-        self.pool.reap(self.now, 1.0)
+        self.pool.reap(self.time, 1.0)
         assert len(self.lines) + self.pool.opening >= self.pool.minimum
 
     @invariant()
