@@ -17,7 +17,7 @@ from ._wire.particles import decode_value
 from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from .policies import chosen
 from .query import QueryDuration, QueryPolicy
-from .validation import checked_int, refused
+from .validation import Uncopyable, checked_int, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -33,12 +33,14 @@ _U32_MAX = 0xFFFF_FFFF
 _AT_ONCE, _GATHER = 256, 0.1
 
 
-class Values(AsyncIterator[Any]):
+class Values(AsyncIterator[Any], Uncopyable):
     """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
 
     Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
     by the same function, in a thread: Trio's loop goes on meanwhile. Leaving the block early ends the servers' work.
     """
+
+    _instead_of_copy = "make another aggregation"
 
     def __init__(
         self,

@@ -8,9 +8,10 @@ import trio
 
 from .errors import ClientClosed
 from .records import BatchResult
+from .validation import Uncopyable
 
 
-class BatchStream:
+class BatchStream(Uncopyable):
     """The results of ``get_many`` and ``put_many``: ``async for result in results``, in the order in which they arrive.
 
     Attributes:
@@ -20,6 +21,8 @@ class BatchStream:
         failed: how many of those that have arrived are not ``ok``.
         in_doubt: how many of those that have arrived are in doubt.
     """
+
+    _instead_of_copy = "call get_many or put_many again"
 
     taken: int
     answered: int

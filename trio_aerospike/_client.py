@@ -23,7 +23,7 @@ from ._statistics_commands import StatisticsCommands
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
-from .validation import refused
+from .validation import Uncopyable, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -47,11 +47,14 @@ class Client(
     SecurityCommands,
     UDFCommands,
     AggregateCommands,
+    Uncopyable,
 ):
     """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
 
     Any number of tasks of the same Trio run may use one client at a time.
     """
+
+    _instead_of_copy = "share the client, or open another with open_client; another process opens its own"
 
     def __init__(
         self, config: ClientConfig, cluster: Cluster, executor: Executor, *, _made_by_open_client: bool = False

@@ -19,7 +19,7 @@ from .policies import chosen, packed_filter
 from .predicates import Predicate
 from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from .records import Record
-from .validation import checked_bin_name, checked_int, checked_text, refused
+from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -115,7 +115,7 @@ class UnreadableRecord(ScannedRecord):
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
 
 
-class Records(AsyncIterator[Record]):
+class Records(AsyncIterator[Record], Uncopyable):
     """The records of a query, as they come: ``async with client.query(...) as records: async for record in records``.
 
     Nothing is asked of the servers before the first record is wanted. They are all asked at once, and stopped when the
@@ -123,6 +123,8 @@ class Records(AsyncIterator[Record]):
     record is handed on once, whatever happens to nodes meanwhile; where some cannot be had, the error says which
     partitions they are in. Records come in no order. One reader at a time.
     """
+
+    _instead_of_copy = "make another query; its cursor says where this one stands, and can be pickled"
 
     def __init__(
         self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor

@@ -18,6 +18,7 @@ from .._wire.info_cluster import parse_peers, parse_replicas
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
+from ..validation import Uncopyable
 from .dialing import Dialer, Found, close_transport
 from .login import Credentials
 from .node import Node
@@ -61,7 +62,7 @@ class _Tasks:
         self.done = trio.Event()
 
 
-class Cluster:
+class Cluster(Uncopyable):
     """Nodes, partition map and tend loop of one client.
 
     Args:

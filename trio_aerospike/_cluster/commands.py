@@ -25,6 +25,7 @@ from ..errors import (
     ProtocolError,
     error_from_code,
 )
+from ..validation import Uncopyable
 from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, UDF, renew_session
 from .batch import Batch, BatchRun
 from .connection import restamped
@@ -53,7 +54,7 @@ _ABOUT_NOW = 1.0
 __all__ = ["Executor"]
 
 
-class Executor:
+class Executor(Uncopyable):
     """Sends single-record commands to the nodes of a cluster and sees them through.
 
     Args:

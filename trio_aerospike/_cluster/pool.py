@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ..validation import Uncopyable
 from .connection import Connection
 from .pending import Failure, Pending
 from .queue import WaitingQueue
@@ -57,7 +58,7 @@ class _NoTurns:
     turn = 0
 
 
-class Pool:
+class Pool(Uncopyable):
     """The connections of one node (or of one share of it) and the requests that wait for room in them.
 
     Args:

@@ -29,6 +29,7 @@ from ..errors import (
     ProtocolError,
     error_from_code,
 )
+from ..validation import Uncopyable
 from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
 from .arrivals import Arrivals, Run
 from .connection import ttl_milliseconds
@@ -71,7 +72,7 @@ class _Run(Run):
         self.result = 0
 
 
-class QueryStream:
+class QueryStream(Uncopyable):
     """One query on its way.
 
     Args:

@@ -29,6 +29,7 @@ from ..errors import (
     UDFError,
     error_from_code,
 )
+from ..validation import Uncopyable
 from .answers import EXPIRED_SESSION, RETRYABLE, renew_session
 from .arrivals import Arrivals, Run
 from .pending import Failure
@@ -43,7 +44,7 @@ Value = tuple[int, bytes]
 """Type and data of a particle."""
 
 
-class ValueStream:
+class ValueStream(Uncopyable):
     """One aggregation on its way.
 
     Args:
