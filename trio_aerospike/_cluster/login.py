@@ -52,6 +52,10 @@ async def exchange(transport: Transport, frame: bytes, kind: int) -> bytes:
             got, body = frames[0]
             if got != kind or len(frames) > 1:
                 raise ProtocolError(f"the server answered a request of type {kind} with {len(frames)} of type {got}")
+            if reader.error is not None:
+                raise reader.error
+            if reader.pending:
+                raise ProtocolError(f"the server sent {reader.pending} bytes after its answer, which nobody asked for")
             return body
         if reader.error is not None:
             raise reader.error
