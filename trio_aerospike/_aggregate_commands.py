@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._query_commands import predicate_fields, query_scope
+from ._trio_run import TrioRun
 from ._udf_call import checked_call
 from ._wire.constants import PARTICLE_LIST
 from ._wire.particles import decode_value
@@ -50,7 +51,9 @@ class Values(AsyncIterator[Any], Uncopyable):
         udf: tuple[str, str, bytes],
         source: bytes | None,
         tell: Callable[[], Callable[[BaseException | None], None] | None],
+        trio_run: TrioRun,
     ) -> None:
+        self._trio_run = trio_run
         self._what = what
         self._make_stream = make_stream
         self._fetch = fetch
@@ -72,6 +75,7 @@ class Values(AsyncIterator[Any], Uncopyable):
         return f"<Values of {self._what}, {state}>"
 
     async def __aenter__(self) -> Values:
+        self._trio_run.check(self._what)
         if self._stream is not None:
             raise RuntimeError(f"{self._what}: the values of an aggregation can be had once; make another")
         self._stream = self._make_stream()
@@ -83,6 +87,7 @@ class Values(AsyncIterator[Any], Uncopyable):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._trio_run.check(self._what)
         self._left = True
         self._ready, self._index = [], 0
         if self._stream is not None:
@@ -91,6 +96,7 @@ class Values(AsyncIterator[Any], Uncopyable):
             self._told(error)
 
     def __aiter__(self) -> Values:
+        self._trio_run.check(self._what)
         return self
 
     async def __anext__(self) -> Any:
@@ -112,6 +118,7 @@ class Values(AsyncIterator[Any], Uncopyable):
         Raises:
             StopAsyncIteration: there are no more.
         """
+        self._trio_run.check(self._what)
         if self._stream is None:
             raise RuntimeError(f"{self._what}: use `async with client.aggregate(...) as values`")
         if self._left:
@@ -305,7 +312,8 @@ class AggregateCommands:
             observers = self._cluster.observers
             return None if observers is None else observers.stream_started("aggregate", name, group)
 
-        return Values(what, make_stream, self.udf_get, udf, None if source is None else bytes(source), tell)
+        text = None if source is None else bytes(source)
+        return Values(what, make_stream, self.udf_get, udf, text, tell, self._cluster.trio_run)
 
 
 def _check_lua() -> None:

@@ -207,7 +207,8 @@ async def open_stream(
 
     Args: see :class:`_Pump`; ``in_flight``: keys that are taken from the source and not used up yet, at the most.
     """
-    stream = BatchStream(in_flight)
+    cluster.trio_run.check(what)
+    stream = BatchStream(in_flight, cluster.trio_run)
     pump = _Pump(what, source, key_of, rows_of, policy, stream, on_progress, cluster, executor)
     raised: BaseException | None = None
     try:

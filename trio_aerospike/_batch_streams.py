@@ -6,6 +6,7 @@ from collections import deque
 
 import trio
 
+from ._trio_run import TrioRun
 from .errors import ClientClosed
 from .records import BatchResult
 from .validation import Uncopyable
@@ -30,7 +31,8 @@ class BatchStream(Uncopyable):
     failed: int
     in_doubt: int
 
-    def __init__(self, in_flight: int) -> None:
+    def __init__(self, in_flight: int, trio_run: TrioRun | None = None) -> None:
+        self._trio_run = TrioRun() if trio_run is None else trio_run
         self.taken = self.answered = self.delivered = self.failed = self.in_doubt = 0
         self._limit = in_flight
         # Room is given back a few results at a time: waking the source for each would cost more than the result.
@@ -57,6 +59,7 @@ class BatchStream(Uncopyable):
         return self._exhausted and self.answered == self.taken and not self._ready
 
     def __aiter__(self) -> BatchStream:
+        self._trio_run.check("a stream of results")
         return self
 
     async def __anext__(self) -> BatchResult:
@@ -80,6 +83,7 @@ class BatchStream(Uncopyable):
             StopAsyncIteration: there are no more.
             BaseException: what the source raised, once everything before it has been delivered; ClientClosed.
         """
+        self._trio_run.check("a stream of results")
         await trio.lowlevel.checkpoint()
         while not self._ready:
             if self._fault is not None and (self.answered == self.taken or isinstance(self._fault, ClientClosed)):

@@ -20,6 +20,7 @@ from ._query_commands import QueryCommands
 from ._record_commands import RecordCommands
 from ._security_commands import SecurityCommands
 from ._statistics_commands import StatisticsCommands
+from ._trio_run import require_trio
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
@@ -112,8 +113,14 @@ class Client(
                 vars(self).pop(name, None)
 
     def close(self) -> None:
-        """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
-        self._cluster.close()
+        """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed.
+
+        Raises:
+            ClientError: it was called outside of the Trio run in which the client was opened.
+        """
+        if not self._cluster.closed:
+            self._cluster.trio_run.check("Client.close")
+            self._cluster.close()
 
     def has_commands_under_way(self) -> bool:
         """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
@@ -162,7 +169,9 @@ async def open_client(
         InvalidArgError: a field does not exist or cannot have its value.
         ClusterError: no seed answers, or the cluster has another name; says why for each seed.
         AdminError: the servers refuse the user or the password.
+        ClientError: no Trio runs here; the message names what to use in asyncio and in programs without an event loop.
     """
+    require_trio("open_client")
     # What runs a cluster is loaded when there is one to run: every program pays for imports, and some want names only.
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor

@@ -156,6 +156,7 @@ class Records(AsyncIterator[Record], Uncopyable):
         return f"<Records of {self._what}, {state}>"
 
     async def __aenter__(self) -> Records:
+        self._cluster.trio_run.check(self._what)
         if self._entered:
             raise RuntimeError(f"{self._what}: the records of a query can be had once; make another query")
         self._entered = True
@@ -175,6 +176,7 @@ class Records(AsyncIterator[Record], Uncopyable):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._cluster.trio_run.check(self._what)
         self._left = True
         self._settle()
         if self._seen is not None:
@@ -192,6 +194,7 @@ class Records(AsyncIterator[Record], Uncopyable):
     # -- record by record --------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Records:
+        self._cluster.trio_run.check(self._what)
         return self
 
     async def __anext__(self) -> Record:
@@ -217,6 +220,7 @@ class Records(AsyncIterator[Record], Uncopyable):
         Raises:
             AerospikeError: as for reading them one by one.
         """
+        self._cluster.trio_run.check(self._what)
         if self._index == len(self._records):
             try:
                 await self._fetch()
@@ -231,6 +235,7 @@ class Records(AsyncIterator[Record], Uncopyable):
         Raises:
             StopAsyncIteration: there are no more.
         """
+        self._cluster.trio_run.check(self._what)
         if self._stream is None:
             raise RuntimeError(f"{self._what}: use `async with client.query(...) as records`")
         if self._left:

@@ -172,9 +172,7 @@ class PortalHome(Uncopyable):
         self._portal = portal
         self._latest: LoopCommands | None = None
         # LoopCommands hold their loop weakly, so that a closed one is collected, and its entry with it.
-        self._commands: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopCommands] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._commands: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopCommands] = weakref.WeakKeyDictionary()
 
     def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
         """Run ``function`` across the portal."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
+from .._trio_run import TrioRun
 from .._wire.info import is_error, parse_error
 from .._wire.info_cluster import parse_peers, parse_replicas
 from ..config import AuthMode, ClientConfig, Host
@@ -73,6 +74,8 @@ class Cluster(Uncopyable):
 
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
         self.config = config
+        #: Where alone all this may be used.
+        self.trio_run = TrioRun()
         self._resolve = resolve
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from _thread import get_ident
 from typing import TYPE_CHECKING
 
 import trio
@@ -65,6 +66,7 @@ class Executor(Uncopyable):
 
     def __init__(self, cluster: Cluster, max_concurrent_operations: int, operation_queue_timeout: float | None) -> None:
         self._cluster = cluster
+        self._thread = cluster.trio_run.thread
         # Trio's own current_time looks for the run's clock each time.
         self._now = trio.lowlevel.current_clock().current_time
         self._deadline_of = deadline_reader()
@@ -129,6 +131,7 @@ class Executor(Uncopyable):
             BackpressureError: no slot came free in time.
             AerospikeError: what :meth:`BatchRun.run` raises.
         """
+        self._cluster.trio_run.check(batch.what)
         observers = self._cluster.observers
         if observers is not None:
             return await observers.around_batch(self._run_batch, batch)
@@ -156,6 +159,7 @@ class Executor(Uncopyable):
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
     ) -> bytes:
         """As :meth:`_run`, holding a slot; also raises BackpressureError when no slot comes free in time."""
+        self._cluster.trio_run.check(what)
         await trio.lowlevel.checkpoint_if_cancelled()
         slots = [await self.acquire_slot()]
         try:
@@ -191,11 +195,17 @@ class Executor(Uncopyable):
             ConnectionFailed: the connection broke, and no retry was allowed or left.
             NoMoreConnections: every line of the node's connections stayed full.
             ClusterError: no node serves the partition.
+            ClientError: the caller is not of the client's Trio run.
             AerospikeError: what the server answered.
         """
+        if get_ident() != self._thread:
+            raise self._cluster.trio_run.refusal(what)
         now = self._now()
         limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
-        task = trio.lowlevel.current_task()
+        try:
+            task = trio.lowlevel.current_task()
+        except RuntimeError:
+            raise self._cluster.trio_run.refusal(what) from None
         scope_deadline = self._deadline_of(task)
         if scope_deadline <= now:
             # Nothing is sent for a caller that is cancelled already.
