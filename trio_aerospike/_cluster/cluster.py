@@ -396,7 +396,7 @@ class Cluster(Uncopyable):
             with trio.fail_after(self._timeout):
                 transport = await self._connector(node.host, node.port, node.tls_name)
                 try:
-                    await node.session.login(transport)
+                    await node.session.renew(transport)
                 finally:
                     await close_transport(transport)
         except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
