@@ -6,6 +6,8 @@ pool that cannot tell the two apart would open connections because its own proce
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from time import perf_counter
 
 import trio
@@ -14,13 +16,24 @@ _meter: trio.lowlevel.RunVar[BusyMeter] = trio.lowlevel.RunVar("trio_aerospike b
 
 
 class BusyMeter(trio.abc.Instrument):
-    """Adds up the time between a look for I/O and the next. One serves all clients of a Trio run."""
+    """Adds up the time between a look for I/O and the next. One serves all clients of a Trio run.
+
+    Attributes:
+        users: how many clients need it now.
+        installed: whether it is an instrument of the run.
+    """
 
     def __init__(self) -> None:
+        self.users = 0
+        self.installed = False
         self._busy = 0.0
         self._since = perf_counter()
         #: Counts the times that the loop has looked for I/O: what happens at one count happens in one go.
         self.turn: int = 0
+
+    def begin(self) -> None:
+        """The tasks run from now on."""
+        self._since = perf_counter()
 
     def before_io_wait(self, timeout: float) -> None:
         """Trio's hook: the tasks have all run."""
@@ -50,11 +63,30 @@ def latency_of(passed: float, waited: float) -> float:
 
 
 def busy_meter() -> BusyMeter:
-    """The meter of this Trio run, which is set up at the first call."""
+    """The meter of this Trio run, which is installed at the first call, and at the first after it was removed."""
     try:
-        return _meter.get()
+        meter = _meter.get()
     except LookupError:
         meter = BusyMeter()
-        trio.lowlevel.add_instrument(meter)
         _meter.set(meter)
-        return meter
+    if not meter.installed:
+        meter.begin()
+        trio.lowlevel.add_instrument(meter)
+        meter.installed = True
+    return meter
+
+
+@contextlib.contextmanager
+def metered() -> Iterator[BusyMeter]:
+    """Have the meter installed for as long as the block lasts. The last block to end removes it from the host's run."""
+    meter = busy_meter()
+    meter.users += 1
+    try:
+        yield meter
+    finally:
+        meter.users -= 1
+        if not meter.users:
+            meter.installed = False
+            # A run that has crashed has no instruments any more.
+            with contextlib.suppress(KeyError, RuntimeError):
+                trio.lowlevel.remove_instrument(meter)

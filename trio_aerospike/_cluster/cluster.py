@@ -20,6 +20,7 @@ from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
 from ..validation import Uncopyable
+from .busy import metered
 from .dialing import Dialer, Found, close_transport
 from .login import Credentials
 from .node import Node
@@ -244,14 +245,15 @@ class Cluster(Uncopyable):
         """
         self._warn_of_clear_password()
         try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                await self._round()
-                if not self._nodes:
-                    raise self._no_seed()
-                await self._wait_for_minimum()
-                task_status.started()
-                await self._tend()
+            with metered():
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    await self._round()
+                    if not self._nodes:
+                        raise self._no_seed()
+                    await self._wait_for_minimum()
+                    task_status.started()
+                    await self._tend()
         except BaseExceptionGroup as group:
             rest = group.split(trio.Cancelled)[1]
             if rest is not None and len(rest.exceptions) == 1:
