@@ -14,13 +14,14 @@ import trio
 from ._cluster.busy import loop_clock
 from ._query_commands import predicate_fields, query_scope
 from ._stream_end import StreamFailure
+from ._trio_run import TrioRun
 from ._udf_call import checked_call
 from ._wire.constants import PARTICLE_LIST
 from ._wire.particles import decode_value
 from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from .policies import chosen
 from .query import QueryDuration, QueryPolicy
-from .validation import checked_int, refused
+from .validation import Uncopyable, checked_int, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -36,7 +37,7 @@ _U32_MAX = 0xFFFF_FFFF
 _AT_ONCE, _GATHER = 256, 0.1
 
 
-class Values(AsyncIterator[Any]):
+class Values(AsyncIterator[Any], Uncopyable):
     """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
 
     Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
@@ -47,6 +48,8 @@ class Values(AsyncIterator[Any]):
     block is left get ``trio.ClosedResourceError``.
     """
 
+    _instead_of_copy = "make another aggregation"
+
     def __init__(
         self,
         what: str,
@@ -55,7 +58,9 @@ class Values(AsyncIterator[Any]):
         udf: tuple[str, str, bytes],
         source: bytes | None,
         tell: Callable[[], Callable[[BaseException | None], None] | None],
+        trio_run: TrioRun,
     ) -> None:
+        self._trio_run = trio_run
         self._what = what
         self._make_stream = make_stream
         self._fetch = fetch
@@ -82,6 +87,7 @@ class Values(AsyncIterator[Any]):
         return f"<Values of {self._what}, {state}>"
 
     async def __aenter__(self) -> Values:
+        self._trio_run.check(self._what)
         if self._stream is not None:
             raise RuntimeError(f"{self._what}: the values of an aggregation can be had once; make another")
         self._stream = self._make_stream()
@@ -94,6 +100,7 @@ class Values(AsyncIterator[Any]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._trio_run.check(self._what)
         self._left = True
         self._ready, self._index = [], 0
         self._readers.unpark_all()
@@ -111,6 +118,7 @@ class Values(AsyncIterator[Any]):
                 raise
 
     def __aiter__(self) -> Values:
+        self._trio_run.check(self._what)
         return self
 
     async def __anext__(self) -> Any:
@@ -134,6 +142,7 @@ class Values(AsyncIterator[Any]):
         Raises:
             StopAsyncIteration: there are no more.
         """
+        self._trio_run.check(self._what)
         if self._stream is None or self._nursery is None:
             raise RuntimeError(f"{self._what}: use `async with client.aggregate(...) as values`")
         await trio.lowlevel.checkpoint()
@@ -337,7 +346,8 @@ class AggregateCommands:
             observers = self._cluster.observers
             return None if observers is None else observers.stream_started("aggregate", name, group)
 
-        return Values(what, make_stream, self.udf_get, udf, None if source is None else bytes(source), tell)
+        text = None if source is None else bytes(source)
+        return Values(what, make_stream, self.udf_get, udf, text, tell, self._cluster.trio_run)
 
 
 def _check_lua() -> None:

@@ -154,6 +154,7 @@ class ArrayCommands(BatchCommands):
     ) -> LazyBatch:
         from ._wire.row_columns import Columns
 
+        self._cluster.trio_run.check(what)
         policy = self._policy(what, policy)
         form = ReadForm(what, bins, None, None)
         observers = self._cluster.observers

@@ -141,6 +141,7 @@ class BackgroundCommands:
         from ._wire.query import QueryHead, encode_background_query
         from .jobs import BackgroundJob
 
+        self._cluster.trio_run.check(what)
         policy = chosen(policy, self._write_policy, WritePolicy)
         name, group = query_scope(what, namespace, set_name)
         encoded = [op.encode() for op in ops]

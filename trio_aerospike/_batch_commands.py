@@ -84,6 +84,7 @@ class BatchCommands:
             AerospikeError: why no key was answered.
             InvalidArgError: a key or a bin name is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_read")
         policy = self._policy("batch_read", policy)
         rows = Rows(policy)
         await self._add_keys("batch_read", rows, keys, ReadForm("batch_read", bins, operations, None))
@@ -113,6 +114,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
             InvalidArgError: a key, a bin name or a value is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_write")
         policy = self._policy("batch_write", policy)
         form = WriteForm(None, ttl, None, write_policy, "batch_write")
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
@@ -150,6 +152,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
             InvalidArgError: a key or an operation is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_operate")
         policy = self._policy("batch_operate", policy)
         rows = Rows(policy)
         form = form_of_operations(operations, ttl, write_policy, "batch_operate")
@@ -177,6 +180,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where removals may have been applied.
             InvalidArgError: a key is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_remove")
         policy = self._policy("batch_remove", policy)
         rows = Rows(policy)
         rows.add_all(await checked_keys(keys, "batch_remove"), RemoveForm(None, remove_policy, "batch_remove"))
@@ -209,6 +213,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where the function may have run.
             InvalidArgError: a key or an argument is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_apply")
         policy = self._policy("batch_apply", policy)
         rows = Rows(policy)
         form = ApplyForm(module, function, arguments, apply_policy, "batch_apply")
@@ -236,6 +241,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
             InvalidArgError: one of the records is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch")
         policy = self._policy("batch", policy)
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
             raise refused("batch.records", records, "a list of BatchRead, BatchWrite, BatchRemove and BatchApply")

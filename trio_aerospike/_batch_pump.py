@@ -243,7 +243,8 @@ async def open_stream(
         ``writes``: warn where the block is left with records that were not written; ``on_progress``: called with the
         stream whenever results have arrived, and with the final counts.
     """
-    stream = BatchStream(what, in_flight, writes, on_progress)
+    cluster.trio_run.check(what)
+    stream = BatchStream(what, in_flight, writes, on_progress, cluster.trio_run)
     pump = _Pump(what, source, key_of, rows_of, policy, stream, cluster, executor)
     raised: BaseException | None = None
     try:

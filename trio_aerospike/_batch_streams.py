@@ -10,9 +10,10 @@ import attrs
 import trio
 
 from ._stream_end import StreamFailure
+from ._trio_run import TrioRun
 from .errors import AerospikeError, ClientClosed, ResultCode
 from .records import BatchResult
-from .validation import shown
+from .validation import Uncopyable, shown
 
 
 @attrs.frozen
@@ -31,7 +32,7 @@ class StreamCounts:
     """Results among those that have arrived that are in doubt: the write may or may not have been applied."""
 
 
-class BatchStream:
+class BatchStream(Uncopyable):
     """The results of ``get_many`` and ``put_many``: ``async for result in results``, in the order in which they arrive.
 
     Any number of tasks may read one stream; each result goes to one of them. A reader that is cancelled while it waits
@@ -47,6 +48,8 @@ class BatchStream:
         in_doubt: how many of those that have arrived are in doubt.
     """
 
+    _instead_of_copy = "call get_many or put_many again"
+
     taken: int
     answered: int
     delivered: int
@@ -54,8 +57,14 @@ class BatchStream:
     in_doubt: int
 
     def __init__(
-        self, what: str, in_flight: int, writes: bool, on_progress: Callable[[BatchStream], object] | None
+        self,
+        what: str,
+        in_flight: int,
+        writes: bool,
+        on_progress: Callable[[BatchStream], object] | None,
+        trio_run: TrioRun | None = None,
     ) -> None:
+        self._trio_run = TrioRun() if trio_run is None else trio_run
         self.taken = self.answered = self.delivered = self.failed = self.in_doubt = 0
         self._what = what
         self._writes = writes
@@ -103,6 +112,7 @@ class BatchStream:
         return self._all_answered and not self._ready
 
     def __aiter__(self) -> BatchStream:
+        self._trio_run.check("a stream of results")
         return self
 
     async def __anext__(self) -> BatchResult:
@@ -170,6 +180,7 @@ class BatchStream:
             trio.ClosedResourceError: the block has been left.
             BaseException: what the source raised, once everything before it has been delivered; ClientClosed.
         """
+        self._trio_run.check("a stream of results")
         await trio.lowlevel.checkpoint()
         while not self._ready:
             if self._left:

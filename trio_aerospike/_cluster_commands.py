@@ -218,10 +218,12 @@ class ClusterCommands:
         raise problem
 
     def _info_timeout(self, policy: InfoPolicy | None) -> float:
+        self._cluster.trio_run.check()
         timeout = chosen(policy, self._info_policy, InfoPolicy).timeout
         return math.inf if timeout is None else timeout
 
     def _known_nodes(self) -> list[Node]:
+        self._cluster.trio_run.check()
         if self._cluster.closed:
             raise ClientClosed("the client is closed")
         nodes = self._cluster.active_nodes()

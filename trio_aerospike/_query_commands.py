@@ -20,7 +20,7 @@ from .policies import chosen, packed_filter
 from .predicates import Predicate
 from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from .records import Record
-from .validation import checked_bin_name, checked_int, checked_text, refused
+from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -116,7 +116,7 @@ class UnreadableRecord(ScannedRecord):
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
 
 
-class Records(AsyncIterator[Record]):
+class Records(AsyncIterator[Record], Uncopyable):
     """The records of a query, as they come: ``async with client.query(...) as records: async for record in records``.
 
     Nothing is asked of the servers before the first record is wanted. They are all asked at once, and stopped when the
@@ -128,6 +128,8 @@ class Records(AsyncIterator[Record]):
     nothing. An error ends the query for every reader, those that come later too; only a ``BackpressureError`` concerns
     nobody but the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
     """
+
+    _instead_of_copy = "make another query; its cursor says where this one stands, and can be pickled"
 
     def __init__(
         self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor
@@ -162,6 +164,7 @@ class Records(AsyncIterator[Record]):
         return f"<Records of {self._what}, {state}>"
 
     async def __aenter__(self) -> Records:
+        self._cluster.trio_run.check(self._what)
         if self._entered:
             raise RuntimeError(f"{self._what}: the records of a query can be had once; make another query")
         self._entered = True
@@ -181,6 +184,7 @@ class Records(AsyncIterator[Record]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._cluster.trio_run.check(self._what)
         self._left = True
         self._settle()
         if self._seen is not None:
@@ -200,6 +204,7 @@ class Records(AsyncIterator[Record]):
     # -- record by record --------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Records:
+        self._cluster.trio_run.check(self._what)
         return self
 
     async def __anext__(self) -> Record:
@@ -226,6 +231,7 @@ class Records(AsyncIterator[Record]):
         Raises:
             AerospikeError: as for reading them one by one.
         """
+        self._cluster.trio_run.check(self._what)
         if self._index == len(self._records):
             try:
                 await self._fetch()
@@ -240,6 +246,7 @@ class Records(AsyncIterator[Record]):
         Raises:
             StopAsyncIteration: there are no more.
         """
+        self._cluster.trio_run.check(self._what)
         if self._stream is None:
             raise RuntimeError(f"{self._what}: use `async with client.query(...) as records`")
         try:

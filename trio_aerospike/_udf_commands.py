@@ -24,6 +24,7 @@ from .records import UDF_SUCCESS, InfoResult
 from .validation import checked_info_name, refused
 
 if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
 
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
@@ -46,6 +47,7 @@ class UDFModule:
 class UDFCommands:
     """The part of the client that works with user-defined functions."""
 
+    _cluster: Cluster
     _executor: Executor
     _write_policy: WritePolicy
     _tell_one_node: Callable[[str, float], Awaitable[str]]
@@ -79,6 +81,7 @@ class UDFCommands:
             AerospikeTimeoutError: some node does not have it within ``wait`` seconds; the message says which.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        self._cluster.trio_run.check("udf_put")
         _check_wait("udf_put.wait", wait)
         if isinstance(source, (bytes, bytearray)):
             text = bytes(source)

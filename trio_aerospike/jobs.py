@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import attrs
 import trio
 
+from trio_aerospike._trio_run import TrioRun
 from trio_aerospike._wire.info import parse_error
 from trio_aerospike.errors import AerospikeTimeoutError, ClusterError, ProtocolError, ResultCode, error_from_code
 from trio_aerospike.records import InfoResult
@@ -98,6 +99,7 @@ class Job(abc.ABC):
     def __init__(self, what: str, ask_all: AskAll) -> None:
         self._what = what
         self._ask_all = ask_all
+        self._trio_run = TrioRun()
         self._last = JobProgress(())
 
     def __repr__(self) -> str:
@@ -135,6 +137,7 @@ class Job(abc.ABC):
                 undone. ``progress`` tells of each.
             AerospikeError: the work has failed.
         """
+        self._trio_run.check(f"{type(self).__name__}.wait")
         if timeout is not None and not (isinstance(timeout, (int, float)) and 0 <= timeout <= SECONDS_MAX):
             raise refused(f"{type(self).__name__}.wait.timeout", timeout, "seconds, or None for as long as it takes")
         progress = self._last

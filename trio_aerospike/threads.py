@@ -21,6 +21,7 @@ from ._cluster.node import Node
 from ._record_commands import RecordCommands
 from .errors import ClientClosed, ProtocolError
 from .keys import Key
+from .validation import Uncopyable
 
 __all__ = ["ThreadCommands"]
 
@@ -33,7 +34,7 @@ class Cross(Protocol):
     def __call__(self, function: Callable[..., Any], /, *args: Any) -> Any: ...
 
 
-class ThreadCommands(RecordCommands):
+class ThreadCommands(RecordCommands, Uncopyable):
     """The single-record commands of a client, for threads.
 
     The methods are those of the client, coroutines by form; :meth:`wait` runs one to its end in the calling thread::
@@ -51,6 +52,8 @@ class ThreadCommands(RecordCommands):
         client: a connected client of another thread's Trio run.
         cross: how to get there; ``trio.from_thread.run`` in a thread that Trio started.
     """
+
+    _instead_of_copy = "share the object, or make another from the client"
 
     def __init__(self, client: Client, cross: Cross) -> None:
         self._cluster = client._cluster

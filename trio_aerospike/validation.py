@@ -12,7 +12,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, NoReturn, SupportsIndex, TypeVar
 
 import attrs
 
@@ -45,6 +45,27 @@ def shown(value: object) -> str:
         # are one case that Python itself refuses to print.
         return f"a {type(value).__name__} that cannot be shown"
     return text if len(text) <= _REPR_MAX else f"{text[: _REPR_MAX // 2]}...{text[-_REPR_MAX // 4 :]}"
+
+
+class Uncopyable:
+    """Base of objects that own connections or tasks: copying, deep-copying or pickling one raises TypeError.
+
+    A copy would share the sockets of the original and close them at its own end.
+    """
+
+    __slots__ = ()
+
+    #: What a program does instead.
+    _instead_of_copy: ClassVar[str] = "use the object itself"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse: ``copy`` and ``pickle`` both come here.
+
+        Raises:
+            TypeError: always; says what to do instead.
+        """
+        name = type(self).__qualname__
+        raise TypeError(f"a {name} cannot be copied or pickled, as it owns connections: {self._instead_of_copy}")
 
 
 def refused(where: str, value: object, allowed: str) -> InvalidArgError:

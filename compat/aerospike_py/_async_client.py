@@ -67,16 +67,15 @@ class AsyncClient(AsyncMoreCommands):
         """
         config = self._login_config(username, password)
         home = find_home()
-        self._begin()
         session = Session(config)
         try:
+            self._begin(session)
             home.start(session)
             await home.call(session.connected)
+            self._connected(home, session)
         except BaseException:
-            home.release(session)
-            self._failed()
+            self._failed(home, session)
             raise
-        self._connected(home, session)
         return self
 
     async def close(self) -> None:
@@ -88,9 +87,15 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             ClientError: The client is connecting.
         """
-        session = self._detach()
-        if session is not None and not session.closed:
-            await self._home.close(session)
+        session = self._session
+        try:
+            session = self._detach() or session
+            if session is not None and not session.closed:
+                await self._home.close(session)
+        except BaseException:
+            if session is not None:
+                self._home.release(session)  # cancelled, perhaps before anybody was asked to close it
+            raise
 
     async def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""

@@ -64,17 +64,16 @@ class Client(MoreCommands):
             ClientError: The client is connected already.
         """
         config = self._login_config(username, password)
-        self._begin()
-        session = Session(config)
         home = PortalHome(get_portal())
+        session = Session(config)
         try:
+            self._begin(session)
             home.start(session)
             home.call_blocking(session.connected)
+            self._connected(home, session)
         except BaseException:
-            home.release(session)
-            self._failed()
+            self._failed(home, session)
             raise
-        self._connected(home, session)
         return self
 
     def close(self) -> None:
@@ -86,9 +85,15 @@ class Client(MoreCommands):
         Raises:
             ClientError: The client is connecting.
         """
-        session = self._detach()
-        if session is not None and not session.closed:
-            self._home.close_blocking(session)
+        session = self._session
+        try:
+            session = self._detach() or session
+            if session is not None and not session.closed:
+                self._home.close_blocking(session)
+        except BaseException:
+            if session is not None:
+                self._home.release(session)  # interrupted, perhaps before anybody was asked to close it
+            raise
 
     def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import enum
 import logging
 import os
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from trio_aerospike.config import ClientConfig
 from trio_aerospike.errors import ClientClosed, ClientError, InvalidArgError
-from trio_aerospike.validation import refused
+from trio_aerospike.validation import Uncopyable, refused
 
 from ._habits import Habits
 
@@ -40,8 +39,10 @@ class State(enum.Enum):
     )
 
 
-class Handle:
+class Handle(Uncopyable):
     """A client as the program holds it, connected or not."""
+
+    _instead_of_copy = "share the client, or make another from its configuration; another process makes its own"
 
     _home: Home
     #: Whether results are used in an event loop.
@@ -63,7 +64,9 @@ class Handle:
         self._native: trio_aerospike.Client | None = None
         self._state = State.NEW
         self._habits = Habits(self._for_loop)
-        self._connecting = _thread.allocate_lock()
+        #: Under "session", the one that is being connected. ``setdefault`` takes the place in one step, so that an
+        #: interrupt cannot fall between taking it and noting by whom it was taken.
+        self._connecting: dict[str, Session] = {}
         _handles.add(self)
 
     def __repr__(self) -> str:
@@ -92,12 +95,11 @@ class Handle:
             raise ClientError("connect: a user name is required with a password")
         return config.replace(user=username, password=password)
 
-    def _begin(self) -> None:
+    def _begin(self, session: Session) -> None:
         """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
-        if not self._connecting.acquire(blocking=False):
+        if self._connecting.setdefault("session", session) is not session:
             raise ClientError("this client is already connecting")
         if self._session is not None:
-            self._connecting.release()
             raise ClientError("this client is already connected: close it before connecting again")
         logger.info("connecting to %s", self._seeds())
 
@@ -105,11 +107,17 @@ class Handle:
         self._home = home
         self._session = session
         self._attach(session.native)
-        self._connecting.release()
         logger.info("connected to %s", self._seeds())
+        self._connecting.pop("session", None)
 
-    def _failed(self) -> None:
-        self._connecting.release()
+    def _failed(self, home: Home, session: Session) -> None:
+        """Connecting has failed, or was cancelled or interrupted anywhere: leave nothing of it behind."""
+        if self._session is session:
+            self._session = None
+            self._attach(None)
+        home.release(session)
+        if self._connecting.get("session") is session:
+            del self._connecting["session"]
 
     def _seeds(self) -> str:
         return "" if self._config is None else ", ".join(map(str, self._config.hosts))
@@ -124,7 +132,7 @@ class Handle:
             ClientError: The client is about to be connected, so that it would not stay closed.
         """
         session = self._session
-        if session is None and self._connecting.locked():
+        if session is None and self._connecting:
             raise ClientError("this client cannot be closed while it is connecting")
         self._session = None
         self._attach(None)
@@ -173,7 +181,7 @@ class Handle:
 
     def _become_inherited(self) -> None:
         session = self._session
-        self._connecting = _thread.allocate_lock()
+        self._connecting = {}
         if session is not None:
             self._session = None
             self._attach(None)

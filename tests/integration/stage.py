@@ -17,7 +17,8 @@ from trio_aerospike import Client
 from trio_aerospike._cluster import lending
 from trio_aerospike._cluster.node import Node
 from trio_aerospike._wire.constants import PROTO_MESSAGE
-from trio_aerospike._wire.messages import Message
+from trio_aerospike._wire.frames import encode_frame
+from trio_aerospike._wire.messages import Message, encode_message
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, Fault, Reply, open_embedded_cluster
 
@@ -97,6 +98,18 @@ class Stage:
             self.in_trio(self.node.lend)
         self.until(lambda: len(self.lender._resting) == self.lender.lent)
         self.crossings = 0
+
+    def send_unasked(self) -> None:
+        """Have the server send an answer that nobody asked for on each connection for commands."""
+        leftover = encode_frame(PROTO_MESSAGE, encode_message(Message(generation=666)))
+
+        async def send() -> None:
+            for node in self.cluster.nodes:
+                for connection in list(node.connections):
+                    if connection.is_command:
+                        await connection.stream.send_all(leftover)
+
+        self.in_trio(send)
 
     def script(self, *verdicts: Any, then: Any = None) -> list[Message]:
         """Answer the next messages so, and all others as ``then`` says; returns the list of those that come."""

@@ -115,7 +115,7 @@ def test_a_write_that_nothing_was_sent_of_is_no_write_in_doubt_but_one_for_trio(
     before = stage.wait("get", KEY).generation
     [link] = stage.lender._resting
     link._sock = Gone()
-    link.rested_since = time.monotonic()  # used just now, so that it is not looked at
+    link._unread = bool  # it broke after it was looked at
     stage.wait("put", KEY, {"a": 1}, policy=WritePolicy(max_retries=0))
     assert stage.crossings == 1
     assert stage.wait("get", KEY).generation == before + 1
@@ -350,10 +350,19 @@ def test_one_that_the_server_has_closed_is_noticed_before_a_write_is_entrusted_t
     stage.wait("get", KEY)
 
     stage.now_in_trio(close_all)
-    for link in stage.lender._resting:
-        link.rested_since -= 1.0
     stage.wait("put", KEY, {"a": 5})
     assert stage.wait("get", KEY)["a"] == 5
+
+
+def test_a_frame_left_over_is_not_handed_out_and_ends_its_connection(stage):
+    for _ in range(20):
+        stage.warm_up()
+        [link] = stage.lender._resting
+        assert stage.wait("get", KEY)["a"] == 1
+        stage.send_unasked()
+        assert stage.wait("get", KEY)["a"] == 1
+        assert link not in stage.lender._resting
+    stage.check_counts()
 
 
 def test_a_limit_on_operations_holds_for_threads_too(stages):

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 import trio_aerospike as aero
 from trio_aerospike import AuthMode, ResultCode, open_client
+from trio_aerospike._cluster.transport import Transport
 from trio_aerospike._wire.admin_messages import COMMAND_LOGIN, AdminMessage
 from trio_aerospike.server import EmbeddedNode, UserSpec, open_embedded_cluster
 from trio_aerospike.server.faults import Request, Verdict
@@ -140,6 +141,39 @@ async def test_a_user_without_the_permission_gets_the_servers_error(mock_clock: 
             [row] = await writer.batch_read([KEY])
             assert row.result_code == ResultCode.ROLE_VIOLATION
             assert (await reader.get(KEY)).bins == {"a": 1}
+
+
+async def test_connections_that_wait_for_a_login_use_its_session(mock_clock: MockClock) -> None:
+    """One of them logs in; the others look again behind it, and do not log in one after the other."""
+    async with open_embedded_cluster(memory=True, users=INTERNAL) as cluster:
+        seen: list[int] = []
+
+        async def hook(kind: int, request: Request) -> Verdict:
+            if isinstance(request, AdminMessage):
+                seen.append(request.command)
+            return None
+
+        cluster.nodes[0].on_request = hook
+        async with open_on(cluster, user="ann", password="secret") as client:
+            [node] = client._cluster.active_nodes()
+            for stale in (False, True):
+                if stale:
+                    node.session._token = b"of another server"  # as after a restart: refused, and then forgotten
+                else:
+                    node.session.invalidate()
+                seen.clear()
+                transports: list[Transport] = []
+
+                async def connect() -> None:
+                    transports.append(await node.open_transport())  # noqa: B023
+
+                async with trio.open_nursery() as nursery:
+                    for _ in range(20):
+                        nursery.start_soon(connect)
+                assert seen.count(COMMAND_LOGIN) == 1
+                assert len(transports) == 20
+                for transport in transports:
+                    await transport.aclose()
 
 
 async def test_the_session_is_renewed_before_it_ends(mock_clock: MockClock) -> None:

@@ -30,9 +30,11 @@ class LoopClock(trio.abc.Instrument):
         trio_time: tells the time on Trio's clock.
         turn: counts the iterations of the event loop: what happens at one count happens in one go.
         stalled: seconds in which the loop did no I/O, beyond :data:`GRACE` for each iteration.
+        users: how many clients need it now: it is an instrument of the run while there are any.
     """
 
     def __init__(self) -> None:
+        self.users = 0
         self.trio_time = trio.lowlevel.current_clock().current_time
         self._busy = 0.0
         self._since = perf_counter()
@@ -44,6 +46,10 @@ class LoopClock(trio.abc.Instrument):
         #: When the charge for this iteration is used up, on Trio's clock.
         self._stop = math.inf
         self._scopes: set[trio.CancelScope] = set()
+
+    def begin(self) -> None:
+        """The tasks run from now on."""
+        self._since = perf_counter()
 
     def before_io_wait(self, timeout: float) -> None:
         """Trio's hook: the tasks have all run."""
@@ -117,11 +123,28 @@ def latency_of(passed: float, waited: float) -> float:
 
 
 def loop_clock() -> LoopClock:
-    """The loop clock of this Trio run, which is set up at the first call."""
+    """The loop clock of this Trio run. Where no client runs it is Trio's clock, and nothing is installed in the run."""
     try:
         return _clock.get()
     except LookupError:
         clock = LoopClock()
-        trio.lowlevel.add_instrument(clock)
         _clock.set(clock)
         return clock
+
+
+@contextlib.contextmanager
+def running_loop_clock() -> Iterator[LoopClock]:
+    """Have the clock installed for as long as the block lasts. The last block to end removes it from the host's run."""
+    clock = loop_clock()
+    if not clock.users:
+        clock.begin()
+        trio.lowlevel.add_instrument(clock)
+    clock.users += 1
+    try:
+        yield clock
+    finally:
+        clock.users -= 1
+        if not clock.users:
+            # A run that has crashed has no instruments any more.
+            with contextlib.suppress(KeyError, RuntimeError):
+                trio.lowlevel.remove_instrument(clock)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
+from .._trio_run import TrioRun
 from .._wire.info import is_error, parse_error
 from .._wire.info_cluster import parse_peers, parse_replicas
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
-from .busy import loop_clock
+from ..validation import Uncopyable
+from .busy import loop_clock, running_loop_clock
 from .dialing import Dialer, Found, close_transport
 from .login import Credentials
 from .node import Node
@@ -62,7 +64,7 @@ class _Tasks:
         self.done = trio.Event()
 
 
-class Cluster:
+class Cluster(Uncopyable):
     """Nodes, partition map and tend loop of one client.
 
     Args:
@@ -73,6 +75,8 @@ class Cluster:
 
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
         self.config = config
+        #: Where alone all this may be used.
+        self.trio_run = TrioRun()
         self._resolve = resolve
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)
@@ -260,14 +264,15 @@ class Cluster:
         """
         self._warn_of_clear_password()
         try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                await self._round()
-                if not self._nodes:
-                    raise self._no_seed()
-                await self._wait_for_minimum()
-                task_status.started()
-                await self._tend()
+            with running_loop_clock():
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    await self._round()
+                    if not self._nodes:
+                        raise self._no_seed()
+                    await self._wait_for_minimum()
+                    task_status.started()
+                    await self._tend()
         except BaseExceptionGroup as group:
             rest = group.split(trio.Cancelled)[1]
             if rest is not None and len(rest.exceptions) == 1:
@@ -410,7 +415,7 @@ class Cluster:
             with loop_clock().fail_after(self._timeout):
                 transport = await self._connector(node.host, node.port, node.tls_name)
                 try:
-                    await node.session.login(transport)
+                    await node.session.renew(transport)
                 finally:
                     await close_transport(transport)
         except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:

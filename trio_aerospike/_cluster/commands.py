@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from _thread import get_ident
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
+from ..validation import Uncopyable
 from .batch import Batch, BatchRun
 from .busy import loop_clock
 from .connection import restamped
@@ -57,7 +59,7 @@ _ALONE = frozenset({"apply"})
 __all__ = ["Executor"]
 
 
-class Executor:
+class Executor(Uncopyable):
     """Sends single-record commands to the nodes of a cluster and sees them through.
 
     Args:
@@ -68,6 +70,7 @@ class Executor:
 
     def __init__(self, cluster: Cluster, max_concurrent_operations: int, operation_queue_timeout: float | None) -> None:
         self._cluster = cluster
+        self._thread = cluster.trio_run.thread
         self._clock = loop_clock()
         self._now = self._clock.now
         self._trio_now = self._clock.trio_time
@@ -159,6 +162,7 @@ class Executor:
             BackpressureError: no slot came free in time.
             AerospikeError: what :meth:`BatchRun.run` raises.
         """
+        self._cluster.trio_run.check(batch.what)
         observers = self._cluster.observers
         if observers is not None:
             return await observers.around_batch(self._run_batch, batch)
@@ -186,6 +190,7 @@ class Executor:
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
     ) -> bytes:
         """As :meth:`_run`, holding a slot; also raises BackpressureError when no slot comes free in time."""
+        self._cluster.trio_run.check(what)
         await trio.lowlevel.checkpoint_if_cancelled()
         slots = [await self.acquire_slot()]
         try:
@@ -221,8 +226,11 @@ class Executor:
             ConnectionFailed: the connection broke, and no retry was allowed or left.
             NoMoreConnections: every line of the node's connections stayed full.
             ClusterError: no node serves the partition.
+            ClientError: the caller is not of the client's Trio run.
             AerospikeError: what the server answered.
         """
+        if get_ident() != self._thread:
+            raise self._cluster.trio_run.refusal(what)
         trio_now = self._trio_now()
         now = self._clock.charged(trio_now)
         total: float | None = math.inf if policy.total_timeout is None else policy.total_timeout
@@ -230,7 +238,10 @@ class Executor:
             limit, total = state.limit, None
         else:
             limit = now + total
-        task = trio.lowlevel.current_task()
+        try:
+            task = trio.lowlevel.current_task()
+        except RuntimeError:
+            raise self._cluster.trio_run.refusal(what) from None
         scope_deadline = self._deadline_of(task)
         if scope_deadline <= trio_now:
             # Nothing is sent for a caller that is cancelled already.

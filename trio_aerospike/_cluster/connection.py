@@ -12,6 +12,7 @@ import logging
 import math
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -20,6 +21,7 @@ from .._wire.commands import TRANSACTION_TTL_OFFSET, transaction_ttl_of
 from .._wire.constants import MESSAGE_HEADER_SIZE
 from .._wire.frames import FrameReader
 from ..errors import ProtocolError
+from ..validation import Uncopyable
 from .busy import loop_clock
 from .pending import WOKEN, Failure, Pending
 from .transport import Transport
@@ -76,7 +78,7 @@ class Owner(Protocol):
     def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None: ...
 
 
-class Connection:
+class Connection(Uncopyable):
     """One transport with its line of requests. Times are on the loop clock.
 
     Attributes:
@@ -102,6 +104,7 @@ class Connection:
         "_sending",
         "_sent",
         "_transport",
+        "_unread",
         "_unsent",
         "_unsent_bytes",
         "_waited",
@@ -122,6 +125,8 @@ class Connection:
 
     def __init__(self, transport: Transport, owner: Owner, *, max_line: int, label: str) -> None:
         self._transport = transport
+        # Tells what the peer has sent that is not read yet; over TLS and in memory nobody can.
+        self._unread: Callable[[], object] = getattr(transport, "unread", bool)
         self._owner = owner
         self._frames = FrameReader()
         self._unsent: deque[Pending] = deque()
@@ -191,6 +196,7 @@ class Connection:
         # A parked writer has nothing half sent. An empty line does not say that: a server may answer early.
         if alone and self.depth == 1 and self._writer is not None and len(frame) <= SEND_SIZE:
             try:
+                self._check_silence()
                 taken = self._transport.try_send(frame)
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 # Nothing of this frame went out: it moves on with the unsent ones.
@@ -217,7 +223,11 @@ class Connection:
 
     def _send_gathered(self) -> None:
         """Send what has gathered, in the caller's turn; what the socket does not take stays, for the writer to send."""
-        frames = self._gather()
+        try:
+            frames = self._gather()
+        except OSError as error:
+            self.close(error)
+            return
         chunk = b"".join(frames)
         try:
             taken = self._transport.try_send(chunk)
@@ -388,6 +398,8 @@ class Connection:
                     self._hand_out(frames)
                 if self._frames.error is not None:
                     return self._frames.error
+                if not self._sent and self._frames.pending:
+                    return self._unsolicited(f"{self._frames.pending} bytes after its last answer")
                 head = self._sent[0] if self._sent else None
                 if head is not None and head.hold is not None:
                     await head.hold.wait()
@@ -400,8 +412,9 @@ class Connection:
 
     def _hand_out(self, frames: list[tuple[int, bytes]]) -> None:
         sent = self._sent
-        if not sent:
-            raise ProtocolError(f"{self.label} sent a reply that nobody asked for")
+        if not sent or (len(frames) > len(sent) and sent[0].consume is None):
+            # Which of them are answers cannot be told, so none of them is handed out.
+            raise self._unsolicited(f"{len(frames)} answers to {len(sent)} requests")
         waited = self._waited()
         elapsed = waited - self._line_began
         fresh = self._fresh
@@ -414,7 +427,7 @@ class Connection:
         reschedule = trio.lowlevel.reschedule
         for kind, body in frames:
             if not sent:
-                raise ProtocolError(f"{self.label} sent a reply that nobody asked for")
+                raise self._unsolicited("a frame after its last answer")
             pending = sent[0]
             if kind != pending.kind:
                 raise ProtocolError(f"{self.label} answered a request of type {pending.kind} with type {kind}")
@@ -455,6 +468,18 @@ class Connection:
         self._owner.replied(self, count, elapsed, fresh, now - began, cost, writes)
         if self.retired and not self.depth:
             self.close(None)
+
+    def _unsolicited(self, what: str) -> ProtocolError:
+        return ProtocolError(f"{self.label} sent what nobody asked for: {what}")
+
+    def _check_silence(self) -> None:
+        """Look, before a request is sent where none is under way, whether the server has sent anything by itself.
+
+        Raises:
+            ConnectionResetError: it has, or has hung up: what is left over would be taken for the answer.
+        """
+        if self._unread():
+            raise ConnectionResetError("the server closed the connection, or sent what nobody asked for")
 
     def retire(self) -> None:
         """Take nothing new; close once everything in the line has been answered or has expired."""
@@ -497,6 +522,7 @@ class Connection:
             return []
         now = self._now()
         if not self._sent:
+            self._check_silence()
             self._line_began = self._waited()
             self._fresh = True
         restamp, self._blocked = self._blocked, False

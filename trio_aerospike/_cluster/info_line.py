@@ -10,6 +10,7 @@ import trio
 from .._wire.constants import PROTO_INFO
 from .._wire.info import decode_info_answers, encode_info_request, refusal_of_all
 from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError, error_from_code
+from ..validation import Uncopyable
 from .busy import latency_of, loop_clock
 from .connection import Connection
 from .pending import Failure, Pending
@@ -20,7 +21,7 @@ from .transport import Transport
 _LATENCY_DECAY = 1.02
 
 
-class InfoLine:
+class InfoLine(Uncopyable):
     """Asks info commands of one node, one connection for all of them.
 
     Args:

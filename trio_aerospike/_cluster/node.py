@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from ..errors import AerospikeError
+from ..validation import Uncopyable
 from .busy import loop_clock
 from .connection import Connection
 from .info_line import InfoLine
@@ -28,7 +29,7 @@ LEND_AGAIN = 1.0
 _NO_TRANSPORT = (OSError, AerospikeError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
-class Node:
+class Node(Uncopyable):
     """A server, under the address that reaches it.
 
     Attributes:

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ..validation import Uncopyable
 from .connection import Connection
 from .pending import Failure, Pending
 from .queue import WaitingQueue
@@ -96,7 +97,7 @@ def keep_nothing() -> None:
     """Give back a slot where slots are not counted."""
 
 
-class Pool:
+class Pool(Uncopyable):
     """The connections of one node (or of one share of it) and the requests that wait for room in them.
 
     Args:

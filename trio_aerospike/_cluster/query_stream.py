@@ -30,6 +30,7 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
+from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
 from .busy import loop_clock
 from .connection import ttl_milliseconds
@@ -67,7 +68,7 @@ class _Run(Run):
         self.result = 0
 
 
-class QueryStream:
+class QueryStream(Uncopyable):
     """One query on its way.
 
     Args:

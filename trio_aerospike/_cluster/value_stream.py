@@ -28,6 +28,7 @@ from ..errors import (
     UDFError,
     error_from_code,
 )
+from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
 from .busy import loop_clock
 from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
@@ -43,7 +44,7 @@ Value = tuple[int, bytes]
 """Type and data of a particle."""
 
 
-class ValueStream:
+class ValueStream(Uncopyable):
     """One aggregation on its way.
 
     Args:

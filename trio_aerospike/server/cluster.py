@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from .._trio_run import require_trio
 from .clock import ServerClock
 from .memory import MemoryNetwork, MemoryStream
 from .modules import Modules
@@ -445,7 +446,9 @@ async def open_embedded_cluster(
     Raises:
         OSError: an address is taken.
         ValueError: the arguments contradict each other.
+        ClientError: no Trio runs here.
     """
+    require_trio("open_embedded_cluster")
     if nodes < 1:
         raise ValueError(f"nodes is {nodes}; a cluster has at least one")
     for name, given in (

@@ -1,0 +1,163 @@
+"""KeyboardInterrupt anywhere: the client that was interrupted and all others of the process go on working."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import aerospike_py as aerospike
+from aerospike_py import _portal as portal_module
+from aerospike_py._portal import Portal, get_portal
+from tests.compat.background import BackgroundCluster
+from tests.compat.test_environments import connections, wait_until
+from tests.interrupting import Interrupter
+
+KEY = ("test", "interrupts", "key")
+
+
+async def echo(value: Any) -> Any:
+    return value
+
+
+def in_another_thread(function: Callable[[], Any]) -> Any:
+    """What the function returns; fails where that takes for ever."""
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert results, "the call has not come back"
+    return results[0]
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    portal = Portal()
+    portal.start()
+    portal.call(echo, 0)
+    yield portal
+    portal.stop(10.0)
+
+
+def steps(*files: str, opcodes: bool = True) -> Iterator[Interrupter]:
+    """Interrupters for each step, until the code that is to be interrupted has come to its end."""
+    for step in itertools.count():
+        interrupter = Interrupter(step, *files, opcodes=opcodes)
+        yield interrupter
+        if interrupter.place is None:
+            assert step, "the code was not traced at all"
+            return
+
+
+def test_a_blocking_call_interrupted_at_any_bytecode_leaves_a_portal_that_hears(portal: Portal):
+    for interrupter in steps("_portal.py"):
+        interrupted = False
+        with interrupter:
+            try:
+                assert portal.call(echo, 1) == 1
+            except KeyboardInterrupt:
+                interrupted = True
+        assert interrupted == (interrupter.place is not None)
+        assert in_another_thread(lambda: portal.call(echo, 2)) == 2, interrupter.place
+
+
+def test_a_detached_call_interrupted_at_any_bytecode_leaves_a_portal_that_hears(portal: Portal):
+    for interrupter in steps("_portal.py"):
+        with interrupter:
+            try:
+                portal.detach(echo, 1)
+            except KeyboardInterrupt:
+                pass
+        assert in_another_thread(lambda: portal.call(echo, 2)) == 2, interrupter.place
+
+
+def test_a_call_of_an_event_loop_interrupted_at_any_bytecode_leaves_a_portal_that_hears(portal: Portal):
+    loop = asyncio.new_event_loop()
+
+    def run(tasks: list[asyncio.Task[Any]]) -> None:
+        loop.run_until_complete(asyncio.wait_for(asyncio.wait(tasks), 10))
+
+    try:
+        for interrupter in steps("_portal.py"):
+            calls = [loop.create_task(portal.call_async(echo, value)) for value in range(3)]
+            with interrupter:
+                try:
+                    run(calls)
+                except KeyboardInterrupt:
+                    pass
+            later = loop.create_task(portal.call_async(echo, 4))
+            run([*calls, later])
+            assert later.result() == 4, interrupter.place
+            # All but the one that was interrupted have what they asked for.
+            errors = [call.exception() for call in calls]
+            assert len([error for error in errors if error is not None]) <= 1, interrupter.place
+            assert all(error is None or type(error) is KeyboardInterrupt for error in errors), interrupter.place
+    finally:
+        loop.close()
+
+
+def test_the_portal_starts_at_whatever_bytecode_its_first_start_was_interrupted(monkeypatch: pytest.MonkeyPatch):
+    before = threading.active_count()
+    for interrupter in steps("_portal.py"):
+        monkeypatch.setattr(portal_module, "_portal", None)
+        with interrupter:
+            try:
+                get_portal()
+            except KeyboardInterrupt:
+                pass
+        portal = get_portal()
+        assert in_another_thread(lambda: portal.call(echo, 1)) == 1, interrupter.place  # noqa: B023
+        portal.stop(10.0)
+        assert wait_until(lambda: threading.active_count() == before), interrupter.place
+        portal_module.atexit.unregister(portal.stop)
+
+
+def test_connecting_interrupted_at_any_line_leaves_nothing_behind(start_cluster: Callable[..., BackgroundCluster]):
+    cluster = start_cluster()
+    for interrupter in steps("_client.py", "_handle.py", "_session.py", opcodes=False):
+        client = aerospike.client({"hosts": cluster.hosts})
+        with interrupter:
+            try:
+                client.connect()
+            except KeyboardInterrupt:
+                client.close()
+                assert wait_until(lambda: connections(cluster) == 0), interrupter.place
+        if not client.is_connected():
+            client.connect()
+        client.put(KEY, {"a": 1})
+        client.close()
+    assert wait_until(lambda: connections(cluster) == 0)
+
+
+def test_closing_interrupted_at_any_line_closes(start_cluster: Callable[..., BackgroundCluster]):
+    cluster = start_cluster()
+    client = aerospike.client({"hosts": cluster.hosts})
+    for interrupter in steps("_client.py", "_handle.py", "_session.py", opcodes=False):
+        client.connect()
+        with interrupter:
+            try:
+                client.close()
+            except KeyboardInterrupt:
+                pass
+        client.close()
+        assert wait_until(lambda: connections(cluster) == 0), interrupter.place
+
+
+def test_a_cancelled_close_closes(start_cluster: Callable[..., BackgroundCluster]):
+    cluster = start_cluster()
+
+    async def main() -> None:
+        client = aerospike.AsyncClient({"hosts": cluster.hosts})
+        await client.connect()
+        task = asyncio.ensure_future(client.close())
+        await asyncio.sleep(0)
+        task.cancel()  # before the portal has heard of it
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(wait_until, lambda: connections(cluster) == 0)
+
+    asyncio.run(main())
