@@ -63,9 +63,14 @@ class Connection:
         return f"<Connection to {self.node.name}, {kind}, {self._in_flight} in flight>"
 
     @property
+    def client_host(self) -> str:
+        """The address of the client: this machine's; for a client in memory, loopback."""
+        return self.address[0] if self.node.cluster.network is None else "127.0.0.1"
+
+    @property
     def peer(self) -> str:
         """Who is at the other end, as `query-show` tells it."""
-        return f"{self.address[0]}:{self.address[1]}"
+        return f"{self.client_host}:{self.address[1]}"
 
     @property
     def authenticated(self) -> bool:
@@ -87,7 +92,7 @@ class Connection:
     @property
     def caller(self) -> Caller:
         """Whom the connection speaks for, and where it comes from."""
-        return Caller(self.session, self.address[0], self.stream.certificate_name())
+        return Caller(self.session, self.client_host, self.stream.certificate_name())
 
     async def serve(self) -> None:
         """Serve until the client leaves or the connection breaks; closes the stream."""
