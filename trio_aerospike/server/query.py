@@ -174,7 +174,7 @@ class _Query(StreamedAnswer):
             n_ops = len(answers)
         self._answered += 1
         self.job.succeeded += 1
-        if not n_ops and (request.ops or self._wanted_bins is not None):
+        if not n_ops and not request.no_bins and (request.ops or self._wanted_bins is not None):
             return  # none of the bins that were asked for: no record
         fields = self._fields.get(record.set_name)
         if fields is None:
