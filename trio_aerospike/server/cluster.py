@@ -81,6 +81,11 @@ class EmbeddedCluster:
         self.cluster_generation: int = 0
         self.evictions: dict[str, int] = {}
         """The void times up to which records of a namespace are evicted, as long as that is not taken back."""
+        self.truncations: dict[str, int] = {}
+        """Thresholds that clients have set, by namespace or "namespace|set": milliseconds since the Citrusleaf epoch.
+
+        Nodes tell each other of all of them; those of what does not exist have no effect.
+        """
         self.changed: trio.Event = trio.Event()
         """Set, and replaced, whenever a request that had to wait may find its node."""
         self._host = host or (MEMORY_HOST if memory else "127.0.0.1")

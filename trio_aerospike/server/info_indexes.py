@@ -86,10 +86,9 @@ def _sindex_create(request: InfoRequest) -> str:
     is_known = registry.name_of(definition) is not None
     if not definition.is_of_set and not is_known and registry.count(namespace) >= MAX_INDEXES:
         raise InfoError(ResultCode.INDEX_MAX_COUNT, "already at sindex definition limit")
-    if namespace not in cluster.namespaces:
-        return "ok"  # whoever has the namespace will make it: that is nobody here
     registry.put(definition, name)
-    if not is_known:
+    # The definition is known to all nodes even where the namespace is unknown; then no node has entries for it.
+    if not is_known and namespace in cluster.namespaces:
         for node in cluster.nodes:
             node.indexes.create(definition)
             if definition.set_name:

@@ -80,6 +80,10 @@ class IndexRegistry:
         """The indexes of a namespace with their names, in the order in which they were made."""
         return ((known, name) for known, name in list(self._names.items()) if known.namespace == namespace)
 
+    def all(self) -> list[tuple[Definition, str]]:
+        """All indexes with their names, also those in namespaces that do not exist."""
+        return list(self._names.items())
+
     def name_of(self, definition: Definition) -> str | None:
         """The name of an index; None if there is none such."""
         return self._names.get(definition)
