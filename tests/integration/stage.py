@@ -16,7 +16,6 @@ import trio_aerospike as aero
 from trio_aerospike import Client
 from trio_aerospike._cluster import lending
 from trio_aerospike._cluster.node import Node
-from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.messages import Message
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, Fault, Reply, open_embedded_cluster
@@ -103,8 +102,8 @@ class Stage:
         seen: list[Message] = []
         left = list(verdicts)
 
-        async def react(kind: int, request: Any) -> Any:
-            if kind != PROTO_MESSAGE:
+        async def react(kind: str, request: Any) -> Any:
+            if kind != "message":
                 return None
             seen.append(request)
             return left.pop(0) if left else then

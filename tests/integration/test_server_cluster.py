@@ -142,7 +142,8 @@ async def test_no_record_is_lost_when_a_node_dies_and_the_map_heals(autojump_clo
             for number in range(200):
                 assert await peer.put(number, n=number) == ResultCode.OK
             await cluster.stop_node(1)
-            assert not cluster.nodes[1].running and cluster.hosts == [("in-memory.invalid", 3000), ("in-memory.invalid", 3020)]
+            assert not cluster.nodes[1].running
+            assert cluster.hosts == [("in-memory.invalid", 3000), ("in-memory.invalid", 3020)]
             for number in range(200):
                 assert await peer.get(number) == {"n": number}, "requests wait for the new map"
                 assert await peer.put(number, n=-number) == ResultCode.OK

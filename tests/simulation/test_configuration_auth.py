@@ -148,7 +148,7 @@ async def test_the_session_is_renewed_before_it_ends(mock_clock: MockClock) -> N
         logins: dict[str, list[float]] = {node.name: [] for node in cluster.nodes}
 
         def listen(node: EmbeddedNode) -> None:
-            async def hook(kind: int, request: Request) -> Verdict:
+            async def hook(kind: str, request: Request) -> Verdict:
                 if isinstance(request, AdminMessage) and request.command == COMMAND_LOGIN:
                     logins[node.name].append(trio.current_time())
                 return None

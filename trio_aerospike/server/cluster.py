@@ -108,6 +108,11 @@ class EmbeddedCluster:
         """
         return [node.listen_address for node in self.nodes if node.running]
 
+    @property
+    def is_enterprise(self) -> bool:
+        """Whether it has what only an Enterprise Edition has: users or TLS. Then it takes compressed requests, too."""
+        return self.security is not None or self.tls is not None
+
     async def connector(self, host: str, port: int, tls_name: str | None = None) -> MemoryStream:
         """Connect in memory: pass this to `open_client` as its connector.
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._wire import admin, admin_messages, constants as wire, info, messages
-from .._wire.frames import FrameReader
+from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
-from .faults import Fault, Reply, Request
+from .faults import Fault, Reply, Request, RequestKind
 from .query import Streamed
 from .requests import Answer
 from .security import Caller, Session
@@ -28,7 +28,12 @@ _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024
 """Answers are sent once they have so many bytes, even if more requests are at hand."""
 
-_KIND_NAMES = {wire.PROTO_INFO: "info", wire.PROTO_ADMIN: "admin", wire.PROTO_MESSAGE: "message"}
+_KINDS: dict[int, RequestKind] = {
+    wire.PROTO_INFO: "info",
+    wire.PROTO_ADMIN: "admin",
+    wire.PROTO_MESSAGE: "message",
+    wire.PROTO_COMPRESSED: "message",
+}
 
 
 class Unreachable(Exception):
@@ -56,6 +61,8 @@ class Connection:
         self.session: Session | None = None
         self.user_agent = ""
         self.is_command: bool = False
+        self.began: float = 0.0
+        """When the current request was taken up, in seconds of Trio's clock."""
         self._in_flight = 0
 
     def __repr__(self) -> str:
@@ -96,7 +103,7 @@ class Connection:
 
     async def serve(self) -> None:
         """Serve until the client leaves or the connection breaks; closes the stream."""
-        reader = FrameReader()
+        reader = FrameReader(of_requests=True)
         try:
             while True:
                 data = await self.stream.receive_some(_RECEIVE_SIZE)
@@ -125,7 +132,7 @@ class Connection:
         try:
             for kind, body in frames:
                 answers.append(await self._serve_one(kind, body, answers))
-                if kind == wire.PROTO_MESSAGE:
+                if kind >= wire.PROTO_MESSAGE:
                     self._in_flight -= 1
                     self.node.stats.commands_in_flight -= 1
                 size += len(answers[-1])
@@ -140,6 +147,7 @@ class Connection:
 
     async def _serve_one(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         """The answer to one request; if that takes time, the answers held back so far are sent first."""
+        self.began = trio.current_time()
         try:
             return await self._answer(kind, body, held_back)
         except Streamed as streamed:
@@ -158,6 +166,10 @@ class Connection:
 
     async def _answer(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         node = self.node
+        if kind == wire.PROTO_COMPRESSED and node.cluster.is_enterprise:
+            kind, body = decompress_body(body)
+            if kind != wire.PROTO_MESSAGE:
+                raise ProtocolError(f"a compressed frame holds a frame of type {kind}: only messages are compressed")
         if node.attentive:
             await self._send(held_back)
             return await self._serve_with_attention(kind, body)
@@ -174,7 +186,7 @@ class Connection:
         except (Unreachable, Streamed, ProtocolError):
             raise
         except Exception as error:
-            logger.exception("%s: a request (%s) from %s failed", self.node.name, _KIND_NAMES[kind], self.peer)
+            logger.exception("%s: a request (%s) from %s failed", self.node.name, _KINDS[kind], self.peer)
             if kind == wire.PROTO_MESSAGE:
                 return _refusal(body, ResultCode.SERVER)
             if kind == wire.PROTO_ADMIN:
@@ -192,8 +204,8 @@ class Connection:
         stats = self.node.stats
         arrived = 0
         for kind, _ in frames:
-            stats.requests[_KIND_NAMES[kind]] += 1
-            arrived += kind == wire.PROTO_MESSAGE
+            stats.requests[_KINDS[kind]] += 1
+            arrived += kind >= wire.PROTO_MESSAGE
         if not arrived:
             return
         if not self.is_command:
@@ -211,7 +223,7 @@ class Connection:
             replacement = await self._ask_hook(kind, body)
             if replacement is not None:
                 return replacement
-        if kind != wire.PROTO_MESSAGE:
+        if kind < wire.PROTO_MESSAGE:
             return self._served(kind, body)
         if node.delay:
             await trio.sleep_until(min(trio.current_time() + node.delay, deadline))
@@ -241,7 +253,7 @@ class Connection:
     async def _ask_hook(self, kind: int, body: bytes) -> bytes | None:
         hook = self.node.on_request
         assert hook is not None
-        verdict = await hook(kind, _decoded(kind, body))
+        verdict = await hook(_KINDS[kind], _decoded(kind, body))
         if verdict is None:
             return None
         if isinstance(verdict, Reply):
@@ -267,6 +279,8 @@ def _refusal(body: bytes, result: ResultCode) -> bytes:
 
 
 def _decoded(kind: int, body: bytes) -> Request:
+    if kind == wire.PROTO_COMPRESSED:
+        kind, body = decompress_body(body)
     if kind == wire.PROTO_MESSAGE:
         return messages.decode_message(body)[0]
     if kind == wire.PROTO_ADMIN:

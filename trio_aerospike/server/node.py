@@ -28,6 +28,7 @@ from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
 from .info import SUMMARY, answer_info
+from .latencies import Latencies
 from .memory import MemoryStream
 from .query import answer_query
 from .query_jobs import QueryJobs
@@ -56,8 +57,8 @@ class EmbeddedNode:
     Attributes:
         name: as the info command `node` tells it.
         delay: seconds that each message takes to serve, one at a time on a connection; others go on meanwhile.
-        on_request: an async function `(kind, request)` that sees every request before it is served and may fail it:
-            see `trio_aerospike.server.faults`.
+        on_request: an async function `(kind, request)` that gets every request before it is served and may fail it;
+            `kind` is "info", "admin" or "message" (`RequestKind`). See `trio_aerospike.server.faults`.
         stats: counters.
         running: it listens.
         joined: it has a part in the cluster's partition map.
@@ -92,6 +93,8 @@ class EmbeddedNode:
         self.started_at: float = cluster.clock.unix()
         self.rebalanced_at: float = self.started_at
         self.batches: int = 0
+        self.demarshal_errors: int = 0
+        self.latencies: Latencies = Latencies()
         self.log_levels: dict[str, str] = {}
         self.tips: set[Address] = set()
         self._delay = 0.0
@@ -183,6 +186,10 @@ class EmbeddedNode:
             return self._answer_message(connection, body)
         if kind == wire.PROTO_INFO:
             return self._answer_info(connection, body)
+        if kind == wire.PROTO_COMPRESSED:
+            # An Enterprise Edition would have it unpacked by the connection (server: as/src/base/proto_ce.c).
+            self.demarshal_errors += 1
+            return Answer(ResultCode.ENTERPRISE_ONLY).frame()
         return self._answer_admin(connection, body)
 
     def _answer_message(self, connection: Connection, body: bytes) -> bytes:

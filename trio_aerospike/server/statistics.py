@@ -121,6 +121,7 @@ def node_text(node: EmbeddedNode) -> str:
             "client_connections_opened": node.stats.connections_total,
             "client_connections_closed": node.stats.connections_total - node.stats.connections_open,
             "info_complete": node.stats.requests["info"],
+            "demarshal_error": node.demarshal_errors,
             "long_queries_active": len(node.queries.active),
             "batch_index_initiate": node.batches,
             "batch_index_complete": node.batches,
