@@ -105,6 +105,7 @@ class Modules:
             aerospike=aerospike,
             source_of=lambda other: self._sources.get(other + EXTENSION),
             deadline=time.monotonic() + _LOAD_TIME,
+            directory=DIRECTORY,
         )
 
 
