@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..errors import ResultCode, error_from_code
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -29,3 +30,14 @@ def renew_session(node: Node, pending: Pending) -> None:
     connection = pending.holder
     if not isinstance(connection, Connection) or not connection.retired:
         node.session_expired()
+
+
+def query_error_text(code: int) -> str:
+    """What a query's result code means, with what to do about it."""
+    text = error_from_code(code).message
+    if code == ResultCode.FAIL_FORBIDDEN:
+        return (
+            f"{text}: all of the node's query threads are in use (query-threads-limit, 128 by default; a query takes "
+            "up to single-query-threads of them, 4 by default); run fewer queries at a time, or raise the limit"
+        )
+    return text

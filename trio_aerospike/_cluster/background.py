@@ -19,7 +19,7 @@ from ..errors import (
     NoMoreConnections,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, RESULT_CODE, renew_session
+from .answers import EXPIRED_SESSION, RESULT_CODE, query_error_text, renew_session
 from .pending import Failure, Pending
 from .together import together
 
@@ -121,7 +121,7 @@ class _Start:
             if not code:
                 self._started.append(node.name)
                 return None
-            error = self._error(node, error_from_code(code), error_from_code(code).message)
+            error = self._error(node, error_from_code(code), query_error_text(code))
             if code == _NOT_FOUND:
                 self._unknown = error
                 return None

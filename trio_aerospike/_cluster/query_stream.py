@@ -29,7 +29,7 @@ from ..errors import (
     ProtocolError,
     error_from_code,
 )
-from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
+from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, query_error_text, renew_session
 from .arrivals import Arrivals, Run
 from .connection import ttl_milliseconds
 from .node import Node
@@ -259,7 +259,7 @@ class QueryStream:
                 self._note(self._of_code(PARTITION_UNAVAILABLE, part.node, text), counted=False)
             return
         self._plan.failed(part)
-        text = error_from_code(code).message
+        text = query_error_text(code)
         if code == _INDEX_NOT_FOUND:
             text = f"{text}; {self._hint()}"
         error = self._of_code(code, part.node, text)

@@ -29,7 +29,7 @@ from ..errors import (
     UDFError,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, RETRYABLE, renew_session
+from .answers import EXPIRED_SESSION, RETRYABLE, query_error_text, renew_session
 from .arrivals import Arrivals, Run
 from .pending import Failure
 
@@ -225,7 +225,7 @@ class ValueStream:
         not_there_yet = code in (ResultCode.INDEX_NOT_FOUND, ResultCode.INDEX_NOT_READABLE)
         self._passing = code in RETRYABLE or (not_there_yet and self._answered_once)
         error = error_from_code(code)
-        raise self._error(error, error.message, run.node)
+        raise self._error(error, query_error_text(code), run.node)
 
     def _ended(self, run: Run) -> None:
         """The reader has come to the end of an answer."""

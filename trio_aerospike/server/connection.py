@@ -151,7 +151,11 @@ class Connection:
         try:
             return await self._answer(kind, body, held_back)
         except Streamed as streamed:
-            await self._send(held_back)
+            try:
+                await self._send(held_back)
+            except BaseException:
+                streamed.abandon()
+                raise
             await self._stream(streamed.serve)
             return b""
 

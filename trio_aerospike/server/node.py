@@ -31,7 +31,8 @@ from .info import SUMMARY, answer_info
 from .latencies import Latencies
 from .memory import MemoryStream
 from .query import answer_query
-from .query_jobs import QueryJobs
+from .query_jobs import QueryJob, QueryJobs, QueryLimits
+from .query_request import QueryRequest
 from .requests import Answer, Call, Request, refusal, request_from_message
 from .results import Refused
 from .settings import Settings
@@ -341,6 +342,19 @@ class EmbeddedNode:
     def _connections_of(self, user: str) -> int:
         sessions = [connection.session for connection in self.connections]
         return sum(1 for session in sessions if session is not None and session.user == user)
+
+    def start_query(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
+        """Take a query in among those that run.
+
+        Raises:
+            Refused: FAIL_FORBIDDEN, there are no query threads left; PARAM, its number is in use.
+        """
+        settings = self.stores[request.namespace].settings
+        is_inline = request.short and settings.flag("inline-short-queries")
+        one_query = 0 if is_inline else settings.number("single-query-threads")
+        return self.queries.start(
+            kind, request, client, QueryLimits(self.settings.number("query-threads-limit"), one_query)
+        )
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""

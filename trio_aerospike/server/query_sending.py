@@ -66,6 +66,12 @@ class StreamedAnswer(abc.ABC):
         timeout = int((self._request.socket_timeout or 0) * 1000)
         return f":net-io-bytes={self._sent}:net-io-time=0:socket-timeout={timeout}"
 
+    def abandon(self) -> None:
+        """End the query before anything of it was sent: the client has gone."""
+        self.job.abandoned = RESPONSE_ERROR
+        self._node.queries.finish(self.job)
+        self._node.counters[f"{self._counter}_error"] += 1
+
     async def serve(self) -> None:
         """Send the answer.
 
