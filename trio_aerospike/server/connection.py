@@ -62,7 +62,7 @@ class Connection:
         self.user_agent = ""
         self.is_command: bool = False
         self.began: float = 0.0
-        """When the current request was taken up, in seconds of Trio's clock."""
+        """When the current request was taken up, in seconds of Trio's clock: read, or the one before it answered."""
         self._in_flight = 0
 
     def __repr__(self) -> str:
@@ -147,7 +147,6 @@ class Connection:
 
     async def _serve_one(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         """The answer to one request; if that takes time, the answers held back so far are sent first."""
-        self.began = trio.current_time()
         try:
             return await self._answer(kind, body, held_back)
         except Streamed as streamed:
@@ -157,6 +156,7 @@ class Connection:
                 streamed.abandon()
                 raise
             await self._stream(streamed.serve)
+            self.began = trio.current_time()
             return b""
 
     async def _stream(self, serve: Callable[[], Awaitable[None]]) -> None:
@@ -215,13 +215,15 @@ class Connection:
         if not self.is_command:
             self.is_command = True
             self.node.connection_became_command()
+        self.began = trio.current_time()
         self._in_flight += arrived
         stats.commands_in_flight += arrived
         stats.commands_peak = max(stats.commands_peak, stats.commands_in_flight)
 
     async def _serve_with_attention(self, kind: int, body: bytes) -> bytes:
         node = self.node
-        deadline = trio.current_time() + self._ttl(kind, body)
+        self.began = trio.current_time()
+        deadline = self.began + self._ttl(kind, body)
         await node.wait_resumed()
         if node.on_request is not None:
             replacement = await self._ask_hook(kind, body)

@@ -28,7 +28,7 @@ from .info import (
     namespace_store,
 )
 from .results import Refused
-from .sindex import KINDS, MAX_INDEXES, TYPES, Definition
+from .sindex import INDEX_SIZE, KINDS, MAX_INDEXES, TYPES, Definition
 from .sindex_context import BadContext, NotNormal, check_context
 
 _NAME_SIZE = 64
@@ -329,7 +329,7 @@ def _stat(request: InfoRequest, namespace: str, name: str) -> str:
         return f"entries={entries};used_bytes={16 * entries};load_pct=100"
     entries, values, records_found = found.count() if found.is_readable else (0, 0, 0)
     return (
-        f"entries={entries};used_bytes=16777216;entries_per_bval={_ratio(entries, values)};"
+        f"entries={entries};used_bytes={INDEX_SIZE};entries_per_bval={_ratio(entries, values)};"
         f"entries_per_rec={_ratio(entries, records_found)};load_pct={100 * found.populated // wire.N_PARTITIONS};"
         f"load_time={found.load_time};stat_gc_recs=0"
     )

@@ -7,6 +7,8 @@ out every 10 s (ticker-interval), shows the latest whole interval, and shows not
 
 from __future__ import annotations
 
+import functools
+
 import attrs
 
 TICKER_INTERVAL = 10.0
@@ -38,6 +40,18 @@ class _Histogram:
         return ",".join(["msec", f"{total / TICKER_INTERVAL:.1f}", *(f"{share:.2f}" for share in percentages)])
 
 
+@functools.lru_cache(1024)
+def histogram_name(namespace: str, origin: str, kind: str) -> str:
+    """The name of the histogram of commands on records.
+
+    Args:
+        namespace: of the records.
+        origin: who asked: "client" or "batch_sub", as statistics call it.
+        kind: "read", "write" or "udf".
+    """
+    return f"{{{namespace}}}-{'batch-sub-' if origin == 'batch_sub' else ''}{kind}"
+
+
 class Latencies:
     """The histograms of one node, by name; one exists once a command was counted in it."""
 
@@ -58,7 +72,7 @@ class Latencies:
         histogram = self._histograms.get(name)
         if histogram is None:
             histogram = self._histograms[name] = _Histogram()
-        histogram.counts[min(int(seconds * 1000).bit_length(), COLUMNS)] += 1
+        histogram.counts[min(int(seconds * 1000).bit_length(), COLUMNS) if seconds >= 0.001 else 0] += 1
 
     def text(self, name: str, now: float) -> str:
         """Unit, commands per second, and the percentages slower than each threshold; "" where there are none yet."""

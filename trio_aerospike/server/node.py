@@ -28,7 +28,7 @@ from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
 from .info import SUMMARY, answer_info
-from .latencies import Latencies
+from .latencies import Latencies, histogram_name
 from .memory import MemoryStream
 from .query import answer_query
 from .query_jobs import QueryJob, QueryJobs, QueryLimits
@@ -202,13 +202,15 @@ class EmbeddedNode:
             return Answer(ResultCode.NOT_AUTHENTICATED).frame()
         if is_batch:
             self.batches += 1
-            return answer_batch(
+            answer = answer_batch(
                 message,
                 self.stores,
                 self._check_reachable,
                 lambda row: self._execute_row(connection, row),
                 self.settings.number("batch-max-requests"),
             )
+            connection.began = self._count_latency("batch-index", connection)
+            return answer
         if message.field(wire.FIELD_DIGEST) is None:
             return answer_query(self, connection, message)
         try:
@@ -242,7 +244,20 @@ class EmbeddedNode:
             raise Refused(ResultCode.PARAM)
         if connection.session is not None:
             self._check_rights(connection, request)
-        return self._carry_out(request, origin)
+        try:
+            return self._carry_out(request, origin)
+        finally:
+            if not request.is_delete or request.call is not None:
+                kind = "udf" if request.call is not None else "write" if is_write else "read"
+                now = self._count_latency(histogram_name(request.namespace, origin, kind), connection)
+                if origin == "client":
+                    connection.began = now
+
+    def _count_latency(self, name: str, connection: Connection) -> float:
+        """Count the current request of a connection, and return the time."""
+        now = trio.current_time()
+        self.latencies.count(name, now - connection.began, now)
+        return now
 
     def execute_internal(
         self,
@@ -292,11 +307,22 @@ class EmbeddedNode:
             if refused.result in _COUNTED_FAILURES:
                 self.counters[_COUNTED_FAILURES[refused.result]] += 1
             raise
+        if counter == "udf":
+            self._count_function(origin, outcome)
         end = "complete" if counter == "udf" else "success"
         self.counters[f"{origin}_{counter}_{end if outcome.answer.result == ResultCode.OK else 'error'}"] += 1
         if outcome.change is not None:
             self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
         return outcome.answer
+
+    def _count_function(self, origin: str, outcome: commands.Outcome) -> None:
+        """Count a function by what it did to its record, or as failed in Lua (server: update_lua_success_stats)."""
+        if outcome.answer.result == ResultCode.UDF:
+            self.counters[f"{origin}_lang_error"] += 1
+        elif outcome.answer.result == ResultCode.OK:
+            change = outcome.change
+            done = "read" if change is None else "delete" if change.record is None else "write"
+            self.counters[f"{origin}_lang_{done}_success"] += 1
 
     def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> commands.Outcome:
         return call_function(store, tree, request, self.cluster.modules)
@@ -446,7 +472,7 @@ class EmbeddedNode:
             self._scope.cancel()
             self._scope = self._nursery = None
         # What a process knows of its queries, and was told to do otherwise than its configuration says, ends with it.
-        self.queries = QueryJobs()
+        self.queries, self.latencies = QueryJobs(), Latencies()
         self.settings, self.network_settings = Settings(SERVICE), Settings(NETWORK)
         self.log_levels, self.tips = {}, set()
         for store in self.stores.values():

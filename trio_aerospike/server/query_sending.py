@@ -93,6 +93,10 @@ class StreamedAnswer(abc.ABC):
         finally:
             node.queries.finish(job)
             node.counters[f"{self._counter}_{_ENDS.get(job.abandoned, 'error')}"] += 1
+            if self._request.short and not job.abandoned:
+                now = trio.current_time()
+                kind = "pi-query" if self._search is None else "si-query"
+                node.latencies.count(f"{{{self._request.namespace}}}-{kind}", now - job.started, now)
 
     @abc.abstractmethod
     async def _serve_partitions(self) -> None:
