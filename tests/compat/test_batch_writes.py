@@ -28,8 +28,8 @@ class Trouble:
         self.left = list(faults)
         self.seen = 0
 
-        async def hook(kind: int, request: object) -> Any:
-            if kind != 3:
+        async def hook(kind: str, request: object) -> Any:
+            if kind != "message":
                 return None
             self.seen += 1
             return self.left.pop(0) if self.left else None
@@ -134,8 +134,8 @@ def test_a_retry_writes_only_what_is_left(one: Any, start_cluster: Any, make_cli
     left = [ResultCode.DEVICE_OVERLOAD]
 
     def hook_of(number: int) -> Any:
-        async def hook(kind: int, request: object) -> Any:
-            if kind != 3:
+        async def hook(kind: str, request: object) -> Any:
+            if kind != "message":
                 return None
             seen.append(number)
             return left.pop() if number == 0 and left else None

@@ -138,8 +138,8 @@ def test_rows_that_fail_in_passing_are_written_again(start_cluster: Any, make_cl
     client = make_client(hosts=cluster.hosts).connect()
     faults = [ResultCode.DEVICE_OVERLOAD, ResultCode.DEVICE_OVERLOAD]
 
-    async def hook(kind: int, request: object) -> ResultCode | None:
-        return faults.pop() if kind == 3 and faults else None
+    async def hook(kind: str, request: object) -> ResultCode | None:
+        return faults.pop() if kind == "message" and faults else None
 
     cluster.set(on_request=hook)
     data = people(set_name, 3)

@@ -116,8 +116,8 @@ class Stage:
         seen: list[Message] = []
         left = list(verdicts)
 
-        async def react(kind: int, request: Any) -> Any:
-            if kind != PROTO_MESSAGE:
+        async def react(kind: str, request: Any) -> Any:
+            if kind != "message":
                 return None
             seen.append(request)
             return left.pop(0) if left else then

@@ -74,7 +74,7 @@ async def test_who_brings_no_user_to_a_server_that_wants_one_is_told_so(mock_clo
             async with open_on(cluster):
                 pytest.fail("the server let anybody in")
         assert info.value.result_code == ResultCode.NOT_AUTHENTICATED
-        assert "127.0.0.1:3000" in str(info.value)
+        assert "in-memory.invalid:3000" in str(info.value)
 
 
 async def test_a_user_is_welcome_where_none_is_wanted(mock_clock: MockClock) -> None:
@@ -182,7 +182,7 @@ async def test_the_session_is_renewed_before_it_ends(mock_clock: MockClock) -> N
         logins: dict[str, list[float]] = {node.name: [] for node in cluster.nodes}
 
         def listen(node: EmbeddedNode) -> None:
-            async def hook(kind: int, request: Request) -> Verdict:
+            async def hook(kind: str, request: Request) -> Verdict:
                 if isinstance(request, AdminMessage) and request.command == COMMAND_LOGIN:
                     logins[node.name].append(trio.current_time())
                 return None

@@ -59,9 +59,9 @@ CALLS = [
 ]
 
 
-async def silence(kind: int, request: Request) -> Verdict:
+async def silence(kind: str, request: Request) -> Verdict:
     """Answers no message, and stays well otherwise."""
-    return Fault.SILENCE if kind == wire.PROTO_MESSAGE else None
+    return Fault.SILENCE if kind == "message" else None
 
 
 # total_timeout --------------------------------------------------------------------------------------------------
@@ -295,9 +295,9 @@ async def test_a_retry_that_is_answered_is_an_answer(autojump_clock: Any) -> Non
         await client.put(KEY, {"a": 1})
         attempts = 0
 
-        async def hook(kind: int, request: Request) -> Verdict:
+        async def hook(kind: str, request: Request) -> Verdict:
             nonlocal attempts
-            if kind == wire.PROTO_MESSAGE:
+            if kind == "message":
                 attempts += 1
                 if attempts < 3:
                     return Fault.SILENCE if attempts == 1 else Fault.RESET
@@ -366,7 +366,7 @@ async def test_a_stalled_call_does_not_hold_up_its_neighbours(autojump_clock: An
             await client.put(key, {"a": 1})
         stalled = keys(1)[0]
 
-        async def hook(kind: int, request: Request) -> Verdict:
+        async def hook(kind: str, request: Request) -> Verdict:
             if isinstance(request, Message) and request.field(wire.FIELD_DIGEST) == stalled.digest:
                 return Fault.SILENCE
             return None

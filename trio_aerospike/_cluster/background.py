@@ -21,7 +21,7 @@ from ..errors import (
     error_from_code,
 )
 from .busy import loop_clock
-from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryState
 from .pending import Pending
 from .together import together
@@ -142,7 +142,7 @@ class _Start:
         error: AerospikeError
         if not isinstance(outcome, Cause):
             error = error_from_code(outcome)
-            text = error.message
+            text = query_error_text(outcome)
         elif outcome is Cause.LOGIN_REFUSED:
             return refused_login(pending)
         elif outcome is Cause.POOL_FULL:

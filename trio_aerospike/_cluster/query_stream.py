@@ -34,7 +34,7 @@ from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
 from .busy import loop_clock
 from .connection import ttl_milliseconds
-from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
 from .node import Node
 from .query_plan import NodePart, QueryPlan
@@ -265,7 +265,7 @@ class QueryStream(Uncopyable):
                 self._note(run, code, self._of_code(code, part.node, text))
             return
         self._plan.failed(part)
-        text = error_from_code(code).message
+        text = query_error_text(code)
         if code == ResultCode.INDEX_NOT_FOUND:
             text = f"{text}; {self._hint()}"
         assert run.pending is not None

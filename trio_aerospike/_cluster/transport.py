@@ -180,6 +180,7 @@ def tcp_connector(tls: ssl.SSLContext | None) -> Connector:
     """
 
     async def connect(host: str, port: int, tls_name: str | None) -> Transport:
+        _refuse_reserved_name(host)
         try:
             transport = await _numeric(host, port)
             if transport is None:
@@ -249,11 +250,28 @@ async def resolve(host: str, port: int) -> list[str]:
     Raises:
         OSError: it has none, or cannot be a host's name at all.
     """
+    _refuse_reserved_name(host)
     try:
         entries = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
     except ValueError as error:
         raise _no_host_name(host, error) from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+def _refuse_reserved_name(host: str) -> None:
+    """Fail for a name under the top-level domain `invalid` without asking a resolver (RFC 6761, section 6.4).
+
+    An embedded cluster in memory has such names, so that a client that was not given its connector reaches no server.
+
+    Raises:
+        OSError: the name is reserved.
+    """
+    if host.lower().rstrip(".").endswith(".invalid"):
+        raise OSError(
+            f"{host!r} cannot be dialled: no host has a name under .invalid. An embedded cluster with memory=True has "
+            "such addresses: pass open_client(cluster.hosts, connector=cluster.connector), or open the cluster "
+            "without memory=True"
+        )
 
 
 def _no_host_name(host: str, error: ValueError) -> OSError:

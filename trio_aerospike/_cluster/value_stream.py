@@ -31,7 +31,7 @@ from ..errors import (
 from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
 from .busy import loop_clock
-from .execution.attempts import outcome_of, refused_login, report, wait_for_retry
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class ValueStream(Uncopyable):
         if run.pending is not None:
             report(self._cluster, run.node, run.pending, code)
         error = error_from_code(code)
-        raise self._failed(run, code, error, error.message)
+        raise self._failed(run, code, error, query_error_text(code))
 
     def _ended(self, run: Run) -> None:
         """The reader has come to the end of an answer."""

@@ -19,6 +19,8 @@ from .security import Security, UserSpec
 from .sindex import IndexRegistry
 from .store import NamespaceConfig, StoredRecord, merge_trees
 
+MEMORY_HOST = "in-memory.invalid"
+"""The host name of nodes in memory: no resolver answers for the top-level domain `invalid` (RFC 6761)."""
 FIRST_MEMORY_PORT = 3000
 _MIGRATION_STEPS = 10
 
@@ -37,7 +39,7 @@ class EmbeddedCluster:
     def __init__(
         self,
         *,
-        host: str,
+        host: str | None,
         cluster_name: str,
         namespaces: Sequence[NamespaceConfig],
         users: Mapping[str, str | UserSpec] | None,
@@ -80,9 +82,14 @@ class EmbeddedCluster:
         self.cluster_generation: int = 0
         self.evictions: dict[str, int] = {}
         """The void times up to which records of a namespace are evicted, as long as that is not taken back."""
+        self.truncations: dict[str, int] = {}
+        """Thresholds that clients have set, by namespace or "namespace|set": milliseconds since the Citrusleaf epoch.
+
+        Nodes tell each other of all of them; those of what does not exist have no effect.
+        """
         self.changed: trio.Event = trio.Event()
         """Set, and replaced, whenever a request that had to wait may find its node."""
-        self._host = host
+        self._host = host or (MEMORY_HOST if memory else "127.0.0.1")
         self._by_name: dict[str, EmbeddedNode] = {}
         self._nursery: trio.Nursery | None = None
         self._membership_changed = False
@@ -96,8 +103,16 @@ class EmbeddedCluster:
 
     @property
     def hosts(self) -> list[Address]:
-        """The addresses of the nodes that are running: seeds for a client."""
+        """The addresses of the nodes that are running: seeds for a client.
+
+        Those of a cluster in memory cannot be resolved or dialled: its clients need `connector` as well.
+        """
         return [node.listen_address for node in self.nodes if node.running]
+
+    @property
+    def is_enterprise(self) -> bool:
+        """Whether it has what only an Enterprise Edition has: users or TLS. Then it takes compressed requests, too."""
+        return self.security is not None or self.tls is not None
 
     async def connector(self, host: str, port: int, tls_name: str | None = None) -> MemoryStream:
         """Connect in memory: pass this to `open_client` as its connector.
@@ -399,7 +414,7 @@ async def open_embedded_cluster(
     nodes: int = 1,
     *,
     ports: Sequence[int] | None = None,
-    host: str = "127.0.0.1",
+    host: str | None = None,
     cluster_name: str = "docker",
     namespaces: Sequence[str | NamespaceConfig] = ("test",),
     replication_factor: int = 2,
@@ -422,7 +437,8 @@ async def open_embedded_cluster(
     Args:
         nodes: how many.
         ports: one for each node, 0 for a free one; all free when left out.
-        host: the address to listen on.
+        host: the address to listen on, 127.0.0.1 when left out. In memory it is only a name, by default one that
+            cannot be resolved, so that a client without `connector` never reaches a real server by mistake.
         cluster_name: what clients are told.
         namespaces: names, or configurations that then have their own replication factor and default ttl.
         replication_factor: copies of each record, as far as there are nodes.
@@ -438,7 +454,8 @@ async def open_embedded_cluster(
         advertised_addresses: per node what it tells all other clients, in place of the address it listens on, as a
             node behind NAT does.
         bind_alternates: listen on the alternate addresses, too.
-        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted.
+        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted. Without
+            that connector, a client given the cluster's `hosts` fails at once.
         clock: returns Unix time in seconds; follows Trio's clock when left out.
         detection_time: seconds after which the others notice a node that came or went.
         migration_time: seconds that the migration of records takes after that.

@@ -436,6 +436,7 @@ def _truncate_namespace(request: InfoRequest) -> str:
 def _truncate_undo(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     set_name = request.required("set", MAX_INFO_SET)
+    request.node.cluster.truncations.pop(f"{namespace}|{set_name}", None)
     config = request.node.cluster.namespaces.get(namespace)
     if config is not None:
         config.truncation.sets.pop(set_name, None)
@@ -447,6 +448,7 @@ def _truncate_namespace_undo(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     if request.param("set") is not None:
         raise InfoError(ResultCode.PARAM, "unexpected set name")
+    request.node.cluster.truncations.pop(namespace, None)
     config = request.node.cluster.namespaces.get(namespace)
     if config is not None:
         config.truncation.namespace = 0
@@ -463,12 +465,16 @@ def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
             raise InfoError(ResultCode.PARAM, "would truncate to 0")
         if threshold > now:
             raise InfoError(ResultCode.PARAM, "would truncate in the future")
+    truncations = request.node.cluster.truncations
+    place = namespace if set_name is None else f"{namespace}|{set_name}"
+    truncations[place] = max(truncations.get(place, 0), threshold)
     config = request.node.cluster.namespaces.get(namespace)
     if config is not None:
         truncation = config.truncation
         if set_name is None:
             truncation.namespace = max(truncation.namespace, threshold)
-        else:
+        elif request.node.cluster.knows_set(namespace, set_name):
+            # A set that does not exist gets no threshold: there is nothing to truncate (server: truncate.c).
             truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
         request.node.cluster.purge(namespace)
     return "ok"

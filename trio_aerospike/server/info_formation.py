@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 
 from .._wire import constants as wire
 from ..errors import ResultCode
@@ -188,16 +187,10 @@ def _known(request: InfoRequest, module: str) -> list[str]:
     if module == "evict":
         return [f"{namespace}={void_time}" for namespace, void_time in cluster.evictions.items()]
     if module == "sindex":
-        found = [entry for namespace in cluster.namespaces for entry in cluster.indexes.of(namespace)]
-        return [f"{_index_key(definition)}={name}" for definition, name in found]
+        return [f"{_index_key(definition)}={name}" for definition, name in cluster.indexes.all()]
     if module == "truncate":
-        told = []
-        for namespace, config in cluster.namespaces.items():
-            if config.truncation.namespace:
-                told.append(f"{namespace}={config.truncation.namespace}")
-            told += [f"{namespace}|{name}={threshold}" for name, threshold in config.truncation.sets.items()]
-        return told
-    return [f"{name}={_module_text(request, name)}" for name, _ in cluster.modules.described()]
+        return [f"{place}={threshold}" for place, threshold in cluster.truncations.items()]
+    return [f"{name}={text}" for name, text in cluster.modules.told()]
 
 
 def _index_key(definition: Definition) -> str:
@@ -208,8 +201,3 @@ def _index_key(definition: Definition) -> str:
         if data is not None:
             parts.append(letter + base64.b64encode(data).decode())
     return "|".join([*parts, _KIND_LETTERS[definition.kind], _TYPE_LETTERS[definition.type]])
-
-
-def _module_text(request: InfoRequest, name: str) -> str:
-    source = request.node.cluster.modules.source(name) or b""
-    return json.dumps({"content64": base64.b64encode(source).decode(), "type": "LUA", "name": name})

@@ -29,9 +29,11 @@ from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
 from .info import SUMMARY, answer_info
+from .latencies import Latencies, histogram_name
 from .memory import MemoryStream
 from .query import answer_query
-from .query_jobs import QueryJobs
+from .query_jobs import QueryJob, QueryJobs, QueryLimits
+from .query_request import QueryRequest
 from .requests import Answer, Call, Request, refusal, request_from_message
 from .results import Refused
 from .settings import Settings
@@ -57,8 +59,8 @@ class EmbeddedNode:
     Attributes:
         name: as the info command `node` tells it.
         delay: seconds that each message takes to serve, one at a time on a connection; others go on meanwhile.
-        on_request: an async function `(kind, request)` that sees every request before it is served and may fail it:
-            see `trio_aerospike.server.faults`.
+        on_request: an async function `(kind, request)` that gets every request before it is served and may fail it;
+            `kind` is "info", "admin" or "message" (`RequestKind`). See `trio_aerospike.server.faults`.
         stats: counters.
         running: it listens.
         joined: it has a part in the cluster's partition map.
@@ -93,6 +95,8 @@ class EmbeddedNode:
         self.started_at: float = cluster.clock.unix()
         self.rebalanced_at: float = self.started_at
         self.batches: int = 0
+        self.demarshal_errors: int = 0
+        self.latencies: Latencies = Latencies()
         self.log_levels: dict[str, str] = {}
         self.tips: set[Address] = set()
         self._delay = 0.0
@@ -184,6 +188,10 @@ class EmbeddedNode:
             return self._answer_message(connection, body)
         if kind == wire.PROTO_INFO:
             return self._answer_info(connection, body)
+        if kind == wire.PROTO_COMPRESSED:
+            # An Enterprise Edition would have it unpacked by the connection (server: as/src/base/proto_ce.c).
+            self.demarshal_errors += 1
+            return Answer(ResultCode.ENTERPRISE_ONLY).frame()
         return self._answer_admin(connection, body)
 
     def _answer_message(self, connection: Connection, body: bytes) -> bytes:
@@ -195,13 +203,15 @@ class EmbeddedNode:
             return Answer(ResultCode.NOT_AUTHENTICATED).frame()
         if is_batch:
             self.batches += 1
-            return answer_batch(
+            answer = answer_batch(
                 message,
                 self.stores,
                 self._check_reachable,
                 lambda row: self._execute_row(connection, row),
                 self.settings.number("batch-max-requests"),
             )
+            connection.began = self._count_latency("batch-index", connection)
+            return answer
         if message.field(wire.FIELD_DIGEST) is None:
             return answer_query(self, connection, message)
         try:
@@ -235,7 +245,20 @@ class EmbeddedNode:
             raise Refused(ResultCode.PARAM)
         if connection.session is not None:
             self._check_rights(connection, request)
-        return self._carry_out(request, origin)
+        try:
+            return self._carry_out(request, origin)
+        finally:
+            if not request.is_delete or request.call is not None:
+                kind = "udf" if request.call is not None else "write" if is_write else "read"
+                now = self._count_latency(histogram_name(request.namespace, origin, kind), connection)
+                if origin == "client":
+                    connection.began = now
+
+    def _count_latency(self, name: str, connection: Connection) -> float:
+        """Count the current request of a connection, and return the time."""
+        now = trio.current_time()
+        self.latencies.count(name, now - connection.began, now)
+        return now
 
     def execute_internal(
         self,
@@ -285,11 +308,22 @@ class EmbeddedNode:
             if refused.result in _COUNTED_FAILURES:
                 self.counters[_COUNTED_FAILURES[refused.result]] += 1
             raise
+        if counter == "udf":
+            self._count_function(origin, outcome)
         end = "complete" if counter == "udf" else "success"
         self.counters[f"{origin}_{counter}_{end if outcome.answer.result == ResultCode.OK else 'error'}"] += 1
         if outcome.change is not None:
             self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
         return outcome.answer
+
+    def _count_function(self, origin: str, outcome: commands.Outcome) -> None:
+        """Count a function by what it did to its record, or as failed in Lua (server: update_lua_success_stats)."""
+        if outcome.answer.result == ResultCode.UDF:
+            self.counters[f"{origin}_lang_error"] += 1
+        elif outcome.answer.result == ResultCode.OK:
+            change = outcome.change
+            done = "read" if change is None else "delete" if change.record is None else "write"
+            self.counters[f"{origin}_lang_{done}_success"] += 1
 
     def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> commands.Outcome:
         return call_function(store, tree, request, self.cluster.modules)
@@ -335,6 +369,19 @@ class EmbeddedNode:
     def _connections_of(self, user: str) -> int:
         sessions = [connection.session for connection in self.connections]
         return sum(1 for session in sessions if session is not None and session.user == user)
+
+    def start_query(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
+        """Take a query in among those that run.
+
+        Raises:
+            Refused: FAIL_FORBIDDEN, there are no query threads left; PARAM, its number is in use.
+        """
+        settings = self.stores[request.namespace].settings
+        is_inline = request.short and settings.flag("inline-short-queries")
+        one_query = 0 if is_inline else settings.number("single-query-threads")
+        return self.queries.start(
+            kind, request, client, QueryLimits(self.settings.number("query-threads-limit"), one_query)
+        )
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
@@ -426,7 +473,7 @@ class EmbeddedNode:
             self._scope.cancel()
             self._scope = self._nursery = None
         # What a process knows of its queries, and was told to do otherwise than its configuration says, ends with it.
-        self.queries = QueryJobs()
+        self.queries, self.latencies = QueryJobs(), Latencies()
         self.settings, self.network_settings = Settings(SERVICE), Settings(NETWORK)
         self.log_levels, self.tips = {}, set()
         for store in self.stores.values():

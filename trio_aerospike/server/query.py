@@ -45,11 +45,12 @@ _DEFAULT_TTL = 1.0
 
 
 class Streamed(Exception):
-    """A request is answered by a stream: `serve` sends it."""
+    """A request is answered by a stream: `serve` sends it; `abandon` ends it unsent."""
 
-    def __init__(self, serve: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, serve: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
         super().__init__()
         self.serve = serve
+        self.abandon = abandon
 
 
 def answer_query(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
@@ -81,14 +82,16 @@ def _started(node: EmbeddedNode, connection: Connection, message: Message) -> by
     if kind == Kind.BACKGROUND_UDF:
         return start_background_udf(node, connection, message)
     if kind == Kind.AGGREGATION:
-        raise Streamed(start_aggregation(node, connection, message).serve)
+        aggregation = start_aggregation(node, connection, message)
+        raise Streamed(aggregation.serve, aggregation.abandon)
     if not message.info3 & wire.INFO3_PARTITION_DONE:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     request = parse_query(message, with_partitions=True)
     if request.partitions is None:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     search = node.indexes.search(request)
-    raise Streamed(_Query(node, connection, request, search).serve)
+    query = _Query(node, connection, request, search)
+    raise Streamed(query.serve, query.abandon)
 
 
 class _Query(StreamedAnswer):
@@ -101,7 +104,7 @@ class _Query(StreamedAnswer):
         self._wanted_bins = None if request.no_bins else _bin_list(request)
         if not request.no_bins:
             _check_ops(request)
-        job = node.queries.start(Kind.BASIC, request, connection.peer)
+        job = node.start_query(Kind.BASIC, request, connection.peer)
         super().__init__(node, connection, request, search, job, f"{'short' if request.short else 'long'}_basic")
         self._fields: dict[str, tuple[bytes, bytes]] = {}
         self._answered = 0
@@ -174,7 +177,7 @@ class _Query(StreamedAnswer):
             n_ops = len(answers)
         self._answered += 1
         self.job.succeeded += 1
-        if not n_ops and (request.ops or self._wanted_bins is not None):
+        if not n_ops and not request.no_bins and (request.ops or self._wanted_bins is not None):
             return  # none of the bins that were asked for: no record
         fields = self._fields.get(record.set_name)
         if fields is None:

@@ -110,7 +110,7 @@ def start_job(
         Refused: it has not.
     """
     expression = None if request.filter_expression is None else compile_filter(request.filter_expression)
-    job = node.queries.start(kind, request, connection.peer)
+    job = node.start_query(kind, request, connection.peer)
     job.records_per_second = request.records_per_second or _most(node, request)
     job.index_name = "" if search is None else search.name
     job.details = lambda: f":net-io-bytes=30:socket-timeout=10000{details()}"

@@ -84,7 +84,7 @@ def start_aggregation(node: EmbeddedNode, connection: Connection, message: Messa
         raise Refused(ResultCode.RECORD_NOT_FOUND)
     search = node.indexes.search(request)
     call = _whole_call(message)
-    job = node.queries.start(Kind.AGGREGATION, request, connection.peer)
+    job = node.start_query(Kind.AGGREGATION, request, connection.peer)
     return Aggregation(node, connection, request, search, call, job)
 
 

@@ -37,8 +37,10 @@ _BURST = 100
 """Entries among which a record is answered once, where it may have several (server: MAX_QUERY_BURST)."""
 RESTS_EVERY = 64
 """Partitions after which others have their turn while an index is filled."""
-FEW = 1000
-"""Records of which an index is ready at once."""
+INDEX_SIZE = 16 * 1024 * 1024
+"""Bytes of an index of values that has few entries: one node of 4 KiB for each partition (server: sindex_tree.c)."""
+BUILD_TIME = 0.012
+"""Seconds that filling an index takes at least: what a real server needs without any records."""
 
 
 @attrs.frozen
@@ -80,6 +82,10 @@ class IndexRegistry:
         """The indexes of a namespace with their names, in the order in which they were made."""
         return ((known, name) for known, name in list(self._names.items()) if known.namespace == namespace)
 
+    def all(self) -> list[tuple[Definition, str]]:
+        """All indexes with their names, also those in namespaces that do not exist."""
+        return list(self._names.items())
+
     def name_of(self, definition: Definition) -> str | None:
         """The name of an index; None if there is none such."""
         return self._names.get(definition)
@@ -117,19 +123,26 @@ class NodeIndexes:
         return found
 
     def create(self, definition: Definition) -> None:
-        """Fill a new index: in the background, where there are many records; until then it cannot be read."""
+        """Fill a new index in the background; until then it cannot be read.
+
+        A node that is not running fills its indexes before it joins the cluster.
+        """
         entries = self.entries(definition)
-        if sum(map(len, self._node.stores[definition.namespace].trees)) > FEW and not definition.is_of_set:
+        if self._node.running and not definition.is_of_set:
             entries.populated = 0
             self._node.start_task(self._populate, entries)
 
     async def _populate(self, entries: Entries) -> None:
         began = trio.current_time()
-        for partition in range(wire.N_PARTITIONS):
-            entries.refresh(partition)
-            entries.populated = partition + 1
-            if partition % RESTS_EVERY == 0:
-                await trio.lowlevel.checkpoint()
+        try:
+            await trio.sleep(BUILD_TIME)
+            for partition in range(wire.N_PARTITIONS):
+                entries.refresh(partition)
+                entries.populated = partition + 1
+                if partition % RESTS_EVERY == 0:
+                    await trio.lowlevel.checkpoint()
+        finally:
+            entries.populated = wire.N_PARTITIONS  # also where the node stops meanwhile
         entries.load_time = int((trio.current_time() - began) * 1000)
 
     def forget(self, definition: Definition) -> None:

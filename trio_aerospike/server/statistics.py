@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from .settings import Settings
 from .settings_tables import SET
-from .statistics_tables import namespace_statistics, node_statistics
+from .sindex import INDEX_SIZE
+from .statistics_tables import STRIPES, namespace_statistics, node_statistics
 from .store import NamespaceStore
 
 if TYPE_CHECKING:
     from .node import EmbeddedNode
 
 
+STORED_MULTIPLE = 16
+"""Bytes that the size of every stored record is a multiple of."""
 _INDEX_ENTRY = 64
 """Bytes of a record in the primary index."""
 
@@ -46,6 +49,12 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
     objects = masters + proles + others
     total = store.settings.number("storage-engine.data-size")
     told = namespace_statistics()
+    blocks = size // STORED_MULTIPLE
+    for stripe in range(STRIPES):
+        # As many bytes in each: records are spread by their digests.
+        used = STORED_MULTIPLE * (blocks // STRIPES + (stripe < blocks % STRIPES))
+        told[f"storage-engine.stripe[{stripe}].used_bytes"] = used
+    value_indexes = node.cluster.indexes.count(store.config.name)
     told.update(
         {
             "ns_cluster_size": len(node.cluster.members),
@@ -59,6 +68,7 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
             "expired_objects": store.expired,
             "truncate_lut": store.config.truncation.namespace,
             "index_used_bytes": _INDEX_ENTRY * objects,
+            "sindex_used_bytes": INDEX_SIZE * value_indexes,
             "data_total_bytes": total,
             "data_used_bytes": size,
             "data_used_pct": 100 * size // total,
@@ -121,6 +131,7 @@ def node_text(node: EmbeddedNode) -> str:
             "client_connections_opened": node.stats.connections_total,
             "client_connections_closed": node.stats.connections_total - node.stats.connections_open,
             "info_complete": node.stats.requests["info"],
+            "demarshal_error": node.demarshal_errors,
             "long_queries_active": len(node.queries.active),
             "batch_index_initiate": node.batches,
             "batch_index_complete": node.batches,

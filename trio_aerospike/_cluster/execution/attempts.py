@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from ...errors import AerospikeError, ProtocolError, ResultCode
+from ...errors import AerospikeError, ProtocolError, ResultCode, error_from_code
 from ..busy import loop_clock
 from ..connection import Connection
 from ..pending import Failure
@@ -64,6 +64,17 @@ def refused_login(pending: Pending) -> AerospikeError:
     error = copy.copy(pending.error)
     error.__cause__ = pending.error
     return error
+
+
+def query_error_text(code: int) -> str:
+    """What a query's result code means, with what to do about it."""
+    text = error_from_code(code).message
+    if code == ResultCode.FAIL_FORBIDDEN:
+        return (
+            f"{text}: all of the node's query threads are in use (query-threads-limit, 128 by default; a query takes "
+            "up to single-query-threads of them, 4 by default); run fewer queries at a time, or raise the limit"
+        )
+    return text
 
 
 def waited_in_vain(node: Node, pending: Pending) -> str:
