@@ -16,7 +16,8 @@ from .node import Address, EmbeddedNode, check_server_context
 from .partitions import Move, MoveKind, PartitionTable
 from .security import Security, UserSpec
 from .sindex import IndexRegistry
-from .store import NamespaceConfig, StoredRecord, merge_trees
+from .slices import in_slices
+from .store import NamespaceConfig, StoredRecord
 
 FIRST_MEMORY_PORT = 3000
 _MIGRATION_STEPS = 10
@@ -138,8 +139,8 @@ class EmbeddedCluster:
             self._note_membership()
         if lose_data:
             for name, store in node.stores.items():
-                store.clear()
                 self.tables[name].forget(node.name)
+                await in_slices(store.clear())
         await trio.lowlevel.checkpoint()
 
     async def start_node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
@@ -208,7 +209,8 @@ class EmbeddedCluster:
             store = node.stores[namespace]
             tree = store.trees[partition]
             if record is None:
-                tree.pop(digest, None)
+                if digest in tree:
+                    del tree[digest]
                 continue
             tree[digest] = record
             if record.set_name and record.set_name not in store.sets:
@@ -220,18 +222,32 @@ class EmbeddedCluster:
             return True
         return any(set_name in node.stores[namespace].sets for node in self.nodes if node.running)
 
-    def purge(self, namespace: str) -> None:
-        """Have every node forget what has expired or was truncated."""
+    def truncate(self, namespace: str, set_name: str | None, threshold: int) -> None:
+        """Truncate a set, or with None the whole namespace: at once for whoever looks, in the background in memory.
+
+        Args:
+            namespace: whose records; one that nobody has is ignored (server: as_truncate_cmd).
+            set_name: the set.
+            threshold: what was updated before it goes, in milliseconds since the Citrusleaf epoch.
+        """
+        config = self.namespaces.get(namespace)
+        if config is None:
+            return
+        truncation = config.truncation
+        if set_name is None:
+            truncation.namespace = max(truncation.namespace, threshold)
+        else:
+            truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
         for node in self.nodes:
             if node.running:
-                node.stores[namespace].purge()
+                node.sweep(node.stores[namespace])
 
     def evict(self, namespace: str, void_time: int) -> None:
         """Have records end now that would end before that time, in seconds since the Citrusleaf epoch."""
         self.evictions[namespace] = void_time
         for node in self.nodes:
-            if namespace in node.stores:
-                node.stores[namespace].evict(void_time)
+            if namespace in node.stores and self._nursery is not None:
+                self._nursery.start_soon(in_slices, node.stores[namespace].evict(void_time))
 
     def recluster(self) -> None:
         """Form the cluster anew, with the nodes and the settings that there are now."""
@@ -282,6 +298,9 @@ class EmbeddedCluster:
         if self.network is not None and port == 0:
             port = FIRST_MEMORY_PORT + 10 * (number - 1)
         node = EmbeddedNode(self, f"A{number:X}", (self._host, port))
+        for namespace in self.namespaces:
+            for definition, _ in self.indexes.of(namespace):
+                node.indexes.create(definition)
         self.nodes.append(node)
         self._by_name[node.name] = node
         return node
@@ -371,16 +390,14 @@ class EmbeddedCluster:
     def _carry_out(self, namespace: str, moves: list[Move]) -> None:
         for move in moves:
             store = self._by_name[move.target].stores[namespace]
-            trees = store.trees
             if move.kind is MoveKind.DISCARD:
-                trees[move.partition] = {}
+                store.copy_partition(move.partition, {})
                 continue
             source = self._by_name[move.source].stores[namespace].trees[move.partition]
             if move.kind is MoveKind.COPY:
-                trees[move.partition] = dict(source)
+                store.copy_partition(move.partition, source)
             else:
-                by_generation = store.settings.values["conflict-resolution-policy"] == "generation"
-                merge_trees(trees[move.partition], source, by_generation=by_generation)
+                store.merge_partition(move.partition, source)
 
 
 def _address(given: AddressLike, port: int) -> Address | None:

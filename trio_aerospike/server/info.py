@@ -409,7 +409,7 @@ def _sets(request: InfoRequest) -> str:
 
 @info_command("objects")
 def _objects(request: InfoRequest) -> str:
-    return str(sum(1 for store in request.node.stores.values() for _ in store.records()))
+    return str(sum(store.objects() for store in request.node.stores.values()))
 
 
 @info_command("statistics")
@@ -454,7 +454,7 @@ def _truncate_namespace_undo(request: InfoRequest) -> str:
 
 
 def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
-    """Set a threshold on every node; an unknown namespace is nobody's business (server: as_truncate_cmd)."""
+    """Set a threshold on every node."""
     now = request.node.cluster.clock.milliseconds()
     threshold = now
     if (text := request.optional("lut", 24)) is not None:
@@ -463,14 +463,7 @@ def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
             raise InfoError(ResultCode.PARAM, "would truncate to 0")
         if threshold > now:
             raise InfoError(ResultCode.PARAM, "would truncate in the future")
-    config = request.node.cluster.namespaces.get(namespace)
-    if config is not None:
-        truncation = config.truncation
-        if set_name is None:
-            truncation.namespace = max(truncation.namespace, threshold)
-        else:
-            truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
-        request.node.cluster.purge(namespace)
+    request.node.cluster.truncate(namespace, set_name, threshold)
     return "ok"
 
 

@@ -36,6 +36,7 @@ from .results import Refused
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE
 from .sindex import NodeIndexes
+from .slices import in_slices
 from .store import NamespaceStore, StoredRecord, Tree
 from .streams import ServerStream, accepted_stream
 
@@ -98,6 +99,7 @@ class EmbeddedNode:
         self._on_request: RequestHook | None = None
         self._resumed: trio.Event | None = None
         self._bitmaps: tuple[tuple[int, int], dict[str, list[bytes]]] | None = None
+        self._swept: set[NamespaceStore] = set()
         self._scope: trio.CancelScope | None = None
         self._nursery: trio.Nursery | None = None
         self._sockets: list[trio.socket.SocketType] = []
@@ -340,6 +342,22 @@ class EmbeddedNode:
         if self._nursery is not None:
             self._nursery.start_soon(self._run_task, function, *args)
 
+    def sweep(self, store: NamespaceStore) -> None:
+        """Have what has expired or was truncated removed, in the background, if there is anything."""
+        store.all_counts()
+        if store.needs_sweep and store not in self._swept:
+            self.start_task(self._sweep, store)
+
+    async def _sweep(self, store: NamespaceStore) -> None:
+        if store in self._swept:
+            return
+        self._swept.add(store)
+        try:
+            while store.needs_sweep:
+                await in_slices(store.sweep())
+        finally:
+            self._swept.discard(store)
+
     async def _run_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         try:
             await function(*args)
@@ -402,6 +420,7 @@ class EmbeddedNode:
                     sock.listen(1024)
                     nursery.start_soon(self._accept, sock, nursery)
                 self.running = True
+                self.indexes.resume()
                 task_status.started()
                 await trio.sleep_forever()
         finally:
