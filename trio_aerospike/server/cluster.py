@@ -199,7 +199,7 @@ class EmbeddedCluster:
     @property
     def migrating(self) -> bool:
         """Whether records are still on their way to where they belong."""
-        return any(table.pending() for table in self.tables.values())
+        return any(table.is_migrating for table in self.tables.values())
 
     @property
     def losing(self) -> bool:

@@ -100,6 +100,7 @@ class PartitionTable:
         self._idents = count(1)
         self._started = False
         self._most_columns = 0
+        self._pending: set[int] = set()
 
     # What requests ask ----------------------------------------------------------------------------------------
 
@@ -158,8 +159,8 @@ class PartitionTable:
         changes: dict[str, int] = dict.fromkeys(live, 0)
         for more, changed in self.rebalance_steps(live):
             moves += more
-            for name, count in changed.items():
-                changes[name] = changes.get(name, 0) + count
+            for name in changed:
+                changes[name] = changes.get(name, 0) + 1
         return moves, changes
 
     def rebalance_steps(self, live: Sequence[str]) -> Iterator[tuple[list[Move], dict[str, int]]]:
@@ -178,6 +179,7 @@ class PartitionTable:
         for entry in self._partitions:
             before = entry.owners()
             moves = self._settle(entry, previous)
+            self._note_pending(entry)
             changes: dict[str, int] = {}
             _count_changes(before, entry.owners(), changes)
             yield moves, changes
@@ -186,7 +188,19 @@ class PartitionTable:
 
     def pending(self) -> list[int]:
         """The partitions that still have records to move."""
-        return [entry.number for entry in self._partitions if entry.migrating]
+        return sorted(self._pending)
+
+    @property
+    def is_migrating(self) -> bool:
+        """Whether any partition still has records to move."""
+        return bool(self._pending)
+
+    def _note_pending(self, entry: _Partition) -> None:
+        """Call this after each change of a partition."""
+        if entry.migrating:
+            self._pending.add(entry.number)
+        else:
+            self._pending.discard(entry.number)
 
     def migrate(self, partition: int) -> tuple[list[Move], dict[str, int]]:
         """Fill the partition's replicas, hand over to the eventual master, empty the nodes that are no replicas.
@@ -209,6 +223,7 @@ class PartitionTable:
             entry.full.discard(name)
             del entry.copies[name]
         entry.settle_takers()
+        self._note_pending(entry)
         changes: dict[str, int] = {}
         _count_changes(before, entry.owners(), changes)
         return moves, changes
@@ -225,6 +240,7 @@ class PartitionTable:
         """The same as `depart`, partition by partition."""
         for entry in self._partitions:
             self._drop_dead(entry, [node])
+            self._note_pending(entry)
             yield
 
     def forget(self, node: str) -> None:
@@ -232,6 +248,7 @@ class PartitionTable:
         for entry in self._partitions:
             entry.copies.pop(node, None)
             entry.full.discard(node)
+            self._note_pending(entry)
 
     # Helpers --------------------------------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ class Entries:
 
     @property
     def is_readable(self) -> bool:
-        return self.populated == wire.N_PARTITIONS
+        return self.populated == len(self._store.trees)
 
     @property
     def has_several(self) -> bool:

@@ -201,7 +201,7 @@ def _unique_items(stored: StoredList, items: list[bytes], flags: int, *, is_list
     Raises:
         Refused: one is not new, and the client minds.
     """
-    present = _Present(stored.keys)
+    present = _Present(stored.keys.whole())
     sent = _Present([])
     unique: list[bytes] = []
     for item in items:

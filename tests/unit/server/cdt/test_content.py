@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_marks_stay_close_to_each_other() -> None:
     layout = layout_of(value)
     assert layout.is_known
     numbers = [*layout._numbers, 310]
-    assert max(after - before for before, after in zip(numbers, numbers[1:], strict=False)) <= 16
+    assert max(after - before for before, after in pairwise(numbers)) <= 16
 
 
 # -- how long it takes -----------------------------------------------------------------------------------------------
