@@ -2,8 +2,8 @@
 
 Measures against the server that AEROSPIKE_HOSTS names ("host:port,host:port"), or against an embedded one in another
 process. Each contender runs in its own process and takes its turn in every round. Writes a table to stdout, and a plot
-and all figures to benchmarks/results/. The scenario `embedded` measures our own server, whose answers must not cost more
-as records grow.
+and all figures to benchmarks/results/. The scenario `embedded` measures our own server, whose answers must not cost
+more as records grow.
 """
 
 from __future__ import annotations
@@ -235,7 +235,9 @@ def main() -> None:
 
         print("\n== the embedded server with so many records, each size in a process of its own")
         with contextlib.ExitStack() as stack:
-            servers = [(size, stack.enter_context(helper("server", "--records", str(size)))) for size in arguments.sizes]
+            servers = [
+                (size, stack.enter_context(helper("server", "--records", str(size)))) for size in arguments.sizes
+            ]
             embedded.show(embedded.measure(servers, arguments.rounds))
     if "import" in arguments.scenarios:
         from benchmarks import memory

@@ -1,7 +1,7 @@
 """The embedded server at several sizes: what it answers must not cost more as records grow.
 
-A server for each size runs in a process of its own, filled and indexed before anything is measured. The sizes take turns
-within each round, with one client, so that what else the machine does hits all alike.
+A server for each size runs in a process of its own, filled and indexed before anything is measured. The sizes take
+turns within each round, so that what else the machine does hits all alike.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ from trio_aerospike.server import EmbeddedCluster
 from trio_aerospike.server.store import StoredRecord
 from trio_aerospike.testing import open_embedded_cluster
 
-
 EMBEDDED_SET = "embedded"
 """The set of the records that are there from the start."""
 
