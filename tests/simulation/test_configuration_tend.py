@@ -10,7 +10,6 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import Client, Key, ReadPolicy, Replica, ResultCode, WritePolicy
-from trio_aerospike._wire import constants as wire
 from trio_aerospike.server import Fault, open_embedded_cluster
 from trio_aerospike.testing import EmbeddedCluster
 
@@ -274,7 +273,7 @@ async def test_alternate_addresses_lead_out_of_a_network_whose_own_cannot_be_rea
 # A node that fails again and again ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kinds", [(wire.PROTO_MESSAGE,), (wire.PROTO_MESSAGE, wire.PROTO_INFO)], ids=["some", "all"])
+@pytest.mark.parametrize("kinds", [("message",), ("message", "info")], ids=["some", "all"])
 @pytest.mark.parametrize("fault", [Fault.RESET, ResultCode.PARTITION_UNAVAILABLE])
 async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
     autojump_clock: Any, kinds: tuple[int, ...], fault: Fault | ResultCode
@@ -287,7 +286,7 @@ async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
             failing, *healthy = cluster.nodes
 
             async def react(kind: int, request: object) -> Fault | ResultCode | None:
-                return fault if kind in kinds and (kind == wire.PROTO_MESSAGE or fault is Fault.RESET) else None
+                return fault if kind in kinds and (kind == "message" or fault is Fault.RESET) else None
 
             async def hammer(number: int) -> None:
                 while True:

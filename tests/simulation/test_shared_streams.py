@@ -180,8 +180,8 @@ async def test_readers_that_wait_when_the_block_is_left_hear_of_it(autojump_cloc
             await anext(stream)
 
 
-async def stalled(kind: int, request: Any) -> None:
-    if kind == 3:
+async def stalled(kind: str, request: Any) -> None:
+    if kind == "message":
         await trio.sleep_forever()
 
 
@@ -314,7 +314,7 @@ async def test_a_cancelled_reader_does_not_make_a_query_forget_its_retries(autoj
 
         async def reset(kind: int, request: Any) -> Fault | None:
             nonlocal asked
-            if kind == 3:
+            if kind == "message":
                 asked += 1
                 return Fault.RESET
             return None

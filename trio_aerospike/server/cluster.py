@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -17,7 +18,8 @@ from .node import Address, EmbeddedNode, check_server_context
 from .partitions import Move, MoveKind, PartitionTable
 from .security import Security, UserSpec
 from .sindex import IndexRegistry
-from .store import NamespaceConfig, StoredRecord, merge_trees
+from .slices import in_slices
+from .store import NamespaceConfig, StoredRecord
 
 MEMORY_HOST = "in-memory.invalid"
 """The host name of nodes in memory: no resolver answers for the top-level domain `invalid` (RFC 6761)."""
@@ -93,6 +95,9 @@ class EmbeddedCluster:
         self._by_name: dict[str, EmbeddedNode] = {}
         self._nursery: trio.Nursery | None = None
         self._membership_changed = False
+        self._rebalancing = False
+        self._tables_lock = trio.Lock()
+        """Held by whoever changes the partition tables: that is done in slices, between which requests are served."""
         self._poked = trio.Event()
 
     def __repr__(self) -> str:
@@ -147,15 +152,19 @@ class EmbeddedCluster:
             lose_data: it comes back empty, as one that had everything in memory.
         """
         node = self.node(which)
-        if node.running:
-            node.stop()
-            for table in self.tables.values():
-                table.depart(node.name)
-            self._note_membership()
-        if lose_data:
-            for name, store in node.stores.items():
-                store.clear()
-                self.tables[name].forget(node.name)
+        # The tables must know of it, whoever stops to wait for that.
+        with trio.CancelScope(shield=True):
+            if node.running:
+                node.stop()
+                async with self._tables_lock:
+                    for table in self.tables.values():
+                        await in_slices(table.depart_steps(node.name))
+                self._note_membership()
+            if lose_data:
+                async with self._tables_lock:
+                    for name, store in node.stores.items():
+                        self.tables[name].forget(node.name)
+                        await in_slices(store.clear())
         await trio.lowlevel.checkpoint()
 
     async def start_node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
@@ -199,19 +208,19 @@ class EmbeddedCluster:
 
     async def wait_stable(self) -> None:
         """Wait until every running node has joined and nothing has to be migrated."""
-        while self._membership_changed or self.migrating:
+        while self.losing or self.migrating:
             await self.changed.wait()
         await trio.lowlevel.checkpoint()
 
     @property
     def migrating(self) -> bool:
         """Whether records are still on their way to where they belong."""
-        return any(table.pending() for table in self.tables.values())
+        return any(table.is_migrating for table in self.tables.values())
 
     @property
     def losing(self) -> bool:
         """Whether nodes have come or gone and the partition map does not show it yet."""
-        return self._membership_changed
+        return self._membership_changed or self._rebalancing
 
     # Records --------------------------------------------------------------------------------------------------
 
@@ -224,7 +233,8 @@ class EmbeddedCluster:
             store = node.stores[namespace]
             tree = store.trees[partition]
             if record is None:
-                tree.pop(digest, None)
+                if digest in tree:
+                    del tree[digest]
                 continue
             tree[digest] = record
             if record.set_name and record.set_name not in store.sets:
@@ -236,18 +246,32 @@ class EmbeddedCluster:
             return True
         return any(set_name in node.stores[namespace].sets for node in self.nodes if node.running)
 
-    def purge(self, namespace: str) -> None:
-        """Have every node forget what has expired or was truncated."""
+    def truncate(self, namespace: str, set_name: str | None, threshold: int) -> None:
+        """Truncate a set, or with None the whole namespace: at once for whoever looks, in the background in memory.
+
+        Args:
+            namespace: whose records; one that nobody has is ignored (server: as_truncate_cmd).
+            set_name: the set.
+            threshold: what was updated before it goes, in milliseconds since the Citrusleaf epoch.
+        """
+        config = self.namespaces.get(namespace)
+        if config is None:
+            return
+        truncation = config.truncation
+        if set_name is None:
+            truncation.namespace = max(truncation.namespace, threshold)
+        else:
+            truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
         for node in self.nodes:
             if node.running:
-                node.stores[namespace].purge()
+                node.sweep(node.stores[namespace])
 
     def evict(self, namespace: str, void_time: int) -> None:
         """Have records end now that would end before that time, in seconds since the Citrusleaf epoch."""
         self.evictions[namespace] = void_time
         for node in self.nodes:
-            if namespace in node.stores:
-                node.stores[namespace].evict(void_time)
+            if namespace in node.stores and self._nursery is not None:
+                self._nursery.start_soon(in_slices, node.stores[namespace].evict(void_time))
 
     def recluster(self) -> None:
         """Form the cluster anew, with the nodes and the settings that there are now."""
@@ -256,9 +280,10 @@ class EmbeddedCluster:
         for namespace, table in self.tables.items():
             settings = self.node(max(self.members)).stores[namespace].settings
             table.replication_factor = settings.number("replication-factor")
-        self._rebalance_to(self.members)
-        self._note_migrations()
-        self._poked.set()
+        self._form(self.members)
+        self._rebalancing = True
+        if self._nursery is not None:
+            self._nursery.start_soon(self._recluster)
 
     # Inner life -----------------------------------------------------------------------------------------------
 
@@ -283,7 +308,7 @@ class EmbeddedCluster:
             self._set_addresses(node, alternate, advertised, bind_alternate=bind_alternates)
         for node in self.nodes:
             node.running = True
-        self._rebalance()
+        await self._rebalance()
         for node in reversed(self.nodes):
             await nursery.start(node.run)
         nursery.start_soon(self._manage)
@@ -298,6 +323,9 @@ class EmbeddedCluster:
         if self.network is not None and port == 0:
             port = FIRST_MEMORY_PORT + 10 * (number - 1)
         node = EmbeddedNode(self, f"A{number:X}", (self._host, port))
+        for namespace in self.namespaces:
+            for definition, _ in self.indexes.of(namespace):
+                node.indexes.create(definition)
         self.nodes.append(node)
         self._by_name[node.name] = node
         return node
@@ -328,75 +356,95 @@ class EmbeddedCluster:
             self._poked = trio.Event()
             if self._membership_changed:
                 await trio.sleep(self.detection_time)
-                self._membership_changed = False
-                self._rebalance()
+                await self._rebalance()
             elif self.migrating:
                 with trio.move_on_after(self.migration_time / _MIGRATION_STEPS):
                     await self._poked.wait()
                 if not self._membership_changed:
-                    self._migrate()
+                    async with self._tables_lock:
+                        await self._migrate()
             else:
                 await self._poked.wait()
 
-    def _rebalance(self) -> None:
-        survivors = [node.name for node in self.nodes if node.running and node.joined]
-        if survivors and survivors != self.members:
-            self._rebalance_to(survivors)
-        live = [node.name for node in self.nodes if node.running]
-        if live and live != survivors:
-            self._rebalance_to(live)
-        self._note_migrations()
+    async def _recluster(self) -> None:
+        async with self._tables_lock:
+            await self._rebalance_to(self.members)
+            self._rebalancing = False
+            await self._note_migrations()
+        self._poked.set()
 
-    def _note_migrations(self) -> None:
+    async def _rebalance(self) -> None:
+        async with self._tables_lock:
+            self._membership_changed, self._rebalancing = False, True
+            survivors = [node.name for node in self.nodes if node.running and node.joined]
+            live = [node.name for node in self.nodes if node.running]
+            for members, known in ((survivors, self.members), (live, survivors)):
+                if members and members != known:
+                    self._form(members)
+                    await self._rebalance_to(members)
+            self._rebalancing = False
+            await self._note_migrations()
+
+    async def _note_migrations(self) -> None:
         self._migration_batch = -(-sum(len(table.pending()) for table in self.tables.values()) // _MIGRATION_STEPS)
         if not self.migration_time:
-            self._migrate()
+            await self._migrate()
         self.announce_change()
 
-    def _rebalance_to(self, members: list[str]) -> None:
+    def _form(self, members: list[str]) -> None:
         self.members = members
         self.cluster_key = secrets.token_hex(6).upper()
         self.cluster_generation += 1
-        changes = dict.fromkeys(members, 0)
+
+    async def _rebalance_to(self, members: list[str]) -> None:
+        changes = Counter[str]()
         is_first = self.cluster_generation == 1
         for namespace, table in self.tables.items():
-            moves, changed = table.rebalance(members)
-            self._carry_out(namespace, moves)
-            for name, count in changed.items():
-                changes[name] = changes.get(name, 0) + count
+            await in_slices(self._rebalanced(namespace, table, members, changes))
         for name in members:
             node = self._by_name[name]
             peers = [self._by_name[other] for other in members if other != name]
-            # A cluster that has just formed has not changed anything yet.
-            node.take_part(peers, 0 if is_first else changes[name])
+            if node.running:
+                # A cluster that has just formed has not changed anything yet.
+                node.take_part(peers, 0 if is_first else changes[name])
 
-    def _migrate(self) -> None:
-        """Move the records of some partitions to where they belong."""
+    def _rebalanced(
+        self, namespace: str, table: PartitionTable, members: list[str], changes: Counter[str]
+    ) -> Iterator[None]:
+        for moves, changed in table.rebalance_steps(members):
+            self._carry_out(namespace, moves)
+            changes.update(changed)
+            yield
+
+    async def _migrate(self) -> None:
+        """Move the records of some partitions to where they belong; the tables' lock is held."""
         left = self._migration_batch if self.migration_time else -1
         for namespace, table in self.tables.items():
-            for partition in table.pending():
-                if left == 0:
-                    break
-                left -= 1
-                moves, changes = table.migrate(partition)
-                self._carry_out(namespace, moves)
-                for name, count in changes.items():
-                    self._by_name[name].partition_generation += count
+            pending = table.pending()
+            some = pending if left < 0 else pending[:left]
+            left -= len(some)
+            await in_slices(self._migrated(namespace, table, some))
         self.announce_change()
+
+    def _migrated(self, namespace: str, table: PartitionTable, partitions: list[int]) -> Iterator[None]:
+        for partition in partitions:
+            moves, changes = table.migrate(partition)
+            self._carry_out(namespace, moves)
+            for name, count in changes.items():
+                self._by_name[name].partition_generation += count
+            yield
 
     def _carry_out(self, namespace: str, moves: list[Move]) -> None:
         for move in moves:
             store = self._by_name[move.target].stores[namespace]
-            trees = store.trees
             if move.kind is MoveKind.DISCARD:
-                trees[move.partition] = {}
+                store.copy_partition(move.partition, {})
                 continue
             source = self._by_name[move.source].stores[namespace].trees[move.partition]
             if move.kind is MoveKind.COPY:
-                trees[move.partition] = dict(source)
+                store.copy_partition(move.partition, source)
             else:
-                by_generation = store.settings.values["conflict-resolution-policy"] == "generation"
-                merge_trees(trees[move.partition], source, by_generation=by_generation)
+                store.merge_partition(move.partition, source)
 
 
 def _address(given: AddressLike, port: int) -> Address | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .._turns import Turn
 from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
@@ -129,6 +130,7 @@ class Connection:
         self._count(frames)
         answers: list[bytes] = []
         size = 0
+        turn = Turn()
         try:
             for kind, body in frames:
                 answers.append(await self._serve_one(kind, body, answers))
@@ -139,6 +141,7 @@ class Connection:
                 if size > _SEND_SIZE:
                     await self._send(answers)
                     size = 0
+                await turn.give_way()
         except ProtocolError as error:
             # What came before the bad request has been done: its client hears of it.
             await self._send(answers)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 
 from .._wire import constants as wire
 from ..errors import ResultCode
 from . import statistics
 from .commands import MAX_TTL
-from .info import MAX_INFO_NAMESPACE, InfoError, InfoRequest, address_text, c_number, info_command
+from .info import MAX_INFO_NAMESPACE, InfoError, InfoRequest, address_text, c_number, info_command, long_info_command
 from .settings import c_int
 from .sindex import KINDS, TYPES, Definition
 
@@ -115,10 +116,10 @@ def _endpoints(request: InfoRequest) -> str:
     return statistics.joined(told)
 
 
-@info_command("partition-info")
-def _partition_info(request: InfoRequest) -> str:
+@long_info_command("partition-info")
+def _partition_info(request: InfoRequest) -> Iterator[str]:
     node = request.node
-    lines = [_PARTITION_HEAD]
+    yield _PARTITION_HEAD
     for name, store in node.stores.items():
         table = node.cluster.tables[name]
         for number in range(wire.N_PARTITIONS):
@@ -133,12 +134,11 @@ def _partition_info(request: InfoRequest) -> str:
             suffix = f".0.{'m' if master == node.name else '-'}p-"
             final = f"{int(node.cluster.cluster_key, 16):012x}{suffix}"
             version = final if has_records else f"{0:012x}{suffix}"
-            lines.append(
+            yield (
                 f"{name}:{number}:{state}:{len(replicas)}:{place}:{succession}:0:"
                 f"{node.name if master == node.name else 0}:{master}:0:0:{int(waits)}:"
                 f"{len(store.trees[number])}:0:{store.config.regime}:{int(has_records)}:{version}:{final}"
             )
-    return ";".join(lines)
 
 
 # What all nodes know ------------------------------------------------------------------------------------------

@@ -324,8 +324,7 @@ def _stat(request: InfoRequest, namespace: str, name: str) -> str:
         raise InfoError(ResultCode.INDEX_NOT_FOUND, "no index")
     found = request.node.indexes.entries(namesakes[0])
     if namesakes[0].is_of_set:
-        records = request.node.stores[namespace].records()
-        entries = sum(record.set_name == namesakes[0].set_name for record in records)
+        entries = request.node.stores[namespace].counts(namesakes[0].set_name).objects
         return f"entries={entries};used_bytes={16 * entries};load_pct=100"
     entries, values, records_found = found.count() if found.is_readable else (0, 0, 0)
     return (

@@ -6,7 +6,8 @@ import socket
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import trio
@@ -14,7 +15,7 @@ import trio
 from .._wire import admin, admin_messages, constants as wire, info
 from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
-from .._wire.messages import Op, decode_message
+from .._wire.messages import Message, Op, decode_message
 from ..errors import ResultCode
 from . import (
     commands,
@@ -24,14 +25,14 @@ from . import (
     info_modules as info_modules,
     info_settings as info_settings,
 )
-from .batch import answer_batch, batch_error
+from .batch import Batch, batch_error
 from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
-from .info import SUMMARY, answer_info
+from .info import SUMMARY, answer_info, info_lines, is_long
 from .latencies import Latencies, histogram_name
 from .memory import MemoryStream
-from .query import answer_query
+from .query import Streamed, answer_query
 from .query_jobs import QueryJob, QueryJobs, QueryLimits
 from .query_request import QueryRequest
 from .requests import Answer, Call, Request, refusal, request_from_message
@@ -39,6 +40,7 @@ from .results import Refused
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE
 from .sindex import NodeIndexes
+from .slices import in_slices
 from .store import NamespaceStore, StoredRecord, Tree
 from .streams import ServerStream, accepted_stream
 
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from .cluster import EmbeddedCluster
 
 Address = tuple[str, int]
+
+ROWS_AT_ONCE = 100
+"""Rows of a batch up to which it is carried out at one go."""
 
 _COUNTED_FAILURES = {
     ResultCode.RECORD_GENERATION: "fail_generation",
@@ -103,6 +108,7 @@ class EmbeddedNode:
         self._on_request: RequestHook | None = None
         self._resumed: trio.Event | None = None
         self._bitmaps: tuple[tuple[int, int], dict[str, list[bytes]]] | None = None
+        self._swept: set[NamespaceStore] = set()
         self._scope: trio.CancelScope | None = None
         self._nursery: trio.Nursery | None = None
         self._sockets: list[trio.socket.SocketType] = []
@@ -203,13 +209,7 @@ class EmbeddedNode:
             return Answer(ResultCode.NOT_AUTHENTICATED).frame()
         if is_batch:
             self.batches += 1
-            answer = answer_batch(
-                message,
-                self.stores,
-                self._check_reachable,
-                lambda row: self._execute_row(connection, row),
-                self.settings.number("batch-max-requests"),
-            )
+            answer = self._answer_batch(connection, message)
             connection.began = self._count_latency("batch-index", connection)
             return answer
         if message.field(wire.FIELD_DIGEST) is None:
@@ -220,16 +220,59 @@ class EmbeddedNode:
         except Refused as refused:
             return refusal(refused).frame()
 
+    def _answer_batch(self, connection: Connection, message: Message) -> bytes:
+        try:
+            batch = Batch(message, self.stores, self.settings.number("batch-max-requests"))
+        except Refused as refused:
+            return batch_error(refused.result)
+        if batch.count > ROWS_AT_ONCE:
+            ttl = (message.transaction_ttl or self.settings.number("transaction-max-ms")) / 1000
+            raise Streamed(lambda: self._serve_batch(connection, batch, trio.current_time() + ttl))
+        execute = batch.execute(lambda row: self._execute_row(connection, row))
+        for _ in chain(batch.read(), self._reachable(batch.requests), execute):
+            pass
+        return batch.frames()
+
+    async def _serve_batch(self, connection: Connection, batch: Batch, deadline: float) -> None:
+        """Carry out a batch of many rows in slices."""
+        try:
+            frames = await self._carried_out(connection, batch, deadline)
+        except Exception:
+            logger.exception("%s: a batch from %s failed", self.name, connection.peer)
+            frames = batch_error(ResultCode.SERVER)
+        await connection.stream.send_all(frames)
+        self._count_latency("batch-index", connection)
+
+    async def _carried_out(self, connection: Connection, batch: Batch, deadline: float) -> bytes:
+        await in_slices(batch.read())
+        while True:
+            changed = self.cluster.changed
+            try:
+                await in_slices(self._reachable(batch.requests))
+                break
+            except Unreachable:
+                with trio.move_on_at(deadline) as scope:
+                    await changed.wait()
+                if scope.cancelled_caught:
+                    return batch_error(ResultCode.TIMEOUT)
+        await in_slices(batch.execute(lambda row: self._execute_row(connection, row)))
+        return batch.frames()
+
     def _execute_row(self, connection: Connection, request: Request) -> Answer:
         try:
             return self._execute(connection, request, "batch_sub")
         except Refused as refused:
             return refusal(refused)
+        except Unreachable:
+            # Its node has gone since the rows were looked at.
+            return Answer(ResultCode.TIMEOUT)
 
-    def _check_reachable(self, requests: list[Request]) -> None:
+    def _reachable(self, requests: list[Request]) -> Iterator[None]:
+        """See to each row that its node is there; raises `Unreachable` where it is gone."""
         for request in requests:
             if self.joined:
                 self._owner(request, partition_id(request.digest))
+            yield
 
     def _execute(self, connection: Connection, request: Request, origin: str = "client") -> Answer:
         """Check, find the node that serves the request, have it carried out, and write its change to all copies."""
@@ -356,7 +399,18 @@ class EmbeddedNode:
             error = info.format_error(ResultCode.NOT_AUTHENTICATED, "not authenticated")
             return encode_frame(wire.PROTO_INFO, error.encode() + b"\n")
         names = info.decode_info_request(body) or SUMMARY
+        if any(map(is_long, names)):
+            raise Streamed(lambda: self._serve_info(connection, names))
         return info.encode_info_response([(name, answer_info(self, connection, name)) for name in names])
+
+    async def _serve_info(self, connection: Connection, names: Sequence[str]) -> None:
+        """Answer commands of which some take long, in slices."""
+        answers: list[tuple[str, str]] = []
+        for name in names:
+            lines: list[str] = []
+            await in_slices(map(lines.append, info_lines(self, connection, name)))
+            answers.append((name, ";".join(lines)))
+        await connection.stream.send_all(info.encode_info_response(answers))
 
     def _answer_admin(self, connection: Connection, body: bytes) -> bytes:
         security = self.cluster.security
@@ -387,6 +441,24 @@ class EmbeddedNode:
         """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
         if self._nursery is not None:
             self._nursery.start_soon(self._run_task, function, *args)
+
+    def sweep(self, store: NamespaceStore) -> None:
+        """Have what has expired or was truncated removed, in the background, if there is anything."""
+        store.all_counts()
+        if store.needs_sweep and store not in self._swept:
+            self.start_task(self._sweep, store)
+
+    async def _sweep(self, store: NamespaceStore) -> None:
+        if store in self._swept:
+            return
+        self._swept.add(store)
+        try:
+            while store.needs_sweep:
+                for _ in store.sweep():
+                    # Nobody waits for this: it is a small part of each iteration of the loop.
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._swept.discard(store)
 
     async def _run_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         try:
@@ -450,6 +522,7 @@ class EmbeddedNode:
                     sock.listen(1024)
                     nursery.start_soon(self._accept, sock, nursery)
                 self.running = True
+                self.indexes.resume()
                 task_status.started()
                 await trio.sleep_forever()
         finally:

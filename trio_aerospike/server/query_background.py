@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.frames import encode_frame
 from .._wire.messages import Message
@@ -116,8 +117,10 @@ def start_job(
     job.details = lambda: f":net-io-bytes=30:socket-timeout=10000{details()}"
 
     async def run() -> None:
+        turn = Turn()
         try:
             for partition in range(wire.N_PARTITIONS):
+                await turn.give_way()
                 job.partition = partition
                 if node.cluster.tables[request.namespace].master(partition) == node.name:
                     await serve_partition(partition)

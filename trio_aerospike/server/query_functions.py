@@ -15,6 +15,7 @@ import trio
 
 from .._lua import FunctionFailed, LuaModule, Unusable, to_particle
 from .._lua.values import NOTHING, held
+from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.messages import Message
 from ..errors import ResultCode
@@ -114,7 +115,9 @@ class Aggregation(StreamedAnswer):
     async def _serve_partitions(self) -> None:
         job, node = self.job, self._node
         table = node.cluster.tables[self._request.namespace]
+        turn = Turn()
         for partition in range(wire.N_PARTITIONS):
+            await turn.give_way()
             job.partition = partition
             if table.master(partition) == node.name and self._store.trees[partition]:
                 await self._serve_partition(partition)

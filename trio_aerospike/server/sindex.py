@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from .._wire.query import Resumed
@@ -129,25 +130,33 @@ class NodeIndexes:
         """
         entries = self.entries(definition)
         if self._node.running and not definition.is_of_set:
-            entries.populated = 0
             self._node.start_task(self._populate, entries)
+        else:
+            for _ in entries.populate():
+                pass
+
+    def resume(self) -> None:
+        """Go on to fill the indexes that were being filled when the node stopped, or made while it was away."""
+        for entries in self._entries.values():
+            if not entries.is_readable:
+                self._node.start_task(self._populate, entries)
 
     async def _populate(self, entries: Entries) -> None:
         began = trio.current_time()
-        try:
-            await trio.sleep(BUILD_TIME)
-            for partition in range(wire.N_PARTITIONS):
-                entries.refresh(partition)
-                entries.populated = partition + 1
-                if partition % RESTS_EVERY == 0:
-                    await trio.lowlevel.checkpoint()
-        finally:
-            entries.populated = wire.N_PARTITIONS  # also where the node stops meanwhile
+        turn = Turn()
+        await trio.sleep(BUILD_TIME)
+        for number, _ in enumerate(entries.populate()):
+            if number % RESTS_EVERY == 0:
+                await trio.lowlevel.checkpoint()
+            else:
+                await turn.give_way()
         entries.load_time = int((trio.current_time() - began) * 1000)
 
     def forget(self, definition: Definition) -> None:
         """The index is gone."""
-        self._entries.pop(definition, None)
+        found = self._entries.pop(definition, None)
+        if found is not None:
+            found.close()
 
     def search(self, request: QueryRequest) -> IndexSearch | None:
         """The way through an index that a query wants; None for a query without a predicate.
@@ -198,6 +207,10 @@ class IndexSearch:
     name: str
     _entries: Entries
     _wanted: Wanted
+
+    def partitions(self) -> set[int] | None:
+        """The partitions where there is something to find; None where that may be nearly everywhere."""
+        return self._entries.partitions(self._wanted)
 
     def partition(self, tree: Tree, partition: int, start: Resumed | None) -> Iterable[tuple[bytes, int]]:
         """Digests of a partition's records with the indexed value for each, in the server's order."""
