@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +19,7 @@ from aerospike_py._portal import Portal, get_portal
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_environments import connections, wait_until
 from tests.interrupting import Interrupter
+from trio_aerospike._query_commands import Records
 
 KEY = ("test", "interrupts", "key")
 
@@ -113,7 +117,7 @@ def test_the_portal_starts_at_whatever_bytecode_its_first_start_was_interrupted(
         assert in_another_thread(lambda: portal.call(echo, 1)) == 1, interrupter.place  # noqa: B023
         portal.stop(10.0)
         assert wait_until(lambda: threading.active_count() == before), interrupter.place
-        portal_module.atexit.unregister(portal.stop)
+        atexit.unregister(portal.stop)
 
 
 def test_connecting_interrupted_at_any_line_leaves_nothing_behind(start_cluster: Callable[..., BackgroundCluster]):
@@ -145,6 +149,78 @@ def test_closing_interrupted_at_any_line_closes(start_cluster: Callable[..., Bac
                 pass
         client.close()
         assert wait_until(lambda: connections(cluster) == 0), interrupter.place
+
+
+def records_open() -> int:
+    """How many queries are open in the portal."""
+    gc.collect()
+    return sum(isinstance(one, Records) and not one._left for one in gc.get_objects())
+
+
+def test_a_query_interrupted_while_it_is_closed_is_closed(shared_cluster: BackgroundCluster):
+    with aerospike.client({"hosts": shared_cluster.hosts}).connect() as client:
+        for number in range(10):
+            client.put(("test", "interrupted", number), {"a": 1})
+        query = client.query("test", "interrupted")
+        for interrupter in steps("_query.py", "_portal.py", opcodes=False):
+
+            def stop(record: Any) -> bool:
+                interrupter.__enter__()  # noqa: B023
+                return False
+
+            try:
+                query.foreach(stop)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                interrupter.__exit__()
+            assert wait_until(lambda: records_open() == 0), interrupter.place
+
+
+def test_a_query_cancelled_twice_is_closed(shared_cluster: BackgroundCluster):
+    async def main() -> None:
+        async with aerospike.AsyncClient({"hosts": shared_cluster.hosts}) as client:
+            await client.connect()
+            for number in range(10):
+                await client.put(("test", "interrupted", number), {"a": 1})
+            task: asyncio.Task[None]
+
+            async def cancelled(record: Any) -> None:
+                task.cancel()
+                try:
+                    await asyncio.sleep(10)
+                finally:
+                    asyncio.get_running_loop().call_soon(task.cancel)
+
+            task = asyncio.create_task(client.query("test", "interrupted").foreach(cancelled))
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await asyncio.to_thread(wait_until, lambda: records_open() == 0)
+
+    asyncio.run(main())
+
+
+def test_a_client_outlives_event_loops_and_keeps_none(shared_cluster: BackgroundCluster):
+    client = aerospike.AsyncClient({"hosts": shared_cluster.hosts})
+    loops = []
+
+    async def use() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        if not client.is_connected():
+            await client.connect()
+        await asyncio.gather(*[client.put((*KEY[:2], number), {"a": number}) for number in range(50)])
+        records = await asyncio.gather(*[client.get((*KEY[:2], number)) for number in range(50)])
+        assert [record.bins["a"] for record in records] == list(range(50))
+        left = [asyncio.ensure_future(client.get(KEY)) for _ in range(5)]  # cancelled at the end of the loop
+        await asyncio.sleep(0)
+        assert left
+
+    for _ in range(3):
+        asyncio.run(use())
+        gc.collect()
+        # A call that is under way in the portal refers to its loop until it has ended.
+        assert wait_until(lambda: gc.collect() >= 0 and loops[-1]() is None)
+    asyncio.run(client.close())
 
 
 def test_a_cancelled_close_closes(start_cluster: Callable[..., BackgroundCluster]):
