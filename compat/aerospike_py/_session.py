@@ -240,7 +240,9 @@ class LoopHome(Uncopyable):
     def start(self, session: Session) -> None:
         """Start the session's task, which ends with the loop at the latest."""
         self._session = session
-        running_loop().trio_as_future(session.run)
+        loop = self._loop()
+        assert loop is not None
+        loop.trio_as_future(session.run)
 
     async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         """Run ``function``: directly for a caller in Trio, across the loop's bridge for one in asyncio."""
