@@ -510,15 +510,14 @@ class _Line(Uncopyable):
 
     def _expire(self) -> None:
         try:
-            self._give_up_overdue()
+            if self._alive:
+                self._give_up_overdue()
         except BaseException:
             self.interrupted()
             raise
 
     def _give_up_overdue(self) -> None:
         """Give up what is overdue; a head that is takes the line out of use, and the connection when nobody waits."""
-        if not self._alive:
-            return
         self._sweep = None
         self._due = math.inf
         if self._sent and self._sent[0][1].deadline <= time.monotonic():

@@ -281,7 +281,11 @@ class Query(_Builder):
                     if callback(record) is False:
                         return
         finally:
-            self._call(_closed, records)
+            try:
+                self._call(_closed, records)
+            except BaseException:
+                self._owner._home.detach(_closed, records)  # interrupted once more, perhaps before anybody was asked
+                raise
 
 
 class AsyncQuery(_Builder):
@@ -331,7 +335,11 @@ class AsyncQuery(_Builder):
                     if answer is False:
                         return
         finally:
-            await self._call(_closed, records)
+            try:
+                await self._call(_closed, records)
+            except BaseException:
+                self._owner._home.detach(_closed, records)  # cancelled once more, perhaps before anybody was asked
+                raise
 
 
 def checked_query(kind: type[Any], owner: Any, namespace: str, set_name: str) -> Any:

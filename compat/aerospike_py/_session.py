@@ -12,7 +12,7 @@ import functools
 import logging
 import sys
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sniffio
@@ -160,6 +160,9 @@ class Home(Protocol):
             False when it is closed without that, since its Trio run has ended.
         """
 
+    def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
+        """Run ``function`` some time soon, as :meth:`release` closes the session."""
+
 
 class PortalHome(Uncopyable):
     """The portal's thread, and one session in it."""
@@ -213,8 +216,12 @@ class PortalHome(Uncopyable):
 
     def release(self, session: Session) -> bool:
         """Close the session some time soon, from any thread; never waits and never raises."""
+        return self.detach(session.close)
+
+    def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
+        """Run ``function`` some time soon, from any thread; never waits and never raises."""
         try:
-            self._portal.detach(session.close)
+            self._portal.detach(function, *args)
         except ClientError:
             return False  # the thread has stopped, and has closed everything
         return True
@@ -228,12 +235,14 @@ class LoopHome(Uncopyable):
     _session: Session
 
     def __init__(self, loop: Any) -> None:
-        self._loop = weakref.ref(loop)  # a client may outlive its loop
+        self._loop: weakref.ref[Any] = weakref.ref(loop)  # a client may outlive its loop
 
     def start(self, session: Session) -> None:
         """Start the session's task, which ends with the loop at the latest."""
         self._session = session
-        running_loop().trio_as_future(session.run)
+        loop = self._loop()
+        assert loop is not None
+        loop.trio_as_future(session.run)
 
     async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         """Run ``function``: directly for a caller in Trio, across the loop's bridge for one in asyncio."""
@@ -245,7 +254,7 @@ class LoopHome(Uncopyable):
         await self._reach(session.close)
 
     async def _reach(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
-        loop = running_loop()
+        loop: Any = running_loop()
         if loop is not self._loop():
             raise ClientError("this client was connected inside a trio-asyncio loop and works in that loop only")
         if sniffio.current_async_library() == "trio":
@@ -261,11 +270,15 @@ class LoopHome(Uncopyable):
 
     def release(self, session: Session) -> bool:
         """Close the session some time soon, from any thread; never waits and never raises."""
+        return self.detach(session.close)
+
+    def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
+        """Run ``function`` some time soon, from any thread; never waits and never raises."""
         loop = self._loop()
         if loop is None:
             return False
         try:
-            loop.call_soon_threadsafe(loop.trio_as_future, session.close)
+            loop.call_soon_threadsafe(loop.trio_as_future, functools.partial(function, *args))
         except RuntimeError:
             return False  # the loop is closed, and the session with it
         return True

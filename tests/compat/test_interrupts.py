@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
+import gc
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,7 +117,7 @@ def test_the_portal_starts_at_whatever_bytecode_its_first_start_was_interrupted(
         assert in_another_thread(lambda: portal.call(echo, 1)) == 1, interrupter.place  # noqa: B023
         portal.stop(10.0)
         assert wait_until(lambda: threading.active_count() == before), interrupter.place
-        portal_module.atexit.unregister(portal.stop)
+        atexit.unregister(portal.stop)
 
 
 def test_connecting_interrupted_at_any_line_leaves_nothing_behind(start_cluster: Callable[..., BackgroundCluster]):
@@ -147,17 +151,116 @@ def test_closing_interrupted_at_any_line_closes(start_cluster: Callable[..., Bac
         assert wait_until(lambda: connections(cluster) == 0), interrupter.place
 
 
+@contextlib.contextmanager
+def portal_held() -> Iterator[None]:
+    """The portal's thread does nothing meanwhile, so that nothing crosses."""
+    held, go = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        held.set()
+        go.wait()
+
+    get_portal().detach(hold)
+    assert held.wait(10)
+    try:
+        yield
+    finally:
+        go.set()
+
+
+#: More than a query has in store: its connection is left unread until the reader goes on, or the query is closed.
+LARGE = [(("test", "interrupted", number), {"blob": bytes(900_000)}) for number in range(6)]
+
+
+def queries_open(client: Any) -> int:
+    """How many connections have a query's answer on their way."""
+    nodes = client._native._cluster.active_nodes()
+    return sum(connection.exclusive for node in nodes for pool in node.pools for connection in list(pool.connections))
+
+
+def test_a_query_interrupted_while_it_is_closed_is_closed(shared_cluster: BackgroundCluster):
+    with aerospike.client({"hosts": shared_cluster.hosts}).connect() as client:
+        for key, bins in LARGE:
+            client.put(key, bins)
+        query = client.query("test", "interrupted")
+        for interrupter in steps("_query.py", "_portal.py", opcodes=False):
+
+            def stop(record: Any) -> bool:
+                assert queries_open(client)
+                interrupter.__enter__()  # noqa: B023
+                return False
+
+            try:
+                query.foreach(stop)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                interrupter.__exit__()
+            assert wait_until(lambda: queries_open(client) == 0), interrupter.place
+
+
+def test_a_query_cancelled_twice_is_closed(shared_cluster: BackgroundCluster):
+    async def main() -> None:
+        async with aerospike.AsyncClient({"hosts": shared_cluster.hosts}) as client:
+            await client.connect()
+            for key, bins in LARGE:
+                await client.put(key, bins)
+            task: asyncio.Task[None]
+
+            async def cancelled(record: Any) -> None:
+                assert queries_open(client)
+                task.cancel()
+                try:
+                    await asyncio.sleep(10)
+                finally:
+                    stack.enter_context(portal_held())
+                    asyncio.get_running_loop().call_soon(task.cancel)
+
+            foreach: Any = client.query("test", "interrupted").foreach
+            with contextlib.ExitStack() as stack:
+                task = asyncio.create_task(foreach(cancelled))
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert await asyncio.to_thread(wait_until, lambda: queries_open(client) == 0)
+
+    asyncio.run(main())
+
+
+def test_a_client_outlives_event_loops_and_keeps_none(shared_cluster: BackgroundCluster):
+    client = aerospike.AsyncClient({"hosts": shared_cluster.hosts})
+    loops = []
+
+    async def use() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        if not client.is_connected():
+            await client.connect()
+        await asyncio.gather(*[client.put((*KEY[:2], number), {"a": number}) for number in range(50)])
+        records = await asyncio.gather(*[client.get((*KEY[:2], number)) for number in range(50)])
+        assert [record.bins["a"] for record in records if record.bins is not None] == list(range(50))
+        left = [asyncio.ensure_future(client.get(KEY)) for _ in range(5)]  # cancelled at the end of the loop
+        await asyncio.sleep(0)
+        assert left
+
+    for _ in range(3):
+        asyncio.run(use())
+        gc.collect()
+        # A call that is under way in the portal refers to its loop until it has ended.
+        assert wait_until(lambda: gc.collect() >= 0 and loops[-1]() is None)
+    asyncio.run(client.close())
+
+
 def test_a_cancelled_close_closes(start_cluster: Callable[..., BackgroundCluster]):
     cluster = start_cluster()
 
     async def main() -> None:
         client = aerospike.AsyncClient({"hosts": cluster.hosts})
         await client.connect()
-        task = asyncio.ensure_future(client.close())
-        await asyncio.sleep(0)
-        task.cancel()  # before the portal has heard of it
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        with portal_held():
+            task = asyncio.ensure_future(client.close())
+            await asyncio.sleep(0)
+            task.cancel()  # before the portal has heard of it
+            with pytest.raises(asyncio.CancelledError):
+                await task
         assert await asyncio.to_thread(wait_until, lambda: connections(cluster) == 0)
 
     asyncio.run(main())

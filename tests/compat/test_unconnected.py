@@ -212,7 +212,7 @@ def test_a_client_cannot_be_closed_by_a_thread_while_another_connects_it():
 
         connecting = threading.Thread(target=connect)
         connecting.start()
-        wait_until(client._connecting.locked)
+        wait_until(lambda: bool(client._connecting))
         with pytest.raises(aerospike.ClientError, match="cannot be closed while it is connecting"):
             client.close()
         connecting.join()

@@ -69,7 +69,7 @@ def test_clients_of_the_drop_in_stay_connected_when_a_copy_is_tried() -> None:
             refused(client)
             refused(client._session)
             refused(client._home)
-            refused(client._home._portal)  # type: ignore[attr-defined]
+            refused(client._home._portal)
             gc.collect()
             client.put(KEY, {"a": 1})
             assert client.get(KEY).bins == {"a": 1}

@@ -26,7 +26,7 @@ NO_LOOP = r"no event loop is running here.*trio\.from_thread\.run.*aerospike_py\
 
 Use = Callable[[Client], Awaitable[Any]]
 
-READ = Privilege("read")  # type: ignore[arg-type]
+READ = Privilege("read")
 
 
 def commands() -> dict[str, Use]:
@@ -112,7 +112,7 @@ def streams() -> dict[str, Use]:
         "query.foreach": lambda c: c.query("test", "threads").foreach(nothing),
         "aggregate": lambda c: enter(c.aggregate("test", "threads", "m", "f")),
         "aggregate.results": lambda c: c.aggregate("test", "threads", "m", "f").results(),
-        "close": lambda c: nothing(c.close()),  # type: ignore[func-returns-value]
+        "close": lambda c: nothing(c.close()),
     }
 
 

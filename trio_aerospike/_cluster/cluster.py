@@ -280,6 +280,7 @@ class Cluster(Uncopyable):
             raise
         finally:
             self.close()
+            self._nursery = None  # its task's context may hold an event loop, which a closed client is not to keep
             for found in self._found.values():
                 found.transport.close_now()
 

@@ -119,7 +119,11 @@ def test_a_closed_loop_is_not_kept_by_commands_or_client(stage, run, ends):
     assert lines_of(kept[0]) == [] and not stage.lender._held
     stage.until(lambda: stage.lender.lent == len(stage.lender._resting))
     stage.script()
-    in_loop(lambda stage, commands: commands.get(KEY), stage)
+
+    async def again(stage: LoopStage, commands: LoopCommands) -> None:
+        assert (await commands.get(KEY))["a"] == 1
+
+    in_loop(again, stage)
 
 
 def test_commands_are_refused_in_another_loop(stage):

@@ -347,7 +347,7 @@ async def test_a_reply_left_over_on_an_idle_connection_is_not_the_next_reply(alo
             pending = request(1)
             connection.submit(pending, alone=alone)
             with trio.fail_after(5):
-                while connection.alive:
+                while not owner.closings:
                     await trio.lowlevel.checkpoint()
             assert owner.closings[0][0] == [pending] and not pending.sent and pending.reply is None
 
