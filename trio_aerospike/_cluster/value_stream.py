@@ -272,6 +272,6 @@ class ValueStream:
         self._state.note(outcome, sent=sent, write=False, now=trio.current_time(), node=name)
         self._failure = outcome, sent
         error.node = name
-        error.attempts = self._state.retries + 1
+        error.attempts = self._state.retries + sent
         error.history = self._state.history
         return error
