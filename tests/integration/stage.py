@@ -147,6 +147,10 @@ SCENARIOS: dict[str, list[Any]] = {
     "timeout, then not found": [ResultCode.TIMEOUT, ResultCode.RECORD_NOT_FOUND],
     "overload": [ResultCode.DEVICE_OVERLOAD],
     "overload, then reset": [ResultCode.DEVICE_OVERLOAD, Fault.RESET],
+    "overload twice": [ResultCode.DEVICE_OVERLOAD] * 2,
+    "hot key": [ResultCode.KEY_BUSY],
+    "hot key, then overload": [ResultCode.KEY_BUSY, ResultCode.DEVICE_OVERLOAD],
+    "hot key, then reset": [ResultCode.KEY_BUSY, Fault.RESET],
     "refused": [ResultCode.RECORD_TOO_BIG],
     "unavailable": [ResultCode.PARTITION_UNAVAILABLE],
     "unavailable, then not found": [ResultCode.PARTITION_UNAVAILABLE, ResultCode.RECORD_NOT_FOUND],
@@ -159,7 +163,8 @@ def outcome(run: Callable[[], object]) -> tuple[object, ...]:
     try:
         run()
     except aero.AerospikeError as error:
-        return type(error), int(error.result_code), error.in_doubt, error.attempts, error.node
+        tried = [(attempt.node, attempt.cause) for attempt in error.history]
+        return type(error), int(error.result_code), error.in_doubt, error.attempts, error.node, tried
     return ("done",)
 
 

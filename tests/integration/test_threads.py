@@ -203,7 +203,7 @@ def test_a_failure_ends_as_it_does_in_trio(shared, scenario, retries):
         in_trio = outcome(lambda: stage.in_trio(lambda: method(*args, policy=policy)))  # noqa: B023
         assert (in_thread, sent) == (in_trio, len(seen))
         if in_thread != ("done",) and len(SCENARIOS[scenario]) == 1:
-            assert in_thread[2] == (command == "put" and scenario not in ("overload", "refused"))
+            assert in_thread[2] == (command == "put" and scenario not in ("overload", "hot key", "refused"))
     stage.script()
     stage.check_counts()
 

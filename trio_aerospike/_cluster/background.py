@@ -44,7 +44,7 @@ async def start_on_all(
         what: the command, for messages.
         namespace: of the records.
         frame: the request, the same for all.
-        policy: its timeouts count.
+        policy: its timeouts and retries count. A start of unknown outcome is never repeated.
         trid: the number of the job, for messages.
 
     Returns:

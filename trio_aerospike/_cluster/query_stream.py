@@ -277,6 +277,7 @@ class QueryStream(Uncopyable):
         sent = run.pending is not None and run.pending.sent
         now = loop_clock().now()
         self._state.note(outcome, sent=sent, write=False, now=now, node=run.node.name, began=run.began)
+        error.attempts = self._state.retries + sent
         error.history = self._state.history
         self._fault = error
         self._outcomes.append((outcome, sent))
@@ -358,11 +359,11 @@ class QueryStream(Uncopyable):
     def _error(self, kind: type[AerospikeError], text: str, node: Node | None) -> AerospikeError:
         place = f"node {node.name} at {node.address}: " if node is not None else ""
         name = None if node is None else node.name
-        return kind(f"{self._what}: {place}{text}", node=name, attempts=self._state.retries + 1)
+        return kind(f"{self._what}: {place}{text}", node=name, attempts=self._state.retries)
 
     def _of_code(self, code: int, node: Node, text: str) -> AerospikeError:
         place = f"node {node.name} at {node.address}"
-        return error_from_code(code, f"{self._what}: {place}: {text}", node=node.name, attempts=self._state.retries + 1)
+        return error_from_code(code, f"{self._what}: {place}: {text}", node=node.name)
 
     def _missing(self, fault: AerospikeError | None) -> AerospikeError:
         """The error that ends the query, with what was not read."""

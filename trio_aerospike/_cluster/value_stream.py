@@ -274,6 +274,6 @@ class ValueStream(Uncopyable):
         self._state.note(outcome, sent=sent, write=False, now=loop_clock().now(), node=name)
         self._failure = outcome, sent
         error.node = name
-        error.attempts = self._state.retries + 1
+        error.attempts = self._state.retries + sent
         error.history = self._state.history
         return error

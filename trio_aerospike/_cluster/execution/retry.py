@@ -17,7 +17,8 @@ table gives a rule for an outcome of a request that was sent and of one that nev
   ``sleep_between_retries * 2**n``, at most :data:`MAX_DELAY`, so that the first delay is ``sleep_between_retries`` on
   average. With 0 there is none. A server that is overloaded is given at least :data:`OVERLOAD_FLOOR`.
 
-Checked against the sources of the C client (as_command.c, as_error.h, as_partition_tracker.c, of July 2026), the Java
+Checked against the sources of the server (8.1.2: write.c, udf.c, rw_request_hash.c), which gives 8, 14, 18 and 120
+before it changes a record, of the C client (as_command.c, as_error.h, as_partition_tracker.c, of July 2026), the Java
 client (SyncCommand.java, of March 2025) and the Go client (command.go, of January 2024):
 
 - All retry timeouts and broken connections; C and Java retry DEVICE_OVERLOAD, C retries PARTITION_UNAVAILABLE. So does
