@@ -10,11 +10,12 @@ import trio_aerospike
 from trio_aerospike.errors import ClientError, ResultCode, UDFError, error_from_code
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.jobs import IndexJob
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.security import Privilege
 from trio_aerospike.validation import refused, unknown_name
 
 from . import _results as results
+from ._keys import to_key
 from ._policies import admin_policy, info_policy, write_policy
 
 Policy = Mapping[str, Any] | None
@@ -102,7 +103,7 @@ async def apply(
     """Call a function on a record."""
     arguments = () if args is None else args
     with _as_client_error():
-        return await native.apply(as_key(key), module, function, arguments, policy=write_policy(policy))
+        return await native.apply(to_key(key), module, function, arguments, policy=write_policy(policy))
 
 
 async def user_info(native: Native, username: str, policy: Policy) -> dict[str, Any]:

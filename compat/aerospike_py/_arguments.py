@@ -16,6 +16,7 @@ from trio_aerospike.operations import write
 from trio_aerospike.records import checked_bins
 from trio_aerospike.validation import checked_int, refused
 
+from ._keys import to_key
 from ._policies import write_policy
 
 #: Looks at one argument, whose place it gets for what it refuses.
@@ -60,6 +61,10 @@ def _anything(where: str, value: Any) -> None:
     pass
 
 
+def _key(where: str, value: Any) -> None:
+    to_key(value)
+
+
 def _bins(where: str, value: Any) -> None:
     if value != {}:  # that there must be some is for a client that is connected to say
         for name, one in checked_bins(value).items():
@@ -83,7 +88,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
 }
 #: Where a name means something else.
 _OF_METHODS: Final[Mapping[str, Mapping[str, Check]]] = {
-    "put": {"bins": _bins},
+    "put": {"key": _key, "bins": _bins},
     "select": {"bins": _list},
     "admin_create_role": {"whitelist": _list_or_none},
     "admin_set_whitelist": {"whitelist": _list},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 
 from . import _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied, warnings_logger
+from ._keys import to_key
 from ._metrics import named, stage_clock, stage_done
 from ._more_async_commands import AsyncMoreCommands
 from ._numpy_calls import batch_read
@@ -146,7 +147,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
         """
         commands = self._connected_commands() or self._refuse("put", locals())
-        await commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta))
+        await commands.put(to_key(key), copied(bins), policy=write_policy(policy, meta))
 
     async def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
         """Read a record with all its bins.
@@ -155,7 +156,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is none.
         """
         commands = self._connected_commands() or self._refuse("get", locals())
-        return results.record(await commands.get(as_key(key), policy=read_policy(policy)))
+        return results.record(await commands.get(to_key(key), policy=read_policy(policy)))
 
     async def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
         """Read some bins of a record; one that it does not have is left out.
@@ -164,12 +165,12 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._connected_commands() or self._refuse("select", locals())
-        return results.record(await commands.select(as_key(key), bins, policy=read_policy(policy)))
+        return results.record(await commands.select(to_key(key), bins, policy=read_policy(policy)))
 
     async def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
         """Look whether a record exists: ``meta`` of the result is None when it does not."""
         commands = self._connected_commands() or self._refuse("exists", locals())
-        key = as_key(key)
+        key = to_key(key)
         return results.exists_result(key, await commands.exists(key, policy=read_policy(policy)))
 
     async def remove(
@@ -185,7 +186,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordGenerationError: The generation is another than the one expected.
         """
         commands = self._connected_commands() or self._refuse("remove", locals())
-        await commands.remove(as_key(key), policy=write_policy(policy, meta))
+        await commands.remove(to_key(key), policy=write_policy(policy, meta))
 
     async def touch(
         self,
@@ -206,7 +207,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._connected_commands() or self._refuse("touch", locals())
-        await commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val))
+        await commands.touch(to_key(key), policy=write_policy(policy, meta, ttl=val))
 
     async def append(
         self,
@@ -222,7 +223,7 @@ class AsyncClient(AsyncMoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._connected_commands() or self._refuse("append", locals())
-        await commands.append(as_key(key), bin, val, policy=write_policy(policy, meta))
+        await commands.append(to_key(key), bin, val, policy=write_policy(policy, meta))
 
     async def prepend(
         self,
@@ -238,7 +239,7 @@ class AsyncClient(AsyncMoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._connected_commands() or self._refuse("prepend", locals())
-        await commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta))
+        await commands.prepend(to_key(key), bin, val, policy=write_policy(policy, meta))
 
     async def increment(
         self,
@@ -254,7 +255,7 @@ class AsyncClient(AsyncMoreCommands):
             BinTypeError: The bin holds no number, or one of the other kind.
         """
         commands = self._connected_commands() or self._refuse("increment", locals())
-        await commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta))
+        await commands.increment(to_key(key), bin, offset, policy=write_policy(policy, meta))
 
     async def remove_bin(
         self,
@@ -269,7 +270,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._connected_commands() or self._refuse("remove_bin", locals())
-        await commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta))
+        await commands.remove_bin(to_key(key), bin_names, policy=write_policy(policy, meta))
 
     async def operate(
         self,
@@ -291,7 +292,7 @@ class AsyncClient(AsyncMoreCommands):
         """
         commands = self._connected_commands() or self._refuse("operate", locals())
         with named("operate"):
-            found = await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+            found = await commands.operate_ordered(to_key(key), to_operations(ops), policy=write_policy(policy, meta))
         return results.operate_record(found)
 
     async def operate_ordered(
@@ -304,7 +305,7 @@ class AsyncClient(AsyncMoreCommands):
         """Carry out several operations on one record, all or none, and return the results in their order."""
         commands = self._connected_commands() or self._refuse("operate_ordered", locals())
         return results.ordered_result(
-            await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+            await commands.operate_ordered(to_key(key), to_operations(ops), policy=write_policy(policy, meta))
         )
 
     async def batch_read(

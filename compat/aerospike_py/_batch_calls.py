@@ -21,13 +21,14 @@ from trio_aerospike.errors import (
     NoMoreConnections,
     ResultCode,
 )
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.policies import BatchPolicy, Exists, GenerationCheck
 from trio_aerospike.records import BatchResult
 from trio_aerospike.validation import checked_int, refused
 
 from . import _results as results
 from ._batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from ._keys import to_key
 from ._metrics import named
 from ._operations import to_operations
 from ._policies import batch_policy
@@ -58,7 +59,7 @@ async def batch_read(
     native: trio_aerospike.Client, keys: Sequence[KeyLike], bins: Sequence[str] | None, policy: BatchPolicy | None
 ) -> list[BatchResult]:
     """The rows of a batch of reads, keys converted on the way."""
-    return await native.batch_read(in_slices(keys, as_key), bins, policy=policy)
+    return await native.batch_read(in_slices(keys, to_key), bins, policy=policy)
 
 
 async def batch_write(
@@ -82,7 +83,7 @@ def _write_row(number: int, record: Any, policy: Policy) -> Any:
     where = f"batch_write.records[{number}]"
     if not isinstance(record, (tuple, list)) or len(record) not in (2, 3):
         raise refused(where, record, "(key, bins) or (key, bins, meta)")
-    key, bins = as_key(record[0]), record[1]
+    key, bins = to_key(record[0]), record[1]
     meta = record[2] if len(record) == 3 else None
     if meta is None:
         return (key, bins)
@@ -165,7 +166,7 @@ async def batch_operate(
     operations = to_operations(ops)
     write_policy = row_write_policy(policy) if any(operation.is_write for operation in operations) else None
     rows: list[BatchResult] = await native.batch_operate(
-        in_slices(_listed("batch_operate", keys), as_key),
+        in_slices(_listed("batch_operate", keys), to_key),
         operations,
         policy=batch_policy(policy),
         write_policy=write_policy,
@@ -179,7 +180,7 @@ async def batch_remove(native: trio_aerospike.Client, keys: Sequence[Any], polic
 
     def remove(item: Any) -> NativeRecord:
         key, meta = _key_and_meta("batch_remove", item)
-        return BatchRemove(as_key(key), policy=common if meta is None else row_remove_policy(policy, meta))
+        return BatchRemove(to_key(key), policy=common if meta is None else row_remove_policy(policy, meta))
 
     with named("batch_remove"):
         return await _each(native, [*in_slices(_listed("batch_remove", keys), remove)], policy)
@@ -200,10 +201,10 @@ async def batch_apply(
     def apply(item: Any) -> NativeRecord:
         key, meta = _key_and_meta("batch_apply", item)
         if meta is None:
-            return BatchApply(as_key(key), module, function, arguments, policy=common)
+            return BatchApply(to_key(key), module, function, arguments, policy=common)
         own = {name: value for name, value in meta.items() if name not in CALL_FIELDS}
         return BatchApply(
-            as_key(key),
+            to_key(key),
             meta.get("module", module),
             meta.get("function", function),
             meta.get("args", arguments),

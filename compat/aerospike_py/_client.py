@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import trio_aerospike
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.threads import ThreadCommands
 
 from . import _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied, warnings_logger
+from ._keys import to_key
 from ._metrics import named, stage_clock
 from ._more_commands import MoreCommands
 from ._numpy_calls import batch_read
@@ -142,7 +143,7 @@ class Client(MoreCommands):
             RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
         """
         commands = self._commands or self._refuse("put", locals())
-        commands.wait(commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta)))
+        commands.wait(commands.put(to_key(key), copied(bins), policy=write_policy(policy, meta)))
 
     def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
         """Read a record with all its bins.
@@ -151,7 +152,7 @@ class Client(MoreCommands):
             RecordNotFound: There is none.
         """
         commands = self._commands or self._refuse("get", locals())
-        return results.record(commands.wait(commands.get(as_key(key), policy=read_policy(policy))))
+        return results.record(commands.wait(commands.get(to_key(key), policy=read_policy(policy))))
 
     def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
         """Read some bins of a record; one that it does not have is left out.
@@ -160,12 +161,12 @@ class Client(MoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._commands or self._refuse("select", locals())
-        return results.record(commands.wait(commands.select(as_key(key), bins, policy=read_policy(policy))))
+        return results.record(commands.wait(commands.select(to_key(key), bins, policy=read_policy(policy))))
 
     def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
         """Look whether a record exists: ``meta`` of the result is None when it does not."""
         commands = self._commands or self._refuse("exists", locals())
-        key = as_key(key)
+        key = to_key(key)
         return results.exists_result(key, commands.wait(commands.exists(key, policy=read_policy(policy))))
 
     def remove(
@@ -181,7 +182,7 @@ class Client(MoreCommands):
             RecordGenerationError: The generation is another than the one expected.
         """
         commands = self._commands or self._refuse("remove", locals())
-        commands.wait(commands.remove(as_key(key), policy=write_policy(policy, meta)))
+        commands.wait(commands.remove(to_key(key), policy=write_policy(policy, meta)))
 
     def touch(
         self,
@@ -202,7 +203,7 @@ class Client(MoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._commands or self._refuse("touch", locals())
-        commands.wait(commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val)))
+        commands.wait(commands.touch(to_key(key), policy=write_policy(policy, meta, ttl=val)))
 
     def append(
         self,
@@ -218,7 +219,7 @@ class Client(MoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._commands or self._refuse("append", locals())
-        commands.wait(commands.append(as_key(key), bin, val, policy=write_policy(policy, meta)))
+        commands.wait(commands.append(to_key(key), bin, val, policy=write_policy(policy, meta)))
 
     def prepend(
         self,
@@ -234,7 +235,7 @@ class Client(MoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._commands or self._refuse("prepend", locals())
-        commands.wait(commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta)))
+        commands.wait(commands.prepend(to_key(key), bin, val, policy=write_policy(policy, meta)))
 
     def increment(
         self,
@@ -250,7 +251,7 @@ class Client(MoreCommands):
             BinTypeError: The bin holds no number, or one of the other kind.
         """
         commands = self._commands or self._refuse("increment", locals())
-        commands.wait(commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta)))
+        commands.wait(commands.increment(to_key(key), bin, offset, policy=write_policy(policy, meta)))
 
     def remove_bin(
         self,
@@ -265,7 +266,7 @@ class Client(MoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._commands or self._refuse("remove_bin", locals())
-        commands.wait(commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta)))
+        commands.wait(commands.remove_bin(to_key(key), bin_names, policy=write_policy(policy, meta)))
 
     def operate(
         self,
@@ -288,7 +289,7 @@ class Client(MoreCommands):
         commands = self._commands or self._refuse("operate", locals())
         with named("operate"):
             found = commands.wait(
-                commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+                commands.operate_ordered(to_key(key), to_operations(ops), policy=write_policy(policy, meta))
             )
         return results.operate_record(found)
 
@@ -302,7 +303,7 @@ class Client(MoreCommands):
         """Carry out several operations on one record, all or none, and return the results in their order."""
         commands = self._commands or self._refuse("operate_ordered", locals())
         return results.ordered_result(
-            commands.wait(commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta)))
+            commands.wait(commands.operate_ordered(to_key(key), to_operations(ops), policy=write_policy(policy, meta)))
         )
 
     def batch_read(

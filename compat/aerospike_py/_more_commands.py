@@ -78,8 +78,8 @@ class MoreCommands(Handle):
         Integers become integers, floats doubles, bytes and sub-arrays blobs of the field's whole width.
 
         Args:
-            data: A field for the user keys (integers, text in UTF-8 as ``S``, or blobs as ``V``), and fields for bins;
-                those with ``_`` first are not.
+            data: A field for the user keys (integers, or bytes as ``S`` or ``V``, without trailing zeros), and fields
+                for bins; those with ``_`` first are not.
             namespace: Where the records live.
             set_name: The set.
             _dtype: The array's own dtype.

@@ -18,6 +18,7 @@ from ._batch import LazyBatchRecords
 from ._batch_calls import RETRIES_MAX, write_again
 from ._batch_policies import row_write_policy
 from ._habits import Habits
+from ._keys import to_key
 from ._metrics import stage_clock, stage_done
 from ._policies import batch_policy
 from ._slices import converted, paused
@@ -43,7 +44,7 @@ async def batch_read(
         raise refused("batch_read.keys", keys, "a list of keys")
     if bins is not None and not isinstance(bins, (str, bytes)) and isinstance(bins, Iterable):
         bins = list(bins)
-    columns = KeyColumns(paused(keys))
+    columns = KeyColumns(paused(keys), to_key)
     stage_done("key_parse", began)
     habit = habits.of(columns, bins)
     lazy = await native.batch_read_lazy(columns, bins, decode=habit.decodes, policy=policy)
@@ -114,7 +115,7 @@ class _ArrayWriter:
             self._namespace,
             self._set_name,
             key_field=self._key_field,
-            text_keys=True,
+            text_digests=True,
             policy=policy,
             write_policy=write_policy,
         )

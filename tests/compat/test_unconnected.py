@@ -137,7 +137,14 @@ def test_wrong_arguments_are_refused_before_the_connection_is_missed(
         getattr(client, method)(*arguments)
 
 
-@pytest.mark.parametrize("method", ["get", "put", "operate", "exists", "remove"])
+@pytest.mark.parametrize("key", ["no key", None, ("test", "s"), ("test", "s", 1, None, 5), ("test", "s", 1.5)])
+def test_put_looks_at_its_key_before_the_connection_is_missed(make_client: Callable[..., Any], key: Any):
+    client = make_client(hosts=[("127.0.0.1", 3000)])
+    with pytest.raises(aerospike.InvalidArgError, match="key"):
+        client.put(key, {"a": 1})
+
+
+@pytest.mark.parametrize("method", ["get", "operate", "exists", "remove"])
 def test_keys_are_not_looked_at_before_the_connection_is_missed(make_client: Callable[..., Any], method: str):
     client = make_client(hosts=[("127.0.0.1", 3000)])
     with pytest.raises(aerospike.ClientError, match="not connected"):

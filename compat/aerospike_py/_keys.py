@@ -1,0 +1,39 @@
+"""Keys as aerospike_py writes them: tuples, of which a user key of bytes is hashed as text."""
+
+from __future__ import annotations
+
+from trio_aerospike.keys import Key, KeyLike, as_key
+from trio_aerospike.validation import refused
+
+_ALLOWED = "a tuple (namespace, set, user key) or (namespace, set, user key, digest); a key must be a tuple"
+_BYTES = (bytes, bytearray, memoryview)
+
+
+def to_key(key: KeyLike) -> Key:
+    """The Key that a tuple describes.
+
+    A user key of bytes gets the digest of text, as in aerospike_py 0.14.4 and unlike ``trio_aerospike.Key``. A Key of
+    trio_aerospike is taken as it is, which is how a program reaches a record that was hashed as a blob.
+
+    Args:
+        key: A tuple of namespace, set and user key, with or without a digest, such as an AerospikeKey.
+
+    Raises:
+        InvalidArgError: It is not a key, or a part of it cannot be.
+    """
+    if not isinstance(key, tuple):
+        if isinstance(key, Key):
+            return key
+        raise refused("key", key, _ALLOWED)
+    size = len(key)
+    if size == 3:
+        namespace, set_name, user_key = key
+        kind = type(user_key)
+        if kind is not str and kind is not int and isinstance(user_key, _BYTES):
+            return Key.with_text_digest(namespace, set_name, user_key)
+        return Key(namespace, set_name, user_key)
+    if size < 3:
+        raise refused("key", key, f"{_ALLOWED} and must have at least 3 elements")
+    if size > 4:
+        raise refused("key", key, f"{_ALLOWED} and must have 3 or 4 elements")
+    return to_key(key[:3]) if key[3] is None else as_key(key)
