@@ -15,6 +15,7 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import AdminPolicy, BatchPolicy, InfoPolicy, ReadPolicy, WritePolicy
 from trio_aerospike.query import QueryPolicy
 from trio_aerospike.validation import (
+    SECONDS_MAX,
     boolean,
     checked_enum,
     checked_int,
@@ -315,7 +316,8 @@ class ClientConfig:
                 field, unit, per_second, low = _PAGE_TIMES[key]
                 note = f" ({unit}{'' if low else ', 0 for no limit'})"
                 number = checked_int(f"ClientConfig.{key}", value, low, _U32_MAX, note)
-                fields[field] = number / per_second if number else None
+                # Seconds that are no limit in effect, such as an idle_timeout of 4294967295, are none.
+                fields[field] = number / per_second if 0 < number <= SECONDS_MAX * per_second else None
             elif value is None and key in _PAGE_NONE_IS_EMPTY:
                 fields[key] = ""
             else:

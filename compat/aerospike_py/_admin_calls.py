@@ -16,7 +16,7 @@ from trio_aerospike.validation import refused, unknown_name
 
 from . import _results as results
 from ._keys import to_key
-from ._policies import admin_policy, info_policy, write_policy
+from ._policies import PolicyReader
 
 Policy = Mapping[str, Any] | None
 Native = trio_aerospike.Client
@@ -56,16 +56,23 @@ def _as_client_error() -> Iterator[None]:
 
 
 async def index_create(
-    native: Native, kind: IndexType, namespace: str, set_name: str, bin_name: str, index_name: str, policy: Policy
+    native: Native,
+    reader: PolicyReader,
+    kind: IndexType,
+    namespace: str,
+    set_name: str,
+    bin_name: str,
+    index_name: str,
+    policy: Policy,
 ) -> None:
     """Make an index, and wait until all nodes have filled it."""
-    job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=info_policy(policy))
+    job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=reader.info(policy))
     await _finished(job)
 
 
-async def index_remove(native: Native, namespace: str, index_name: str, policy: Policy) -> None:
+async def index_remove(native: Native, reader: PolicyReader, namespace: str, index_name: str, policy: Policy) -> None:
     """Drop an index, and wait until no node has it."""
-    job = await native.drop_index(namespace, index_name, policy=info_policy(policy))
+    job = await native.drop_index(namespace, index_name, policy=reader.info(policy))
     await _finished(job)
 
 
@@ -81,49 +88,55 @@ async def _finished(job: IndexJob) -> None:
     await job.wait()
 
 
-async def udf_put(native: Native, filename: str, udf_type: int, policy: Policy) -> None:
+async def udf_put(native: Native, reader: PolicyReader, filename: str, udf_type: int, policy: Policy) -> None:
     """Register a module, and wait until all nodes have it."""
     if type(udf_type) is not int or udf_type != 0:
         raise refused("udf_put.udf_type", udf_type, "0: modules are written in Lua")
     with _as_client_error():
-        await native.udf_put(filename, policy=info_policy(policy))
+        await native.udf_put(filename, policy=reader.info(policy))
 
 
-async def udf_remove(native: Native, module: str, policy: Policy) -> None:
+async def udf_remove(native: Native, reader: PolicyReader, module: str, policy: Policy) -> None:
     """Remove a module, and wait until no node has it."""
     if isinstance(module, str) and not module.endswith(".lua"):
         module += ".lua"
     with _as_client_error():
-        await native.udf_remove(module, policy=info_policy(policy))
+        await native.udf_remove(module, policy=reader.info(policy))
 
 
 async def apply(
-    native: Native, key: KeyLike, module: str, function: str, args: Sequence[Any] | None, policy: Policy
+    native: Native,
+    reader: PolicyReader,
+    key: KeyLike,
+    module: str,
+    function: str,
+    args: Sequence[Any] | None,
+    policy: Policy,
 ) -> Any:
     """Call a function on a record."""
     arguments = () if args is None else args
     with _as_client_error():
-        return await native.apply(to_key(key), module, function, arguments, policy=write_policy(policy))
+        return await native.apply(to_key(key), module, function, arguments, policy=reader.write(policy))
 
 
-async def user_info(native: Native, username: str, policy: Policy) -> dict[str, Any]:
+async def user_info(native: Native, reader: PolicyReader, username: str, policy: Policy) -> dict[str, Any]:
     """A user."""
-    return results.user_info(await native.admin_query_user_info(username, policy=admin_policy(policy)))
+    return results.user_info(await native.admin_query_user_info(username, policy=reader.admin(policy)))
 
 
-async def users_info(native: Native, policy: Policy) -> list[dict[str, Any]]:
+async def users_info(native: Native, reader: PolicyReader, policy: Policy) -> list[dict[str, Any]]:
     """All users."""
-    return [results.user_info(user) for user in await native.admin_query_users_info(policy=admin_policy(policy))]
+    return [results.user_info(user) for user in await native.admin_query_users_info(policy=reader.admin(policy))]
 
 
-async def role(native: Native, name: str, policy: Policy) -> dict[str, Any]:
+async def role(native: Native, reader: PolicyReader, name: str, policy: Policy) -> dict[str, Any]:
     """A role."""
-    return results.role_info(await native.admin_query_role(name, policy=admin_policy(policy)))
+    return results.role_info(await native.admin_query_role(name, policy=reader.admin(policy)))
 
 
-async def roles(native: Native, policy: Policy) -> list[dict[str, Any]]:
+async def roles(native: Native, reader: PolicyReader, policy: Policy) -> list[dict[str, Any]]:
     """All roles."""
-    return [results.role_info(found) for found in await native.admin_query_roles(policy=admin_policy(policy))]
+    return [results.role_info(found) for found in await native.admin_query_roles(policy=reader.admin(policy))]
 
 
 def to_privileges(given: Any) -> list[Privilege]:

@@ -17,7 +17,6 @@ from trio_aerospike.records import checked_bins
 from trio_aerospike.validation import checked_int, refused
 
 from ._keys import to_key
-from ._policies import write_policy
 
 #: Looks at one argument, whose place it gets for what it refuses.
 Check = Callable[[str, Any], object]
@@ -102,7 +101,7 @@ def check(method: str, given: Mapping[str, Any]) -> None:
 
     Args:
         method: of a client.
-        given: its arguments by name.
+        given: its arguments by name, ``self`` among them.
 
     Raises:
         InvalidArgError: one of them cannot be, whatever the client's state.
@@ -113,4 +112,4 @@ def check(method: str, given: Mapping[str, Any]) -> None:
         if looks is not None:
             looks(f"{method}.{name}", value)
     if method in ("put", "increment"):
-        write_policy(given["policy"], given["meta"])
+        given["self"]._policies.write(given["policy"], given["meta"])

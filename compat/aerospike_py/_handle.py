@@ -11,14 +11,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from trio_aerospike.config import ClientConfig
 from trio_aerospike.errors import ClientClosed, ClientError, InvalidArgError
 from trio_aerospike.validation import refused
 
+from ._configuration import client_config, reader_of, warn_of_unknown_fields
 from ._habits import Habits
 
 if TYPE_CHECKING:
     import trio_aerospike
+    from trio_aerospike.config import ClientConfig
 
     from ._session import Home, Session
 
@@ -32,11 +33,11 @@ warnings_logger = logging.getLogger("_aerospike::client")
 class State(enum.Enum):
     """Why a client has no session; the value is what it says to who calls a command."""
 
-    NEW = "this client is not connected: call connect() first"
-    CLOSED = "this client is not connected, as it was closed: call connect() to use it again"
+    NEW = "Client is not connected. Call connect() first."
+    CLOSED = "Client is not connected, as it was closed. Call connect() first."
     INHERITED = (
-        "this client was connected before the process forked, and its connections belong to the parent process: "
-        "connect a client of the child's own"
+        "Client is not connected: it was connected before the process forked, and its connections belong to the parent "
+        "process. Call connect() first, on a client of the child's own."
     )
 
 
@@ -55,8 +56,9 @@ class Handle:
         """
         self._given = dict(config) if isinstance(config, Mapping) else config
         self._config: ClientConfig | None
+        self._policies = reader_of(self._given)
         try:
-            self._config = ClientConfig.from_milliseconds(self._given)
+            self._config = client_config(self._given, self._policies)
         except InvalidArgError:
             self._config = None
         self._session: Session | None = None
@@ -81,11 +83,12 @@ class Handle:
                 raise refused(f"connect.{name}", value if name == "username" else type(value), "a str or None")
         config = self._config
         if config is None:
-            config = ClientConfig.from_milliseconds(self._given)  # which raises what is wrong with it
+            config = client_config(self._given, self._policies)  # which raises what is wrong with it
+        warn_of_unknown_fields(self._given)
         if username is None and password is None:
             return config
         if password is None:
-            raise ClientError("connect: Password is required with a user name")
+            raise ClientError("connect: Password is required when username is provided")
         if username is None:
             username = config.user
         if not username:
@@ -95,10 +98,10 @@ class Handle:
     def _begin(self) -> None:
         """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
         if not self._connecting.acquire(blocking=False):
-            raise ClientError("this client is already connecting")
+            raise ClientError("Cannot connect: this client is currently connecting")
         if self._session is not None:
             self._connecting.release()
-            raise ClientError("this client is already connected: close it before connecting again")
+            raise ClientError("Cannot connect: client is already connected. Close the client before reconnecting.")
         logger.info("connecting to %s", self._seeds())
 
     def _connected(self, home: Home, session: Session) -> None:
@@ -125,7 +128,7 @@ class Handle:
         """
         session = self._session
         if session is None and self._connecting.locked():
-            raise ClientError("this client cannot be closed while it is connecting")
+            raise ClientError("Cannot close: this client is currently connecting")
         self._session = None
         self._attach(None)
         if session is not None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from trio_aerospike.keys import Key, KeyLike, as_key
+from typing import Any
+
+from trio_aerospike.keys import Key, as_key
 from trio_aerospike.validation import refused
 
 _ALLOWED = "a tuple (namespace, set, user key) or (namespace, set, user key, digest); a key must be a tuple"
 _BYTES = (bytes, bytearray, memoryview)
 
 
-def to_key(key: KeyLike) -> Key:
+def to_key(key: Any) -> Key:
     """The Key that a tuple describes.
 
     A user key of bytes gets the digest of text, as in aerospike_py 0.14.4 and unlike ``trio_aerospike.Key``. A Key of
@@ -30,7 +32,7 @@ def to_key(key: KeyLike) -> Key:
         namespace, set_name, user_key = key
         kind = type(user_key)
         if kind is not str and kind is not int and isinstance(user_key, _BYTES):
-            return Key.with_text_digest(namespace, set_name, user_key)
+            return Key.with_text_digest(namespace, set_name, bytes(user_key))
         return Key(namespace, set_name, user_key)
     if size < 3:
         raise refused("key", key, f"{_ALLOWED} and must have at least 3 elements")

@@ -20,7 +20,7 @@ from ._batch_policies import row_write_policy
 from ._habits import Habits
 from ._keys import to_key
 from ._metrics import stage_clock, stage_done
-from ._policies import batch_policy
+from ._policies import PolicyReader
 from ._slices import converted, paused
 from .numpy_batch import places_of
 from .types import BatchRetryInfo, BatchWriteResult
@@ -60,6 +60,7 @@ async def batch_read(
 
 async def batch_write_numpy(
     native: trio_aerospike.Client,
+    reader: PolicyReader,
     data: npt.NDArray[Any],
     namespace: str,
     set_name: str,
@@ -71,8 +72,8 @@ async def batch_write_numpy(
     """``Client.batch_write_numpy``."""
     checked_int("batch_write_numpy.retry", retry, 0, RETRIES_MAX)
     _check_dtype(data, dtype)
-    common = row_write_policy(policy)
-    transport = batch_policy(policy) or BatchPolicy()
+    common = row_write_policy(reader, policy)
+    transport = reader.batch(policy) or BatchPolicy()
     writer = _ArrayWriter(native, data, namespace, set_name, key_field)
     places = list(range(len(data)))
     if retry and places:

@@ -50,7 +50,8 @@ _CODES: Final = (
 def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
     """The operations that the dicts describe.
 
-    A read without a bin reads all bins; a touch and a delete concern the whole record, whatever bin or value they name.
+    A read without a bin reads all bins; a touch and a delete concern the whole record, whatever bin they name. The time
+    to live that a touch sets is not an operation but part of the command, see :func:`with_ttl`.
 
     Raises:
         InvalidArgError: There is none, or one of them is not of that form.
@@ -61,6 +62,25 @@ def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
     if not converted:
         raise refused("ops", ops, "at least one operation")
     return converted
+
+
+def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
+    """The operations that the dicts describe, and the time to live that a touch among them sets.
+
+    Returns:
+        The operations; the ``val`` of the last OPERATOR_TOUCH that has one, else 0.
+
+    Raises:
+        InvalidArgError: There is no operation, or one of them is not allowed.
+    """
+    if isinstance(ops, Iterable) and not isinstance(ops, (list, tuple, str, bytes, Mapping)):
+        ops = list(ops)
+    operations = to_operations(ops)
+    ttl = 0
+    for op in ops:
+        if type(op) is dict and op.get("op") == constants.OPERATOR_TOUCH and op.get("val") is not None:
+            ttl = op["val"]
+    return operations, ttl
 
 
 def _form(code: int) -> Form | None:

@@ -17,7 +17,7 @@ from trio_aerospike.validation import checked_bin_name, refused
 
 from . import _collector, _constants as constants, _results as results
 from ._partitions import native_partitions
-from ._policies import _BASE, _WRITING, Fields, _choice, _converted, _count, _flag
+from ._policies import _BASE, _WRITING, Field, Fields, PolicyReader, _choice, _count, _flag, without_effect
 from ._slices import OBJECTS, Turn
 from .types import Record
 
@@ -100,7 +100,7 @@ def to_predicate(given: Any) -> predicates.Predicate:
 _FIELDS: Final[Fields] = {
     **{name: _BASE[name] for name in ("socket_timeout", "total_timeout", "max_retries", "sleep_between_retries")},
     "replica": _BASE["replica"],
-    "expected_duration": (
+    "expected_duration": Field(
         "expected_duration",
         _choice(
             "QUERY_DURATION_",
@@ -112,19 +112,18 @@ _FIELDS: Final[Fields] = {
         ),
     ),
     "filter_expression": _BASE["filter_expression"],
-    "max_records": ("max_records", _count),
-    "records_per_second": ("records_per_second", _count),
-    "partition_filter": ("partitions", native_partitions),
-    "include_bin_data": ("include_bin_data", _flag),
-    # These are checked, and have no effect: queries go to masters, to all nodes at once, and stop by themselves when
-    # the program does not keep up; they read.
+    "max_records": Field("max_records", _count),
+    "records_per_second": Field("records_per_second", _count),
+    "partition_filter": Field("partitions", native_partitions, number=False),
+    "include_bin_data": Field("include_bin_data", _flag, number=False),
+    # These have no effect: queries go to masters, to all nodes at once, and stop by themselves when the program does
+    # not keep up; they read.
     "timeout_delay": _BASE["timeout_delay"],
-    "read_mode_ap": (None, _BASE["read_mode_ap"][1]),
-    "read_touch_ttl_percent": (None, _BASE["read_touch_ttl_percent"][1]),
-    "max_concurrent_nodes": (None, _count),
-    "record_queue_size": (None, _count),
-    "durable_delete": (None, _WRITING["durable_delete"][1]),
-    "ttl": (None, _WRITING["ttl"][1]),
+    "read_mode_ap": _BASE["read_mode_ap"]._replace(native=None),
+    "read_touch_ttl_percent": _BASE["read_touch_ttl_percent"]._replace(native=None),
+    "max_concurrent_nodes": Field(None, _count),
+    "record_queue_size": Field(None, _count),
+    **without_effect({name: _WRITING[name] for name in ("durable_delete", "ttl")}),
 }
 #: What is said of the query rather than of its policy.
 _ARGUMENTS: Final = {
@@ -143,6 +142,7 @@ class Question:
     set_name: str
     bins: tuple[str, ...]
     predicates: tuple[predicates.Predicate, ...]
+    reader: PolicyReader
 
     def ask(self, native: NativeClient, policy: Mapping[str, Any] | None) -> Any:
         """The records, of which none has been asked for yet.
@@ -150,7 +150,7 @@ class Question:
         Raises:
             InvalidArgError: the policy cannot be so, or there is more than one predicate.
         """
-        fields = {} if policy is None else _converted("policy", policy, _FIELDS)
+        fields = {} if policy is None else self.reader.converted("policy", policy, _FIELDS)
         if len(self.predicates) > 1:
             found = ", ".join(map(str, self.predicates))
             raise InvalidArgError(f"where: got {len(self.predicates)} predicates ({found}), allowed: one")
@@ -206,7 +206,8 @@ class _Builder:
         self._predicates.append(to_predicate(predicate))
 
     def _question(self) -> Question:
-        return Question(self._namespace, self._set_name, tuple(self._bins), tuple(self._predicates))
+        bins, where = tuple(self._bins), tuple(self._predicates)
+        return Question(self._namespace, self._set_name, bins, where, self._owner._policies)
 
 
 async def _all(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> list[Record]:

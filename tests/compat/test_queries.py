@@ -185,7 +185,6 @@ def test_predicates_that_cannot_be_are_refused(given: Any, message: str):
 @pytest.mark.parametrize(
     "policy,message",
     [
-        ({"max_record": 5}, r"did you mean 'max_records'"),
         ({"partition_filter": 5}, r"partition_filter'\]: got 5, allowed: what partition_filter_all"),
         ({"expected_duration": 9}, r"got 9, allowed: QUERY_DURATION_LONG \(0\)"),
         ({"include_bin_data": 1}, r"got 1, allowed: True or False"),

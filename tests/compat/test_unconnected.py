@@ -151,7 +151,7 @@ def test_keys_are_not_looked_at_before_the_connection_is_missed(make_client: Cal
         getattr(client, method)("no key", *ARGUMENTS[method][1:])
 
 
-@pytest.mark.parametrize("config", [{}, {"hosts": []}, None, 5, {"hosts": [("127.0.0.1", 3000)], "timeuot": 5}])
+@pytest.mark.parametrize("config", [{}, {"hosts": []}, None, 5, {"hosts": [("127.0.0.1", 3000)], "timeout": "x"}])
 def test_a_client_of_a_wrong_configuration_is_one_that_cannot_be_connected(
     make_client: Callable[..., Any], config: Any
 ):
@@ -191,12 +191,12 @@ def test_a_client_cannot_be_closed_while_it_is_connecting(shared_cluster: Backgr
         client = aerospike.AsyncClient({"hosts": shared_cluster.hosts})
         connecting = asyncio.create_task(client.connect())
         await asyncio.sleep(0)
-        with pytest.raises(aerospike.ClientError, match="cannot be closed while it is connecting"):
+        with pytest.raises(aerospike.ClientError, match="currently connecting"):
             await client.close()
-        with pytest.raises(aerospike.ClientError, match="cannot be closed while it is connecting"):
+        with pytest.raises(aerospike.ClientError, match="currently connecting"):
             async with client:
                 pass
-        with pytest.raises(aerospike.ClientError, match="already connecting"):
+        with pytest.raises(aerospike.ClientError, match="currently connecting"):
             await client.connect()
         assert await connecting is client
         assert client.is_connected()
@@ -220,7 +220,7 @@ def test_a_client_cannot_be_closed_by_a_thread_while_another_connects_it():
         connecting = threading.Thread(target=connect)
         connecting.start()
         wait_until(client._connecting.locked)
-        with pytest.raises(aerospike.ClientError, match="cannot be closed while it is connecting"):
+        with pytest.raises(aerospike.ClientError, match="currently connecting"):
             client.close()
         connecting.join()
         client.close()  # there is nothing to close any more, which is no error
