@@ -240,3 +240,13 @@ def test_cancelling_the_task_cancels_the_batch(start_cluster: Callable[..., Back
         raise AssertionError("attempts go on")
 
     asyncio.run(in_loop(cluster, work))
+
+
+@pytest.mark.parametrize("rows", [100, 5000])
+def test_of_rows_of_one_key_the_last_wins(client: Any, rows: int):
+    key = ("test", "one_key", rows)
+    result = client.batch_write([(key, {"a": number}) for number in range(rows)], {"total_timeout": 60_000})
+    assert {row.result for row in result.batch_records} == {0}
+    assert client.get(key).bins == {"a": rows - 1}
+    generations = [row.record.meta.gen for row in result.batch_records]
+    assert generations == sorted(generations)
