@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import trio_aerospike
-from trio_aerospike.errors import ClientError, ResultCode, UDFError, error_from_code
+from trio_aerospike.errors import ClientError, InvalidArgError, ResultCode, ServerError, UDFError, error_from_code
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.jobs import IndexJob
 from trio_aerospike.keys import KeyLike
 from trio_aerospike.security import Privilege
-from trio_aerospike.validation import refused, unknown_name
+from trio_aerospike.validation import refused, shown, unknown_name
 
 from . import _results as results
 from ._keys import to_key
@@ -92,8 +92,15 @@ async def udf_put(native: Native, reader: PolicyReader, filename: str, udf_type:
     """Register a module, and wait until all nodes have it."""
     if type(udf_type) is not int or udf_type != 0:
         raise refused("udf_put.udf_type", udf_type, "0: modules are written in Lua")
-    with _as_client_error():
-        await native.udf_put(filename, policy=reader.info(policy))
+    try:
+        with _as_client_error():
+            await native.udf_put(filename, policy=reader.info(policy))
+    except InvalidArgError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise InvalidArgError(
+            f"Failed to read UDF file {shown(filename)}, which cannot be read: {error.__cause__}"
+        ) from error.__cause__
 
 
 async def udf_remove(native: Native, reader: PolicyReader, module: str, policy: Policy) -> None:
@@ -117,6 +124,40 @@ async def apply(
     arguments = () if args is None else args
     with _as_client_error():
         return await native.apply(to_key(key), module, function, arguments, policy=reader.write(policy))
+
+
+class _RefusedTruncation(ServerError, ClientError):
+    """A ServerError that is a ClientError as well, which is what aerospike-py raises."""
+
+    def __reduce__(self) -> Any:
+        return (_refused_truncation, (self.args, self.__dict__))
+
+
+def _refused_truncation(args: tuple[object, ...], fields: dict[str, Any]) -> _RefusedTruncation:
+    error = _RefusedTruncation(*args)
+    error.__dict__.update(fields)
+    return error
+
+
+_RefusedTruncation.__name__ = _RefusedTruncation.__qualname__ = ServerError.__name__
+
+
+async def truncate(
+    native: Native, reader: PolicyReader, namespace: str, set_name: str, nanos: int, policy: Policy
+) -> None:
+    """Remove all records of a set."""
+    nanos = int(nanos) if isinstance(nanos, bool) else nanos
+    try:
+        await native.truncate(namespace, set_name, before_nanos=nanos, policy=reader.info(policy))
+    except ServerError as error:
+        raise _RefusedTruncation(
+            f"Error truncating ns/set: {error.args[0]}",
+            *error.args[1:],
+            result_code=error.result_code,
+            node=error.node,
+            in_doubt=error.in_doubt,
+            attempts=error.attempts,
+        ) from error
 
 
 async def user_info(native: Native, reader: PolicyReader, username: str, policy: Policy) -> dict[str, Any]:
@@ -153,13 +194,20 @@ def to_privileges(given: Any) -> list[Privilege]:
     found = []
     for number, one in enumerate(given):
         where = f"privileges[{number}]"
-        if not isinstance(one, Mapping) or "code" not in one:
+        if not isinstance(one, Mapping):
             raise refused(where, one, "a dict of code, ns and set")
+        if "code" not in one:
+            raise refused(where, one, "a dict of code, ns and set: it must have 'code' key")
         for name in one:
             if name not in _PRIVILEGE_KEYS:
                 raise unknown_name(where, name, _PRIVILEGE_KEYS)
         namespace, set_name = one.get("ns"), one.get("set")
-        found.append(
-            Privilege(one["code"], "" if namespace is None else namespace, "" if set_name is None else set_name)
-        )
+        code = one["code"]
+        try:
+            found.append(Privilege(code, "" if namespace is None else namespace, "" if set_name is None else set_name))
+        except InvalidArgError as error:
+            if not str(error).startswith("Privilege.code"):
+                raise
+            kind = "name" if isinstance(code, str) else "code"
+            raise InvalidArgError(f"{where}: {error}. Unknown privilege {kind}: {shown(code)}") from None
     return found

@@ -16,6 +16,7 @@ from trio_aerospike.operations import write
 from trio_aerospike.records import checked_bins
 from trio_aerospike.validation import checked_int, refused
 
+from ._handle import check_bins
 from ._keys import to_key
 
 #: Looks at one argument, whose place it gets for what it refuses.
@@ -65,6 +66,7 @@ def _key(where: str, value: Any) -> None:
 
 
 def _bins(where: str, value: Any) -> None:
+    check_bins("bins", value)
     if value != {}:  # that there must be some is for a client that is connected to say
         for name, one in checked_bins(value).items():
             write(name, one)  # an operation, made to see whether it can be

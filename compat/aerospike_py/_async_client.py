@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from trio_aerospike.keys import KeyLike
 
-from . import _results as results
+from . import _admin_calls as admin, _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied, warnings_logger
 from ._keys import to_key
@@ -124,9 +124,7 @@ class AsyncClient(AsyncMoreCommands):
         """
         warnings_logger.warning("Async truncating: ns=%s set=%s", namespace, set_name)
         native = self._native or self._refuse("truncate", locals())
-        await self._home.call(
-            native.truncate, namespace, set_name, before_nanos=nanos, policy=self._policies.info(policy)
-        )
+        await self._home.call(admin.truncate, native, self._policies, namespace, set_name, nanos, policy)
 
     async def put(
         self,

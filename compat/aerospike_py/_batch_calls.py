@@ -28,6 +28,7 @@ from trio_aerospike.validation import checked_int, refused
 
 from . import _results as results
 from ._batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from ._handle import check_bins
 from ._keys import to_key
 from ._metrics import named
 from ._operations import with_ttl
@@ -79,16 +80,25 @@ async def batch_write(
     return BatchWriteResult(await converted(rows, results.written_row), info)
 
 
+_ROW_ALLOWED: Final = "(key, bins) or (key, bins, meta)"
+
+
 def _write_row(number: int, record: Any, reader: PolicyReader, policy: Policy) -> Any:
     where = f"batch_write.records[{number}]"
-    if not isinstance(record, (tuple, list)) or len(record) not in (2, 3):
-        raise refused(where, record, "(key, bins) or (key, bins, meta)")
+    if not isinstance(record, (tuple, list)):
+        raise refused(where, record, f"{_ROW_ALLOWED}: it must be a tuple of (key, bins)")
+    if len(record) < 2:
+        raise refused(where, record, f"{_ROW_ALLOWED}: it must have at least 2 elements")
+    if len(record) > 3:
+        raise refused(where, record, _ROW_ALLOWED)
     key, bins = to_key(record[0]), record[1]
+    if type(bins) is not dict:
+        check_bins(f"{where}[1]", bins)
     meta = record[2] if len(record) == 3 else None
     if meta is None:
         return (key, bins)
     if not isinstance(meta, Mapping):
-        raise refused(f"{where}[2]", meta, "a WriteMeta, which is a dict")
+        raise refused(f"{where}[2]", meta, "a WriteMeta: a meta element must be a dict")
     return BatchWrite(key, bins, policy=row_write_policy(reader, policy, meta))
 
 
@@ -240,7 +250,9 @@ def _key_and_meta(what: str, item: Any) -> tuple[Any, Mapping[str, Any] | None]:
     """A row's key, and its meta where it comes as a pair of both."""
     if isinstance(item, (tuple, list)) and len(item) == 2:
         key, meta = item
+        if isinstance(key, str):
+            to_key(item)  # a key that lacks a part, which says so
         if meta is not None and not isinstance(meta, Mapping):
-            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which is a dict")
+            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which must be a dict")
         return key, meta
     return item, None

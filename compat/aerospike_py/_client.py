@@ -9,7 +9,7 @@ import trio_aerospike
 from trio_aerospike.keys import KeyLike
 from trio_aerospike.threads import ThreadCommands
 
-from . import _results as results
+from . import _admin_calls as admin, _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied, warnings_logger
 from ._keys import to_key
@@ -122,9 +122,7 @@ class Client(MoreCommands):
         """
         warnings_logger.warning("Truncating: ns=%s set=%s", namespace, set_name)
         native = self._native or self._refuse("truncate", locals())
-        self._home.call_blocking(
-            native.truncate, namespace, set_name, before_nanos=nanos, policy=self._policies.info(policy)
-        )
+        self._home.call_blocking(admin.truncate, native, self._policies, namespace, set_name, nanos, policy)
 
     def put(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from trio_aerospike.config import ClientConfig
-from trio_aerospike.validation import refused
+from trio_aerospike.config import ClientConfig, parse_hosts
+from trio_aerospike.errors import InvalidArgError
+from trio_aerospike.validation import refused, shown
 
 from ._policies import STRICT_KEY, PolicyReader, reader_for, warn_of_unknown
 from .types import ClientConfig as ConfigDict
@@ -42,7 +43,26 @@ def client_config(given: Any, reader: PolicyReader) -> ClientConfig:
         fields = {name: _number(name, value) for name, value in fields.items() if name in _NAMES}
         if fields.get("tend_interval") == 0:
             del fields["tend_interval"]  # in aerospike_py: as often as it can; here: the default
-    return ClientConfig.from_milliseconds(fields)
+    try:
+        return ClientConfig.from_milliseconds(fields)
+    except InvalidArgError as error:
+        raise InvalidArgError(f"{error}{_host_fault(fields.get('hosts'))}") from None
+
+
+def _host_fault(hosts: Any) -> str:
+    """What is wrong with the first wrong host of a list, in the words of aerospike_py; empty where none is."""
+    if not isinstance(hosts, (list, tuple)):
+        return ""
+    for host in hosts:
+        try:
+            parse_hosts([host])
+        except InvalidArgError:
+            if isinstance(host, str):
+                return f"; Invalid port in host string {shown(host)}" if ":" in host else ""
+            if not isinstance(host, (tuple, list)):
+                return "; each must be a (host, port) tuple or a string"
+            return "" if host else "; a tuple must contain at least a host address"
+    return ""
 
 
 def _number(name: str, value: Any) -> Any:

@@ -72,7 +72,7 @@ class Form:
             self._check_names(where, given)
         bin_name = given.get("bin")
         if bin_name is None:
-            raise refused(f"{where}['bin']", bin_name, "the name of a bin")
+            raise refused(f"{where}['bin']", bin_name, f"the name of a bin: {self.name} operation requires 'bin'")
         positional: list[Any] = [bin_name]
         named: dict[str, Any] = {}
         for entry in self.entries:
@@ -81,7 +81,7 @@ class Form:
                 key = entry.other
             value = given.get(key, entry.default)
             if value is REQUIRED:
-                raise refused(where, given, f"a dict with {entry.key!r} in it, for {self.name}")
+                raise refused(where, given, f"a dict with {entry.key!r} in it: {self.name} requires {entry.key!r}")
             if value is OMIT:
                 continue
             value = entry.convert(f"{where}[{key!r}]", value)

@@ -98,7 +98,7 @@ class Handle:
     def _begin(self) -> None:
         """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
         if not self._connecting.acquire(blocking=False):
-            raise ClientError("Cannot connect: this client is currently connecting")
+            raise ClientError("Cannot connect: client is already connecting. Close the client before reconnecting.")
         if self._session is not None:
             self._connecting.release()
             raise ClientError("Cannot connect: client is already connected. Close the client before reconnecting.")
@@ -128,7 +128,7 @@ class Handle:
         """
         session = self._session
         if session is None and self._connecting.locked():
-            raise ClientError("Cannot close: this client is currently connecting")
+            raise ClientError("Cannot close: client is currently connecting.")
         self._session = None
         self._attach(None)
         if session is not None:
@@ -187,7 +187,20 @@ class Handle:
 
 def copied(bins: Mapping[str, Any]) -> Mapping[str, Any]:
     """The bins as they are now: the portal encodes them while the program may go on and change its dict."""
-    return bins.copy() if type(bins) is dict else bins
+    if type(bins) is dict:
+        return bins.copy()
+    check_bins("bins", bins)
+    return bins
+
+
+def check_bins(where: str, bins: Any) -> None:
+    """Check that bins are a dict, or another mapping.
+
+    Raises:
+        InvalidArgError: They are not.
+    """
+    if not isinstance(bins, Mapping):
+        raise refused(where, bins, "names and values: it must be a dict")
 
 
 def _look(look: Callable[[], T]) -> T:

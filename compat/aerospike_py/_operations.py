@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from trio_aerospike import operations
+from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
@@ -97,13 +98,17 @@ def _operation(where: str, op: Mapping[str, Any]) -> Operation:
         return op
     if not isinstance(op, Mapping):
         raise refused(where, op, "a dict of op, bin and val")
-    code = op.get("op")
+    if "op" not in op:
+        raise refused(where, op, f"a dict of op, bin and val: it must have 'op' key, {_CODES}")
+    code = op["op"]
+    if type(code) is bool:
+        code = int(code)
     if type(code) is not int:
         raise refused(f"{where}['op']", code, _CODES)
     if code > 1000:
         form = _form(code)
         if form is None:
-            raise refused(f"{where}['op']", code, _CODES)
+            raise _no_code(where, code)
         return form.operation(where, op)
     if not _ALLOWED.issuperset(op):
         raise unknown_name(where, next(name for name in op if name not in _ALLOWED), sorted(_ALLOWED))
@@ -113,11 +118,15 @@ def _operation(where: str, op: Mapping[str, Any]) -> Operation:
     with_value = _WITH_VALUE.get(code)
     if with_value is not None:
         if bin_name is None:
-            raise refused(f"{where}['bin']", bin_name, "the name of a bin")
+            raise refused(f"{where}['bin']", bin_name, "the name of a bin: the operation requires 'bin'")
         if "val" not in op:
             raise refused(where, op, "a dict with 'val' in it")
         return with_value(bin_name, op["val"])
     whole_record = _WHOLE_RECORD.get(code)
     if whole_record is None:
-        raise refused(f"{where}['op']", code, _CODES)
+        raise _no_code(where, code)
     return whole_record()
+
+
+def _no_code(where: str, code: int) -> InvalidArgError:
+    return refused(f"{where}['op']", code, f"{_CODES}. Unsupported operation code: {code}")

@@ -88,6 +88,11 @@ def _count(where: str, value: Any) -> int:
 
 
 def _percent(where: str, value: Any) -> int:
+    if type(value) is int and not -1 <= value <= 100:
+        raise InvalidArgError(
+            f"{where}: read_touch_ttl_percent out of range: got {shown(value)}, allowed: an int from -1 to 100, or a "
+            "READ_TOUCH_TTL_PERCENT_ constant"
+        )
     return checked_int(where, value, -1, 100, ", or a READ_TOUCH_TTL_PERCENT_ constant")
 
 
@@ -110,15 +115,14 @@ def _ttl(where: str, value: Any) -> int | None:
         return None  # the client's default is the namespace's
     if type(value) is int:
         value = _TTL_UNSIGNED.get(value, value)
-        if value > U32_MAX:
+        if not TTL_DONT_UPDATE <= value <= TTL_MAX:
             raise InvalidArgError(f"{where}: ttl out of range: got {shown(value)}, allowed: {_TTL_ALLOWED}")
     return checked_int(where, value, TTL_DONT_UPDATE, TTL_MAX, " in seconds, or a TTL_ constant") or None
 
 
-U32_MAX: Final = 0xFFFFFFFF
 _TTL_ALLOWED: Final = f"an int from {TTL_DONT_UPDATE} to {TTL_MAX} in seconds, or a TTL_ constant"
 #: Times to live as they travel; a record that never expires is read with the first.
-_TTL_UNSIGNED: Final = {U32_MAX: TTL_NEVER_EXPIRE, U32_MAX - 1: TTL_DONT_UPDATE}
+_TTL_UNSIGNED: Final = {0xFFFFFFFF: TTL_NEVER_EXPIRE, 0xFFFFFFFE: TTL_DONT_UPDATE}
 
 
 def _generation(where: str, value: Any) -> int:
