@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import trio_aerospike
-from trio_aerospike.errors import ClientError, InvalidArgError, ResultCode, ServerError, UDFError, error_from_code
+from trio_aerospike.errors import (
+    AerospikeError,
+    ClientError,
+    IndexFoundError,
+    InvalidArgError,
+    ResultCode,
+    ServerError,
+    UDFError,
+    error_from_code,
+)
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.jobs import IndexJob
 from trio_aerospike.keys import KeyLike
@@ -29,30 +38,52 @@ class _FailedFunction(UDFError, ClientError):
     """A UDFError that is a ClientError as well, which is what aerospike-py raises."""
 
     def __reduce__(self) -> Any:
-        return (_failed, (self.args, self.__dict__))
+        return (_client_error, (UDFError, self.args, self.__dict__))
 
 
-def _failed(args: tuple[object, ...], fields: dict[str, Any]) -> _FailedFunction:
-    error = _FailedFunction(*args)
+class _RefusedTruncation(ServerError, ClientError):
+    """A ServerError that is a ClientError as well, which is what aerospike-py raises."""
+
+    def __reduce__(self) -> Any:
+        return (_client_error, (ServerError, self.args, self.__dict__))
+
+
+class _OtherIndex(IndexFoundError, ClientError):
+    """An IndexFoundError that is a ClientError as well, which is what aerospike-py raises."""
+
+    def __reduce__(self) -> Any:
+        return (_client_error, (IndexFoundError, self.args, self.__dict__))
+
+
+#: Errors that are client errors as well, by the class of the server's error, whose name they have.
+_CLIENT_ERRORS: Final[Mapping[type[AerospikeError], type[ClientError]]] = {
+    UDFError: _FailedFunction,
+    ServerError: _RefusedTruncation,
+    IndexFoundError: _OtherIndex,
+}
+for _kind, _both in _CLIENT_ERRORS.items():
+    _both.__name__ = _both.__qualname__ = _kind.__name__
+
+
+def _client_error(kind: type[AerospikeError], args: tuple[object, ...], fields: Mapping[str, Any]) -> ClientError:
+    error = _CLIENT_ERRORS[kind](*args)
     error.__dict__.update(fields)
     return error
 
 
-_FailedFunction.__name__ = _FailedFunction.__qualname__ = UDFError.__name__
-
-
 @contextlib.contextmanager
-def _as_client_error() -> Iterator[None]:
+def _as_client_error(kind: type[AerospikeError] = UDFError, prefix: str = "") -> Iterator[None]:
+    """Raise errors of a class as a ClientError as well.
+
+    Args:
+        kind: the class, one of ``_CLIENT_ERRORS``.
+        prefix: what the message begins with.
+    """
     try:
         yield
-    except UDFError as error:
-        raise _FailedFunction(
-            *error.args,
-            result_code=error.result_code,
-            node=error.node,
-            in_doubt=error.in_doubt,
-            attempts=error.attempts,
-        ) from error
+    except kind as error:
+        text, *more = error.args
+        raise _client_error(kind, (f"{prefix}{text}", *more), error.__dict__) from error
 
 
 async def index_create(
@@ -66,7 +97,8 @@ async def index_create(
     policy: Policy,
 ) -> None:
     """Make an index, and wait until all nodes have filled it."""
-    job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=reader.info(policy))
+    with _as_client_error(IndexFoundError):
+        job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=reader.info(policy))
     await _finished(job)
 
 
@@ -126,38 +158,13 @@ async def apply(
         return await native.apply(to_key(key), module, function, arguments, policy=reader.write(policy))
 
 
-class _RefusedTruncation(ServerError, ClientError):
-    """A ServerError that is a ClientError as well, which is what aerospike-py raises."""
-
-    def __reduce__(self) -> Any:
-        return (_refused_truncation, (self.args, self.__dict__))
-
-
-def _refused_truncation(args: tuple[object, ...], fields: dict[str, Any]) -> _RefusedTruncation:
-    error = _RefusedTruncation(*args)
-    error.__dict__.update(fields)
-    return error
-
-
-_RefusedTruncation.__name__ = _RefusedTruncation.__qualname__ = ServerError.__name__
-
-
 async def truncate(
     native: Native, reader: PolicyReader, namespace: str, set_name: str, nanos: int, policy: Policy
 ) -> None:
     """Remove all records of a set."""
     nanos = int(nanos) if isinstance(nanos, bool) else nanos
-    try:
+    with _as_client_error(ServerError, "Error truncating ns/set: "):
         await native.truncate(namespace, set_name, before_nanos=nanos, policy=reader.info(policy))
-    except ServerError as error:
-        raise _RefusedTruncation(
-            f"Error truncating ns/set: {error.args[0]}",
-            *error.args[1:],
-            result_code=error.result_code,
-            node=error.node,
-            in_doubt=error.in_doubt,
-            attempts=error.attempts,
-        ) from error
 
 
 async def user_info(native: Native, reader: PolicyReader, username: str, policy: Policy) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Form:
             value = given.get(key, entry.default)
             if value is REQUIRED:
                 raise refused(where, given, f"a dict with {entry.key!r} in it: {self.name} requires {entry.key!r}")
-            if value is OMIT:
+            if value is OMIT or (value is None and entry.default is OMIT):
                 continue
             value = entry.convert(f"{where}[{key!r}]", value)
             if entry.parameter:

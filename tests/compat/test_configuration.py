@@ -148,6 +148,8 @@ def test_slips_are_refused_when_the_client_is_connected(factory: Any, config: An
         ("idle_timeout", 4294967295, "idle_timeout", None),
         ("timeout", 4294967295, "timeout", 4294967.295),
         ("tend_interval", 0, "tend_interval", 1.0),
+        ("operation_queue_timeout_ms", 1 << 33, "operation_queue_timeout", 8589934.592),
+        ("operation_queue_timeout_ms", (1 << 64) - 1, "operation_queue_timeout", None),
         ("timeout", True, "timeout", 0.001),
         ("max_conns_per_node", True, "max_conns_per_node", 1),
         ("strict", None, "timeout", 1.0),
