@@ -39,7 +39,7 @@ class Key:
         namespace: 1 to 31 bytes in UTF-8.
         set_name: Up to 63 bytes; ``""`` or None for no set.
         user_key: An int of 64 bits, a str or bytes. ``1``, ``"1"`` and ``b"1"`` are three keys. Bytes are hashed as a
-            blob, as the official Java, Go, C# and Rust clients do; :meth:`with_text_digest` hashes them as text, as
+            blob, as the official Java, Go and Rust clients do; :meth:`with_text_digest` hashes them as text, as
             aerospike-py and the official Python client do.
 
     Raises:
