@@ -31,7 +31,7 @@ class Entry:
     Attributes:
         key: its name.
         parameter: the function's parameter; ``""`` for the next positional one.
-        default: what stands for a key that is not there.
+        default: what stands for a key that is not there, or is None.
         convert: makes the argument of the value; told where the value stands, for what it refuses.
         other: another name under which the value may be given.
     """
@@ -82,7 +82,9 @@ class Form:
             value = given.get(key, entry.default)
             if value is REQUIRED:
                 raise refused(where, given, f"a dict with {entry.key!r} in it: {self.name} requires {entry.key!r}")
-            if value is OMIT or (value is None and entry.default is OMIT):
+            if value is None and entry.default is not REQUIRED:
+                value = entry.default  # as in aerospike_py
+            if value is OMIT:
                 continue
             value = entry.convert(f"{where}[{key!r}]", value)
             if entry.parameter:

@@ -71,3 +71,15 @@ def test_slips_are_refused_with_what_is_allowed(ops: Any, message: str):
     with pytest.raises(aerospike.InvalidArgError) as caught:
         to_operations(ops)
     assert re.search(message, str(caught.value)), str(caught.value)
+
+
+def test_none_stands_for_the_default(client: Any):
+    key = ("test", "operations", "none")
+    client.put(key, {"l": [1], "m": {"a": 1}})
+    steps = [
+        {"op": 1029, "bin": "l", "index": 0, "val": None},
+        {"op": 2004, "bin": "m", "map_key": "a", "val": None},
+    ]
+    assert client.operate(key, steps).bins == {"l": 2, "m": 2}
+    for op in ({"op": 1030, "bin": "l"}, {"op": 1031, "bin": "l"}, {"op": 2001, "bin": "m"}):
+        assert client.operate(key, [{**op, "val": None}]).bins == client.operate(key, [op]).bins
