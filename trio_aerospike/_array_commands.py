@@ -99,6 +99,7 @@ class ArrayCommands(BatchCommands):
         *,
         key_field: str = "_key",
         text_keys: bool = False,
+        text_digests: bool = False,
         ttl: int | None = None,
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
@@ -113,6 +114,7 @@ class ArrayCommands(BatchCommands):
             namespace, set_name: where the records live.
             key_field: the field with the user keys, integers or bytes (without the zeros that fill them up).
             text_keys: take keys of kind ``S`` for text in UTF-8, so that they are those of records under a ``str``.
+            text_digests: hash keys of bytes as text, as aerospike-py does; see ``Key.with_text_digest``.
             ttl: seconds until the records expire; None for what ``write_policy`` says.
             policy: how the batch is carried out; None for the client's batch policy.
             write_policy: how the records are written.
@@ -132,7 +134,7 @@ class ArrayCommands(BatchCommands):
 
         policy = self._policy("batch_write_numpy", policy)
         form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
-        writes = writes_of_array(data, namespace, set_name, key_field, text_keys)
+        writes = writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
         size = len(writes.template)
 
         def head_of(key: Key) -> bytes:

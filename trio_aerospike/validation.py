@@ -263,10 +263,17 @@ def checked_bin_name(name: object, where: str = "bin name") -> str:
         try:
             checked_text(where, name, 1, BIN_NAME_MAX)
         except InvalidArgError:
-            raise refused(where, name, BIN_NAME_ALLOWED) from None
+            raise refused(where, name, BIN_NAME_ALLOWED + _bin_name_fault(name)) from None
         if len(_bin_names) < _BIN_NAMES_KEPT:
             _bin_names.add(str(name))
     return name  # type: ignore[return-value]
+
+
+def _bin_name_fault(name: object) -> str:
+    if name == "":
+        return ": a bin name must not be empty"
+    size = len(name.encode(errors="replace")) if isinstance(name, str) else 0
+    return f": it exceeds the {BIN_NAME_MAX}-byte limit ({size} bytes)" if size > BIN_NAME_MAX else ""
 
 
 def checked_bins(bins: Mapping[str, Any]) -> Mapping[str, Any]:

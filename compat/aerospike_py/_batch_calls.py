@@ -13,7 +13,7 @@ import trio
 import trio_aerospike
 from trio_aerospike.batch import BatchApply, BatchRecord as NativeRecord, BatchRemove, BatchWrite, BatchWritePolicy
 from trio_aerospike.errors import AerospikeError
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.policies import BatchPolicy, Exists, GenerationCheck
 from trio_aerospike.records import BatchResult
 from trio_aerospike.retry import Action, RetryState, gravest, outcome_of
@@ -21,9 +21,11 @@ from trio_aerospike.validation import checked_int, refused
 
 from . import _results as results
 from ._batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from ._handle import check_bins
+from ._keys import to_key
 from ._metrics import named
-from ._operations import to_operations
-from ._policies import batch_policy
+from ._operations import with_ttl
+from ._policies import PolicyReader
 from ._slices import converted, in_slices
 from .types import BatchRetryInfo, BatchWriteResult
 
@@ -40,19 +42,19 @@ async def batch_read(
     native: trio_aerospike.Client, keys: Sequence[KeyLike], bins: Sequence[str] | None, policy: BatchPolicy | None
 ) -> list[BatchResult]:
     """The rows of a batch of reads, keys converted on the way."""
-    return await native.batch_read(in_slices(keys, as_key), bins, policy=policy)
+    return await native.batch_read(in_slices(keys, to_key), bins, policy=policy)
 
 
 async def batch_write(
-    native: trio_aerospike.Client, records: Iterable[Any], policy: Policy, retry: int
+    native: trio_aerospike.Client, reader: PolicyReader, records: Iterable[Any], policy: Policy, retry: int
 ) -> BatchWriteResult:
     """``Client.batch_write``."""
     checked_int("batch_write.retry", retry, 0, RETRIES_MAX)
     if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
         raise refused("batch_write.records", records, "a list of (key, bins) or (key, bins, meta)")
-    common = row_write_policy(policy)
-    transport = batch_policy(policy)
-    given = await converted(list(enumerate(records)), lambda numbered: _write_row(*numbered, policy))
+    common = row_write_policy(reader, policy)
+    transport = reader.batch(policy)
+    given = await converted(list(enumerate(records)), lambda numbered: _write_row(*numbered, reader, policy))
     if not retry:
         rows: list[BatchResult] = await native.batch_write(given, policy=transport, write_policy=common)
         return BatchWriteResult(await converted(rows, results.written_row))
@@ -60,17 +62,26 @@ async def batch_write(
     return BatchWriteResult(await converted(rows, results.written_row), info)
 
 
-def _write_row(number: int, record: Any, policy: Policy) -> Any:
+_ROW_ALLOWED: Final = "(key, bins) or (key, bins, meta)"
+
+
+def _write_row(number: int, record: Any, reader: PolicyReader, policy: Policy) -> Any:
     where = f"batch_write.records[{number}]"
-    if not isinstance(record, (tuple, list)) or len(record) not in (2, 3):
-        raise refused(where, record, "(key, bins) or (key, bins, meta)")
-    key, bins = as_key(record[0]), record[1]
+    if not isinstance(record, (tuple, list)):
+        raise refused(where, record, f"{_ROW_ALLOWED}: it must be a tuple of (key, bins)")
+    if len(record) < 2:
+        raise refused(where, record, f"{_ROW_ALLOWED}: it must have at least 2 elements")
+    if len(record) > 3:
+        raise refused(where, record, _ROW_ALLOWED)
+    key, bins = to_key(record[0]), record[1]
+    if type(bins) is not dict:
+        check_bins(f"{where}[1]", bins)
     meta = record[2] if len(record) == 3 else None
     if meta is None:
         return (key, bins)
     if not isinstance(meta, Mapping):
-        raise refused(f"{where}[2]", meta, "a WriteMeta, which is a dict")
-    return BatchWrite(key, bins, policy=row_write_policy(policy, meta))
+        raise refused(f"{where}[2]", meta, "a WriteMeta: a meta element must be a dict")
+    return BatchWrite(key, bins, policy=row_write_policy(reader, policy, meta))
 
 
 async def write_again(
@@ -149,34 +160,42 @@ def _may_better(row: BatchResult, given: Any, common: BatchWritePolicy) -> bool:
 
 
 async def batch_operate(
-    native: trio_aerospike.Client, keys: Sequence[KeyLike], ops: Iterable[Mapping[str, Any]], policy: Policy
+    native: trio_aerospike.Client,
+    reader: PolicyReader,
+    keys: Sequence[KeyLike],
+    ops: Iterable[Mapping[str, Any]],
+    policy: Policy,
 ) -> BatchWriteResult:
     """``Client.batch_operate``."""
-    operations = to_operations(ops)
-    write_policy = row_write_policy(policy) if any(operation.is_write for operation in operations) else None
+    operations, ttl = with_ttl(ops)
+    is_write = any(operation.is_write for operation in operations)
+    write_policy = row_write_policy(reader, policy, ttl=ttl) if is_write else None
     rows: list[BatchResult] = await native.batch_operate(
-        in_slices(_listed("batch_operate", keys), as_key),
+        in_slices(_listed("batch_operate", keys), to_key),
         operations,
-        policy=batch_policy(policy),
+        policy=reader.batch(policy),
         write_policy=write_policy,
     )
     return BatchWriteResult(await converted(rows, results.written_row))
 
 
-async def batch_remove(native: trio_aerospike.Client, keys: Sequence[Any], policy: Policy) -> BatchWriteResult:
+async def batch_remove(
+    native: trio_aerospike.Client, reader: PolicyReader, keys: Sequence[Any], policy: Policy
+) -> BatchWriteResult:
     """``Client.batch_remove``."""
-    common = row_remove_policy(policy)
+    common = row_remove_policy(reader, policy)
 
     def remove(item: Any) -> NativeRecord:
         key, meta = _key_and_meta("batch_remove", item)
-        return BatchRemove(as_key(key), policy=common if meta is None else row_remove_policy(policy, meta))
+        return BatchRemove(to_key(key), policy=common if meta is None else row_remove_policy(reader, policy, meta))
 
     with named("batch_remove"):
-        return await _each(native, [*in_slices(_listed("batch_remove", keys), remove)], policy)
+        return await _each(native, reader, [*in_slices(_listed("batch_remove", keys), remove)], policy)
 
 
 async def batch_apply(
     native: trio_aerospike.Client,
+    reader: PolicyReader,
     keys: Sequence[Any],
     module: str,
     function: str,
@@ -184,28 +203,30 @@ async def batch_apply(
     policy: Policy,
 ) -> BatchWriteResult:
     """``Client.batch_apply``."""
-    common = row_apply_policy(policy)
+    common = row_apply_policy(reader, policy)
     arguments = () if args is None else args
 
     def apply(item: Any) -> NativeRecord:
         key, meta = _key_and_meta("batch_apply", item)
         if meta is None:
-            return BatchApply(as_key(key), module, function, arguments, policy=common)
+            return BatchApply(to_key(key), module, function, arguments, policy=common)
         own = {name: value for name, value in meta.items() if name not in CALL_FIELDS}
         return BatchApply(
-            as_key(key),
+            to_key(key),
             meta.get("module", module),
             meta.get("function", function),
             meta.get("args", arguments),
-            policy=row_apply_policy(policy, own),
+            policy=row_apply_policy(reader, policy, own),
         )
 
     with named("batch_apply"):
-        return await _each(native, [*in_slices(_listed("batch_apply", keys), apply)], policy)
+        return await _each(native, reader, [*in_slices(_listed("batch_apply", keys), apply)], policy)
 
 
-async def _each(native: trio_aerospike.Client, records: list[Any], policy: Policy) -> BatchWriteResult:
-    rows: list[BatchResult] = await native.batch(records, policy=batch_policy(policy))
+async def _each(
+    native: trio_aerospike.Client, reader: PolicyReader, records: list[Any], policy: Policy
+) -> BatchWriteResult:
+    rows: list[BatchResult] = await native.batch(records, policy=reader.batch(policy))
     return BatchWriteResult(await converted(rows, results.written_row))
 
 
@@ -219,7 +240,9 @@ def _key_and_meta(what: str, item: Any) -> tuple[Any, Mapping[str, Any] | None]:
     """A row's key, and its meta where it comes as a pair of both."""
     if isinstance(item, (tuple, list)) and len(item) == 2:
         key, meta = item
+        if isinstance(key, str):
+            to_key(item)  # a key that lacks a part, which says so
         if meta is not None and not isinstance(meta, Mapping):
-            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which is a dict")
+            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which must be a dict")
         return key, meta
     return item, None

@@ -10,14 +10,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from trio_aerospike.config import ClientConfig
 from trio_aerospike.errors import ClientClosed, ClientError, InvalidArgError
 from trio_aerospike.validation import Uncopyable, refused
 
+from ._configuration import client_config, reader_of, warn_of_unknown_fields
 from ._habits import Habits
 
 if TYPE_CHECKING:
     import trio_aerospike
+    from trio_aerospike.config import ClientConfig
 
     from ._session import Home, Session
 
@@ -31,11 +32,11 @@ warnings_logger = logging.getLogger("_aerospike::client")
 class State(enum.Enum):
     """Why a client has no session; the value is what it says to who calls a command."""
 
-    NEW = "this client is not connected: call connect() first"
-    CLOSED = "this client is not connected, as it was closed: call connect() to use it again"
+    NEW = "Client is not connected. Call connect() first."
+    CLOSED = "Client is not connected, as it was closed. Call connect() first."
     INHERITED = (
-        "this client was connected before the process forked, and its connections belong to the parent process: "
-        "connect a client of the child's own"
+        "Client is not connected: it was connected before the process forked, and its connections belong to the parent "
+        "process. Call connect() first, on a client of the child's own."
     )
 
 
@@ -56,8 +57,9 @@ class Handle(Uncopyable):
         """
         self._given = dict(config) if isinstance(config, Mapping) else config
         self._config: ClientConfig | None
+        self._policies = reader_of(self._given)
         try:
-            self._config = ClientConfig.from_milliseconds(self._given)
+            self._config = client_config(self._given, self._policies)
         except InvalidArgError:
             self._config = None
         self._session: Session | None = None
@@ -84,11 +86,12 @@ class Handle(Uncopyable):
                 raise refused(f"connect.{name}", value if name == "username" else type(value), "a str or None")
         config = self._config
         if config is None:
-            config = ClientConfig.from_milliseconds(self._given)  # which raises what is wrong with it
+            config = client_config(self._given, self._policies)  # which raises what is wrong with it
+        warn_of_unknown_fields(self._given)
         if username is None and password is None:
             return config
         if password is None:
-            raise ClientError("connect: Password is required with a user name")
+            raise ClientError("connect: Password is required when username is provided")
         if username is None:
             username = config.user
         if not username:
@@ -98,9 +101,9 @@ class Handle(Uncopyable):
     def _begin(self, session: Session) -> None:
         """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
         if self._connecting.setdefault("session", session) is not session:
-            raise ClientError("this client is already connecting")
+            raise ClientError("Cannot connect: client is already connecting. Close the client before reconnecting.")
         if self._session is not None:
-            raise ClientError("this client is already connected: close it before connecting again")
+            raise ClientError("Cannot connect: client is already connected. Close the client before reconnecting.")
         logger.info("connecting to %s", self._seeds())
 
     def _connected(self, home: Home, session: Session) -> None:
@@ -133,7 +136,7 @@ class Handle(Uncopyable):
         """
         session = self._session
         if session is None and self._connecting:
-            raise ClientError("this client cannot be closed while it is connecting")
+            raise ClientError("Cannot close: client is currently connecting.")
         self._session = None
         self._attach(None)
         if session is not None:
@@ -192,7 +195,20 @@ class Handle(Uncopyable):
 
 def copied(bins: Mapping[str, Any]) -> Mapping[str, Any]:
     """The bins as they are now: the portal encodes them while the program may go on and change its dict."""
-    return bins.copy() if type(bins) is dict else bins
+    if type(bins) is dict:
+        return bins.copy()
+    check_bins("bins", bins)
+    return bins
+
+
+def check_bins(where: str, bins: Any) -> None:
+    """Check that bins are a dict, or another mapping.
+
+    Raises:
+        InvalidArgError: They are not.
+    """
+    if not isinstance(bins, Mapping):
+        raise refused(where, bins, "names and values: it must be a dict")
 
 
 def _look(look: Callable[[], T]) -> T:

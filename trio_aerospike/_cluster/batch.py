@@ -324,7 +324,10 @@ class BatchRun:
         return pieces
 
     async def _see_all_through(self, parts: list[_Part]) -> None:
-        """See parts through: all nodes at once, a few parts of each, or one after the other, as the policy says."""
+        """See parts through: all nodes at once, a few parts of each, or one after the other, as the policy says.
+
+        A node gets one part after the other where rows that write have a key in common, so that the last one wins.
+        """
         if len(parts) == 1:
             await self._see_through(parts[0])
         elif self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
@@ -334,11 +337,19 @@ class BatchRun:
             waiting: dict[Node | None, deque[_Part]] = {}
             for part in parts:
                 waiting.setdefault(part.node, deque()).append(part)
+            at_once = 1 if len(waiting) < len(parts) and self._writes_keys_again() else PARTS_AT_ONCE
             await together(
                 partial(self._see_some_through, queue)
                 for queue in waiting.values()
-                for _ in range(min(len(queue), PARTS_AT_ONCE))
+                for _ in range(min(len(queue), at_once))
             )
+
+    def _writes_keys_again(self) -> bool:
+        """Whether some key has several rows, in a batch that writes."""
+        if self._batch.writes is None:
+            return False
+        digests = self._batch.digests
+        return len(set(digests)) < len(digests)
 
     async def _see_some_through(self, queue: deque[_Part]) -> None:
         while queue:
@@ -393,7 +404,8 @@ class BatchRun:
             else:
                 assert part.fault is not None
                 self._faults[index] = part.fault
-        return [index for index in left if index not in doubtful]
+        left = [index for index in left if index not in doubtful]
+        return self._in_order(left) if left and self._writes_keys_again() else left
 
     def _may_be_applied(self, part: _Part, left: Sequence[int]) -> bool:
         """Whether writes without an answer of their own may have been applied."""
@@ -407,6 +419,20 @@ class BatchRun:
         rule = TABLE.get((outcome, True))
         refused = whole and rule is not None and not rule.unknown
         return outcome not in _REFUSED and not refused
+
+    def _in_order(self, left: list[int]) -> list[int]:
+        """The rows of ``left`` but those that would undo a later row of the same key, which has been written."""
+        batch, results = self._batch, self._results
+        writes = batch.writes or ()
+        last: dict[tuple[str, bytes], int] = {}
+        for index, result in enumerate(results):
+            if result is not None and not result.result_code and writes[index]:
+                last[batch.keys[index].namespace, batch.digests[index]] = index
+        return [
+            index
+            for index in left
+            if not writes[index] or last.get((batch.keys[index].namespace, batch.digests[index]), -1) < index
+        ]
 
     def _refusal(self, index: int, code: int, part: _Part) -> AerospikeError:
         text = f"{self._batch.what} {self._batch.keys[index]!r}: {error_from_code(code).message}"

@@ -326,3 +326,36 @@ async def test_results_are_found_by_key_as_well(autojump_clock: Any) -> None:
         assert not results.ok
         with pytest.raises(KeyError):
             results.of(KEYS[0])
+
+
+@pytest.mark.parametrize("unlike", [0, 1])
+async def test_rows_of_one_key_go_out_one_request_after_the_other(unlike: int, autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        waiting = [5, 4, 3, 2, 1]  # each request is answered sooner than the one before it
+        running = 0
+
+        async def slower_at_first(request: Request) -> bytes:
+            nonlocal running
+            running += 1
+            assert running == 1
+            await trio.sleep(waiting.pop(0) if waiting else 0)
+            running -= 1
+            answer: bytes = await ok(request)
+            return answer
+
+        cluster.node.default = slower_at_first
+        writes = [(KEYS[0], {"a": number * unlike}) for number in range(10_000)]
+        results = await client.batch_write(writes, policy=BatchPolicy(total_timeout=60.0))
+        assert results.ok
+        sent = [index for request in cluster.requests for index in indexes(request)]
+        assert sent == sorted(sent) and len(cluster.requests) > 2
+
+
+async def test_a_row_that_would_undo_a_later_row_of_its_key_is_not_sent_again(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.script.append(answers(UNAVAILABLE, UNAVAILABLE, 0, UNAVAILABLE))
+        cluster.node.default = ok
+        writes = [(KEYS[place], {"a": number}) for number, place in enumerate([0, 1, 0, 0])]
+        results = await client.batch_write(writes)
+        assert [result.result_code for result in results] == [UNAVAILABLE, 0, 0, 0]
+        assert [indexes(request) for request in cluster.requests] == [[0, 1, 2, 3], [1, 3]]
