@@ -16,7 +16,8 @@ import trio
 
 from .._client import Client, open_client
 from ..config import AuthMode, ClientConfig
-from ..errors import AerospikeError, ClusterError, InvalidArgError
+from ..errors import AdminError, AerospikeError, ClusterError, InvalidArgError
+from .diagnosis import diagnose
 from .terminal import OutputError, complain, reason
 
 #: Exit codes; argparse itself ends with 2 for a wrong command line.
@@ -113,14 +114,19 @@ async def _run(command: Command, config: ClientConfig, options: argparse.Namespa
 
 
 async def _carry_out(command: Command, config: ClientConfig, options: argparse.Namespace) -> int:
+    connected = False
     try:
         async with open_client(config) as client:
+            connected = True
             return await command(client, options)
     except (AerospikeError, OutputError, ExceptionGroup) as caught:
         error = _first(caught)
         if not isinstance(error, AerospikeError):
             raise error from None
         complain(error)
+        if not connected and isinstance(error, ClusterError) and not isinstance(error, AdminError):
+            for line in await diagnose(config.hosts, config.tls, options.timeout):
+                complain(line)
         return exit_code(error)
 
 
