@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ import attrs
 import pytest
 import trio
 
-from trio_aerospike import ClientConfig, ClusterError, InvalidArgError, Key
+from trio_aerospike import ClientConfig, ClusterError, InvalidArgError, Key, _cli
 from trio_aerospike._cli import transfer
+from trio_aerospike._cli.terminal import progress
 from trio_aerospike.policies import WritePolicy
 
 
@@ -129,3 +132,34 @@ async def test_a_problem_does_not_wait_for_a_silent_pipe(tmp_path: Path) -> None
     assert isinstance(loader.problem, ClusterError)
     os.close(writing)
     os.close(reading)
+
+
+def test_a_fault_of_the_program_is_a_sentence_and_a_traceback_on_request(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fault() -> argparse.ArgumentParser:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr(_cli, "_parser", fault)
+    assert _cli.main(["nodes"]) == 70
+    assert capfd.readouterr().err.startswith("trio-aerospike: a fault in this program: ZeroDivisionError: by nought")
+    monkeypatch.setenv("TRIO_AEROSPIKE_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        _cli.main(["nodes"])
+
+
+def test_progress_is_shown_without_rich_and_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress("record", 200) as show:
+        show(1, 1)
+        show(200, 123456)
+    lines = shown.getvalue().split("\r")[1:]
+    assert lines[0].rstrip() == "1 record, 0%" and lines[-1].rstrip() == "123,456 records, 10"
+    assert all(len(line.rstrip("\n")) < 20 for line in lines)
