@@ -436,10 +436,10 @@ class NamespaceStore:
         now = self.clock.seconds()
         return record.void_time < now - (now - self._sweeping_since) % period
 
-    def live(self, tree: Tree, digest: bytes) -> StoredRecord | None:
-        """The record that a reader may see."""
+    def find(self, tree: Tree, digest: bytes) -> StoredRecord | None:
+        """The record that commands work on. One that has expired may be there yet, one that was truncated is gone."""
         record = tree.get(digest)
-        return None if record is None or self.is_doomed(record) else record
+        return None if record is None or self._is_truncated(record) else record
 
     def sweep(self) -> Iterator[None]:
         """Remove everything that has expired or was truncated, a partition at each step."""
