@@ -167,7 +167,7 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     key = key_to_store(request, record, fail)
     void_time = void_time_after(store, request, record, fail)
     bins = Bins(
-        {} if record is None or replaces else dict(record.bins),
+        {} if record is None or replaces else record.bins.copy(),
         bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS),
         bool(request.info1 & wire.INFO1_GET_ALL),
         is_write=True,
