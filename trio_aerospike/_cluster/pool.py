@@ -156,6 +156,8 @@ class Pool(Uncopyable):
         self.window: float = max(WINDOW_START, limit)
         self.progress_at = -math.inf
         self._shrink_at = -math.inf
+        #: When a request left that was not answered in its time.
+        self._overdue_since = -math.inf
         #: Requests in flight at which the node was as quick as it can be, and the replies since when it was measured.
         self._window_max: float = 4 * self.window
         self._replies = 0
@@ -351,7 +353,9 @@ class Pool(Uncopyable):
 
     @property
     def _room_in_window(self) -> float:
-        """How many more requests the window admits."""
+        """How many more requests the window admits; a node that has fallen silent is sent one at a time, as a probe."""
+        if self.progress_at < self._overdue_since:
+            return 1 - sum(connection.depth for connection in self.connections if not connection.overdue)
         return self.window - sum(connection.depth for connection in self.connections)
 
     def _connections_wanted(self) -> int:
@@ -619,7 +623,9 @@ class Pool(Uncopyable):
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
-                self._stalled = self._stalled or connection.overdue
+                if connection.overdue:
+                    self._stalled = True
+                    self._overdue_since = max(self._overdue_since, connection.line_since)
                 moved = connection.take_unsent()
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.
