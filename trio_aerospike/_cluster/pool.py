@@ -619,7 +619,6 @@ class Pool(Uncopyable):
             due = min(due, connection.expire(now))
             if not connection.depth:
                 self._rest(connection)
-        due = min(due, self._expire_waiting(now))
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
@@ -630,6 +629,7 @@ class Pool(Uncopyable):
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.
                 due = min([due, *(pending.deadline for pending in moved)])
+        due = min(due, self._expire_waiting(now))
         if self.waiting.count or self._rerouted:
             self._serve_waiting()
         return due
