@@ -10,7 +10,7 @@ from ._wire.commands import encode_command, encode_field, encode_op, key_fields,
 from ._wire.record_layouts import RecordDecoder
 from ._wire.records import decode_header, decode_ordered, decode_record
 from ._wire.values import HyperLogLog
-from .errors import InvalidArgError, RecordNotFound
+from .errors import InvalidArgError, ProtocolError, RecordNotFound
 from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
@@ -77,10 +77,13 @@ class RecordCommands:
             decoder = None
             frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
         body = await self._executor.run("get", key, frame, policy, False)
-        if decoder is None:
-            _, generation, void_time, bins = decode_record(body)
-        else:
-            generation, void_time, bins = decoder.quick(body) or decoder.slow(body)
+        try:
+            if decoder is None:
+                _, generation, void_time, bins = decode_record(body)
+            else:
+                generation, void_time, bins = decoder.quick(body) or decoder.slow(body)
+        except ProtocolError as error:
+            raise undecodable("get", key, error) from None
         return Record(key, bins, generation, void_time)
 
     async def select(self, key: KeyLike, bins: Iterable[str], *, policy: ReadPolicy | None = None) -> Record:
@@ -105,7 +108,10 @@ class RecordCommands:
             key, policy, wire.INFO1_READ | policy._info1, 0, policy._info3, 0, policy._wire_ttl, ops, len(names)
         )
         body = await self._executor.run("select", key, frame, policy, False)
-        _, generation, void_time, found = decode_record(body)
+        try:
+            _, generation, void_time, found = decode_record(body)
+        except ProtocolError as error:
+            raise undecodable("select", key, error) from None
         return Record(key, found, generation, void_time)
 
     async def exists(self, key: KeyLike, *, policy: ReadPolicy | None = None) -> Metadata | None:
@@ -125,7 +131,10 @@ class RecordCommands:
             body = await self._executor.run("exists", key, frame, policy, False)
         except RecordNotFound:
             return None
-        _, generation, void_time = decode_header(body)
+        try:
+            _, generation, void_time = decode_header(body)
+        except ProtocolError as error:
+            raise undecodable("exists", key, error) from None
         return Metadata(key, generation, void_time)
 
     # -- writes ------------------------------------------------------------------------------------------------------
@@ -325,7 +334,10 @@ class RecordCommands:
             BinTypeError: a bin holds a value that its operation cannot work on.
         """
         key, body = await self._operate("operate", key, operations, ttl, generation, policy)
-        _, new_generation, void_time, bins = decode_record(body)
+        try:
+            _, new_generation, void_time, bins = decode_record(body)
+        except ProtocolError as error:
+            raise undecodable("operate", key, error, done=True) from None
         return Record(key, bins, new_generation, void_time)
 
     async def operate_ordered(
@@ -346,7 +358,10 @@ class RecordCommands:
             Key, generation, time to live and a list of ``(bin name, value)``.
         """
         key, body = await self._operate("operate_ordered", key, operations, ttl, generation, policy)
-        _, new_generation, void_time, results = decode_ordered(body)
+        try:
+            _, new_generation, void_time, results = decode_ordered(body)
+        except ProtocolError as error:
+            raise undecodable("operate_ordered", key, error, done=True) from None
         return OrderedResult(key, new_generation, void_time, results)
 
     # -- what they share ---------------------------------------------------------------------------------------------
@@ -479,3 +494,16 @@ def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: in
         info2 = info2 & ~wire.INFO2_GENERATION_GT | wire.INFO2_GENERATION
     record_ttl = policy._wire_ttl if ttl is None else wire_ttl(ttl)
     return info2, expected, record_ttl
+
+
+def undecodable(what: str, key: Key, error: ProtocolError, *, done: bool = False) -> ProtocolError:
+    """Return the error for an answer that cannot be decoded: the call, the key, and what the decoder said.
+
+    Args:
+        what: The call.
+        key: The record.
+        error: What the decoder said.
+        done: Whether the request may have changed the record, which the server has done then.
+    """
+    note = " (the server has carried out the request)" if done else ""
+    return ProtocolError(f"{what} {key!r}: {error.message}{note}", attempts=1)

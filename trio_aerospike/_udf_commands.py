@@ -17,7 +17,8 @@ from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, key_fields
 from ._wire.info import parse_error
 from ._wire.records import decode_record
-from .errors import AerospikeTimeoutError, InvalidArgError, ResultCode, UDFError, error_from_code
+from ._record_commands import undecodable
+from .errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, ResultCode, UDFError, error_from_code
 from .keys import KeyLike, as_key
 from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
 from .records import UDF_SUCCESS, InfoResult
@@ -206,7 +207,10 @@ class UDFCommands:
             0,
         )
         body = await self._executor.run("apply", key, frame, policy, True)
-        return decode_record(body)[3].get(UDF_SUCCESS)
+        try:
+            return decode_record(body)[3].get(UDF_SUCCESS)
+        except ProtocolError as error:
+            raise undecodable("apply", key, error, done=True) from None
 
     async def _until_all_have(self, name: str, wait: float, policy: InfoPolicy | None) -> UDFModule:
         found = await self._until(lambda one: one is not None, f"udf_put of {name!r}: not there on", name, wait, policy)

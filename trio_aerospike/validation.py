@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import attrs
 
 from trio_aerospike._wire.constants import BIN_NAME_MAX
+from trio_aerospike._wire.shown import shown as shown
 from trio_aerospike.errors import InvalidArgError
 
 T = TypeVar("T")
@@ -27,24 +28,6 @@ Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 BINS_MAX = 0x7FFF
 BIN_NAME_ALLOWED = f"a str of 1 to {BIN_NAME_MAX} bytes in UTF-8"
 SECONDS_MAX = 1_000_000_000
-_REPR_MAX = 80
-
-
-def shown(value: object) -> str:
-    """The value as a message shows it: its repr, cut in the middle where it is long."""
-    # Of a large container or text only as much is turned into a repr as will be seen.
-    if isinstance(value, (str, bytes, bytearray)) and len(value) > 2 * _REPR_MAX:
-        text = repr(value[:_REPR_MAX])
-        return f"{text[: _REPR_MAX - 20]}... ({type(value).__name__} of length {len(value)})"
-    if isinstance(value, (dict, list, tuple, set, frozenset)) and len(value) > _REPR_MAX:
-        return f"a {type(value).__name__} of length {len(value)}"
-    try:
-        text = repr(value)
-    except Exception:
-        # Whatever the repr of a foreign object does, the refusal must come out; ints of more than 4,300 digits
-        # are one case that Python itself refuses to print.
-        return f"a {type(value).__name__} that cannot be shown"
-    return text if len(text) <= _REPR_MAX else f"{text[: _REPR_MAX // 2]}...{text[-_REPR_MAX // 4 :]}"
 
 
 def refused(where: str, value: object, allowed: str) -> InvalidArgError:

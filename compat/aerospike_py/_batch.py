@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ._habits import Habit
     from .numpy_batch import NumpyBatchRecords
 
+logger = logging.getLogger("aerospike_py")
+
 #: Rows that ``iter_records`` makes at a time.
 _AT_A_TIME: Final = 256
 
@@ -34,11 +37,12 @@ class LazyBatchRecords:
     a user key was asked for more than once the dict holds it once.
     """
 
-    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_places", "_ready", "_records")
+    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_logged", "_places", "_ready", "_records")
 
     def __init__(self, lazy: LazyBatch, habit: Habit | None = None, places: dict[Any, int] | None = None) -> None:
         self._lazy = lazy
         self._habit = habit
+        self._logged = False
         self._places = places
         #: When it was made in the portal's thread, where stages are measured.
         self._finished = 0.0
@@ -51,7 +55,15 @@ class LazyBatchRecords:
     def _columns(self) -> RecordColumns:
         if self._habit is not None:
             self._habit.records = True
+        self._log_unreadable()
         return self._lazy.columns()
+
+    def _log_unreadable(self) -> None:
+        """Log, once, why records have no bins: rows tell a result code of -1 and nothing else."""
+        if not self._logged:
+            self._logged = True
+            for result in self._lazy.unreadable():
+                logger.warning("batch_read: a record cannot be decoded: %s", result.error)
 
     def __repr__(self) -> str:
         return f"<LazyBatchRecords: {len(self._lazy)} rows, {self.found_count()} found>"

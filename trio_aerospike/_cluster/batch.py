@@ -477,7 +477,7 @@ class BatchRun:
                 error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1)
             self._results[index] = BatchResult(key, code, record, error, doubt)
         elif row.error is not None:
-            self._results[index] = BatchResult(key, int(row.error.result_code), None, row.error)
+            self._results[index] = BatchResult.undecodable(batch.what, key, row.error)
         else:
             bins = row.bins
             if writes and None in bins.values():

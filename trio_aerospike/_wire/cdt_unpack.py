@@ -16,6 +16,7 @@ from .constants import (
     PARTICLE_HLL,
     PARTICLE_STRING,
 )
+from .shown import not_utf8
 from .values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 
@@ -47,7 +48,7 @@ def unpack_exactly(data: bytes) -> Any:
     except (struct.error, IndexError):
         raise ProtocolError(f"a list or map of {len(data)} bytes is cut off") from None
     except UnicodeDecodeError as error:
-        raise ProtocolError(f"text in a list or map is not UTF-8: {error.reason}") from None
+        raise ProtocolError(f"text in a list or map {not_utf8(error)}") from None
     if end != len(data):
         raise ProtocolError(f"{len(data) - end} bytes stand behind a list or map")
     return value

@@ -23,6 +23,7 @@ from .constants import (
     PARTICLE_NULL,
     PARTICLE_STRING,
 )
+from .shown import not_utf8
 from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 _pack_int = struct.Struct(">q").pack
@@ -157,7 +158,7 @@ def _decode_str(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ProtocolError(f"a string value is not UTF-8: {error.reason} at byte {error.start}") from None
+        raise ProtocolError(f"its text {not_utf8(error)}") from None
 
 
 def _decode_blob(data: bytes) -> bytes:
