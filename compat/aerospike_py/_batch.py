@@ -63,7 +63,8 @@ class LazyBatchRecords:
         if not self._logged:
             self._logged = True
             for result in self._lazy.unreadable():
-                logger.warning("batch_read: a record cannot be decoded: %s", result.error)
+                assert result.error is not None
+                logger.warning("a record cannot be decoded: %s", result.error.message)
 
     def __repr__(self) -> str:
         return f"<LazyBatchRecords: {len(self._lazy)} rows, {self.found_count()} found>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,8 @@ import trio_aerospike as aero
 from trio_aerospike import BatchRead, Client, Key, operations as op
 from trio_aerospike._wire import constants as wire
 from trio_aerospike.errors import ProtocolError
+
+from tests.raw_bins import write_raw
 
 from .conftest import Keys, Target
 
@@ -26,14 +27,6 @@ _SHAPES = {
     "nested": (b"name", wire.PARTICLE_MAP, b"\x81\x01\x91" + _TEXT, "bin 'name'"),
     "bin name": (_LATIN, wire.PARTICLE_STRING, b"text", "the name of bin "),
 }
-
-
-async def write_raw(client: Client, key: Key, name: bytes, particle: int, data: bytes) -> None:
-    """Write a bin as a client does that does not check its text."""
-    policy = client.config.write_policy
-    bin = struct.pack(">I4B", 4 + len(name) + len(data), wire.OP_WRITE, particle, 0, len(name)) + name + data
-    frame = client._request(key, policy, 0, wire.INFO2_WRITE, 0, 0, 0, bin, 1)
-    await client._executor.run("put", key, frame, policy, True)
 
 
 def check(error: BaseException | None, key: Key, part: str) -> None:
