@@ -16,7 +16,7 @@ from ._wire.info import parse_error
 from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, error_from_code
 from .policies import InfoPolicy, chosen
 from .records import InfoResult, NodeInfo
-from .validation import checked_info_name, checked_text, refused
+from .validation import checked_info_name, checked_text, refused, shown
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -156,7 +156,7 @@ class ClusterCommands:
         for node in self._known_nodes():
             if node.name == node_name:
                 return (await node.info(command, timeout=timeout)).get(command, "")
-        raise InvalidArgError(f"info_node.node_name: got {node_name!r}, allowed: {', '.join(self.node_names())}")
+        raise InvalidArgError(f"info_node.node_name: got {shown(node_name)}, allowed: {', '.join(self.node_names())}")
 
     async def truncate(
         self,

@@ -15,7 +15,7 @@ from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
 from .records import Metadata, OrderedResult, Record, checked_bins
-from .validation import checked_bin_name, checked_bin_names, refused
+from .validation import checked_bin_name, checked_bin_names, refused, shown
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -236,7 +236,7 @@ class RecordCommands:
             BinTypeError: the bin holds something else than such a number.
         """
         if isinstance(offset, bool) or not isinstance(offset, (int, float)):
-            raise InvalidArgError(f"increment.offset: got {offset!r}, allowed: an int of 64 bits or a float")
+            raise refused("increment.offset", offset, "an int of 64 bits or a float")
         key = as_key(key)
         ops = encode_op(wire.OP_INCR, checked_bin_name(bin, "increment.bin"), offset)
         await self._write("increment", key, policy, ops, 1, ttl, generation)
@@ -404,7 +404,7 @@ class RecordCommands:
         if not writes:
             if ttl is not None or generation is not None:
                 name, value = ("ttl", ttl) if ttl is not None else ("generation", generation)
-                raise InvalidArgError(f"{what}.{name}: got {value!r}, allowed: None, as nothing here writes")
+                raise InvalidArgError(f"{what}.{name}: got {shown(value)}, allowed: None, as nothing here writes")
             info1 |= policy._read_info1
             frame = self._request(
                 key, policy, info1, info2, policy._read_info3, 0, policy._read_wire_ttl, ops, len(encoded)
@@ -430,7 +430,7 @@ class RecordCommands:
         policy: WritePolicy | None,
     ) -> None:
         if not isinstance(value, (str, bytes, bytearray, memoryview)) or isinstance(value, HyperLogLog):
-            raise InvalidArgError(f"{what}.value: got {value!r:.80}, allowed: str or bytes")
+            raise refused(f"{what}.value", value, "str or bytes")
         key = as_key(key)
         await self._write(
             what, key, policy, encode_op(op, checked_bin_name(bin, f"{what}.bin"), value), 1, ttl, generation

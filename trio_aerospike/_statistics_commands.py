@@ -14,7 +14,7 @@ from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
 from .errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
-from .validation import checked_info_name
+from .validation import checked_info_name, shown
 
 if TYPE_CHECKING:
     from ._cluster.node import Node
@@ -81,7 +81,7 @@ class StatisticsCommands:
         nodes = [node for node in self._known_nodes() if node.name == node_name]
         if not nodes:
             known = ", ".join(self.node_names())
-            raise InvalidArgError(f"node_statistics.node_name: got {node_name!r}, allowed: {known}")
+            raise InvalidArgError(f"node_statistics.node_name: got {shown(node_name)}, allowed: {known}")
         told = await self._told("node_statistics", nodes, _NODE, timeout)
         return _node(node_name, told[node_name])
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from ._record_commands import undecodable
 from ._udf_call import MODULE_MAX, check_policy, udf_fields
 from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, key_fields
 from ._wire.info import parse_error
 from ._wire.records import decode_record
-from ._record_commands import undecodable
 from .errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, ResultCode, UDFError, error_from_code
 from .keys import KeyLike, as_key
 from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
 from .records import UDF_SUCCESS, InfoResult
-from .validation import checked_text, refused
+from .validation import checked_text, refused, shown
 
 if TYPE_CHECKING:
     from ._cluster.commands import Executor
@@ -92,7 +92,8 @@ class UDFCommands:
             try:
                 text = await trio.Path(path).read_bytes()
             except OSError as error:
-                raise InvalidArgError(f"udf_put.source: got {str(source)!r}, which cannot be read: {error}") from error
+                given = shown(str(source))
+                raise InvalidArgError(f"udf_put.source: got {given}, which cannot be read: {error}") from error
             name = path.name if name is None else name
         name = _checked_module("udf_put.name", name)
         if not 0 < len(text) <= _SOURCE_MAX:

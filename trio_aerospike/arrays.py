@@ -257,7 +257,7 @@ class LazyBatch:
         self._columns = RecordColumns(self._keys, columns)
 
     def unreadable(self) -> list[BatchResult]:
-        """Results of the records that have a value which cannot be decoded: ``error`` names the bin. Decodes the answer."""
+        """Results of the records with a value that cannot be decoded; ``error`` names the bin. Decodes the answer."""
         self.columns()
         return list(self._unreadable)
 

@@ -22,6 +22,7 @@ from trio_aerospike.validation import (
     field_names,
     instance_of,
     integer,
+    kind_of,
     member,
     named_arguments,
     refused,
@@ -266,7 +267,7 @@ class ClientConfig:
     def _valid_password(self, _: attrs.Attribute[str], value: object) -> None:
         if not isinstance(value, str) or "\0" in value:
             # Whatever it is, it may be somebody's secret: the message tells its type only.
-            raise InvalidArgError(f"ClientConfig.password: got a {type(value).__name__}, allowed: a str without NUL")
+            raise InvalidArgError(f"ClientConfig.password: got {kind_of(value)}, allowed: a str without NUL")
 
     def __attrs_post_init__(self) -> None:
         settle_enum(self, "auth_mode", AuthMode)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import attrs
 
 from trio_aerospike._wire.constants import BIN_NAME_MAX
-from trio_aerospike._wire.shown import shown as shown
+from trio_aerospike._wire.shown import conversion_hint, kind_of as kind_of, shown as shown, with_article as with_article
 from trio_aerospike.errors import InvalidArgError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ SECONDS_MAX = 1_000_000_000
 
 def refused(where: str, value: object, allowed: str) -> InvalidArgError:
     """The error to raise for ``value`` at ``where`` (``"Class.field"`` or the name of an argument)."""
-    return InvalidArgError(f"{where}: got {shown(value)}, allowed: {allowed}")
+    return InvalidArgError(f"{where}: got {shown(value)}, allowed: {allowed}{conversion_hint(value)}")
 
 
 def unknown_name(owner: str, name: object, known: Collection[str]) -> InvalidArgError:
@@ -40,7 +40,7 @@ def unknown_name(owner: str, name: object, known: Collection[str]) -> InvalidArg
     # Imported here because only who mistypes a name needs it, and every program waits for imports.
     import difflib
 
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name)[:100], known, n=1, cutoff=0.5)
     hint = f", did you mean {near[0]!r}?" if near else ","
     return InvalidArgError(f"{owner}: unknown field {shown(name)}{hint} allowed: {', '.join(known)}")
 

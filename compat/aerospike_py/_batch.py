@@ -7,7 +7,7 @@ from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from trio_aerospike.validation import refused
+from trio_aerospike.validation import refused, shown
 
 from . import _results as results
 from ._metrics import stage_clock, stage_done
@@ -188,7 +188,7 @@ class LazyBatchRecords:
             return self._view()[key]
         except KeyError:
             raise KeyError(
-                f"{key!r}: no record was read for this user key; batch_records has the result code of every row"
+                f"{shown(key)}: no record was read for this user key; batch_records has the result code of every row"
             ) from None
 
     def get(self, key: Any, default: Any = None) -> Any:

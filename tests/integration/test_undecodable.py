@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 import trio_aerospike as aero
+from tests.raw_bins import write_raw
 from trio_aerospike import BatchRead, Client, Key, operations as op
 from trio_aerospike._wire import constants as wire
 from trio_aerospike.errors import ProtocolError
-
-from tests.raw_bins import write_raw
 
 from .conftest import Keys, Target
 
@@ -82,7 +81,8 @@ async def test_a_query_goes_on_past_such_a_record_and_names_it(
     key = keys()
     await client.put(key, {"other": 1})
     await write_raw(client, key, name, particle, data)
-    async with client.query(key.namespace, key.set_name, partitions=aero.PartitionFilter.by_id(partition(key))) as found:
+    partitions = aero.PartitionFilter.by_id(partition(key))
+    async with client.query(key.namespace, key.set_name, partitions=partitions) as found:
         record = next(record for record in await found.results() if record.key == key)
     assert isinstance(record, aero.UnreadableRecord)
     with pytest.raises(ProtocolError) as caught:

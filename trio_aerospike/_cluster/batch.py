@@ -24,6 +24,7 @@ from .._wire.batch import all_same, encode_batch, encode_indexed
 from .._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from .._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from .._wire.digests import partition_ids
+from .._wire.shown import clipped
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -473,7 +474,7 @@ class BatchRun:
             record = error = None
             if code == ResultCode.UDF and row.bins:
                 # The bin holds what went wrong in the script (server: udf.c).
-                text = "; ".join(str(value) for value in row.bins.values())
+                text = clipped("; ".join(str(value) for value in row.bins.values()))
                 error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1)
             self._results[index] = BatchResult(key, code, record, error, doubt)
         elif row.error is not None:

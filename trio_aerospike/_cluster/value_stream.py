@@ -17,6 +17,7 @@ import trio
 
 from .._wire.constants import INFO3_LAST
 from .._wire.messages import Message, decode_messages
+from .._wire.shown import clipped
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -208,7 +209,7 @@ class ValueStream:
         values = []
         for op in message.ops:
             if op.name == "FAILURE":
-                text = op.data.decode("utf-8", "replace")
+                text = clipped(op.data.decode("utf-8", "replace"))
                 raise self._error(UDFError(result_code=ResultCode.UDF), text, run.node)
             values.append((op.particle, op.data))
         return values

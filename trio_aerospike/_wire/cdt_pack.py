@@ -15,7 +15,7 @@ from .constants import (
     PARTICLE_HLL,
     PARTICLE_STRING,
 )
-from .shown import shown
+from .shown import conversion_hint, kind_of, shown
 from .values import (
     INFINITY,
     GeoJSON,
@@ -416,9 +416,9 @@ def scalar_fault(value: Any) -> str | None:
         return f"{value!r} exists only in comparisons"
     elif isinstance(value, (OrderedMap, OrderedList)):
         if value.order not in _ORDERS:
-            return f"order {shown(value.order)} is none of the server's: it is a number from 0 to 255"
+            return f"order {shown(value.order)} is unknown to the server: allowed are numbers from 0 to 255"
     elif not isinstance(value, (type(None), float, bytes, bytearray, memoryview, list, tuple, dict, HyperLogLog)):
-        return f"{shown(value)} is a {type(value).__name__}: allowed are {_ALLOWED}"
+        return f"{shown(value)} is {kind_of(value)}: allowed are {_ALLOWED}{conversion_hint(value)}"
     return None
 
 
@@ -435,7 +435,8 @@ def _find_fault(value: Any, path: str, depth: int, comparison: bool) -> tuple[st
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, (bool, HyperLogLog)) or not isinstance(key, (int, str, bytes)):
-                return path, f"map key {shown(key)} is a {type(key).__name__}: allowed are int, str and bytes"
+                hint = conversion_hint(key)
+                return path, f"map key {shown(key)} is {kind_of(key)}: allowed are int, str and bytes{hint}"
             fault = scalar_fault(key)
             if fault:
                 return path, f"map key {fault}"

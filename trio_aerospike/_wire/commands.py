@@ -30,7 +30,7 @@ from .constants import (
     TRANSACTION_TTL_OFFSET as TRANSACTION_TTL_OFFSET,
 )
 from .particles import encode_value
-from .shown import shown
+from .shown import kind_of, shown
 
 _pack_header = struct.Struct(">Q6BIIIHH").pack
 _pack_size = struct.Struct(">I").pack
@@ -108,7 +108,7 @@ def user_key_field(user_key: int | str | bytes) -> bytes:
 
 def _bin_name(name: str) -> bytes:
     if not isinstance(name, str):
-        raise InvalidArgError(f"bin name {shown(name)} is a {type(name).__name__}: it is a str")
+        raise InvalidArgError(f"bin name {shown(name)} is {kind_of(name)}: allowed is a str")
     try:
         data = name.encode()
     except UnicodeEncodeError:
@@ -163,11 +163,11 @@ def encode_op(op: int, name: str, value: Any) -> bytes:
                 header = _fixed_header(op, PARTICLE_FLOAT, name, 8)
             return header + _pack_float(value)
     except (struct.error, UnicodeEncodeError):
-        raise InvalidArgError(f"bin {name!r}: value {scalar_fault(value)}") from None
+        raise InvalidArgError(f"bin {shown(name)}: value {scalar_fault(value)}") from None
     try:
         particle, data = encode_value(value)
     except InvalidArgError as error:
-        raise InvalidArgError(f"bin {name!r}: {error}") from None
+        raise InvalidArgError(f"bin {shown(name)}: {error}") from None
     return encode_particle_op(op, name, particle, data)
 
 

@@ -23,7 +23,7 @@ from .constants import (
     PARTICLE_NULL,
     PARTICLE_STRING,
 )
-from .shown import not_utf8
+from .shown import kind_of, not_utf8
 from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 _pack_int = struct.Struct(">q").pack
@@ -178,14 +178,14 @@ def _decode_none(data: bytes) -> None:
 def _decode_list(data: bytes) -> Any:
     value = unpack_value(data)
     if not isinstance(value, list):
-        raise ProtocolError(f"a list particle holds a {type(value).__name__}")
+        raise ProtocolError(f"a list particle holds {kind_of(value)}")
     return value
 
 
 def _decode_map(data: bytes) -> Any:
     value = unpack_value(data)
     if not isinstance(value, dict):
-        raise ProtocolError(f"a map particle holds a {type(value).__name__}")
+        raise ProtocolError(f"a map particle holds {kind_of(value)}")
     return value
 
 

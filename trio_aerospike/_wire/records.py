@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ProtocolError
 from .particles import decode_value
+from .shown import clipped
 from .undecodable import faulty_bin
 
 # Header size, result code, generation, void time, number of fields, number of operations.
@@ -202,4 +203,4 @@ def decode_failure(body: bytes) -> str | None:
         text = decode_record(body)[3].get("FAILURE")
     except ProtocolError:
         return None
-    return text if isinstance(text, str) else None
+    return clipped(text) if isinstance(text, str) else None

@@ -30,6 +30,31 @@ def shown(value: object) -> str:
     return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX // 2]}...{text[-VALUE_MAX // 4 :]}"
 
 
+def kind_of(value: object) -> str:
+    """Return the type of a value in words: ``a str``, ``an int``, ``a NumPy int64``."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "numpy":
+        return f"a NumPy {kind.__name__}"
+    return with_article(kind.__name__)
+
+
+def with_article(word: str) -> str:
+    """Return a word with "a" or "an" in front."""
+    return f"{'an' if word[:1] in tuple('aeioAEIO') else 'a'} {word}"
+
+
+def conversion_hint(value: object) -> str:
+    """Say how to convert a value of NumPy; empty for any other. No scalar of NumPy is converted by itself.
+
+    ``float64``, ``str_`` and ``bytes_`` are Python's own types as well, and need no conversion.
+    """
+    if type(value).__module__.partition(".")[0] != "numpy":
+        return ""
+    if getattr(getattr(value, "dtype", None), "kind", "") not in ("b", "i", "u", "f"):
+        return ""
+    return " (convert it with .tolist())" if getattr(value, "shape", ()) else " (convert it with .item())"
+
+
 def clipped(text: str, limit: int = TEXT_MAX) -> str:
     """Return a text as it is, or its beginning and its length where it is longer than ``limit`` characters."""
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
