@@ -228,7 +228,7 @@ class ClusterCommands:
             raise ClientClosed("the client is closed")
         nodes = self._cluster.active_nodes()
         if not nodes:
-            raise ClusterError(f"no node of the cluster is known now; seeds: {self._cluster.describe_seeds()}")
+            raise ClusterError(self._cluster.outage())
         return nodes
 
     def _shuffled(self) -> list[Node]:

@@ -87,7 +87,7 @@ class _Start:
         self._cluster.check_namespace(self._namespace)
         nodes = self._cluster.active_nodes()
         if not nodes:
-            raise ClusterError(f"{self._what}: no node is known now; seeds: {self._cluster.describe_seeds()}")
+            raise ClusterError(f"{self._what}: {self._cluster.outage()}")
         await together([partial(self._start, node) for node in nodes])
         if not self._started and self._unknown is not None:
             raise self._unknown
@@ -135,7 +135,7 @@ class _Start:
         if pending.failure is Failure.EXPIRED:
             return self._error(node, AerospikeTimeoutError(), "no answer in time")
         self._cluster.report_failure(node)
-        return self._error(node, ConnectionFailed(), f"{pending.error or 'removed'}")
+        return self._error(node, ConnectionFailed(), self._cluster.cause(node, pending.error))
 
     def _error(self, node: Node, error: AerospikeError, text: str) -> AerospikeError:
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text} (job {self._trid})",)

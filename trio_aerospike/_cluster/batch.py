@@ -520,7 +520,7 @@ class BatchRun:
             self._cluster.report_failure(node)
             broke = isinstance(pending.error, ProtocolError)
             kind = ProtocolError if broke else ConnectionFailed
-            part.fault = self._error(part, kind, f"{pending.error or 'removed'}")
+            part.fault = self._error(part, kind, self._cluster.cause(node, pending.error))
             part.verdict = _Verdict.COUNTED if part.sent else _Verdict.ELSEWHERE
             if broke:
                 part.verdict = _Verdict.FINAL

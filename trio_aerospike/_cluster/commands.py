@@ -456,7 +456,8 @@ class _Trouble:
         )
 
     def _broken(self, node: Node, pending: Pending) -> AerospikeError:
-        text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {pending.error or 'removed'}"
+        cause = self._cluster.cause(node, pending.error)
+        text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {cause}"
         if isinstance(pending.error, ProtocolError):
             return self._finish(ProtocolError(text), node)
         error = self._finish(ConnectionFailed(text), node)

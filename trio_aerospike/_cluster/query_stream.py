@@ -247,7 +247,8 @@ class QueryStream:
             self._fatal = self._error(ProtocolError, str(pending.error), node)
         else:
             self._cluster.report_failure(node)
-            self._note(self._error(ConnectionFailed, f"{pending.error or 'removed'}", node), counted=pending.sent)
+            text = self._cluster.cause(node, pending.error)
+            self._note(self._error(ConnectionFailed, text, node), counted=pending.sent)
 
     def _judge_result(self, run: _Run) -> None:
         code, part = run.result, run.part
@@ -321,7 +322,7 @@ class QueryStream:
                 raise self._missing(fault)
             await trio.sleep(self._policy.sleep_between_retries)
         # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
-        patience = min(self._limit, self._progress_at + self._cluster.patience)
+        patience = min(self._limit, self._progress_at + min(self._cluster.patience, self._silence))
         if not await self._cluster.wait_for_tend(patience) and not counted:
             raise self._missing(fault)
 

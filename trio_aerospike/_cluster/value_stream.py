@@ -137,7 +137,7 @@ class ValueStream:
         self._cluster.check_namespace(self._namespace)
         nodes = self._cluster.active_nodes()
         if not nodes:
-            raise ClusterError(f"{self._what}: no node is known now; seeds: {self._cluster.describe_seeds()}")
+            raise ClusterError(f"{self._what}: {self._cluster.outage()}")
         self._masters = self._cluster.masters(self._namespace)
         for node in nodes:
             run = Run(node)
@@ -157,7 +157,8 @@ class ValueStream:
         self._passing, self._counted = False, True
         began = trio.current_time()
         await trio.sleep(self._policy.sleep_between_retries)
-        patience = min(self.limit, began + self._cluster.patience)
+        silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
+        patience = min(self.limit, began + min(self._cluster.patience, silence))
         while await self._cluster.wait_for_tend(patience):
             if self._cluster.closed or trio.current_time() >= self.limit:
                 return False
@@ -249,7 +250,7 @@ class ValueStream:
             raise self._error(ProtocolError(), str(pending.error), run.node)
         self._cluster.report_failure(run.node)
         self._passing = True
-        raise self._error(ConnectionFailed(), f"{pending.error or 'removed'}", run.node)
+        raise self._error(ConnectionFailed(), self._cluster.cause(run.node, pending.error), run.node)
 
     def _error(self, error: AerospikeError, text: str, node: Node) -> AerospikeError:
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text}",)

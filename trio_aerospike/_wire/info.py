@@ -65,7 +65,7 @@ def _text(body: bytes) -> str:
 
 @attrs.frozen(slots=True)
 class InfoError:
-    """An error in place of a value: the result code (1 when the server gave none) and its text, cut where it is long."""
+    """An error in place of a value: the result code (1 when the server gave none) and its text, shortened."""
 
     code: int
     message: str
