@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
@@ -17,7 +17,7 @@ from ._wire.particles import decode_value
 from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from .policies import chosen
 from .query import QueryDuration, QueryPolicy
-from .validation import checked_int, refused
+from .validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -238,6 +238,7 @@ class AggregateCommands:
         records_per_second: int | None = None,
         source: bytes | None = None,
         policy: QueryPolicy | None = None,
+        **unknown: Never,
     ) -> Values:
         """What a function makes of the stream of all records that a query finds.
 
@@ -272,6 +273,8 @@ class AggregateCommands:
             InvalidArgError: an argument cannot be so.
             ClientError: lupa is not installed, without which there is no Lua here.
         """
+        if unknown:
+            raise unknown_argument(self, "aggregate", unknown)
         policy = chosen(policy, self._query_policy, QueryPolicy)
         if policy.expected_duration is QueryDuration.SHORT:
             raise refused("aggregate.policy", policy, "an expected_duration of LONG: the server has no short ones")

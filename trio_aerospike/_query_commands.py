@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import attrs
 import trio
@@ -19,7 +19,7 @@ from .policies import chosen, packed_filter
 from .predicates import Predicate
 from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from .records import Record
-from .validation import checked_bin_name, checked_int, checked_text, refused
+from .validation import checked_bin_name, checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -354,6 +354,7 @@ class QueryCommands:
         partitions: PartitionFilter | None = None,
         cursor: Cursor | None = None,
         policy: QueryPolicy | None = None,
+        **unknown: Never,
     ) -> Records:
         """The records of a set or namespace, or those of them that a predicate and a filter leave.
 
@@ -380,6 +381,8 @@ class QueryCommands:
         Raises:
             InvalidArgError: an argument cannot be so, or the cursor is of another query.
         """
+        if unknown:
+            raise unknown_argument(self, "query", unknown)
         policy = chosen(policy, self._query_policy, QueryPolicy)
         head = _query_head(namespace, set_name, where, filter, records_per_second, policy)
         head = _with_reads(head, bins, operations)

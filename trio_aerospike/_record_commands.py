@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
@@ -16,7 +16,7 @@ from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
 from .records import Metadata, OrderedResult, Record, checked_bins
-from .validation import checked_bin_name, checked_bin_names, refused, shown
+from .validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -54,7 +54,7 @@ class RecordCommands:
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
-    async def get(self, key: KeyLike, *, policy: ReadPolicy | None = None) -> Record:
+    async def get(self, key: KeyLike, *, policy: ReadPolicy | None = None, **unknown: Never) -> Record:
         """Read a record with all its bins.
 
         Args:
@@ -67,6 +67,8 @@ class RecordCommands:
         Raises:
             RecordNotFound: there is none.
         """
+        if unknown:
+            raise unknown_argument(self, "get", unknown)
         if type(key) is not Key:
             key = as_key(key)
         policy = self._read_policy if policy is None else chosen(policy, self._read_policy, ReadPolicy)
@@ -87,7 +89,9 @@ class RecordCommands:
             raise undecodable("get", key, error) from None
         return Record(key, bins, generation, void_time)
 
-    async def select(self, key: KeyLike, bins: Iterable[str], *, policy: ReadPolicy | None = None) -> Record:
+    async def select(
+        self, key: KeyLike, bins: Iterable[str], *, policy: ReadPolicy | None = None, **unknown: Never
+    ) -> Record:
         """Read some bins of a record.
 
         Args:
@@ -101,6 +105,8 @@ class RecordCommands:
         Raises:
             RecordNotFound: there is no such record.
         """
+        if unknown:
+            raise unknown_argument(self, "select", unknown)
         key = as_key(key)
         policy = chosen(policy, self._read_policy, ReadPolicy)
         names = checked_bin_names(bins, "select.bins")
@@ -115,7 +121,7 @@ class RecordCommands:
             raise undecodable("select", key, error) from None
         return Record(key, found, generation, void_time)
 
-    async def exists(self, key: KeyLike, *, policy: ReadPolicy | None = None) -> Metadata | None:
+    async def exists(self, key: KeyLike, *, policy: ReadPolicy | None = None, **unknown: Never) -> Metadata | None:
         """Look whether a record exists, without reading it.
 
         Args:
@@ -125,6 +131,8 @@ class RecordCommands:
         Returns:
             Its generation and time to live; None when there is no such record.
         """
+        if unknown:
+            raise unknown_argument(self, "exists", unknown)
         key = as_key(key)
         policy = chosen(policy, self._read_policy, ReadPolicy)
         frame = self._request(key, policy, _NO_BINS | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
@@ -148,6 +156,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Write bins into a record, which is created if need be (see ``WritePolicy.exists``).
 
@@ -163,6 +172,8 @@ class RecordCommands:
             RecordExistsError: the policy creates only, and the record is there.
             RecordNotFound: the policy updates only, and the record is not there.
         """
+        if unknown:
+            raise unknown_argument(self, "put", unknown)
         if type(key) is not Key:
             key = as_key(key)
         checked_bins(bins)
@@ -178,6 +189,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Put text or bytes behind the value of a bin; a missing bin or record is created.
 
@@ -190,6 +202,8 @@ class RecordCommands:
         Raises:
             BinTypeError: the bin holds a value of another type.
         """
+        if unknown:
+            raise unknown_argument(self, "append", unknown)
         await self._affix("append", wire.OP_APPEND, key, bin, value, ttl, generation, policy)
 
     async def prepend(
@@ -201,6 +215,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Put text or bytes before the value of a bin; a missing bin or record is created.
 
@@ -213,6 +228,8 @@ class RecordCommands:
         Raises:
             BinTypeError: the bin holds a value of another type.
         """
+        if unknown:
+            raise unknown_argument(self, "prepend", unknown)
         await self._affix("prepend", wire.OP_PREPEND, key, bin, value, ttl, generation, policy)
 
     async def increment(
@@ -224,6 +241,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Add a number to the number in a bin; a missing bin or record starts from zero.
 
@@ -236,13 +254,17 @@ class RecordCommands:
         Raises:
             BinTypeError: the bin holds something else than such a number.
         """
+        if unknown:
+            raise unknown_argument(self, "increment", unknown)
         if isinstance(offset, bool) or not isinstance(offset, (int, float)):
             raise refused("increment.offset", offset, "an int of 64 bits or a float")
         key = as_key(key)
         ops = encode_op(wire.OP_INCR, checked_bin_name(bin, "increment.bin"), offset)
         await self._write("increment", key, policy, ops, 1, ttl, generation)
 
-    async def touch(self, key: KeyLike, *, ttl: int | None = None, policy: WritePolicy | None = None) -> None:
+    async def touch(
+        self, key: KeyLike, *, ttl: int | None = None, policy: WritePolicy | None = None, **unknown: Never
+    ) -> None:
         """Start a record's time to live anew and raise its generation.
 
         Args:
@@ -253,6 +275,8 @@ class RecordCommands:
         Raises:
             RecordNotFound: there is no such record.
         """
+        if unknown:
+            raise unknown_argument(self, "touch", unknown)
         key = as_key(key)
         await self._write("touch", key, policy, op_name_only(wire.OP_TOUCH, ""), 1, ttl, None)
 
@@ -264,6 +288,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Remove bins from a record; one that is not there is passed over, and the last one takes the record along.
 
@@ -275,12 +300,16 @@ class RecordCommands:
         Raises:
             RecordGenerationError: the generation is another.
         """
+        if unknown:
+            raise unknown_argument(self, "remove_bin", unknown)
         key = as_key(key)
         names = checked_bin_names(bins, "remove_bin.bins")
         ops = b"".join([op_name_only(wire.OP_WRITE, name) for name in names])
         await self._write("remove_bin", key, policy, ops, len(names), ttl, generation)
 
-    async def remove(self, key: KeyLike, *, generation: int | None = None, policy: WritePolicy | None = None) -> None:
+    async def remove(
+        self, key: KeyLike, *, generation: int | None = None, policy: WritePolicy | None = None, **unknown: Never
+    ) -> None:
         """Remove a record.
 
         Args:
@@ -292,6 +321,8 @@ class RecordCommands:
             RecordNotFound: there is no such record.
             RecordGenerationError: the generation is another.
         """
+        if unknown:
+            raise unknown_argument(self, "remove", unknown)
         key = as_key(key)
         policy = chosen(policy, self._write_policy, WritePolicy)
         info2 = policy._info2
@@ -319,6 +350,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> Record:
         """Carry out several operations on one record, all or none, in their order.
 
@@ -338,6 +370,8 @@ class RecordCommands:
             RecordGenerationError: the generation is another.
             BinTypeError: a bin holds a value that its operation cannot work on.
         """
+        if unknown:
+            raise unknown_argument(self, "operate", unknown)
         key, body = await self._operate("operate", key, operations, ttl, generation, policy)
         try:
             _, new_generation, void_time, bins = decode_record(body)
@@ -353,6 +387,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> OrderedResult:
         """As :meth:`operate`, with every result in the order of the operations.
 
@@ -362,6 +397,8 @@ class RecordCommands:
         Returns:
             Key, generation, time to live and a list of ``(bin name, value)``.
         """
+        if unknown:
+            raise unknown_argument(self, "operate_ordered", unknown)
         key, body = await self._operate("operate_ordered", key, operations, ttl, generation, policy)
         try:
             _, new_generation, void_time, results = decode_ordered(body)

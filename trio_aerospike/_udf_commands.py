@@ -7,7 +7,7 @@ import binascii
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import attrs
 import trio
@@ -22,7 +22,7 @@ from .errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, Resul
 from .keys import KeyLike, as_key
 from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
 from .records import UDF_SUCCESS, InfoResult
-from .validation import checked_text, refused, shown
+from .validation import checked_text, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.commands import Executor
@@ -61,6 +61,7 @@ class UDFCommands:
         name: str | None = None,
         wait: float | None = 10.0,
         policy: InfoPolicy | None = None,
+        **unknown: Never,
     ) -> UDFModule:
         """Register a module of Lua functions with the cluster.
 
@@ -80,6 +81,8 @@ class UDFCommands:
             AerospikeTimeoutError: some node does not have it within ``wait`` seconds; the message says which.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_put", unknown)
         _check_wait("udf_put.wait", wait)
         if isinstance(source, (bytes, bytearray)):
             text = bytes(source)
@@ -108,7 +111,9 @@ class UDFCommands:
             return next((module for module in found if module.name == name), UDFModule(name, ""))
         return await self._until_all_have(name, wait, policy)
 
-    async def udf_remove(self, name: str, *, wait: float | None = 10.0, policy: InfoPolicy | None = None) -> None:
+    async def udf_remove(
+        self, name: str, *, wait: float | None = 10.0, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> None:
         """Remove a module from the cluster; one that is not there is no error, as with the server.
 
         Args:
@@ -120,6 +125,8 @@ class UDFCommands:
             AerospikeTimeoutError: some node still has it after ``wait`` seconds.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_remove", unknown)
         name = _checked_module("udf_remove.name", name)
         _check_wait("udf_remove.wait", wait)
         answer = await self._tell_one_node(f"udf-remove:filename={name};", self._info_timeout(policy))
@@ -129,15 +136,17 @@ class UDFCommands:
                 lambda found: found is None, f"udf_remove of {name!r}: still there on", name, wait, policy
             )
 
-    async def udf_list(self, *, policy: InfoPolicy | None = None) -> list[UDFModule]:
+    async def udf_list(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[UDFModule]:
         """The modules that are registered, sorted by name.
 
         Raises:
             AerospikeError: why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_list", unknown)
         return sorted(_parse_modules(await self.info_random_node("udf-list", policy=policy)), key=lambda one: one.name)
 
-    async def udf_get(self, name: str, *, policy: InfoPolicy | None = None) -> bytes:
+    async def udf_get(self, name: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> bytes:
         """The text of a module.
 
         Args:
@@ -148,6 +157,8 @@ class UDFCommands:
             UDFError: there is no such module.
             AerospikeError: why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_get", unknown)
         name = _checked_module("udf_get.name", name)
         answer = await self.info_random_node(f"udf-get:filename={name}", policy=policy)
         _check_answer(f"udf_get of {name!r}", answer)
@@ -166,6 +177,7 @@ class UDFCommands:
         *,
         ttl: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> Any:
         """Call a function of a registered module on a record, where the record is.
 
@@ -186,6 +198,8 @@ class UDFCommands:
             UDFError: the function failed, with its message and line, or there is no such module or function.
             InvalidArgError: an argument is wrong; nothing is sent.
         """
+        if unknown:
+            raise unknown_argument(self, "apply", unknown)
         key = as_key(key)
         policy = chosen(policy, self._write_policy, WritePolicy)
         check_policy("apply", policy)

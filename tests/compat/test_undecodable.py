@@ -16,8 +16,7 @@ from trio_aerospike._wire.constants import PARTICLE_STRING
 
 KEY = ("test", "undecodable", "latin")
 WANTED = (
-    "bin 'name': its text is not UTF-8 (invalid continuation byte at byte 3 of 5, in b'caf\\xe9!'); "
-    "read the other bins"
+    "bin 'name': its text is not UTF-8 (invalid continuation byte at byte 3 of 5, in b'caf\\xe9!'); read the other bins"
 )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 
-from trio_aerospike import Key, exp, operations as op
+from trio_aerospike import Client, Key, exp, operations as op
 from trio_aerospike._wire.commands import encode_op
 from trio_aerospike._wire.info import parse_error
 from trio_aerospike._wire.shown import kind_of, with_article
@@ -77,3 +78,44 @@ def test_arguments_say_it_too() -> None:
         Key("test", "demo", numpy.True_)
     with pytest.raises(InvalidArgError, match=r"np.int64\(5\).*\(convert it with .item\(\)\)"):
         op.increment("b", numpy.int64(5))
+
+
+def commands_with_a_policy() -> list[str]:
+    names = [name for name in dir(Client) if not name.startswith("_") and callable(getattr(Client, name))]
+    return [name for name in names if "policy" in inspect.signature(getattr(Client, name)).parameters]
+
+
+@pytest.mark.parametrize("name", commands_with_a_policy())
+def test_every_command_says_where_a_time_limit_goes(name: str) -> None:
+    method = getattr(Client, name)
+    required = [
+        parameter.name
+        for parameter in inspect.signature(method).parameters.values()
+        if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    client = object.__new__(Client)
+    with pytest.raises(TypeError) as caught:
+        call = method(client, *required[1:], timeout=1.0)
+        if inspect.iscoroutine(call):
+            call.send(None)
+    assert isinstance(caught.value, InvalidArgError)
+    text = str(caught.value)
+    assert text.startswith(f"{name}: unknown argument 'timeout', ")
+    assert "pass policy=" in text
+    assert "allowed: " in text
+    assert "unknown," not in text.partition("allowed: ")[2]
+
+
+def test_a_mistyped_argument_has_the_nearest_one() -> None:
+    client = object.__new__(Client)
+    key = Key("test", "demo", 1)
+    wrong: dict[str, Any] = {"tll": 5}
+    with pytest.raises(TypeError, match="put: unknown argument 'tll', did you mean 'ttl'"):
+        client.put(key, {"a": 1}, **wrong).send(None)
+    wrong = {"max_retries": 3}
+    with pytest.raises(TypeError, match=r"a field of ReadPolicy: pass policy=ReadPolicy\(max_retries=3\)"):
+        client.get(key, **wrong).send(None)
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert len(commands_with_a_policy()) > 60

@@ -212,8 +212,7 @@ class Cluster:
             node: the node.
             error: what broke the connection; None where the request was given up because the node left the cluster.
         """
-        gone = error is None or isinstance(error, NodeLeftError)
-        text = "" if gone else _words(error)
+        text = "" if error is None or isinstance(error, NodeLeftError) else _words(error)
         if not self._state.connected:
             return f"{text}; {self.outage()}" if text else self.outage()
         return text or f"the node has left the cluster{f': {node.left}' if node.left else ''}"

@@ -73,9 +73,7 @@ def row_detail(code: int, rest: bytes) -> str:
     return _detail(code, rest, rest[2], generation, position + 8, n_fields, n_ops)
 
 
-def _detail(
-    code: int, data: bytes, info2: int, generation: int, position: int, n_fields: int, n_ops: int
-) -> str:
+def _detail(code: int, data: bytes, info2: int, generation: int, position: int, n_fields: int, n_ops: int) -> str:
     if code == _RECORD_TOO_BIG:
         return (
             f": the request has {len(data)} bytes; a record may have as many as max-record-size of its namespace "
