@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
+from ._entering import NeedsAsyncWith
 from ._query_commands import predicate_fields, query_scope
 from ._udf_call import checked_call
 from ._wire.constants import PARTICLE_LIST
@@ -33,12 +34,14 @@ _U32_MAX = 0xFFFF_FFFF
 _AT_ONCE, _GATHER = 256, 0.1
 
 
-class Values(AsyncIterator[Any]):
+class Values(NeedsAsyncWith, AsyncIterator[Any]):
     """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
 
     Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
     by the same function, in a thread: Trio's loop goes on meanwhile. Leaving the block early ends the servers' work.
     """
+
+    _usage = "async with client.aggregate(...) as values: async for value in values:"
 
     def __init__(
         self,
@@ -111,7 +114,7 @@ class Values(AsyncIterator[Any]):
             StopAsyncIteration: there are no more.
         """
         if self._stream is None:
-            raise RuntimeError(f"{self._what}: use `async with client.aggregate(...) as values`")
+            raise RuntimeError(f"{self._what}: the block has not been entered: use `{self._usage}`")
         if self._left:
             raise trio.ClosedResourceError(f"{self._what}: the block of the aggregation has been left")
         if self._reading:

@@ -302,7 +302,7 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "get_many", unknown)
-        from ._batch_pump import open_stream
+        from ._batch_pump import open_reads
 
         policy = self._policy("get_many", policy)
         form = ReadForm("get_many", bins, None, None)
@@ -318,7 +318,7 @@ class BatchCommands:
 
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_stream(
+        return open_reads(
             "get_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
         )
 
@@ -356,7 +356,7 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "put_many", unknown)
-        from ._batch_pump import open_stream
+        from ._batch_pump import open_writes
 
         policy = self._policy("put_many", policy)
         form = WriteForm(None, ttl, None, write_policy, "put_many")
@@ -371,7 +371,7 @@ class BatchCommands:
 
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_stream(
+        return open_writes(
             "put_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
         )
 

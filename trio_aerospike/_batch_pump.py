@@ -22,6 +22,7 @@ from ._cluster.batch import Batch
 from ._cluster.cluster import Cluster
 from ._cluster.commands import Executor
 from ._cluster.node import Node
+from ._entering import entered_with
 from .errors import AerospikeError, ClientClosed
 from .keys import Key
 from .policies import BatchPolicy, Replica
@@ -191,8 +192,7 @@ def _failed(key: Key, error: AerospikeError) -> BatchResult:
     return BatchResult(key, int(own.result_code), None, own, own.in_doubt)
 
 
-@contextlib.asynccontextmanager
-async def open_stream(
+async def _open_stream(
     what: str,
     source: Source[Any],
     key_of: Callable[[Any], tuple[Key, T]],
@@ -236,3 +236,8 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
             break
         error = error.exceptions[0]
     return error
+
+
+#: Open the stream of ``get_many`` and of ``put_many``.
+open_reads = entered_with("async with client.get_many(keys) as results: async for result in results:")(_open_stream)
+open_writes = entered_with("async with client.put_many(records) as results: async for result in results:")(_open_stream)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never
 import attrs
 import trio
 
+from ._entering import NeedsAsyncWith
 from ._wire import constants as wire
 from ._wire.commands import op_name_only
 from .errors import InvalidArgError, ProtocolError
@@ -115,7 +116,7 @@ class UnreadableRecord(ScannedRecord):
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
 
 
-class Records(AsyncIterator[Record]):
+class Records(NeedsAsyncWith, AsyncIterator[Record]):
     """The records of a query, as they come: ``async with client.query(...) as records: async for record in records``.
 
     Nothing is asked of the servers before the first record is wanted. They are all asked at once, and stopped when the
@@ -123,6 +124,8 @@ class Records(AsyncIterator[Record]):
     record is handed on once, whatever happens to nodes meanwhile; where some cannot be had, the error says which
     partitions they are in. Records come in no order. One reader at a time.
     """
+
+    _usage = "async with client.query(...) as records: async for record in records:"
 
     def __init__(
         self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor
@@ -230,7 +233,7 @@ class Records(AsyncIterator[Record]):
             StopAsyncIteration: there are no more.
         """
         if self._stream is None:
-            raise RuntimeError(f"{self._what}: use `async with client.query(...) as records`")
+            raise RuntimeError(f"{self._what}: the block has not been entered: use `{self._usage}`")
         if self._left:
             raise trio.ClosedResourceError(f"{self._what}: the block of the query has been left")
         if self._reading:
