@@ -349,9 +349,9 @@ def _always(body: bytes) -> bool:
 
 def _refusal(code: int, what: str) -> AerospikeError:
     error = error_from_code(code)
-    named = error_from_code(code, f"{what}: {error}")
+    named = error_from_code(code, f"{what}: {error.message}")
     # A code that is no admin's own, a parameter for instance, is an answer to an admin all the same.
-    return named if isinstance(named, AdminError) else AdminError(f"{what}: {error}", result_code=code)
+    return named if isinstance(named, AdminError) else AdminError(f"{what}: {error.message}", result_code=code)
 
 
 async def _hashed(where: str, password: str) -> bytes:

@@ -291,7 +291,9 @@ class AerospikeError(Exception):
         if self.in_doubt:
             notes.append("in doubt")
         text = super().__str__()
-        return f"{text} [{', '.join(notes)}]" if notes else text
+        note = f"[{', '.join(notes)}]"
+        # A message that was made of another error's text has the notes already.
+        return f"{text} {note}" if notes and note not in text else text
 
 
 _registry: dict[int, type[AerospikeError]] = {}

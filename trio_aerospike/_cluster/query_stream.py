@@ -193,7 +193,7 @@ class QueryStream:
         try:
             found = self._decoder.decode(body, position, CHUNK_SIZE)
         except ProtocolError as error:
-            self._fatal = self._error(ProtocolError, str(error), run.part.node)
+            self._fatal = self._error(ProtocolError, error.message, run.part.node)
             return None
         if found.position >= len(body):
             self._open = None
@@ -244,7 +244,7 @@ class QueryStream:
             if overdue:
                 self._fatal = self._missing(self._fault)
         elif isinstance(pending.error, ProtocolError):
-            self._fatal = self._error(ProtocolError, str(pending.error), node)
+            self._fatal = self._error(ProtocolError, pending.error.message, node)
         else:
             self._cluster.report_failure(node)
             text = self._cluster.cause(node, pending.error)

@@ -197,7 +197,7 @@ class ValueStream:
         try:
             messages = decode_messages(body)
         except ProtocolError as error:
-            raise self._error(ProtocolError(), str(error), run.node) from None
+            raise self._error(ProtocolError(), error.message, run.node) from None
         values: list[Value] = []
         for message in messages:
             if message.result_code or message.info3 & INFO3_LAST:
@@ -247,7 +247,7 @@ class ValueStream:
             self._passing = True
             raise self._error(AerospikeTimeoutError(), text, run.node)
         if isinstance(pending.error, ProtocolError):
-            raise self._error(ProtocolError(), str(pending.error), run.node)
+            raise self._error(ProtocolError(), pending.error.message, run.node)
         self._cluster.report_failure(run.node)
         self._passing = True
         raise self._error(ConnectionFailed(), self._cluster.cause(run.node, pending.error), run.node)
