@@ -217,7 +217,7 @@ async def open_client(
     if crash is not None:
         if raised is None or isinstance(raised, trio.Cancelled):
             raise crash
-        logger.error("the client failed while an error was on its way out of its block", exc_info=crash)
+        logger.error("the client failed while its block ended with another error", exc_info=crash)
     if raised is not None:
         raise raised
 

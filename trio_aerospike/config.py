@@ -111,7 +111,7 @@ def _refused_host(where: str, given: object, allowed: str = _HOST_ALLOWED) -> In
     elif "://" in text:
         hint = f"; write it without {shown(text.partition('://')[0] + '://')}"
     elif text.count(":") > 1 and not text.startswith("["):
-        hint = '; an IPv6 address with a port stands in brackets: "[::1]:3000"'
+        hint = '; put an IPv6 address with a port in brackets: "[::1]:3000"'
     elif isinstance(given, Mapping) and "hosts" in given:
         hint = "; a whole configuration in milliseconds goes to ClientConfig.from_milliseconds"
     elif isinstance(given, (tuple, list)) and len(given) > 1 and isinstance(given[1], str) and given[1].isdigit():

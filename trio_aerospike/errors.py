@@ -559,7 +559,7 @@ def error_from_code(
         ValueError: The code is 0: success is no error.
     """
     if code == 0:
-        raise ValueError("result code 0 means success, it is no error")
+        raise ValueError("result code 0 means success: it is not an error")
     cls = _registry.get(code) or _family_of(code)
     if message is None:
         try:

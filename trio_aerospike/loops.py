@@ -396,7 +396,7 @@ class _Line:
             frames = self._frames.feed(data)
             for kind, body in frames:
                 if kind != PROTO_MESSAGE or len(body) < MESSAGE_HEADER_SIZE or not self._sent:
-                    raise ProtocolError(f"node {self._node.name} sent what nobody asked for: type {kind}")
+                    raise ProtocolError(f"node {self._node.name} sent a reply without a request: type {kind}")
                 answer, _ = self._sent.popleft()
                 self.depth -= 1
                 if not answer.done():

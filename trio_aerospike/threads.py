@@ -74,7 +74,7 @@ class ThreadCommands(RecordCommands):
             value: T = stop.value
             return value
         command.close()
-        raise RuntimeError("wait() runs the commands of its own object only")
+        raise RuntimeError("wait() runs only commands of the object it belongs to")
 
 
 class _ThreadExecutor(BorrowingExecutor):

@@ -135,7 +135,7 @@ class _Finder:
         result = None
         if last.any():
             if not last[-1] or last.sum() > 1 or bare[-1] + MESSAGE_HEADER_SIZE != self._total:
-                raise ProtocolError("bytes stand behind the end of a batch")
+                raise ProtocolError("there are bytes after the end of a batch")
             result = int(array[bare[-1] + _RESULT_CODE])
             bare = bare[:-1]
         others = []

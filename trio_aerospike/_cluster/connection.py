@@ -353,7 +353,7 @@ class Connection:
     def _hand_out(self, frames: list[tuple[int, bytes]]) -> None:
         sent = self._sent
         if not sent:
-            raise ProtocolError(f"{self.label} sent a reply that nobody asked for")
+            raise ProtocolError(f"{self.label} sent a reply without a request")
         waited = self._waited()
         elapsed = waited - self._line_began
         fresh = self._fresh
@@ -366,7 +366,7 @@ class Connection:
         reschedule = trio.lowlevel.reschedule
         for kind, body in frames:
             if not sent:
-                raise ProtocolError(f"{self.label} sent a reply that nobody asked for")
+                raise ProtocolError(f"{self.label} sent a reply without a request")
             pending = sent[0]
             if kind != pending.kind:
                 raise ProtocolError(f"{self.label} answered a request of type {pending.kind} with type {kind}")

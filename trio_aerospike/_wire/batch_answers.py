@@ -260,7 +260,7 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
     if info3 & INFO3_LAST:
         position = skip_bins(body, position, n_ops)
         if position != total:
-            raise ProtocolError(f"{total - position} bytes stand behind the end of a batch")
+            raise ProtocolError(f"{total - position} bytes follow the end of a batch")
         return None, position, result_code
     if not n_ops:
         if position > total:

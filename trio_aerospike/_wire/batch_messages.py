@@ -156,7 +156,7 @@ def decode_batch_rows(message: Message) -> tuple[int, int, list[BatchRequest], P
             row, position = _decode_row(data, position, rows[-1] if rows else None, read_mode)
             rows.append(row)
         if position != len(data):
-            fault = ProtocolError(f"{len(data) - position} bytes stand behind the {count} rows of a batch")
+            fault = ProtocolError(f"{len(data) - position} bytes follow the {count} rows of a batch")
     except (struct.error, IndexError):
         what = "does not fit its bytes" if count * ROW_SIZE_MIN > len(data) - 5 else "is cut off"
         fault = ProtocolError(f"a batch of {count} rows {what}: {len(rows)} are there")

@@ -107,7 +107,7 @@ def decode_context(data: bytes) -> list[tuple[int, Packed]]:
         position = value_end(data, middle)
         steps.append((number, Packed(data[middle:position])))
     if position != len(data):
-        raise ProtocolError(f"{len(data) - position} bytes stand behind a context")
+        raise ProtocolError(f"{len(data) - position} bytes follow a context")
     return steps
 
 

@@ -50,7 +50,7 @@ def unpack_exactly(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ProtocolError(f"text in a list or map {not_utf8(error)}") from None
     if end != len(data):
-        raise ProtocolError(f"{len(data) - end} bytes stand behind a list or map")
+        raise ProtocolError(f"{len(data) - end} bytes follow a list or map")
     return value
 
 
@@ -240,7 +240,7 @@ def _unpack(data: bytes, position: int, depth: int) -> tuple[Any, int]:
         return WILDCARD, position
     if kind == 0xFF and content == b"\x01":
         return INFINITY, position
-    raise ProtocolError(f"an extension of type {kind} stands where a list or map has a value")
+    raise ProtocolError(f"an extension of type {kind} was found in place of a value in a list or map")
 
 
 def _extension(data: bytes, position: int) -> tuple[int, bytes, int] | None:

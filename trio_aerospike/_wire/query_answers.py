@@ -107,7 +107,7 @@ class AnswerDecoder:
         if found.position > total:
             raise ProtocolError(f"an answer to a query of {total} bytes is cut off")
         if found.result is not None and found.position != total:
-            raise ProtocolError(f"{total - found.position} bytes stand behind the end of a query")
+            raise ProtocolError(f"{total - found.position} bytes follow the end of a query")
         return found
 
     def _decode_one(self, body: bytes, found: Decoded) -> None:

@@ -100,7 +100,7 @@ def _return_number(call: Call, where: str, return_type: object, inverted: object
     if not isinstance(inverted, bool):
         raise refused(f"{where}.inverted", inverted, "True or False")
     if inverted and is_range:
-        raise refused(f"{where}.return_type", chosen, "another with inverted, as what is inverted is no range")
+        raise refused(f"{where}.return_type", chosen, "another return type: with inverted the selection is not a range")
     return chosen | cdt.RETURN_INVERTED * inverted
 
 

@@ -65,7 +65,7 @@ def check_whole(where: str, expression: object, kind: Kind | None = None) -> Non
     assert isinstance(expression, Expression)
     if expression.free_variables:
         names = ", ".join(sorted(expression.free_variables))
-        raise refused(where, expression, f"an expression of its own; nothing in it binds {names}")
+        raise refused(where, expression, f"a complete expression; nothing in it binds {names}")
     given = Kind.BOOL if expression._kind is Kind.UNKNOWN else expression._kind
     if given is Kind.EXTREME:
         raise refused(
