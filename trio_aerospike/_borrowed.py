@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ._cluster.answers import NOT_DONE, RESULT_CODE as RESULT_CODE, RETRYABLE
 from ._cluster.connection import restamped
 from ._cluster.node import Node
+from ._wire.request_details import request_detail
 from .errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -92,8 +93,12 @@ class Attempt:
         """The request with what is left of the command's time as its transaction ttl, for another attempt."""
         return restamped(frame, self.limit, time.monotonic())
 
-    def refused(self, code: int) -> Policy:
+    def refused(self, code: int, frame: bytes) -> Policy:
         """The server answered with a result code other than 0.
+
+        Args:
+            code: the result code.
+            frame: the request.
 
         Returns:
             The policy under which Trio is to go on.
@@ -101,7 +106,7 @@ class Attempt:
         Raises:
             AerospikeError: there is nothing to go on with.
         """
-        text = f"{self._what} {self._key!r}: {error_from_code(code).message}"
+        text = f"{self._what} {self._key!r}: {error_from_code(code).message}{request_detail(code, frame)}"
         doubt = self._write and code == ResultCode.TIMEOUT
         failure = error_from_code(code, text, node=self._node.name, attempts=1, in_doubt=doubt)
         if code not in RETRYABLE:

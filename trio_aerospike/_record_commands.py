@@ -9,9 +9,8 @@ from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
 from ._wire.record_layouts import RecordDecoder
 from ._wire.records import decode_header, decode_ordered, decode_record
-from ._wire.request_details import request_detail
 from ._wire.values import HyperLogLog
-from .errors import AerospikeError, InvalidArgError, ProtocolError, RecordNotFound
+from .errors import InvalidArgError, ProtocolError, RecordNotFound
 from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
@@ -334,11 +333,7 @@ class RecordCommands:
         info2 = info2 & ~wire.INFO2_CREATE_ONLY | wire.INFO2_WRITE | wire.INFO2_DELETE
         info3 = policy._info3 & wire.INFO3_COMMIT_LEVEL_MASTER
         frame = self._request(key, policy, 0, info2, info3, expected, 0)
-        try:
-            await self._executor.run("remove", key, frame, policy, True)
-        except AerospikeError as error:
-            add_detail(error, frame)
-            raise
+        await self._executor.run("remove", key, frame, policy, True)
 
     # -- several operations at once ----------------------------------------------------------------------------------
 
@@ -458,11 +453,7 @@ class RecordCommands:
             info2, expected, record_ttl = _conditions(policy, info2, ttl, generation)
             info3 = policy._info3 | (policy._read_info3 if info1 else 0)
             frame = self._request(key, policy, info1, info2, info3, expected, record_ttl, ops, len(encoded))
-        try:
-            return key, await self._executor.run(what, key, frame, policy, writes)
-        except AerospikeError as error:
-            add_detail(error, frame)
-            raise
+        return key, await self._executor.run(what, key, frame, policy, writes)
 
     async def _affix(
         self,
@@ -495,11 +486,7 @@ class RecordCommands:
         policy = chosen(policy, self._write_policy, WritePolicy)
         info2, expected, record_ttl = _conditions(policy, policy._info2 | wire.INFO2_WRITE, ttl, generation)
         frame = self._request(key, policy, 0, info2, policy._info3, expected, record_ttl, ops, count)
-        try:
-            await self._executor.run(what, key, frame, policy, True)
-        except AerospikeError as error:
-            add_detail(error, frame)
-            raise
+        await self._executor.run(what, key, frame, policy, True)
 
     def _new_read(self, key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
         """What plain reads of all bins have in common where ``key`` is."""
@@ -544,13 +531,6 @@ def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: in
         info2 = info2 & ~wire.INFO2_GENERATION_GT | wire.INFO2_GENERATION
     record_ttl = policy._wire_ttl if ttl is None else wire_ttl(ttl)
     return info2, expected, record_ttl
-
-
-def add_detail(error: AerospikeError, frame: bytes) -> None:
-    """Add to the error of a server what the request asked for: its size, the generation, the bins."""
-    detail = request_detail(error.result_code, frame)
-    if detail and error.args:
-        error.args = (f"{error.message}{detail}", *error.args[1:])
 
 
 def undecodable(what: str, key: Key, error: ProtocolError, *, done: bool = False) -> ProtocolError:

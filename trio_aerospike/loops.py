@@ -108,7 +108,7 @@ class _LoopExecutor(BorrowingExecutor):
                 return body
             if code in LOGGED_OUT:
                 line.retire()  # a new session is for new connections
-            policy = attempt.refused(code)
+            policy = attempt.refused(code, frame)
         if attempt.pause:
             await asyncio.sleep(attempt.pause)
         try:

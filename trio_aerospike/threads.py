@@ -122,7 +122,7 @@ class _ThreadExecutor(BorrowingExecutor):
             if not code:
                 return body
             attempt = Attempt(what, key, policy, write, node, began)
-            policy = attempt.refused(code)
+            policy = attempt.refused(code, frame)
         if attempt.pause:
             time.sleep(attempt.pause)  # noqa: ASYNC251 - async by form only, to be what the client's executor is
         frame = attempt.stamped(frame)

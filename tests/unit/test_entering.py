@@ -87,7 +87,8 @@ def test_a_client_is_not_made_by_its_class(arguments: tuple[Any, ...]) -> None:
 
 
 async def test_blocks_are_entered_and_left_as_ever() -> None:
-    left = []
+    left: list[str] = []
+    nothing: dict[str, str] = {}
 
     @entered_with("async with opened() as it:")
     async def opened(value: int) -> AsyncIterator[int]:
@@ -102,7 +103,7 @@ async def test_blocks_are_entered_and_left_as_ever() -> None:
     async with opened(3) as value:
         assert value == 3
     async with opened(4):
-        raise KeyError
+        left.append(nothing["missing"])
     async with contextlib.AsyncExitStack() as stack:
         assert await stack.enter_async_context(opened(5)) == 5
     assert left == ["left", "swallowed", "left", "left"]

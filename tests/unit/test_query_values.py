@@ -165,7 +165,7 @@ LINE = "ns=test:indexname=one:set=s:bin=b:type=numeric:indextype=default:context
         ("ns=test:indexname=one:set=s:bin=b:type=numeric:indextype=default", {"state": ""}),
     ],
 )
-def test_an_index_with_a_word_that_is_not_known_does_not_fail_the_list(line: str, changed: dict[str, object]) -> None:
+def test_an_index_with_a_word_that_is_not_known_does_not_fail_the_list(line: str, changed: dict[str, Any]) -> None:
     found = parse_index_list(f"{LINE};{line};{LINE.replace('one', 'three')};")
     assert [index.name for index in found] == ["one", "one", "three"]
     assert found[1] == attrs.evolve(found[0], **changed)

@@ -14,6 +14,7 @@ import trio
 
 from .._wire.constants import PROTO_MESSAGE
 from .._wire.records import decode_failure
+from .._wire.request_details import request_detail
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -208,7 +209,7 @@ class Executor:
         cluster = self._cluster
         trouble: _Trouble | None = None
         if sequence:
-            trouble = _Trouble(what, key, policy, write, limit, now, cluster)
+            trouble = _Trouble(what, key, frame, policy, write, limit, now, cluster)
             trouble.sequence = sequence
         while True:
             if trouble is None:
@@ -239,7 +240,7 @@ class Executor:
             else:
                 pending = None
             if trouble is None:
-                trouble = _Trouble(what, key, policy, write, limit, now, cluster)
+                trouble = _Trouble(what, key, frame, policy, write, limit, now, cluster)
             done = await trouble.after(node, pending, scope_deadline)
             if done is not None:
                 if cluster.observers is not None:
@@ -283,6 +284,7 @@ class _Trouble:
         "_began",
         "_cluster",
         "_counted",
+        "_frame",
         "_free",
         "_key",
         "_limit",
@@ -298,6 +300,7 @@ class _Trouble:
         self,
         what: str,
         key: Key,
+        frame: bytes,
         policy: ReadPolicy | WritePolicy,
         write: bool,
         limit: float,
@@ -306,6 +309,7 @@ class _Trouble:
     ) -> None:
         self._what = what
         self._key = key
+        self._frame = frame
         self._policy = policy
         self._write = write
         self._limit = limit
@@ -376,6 +380,7 @@ class _Trouble:
         text = error_from_code(code).message
         if code == UDF and pending.reply is not None:
             text = decode_failure(pending.reply) or text
+        text += request_detail(code, self._frame)
         error = self._finish(error_from_code(code, f"{self._what} {self._key!r}: {text}"), node, code)
         if code == TIMEOUT and scope_deadline <= self._limit and scope_deadline - trio.current_time() < _ABOUT_NOW:
             # The server was told what was left of the caller's scope, so this is that scope's end, a little early.
