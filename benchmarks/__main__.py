@@ -2,7 +2,8 @@
 
 Measures against the server that AEROSPIKE_HOSTS names ("host:port,host:port"), or against an embedded one in another
 process. Each contender runs in its own process and takes its turn in every round. Writes a table to stdout, and a plot
-and all figures to benchmarks/results/.
+and all figures to benchmarks/results/. The scenario `embedded` measures our own server, whose answers must not cost
+more as records grow.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from benchmarks.contenders import BY_NAME, CONTENDERS, OURS, ROOT, Contender
 from benchmarks.driver import Cell, Host, Results, available, compare
 from benchmarks.workers.bare import owners
 
-SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "latency", "memory", "import")
-DEFAULT_SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "memory", "import")
+SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "latency", "memory", "import", "embedded")
+DEFAULT_SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "memory", "import", "embedded")
 NESTED_RECORDS = 200
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -95,6 +96,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--hold", type=float, default=2.0, help="milliseconds per request, for scenario hold")
     parser.add_argument("--tasks", type=int, default=100_000, help="concurrent gets, for scenario memory")
     parser.add_argument("--scanned", type=int, default=200_000, help="records, for scenario scan")
+    parser.add_argument(
+        "--sizes", type=numbers, default=[1_000, 10_000, 100_000, 1_000_000], help="records, for scenario embedded"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory for the plot and the figures")
     arguments = parser.parse_args()
     arguments.scenarios = [name.strip() for name in arguments.scenarios.split(",")]
@@ -226,6 +230,15 @@ def main() -> None:
         with helper("server", "--hold", str(arguments.hold / 1000)) as hosts:
             title = f"1,000 gets in flight, an embedded server that holds each request for {arguments.hold:g} ms"
             measure(title, "hold", [*ours, wide], hosts, [Cell("get", 1000)], arguments, report.HOLD_AIMS)
+    if "embedded" in arguments.scenarios:
+        from benchmarks import embedded
+
+        print("\n== the embedded server with so many records, each size in a process of its own")
+        with contextlib.ExitStack() as stack:
+            servers = [
+                (size, stack.enter_context(helper("server", "--records", str(size)))) for size in arguments.sizes
+            ]
+            embedded.show(embedded.measure(servers, arguments.rounds))
     if "import" in arguments.scenarios:
         from benchmarks import memory
 

@@ -23,3 +23,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.relative_to(_HERE).parts[0] if item.path.is_relative_to(_HERE) else ""
         if folder in _REAL_TIME:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+
+
+@pytest.fixture
+def mean_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every random delay before a retry is its mean."""
+    monkeypatch.setattr("trio_aerospike._cluster.execution.retry._random", lambda: 0.5)

@@ -53,8 +53,11 @@ from .errors import (
     ClientError as ClientError,
     ClusterError as ClusterError,
     ConnectionFailed as ConnectionFailed,
+    DeviceOverload as DeviceOverload,
     FilteredOut as FilteredOut,
     InvalidArgError as InvalidArgError,
+    InvalidEncoding as InvalidEncoding,
+    KeyBusy as KeyBusy,
     NoMoreConnections as NoMoreConnections,
     ProtocolError as ProtocolError,
     RecordError as RecordError,
@@ -64,6 +67,8 @@ from .errors import (
     RecordTooBig as RecordTooBig,
     ResultCode as ResultCode,
     ServerError as ServerError,
+    TransactionError as TransactionError,
+    UnwrittenRecordsWarning as UnwrittenRecordsWarning,
 )
 from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
 from .keys import Key as Key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -10,15 +11,18 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
+from ._cluster.busy import loop_clock
 from ._entering import NeedsAsyncWith
 from ._query_commands import predicate_fields, query_scope
+from ._stream_end import StreamFailure
+from ._trio_run import TrioRun
 from ._udf_call import checked_call
 from ._wire.constants import PARTICLE_LIST
 from ._wire.particles import decode_value
 from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from .policies import chosen
 from .query import QueryDuration, QueryPolicy
-from .validation import checked_int, refused, unknown_argument
+from .validation import Uncopyable, checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -34,14 +38,19 @@ _U32_MAX = 0xFFFF_FFFF
 _AT_ONCE, _GATHER = 256, 0.1
 
 
-class Values(NeedsAsyncWith, AsyncIterator[Any]):
+class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
     """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
 
     Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
     by the same function, in a thread: Trio's loop goes on meanwhile. Leaving the block early ends the servers' work.
+
+    Any number of tasks may read: each value goes to one of them. A reader that is cancelled while it waits loses
+    nothing. An error ends the aggregation for every reader, those that come later too. Readers that still wait when the
+    block is left get ``trio.ClosedResourceError``.
     """
 
     _usage = "async with client.aggregate(...) as values: async for value in values:"
+    _instead_of_copy = "make another aggregation"
 
     def __init__(
         self,
@@ -51,7 +60,9 @@ class Values(NeedsAsyncWith, AsyncIterator[Any]):
         udf: tuple[str, str, bytes],
         source: bytes | None,
         tell: Callable[[], Callable[[BaseException | None], None] | None],
+        trio_run: TrioRun,
     ) -> None:
+        self._trio_run = trio_run
         self._what = what
         self._make_stream = make_stream
         self._fetch = fetch
@@ -66,32 +77,50 @@ class Values(NeedsAsyncWith, AsyncIterator[Any]):
         self._index = 0
         self._over = False
         self._left = False
-        self._reading = False
+        self._failure: StreamFailure | None = None
+        #: Values are made in a task of the block, so that no reader's cancellation ends the work.
+        self._block = contextlib.AsyncExitStack()
+        self._nursery: trio.Nursery | None = None
+        self._working = False
+        self._readers = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
         state = "left" if self._left else "read to the end" if self._over else "open" if self._stream else "not entered"
         return f"<Values of {self._what}, {state}>"
 
     async def __aenter__(self) -> Values:
+        self._trio_run.check(self._what)
         if self._stream is not None:
             raise RuntimeError(f"{self._what}: the values of an aggregation can be had once; make another")
         self._stream = self._make_stream()
         if self._source is None:
             self._source = await self._fetch(f"{self._udf[0]}.lua")
+        self._nursery = await self._block.enter_async_context(trio.open_nursery())
         self._told = self._tell()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._trio_run.check(self._what)
         self._left = True
         self._ready, self._index = [], 0
+        self._readers.unpark_all()
         if self._stream is not None:
             self._stream.close()
         if self._told is not None:
             self._told(error)
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+        try:
+            await self._block.aclose()
+        except BaseException:
+            # Our task raises nothing but Cancelled, and what the block raised comes first.
+            if error is None:
+                raise
 
     def __aiter__(self) -> Values:
+        self._trio_run.check(self._what)
         return self
 
     async def __anext__(self) -> Any:
@@ -101,45 +130,58 @@ class Values(NeedsAsyncWith, AsyncIterator[Any]):
             UDFError: the function failed, on a node or here, with its message and line; there is no such module.
             AerospikeTimeoutError: ``total_timeout`` passed, or a node stayed silent.
             AerospikeError: what a node refused, or why one could not be asked.
+            trio.ClosedResourceError: the block of the aggregation has been left.
         """
         if self._index == len(self._ready):
-            await self._gather()
+            await self._wait()
+        # No checkpoint from here on: a value that is taken is returned.
         self._index += 1
         return self._ready[self._index - 1]
 
-    async def _gather(self) -> None:
-        """Have the next values, at least one.
+    async def _wait(self) -> None:
+        """Wait for values; have some made where nobody has yet.
 
         Raises:
             StopAsyncIteration: there are no more.
         """
-        if self._stream is None:
+        self._trio_run.check(self._what)
+        if self._stream is None or self._nursery is None:
             raise RuntimeError(f"{self._what}: the block has not been entered: use `{self._usage}`")
-        if self._left:
-            raise trio.ClosedResourceError(f"{self._what}: the block of the aggregation has been left")
-        if self._reading:
-            raise trio.BusyResourceError(f"{self._what}: another task is reading its values")
-        if self._over:
-            raise StopAsyncIteration
-        self._reading = True
+        await trio.lowlevel.checkpoint()
+        while self._index == len(self._ready):
+            if self._left:
+                raise trio.ClosedResourceError(f"{self._what}: the block of the aggregation has been left")
+            if self._failure is not None:
+                raise self._failure.for_reader()
+            if self._over:
+                raise StopAsyncIteration
+            if not self._working:
+                self._working = True
+                self._nursery.start_soon(self._gather, self._stream)
+            await self._readers.park()
+
+    async def _gather(self, stream: ValueStream) -> None:
+        """Make the next values, for whoever waits."""
         try:
-            self._ready = await self._work(self._stream)
-        except BaseException:
-            self._over = True
-            self._stream.close()
-            raise
+            values = await self._work(stream)
+        except Exception as error:
+            stream.close()
+            self._failure = StreamFailure(error)
+        else:
+            if values:
+                self._ready, self._index = values, 0
+                stream.handed_on = True
+            else:
+                self._over = True
         finally:
-            self._reading = False
-        self._index = 0
-        if not self._ready:
-            self._over = True
-            raise StopAsyncIteration
-        self._stream.handed_on = True
+            self._working = False
+            # All of them: one that finds nothing left has more made, while those with a value may be long.
+            self._readers.unpark_all()
 
     async def _work(self, stream: ValueStream) -> list[Any]:
         """Have the thread make values, from the beginning again where that is possible and helps."""
         while True:
-            left = stream.limit - trio.current_time()
+            left = stream.limit - loop_clock().now()
             deadline = None if left == math.inf else time.monotonic() + left
             try:
                 # Cancelling reaches the thread whenever it asks for more, and now and then while Lua runs.
@@ -309,7 +351,8 @@ class AggregateCommands:
             observers = self._cluster.observers
             return None if observers is None else observers.stream_started("aggregate", name, group)
 
-        return Values(what, make_stream, self.udf_get, udf, None if source is None else bytes(source), tell)
+        text = None if source is None else bytes(source)
+        return Values(what, make_stream, self.udf_get, udf, text, tell, self._cluster.trio_run)
 
 
 def _check_lua() -> None:

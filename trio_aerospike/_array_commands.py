@@ -105,6 +105,7 @@ class ArrayCommands(BatchCommands):
         *,
         key_field: str = "_key",
         text_keys: bool = False,
+        text_digests: bool = False,
         ttl: int | None = None,
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
@@ -120,6 +121,7 @@ class ArrayCommands(BatchCommands):
             namespace, set_name: where the records live.
             key_field: the field with the user keys, integers or bytes (without the zeros that fill them up).
             text_keys: take keys of kind ``S`` for text in UTF-8, so that they are those of records under a ``str``.
+            text_digests: hash keys of bytes as text, as aerospike-py does; see ``Key.with_text_digest``.
             ttl: seconds until the records expire; None for what ``write_policy`` says.
             policy: how the batch is carried out; None for the client's batch policy.
             write_policy: how the records are written.
@@ -141,7 +143,7 @@ class ArrayCommands(BatchCommands):
 
         policy = self._policy("batch_write_numpy", policy)
         form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
-        writes = writes_of_array(data, namespace, set_name, key_field, text_keys)
+        writes = writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
         size = len(writes.template)
 
         def head_of(key: Key) -> bytes:
@@ -163,6 +165,7 @@ class ArrayCommands(BatchCommands):
     ) -> LazyBatch:
         from ._wire.row_columns import Columns
 
+        self._cluster.trio_run.check(what)
         policy = self._policy(what, policy)
         form = ReadForm(what, bins, None, None)
         observers = self._cluster.observers

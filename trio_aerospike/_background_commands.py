@@ -54,8 +54,9 @@ class BackgroundCommands:
             namespace, set_name, where, filter: which records, as for :meth:`query`.
             operations: operations that write; none may read.
             records_per_second: for each node; None for the server's limit.
-            policy: ``total_timeout`` (for the start of the job), ``ttl``, ``exists`` (UPDATE or REPLACE_ONLY) and
-                ``durable_delete`` count; None for the client's write policy.
+            policy: ``total_timeout`` and the retries (of the start of the job), ``ttl``, ``exists`` (UPDATE or
+                REPLACE_ONLY) and ``durable_delete`` count; None for the client's write policy. A start that may have
+                reached a node is never repeated there.
 
         Returns:
             The job: ``await job.wait(timeout)``, ``await job.cancel()``.
@@ -105,8 +106,9 @@ class BackgroundCommands:
             function: its function; it gets the record and then the arguments.
             arguments: values that the database can hold.
             records_per_second: for each node; None for the server's limit.
-            policy: ``total_timeout`` (for the start of the job), ``ttl`` and ``durable_delete`` count; None for the
-                client's write policy. Checks of existence and generation are refused, as with :meth:`apply`.
+            policy: ``total_timeout`` and the retries (of the start of the job), ``ttl`` and ``durable_delete`` count;
+                None for the client's write policy. Checks of existence and generation are refused, as with
+                :meth:`apply`.
 
         Returns:
             The job: ``await job.wait(timeout)``, ``await job.cancel()``. Where there is no such module or function, all
@@ -147,6 +149,7 @@ class BackgroundCommands:
         from ._wire.query import QueryHead, encode_background_query
         from .jobs import BackgroundJob
 
+        self._cluster.trio_run.check(what)
         policy = chosen(policy, self._write_policy, WritePolicy)
         name, group = query_scope(what, namespace, set_name)
         encoded = [op.encode() for op in ops]

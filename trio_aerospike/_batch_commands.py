@@ -85,6 +85,7 @@ class BatchCommands:
             AerospikeError: why no key was answered.
             InvalidArgError: a key or a bin name is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_read")
         if unknown:
             raise unknown_argument(self, "batch_read", unknown)
         policy = self._policy("batch_read", policy)
@@ -117,6 +118,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
             InvalidArgError: a key, a bin name or a value is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_write")
         if unknown:
             raise unknown_argument(self, "batch_write", unknown)
         policy = self._policy("batch_write", policy)
@@ -157,6 +159,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
             InvalidArgError: a key or an operation is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_operate")
         if unknown:
             raise unknown_argument(self, "batch_operate", unknown)
         policy = self._policy("batch_operate", policy)
@@ -187,6 +190,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where removals may have been applied.
             InvalidArgError: a key is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_remove")
         if unknown:
             raise unknown_argument(self, "batch_remove", unknown)
         policy = self._policy("batch_remove", policy)
@@ -222,6 +226,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where the function may have run.
             InvalidArgError: a key or an argument is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch_apply")
         if unknown:
             raise unknown_argument(self, "batch_apply", unknown)
         policy = self._policy("batch_apply", policy)
@@ -252,6 +257,7 @@ class BatchCommands:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
             InvalidArgError: one of the records is none; nothing was sent.
         """
+        self._cluster.trio_run.check("batch")
         if unknown:
             raise unknown_argument(self, "batch", unknown)
         policy = self._policy("batch", policy)
@@ -284,13 +290,15 @@ class BatchCommands:
         This is the call for crawlers. Keys are taken from the source only as results are used up, so that memory stays
         the same over millions of keys. They go to their nodes in batches, each of which counts as one operation of
         ``max_concurrent_operations`` and has the policy's time for itself. Leaving the block ends everything at once.
+        Any number of tasks may read the stream.
 
         Args:
             keys: the records: any iterable or async iterable, endless if need be. A generator is closed in the end.
             in_flight: keys that have been taken from the source and whose results have not been used up, at the most.
             bins: names of the bins to read; None for all, an empty list for none (do the records exist?).
             policy: how each batch is carried out; None for the client's batch policy.
-            on_progress: called with the stream whenever results have arrived; it has the counts.
+            on_progress: called with the stream, which has the counts, whenever results have arrived, and at the end
+                with the final counts. What it raises ends the stream.
 
         Returns:
             A context manager; in its block a stream of results, in the order in which they arrive. Each has its key and
@@ -319,7 +327,7 @@ class BatchCommands:
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
         return open_reads(
-            "get_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+            "get_many", source, key_of, rows_of, policy, in_flight, False, on_progress, self._cluster, self._executor
         )
 
     def put_many(
@@ -335,7 +343,9 @@ class BatchCommands:
     ) -> AbstractAsyncContextManager[BatchStream]:
         """Write any number of records, a bounded number at a time, and hear of each what became of it.
 
-        As :meth:`get_many`. Leaving the block early leaves open what was on its way: those writes may be applied.
+        As :meth:`get_many`. Records are taken and written only as results are read: read them to the end, or call
+        ``await results.drain()``. Leaving the block early leaves open what was on its way: those writes may be applied.
+        Where it is left without an error and records are unwritten, an :class:`UnwrittenRecordsWarning` says how many.
 
         Args:
             records: pairs of a key and its bins, or :class:`BatchWrite`: any iterable or async iterable.
@@ -344,7 +354,8 @@ class BatchCommands:
             ttl: seconds until the records of pairs expire; None for what ``write_policy`` says.
             policy: how each batch is carried out; None for the client's batch policy.
             write_policy: how the records of pairs are written.
-            on_progress: called with the stream whenever results have arrived; it has the counts.
+            on_progress: called with the stream, which has the counts, whenever results have arrived, and at the end
+                with the final counts. What it raises ends the stream.
 
         Returns:
             A context manager; in its block a stream of results, in the order in which they arrive: each has its key,
@@ -372,7 +383,7 @@ class BatchCommands:
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
         return open_writes(
-            "put_many", source, key_of, rows_of, policy, in_flight, on_progress, self._cluster, self._executor
+            "put_many", source, key_of, rows_of, policy, in_flight, True, on_progress, self._cluster, self._executor
         )
 
     def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 
 from ._wire.digests import pack_int_key, set_state
@@ -22,14 +22,20 @@ class KeyColumns(Sequence[Key]):
         uniform: whether all are of one namespace and set.
     """
 
-    __slots__ = ("_namespace", "_others", "_set_name", "digests", "uniform", "user_keys")
+    __slots__ = ("_convert", "_namespace", "_others", "_set_name", "digests", "uniform", "user_keys")
 
-    def __init__(self, keys: Iterable[KeyLike]) -> None:
+    def __init__(self, keys: Iterable[KeyLike], convert: Callable[[Any], Key] = as_key) -> None:
         """Take keys.
 
+        Args:
+            keys: the keys.
+            convert: makes a Key of what is not one, for clients that hash bytes otherwise (Key.with_text_digest).
+                Ints and strs must become what ``as_key`` makes of them.
+
         Raises:
-            InvalidArgError: one of them is none.
+            InvalidArgError: one of them is not a key.
         """
+        self._convert = convert
         self.digests: list[bytes] = []
         self.user_keys: list[UserKey | None] = []
         self.uniform: bool = True
@@ -43,7 +49,7 @@ class KeyColumns(Sequence[Key]):
         digests, user_keys = self.digests, self.user_keys
         plain: Any = next(keys, _END)
         while plain is not _END:
-            key = as_key(plain)
+            key = self._convert(plain)
             if not digests:
                 self._namespace, self._set_name = key.namespace, key.set_name
             at_home = key.namespace == self._namespace and key.set_name == self._set_name

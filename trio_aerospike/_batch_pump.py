@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import logging
+import warnings
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sized
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
@@ -23,7 +25,7 @@ from ._cluster.cluster import Cluster
 from ._cluster.commands import Executor
 from ._cluster.node import Node
 from ._entering import entered_with
-from .errors import AerospikeError, ClientClosed
+from .errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
 from .keys import Key
 from .policies import BatchPolicy, Replica
 from .records import BatchResult
@@ -32,6 +34,13 @@ from .records import BatchResult
 CHUNK = 256
 #: Requests of one stream to one node at the same time.
 REQUESTS_AT_ONCE = 2
+
+_READ_ALL = (
+    "Read the results to their end or call `await results.drain()`; to stop on purpose, raise an error or filter "
+    "this warning."
+)
+
+logger = logging.getLogger("trio_aerospike")
 
 T = TypeVar("T")
 #: A source of any length.
@@ -58,7 +67,6 @@ class _Pump(Generic[T]):
         rows_of: makes rows of what was kept.
         policy: how each batch is carried out.
         stream: takes the results.
-        on_progress: called with the stream whenever results have arrived.
     """
 
     def __init__(
@@ -69,7 +77,6 @@ class _Pump(Generic[T]):
         rows_of: Callable[[list[T]], Rows],
         policy: BatchPolicy,
         stream: BatchStream,
-        on_progress: Callable[[BatchStream], object] | None,
         cluster: Cluster,
         executor: Executor,
     ) -> None:
@@ -79,10 +86,11 @@ class _Pump(Generic[T]):
         self._rows_of = rows_of
         self._policy = policy
         self._stream = stream
-        self._on_progress = on_progress
         self._cluster = cluster
         self._executor = executor
         self._lanes: dict[Node | None, _Lane[T]] = {}
+        #: Items of which a request was made.
+        self._sent = 0
         self._chunk = max(1, min(CHUNK, stream._limit // REQUESTS_AT_ONCE))
         self._gathered = trio.Event()
         self._feeding = trio.CancelScope()
@@ -90,6 +98,7 @@ class _Pump(Generic[T]):
 
     async def run(self) -> None:
         """Work until the source is exhausted and everything is answered; never raises anything but Cancelled."""
+        await trio.lowlevel.checkpoint_if_cancelled()  # take nothing for a block that has been left already
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._send_what_gathers)
@@ -160,6 +169,8 @@ class _Pump(Generic[T]):
             self._nursery.start_soon(self._ask, lane, some)
 
     async def _ask(self, lane: _Lane[T], some: list[T]) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._sent += len(some)
         rows = self._rows_of(some)
         stream = self._stream
         try:
@@ -174,17 +185,39 @@ class _Pump(Generic[T]):
             results = [_failed(key, error) for key in rows.keys]
         lane.running -= 1
         stream._deliver(results)
-        if self._on_progress is not None:
-            try:
-                self._on_progress(stream)
-            except Exception as error:
-                self._give_up(error)
+        try:
+            stream._report()
+        except Exception as error:
+            self._give_up(error)
         self._send(lane)
 
     def _give_up(self, error: Exception) -> None:
         """Take nothing more from the source; the program hears of it once it has what was asked for by then."""
         self._stream._fail(error)
         self._feeding.cancel()
+
+    def unwritten(self) -> str:
+        """What of ``put_many`` was not written, as far as the program has not seen it, once the block has been left.
+
+        Returns:
+            A description; "" where everything was written or the program has seen why not.
+        """
+        stream = self._stream
+        if not stream._writes or stream._end_seen:
+            return ""
+        unsent = stream.taken - self._sent
+        unanswered = self._sent - stream.answered
+        failed = sum(not result.ok for result in stream._ready)
+        if isinstance(self._source, Sized):
+            unsent += max(0, len(self._source) - stream.taken)
+        found = [
+            f"records not sent: {unsent}" if unsent else "",
+            "" if stream._exhausted or isinstance(self._source, Sized) else "the source was not read to its end",
+            f"records sent but not answered, which may have been written: {unanswered}" if unanswered else "",
+            f"unread results of writes that failed: {failed}" if failed else "",
+            f"unread error of the stream: {stream._failure.error!r}" if stream._failure is not None else "",
+        ]
+        return "; ".join([part for part in found if part])
 
 
 def _failed(key: Key, error: AerospikeError) -> BatchResult:
@@ -199,16 +232,20 @@ async def _open_stream(
     rows_of: Callable[[list[T]], Rows],
     policy: BatchPolicy,
     in_flight: int,
+    writes: bool,
     on_progress: Callable[[BatchStream], object] | None,
     cluster: Cluster,
     executor: Executor,
 ) -> AsyncIterator[BatchStream]:
     """A stream that runs for as long as the block; leaving it ends the work.
 
-    Args: see :class:`_Pump`; ``in_flight``: keys that are taken from the source and not used up yet, at the most.
+    Args: see :class:`_Pump`; ``in_flight``: keys that are taken from the source and not used up yet, at the most;
+        ``writes``: warn where the block is left with records that were not written; ``on_progress``: called with the
+        stream whenever results have arrived, and with the final counts.
     """
-    stream = BatchStream(in_flight)
-    pump = _Pump(what, source, key_of, rows_of, policy, stream, on_progress, cluster, executor)
+    cluster.trio_run.check(what)
+    stream = BatchStream(what, in_flight, writes, on_progress, cluster.trio_run)
+    pump = _Pump(what, source, key_of, rows_of, policy, stream, cluster, executor)
     raised: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -223,8 +260,21 @@ async def _open_stream(
     except BaseExceptionGroup as group:
         # Our own tasks raise nothing but Cancelled.
         raised = raised or _first_of(group)
+    finally:
+        unwritten = pump.unwritten()
+        stream._leave()
+    if stream.counts != stream._reported:
+        try:
+            stream._report()
+        except Exception as error:
+            if raised is None:
+                raise
+            logger.warning("%s: on_progress failed when the block was left by another error: %r", what, error)
     if raised is not None:
         raise raised
+    if unwritten:
+        # Nothing is masked: an error or a cancellation has been raised already. The frame three above is the program's.
+        warnings.warn(UnwrittenRecordsWarning(f"{what}: {unwritten}. {_READ_ALL}"), stacklevel=4)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,8 +1,8 @@
 """A first attempt outside Trio: what its outcome means, and what is left for Trio to do.
 
 Threads and asyncio loops may send a single-record command on a connection that they have borrowed. That is one attempt;
-routing anew, waiting for the cluster and trying again are the executor's, in Trio. The rules of retry and doubt are the
-executor's too.
+routing anew, waiting for the cluster and trying again are the executor's, in Trio. The retry engine decides what
+follows the attempt, and its state goes on to the executor.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._cluster.answers import NOT_DONE, RESULT_CODE as RESULT_CODE, RETRYABLE
-from ._cluster.connection import restamped
+from ._cluster.execution.attempts import RESULT_CODE as RESULT_CODE
+from ._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
 from ._cluster.node import Node
 from ._wire.request_details import request_detail
 from .errors import (
     AerospikeError,
     AerospikeTimeoutError,
+    ClientClosed,
     ConnectionFailed,
     ProtocolError,
     ResultCode,
@@ -37,6 +38,8 @@ Policy: TypeAlias = ReadPolicy | WritePolicy
 
 #: Answers that say that the connection's login is of no use any more.
 LOGGED_OUT = frozenset((ResultCode.EXPIRED_SESSION, ResultCode.NOT_AUTHENTICATED))
+
+_GO_ON = RetryDecision(Action.RETRY_NOW)
 
 
 class BorrowingExecutor(ABC):
@@ -60,118 +63,133 @@ class BorrowingExecutor(ABC):
             told = self._told = observers, observers.runner(self._run, self._inner.notes)
         return told[1](what, key, frame, policy, write)
 
+    def _first_attempt(
+        self, what: str, key: Key, policy: Policy, write: bool, node: Node, began: float
+    ) -> FirstAttempt:
+        return FirstAttempt(what, key, policy, write, node, began, self._cluster.patience)
+
     @abstractmethod
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes: ...
 
 
-class Attempt:
+class FirstAttempt:
     """One command's first attempt, on a borrowed connection. Times are on the monotonic clock.
 
     Attributes:
         limit: when the command is given up.
         deadline: when this attempt is.
-        pause: seconds to rest before Trio goes on, once it is known that it may.
-        sequence: how many copies of the record have been tried in vain by then.
+        decision: what follows the attempt, once it has ended.
+        error: what is raised where there is no time for that; None where nothing has failed.
     """
 
-    __slots__ = ("_began", "_key", "_node", "_policy", "_what", "_write", "deadline", "limit", "pause", "sequence")
+    __slots__ = (
+        "_began",
+        "_key",
+        "_node",
+        "_patience",
+        "_policy",
+        "_state",
+        "_what",
+        "_write",
+        "deadline",
+        "decision",
+        "error",
+        "limit",
+    )
 
-    def __init__(self, what: str, key: Key, policy: Policy, write: bool, node: Node, began: float) -> None:
+    def __init__(
+        self, what: str, key: Key, policy: Policy, write: bool, node: Node, began: float, patience: float
+    ) -> None:
         self._what = what
         self._key = key
         self._policy = policy
         self._write = write
         self._node = node
         self._began = began
-        self.pause = 0.0
-        self.sequence = 0
+        self._patience = patience
+        self._state: RetryState | None = None
+        self.decision = _GO_ON
+        self.error: AerospikeError | None = None
         self.limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
         socket_timeout = policy.socket_timeout
         self.deadline = self.limit if socket_timeout is None else min(self.limit, began + socket_timeout)
 
-    def stamped(self, frame: bytes) -> bytes:
-        """The request with what is left of the command's time as its transaction ttl, for another attempt."""
-        return restamped(frame, self.limit, time.monotonic())
+    @property
+    def state(self) -> RetryState:
+        """What the retry engine knows of the command: made when it is needed, which is rarely."""
+        if self._state is None:
+            policy = self._policy
+            self._state = RetryState(
+                policy.max_retries,
+                policy.sleep_between_retries,
+                began=self._began,
+                limit=self.limit,
+                patience=self._patience,
+            )
+        return self._state
 
-    def refused(self, code: int, frame: bytes) -> Policy:
+    def refused(self, code: int, frame: bytes) -> None:
         """The server answered with a result code other than 0.
 
         Args:
             code: the result code.
             frame: the request.
 
-        Returns:
-            The policy under which Trio is to go on.
-
         Raises:
             AerospikeError: there is nothing to go on with.
         """
         text = f"{self._what} {self._key!r}: {error_from_code(code).message}{request_detail(code, frame)}"
-        doubt = self._write and code == ResultCode.TIMEOUT
-        failure = error_from_code(code, text, node=self._node.name, attempts=1, in_doubt=doubt)
-        if code not in RETRYABLE:
-            raise failure
-        return self._next_policy(failure, certain=code in NOT_DONE)
+        self._decide(code, error_from_code(code, text))
 
-    def broken(self, error: Exception) -> Policy:
+    def broken(self, error: Exception) -> None:
         """The request was sent, and there was no answer.
 
         Args:
             error: TimeoutError when the attempt's time was over, else what broke the connection.
 
-        Returns:
-            The policy under which Trio is to go on.
-
         Raises:
             AerospikeError: there is nothing to go on with.
         """
         place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
-        kind: type[AerospikeError]
+        failure: AerospikeError
         if isinstance(error, TimeoutError):
-            passed = time.monotonic() - self._began
-            total = self._policy.total_timeout
-            name = "total_timeout" if total is not None and passed >= total else "socket_timeout"
-            text = f"{place} did not answer within {name}={getattr(self._policy, name)} s ({passed:.3f} s passed)"
-            kind = AerospikeTimeoutError
+            now = time.monotonic()
+            name = "total_timeout" if now >= self.limit else "socket_timeout"
+            passed = now - self._began
+            cause = Cause.TIMEOUT
+            failure = AerospikeTimeoutError(
+                f"{place} did not answer within {name}={getattr(self._policy, name)} s ({passed:.3f} s passed)"
+            )
+        elif isinstance(error, ProtocolError):
+            cause = Cause.PROTOCOL
+            failure = ProtocolError(f"{place}: {error}")
         else:
-            kind = ProtocolError if isinstance(error, ProtocolError) else ConnectionFailed
-            text = f"{place}: {error}"
-        failure = kind(text, node=self._node.name, attempts=1, in_doubt=self._write)
+            cause = Cause.CONNECTION
+            failure = ConnectionFailed(f"{place}: {error}")
         failure.__cause__ = error
-        return self._next_policy(failure, certain=False)
+        self._decide(cause, failure)
 
-    def unsent(self) -> Policy:
-        """The request never left.
-
-        Returns:
-            The policy under which Trio is to go on.
+    def unsent(self) -> None:
+        """The request never left: Trio goes on as if nothing had been tried.
 
         Raises:
             AerospikeTimeoutError: the time is over.
         """
-        left = self.limit - time.monotonic()
-        if left <= 0:
+        if time.monotonic() >= self.limit:
             place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
             raise AerospikeTimeoutError(
                 f"{place} took nothing within total_timeout={self._policy.total_timeout} s", node=self._node.name
             )
-        return self._policy if left == math.inf else self._policy.replace(total_timeout=left)
 
-    def also(self, error: AerospikeError) -> AerospikeError:
-        """What came of going on in Trio, with this attempt counted in: a write has been sent before."""
-        if self.sequence:
-            error.in_doubt = error.in_doubt or self._write
-        error.attempts += 1
-        return error
+    def closed(self, *, sent: bool) -> ClientClosed:
+        """The error of a command that the client's end has cut off."""
+        self.state.failed(Cause.CONNECTION, sent=sent, write=self._write, now=time.monotonic(), node=self._node.name)
+        error = ClientClosed(f"{self._what} {self._key!r}: the client is closed")
+        return self.state.annotate(error, self._node.name)
 
-    def _next_policy(self, failure: AerospikeError, *, certain: bool) -> Policy:
-        policy = self._policy
-        if not certain:
-            self.pause = policy.sleep_between_retries
-            self.sequence = 1
-        left = self.limit - time.monotonic() - self.pause
-        if left <= 0 or not (certain or policy.max_retries):
-            raise failure
-        if left < math.inf:
-            policy = policy.replace(total_timeout=left)
-        return policy if certain else policy.replace(max_retries=policy.max_retries - 1)
+    def _decide(self, outcome: Outcome, error: AerospikeError) -> None:
+        now, name = time.monotonic(), self._node.name
+        self.decision = self.state.failed(outcome, sent=True, write=self._write, now=now, node=name)
+        self.error = self.state.annotate(error, name)
+        if self.decision.action is Action.RAISE:
+            raise error

@@ -20,10 +20,11 @@ from ._query_commands import QueryCommands
 from ._record_commands import RecordCommands
 from ._security_commands import SecurityCommands
 from ._statistics_commands import StatisticsCommands
+from ._trio_run import require_trio
 from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
-from .validation import refused
+from .validation import Uncopyable, refused
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -47,11 +48,14 @@ class Client(
     SecurityCommands,
     UDFCommands,
     AggregateCommands,
+    Uncopyable,
 ):
     """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
 
     Any number of tasks of the same Trio run may use one client at a time.
     """
+
+    _instead_of_copy = "share the client, or open another with open_client; another process opens its own"
 
     # Python checks the arguments of __init__ only afterwards, with an error of its own about them.
     if not TYPE_CHECKING:
@@ -118,8 +122,14 @@ class Client(
                 vars(self).pop(name, None)
 
     def close(self) -> None:
-        """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed."""
-        self._cluster.close()
+        """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed.
+
+        Raises:
+            ClientError: it was called outside of the Trio run in which the client was opened.
+        """
+        if not self._cluster.closed:
+            self._cluster.trio_run.check("Client.close")
+            self._cluster.close()
 
     def has_commands_under_way(self) -> bool:
         """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
@@ -168,7 +178,9 @@ async def open_client(
         InvalidArgError: a field does not exist or cannot have its value.
         ClusterError: no seed answers, or the cluster has another name; says why for each seed.
         AdminError: the servers refuse the user or the password.
+        ClientError: no Trio runs here; the message names what to use in asyncio and in programs without an event loop.
     """
+    require_trio("open_client")
     # What runs a cluster is loaded when there is one to run: every program pays for imports, and some want names only.
     from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor

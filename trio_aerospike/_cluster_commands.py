@@ -13,7 +13,7 @@ import trio
 from ._cluster.together import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.info import parse_error
-from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, error_from_code
+from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, ProtocolError, error_from_code
 from .policies import InfoPolicy, chosen
 from .records import InfoResult, NodeInfo
 from .validation import checked_info_name, checked_text, refused, shown, unknown_argument
@@ -101,9 +101,9 @@ class ClusterCommands:
 
         async def ask(node: Node) -> None:
             try:
-                answer = (await node.info(command, timeout=timeout)).get(command, "")
+                answer = (await node.info(command, timeout=timeout))[command]
             except AerospikeError as error:
-                results[node.name] = InfoResult(node.name, int(error.result_code), str(error))
+                results[node.name] = InfoResult(node.name, int(error.result_code), str(error), error)
             else:
                 failed = parse_error(answer)
                 results[node.name] = InfoResult(node.name, failed.code if failed else 0, answer)
@@ -134,7 +134,7 @@ class ClusterCommands:
         problem: AerospikeError | None = None
         for node in self._shuffled():
             try:
-                return (await node.info(command, timeout=timeout)).get(command, "")
+                return (await node.info(command, timeout=timeout))[command]
             except AerospikeError as error:
                 problem = error
         assert problem is not None
@@ -165,7 +165,7 @@ class ClusterCommands:
         timeout = self._info_timeout(policy)
         for node in self._known_nodes():
             if node.name == node_name:
-                return (await node.info(command, timeout=timeout)).get(command, "")
+                return (await node.info(command, timeout=timeout))[command]
         raise InvalidArgError(f"info_node.node_name: got {shown(node_name)}, allowed: {', '.join(self.node_names())}")
 
     async def truncate(
@@ -212,10 +212,8 @@ class ClusterCommands:
         if before_nanos:
             command += f";lut={before_nanos}"
         answer = await self._tell_one_node(command, self._info_timeout(policy))
-        failed = parse_error(answer)
-        if failed is not None:
-            place = f"{namespace!r}, set {set_name!r}" if set_name else repr(namespace)
-            raise error_from_code(failed.code, f"truncate of {place}: {failed.message}")
+        place = f"{namespace!r}, set {set_name!r}" if set_name else repr(namespace)
+        check_done(f"truncate of {place}", answer)
 
     async def _tell_one_node(self, command: str, timeout: float) -> str:
         """Have any node carry out a command that changes something, once: another is told where one was not reached."""
@@ -223,7 +221,7 @@ class ClusterCommands:
         problem: AerospikeError | None = None
         for node in self._shuffled():
             try:
-                return (await node.info(command, timeout=timeout)).get(command, "")
+                return (await node.info(command, timeout=timeout))[command]
             except AerospikeError as error:
                 error.in_doubt = error.attempts > 0
                 problem = error
@@ -233,10 +231,12 @@ class ClusterCommands:
         raise problem
 
     def _info_timeout(self, policy: InfoPolicy | None) -> float:
+        self._cluster.trio_run.check()
         timeout = chosen(policy, self._info_policy, InfoPolicy).timeout
         return math.inf if timeout is None else timeout
 
     def _known_nodes(self) -> list[Node]:
+        self._cluster.trio_run.check()
         if self._cluster.closed:
             raise ClientClosed("the client is closed")
         nodes = self._cluster.active_nodes()
@@ -250,10 +250,24 @@ class ClusterCommands:
         return nodes
 
 
+def check_done(what: str, answer: str) -> None:
+    """Check the answer to an info command that changes something: servers answer "ok".
+
+    Raises:
+        AerospikeError: what the server refused.
+        ProtocolError: it is no answer to such a command.
+    """
+    failed = parse_error(answer)
+    if failed is not None:
+        raise error_from_code(failed.code, f"{what}: {failed.message}")
+    if answer.lower() != "ok":
+        raise ProtocolError(f"{what}: expected the answer 'ok', got {shown(answer)}", in_doubt=True)
+
+
 def _checked_command(what: str, command: str) -> str:
     where = f"{what}.command"
     if "\n" in checked_text(where, command, 1):
-        raise refused(where, command, "one info command, such as 'namespaces', without a line break")
+        raise refused(where, command, "one info command, such as 'namespaces', without a line break, which ends it")
     return command
 
 

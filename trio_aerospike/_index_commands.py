@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Never
 
+from ._cluster_commands import check_done
 from ._late import LateModule
 from ._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.index_ranges import INDEX_NAME_MAX
@@ -59,7 +60,7 @@ class IndexCommands:
             set_name: the set; None or "" for all sets.
             source: the bin's name, or an expression, which the server works out for each record. It may depend on
                 bins and the digest, not on other metadata.
-            name: what to call it: 1 to 63 bytes without ';', ':', '=' and line breaks.
+            name: what to call it: 1 to 63 bytes without ';', ':', '=', tabs and line breaks.
             type: the type of the values that are kept; those of other types are passed over.
             collection: which elements of a list or map are kept; NONE for the value itself.
             ctx: where within the bin the value or collection is.
@@ -126,10 +127,7 @@ class IndexCommands:
         return jobs.IndexJob(what, partial(self.info_all, policy=policy), namespace, name, gone=False)
 
     async def _tell(self, command: str, what: str, policy: InfoPolicy | None) -> None:
-        answer = await self._tell_one_node(command, self._info_timeout(policy))
-        failed = parse_error(answer)
-        if failed is not None:
-            raise error_from_code(failed.code, f"{what}: {failed.message}")
+        check_done(what, await self._tell_one_node(command, self._info_timeout(policy)))
 
     async def drop_index(
         self, namespace: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never

@@ -11,16 +11,17 @@ import attrs
 import trio
 
 from ._entering import NeedsAsyncWith
+from ._stream_end import StreamFailure
 from ._wire import constants as wire
 from ._wire.commands import op_name_only
-from .errors import InvalidArgError, ProtocolError
+from .errors import BackpressureError, InvalidArgError, ProtocolError
 from .keys import Key, known_key
 from .operations import Operation
 from .policies import chosen, packed_filter
 from .predicates import Predicate
 from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from .records import Record
-from .validation import checked_bin_name, checked_int, checked_text, refused, unknown_argument
+from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -116,16 +117,21 @@ class UnreadableRecord(ScannedRecord):
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
 
 
-class Records(NeedsAsyncWith, AsyncIterator[Record]):
+class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
     """The records of a query, as they come: ``async with client.query(...) as records: async for record in records``.
 
     Nothing is asked of the servers before the first record is wanted. They are all asked at once, and stopped when the
     program does not keep up; it may take its time, an hour if need be. Leaving the block early ends their work. A
     record is handed on once, whatever happens to nodes meanwhile; where some cannot be had, the error says which
-    partitions they are in. Records come in no order. One reader at a time.
+    partitions they are in. Records come in no order.
+
+    Any number of tasks may read: each record goes to one of them. A reader that is cancelled while it waits loses
+    nothing. An error ends the query for every reader, those that come later too; only a ``BackpressureError`` concerns
+    nobody but the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
     """
 
     _usage = "async with client.query(...) as records: async for record in records:"
+    _instead_of_copy = "make another query; its cursor says where this one stands, and can be pickled"
 
     def __init__(
         self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor
@@ -137,7 +143,10 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
         self._stream: QueryStream | None = None
         self._entered = False
         self._left = False
-        self._reading = False
+        #: One reader fetches; the others wait for what it gets.
+        self._fetching = trio.Lock()
+        self._fetch_scope: trio.CancelScope | None = None
+        self._failure: StreamFailure | None = None
         self._records: list[ScannedRecord] = []
         self._values: list[int] = []
         self._index = 0
@@ -157,6 +166,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
         return f"<Records of {self._what}, {state}>"
 
     async def __aenter__(self) -> Records:
+        self._cluster.trio_run.check(self._what)
         if self._entered:
             raise RuntimeError(f"{self._what}: the records of a query can be had once; make another query")
         self._entered = True
@@ -176,6 +186,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._cluster.trio_run.check(self._what)
         self._left = True
         self._settle()
         if self._seen is not None:
@@ -183,6 +194,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
         self._records, self._values, self._index, self._noted = [], [], 0, 0
         if self._stream is not None:
             self._stream.close()
+        if self._fetch_scope is not None:
+            self._fetch_scope.cancel()
         if self._told is not None:
             self._told(error)
 
@@ -193,6 +206,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
     # -- record by record --------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Records:
+        self._cluster.trio_run.check(self._what)
         return self
 
     async def __anext__(self) -> Record:
@@ -202,11 +216,12 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
             BackpressureError: no slot of max_concurrent_operations came free in time.
             AerospikeTimeoutError: ``total_timeout`` passed, or a node stayed silent once too often.
             AerospikeError: the rest cannot be had; says why and which partitions are missing.
+            trio.ClosedResourceError: the block of the query has been left.
         """
-        index = self._index
-        if index == len(self._records):
+        if self._index == len(self._records):
             await self._fetch()
-            index = 0
+        # No checkpoint from here on: a record that is taken is returned.
+        index = self._index
         self._index = index + 1
         return self._records[index]
 
@@ -218,6 +233,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
         Raises:
             AerospikeError: as for reading them one by one.
         """
+        self._cluster.trio_run.check(self._what)
         if self._index == len(self._records):
             try:
                 await self._fetch()
@@ -227,34 +243,63 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
         return list(self._records[index:])
 
     async def _fetch(self) -> None:
-        """Have the next records, at least one.
+        """Have the next records, at least one: fetch them, or wait until another reader has.
 
         Raises:
             StopAsyncIteration: there are no more.
         """
+        self._cluster.trio_run.check(self._what)
         if self._stream is None:
             raise RuntimeError(f"{self._what}: the block has not been entered: use `{self._usage}`")
-        if self._left:
-            raise trio.ClosedResourceError(f"{self._what}: the block of the query has been left")
-        if self._reading:
-            raise trio.BusyResourceError(f"{self._what}: another task is reading its records")
-        self._reading = True
         try:
-            while True:
-                self._settle()
-                self._records, self._values, self._index, self._noted = [], [], 0, 0
-                chunk = None if self._over else await self._stream.next_chunk()
-                if chunk is None:
-                    self._over = True
-                    raise StopAsyncIteration
-                self._records, self._values = chunk.records, chunk.values
-                if self._seen is None or self._drop_seen(self._seen):
-                    return
+            self._fetching.acquire_nowait()
+        except trio.WouldBlock:
+            await self._fetching.acquire()
+        try:
+            while self._index == len(self._records):
+                await self._fetch_some(self._stream)
         finally:
-            self._reading = False
+            self._fetching.release()
 
-    def _drop_seen(self, seen: set[bytes]) -> bool:
-        """Leave out what was handed on under another value; returns whether anything is left."""
+    async def _fetch_some(self, stream: QueryStream) -> None:
+        """Fetch the next records; there may be none among them that have not been handed on.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+        """
+        if self._left:
+            raise self._closed()
+        if self._failure is not None:
+            raise self._failure.for_reader()
+        self._settle()
+        self._records, self._values, self._index, self._noted = [], [], 0, 0
+        chunk = None
+        if not self._over:
+            try:
+                with trio.CancelScope() as self._fetch_scope:
+                    chunk = await stream.next_chunk()
+            except BackpressureError:
+                raise  # this reader's own: the query has not been touched
+            except Exception as error:
+                stream.close()
+                self._failure = StreamFailure(error, raised=True)
+                raise
+            finally:
+                self._fetch_scope = None
+            if self._left:
+                raise self._closed()
+        if chunk is None:
+            self._over = True
+            raise StopAsyncIteration
+        self._records, self._values = chunk.records, chunk.values
+        if self._seen is not None:
+            self._drop_seen(self._seen)
+
+    def _closed(self) -> trio.ClosedResourceError:
+        return trio.ClosedResourceError(f"{self._what}: the block of the query has been left")
+
+    def _drop_seen(self, seen: set[bytes]) -> None:
+        """Leave out what was handed on under another value."""
         kept = []
         digests, values = [], []
         for record, value in zip(self._records, self._values, strict=True):
@@ -267,7 +312,6 @@ class Records(NeedsAsyncWith, AsyncIterator[Record]):
         if not kept:
             self._note(digests, values)
         self._records, self._values = [record for record, _ in kept], [value for _, value in kept]
-        return bool(kept)
 
     def _settle(self) -> None:
         """Note how far the reader has come."""

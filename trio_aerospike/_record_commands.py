@@ -11,7 +11,7 @@ from ._wire.record_layouts import RecordDecoder
 from ._wire.records import decode_header, decode_ordered, decode_record
 from ._wire.values import HyperLogLog
 from .errors import InvalidArgError, ProtocolError, RecordNotFound
-from .keys import Key, KeyLike, as_key
+from .keys import Key, KeyLike, UserKey, as_key
 from .operations import Operation
 from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
 from .records import Metadata, OrderedResult, Record, checked_bins
@@ -119,6 +119,35 @@ class RecordCommands:
         except ProtocolError as error:
             raise undecodable("select", key, error) from None
         return Record(key, found, generation, void_time)
+
+    async def find_key(
+        self,
+        namespace: str,
+        set_name: str | None,
+        user_key: UserKey,
+        *,
+        policy: ReadPolicy | None = None,
+        **unknown: Never,
+    ) -> Key | None:
+        """Find the key under which a record was written: clients hash a user key of bytes in two ways.
+
+        aerospike-py and the official Python client hash bytes as text, this client and the other official ones as a
+        blob. See ``Key.variants``.
+
+        Args:
+            namespace, set_name: where the record lives.
+            user_key: what the program that wrote it called it.
+            policy: how to read; None for the client's read policy.
+
+        Returns:
+            The key of the record, the one hashed as a blob if there are two records; None if there is none.
+        """
+        if unknown:
+            raise unknown_argument(self, "find_key", unknown)
+        for key in Key.variants(namespace, set_name, user_key):
+            if await self.exists(key, policy=policy) is not None:
+                return key
+        return None
 
     async def exists(self, key: KeyLike, *, policy: ReadPolicy | None = None, **unknown: Never) -> Metadata | None:
         """Look whether a record exists, without reading it.

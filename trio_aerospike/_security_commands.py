@@ -77,6 +77,7 @@ class SecurityCommands:
             raise unknown_argument(self, "admin_create_user", unknown)
         name = security.checked_user("admin_create_user.user", user)
         names = security.checked_roles("admin_create_user.roles", roles, 0)
+        self._cluster.trio_run.check("admin_create_user")
         hashed = await _hashed("admin_create_user.password", password)
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
@@ -95,6 +96,7 @@ class SecurityCommands:
         name = security.checked_user("admin_create_pki_user.user", user)
         names = security.checked_roles("admin_create_pki_user.roles", roles, 0)
         # Servers of 8.1 and later take this word for a user without a password (C client: aerospike_create_pki_user).
+        self._cluster.trio_run.check("admin_create_pki_user")
         hashed = await trio.to_thread.run_sync(wire.hash_password, "nopassword")
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
@@ -121,6 +123,7 @@ class SecurityCommands:
         if unknown:
             raise unknown_argument(self, "admin_change_password", unknown)
         name = security.checked_user("admin_change_password.user", user)
+        self._cluster.trio_run.check("admin_change_password")
         hashed = await _hashed("admin_change_password.password", password)
         credentials = self._cluster.credentials
         if credentials is None or name != credentials.user or credentials.auth_mode is AuthMode.PKI:
@@ -323,6 +326,7 @@ class SecurityCommands:
         # What runs a cluster is loaded with the first one.
         from ._cluster.administration import administer
 
+        self._cluster.trio_run.check()
         seconds = chosen(policy, self._admin_policy, AdminPolicy).timeout
         deadline = trio.current_time() + (math.inf if seconds is None else seconds)
         self._known_nodes()

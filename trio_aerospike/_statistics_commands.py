@@ -126,7 +126,7 @@ class StatisticsCommands:
             raise unknown_argument(self, "namespace_info", unknown)
         from ._statistics import namespace_info
 
-        name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX)
+        name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX, also="/")
         command = f"namespace/{name}"
         told = await self._told("namespace_info", self._known_nodes(), (command,), self._info_timeout(policy))
         return namespace_info(name, _on_nodes("namespace_info", name, command, told))
@@ -150,7 +150,7 @@ class StatisticsCommands:
             raise unknown_argument(self, "sets", unknown)
         from ._wire.statistics import parse_sets
 
-        name = checked_info_name("sets.namespace", namespace, NAMESPACE_MAX)
+        name = checked_info_name("sets.namespace", namespace, NAMESPACE_MAX, also="/")
         return await self._sets("sets", name, f"sets/{name}", partial(parse_sets, name), policy)
 
     async def set_info(
@@ -173,7 +173,7 @@ class StatisticsCommands:
             raise unknown_argument(self, "set_info", unknown)
         from ._wire.statistics import parse_pairs
 
-        name = checked_info_name("set_info.namespace", namespace, NAMESPACE_MAX)
+        name = checked_info_name("set_info.namespace", namespace, NAMESPACE_MAX, also="/")
         wanted = checked_info_name("set_info.set_name", set_name, SET_NAME_MAX)
 
         def parse(text: str) -> dict[str, dict[str, str]]:
@@ -241,7 +241,7 @@ class StatisticsCommands:
             except AerospikeError as error:
                 problems[node.name] = error
                 return
-            told[node.name] = {command: answers.get(command, "") for command in commands}
+            told[node.name] = answers
 
         await together([partial(ask, node) for node in nodes])
         if problems:

@@ -22,9 +22,10 @@ from .errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, Resul
 from .keys import KeyLike, as_key
 from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
 from .records import UDF_SUCCESS, InfoResult
-from .validation import checked_text, refused, shown, unknown_argument
+from .validation import checked_info_name, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
+    from ._cluster.cluster import Cluster
     from ._cluster.commands import Executor
 
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
@@ -47,6 +48,7 @@ class UDFModule:
 class UDFCommands:
     """The part of the client that works with user-defined functions."""
 
+    _cluster: Cluster
     _executor: Executor
     _write_policy: WritePolicy
     _tell_one_node: Callable[[str, float], Awaitable[str]]
@@ -81,6 +83,7 @@ class UDFCommands:
             AerospikeTimeoutError: some node does not have it within ``wait`` seconds; the message says which.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        self._cluster.trio_run.check("udf_put")
         if unknown:
             raise unknown_argument(self, "udf_put", unknown)
         _check_wait("udf_put.wait", wait)
@@ -144,7 +147,9 @@ class UDFCommands:
         """
         if unknown:
             raise unknown_argument(self, "udf_list", unknown)
-        return sorted(_parse_modules(await self.info_random_node("udf-list", policy=policy)), key=lambda one: one.name)
+        answer = await self.info_random_node("udf-list", policy=policy)
+        _check_answer("udf_list", answer)
+        return sorted(_parse_modules(answer), key=lambda one: one.name)
 
     async def udf_get(self, name: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> bytes:
         """The text of a module.
@@ -258,12 +263,10 @@ class UDFCommands:
 
 
 def _checked_module(where: str, name: str) -> str:
-    checked_text(where, name, 1, MODULE_MAX)
+    checked_info_name(where, name, MODULE_MAX, also="/,")
     stem, dot, extension = name.partition(".")
-    if not stem or not dot or not extension or any(character in name for character in ";:=/\n"):
-        raise refused(
-            where, name, "a file name with an extension, such as 'visits.lua', without ; : = / and line breaks"
-        )
+    if not stem or not dot or not extension:
+        raise refused(where, name, "a file name with an extension, such as 'visits.lua'")
     return name
 
 

@@ -19,7 +19,7 @@ from trio_aerospike._batch_policies import (
     BatchRemovePolicy as BatchRemovePolicy,
     BatchWritePolicy as BatchWritePolicy,
 )
-from trio_aerospike._batch_streams import BatchStream as BatchStream
+from trio_aerospike._batch_streams import BatchStream as BatchStream, StreamCounts as StreamCounts
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.keys import Key, as_key
 from trio_aerospike.operations import Operation
@@ -38,6 +38,7 @@ __all__ = [
     "BatchStream",
     "BatchWrite",
     "BatchWritePolicy",
+    "StreamCounts",
 ]
 
 

@@ -15,6 +15,7 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import AdminPolicy, BatchPolicy, InfoPolicy, ReadPolicy, WritePolicy
 from trio_aerospike.query import QueryPolicy
 from trio_aerospike.validation import (
+    SECONDS_MAX,
     boolean,
     checked_enum,
     checked_int,
@@ -336,10 +337,11 @@ class ClientConfig:
         fields: dict[str, Any] = {}
         for key, value in config.items():
             if key in _PAGE_TIMES:
-                field, unit, per_second, low = _PAGE_TIMES[key]
+                field, unit, per_second, low, high = _PAGE_TIMES[key]
                 note = f" ({unit}{'' if low else ', 0 for no limit'})"
-                number = checked_int(f"ClientConfig.{key}", value, low, _U32_MAX, note)
-                fields[field] = number / per_second if number else None
+                number = checked_int(f"ClientConfig.{key}", value, low, high, note)
+                # Seconds that are no limit in effect, such as an idle_timeout of 4294967295, are none.
+                fields[field] = number / per_second if 0 < number <= SECONDS_MAX * per_second else None
             elif value is None and key in _PAGE_NONE_IS_EMPTY:
                 fields[key] = ""
             else:
@@ -350,12 +352,13 @@ class ClientConfig:
 
 
 _U32_MAX = 0xFFFFFFFF
-# Key of the page: our field, the page's unit, how many of them make a second, the least allowed.
-_PAGE_TIMES: dict[str, tuple[str, str, int, int]] = {
-    "timeout": ("timeout", "milliseconds", 1000, 0),
-    "idle_timeout": ("idle_timeout", "seconds", 1, 0),
-    "tend_interval": ("tend_interval", "milliseconds", 1000, 1),
-    "operation_queue_timeout_ms": ("operation_queue_timeout", "milliseconds", 1000, 0),
+_U64_MAX = 0xFFFFFFFFFFFFFFFF
+# Key of the page: our field, the page's unit, how many of them make a second, the least and the most allowed.
+_PAGE_TIMES: dict[str, tuple[str, str, int, int, int]] = {
+    "timeout": ("timeout", "milliseconds", 1000, 0, _U32_MAX),
+    "idle_timeout": ("idle_timeout", "seconds", 1, 0, _U32_MAX),
+    "tend_interval": ("tend_interval", "milliseconds", 1000, 1, _U32_MAX),
+    "operation_queue_timeout_ms": ("operation_queue_timeout", "milliseconds", 1000, 0, _U64_MAX),
 }
 _PAGE_NONE_IS_EMPTY = frozenset(("cluster_name", "user", "password"))
 _PAGE_KEYS = (

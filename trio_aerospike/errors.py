@@ -17,13 +17,14 @@ Two lines are kept sharp:
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, NamedTuple
 
 __all__ = [
     "AdminError",
     "AerospikeError",
     "AerospikeIndexError",
     "AerospikeTimeoutError",
+    "Attempt",
     "BackpressureError",
     "BinExistsError",
     "BinNameError",
@@ -33,10 +34,13 @@ __all__ = [
     "ClientError",
     "ClusterError",
     "ConnectionFailed",
+    "DeviceOverload",
     "FilteredOut",
     "IndexFoundError",
     "IndexNotFound",
     "InvalidArgError",
+    "InvalidEncoding",
+    "KeyBusy",
     "NoMoreConnections",
     "ProtocolError",
     "QueryAbortedError",
@@ -49,7 +53,17 @@ __all__ = [
     "ResultCode",
     "RustPanicError",
     "ServerError",
+    "TransactionAborted",
+    "TransactionAlreadyLocked",
+    "TransactionBlocked",
+    "TransactionCommitted",
+    "TransactionError",
+    "TransactionExpired",
+    "TransactionMonitorExists",
+    "TransactionTooManyWrites",
+    "TransactionVersionMismatch",
     "UDFError",
+    "UnwrittenRecordsWarning",
     "error_from_code",
 ]
 
@@ -100,6 +114,7 @@ class ResultCode(IntEnum):
     OP_NOT_APPLICABLE = 26
     FILTERED_OUT = 27
     LOST_CONFLICT = 28
+    INVALID_ENCODING = 29
     XDR_KEY_BUSY = 32
 
     QUERY_END = 50
@@ -197,6 +212,8 @@ _TEXTS: dict[int, str] = {
     ResultCode.OP_NOT_APPLICABLE: "the operation cannot be applied to the bin's present value",
     ResultCode.FILTERED_OUT: "the filter expression was false",
     ResultCode.LOST_CONFLICT: "the write lost a conflict with another cluster's",
+    ResultCode.INVALID_ENCODING: "a string in the bin or in an argument is not valid UTF-8",
+    ResultCode.XDR_KEY_BUSY: "the record cannot be written until XDR has shipped it",
     ResultCode.SECURITY_NOT_SUPPORTED: "the server does not support security",
     ResultCode.SECURITY_NOT_ENABLED: "security is not enabled on the server",
     ResultCode.INVALID_USER: "no such user",
@@ -212,6 +229,14 @@ _TEXTS: dict[int, str] = {
     ResultCode.ROLE_VIOLATION: "the user's roles do not permit this",
     ResultCode.NOT_WHITELISTED: "the client's address is not on the whitelist",
     ResultCode.UDF: "the user-defined function failed",
+    ResultCode.MRT_BLOCKED: "the record is locked by another transaction",
+    ResultCode.MRT_VERSION_MISMATCH: "a record that the transaction read was changed outside of it",
+    ResultCode.MRT_EXPIRED: "the transaction's deadline passed before it was committed or aborted",
+    ResultCode.MRT_TOO_MANY_WRITES: "the transaction writes more than 4,096 records",
+    ResultCode.MRT_COMMITTED: "the transaction has been committed already",
+    ResultCode.MRT_ABORTED: "the transaction has been aborted already",
+    ResultCode.MRT_ALREADY_LOCKED: "the record is locked by an earlier write of the same transaction",
+    ResultCode.MRT_MONITOR_EXISTS: "the transaction has been started already",
     ResultCode.BATCH_MAX_REQUESTS: "the batch has too many keys for the server",
     ResultCode.BATCH_QUEUES_FULL: "the server's batch queues are full",
     ResultCode.GEO_INVALID_GEOJSON: "the value is not valid GeoJSON",
@@ -224,6 +249,43 @@ _TEXTS: dict[int, str] = {
 }
 
 
+#: Codes after which the same command may succeed when it is repeated. The retry engine has a rule for each.
+RETRYABLE_CODES: Final = frozenset(
+    (
+        ResultCode.SERVER_MEM,
+        ResultCode.TIMEOUT,
+        ResultCode.PARTITION_UNAVAILABLE,
+        ResultCode.KEY_BUSY,
+        ResultCode.DEVICE_OVERLOAD,
+        ResultCode.XDR_KEY_BUSY,
+        ResultCode.EXPIRED_SESSION,
+        ResultCode.MRT_BLOCKED,
+        ResultCode.BATCH_QUEUES_FULL,
+        ResultCode.INDEX_NOT_READABLE,
+    )
+)
+
+#: Attempts that the text of an error shows.
+_ATTEMPTS_SHOWN = 4
+
+
+class Attempt(NamedTuple):
+    """One failed attempt of a command.
+
+    Attributes:
+        node: The name of the node that was asked; None where no node serves the partition.
+        cause: Why it failed, e.g. ``"timed out"`` or ``"code 18"``.
+        seconds: How long it took.
+    """
+
+    node: str | None
+    cause: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.node or 'no node'}: {self.cause} after {self.seconds:.3f} s"
+
+
 class AerospikeError(Exception):
     """The root of everything this package raises.
 
@@ -232,9 +294,10 @@ class AerospikeError(Exception):
         result_code: The server's code, or the client's own below zero; by default the one of the class, which is -1
             unless the class says otherwise. A plain int.
         node: Name or address of the node that answered, or that did not, where one was involved.
-        in_doubt: True where a write may or may not have been applied. As in the official C client
-            (as_error.h): it was sent more than once, or once and ended in a timeout or without an answer.
+        in_doubt: True where a write may or may not have been applied: it was sent, and one of its attempts ended in a
+            timeout or without an answer.
         attempts: How often the request was sent; 0 where it never left.
+        history: The failed attempts: node, cause and seconds of each. Of many, the first and the last ones.
     """
 
     default_code: ClassVar[int] = ResultCode.CLIENT
@@ -242,6 +305,8 @@ class AerospikeError(Exception):
     node: str | None
     in_doubt: bool
     attempts: int
+    history: tuple[Attempt, ...] = ()
+    _retryable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -258,12 +323,20 @@ class AerospikeError(Exception):
         self.in_doubt = in_doubt
         self.attempts = attempts
 
-    def __init_subclass__(cls, *, codes: tuple[int, ...] = (), default_code: int | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        codes: tuple[int, ...] = (),
+        default_code: int | None = None,
+        retryable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Register the class for ``codes``.
 
         Args:
             codes: Result codes that ``error_from_code`` turns into this class.
             default_code: The code of instances that were not made of a server's answer; None for that of its base.
+            retryable: Whether a repeated command may succeed, whatever the code; None for what its base says.
 
         Raises:
             TypeError: Another class is registered for one of the codes.
@@ -276,6 +349,17 @@ class AerospikeError(Exception):
         _registry.update(dict.fromkeys(codes, cls))
         if default_code is not None:
             cls.default_code = default_code
+        if retryable is not None:
+            cls._retryable = retryable
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same command may succeed when it is repeated later: a timeout, overload, a broken connection.
+
+        False where it would fail again, as with a wrong argument or a record that exists. A write that is ``in_doubt``
+        may have been applied already: repeat it only where twice is the same as once.
+        """
+        return self._retryable or self.result_code in RETRYABLE_CODES
 
     @property
     def message(self) -> str:
@@ -290,10 +374,21 @@ class AerospikeError(Exception):
             notes.append(f"{self.attempts} attempts")
         if self.in_doubt:
             notes.append("in doubt")
+        if len(self.history) > 1:
+            notes.append(_shown(self.history))
         text = super().__str__()
         note = f"[{', '.join(notes)}]"
         # A message that was made of another error's text has the notes already.
         return f"{text} {note}" if notes and note not in text else text
+
+
+def _shown(history: tuple[Attempt, ...]) -> str:
+    """Attempts in words: all of a few, else the first and the last ones."""
+    words = list(map(str, history))
+    if len(words) > _ATTEMPTS_SHOWN:
+        half = _ATTEMPTS_SHOWN // 2
+        words[half:-half] = ["..."]
+    return f"tried {'; '.join(words)}"
 
 
 _registry: dict[int, type[AerospikeError]] = {}
@@ -307,7 +402,7 @@ class ClientClosed(ClientError):
     """The client is closed, or was never connected."""
 
 
-class BackpressureError(ClientError):
+class BackpressureError(ClientError, retryable=True):
     """No slot of ``max_concurrent_operations`` came free in ``operation_queue_timeout``; nothing was sent."""
 
 
@@ -344,11 +439,11 @@ class _WrongArgument(InvalidArgError, ClientError, ValueError, TypeError, Overfl
 _WrongArgument.__name__ = _WrongArgument.__qualname__ = InvalidArgError.__name__
 
 
-class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,)):
+class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,), retryable=True):
     """The time the policy allows is over: on the server's side where ``result_code`` is TIMEOUT, else on this one."""
 
 
-class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST)):
+class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST), retryable=True):
     """The cluster as a whole cannot be used: no seed answers, the wrong name, no node for a partition."""
 
 
@@ -361,6 +456,7 @@ class NoMoreConnections(
     ClusterError,
     codes=(ResultCode.NO_MORE_CONNECTIONS,),
     default_code=ResultCode.NO_MORE_CONNECTIONS,
+    retryable=True,
 ):
     """Every connection the node may have was full until the command's deadline; nothing was sent.
 
@@ -377,9 +473,7 @@ class ServerError(
         ResultCode.SERVER_MEM,
         ResultCode.ALWAYS_FORBIDDEN,
         ResultCode.PARTITION_UNAVAILABLE,
-        ResultCode.KEY_BUSY,
         ResultCode.UNSUPPORTED_FEATURE,
-        ResultCode.DEVICE_OVERLOAD,
         ResultCode.KEY_MISMATCH,
         ResultCode.INVALID_NAMESPACE,
         ResultCode.FAIL_FORBIDDEN,
@@ -387,14 +481,6 @@ class ServerError(
         ResultCode.OP_NOT_APPLICABLE,
         ResultCode.LOST_CONFLICT,
         ResultCode.XDR_KEY_BUSY,
-        ResultCode.MRT_BLOCKED,
-        ResultCode.MRT_VERSION_MISMATCH,
-        ResultCode.MRT_EXPIRED,
-        ResultCode.MRT_TOO_MANY_WRITES,
-        ResultCode.MRT_COMMITTED,
-        ResultCode.MRT_ABORTED,
-        ResultCode.MRT_ALREADY_LOCKED,
-        ResultCode.MRT_MONITOR_EXISTS,
         ResultCode.BATCH_DISABLED,
         ResultCode.BATCH_MAX_REQUESTS,
         ResultCode.BATCH_QUEUES_FULL,
@@ -402,6 +488,54 @@ class ServerError(
     ),
 ):
     """The server refused or failed, for a reason that has no class of its own."""
+
+
+class KeyBusy(ServerError, codes=(ResultCode.KEY_BUSY,)):
+    """Too many requests for this one record wait in the server (a hot key); nothing was done. ``retryable``."""
+
+
+class DeviceOverload(ServerError, codes=(ResultCode.DEVICE_OVERLOAD,)):
+    """The server's storage devices do not keep up with the writes; nothing was done. ``retryable``."""
+
+
+class InvalidEncoding(ServerError, codes=(ResultCode.INVALID_ENCODING,)):
+    """A string operation met text that is not valid UTF-8, in the bin or in an argument (servers 8.2 and later)."""
+
+
+class TransactionError(ServerError):
+    """The server refused a command because of a transaction (Enterprise Edition, strong consistency)."""
+
+
+class TransactionBlocked(TransactionError, codes=(ResultCode.MRT_BLOCKED,)):
+    """Another transaction holds the lock of the record. ``retryable``."""
+
+
+class TransactionVersionMismatch(TransactionError, codes=(ResultCode.MRT_VERSION_MISMATCH,)):
+    """A record that the transaction read was changed outside of it, so that it cannot be committed."""
+
+
+class TransactionExpired(TransactionError, codes=(ResultCode.MRT_EXPIRED,)):
+    """The transaction's deadline passed before it was committed or aborted."""
+
+
+class TransactionTooManyWrites(TransactionError, codes=(ResultCode.MRT_TOO_MANY_WRITES,)):
+    """The transaction writes more records than the server allows (4,096)."""
+
+
+class TransactionCommitted(TransactionError, codes=(ResultCode.MRT_COMMITTED,)):
+    """The transaction has been committed already."""
+
+
+class TransactionAborted(TransactionError, codes=(ResultCode.MRT_ABORTED,)):
+    """The transaction has been aborted already."""
+
+
+class TransactionAlreadyLocked(TransactionError, codes=(ResultCode.MRT_ALREADY_LOCKED,)):
+    """An earlier write of the same transaction holds the lock of the record."""
+
+
+class TransactionMonitorExists(TransactionError, codes=(ResultCode.MRT_MONITOR_EXISTS,)):
+    """The transaction has been started already, perhaps by another thread or task."""
 
 
 class RecordError(
@@ -519,10 +653,18 @@ class UDFError(ServerError, codes=(ResultCode.UDF,)):
     """A user-defined function failed, or could not be registered or found."""
 
 
+class UnwrittenRecordsWarning(RuntimeWarning):
+    """The block of ``put_many`` was left before all of its records were written; the message says how many.
+
+    Issued where the block is left without an error, and the program has not read the results to their end.
+    """
+
+
 # Where a code that nobody has named yet belongs, by the blocks in which the server hands codes out (proto.h).
 _FAMILIES: tuple[tuple[range, type[AerospikeError]], ...] = (
     (range(51, 100), AdminError),
     (range(100, 110), UDFError),
+    (range(120, 130), TransactionError),
     (range(200, 210), AerospikeIndexError),
     (range(210, 220), QueryError),
 )

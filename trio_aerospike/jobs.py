@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import attrs
 import trio
 
+from trio_aerospike._trio_run import TrioRun
 from trio_aerospike._wire.info import parse_error
-from trio_aerospike.errors import AerospikeTimeoutError, ClusterError, ResultCode, error_from_code
+from trio_aerospike.errors import AerospikeTimeoutError, ClusterError, ProtocolError, ResultCode, error_from_code
 from trio_aerospike.records import InfoResult
-from trio_aerospike.validation import SECONDS_MAX, refused
+from trio_aerospike.validation import SECONDS_MAX, refused, shown
 
 __all__ = ["BackgroundJob", "IndexJob", "Job", "JobProgress", "NodeProgress"]
 
@@ -25,6 +26,17 @@ FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.5
 #: Seconds that a node may be away before its part is given up: one that was cut off goes on, and may come back.
 GIVE_UP_AFTER = 5.0
+
+#: What no waiting changes: the work cannot be looked at.
+_FINAL_CODES = frozenset(
+    (
+        ResultCode.PARAM,
+        ResultCode.ALWAYS_FORBIDDEN,
+        ResultCode.UNSUPPORTED_FEATURE,
+        ResultCode.ENTERPRISE_ONLY,
+        ResultCode.ROLE_VIOLATION,
+    )
+)
 
 AskAll = Callable[[str], Awaitable[list[InfoResult]]]
 
@@ -87,6 +99,7 @@ class Job(abc.ABC):
     def __init__(self, what: str, ask_all: AskAll) -> None:
         self._what = what
         self._ask_all = ask_all
+        self._trio_run = TrioRun()
         self._last = JobProgress(())
 
     def __repr__(self) -> str:
@@ -124,6 +137,7 @@ class Job(abc.ABC):
                 undone. ``progress`` tells of each.
             AerospikeError: the work has failed.
         """
+        self._trio_run.check(f"{type(self).__name__}.wait")
         if timeout is not None and not (isinstance(timeout, (int, float)) and 0 <= timeout <= SECONDS_MAX):
             raise refused(f"{type(self).__name__}.wait.timeout", timeout, "seconds, or None for as long as it takes")
         progress = self._last
@@ -146,6 +160,29 @@ class Job(abc.ABC):
         waiting = [f"{node.node_name} at {node.percent:.0f}%" for node in progress.nodes if not node.done]
         left = f"; not done: {', '.join(waiting)}" if waiting else ""
         raise AerospikeTimeoutError(f"{self._what}: not done within {timeout} s{left}")
+
+    def _check(self, result: InfoResult) -> None:
+        """Raise what would be found again at every look: a refusal for good, or what is no answer to the question."""
+        if isinstance(result.error, ProtocolError):
+            raise result.error
+        if result.error_code in _FINAL_CODES:
+            failed = parse_error(result.response)
+            text = result.response if failed is None else failed.message
+            raise error_from_code(
+                result.error_code,
+                f"{self._what}: node {result.node_name} did not report its progress: {text}",
+                node=result.node_name,
+            )
+
+    def _number(self, result: InfoResult, text: str | None) -> float:
+        """A number that a node reported."""
+        try:
+            return float(text or "")
+        except ValueError:
+            raise ProtocolError(
+                f"{self._what}: node {result.node_name} did not report its progress: {shown(result.response)}",
+                node=result.node_name,
+            ) from None
 
     def _lost(self, progress: JobProgress) -> ClusterError:
         lost = [f"{node.node_name} at {node.percent:.0f}%" for node in progress.nodes if node.lost]
@@ -178,6 +215,7 @@ class IndexJob(Job):
         return JobProgress(tuple([self._of_node(result) for result in found]))
 
     def _of_node(self, result: InfoResult) -> NodeProgress:
+        self._check(result)
         code = result.error_code
         if code == ResultCode.INVALID_NAMESPACE:
             # Servers take the command all the same, and nothing would ever come of it.
@@ -190,7 +228,7 @@ class IndexJob(Job):
         if code:
             return NodeProgress(result.node_name, False, 0.0, error=code)
         self._seen.add(result.node_name)
-        percent = float(_pairs(result.response, ";").get("load_pct") or 0)
+        percent = self._number(result, _pairs(result.response, ";").get("load_pct"))
         return NodeProgress(result.node_name, percent >= 100, percent)
 
 
@@ -230,6 +268,7 @@ class BackgroundJob(Job):
             elif result.error_code == ResultCode.RECORD_NOT_FOUND:
                 forgetful.append(name)
             elif result.error_code:
+                self._check(result)
                 known[name] = attrs.evolve(known[name], error=result.error_code)
             else:
                 known[name] = self._of_node(result)
@@ -257,7 +296,12 @@ class BackgroundJob(Job):
 
     def _of_node(self, result: InfoResult) -> NodeProgress:
         fields = _pairs(result.response, ":")
-        state, _, ended = fields.get("status", "").partition("(")
+        if "status" not in fields:
+            raise ProtocolError(
+                f"{self._what}: node {result.node_name} did not report its progress: {shown(result.response)}",
+                node=result.node_name,
+            )
+        state, _, ended = fields["status"].partition("(")
         if state == "done" and ended.rstrip(")") != "ok":
             raise error_from_code(
                 ResultCode.QUERY_ABORTED,

@@ -38,7 +38,9 @@ class Key:
     Args:
         namespace: 1 to 31 bytes in UTF-8.
         set_name: Up to 63 bytes; ``""`` or None for no set.
-        user_key: An int of 64 bits, a str or bytes. ``1``, ``"1"`` and ``b"1"`` are three keys.
+        user_key: An int of 64 bits, a str or bytes. ``1``, ``"1"`` and ``b"1"`` are three keys. Bytes are hashed as a
+            blob, as the official Java, Go and Rust clients do; :meth:`with_text_digest` hashes them as text, as
+            aerospike-py and the official Python client do.
 
     Raises:
         InvalidArgError: One of them is not so.
@@ -89,6 +91,43 @@ class Key:
         """
         return _with_digest(namespace, set_name, None, digest)
 
+    @classmethod
+    def with_text_digest(cls, namespace: str, set_name: str | None, user_key: UserKey) -> Key:
+        """The key of a record that aerospike-py or the official Python client wrote under bytes.
+
+        These clients hash bytes as text: ``b"ann"`` and ``"ann"`` are one record to them. (The official Python client
+        hashes a ``bytearray`` as a blob, and bytes up to their first NUL only.) The user key stays bytes, and is sent
+        as a blob where a policy has ``send_key``, as aerospike-py sends it. Other user keys are hashed as by ``Key``.
+
+        Args:
+            namespace: As for ``Key``.
+            set_name: As for ``Key``.
+            user_key: As for ``Key``.
+
+        Raises:
+            InvalidArgError: One of them cannot be part of a key.
+        """
+        if isinstance(user_key, (bytes, bytearray, memoryview)):
+            state = _check_place(namespace, set_name)()
+            state.update(b"\x03" + user_key)
+            return _with_digest(namespace, set_name, bytes(user_key), state.digest())
+        return cls(namespace, set_name, user_key)
+
+    @classmethod
+    def variants(cls, namespace: str, set_name: str | None, user_key: UserKey) -> tuple[Key, ...]:
+        """Every key under which some client may have written a record with this user key.
+
+        ``client.find_key`` tells which of them exists.
+
+        Returns:
+            One key for an int or a str. Two for bytes: hashed as a blob, then hashed as text.
+
+        Raises:
+            InvalidArgError: A part cannot be part of a key.
+        """
+        key = cls(namespace, set_name, user_key)
+        return (key, cls.with_text_digest(namespace, set_name, user_key)) if type(key.user_key) is bytes else (key,)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Key):
             return NotImplemented
@@ -101,7 +140,10 @@ class Key:
         # A key stands in most error messages, so a long user key is cut: see ``user_key`` for the whole.
         if self.user_key is None:
             return f"Key.from_digest({self.namespace!r}, {self.set_name!r}, {self.digest!r})"
-        return f"Key({self.namespace!r}, {self.set_name!r}, {shown(self.user_key)})"
+        parts = f"({self.namespace!r}, {self.set_name!r}, {shown(self.user_key)})"
+        if type(self.user_key) is bytes and self.digest != compute_digest(self.set_name, self.user_key):
+            return f"Key.with_text_digest{parts}"
+        return f"Key{parts}"
 
 
 # A frozen class refuses plain assignment; its slots' own descriptors are the quickest way past that.

@@ -12,13 +12,14 @@ import asyncio
 import math
 import socket
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
+from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstAttempt, Policy
 from ._client import Client
 from ._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from ._cluster.lending import Link
@@ -26,8 +27,9 @@ from ._cluster.node import Node
 from ._record_commands import RecordCommands
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
 from ._wire.frames import FrameReader
-from .errors import AerospikeError, ClientClosed, ProtocolError
+from .errors import ClientClosed, ClientError, ProtocolError
 from .keys import Key
+from .validation import Uncopyable
 
 __all__ = ["LoopCommands"]
 
@@ -45,6 +47,8 @@ FORGET = 1.05
 _RECEIVE = 64 * 1024
 #: Seconds after which another connection is asked for where the last request for one has come to nothing.
 _ASK_AGAIN = 0.02
+#: Seconds after which a flush that has not come is scheduled again.
+_FLUSH_AGAIN = 0.001
 
 
 class Cross(Protocol):
@@ -53,7 +57,7 @@ class Cross(Protocol):
     def __call__(self, function: Callable[..., Any], /, *args: Any) -> Awaitable[Any]: ...
 
 
-class LoopCommands(RecordCommands):
+class LoopCommands(RecordCommands, Uncopyable):
     """The single-record commands of a client, for the tasks of one asyncio loop.
 
     The methods are those of the client. A task that is cancelled withdraws its request, or leaves its answer to be
@@ -62,10 +66,13 @@ class LoopCommands(RecordCommands):
     Args:
         client: a connected client of another thread's Trio run.
         cross: how to get there.
-        loop: the loop whose tasks use this object.
+        loop: the loop whose tasks use this object, which does not keep the loop alive.
     """
 
+    _instead_of_copy = "make another from the client"
+
     def __init__(self, client: Client, cross: Cross, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop: weakref.ref[asyncio.AbstractEventLoop] = weakref.ref(loop)
         self._cluster = client._cluster
         self._executor = _LoopExecutor(client, cross, loop)  # type: ignore[assignment]
         self._setup_records(client.config.read_policy, client.config.write_policy)
@@ -75,48 +82,53 @@ class _LoopExecutor(BorrowingExecutor):
     def __init__(self, client: Client, cross: Cross, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(client)
         self._cross = cross
-        self._loop = loop
+        # Weak, so that a closed loop is collected: it owns the lines, which watch their sockets in it, and everything
+        # else here refers to both weakly.
+        self._loop = weakref.ref(loop)
         self._lines: dict[Node, _Lines] = {}
 
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop():
+            text = f"{what} {key!r}: these commands belong to another event loop; make LoopCommands for this one"
+            raise ClientError(text)
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
         node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
-        line = None if node is None or self._inner.limiter is not None else self._line(node)
+        line = None if node is None or self._inner.limiter is not None else self._line(node, loop)
         if node is None or line is None:
             return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
-        attempt = Attempt(what, key, policy, write, node, time.monotonic())
-        answer = self._loop.create_future()
-        line.submit(frame, answer, attempt)
+        now = time.monotonic()
+        attempt = self._first_attempt(what, key, policy, write, node, now)
+        answer = loop.create_future()
+        try:
+            line.submit(frame, answer, attempt, now)
+        except BaseException:
+            line.interrupted()
+            raise
         try:
             body: bytes = await answer
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             line.abandoned(attempt)
             raise
         except _Unsent:
-            policy = attempt.unsent()
-            return await self._in_trio(self._inner.plain_run, what, key, attempt.stamped(frame), policy, write)
+            attempt.unsent()
         except (OSError, ProtocolError) as error:
             if self._cluster.closed:
-                raise ClientClosed(f"{what} {key!r}: the client is closed", in_doubt=write, attempts=1) from error
+                raise attempt.closed(sent=True) from error
             if not isinstance(error, TimeoutError):
                 node.lent_connection_broke()
-            policy = attempt.broken(error)
+            attempt.broken(error)
         else:
             code = body[RESULT_CODE]
             if not code:
                 return body
             if code in LOGGED_OUT:
                 line.retire()  # a new session is for new connections
-            policy = attempt.refused(code, frame)
-        if attempt.pause:
-            await asyncio.sleep(attempt.pause)
-        try:
-            return await self._in_trio(
-                self._inner.go_on, what, key, attempt.stamped(frame), policy, write, attempt.sequence
-            )
-        except AerospikeError as error:
-            raise attempt.also(error) from error.__cause__
+            attempt.refused(code, frame)
+        return await self._in_trio(
+            self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
+        )
 
     async def _in_trio(self, function: Callable[..., Any], *args: Any) -> bytes:
         try:
@@ -125,14 +137,14 @@ class _LoopExecutor(BorrowingExecutor):
             raise ClientClosed("the client is closed: the Trio run that it was part of is over") from error
         return body
 
-    def _line(self, node: Node) -> _Line | None:
+    def _line(self, node: Node, loop: asyncio.AbstractEventLoop) -> _Line | None:
         lines = self._lines.get(node)
         if lines is None:
             if not node.may_lend:
                 return None
             self._lines = {known: lines for known, lines in self._lines.items() if known.active or lines}
-            lines = self._lines[node] = _Lines(node, self._loop)
-        return lines.choose()
+            lines = self._lines[node] = _Lines(node)
+        return lines.choose(loop)
 
 
 class _Unsent(Exception):
@@ -142,10 +154,9 @@ class _Unsent(Exception):
 class _Lines:
     """The lines of one loop to one node."""
 
-    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._loop = loop
-        self._lines: list[_Line] = []
+        self._lines: list[weakref.ref[_Line]] = []
         self._ask_at = 0.0
         self._watches = True
         #: Seconds that the node takes for a request, at the best.
@@ -154,25 +165,26 @@ class _Lines:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def choose(self) -> _Line | None:
+    def choose(self, loop: asyncio.AbstractEventLoop) -> _Line | None:
         """The shortest line, unless that is too long; borrows another connection when it becomes long."""
         best = None
-        for line in self._lines:
-            if line.usable and (best is None or line.depth < best.depth):
+        for ref in self._lines:
+            line = ref()
+            if line is not None and line.usable and (best is None or line.depth < best.depth):
                 best = line
                 if not line.depth:
                     return best
         if (best is None or best.depth >= LONG_LINE) and len(self._lines) < MAX_LINES and self._watches:
-            best = self._borrow() or best
+            best = self._borrow(loop) or best
         if best is not None and best.depth * self.service_time > PATIENCE:
             return None
         return best
 
-    def _borrow(self) -> _Line | None:
+    def _borrow(self, loop: asyncio.AbstractEventLoop) -> _Line | None:
         """Another line, if a connection rests; otherwise one may rest there later."""
         link = self._node.lender.borrow()
         if link is not None:
-            return self._add(link)
+            return self._add(link, loop)
         # No task of the loop waits for it: that one would be in the way when the loop ends.
         now = time.monotonic()
         if now >= self._ask_at and self._node.may_lend:
@@ -180,16 +192,19 @@ class _Lines:
             self._node.ask_to_lend()
         return None
 
-    def _add(self, link: Link) -> _Line | None:
+    def _add(self, link: Link, loop: asyncio.AbstractEventLoop) -> _Line | None:
         self._ask_at = 0.0
         try:
-            line = _Line(link, self._node, self._loop, self)
+            line = _Line(link, self._node, loop, self)
         except NotImplementedError:
-            # A loop that cannot watch sockets, such as the proactor of Windows: everything goes the long way.
+            # A loop that cannot watch sockets, such as the proactor of Windows: all commands are run by Trio.
             self._watches = False
             self._node.lender.discard(link)
             return None
-        self._lines.append(line)
+        except BaseException:
+            self._node.lender.discard(link)
+            raise
+        self._lines.append(weakref.ref(line))
         return line
 
     def replied(self, count: int, elapsed: float) -> None:
@@ -202,63 +217,80 @@ class _Lines:
 
     def gone(self, line: _Line) -> None:
         """A line has ended."""
-        self._lines.remove(line)
+        self._lines = [ref for ref in self._lines if ref() is not line]
 
 
 class _Telling:
-    """What Trio's thread tells a line, said in the line's own loop."""
+    """Passes on what Trio's thread has to say to a line, in the line's own loop. Keeps neither of the two alive."""
 
     def __init__(self, line: _Line, link: Link, node: Node, loop: asyncio.AbstractEventLoop) -> None:
-        self._line = line
+        self._line = weakref.ref(line, self._collected)
         self._link = link
         self._node = node
-        self._loop = loop
+        self._loop = weakref.ref(loop)
 
     def close_if_idle_since(self, oldest: float) -> None:
         """As :class:`Holder` has it."""
-        if self._loop.is_closed():
-            self._node.lender.discard(self._link)  # whatever was under way
-        elif not self._line.depth and self._link.rested_since <= oldest:
-            self._say(self._line.close_idle)
+        line, loop = self._line(), self._loop()
+        if line is None or loop is None or loop.is_closed():
+            self._discard()  # whatever was under way
+        elif not line.depth and self._link.rested_since <= oldest:
+            self._say(_Line.close_idle)
 
     def give_back(self) -> None:
         """As :class:`Holder` has it."""
-        self._say(self._line.retire)
+        self._say(_Line.retire)
 
     def close(self) -> None:
         """As :class:`Holder` has it."""
-        self._say(self._line.close, ConnectionResetError("the client closed the connection"))
+        self._say(_Line.close, ConnectionResetError("the client closed the connection"))
 
     @property
     def awaited(self) -> bool:
         """As :class:`Holder` has it."""
-        return not self._loop.is_closed() and self._line.awaited
+        line, loop = self._line(), self._loop()
+        return line is not None and loop is not None and not loop.is_closed() and line.awaited
 
     def _say(self, what: Callable[..., None], *args: object) -> None:
+        line, loop = self._line(), self._loop()
+        if line is None or loop is None:
+            self._discard()
+            return
         try:
-            self._loop.call_soon_threadsafe(what, *args)
+            loop.call_soon_threadsafe(what, line, *args)
         except RuntimeError:
-            self._node.lender.discard(self._link)  # the loop is gone, and nobody waits for anything
+            self._discard()  # the loop is closed, and nobody waits for anything
+
+    def _discard(self) -> None:
+        self._node.lender.discard(self._link)
+
+    def _collected(self, _: object) -> None:
+        """The line has been collected along with its loop."""
+        self._discard()
 
 
-class _Line:
-    """A borrowed connection with its line of requests, carried by the loop's callbacks."""
+class _Line(Uncopyable):
+    """A borrowed connection with its line of requests, carried by the loop's callbacks.
+
+    The loop, which watches its socket, is all that keeps it alive. A KeyboardInterrupt may be raised anywhere in a
+    callback and leave a request half moved from one queue to the next; after one the line is closed.
+    """
 
     def __init__(self, link: Link, node: Node, loop: asyncio.AbstractEventLoop, lines: _Lines) -> None:
         self._link = link
         self._node = node
-        self._loop = loop
         self._lines = lines
         self._sock: socket.socket = link.for_loop()
         # A loop that is given the socket itself may keep it open beyond its own end.
         self._number = self._sock.fileno()
         self._frames = FrameReader()
         #: Answers owed, in order.
-        self._sent: deque[tuple[asyncio.Future[bytes], Attempt]] = deque()
-        self._unsent: deque[tuple[asyncio.Future[bytes], Attempt, bytes]] = deque()
+        self._sent: deque[tuple[asyncio.Future[bytes], FirstAttempt]] = deque()
+        self._unsent: deque[tuple[asyncio.Future[bytes], FirstAttempt, bytes]] = deque()
         self._unsent_bytes = 0
         self._outgoing = b""
         self._flushing = False
+        self._flush_at = 0.0
         self._blocked = False
         self._sweep: asyncio.TimerHandle | None = None
         self._due = math.inf
@@ -268,8 +300,13 @@ class _Line:
         #: When the line began, or the last burst of answers came in.
         self._began = 0.0
         self.depth = 0
-        loop.add_reader(self._number, self._readable)
-        node.lender.hold(link, _Telling(self, link, node, loop))
+        try:
+            loop.add_reader(self._number, self._readable)
+            node.lender.hold(link, _Telling(self, link, node, loop))
+        except BaseException as error:
+            if not isinstance(error, NotImplementedError):
+                loop.remove_reader(self._number)
+            raise
 
     @property
     def usable(self) -> bool:
@@ -284,18 +321,23 @@ class _Line:
         answers = [item[0] for item in self._unsent.copy()] + [item[0] for item in self._sent.copy()]
         return len(answers) < depth or not all(answer.done() for answer in answers)
 
-    def submit(self, frame: bytes, answer: asyncio.Future[bytes], attempt: Attempt) -> None:
-        """Put a request at the end of the line; what gathers until the loop's tasks have run goes out in one send."""
+    def submit(self, frame: bytes, answer: asyncio.Future[bytes], attempt: FirstAttempt, now: float) -> None:
+        """Put a request at the end of the line; what gathers until the loop's tasks have run goes out in one send.
+
+        A callback that a KeyboardInterrupt hit before its first statement is lost, as all of asyncio's are. What was to
+        be done by now and has not been is therefore scheduled again.
+        """
         self._unsent.append((answer, attempt, frame))
         self._unsent_bytes += len(frame)
         self.depth += 1
-        if not self._flushing:
+        if not self._flushing or now - self._flush_at > _FLUSH_AGAIN:
+            asyncio.get_running_loop().call_soon(self._flush)
+            self._flush_at = now
             self._flushing = True
-            self._loop.call_soon(self._flush)
-        if attempt.deadline < self._due:
+        if attempt.deadline < self._due or self._due < now:
             self._look_at(attempt.deadline)
 
-    def abandoned(self, attempt: Attempt) -> None:
+    def abandoned(self, attempt: FirstAttempt) -> None:
         """The task that waited has gone: what has not been sent never is, an answer is dropped when it comes."""
         if not self._alive:
             return
@@ -310,10 +352,19 @@ class _Line:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
+        try:
+            self._send_waiting()
+        except BaseException:
+            self.interrupted()
+            raise
+
+    def _send_waiting(self) -> None:
+        if not self._alive:
+            return
         now = time.monotonic()
         if not self._sent:
-            if not self._link.fresh(now):
-                self.close(ConnectionResetError("the server closed the connection"))
+            if not self._link.fresh():
+                self.close(ConnectionResetError("the server closed the connection, or sent a reply without a request"))
                 return
             self._began = now
         restamp = self._blocked
@@ -338,16 +389,19 @@ class _Line:
         frames: list[bytes] = []
         size = 0
         while unsent and size < SEND_SIZE:
-            answer, attempt, frame = unsent.popleft()
+            answer, attempt, frame = unsent[0]
             self._unsent_bytes -= len(frame)
             if answer.done():
+                unsent.popleft()
                 self.depth -= 1  # withdrawn
                 continue
             if restamp:
                 frame = restamped(frame, attempt.limit, now)
             frames.append(frame)
             size += len(frame)
+            # First into the one queue, then out of the other: whatever interrupts this, somebody hears of its end.
             sent.append((answer, attempt))
+            unsent.popleft()
         return frames
 
     def _send(self, data: bytes, frames: list[bytes]) -> None:
@@ -367,52 +421,74 @@ class _Line:
         else:
             self._put_back(frames)
         self._flushing = self._blocked = True  # what comes now gathers until the socket takes more
-        self._loop.add_writer(self._number, self._writable)
+        asyncio.get_running_loop().add_writer(self._number, self._writable)
 
     def _put_back(self, frames: list[bytes]) -> None:
         for frame in reversed(frames):
-            answer, attempt = self._sent.pop()
+            answer, attempt = self._sent[-1]
             self._unsent.appendleft((answer, attempt, frame))
+            self._sent.pop()
             self._unsent_bytes += len(frame)
 
     def _writable(self) -> None:
-        self._loop.remove_writer(self._number)
-        self._flush()
+        try:
+            asyncio.get_running_loop().remove_writer(self._number)
+            self._send_waiting()
+        except BaseException:
+            self.interrupted()
+            raise
 
     # -- receiving ---------------------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
         try:
+            self._receive()
+        except (OSError, ProtocolError) as error:
+            self.close(error)
+        except BaseException:
+            self.interrupted()
+            raise
+
+    def _receive(self) -> None:
+        """Hand out the answers that have arrived.
+
+        Raises:
+            OSError: the connection broke.
+            ProtocolError: the server sent anything but the answers that it owes.
+        """
+        try:
             data = self._sock.recv(_RECEIVE)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError as error:
-            self.close(error)
-            return
         if not data:
-            self.close(ConnectionResetError("the server closed the connection"))
-            return
-        try:
-            frames = self._frames.feed(data)
+            raise ConnectionResetError("the server closed the connection")
+        sent = self._sent
+        frames = self._frames.feed(data)
+        if frames:
+            if len(frames) > len(sent):
+                # Which of them are answers cannot be told, so none of them is handed out.
+                raise self._unsolicited(f"{len(frames)} answers to {len(sent)} requests")
             for kind, body in frames:
-                if kind != PROTO_MESSAGE or len(body) < MESSAGE_HEADER_SIZE or not self._sent:
-                    raise ProtocolError(f"node {self._node.name} sent a reply without a request: type {kind}")
-                answer, _ = self._sent.popleft()
-                self.depth -= 1
+                if kind != PROTO_MESSAGE or len(body) < MESSAGE_HEADER_SIZE:
+                    raise self._unsolicited(f"a frame of type {kind} with {len(body)} bytes")
+                answer = sent[0][0]
                 if not answer.done():
                     answer.set_result(body)
-            if frames:
-                self._suspended = False
-                now = time.monotonic()
-                self._lines.replied(len(frames), now - self._began)
-                self._began = now
-            if self._frames.error is not None:
-                raise self._frames.error
-        except ProtocolError as error:
-            self.close(error)
-            return
+                sent.popleft()
+                self.depth -= 1
+            self._suspended = False
+            now = time.monotonic()
+            self._lines.replied(len(frames), now - self._began)
+            self._began = now
+        if self._frames.error is not None:
+            raise self._frames.error
+        if not sent and self._frames.pending:
+            raise self._unsolicited(f"{self._frames.pending} bytes after its last answer")
         if not self.depth:
             self._rest()
+
+    def _unsolicited(self, what: str) -> ProtocolError:
+        return ProtocolError(f"node {self._node.name} sent a reply without a request: {what}")
 
     def _rest(self) -> None:
         self._link.rested_since = time.monotonic()
@@ -422,14 +498,25 @@ class _Line:
     # -- time --------------------------------------------------------------------------------------------------------
 
     def _look_at(self, due: float) -> None:
-        if self._sweep is not None:
-            self._sweep.cancel()
-        self._due = due
-        self._sweep = None
+        sweep = None
         if due < math.inf:
-            self._sweep = self._loop.call_later(max(0.0, due - time.monotonic()), self._expire)
+            delay = max(0.0, due - time.monotonic())
+            sweep = asyncio.get_running_loop().call_later(delay, self._expire)
+        # Noted only now that it is certain to come: an interrupt before costs a sweep too many.
+        before, self._sweep = self._sweep, sweep
+        self._due = due
+        if before is not None:
+            before.cancel()
 
     def _expire(self) -> None:
+        try:
+            if self._alive:
+                self._give_up_overdue()
+        except BaseException:
+            self.interrupted()
+            raise
+
+    def _give_up_overdue(self) -> None:
         """Give up what is overdue; a head that is takes the line out of use, and the connection when nobody waits."""
         self._sweep = None
         self._due = math.inf
@@ -475,15 +562,20 @@ class _Line:
         if not self.depth:
             self.close(None)
 
+    def interrupted(self) -> None:
+        """Close the line, as a KeyboardInterrupt may have left its queues in any state."""
+        self.close(ConnectionAbortedError("interrupted while requests were sent or answers read"))
+
     def close(self, error: Exception | None) -> None:
-        """Give the connection up: what was sent fails, what was not goes the long way."""
+        """Give the connection up: what was sent fails, what was not is run by Trio."""
         if not self._alive:
             return
         self._alive = False
         self._lines.gone(self)
         self._look_at(math.inf)
-        self._loop.remove_reader(self._number)
-        self._loop.remove_writer(self._number)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._number)
+        loop.remove_writer(self._number)
         if isinstance(error, TimeoutError):
             # The kernel's own (ETIMEDOUT): the peer's machine has vanished, whatever time the requests still had.
             error = ConnectionAbortedError(*error.args)

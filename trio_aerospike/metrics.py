@@ -38,10 +38,13 @@ STAGE_BUCKETS: Final = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0),
 )
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-#: Series of one histogram past which new ones are counted together: who reads sets of random names must not run out of
-#: memory for it.
-SERIES_MAX: Final = 10_000
-_OTHER: Final = "(other)"
+#: Series of one histogram at the most, as OpenTelemetry limits them: a program that uses sets of random names must not
+#: run out of memory, nor make scrapes of many megabytes. Further ones are counted under OTHER.
+SERIES_MAX: Final = 2_000
+#: Series at the most in which some labels are OTHER, besides.
+_OVERFLOW_MAX: Final = 500
+#: The overflow label: what it stands for is counted together.
+OTHER: Final = "(other)"
 
 
 class Histogram:
@@ -51,13 +54,23 @@ class Histogram:
         name, text: as Prometheus shows them.
         labels: names of the labels.
         bounds: upper bounds of the buckets, in seconds.
+        unbounded: labels that programs may give any number of values: those of them that come when there are SERIES_MAX
+            series are counted as OTHER, with the other labels as they are. None for all labels.
     """
 
-    def __init__(self, name: str, text: str, labels: tuple[str, ...], bounds: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        bounds: tuple[float, ...],
+        unbounded: tuple[str, ...] | None = None,
+    ) -> None:
         self.name = name
         self.text = text
         self.labels = labels
         self.bounds = bounds
+        self._unbounded = labels if unbounded is None else unbounded
         self._lock = threading.Lock()
         #: For each combination of labels: the sum, and the count for each bucket, +Inf last.
         self._series: dict[tuple[str, ...], list[float]] = {}
@@ -75,7 +88,12 @@ class Histogram:
     def _new_series(self, values: tuple[str, ...]) -> list[float]:
         with self._lock:
             if len(self._series) >= SERIES_MAX:
-                values = (_OTHER,) * len(values)
+                values = tuple(
+                    OTHER if label in self._unbounded else value
+                    for label, value in zip(self.labels, values, strict=True)
+                )
+                if values not in self._series and len(self._series) >= SERIES_MAX + _OVERFLOW_MAX:
+                    values = (OTHER,) * len(values)
             return self._series.setdefault(values, [0.0] * (len(self.bounds) + 2))
 
     def clear(self) -> None:
@@ -132,6 +150,9 @@ class Metrics(Instrument):
     ``db_collection_name`` (the set), ``db_operation_name`` (the client's method) and ``error_type``, which is empty
     where the operation was served.
 
+    There are at most 2,000 series. After that, a set that has not been seen before is counted with the namespace and
+    the set ``(other)``, under its operation and error.
+
     Args:
         error_type: says what ``error_type`` is for an operation, by its name, that raised something; None for the
             name of the error's class.
@@ -151,6 +172,7 @@ class Metrics(Instrument):
             "Duration of database client operations.",
             ("db_system_name", "db_namespace", "db_collection_name", "db_operation_name", "error_type"),
             OPERATION_BUCKETS,
+            unbounded=("db_namespace", "db_collection_name"),
         )
 
     def operation_took(

@@ -271,8 +271,11 @@ class ReadPolicy(_Policy):
             when the command has its turn under ``max_concurrent_operations``.
         socket_timeout: Seconds without an answer after which an attempt is given up and, if ``max_retries`` allows,
             repeated.
-        max_retries: How often an attempt that failed is repeated.
-        sleep_between_retries: Seconds of rest before a repetition.
+        max_retries: How often the command is sent again after a timeout, a broken connection or a refusal that passes
+            (overload, a hot key). What could not be sent is tried until ``total_timeout``, and does not count.
+        sleep_between_retries: Seconds before the first retry, on average: the base of an exponential back-off with
+            random delays, which are doubled up to half a second on average. 0 for none; an overloaded server is given
+            20 ms and more all the same.
         replica: Which copy is asked.
         read_mode_ap: How many copies are consulted in an available namespace.
         read_mode_sc: How consistent the read is in a strongly consistent namespace.
@@ -336,8 +339,9 @@ class WritePolicy(_Policy):
         total_timeout: Seconds for the whole command, with its retries and with waiting for a connection. It begins
             when the command has its turn under ``max_concurrent_operations``.
         socket_timeout: Seconds without an answer after which an attempt is given up.
-        max_retries: How often an attempt that failed is repeated. What never left is always free to try elsewhere.
-        sleep_between_retries: Seconds of rest before a repetition.
+        max_retries: How often the command is sent again after a timeout, a broken connection or a refusal that passes
+            (overload, a hot key). What could not be sent is tried until ``total_timeout``, and does not count.
+        sleep_between_retries: As in ReadPolicy.
         exists: What happens depending on whether the record exists.
         generation_check: What is demanded of the record's generation.
         generation: The generation that ``generation_check`` compares with.

@@ -44,7 +44,7 @@ class QueryPolicy(_Policy):
             others.
         max_retries: How often that is done, where a node is lost or stays silent. What was not begun is always asked
             for elsewhere.
-        sleep_between_retries: Seconds of rest before.
+        sleep_between_retries: Seconds before the first of these retries, on average; as in ReadPolicy.
         replica: Whether other copies than the master's may be asked then.
         expected_duration: What the server is told to expect.
     """

@@ -277,6 +277,8 @@ class InfoResult:
     error_code: int
     """0, or the code of the error that the node reported or that asking it ended in."""
     response: str
+    error: AerospikeError | None = attrs.field(default=None, eq=False, repr=False)
+    """Why the node could not be asked, or gave no answer to the question; None where it answered."""
 
 
 @attrs.frozen

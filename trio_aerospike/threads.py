@@ -15,12 +15,13 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, Attempt, BorrowingExecutor, Policy
+from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, Policy
 from ._client import Client
 from ._cluster.node import Node
 from ._record_commands import RecordCommands
-from .errors import AerospikeError, ClientClosed, ProtocolError
+from .errors import ClientClosed, ProtocolError
 from .keys import Key
+from .validation import Uncopyable
 
 __all__ = ["ThreadCommands"]
 
@@ -33,7 +34,7 @@ class Cross(Protocol):
     def __call__(self, function: Callable[..., Any], /, *args: Any) -> Any: ...
 
 
-class ThreadCommands(RecordCommands):
+class ThreadCommands(RecordCommands, Uncopyable):
     """The single-record commands of a client, for threads.
 
     The methods are those of the client, coroutines by form; :meth:`wait` runs one to its end in the calling thread::
@@ -51,6 +52,8 @@ class ThreadCommands(RecordCommands):
         client: a connected client of another thread's Trio run.
         cross: how to get there; ``trio.from_thread.run`` in a thread that Trio started.
     """
+
+    _instead_of_copy = "share the object, or make another from the client"
 
     def __init__(self, client: Client, cross: Cross) -> None:
         self._cluster = client._cluster
@@ -99,16 +102,15 @@ class _ThreadExecutor(BorrowingExecutor):
             body = link.exchange(frame, deadline)
         except (OSError, ProtocolError) as error:
             node.lender.discard(link)
+            attempt = self._first_attempt(what, key, policy, write, node, began)
             if self._cluster.closed:
-                text = f"{what} {key!r}: the client is closed"
-                raise ClientClosed(text, in_doubt=write and link.sent, attempts=int(link.sent)) from error
+                raise attempt.closed(sent=link.sent) from error
             if not isinstance(error, TimeoutError):
                 node.lent_connection_broke()
-            attempt = Attempt(what, key, policy, write, node, began)
-            if not link.sent:
-                policy = attempt.unsent()
-                return self._in_trio(self._inner.plain_run, what, key, attempt.stamped(frame), policy, write)
-            policy = attempt.broken(error)
+            if link.sent:
+                attempt.broken(error)
+            else:
+                attempt.unsent()
         except BaseException:
             # Interrupted: the answer is still to come, so nobody else may have this connection.
             node.lender.discard(link)
@@ -121,15 +123,11 @@ class _ThreadExecutor(BorrowingExecutor):
                 node.lender.give_back(link)
             if not code:
                 return body
-            attempt = Attempt(what, key, policy, write, node, began)
-            policy = attempt.refused(code, frame)
-        if attempt.pause:
-            time.sleep(attempt.pause)  # noqa: ASYNC251 - async by form only, to be what the client's executor is
-        frame = attempt.stamped(frame)
-        try:
-            return self._in_trio(self._inner.go_on, what, key, frame, policy, write, attempt.sequence)
-        except AerospikeError as error:
-            raise attempt.also(error) from error.__cause__
+            attempt = self._first_attempt(what, key, policy, write, node, began)
+            attempt.refused(code, frame)
+        return self._in_trio(
+            self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
+        )
 
     async def _run_and_lend(
         self, node: Node | None, what: str, key: Key, frame: bytes, policy: Policy, write: bool

@@ -12,7 +12,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, NoReturn, SupportsIndex, TypeVar
 
 import attrs
 
@@ -28,6 +28,27 @@ Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 BINS_MAX = 0x7FFF
 BIN_NAME_ALLOWED = f"a str of 1 to {BIN_NAME_MAX} bytes in UTF-8"
 SECONDS_MAX = 1_000_000_000
+
+
+class Uncopyable:
+    """Base of objects that own connections or tasks: copying, deep-copying or pickling one raises TypeError.
+
+    A copy would share the sockets of the original and close them at its own end.
+    """
+
+    __slots__ = ()
+
+    #: What a program does instead.
+    _instead_of_copy: ClassVar[str] = "use the object itself"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse: ``copy`` and ``pickle`` both come here.
+
+        Raises:
+            TypeError: always; says what to do instead.
+        """
+        name = type(self).__qualname__
+        raise TypeError(f"a {name} cannot be copied or pickled, as it owns connections: {self._instead_of_copy}")
 
 
 def refused(where: str, value: object, allowed: str) -> InvalidArgError:
@@ -119,11 +140,29 @@ def checked_text(where: str, value: object, low: int = 0, high: int | None = Non
     raise refused(where, value, "a str that UTF-8 can encode, without NUL" + (", not empty" if low else ""))
 
 
-def checked_info_name(where: str, value: object, high: int) -> str:
-    """``value`` where it can stand in an info command as a name of 1 to ``high`` bytes in UTF-8."""
+#: What ends a name in info commands, or in the answers to them (server: thr_info.c).
+INFO_SEPARATORS = {";": "';'", ":": "':'", "=": "'='", "\t": "tabs", "\n": "line breaks"}
+
+
+def checked_info_name(where: str, value: object, high: int, *, also: str = "") -> str:
+    """``value`` where it can stand in an info command as a name of 1 to ``high`` bytes in UTF-8.
+
+    The server takes any name in a command on a record, but in an info command a separator ends it: it would work on
+    something else than was meant.
+
+    Args:
+        where: the argument, for messages.
+        value: the name.
+        high: bytes in UTF-8, at the most.
+        also: further characters that separate in this command.
+
+    Raises:
+        InvalidArgError: it is no str, of another length, or holds a separator or NUL.
+    """
     name = checked_text(where, value, 1, high)
-    if any(c in name for c in ";:=\n"):
-        raise refused(where, value, f"a name of 1 to {high} bytes without ';', ':', '=' and line breaks")
+    if any(c in name for c in (*INFO_SEPARATORS, *also)):
+        words = [*[f"{c!r}" for c in also], *INFO_SEPARATORS.values()]
+        raise refused(where, value, f"a name of 1 to {high} bytes without {', '.join(words[:-1])} and {words[-1]}")
     return name
 
 
@@ -244,10 +283,17 @@ def checked_bin_name(name: object, where: str = "bin name") -> str:
         try:
             checked_text(where, name, 1, BIN_NAME_MAX)
         except InvalidArgError:
-            raise refused(where, name, BIN_NAME_ALLOWED) from None
+            raise refused(where, name, BIN_NAME_ALLOWED + _bin_name_fault(name)) from None
         if len(_bin_names) < _BIN_NAMES_KEPT:
             _bin_names.add(str(name))
     return name  # type: ignore[return-value]
+
+
+def _bin_name_fault(name: object) -> str:
+    if name == "":
+        return ": a bin name must not be empty"
+    size = len(name.encode(errors="replace")) if isinstance(name, str) else 0
+    return f": it exceeds the {BIN_NAME_MAX}-byte limit ({size} bytes)" if size > BIN_NAME_MAX else ""
 
 
 def checked_bins(bins: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,12 +3,10 @@
 ``import aerospike_py as aerospike``, then ``aerospike.client(config).connect()`` or ``aerospike.AsyncClient(config)``.
 """
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from collections.abc import Mapping as _Mapping
+from importlib.metadata import PackageNotFoundError, version as _version
+from typing import Any as _Any
 
 from . import (
     _constants,
@@ -117,7 +115,7 @@ from .types import (
 )
 
 try:
-    __version__ = version("trio-aerospike-compat")
+    __version__ = _version("trio-aerospike-compat")
 except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
@@ -126,7 +124,7 @@ logger: logging.Logger = logging.getLogger("aerospike_py")
 logger.addHandler(logging.NullHandler())
 
 
-def client(config: Mapping[str, Any]) -> Client:
+def client(config: _Mapping[str, _Any]) -> Client:
     """A synchronous client; ``connect()`` connects it.
 
     Args:
@@ -135,7 +133,7 @@ def client(config: Mapping[str, Any]) -> Client:
     return Client(config)
 
 
-def async_client(config: Mapping[str, Any]) -> AsyncClient:
+def async_client(config: _Mapping[str, _Any]) -> AsyncClient:
     """An asyncio client; ``await client.connect()`` connects it.
 
     Args:

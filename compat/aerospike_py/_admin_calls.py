@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import trio_aerospike
-from trio_aerospike.errors import ClientError, ResultCode, UDFError, error_from_code
+from trio_aerospike.errors import (
+    AerospikeError,
+    ClientError,
+    IndexFoundError,
+    InvalidArgError,
+    ResultCode,
+    ServerError,
+    UDFError,
+    error_from_code,
+)
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.jobs import IndexJob
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.security import Privilege
-from trio_aerospike.validation import refused, unknown_name
+from trio_aerospike.validation import refused, shown, unknown_name
 
 from . import _results as results
-from ._policies import admin_policy, info_policy, write_policy
+from ._keys import to_key
+from ._policies import PolicyReader
 
 Policy = Mapping[str, Any] | None
 Native = trio_aerospike.Client
@@ -28,43 +38,73 @@ class _FailedFunction(UDFError, ClientError):
     """A UDFError that is a ClientError as well, which is what aerospike-py raises."""
 
     def __reduce__(self) -> Any:
-        return (_failed, (self.args, self.__dict__))
+        return (_client_error, (UDFError, self.args, self.__dict__))
 
 
-def _failed(args: tuple[object, ...], fields: dict[str, Any]) -> _FailedFunction:
-    error = _FailedFunction(*args)
+class _RefusedTruncation(ServerError, ClientError):
+    """A ServerError that is a ClientError as well, which is what aerospike-py raises."""
+
+    def __reduce__(self) -> Any:
+        return (_client_error, (ServerError, self.args, self.__dict__))
+
+
+class _OtherIndex(IndexFoundError, ClientError):
+    """An IndexFoundError that is a ClientError as well, which is what aerospike-py raises."""
+
+    def __reduce__(self) -> Any:
+        return (_client_error, (IndexFoundError, self.args, self.__dict__))
+
+
+#: Errors that are client errors as well, by the class of the server's error, whose name they have.
+_CLIENT_ERRORS: Final[Mapping[type[AerospikeError], type[ClientError]]] = {
+    UDFError: _FailedFunction,
+    ServerError: _RefusedTruncation,
+    IndexFoundError: _OtherIndex,
+}
+for _kind, _both in _CLIENT_ERRORS.items():
+    _both.__name__ = _both.__qualname__ = _kind.__name__
+
+
+def _client_error(kind: type[AerospikeError], args: tuple[object, ...], fields: Mapping[str, Any]) -> ClientError:
+    error = _CLIENT_ERRORS[kind](*args)
     error.__dict__.update(fields)
     return error
 
 
-_FailedFunction.__name__ = _FailedFunction.__qualname__ = UDFError.__name__
-
-
 @contextlib.contextmanager
-def _as_client_error() -> Iterator[None]:
+def _as_client_error(kind: type[AerospikeError] = UDFError, prefix: str = "") -> Iterator[None]:
+    """Raise errors of a class as a ClientError as well.
+
+    Args:
+        kind: the class, one of ``_CLIENT_ERRORS``.
+        prefix: what the message begins with.
+    """
     try:
         yield
-    except UDFError as error:
-        raise _FailedFunction(
-            *error.args,
-            result_code=error.result_code,
-            node=error.node,
-            in_doubt=error.in_doubt,
-            attempts=error.attempts,
-        ) from error
+    except kind as error:
+        text, *more = error.args
+        raise _client_error(kind, (f"{prefix}{text}", *more), error.__dict__) from error
 
 
 async def index_create(
-    native: Native, kind: IndexType, namespace: str, set_name: str, bin_name: str, index_name: str, policy: Policy
+    native: Native,
+    reader: PolicyReader,
+    kind: IndexType,
+    namespace: str,
+    set_name: str,
+    bin_name: str,
+    index_name: str,
+    policy: Policy,
 ) -> None:
     """Make an index, and wait until all nodes have filled it."""
-    job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=info_policy(policy))
+    with _as_client_error(IndexFoundError):
+        job = await native.create_index(namespace, set_name, bin_name, index_name, kind, policy=reader.info(policy))
     await _finished(job)
 
 
-async def index_remove(native: Native, namespace: str, index_name: str, policy: Policy) -> None:
+async def index_remove(native: Native, reader: PolicyReader, namespace: str, index_name: str, policy: Policy) -> None:
     """Drop an index, and wait until no node has it."""
-    job = await native.drop_index(namespace, index_name, policy=info_policy(policy))
+    job = await native.drop_index(namespace, index_name, policy=reader.info(policy))
     await _finished(job)
 
 
@@ -80,49 +120,71 @@ async def _finished(job: IndexJob) -> None:
     await job.wait()
 
 
-async def udf_put(native: Native, filename: str, udf_type: int, policy: Policy) -> None:
+async def udf_put(native: Native, reader: PolicyReader, filename: str, udf_type: int, policy: Policy) -> None:
     """Register a module, and wait until all nodes have it."""
     if type(udf_type) is not int or udf_type != 0:
         raise refused("udf_put.udf_type", udf_type, "0: modules are written in Lua")
-    with _as_client_error():
-        await native.udf_put(filename, policy=info_policy(policy))
+    try:
+        with _as_client_error():
+            await native.udf_put(filename, policy=reader.info(policy))
+    except InvalidArgError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise InvalidArgError(
+            f"Failed to read UDF file {shown(filename)}, which cannot be read: {error.__cause__}"
+        ) from error.__cause__
 
 
-async def udf_remove(native: Native, module: str, policy: Policy) -> None:
+async def udf_remove(native: Native, reader: PolicyReader, module: str, policy: Policy) -> None:
     """Remove a module, and wait until no node has it."""
     if isinstance(module, str) and not module.endswith(".lua"):
         module += ".lua"
     with _as_client_error():
-        await native.udf_remove(module, policy=info_policy(policy))
+        await native.udf_remove(module, policy=reader.info(policy))
 
 
 async def apply(
-    native: Native, key: KeyLike, module: str, function: str, args: Sequence[Any] | None, policy: Policy
+    native: Native,
+    reader: PolicyReader,
+    key: KeyLike,
+    module: str,
+    function: str,
+    args: Sequence[Any] | None,
+    policy: Policy,
 ) -> Any:
     """Call a function on a record."""
     arguments = () if args is None else args
     with _as_client_error():
-        return await native.apply(as_key(key), module, function, arguments, policy=write_policy(policy))
+        return await native.apply(to_key(key), module, function, arguments, policy=reader.write(policy))
 
 
-async def user_info(native: Native, username: str, policy: Policy) -> dict[str, Any]:
+async def truncate(
+    native: Native, reader: PolicyReader, namespace: str, set_name: str, nanos: int, policy: Policy
+) -> None:
+    """Remove all records of a set."""
+    nanos = int(nanos) if isinstance(nanos, bool) else nanos
+    with _as_client_error(ServerError, "Error truncating ns/set: "):
+        await native.truncate(namespace, set_name, before_nanos=nanos, policy=reader.info(policy))
+
+
+async def user_info(native: Native, reader: PolicyReader, username: str, policy: Policy) -> dict[str, Any]:
     """A user."""
-    return results.user_info(await native.admin_query_user_info(username, policy=admin_policy(policy)))
+    return results.user_info(await native.admin_query_user_info(username, policy=reader.admin(policy)))
 
 
-async def users_info(native: Native, policy: Policy) -> list[dict[str, Any]]:
+async def users_info(native: Native, reader: PolicyReader, policy: Policy) -> list[dict[str, Any]]:
     """All users."""
-    return [results.user_info(user) for user in await native.admin_query_users_info(policy=admin_policy(policy))]
+    return [results.user_info(user) for user in await native.admin_query_users_info(policy=reader.admin(policy))]
 
 
-async def role(native: Native, name: str, policy: Policy) -> dict[str, Any]:
+async def role(native: Native, reader: PolicyReader, name: str, policy: Policy) -> dict[str, Any]:
     """A role."""
-    return results.role_info(await native.admin_query_role(name, policy=admin_policy(policy)))
+    return results.role_info(await native.admin_query_role(name, policy=reader.admin(policy)))
 
 
-async def roles(native: Native, policy: Policy) -> list[dict[str, Any]]:
+async def roles(native: Native, reader: PolicyReader, policy: Policy) -> list[dict[str, Any]]:
     """All roles."""
-    return [results.role_info(found) for found in await native.admin_query_roles(policy=admin_policy(policy))]
+    return [results.role_info(found) for found in await native.admin_query_roles(policy=reader.admin(policy))]
 
 
 def to_privileges(given: Any) -> list[Privilege]:
@@ -139,13 +201,20 @@ def to_privileges(given: Any) -> list[Privilege]:
     found = []
     for number, one in enumerate(given):
         where = f"privileges[{number}]"
-        if not isinstance(one, Mapping) or "code" not in one:
+        if not isinstance(one, Mapping):
             raise refused(where, one, "a dict of code, ns and set")
+        if "code" not in one:
+            raise refused(where, one, "a dict of code, ns and set: it must have 'code' key")
         for name in one:
             if name not in _PRIVILEGE_KEYS:
                 raise unknown_name(where, name, _PRIVILEGE_KEYS)
         namespace, set_name = one.get("ns"), one.get("set")
-        found.append(
-            Privilege(one["code"], "" if namespace is None else namespace, "" if set_name is None else set_name)
-        )
+        code = one["code"]
+        try:
+            found.append(Privilege(code, "" if namespace is None else namespace, "" if set_name is None else set_name))
+        except InvalidArgError as error:
+            if not str(error).startswith("Privilege.code"):
+                raise
+            kind = "name" if isinstance(code, str) else "code"
+            raise InvalidArgError(f"{where}: {error}. Unknown privilege {kind}: {shown(code)}") from None
     return found

@@ -16,7 +16,8 @@ from trio_aerospike.operations import write
 from trio_aerospike.records import checked_bins
 from trio_aerospike.validation import checked_int, refused
 
-from ._policies import write_policy
+from ._handle import check_bins
+from ._keys import to_key
 
 #: Looks at one argument, whose place it gets for what it refuses.
 Check = Callable[[str, Any], object]
@@ -60,7 +61,12 @@ def _anything(where: str, value: Any) -> None:
     pass
 
 
+def _key(where: str, value: Any) -> None:
+    to_key(value)
+
+
 def _bins(where: str, value: Any) -> None:
+    check_bins("bins", value)
     if value != {}:  # that there must be some is for a client that is connected to say
         for name, one in checked_bins(value).items():
             write(name, one)  # an operation, made to see whether it can be
@@ -83,7 +89,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
 }
 #: Where a name means something else.
 _OF_METHODS: Final[Mapping[str, Mapping[str, Check]]] = {
-    "put": {"bins": _bins},
+    "put": {"key": _key, "bins": _bins},
     "select": {"bins": _list},
     "admin_create_role": {"whitelist": _list_or_none},
     "admin_set_whitelist": {"whitelist": _list},
@@ -97,7 +103,7 @@ def check(method: str, given: Mapping[str, Any]) -> None:
 
     Args:
         method: of a client.
-        given: its arguments by name.
+        given: its arguments by name, ``self`` among them.
 
     Raises:
         InvalidArgError: one of them cannot be, whatever the client's state.
@@ -108,4 +114,4 @@ def check(method: str, given: Mapping[str, Any]) -> None:
         if looks is not None:
             looks(f"{method}.{name}", value)
     if method in ("put", "increment"):
-        write_policy(given["policy"], given["meta"])
+        given["self"]._policies.write(given["policy"], given["meta"])

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 
-from . import _results as results
+from . import _admin_calls as admin, _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied, warnings_logger
+from ._keys import to_key
 from ._metrics import named, stage_clock, stage_done
 from ._more_async_commands import AsyncMoreCommands
 from ._numpy_calls import batch_read
-from ._operations import to_operations
-from ._policies import batch_policy, info_policy, read_policy, write_policy
+from ._operations import with_ttl
 from ._session import Session, find_home
 from .types import ExistsResult, InfoNodeResult, OperateOrderedResult, Record
 
@@ -67,16 +67,15 @@ class AsyncClient(AsyncMoreCommands):
         """
         config = self._login_config(username, password)
         home = find_home()
-        self._begin()
         session = Session(config)
         try:
+            self._begin(session)
             home.start(session)
             await home.call(session.connected)
+            self._connected(home, session)
         except BaseException:
-            home.release(session)
-            self._failed()
+            self._failed(home, session)
             raise
-        self._connected(home, session)
         return self
 
     async def close(self) -> None:
@@ -88,9 +87,15 @@ class AsyncClient(AsyncMoreCommands):
         Raises:
             ClientError: The client is connecting.
         """
-        session = self._detach()
-        if session is not None and not session.closed:
-            await self._home.close(session)
+        session = self._session
+        try:
+            session = self._detach() or session
+            if session is not None and not session.closed:
+                await self._home.close(session)
+        except BaseException:
+            if session is not None:
+                self._home.release(session)  # cancelled, perhaps before anybody was asked to close it
+            raise
 
     async def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""
@@ -104,12 +109,12 @@ class AsyncClient(AsyncMoreCommands):
             One result for each node, its name, an error code (0 for none) and the answer.
         """
         native = self._native or self._refuse("info_all", locals())
-        return results.info_results(await self._home.call(native.info_all, command, policy=info_policy(policy)))
+        return results.info_results(await self._home.call(native.info_all, command, policy=self._policies.info(policy)))
 
     async def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
         """Ask any node an info command, such as ``"build"``, and return the answer."""
         native = self._native or self._refuse("info_random_node", locals())
-        return await self._home.call(native.info_random_node, command, policy=info_policy(policy))
+        return await self._home.call(native.info_random_node, command, policy=self._policies.info(policy))
 
     async def truncate(
         self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None
@@ -124,7 +129,7 @@ class AsyncClient(AsyncMoreCommands):
         """
         warnings_logger.warning("Async truncating: ns=%s set=%s", namespace, set_name)
         native = self._native or self._refuse("truncate", locals())
-        await self._home.call(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
+        await self._home.call(admin.truncate, native, self._policies, namespace, set_name, nanos, policy)
 
     async def put(
         self,
@@ -146,7 +151,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
         """
         commands = self._connected_commands() or self._refuse("put", locals())
-        await commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta))
+        await commands.put(to_key(key), copied(bins), policy=self._policies.write(policy, meta))
 
     async def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
         """Read a record with all its bins.
@@ -155,7 +160,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is none.
         """
         commands = self._connected_commands() or self._refuse("get", locals())
-        return results.record(await commands.get(as_key(key), policy=read_policy(policy)))
+        return results.record(await commands.get(to_key(key), policy=self._policies.read(policy)))
 
     async def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
         """Read some bins of a record; one that it does not have is left out.
@@ -164,13 +169,13 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._connected_commands() or self._refuse("select", locals())
-        return results.record(await commands.select(as_key(key), bins, policy=read_policy(policy)))
+        return results.record(await commands.select(to_key(key), bins, policy=self._policies.read(policy)))
 
     async def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
         """Look whether a record exists: ``meta`` of the result is None when it does not."""
         commands = self._connected_commands() or self._refuse("exists", locals())
-        key = as_key(key)
-        return results.exists_result(key, await commands.exists(key, policy=read_policy(policy)))
+        key = to_key(key)
+        return results.exists_result(key, await commands.exists(key, policy=self._policies.read(policy)))
 
     async def remove(
         self,
@@ -185,7 +190,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordGenerationError: The generation is another than the one expected.
         """
         commands = self._connected_commands() or self._refuse("remove", locals())
-        await commands.remove(as_key(key), policy=write_policy(policy, meta))
+        await commands.remove(to_key(key), policy=self._policies.write(policy, meta))
 
     async def touch(
         self,
@@ -206,7 +211,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._connected_commands() or self._refuse("touch", locals())
-        await commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val))
+        await commands.touch(to_key(key), policy=self._policies.write(policy, meta, ttl=val))
 
     async def append(
         self,
@@ -222,7 +227,7 @@ class AsyncClient(AsyncMoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._connected_commands() or self._refuse("append", locals())
-        await commands.append(as_key(key), bin, val, policy=write_policy(policy, meta))
+        await commands.append(to_key(key), bin, val, policy=self._policies.write(policy, meta))
 
     async def prepend(
         self,
@@ -238,7 +243,7 @@ class AsyncClient(AsyncMoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._connected_commands() or self._refuse("prepend", locals())
-        await commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta))
+        await commands.prepend(to_key(key), bin, val, policy=self._policies.write(policy, meta))
 
     async def increment(
         self,
@@ -254,7 +259,7 @@ class AsyncClient(AsyncMoreCommands):
             BinTypeError: The bin holds no number, or one of the other kind.
         """
         commands = self._connected_commands() or self._refuse("increment", locals())
-        await commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta))
+        await commands.increment(to_key(key), bin, offset, policy=self._policies.write(policy, meta))
 
     async def remove_bin(
         self,
@@ -269,7 +274,7 @@ class AsyncClient(AsyncMoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._connected_commands() or self._refuse("remove_bin", locals())
-        await commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta))
+        await commands.remove_bin(to_key(key), bin_names, policy=self._policies.write(policy, meta))
 
     async def operate(
         self,
@@ -282,7 +287,8 @@ class AsyncClient(AsyncMoreCommands):
 
         Args:
             key: ``(namespace, set, user key)``.
-            ops: Dicts of ``op`` (an OPERATOR_ constant), ``bin`` and ``val``.
+            ops: Dicts of ``op`` (an OPERATOR_ constant), ``bin`` and ``val``. The ``val`` of OPERATOR_TOUCH is a time
+                to live, as for :meth:`touch`.
             meta: A WriteMeta.
             policy: A WritePolicy.
 
@@ -291,7 +297,9 @@ class AsyncClient(AsyncMoreCommands):
         """
         commands = self._connected_commands() or self._refuse("operate", locals())
         with named("operate"):
-            found = await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+            operations, ttl = with_ttl(ops)
+            write_policy = self._policies.write(policy, meta, ttl=ttl)
+            found = await commands.operate_ordered(to_key(key), operations, policy=write_policy)
         return results.operate_record(found)
 
     async def operate_ordered(
@@ -303,9 +311,9 @@ class AsyncClient(AsyncMoreCommands):
     ) -> OperateOrderedResult:
         """Carry out several operations on one record, all or none, and return the results in their order."""
         commands = self._connected_commands() or self._refuse("operate_ordered", locals())
-        return results.ordered_result(
-            await commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
-        )
+        operations, ttl = with_ttl(ops)
+        write_policy = self._policies.write(policy, meta, ttl=ttl)
+        return results.ordered_result(await commands.operate_ordered(to_key(key), operations, policy=write_policy))
 
     async def batch_read(
         self,
@@ -325,6 +333,8 @@ class AsyncClient(AsyncMoreCommands):
         """
         native = self._native or self._refuse("batch_read", locals())
         called = stage_clock()
-        found = await self._home.call(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)
+        found = await self._home.call(
+            batch_read, native, keys, bins, self._policies.batch(policy), self._habits, called
+        )
         stage_done("event_loop_resume_delay", found._finished)
         return found

@@ -5,7 +5,6 @@ Rows are converted, both ways, in the portal's thread and in slices, so that an 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -13,43 +12,28 @@ import trio
 
 import trio_aerospike
 from trio_aerospike.batch import BatchApply, BatchRecord as NativeRecord, BatchRemove, BatchWrite, BatchWritePolicy
-from trio_aerospike.errors import (
-    AerospikeError,
-    AerospikeTimeoutError,
-    ClusterError,
-    ConnectionFailed,
-    NoMoreConnections,
-    ResultCode,
-)
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.errors import AerospikeError
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.policies import BatchPolicy, Exists, GenerationCheck
 from trio_aerospike.records import BatchResult
+from trio_aerospike.retry import Action, RetryState, gravest, outcome_of
 from trio_aerospike.validation import checked_int, refused
 
 from . import _results as results
 from ._batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from ._handle import check_bins
+from ._keys import to_key
 from ._metrics import named
-from ._operations import to_operations
-from ._policies import batch_policy
+from ._operations import with_ttl
+from ._policies import PolicyReader
 from ._slices import converted, in_slices
 from .types import BatchRetryInfo, BatchWriteResult
 
 Policy = Mapping[str, Any] | None
 T = TypeVar("T")
 
-#: Results that another attempt may better: codes of the server, and those of connections.
-_PASSING: Final = frozenset(
-    (
-        ResultCode.TIMEOUT,
-        ResultCode.DEVICE_OVERLOAD,
-        ResultCode.KEY_BUSY,
-        ResultCode.SERVER_MEM,
-        ResultCode.PARTITION_UNAVAILABLE,
-    )
-)
-_TRANSPORT: Final = (AerospikeTimeoutError, ConnectionFailed, ClusterError, NoMoreConnections)
-#: Seconds of the longest rest before the second attempt and before any: it is doubled each time, and drawn from 0 on.
-_BACKOFF, _BACKOFF_MAX = 0.01, 0.5
+#: Seconds, the base of the back-off where the policy has no ``sleep_between_retries``.
+_BACKOFF: Final = 0.01
 #: The largest number of retries that is taken.
 RETRIES_MAX: Final = 10_000
 
@@ -58,19 +42,19 @@ async def batch_read(
     native: trio_aerospike.Client, keys: Sequence[KeyLike], bins: Sequence[str] | None, policy: BatchPolicy | None
 ) -> list[BatchResult]:
     """The rows of a batch of reads, keys converted on the way."""
-    return await native.batch_read(in_slices(keys, as_key), bins, policy=policy)
+    return await native.batch_read(in_slices(keys, to_key), bins, policy=policy)
 
 
 async def batch_write(
-    native: trio_aerospike.Client, records: Iterable[Any], policy: Policy, retry: int
+    native: trio_aerospike.Client, reader: PolicyReader, records: Iterable[Any], policy: Policy, retry: int
 ) -> BatchWriteResult:
     """``Client.batch_write``."""
     checked_int("batch_write.retry", retry, 0, RETRIES_MAX)
     if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
         raise refused("batch_write.records", records, "a list of (key, bins) or (key, bins, meta)")
-    common = row_write_policy(policy)
-    transport = batch_policy(policy)
-    given = await converted(list(enumerate(records)), lambda numbered: _write_row(*numbered, policy))
+    common = row_write_policy(reader, policy)
+    transport = reader.batch(policy)
+    given = await converted(list(enumerate(records)), lambda numbered: _write_row(*numbered, reader, policy))
     if not retry:
         rows: list[BatchResult] = await native.batch_write(given, policy=transport, write_policy=common)
         return BatchWriteResult(await converted(rows, results.written_row))
@@ -78,17 +62,26 @@ async def batch_write(
     return BatchWriteResult(await converted(rows, results.written_row), info)
 
 
-def _write_row(number: int, record: Any, policy: Policy) -> Any:
+_ROW_ALLOWED: Final = "(key, bins) or (key, bins, meta)"
+
+
+def _write_row(number: int, record: Any, reader: PolicyReader, policy: Policy) -> Any:
     where = f"batch_write.records[{number}]"
-    if not isinstance(record, (tuple, list)) or len(record) not in (2, 3):
-        raise refused(where, record, "(key, bins) or (key, bins, meta)")
-    key, bins = as_key(record[0]), record[1]
+    if not isinstance(record, (tuple, list)):
+        raise refused(where, record, f"{_ROW_ALLOWED}: it must be a tuple of (key, bins)")
+    if len(record) < 2:
+        raise refused(where, record, f"{_ROW_ALLOWED}: it must have at least 2 elements")
+    if len(record) > 3:
+        raise refused(where, record, _ROW_ALLOWED)
+    key, bins = to_key(record[0]), record[1]
+    if type(bins) is not dict:
+        check_bins(f"{where}[1]", bins)
     meta = record[2] if len(record) == 3 else None
     if meta is None:
         return (key, bins)
     if not isinstance(meta, Mapping):
-        raise refused(f"{where}[2]", meta, "a WriteMeta, which is a dict")
-    return BatchWrite(key, bins, policy=row_write_policy(policy, meta))
+        raise refused(f"{where}[2]", meta, "a WriteMeta: a meta element must be a dict")
+    return BatchWrite(key, bins, policy=row_write_policy(reader, policy, meta))
 
 
 async def write_again(
@@ -99,23 +92,27 @@ async def write_again(
     A row in doubt, which may have been written, is written again only where twice is the same as once: without a check
     of its generation or its existence.
     """
-    total = transport.total_timeout
-    deadline = trio.current_time() + (float("inf") if total is None else total)
+    total, now = transport.total_timeout, trio.current_time()
+    deadline = now + (float("inf") if total is None else total)
+    state = RetryState(
+        retry, transport.sleep_between_retries or _BACKOFF, began=now, limit=deadline, patience=float("inf")
+    )
     rows: list[BatchResult | None] = [None] * len(given)
     left = list(range(len(given)))
     doubted: set[int] = set()
-    attempts, truncated = 0, False
-    policy = transport
+    truncated = False
+    policy = transport.replace(max_retries=0)  # the retries are made here
     while True:
-        attempts += 1
         problem: AerospikeError | None = None
+        failures: list[AerospikeError] = []
         try:
             found = await native.batch_write([given[place] for place in left], policy=policy, write_policy=common)
         except AerospikeError as error:
             problem = error
             error.in_doubt = error.in_doubt or not doubted.isdisjoint(left)
-            if not _passes(error) or (error.in_doubt and not all(_same_twice(given[place], common) for place in left)):
+            if not error.retryable or (error.in_doubt and not all(_same_twice(given[place], common) for place in left)):
                 break
+            failures.append(error)
             if error.in_doubt:
                 doubted.update(left)
         else:
@@ -124,29 +121,33 @@ async def write_again(
                 rows[place] = row
                 if row.result_code:
                     row.in_doubt = row.in_doubt or place in doubted
-                    if _may_better(row, given[place], common):
+                    if row.error is not None and _may_better(row, given[place], common):
                         again.append(place)
+                        failures.append(row.error)
                         if row.in_doubt:
                             doubted.add(place)
             left = again
-        if not left or attempts > retry:
+        if not left:
             break
-        rest = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF * 2 ** min(attempts, 10)))
-        if trio.current_time() + rest >= deadline:
-            truncated = True
+        # What was never sent counts as well: the native client has tried that for as long as it makes sense.
+        outcome, sent = gravest((outcome_of(error), True) for error in failures)
+        before = state.retries
+        node = failures[-1].node
+        decision = state.failed(outcome, sent=sent, write=True, now=trio.current_time(), node=node)
+        if decision.action is Action.RAISE:
+            truncated = before < retry
             break
-        await trio.sleep(rest)
+        await trio.sleep(decision.delay)
         if total is not None:
-            policy = transport.replace(total_timeout=max(deadline - trio.current_time(), 0.001))
+            policy = policy.replace(total_timeout=max(deadline - trio.current_time(), 0.001))
     answered = [row for row in rows if row is not None]
     if problem is not None and not answered:
+        if state.retries:
+            problem.attempts, problem.history = state.attempts, state.history
         raise problem
+    # The first attempt and those after it, of which one that there was no time for was not made.
+    attempts = 1 + state.retries - truncated
     return answered, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
-
-
-def _passes(error: AerospikeError | None) -> bool:
-    """Whether another attempt may end otherwise."""
-    return isinstance(error, _TRANSPORT) or (error is not None and error.result_code in _PASSING)
 
 
 def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
@@ -155,38 +156,46 @@ def _same_twice(given: Any, common: BatchWritePolicy) -> bool:
 
 
 def _may_better(row: BatchResult, given: Any, common: BatchWritePolicy) -> bool:
-    return _passes(row.error) and (not row.in_doubt or _same_twice(given, common))
+    return row.error is not None and row.error.retryable and (not row.in_doubt or _same_twice(given, common))
 
 
 async def batch_operate(
-    native: trio_aerospike.Client, keys: Sequence[KeyLike], ops: Iterable[Mapping[str, Any]], policy: Policy
+    native: trio_aerospike.Client,
+    reader: PolicyReader,
+    keys: Sequence[KeyLike],
+    ops: Iterable[Mapping[str, Any]],
+    policy: Policy,
 ) -> BatchWriteResult:
     """``Client.batch_operate``."""
-    operations = to_operations(ops)
-    write_policy = row_write_policy(policy) if any(operation.is_write for operation in operations) else None
+    operations, ttl = with_ttl(ops)
+    is_write = any(operation.is_write for operation in operations)
+    write_policy = row_write_policy(reader, policy, ttl=ttl) if is_write else None
     rows: list[BatchResult] = await native.batch_operate(
-        in_slices(_listed("batch_operate", keys), as_key),
+        in_slices(_listed("batch_operate", keys), to_key),
         operations,
-        policy=batch_policy(policy),
+        policy=reader.batch(policy),
         write_policy=write_policy,
     )
     return BatchWriteResult(await converted(rows, results.written_row))
 
 
-async def batch_remove(native: trio_aerospike.Client, keys: Sequence[Any], policy: Policy) -> BatchWriteResult:
+async def batch_remove(
+    native: trio_aerospike.Client, reader: PolicyReader, keys: Sequence[Any], policy: Policy
+) -> BatchWriteResult:
     """``Client.batch_remove``."""
-    common = row_remove_policy(policy)
+    common = row_remove_policy(reader, policy)
 
     def remove(item: Any) -> NativeRecord:
         key, meta = _key_and_meta("batch_remove", item)
-        return BatchRemove(as_key(key), policy=common if meta is None else row_remove_policy(policy, meta))
+        return BatchRemove(to_key(key), policy=common if meta is None else row_remove_policy(reader, policy, meta))
 
     with named("batch_remove"):
-        return await _each(native, [*in_slices(_listed("batch_remove", keys), remove)], policy)
+        return await _each(native, reader, [*in_slices(_listed("batch_remove", keys), remove)], policy)
 
 
 async def batch_apply(
     native: trio_aerospike.Client,
+    reader: PolicyReader,
     keys: Sequence[Any],
     module: str,
     function: str,
@@ -194,28 +203,30 @@ async def batch_apply(
     policy: Policy,
 ) -> BatchWriteResult:
     """``Client.batch_apply``."""
-    common = row_apply_policy(policy)
+    common = row_apply_policy(reader, policy)
     arguments = () if args is None else args
 
     def apply(item: Any) -> NativeRecord:
         key, meta = _key_and_meta("batch_apply", item)
         if meta is None:
-            return BatchApply(as_key(key), module, function, arguments, policy=common)
+            return BatchApply(to_key(key), module, function, arguments, policy=common)
         own = {name: value for name, value in meta.items() if name not in CALL_FIELDS}
         return BatchApply(
-            as_key(key),
+            to_key(key),
             meta.get("module", module),
             meta.get("function", function),
             meta.get("args", arguments),
-            policy=row_apply_policy(policy, own),
+            policy=row_apply_policy(reader, policy, own),
         )
 
     with named("batch_apply"):
-        return await _each(native, [*in_slices(_listed("batch_apply", keys), apply)], policy)
+        return await _each(native, reader, [*in_slices(_listed("batch_apply", keys), apply)], policy)
 
 
-async def _each(native: trio_aerospike.Client, records: list[Any], policy: Policy) -> BatchWriteResult:
-    rows: list[BatchResult] = await native.batch(records, policy=batch_policy(policy))
+async def _each(
+    native: trio_aerospike.Client, reader: PolicyReader, records: list[Any], policy: Policy
+) -> BatchWriteResult:
+    rows: list[BatchResult] = await native.batch(records, policy=reader.batch(policy))
     return BatchWriteResult(await converted(rows, results.written_row))
 
 
@@ -229,7 +240,9 @@ def _key_and_meta(what: str, item: Any) -> tuple[Any, Mapping[str, Any] | None]:
     """A row's key, and its meta where it comes as a pair of both."""
     if isinstance(item, (tuple, list)) and len(item) == 2:
         key, meta = item
+        if isinstance(key, str):
+            to_key(item)  # a key that lacks a part, which says so
         if meta is not None and not isinstance(meta, Mapping):
-            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which is a dict")
+            raise refused(f"{what}.keys", item, "keys, or pairs of a key and its meta, which must be a dict")
         return key, meta
     return item, None

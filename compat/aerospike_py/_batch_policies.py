@@ -13,77 +13,117 @@ from trio_aerospike.batch import BatchApplyPolicy, BatchRemovePolicy, BatchWrite
 from trio_aerospike.policies import GenerationCheck
 from trio_aerospike.validation import refused
 
-from ._policies import _BATCH_FIELDS, _META_FIELDS, _WRITING, Fields, _converted, _generation, _remembered
+from ._policies import (
+    _BATCH_FIELDS,
+    _META_FIELDS,
+    _WRITING,
+    Field,
+    Fields,
+    PolicyReader,
+    _generation,
+    argument_ttl,
+)
 
 _REMOVES: Final = ("gen", "key", "commit_level", "durable_delete")
 _APPLIES: Final = ("ttl", "key", "commit_level", "durable_delete")
 _REMOVE_FIELDS: Final[Fields] = {name: _WRITING[name] for name in _REMOVES}
-_REMOVE_META_FIELDS: Final[Fields] = {**_REMOVE_FIELDS, "gen": ("generation", _generation)}
+_REMOVE_META_FIELDS: Final[Fields] = {**_REMOVE_FIELDS, "gen": Field("generation", _generation)}
 _APPLY_FIELDS: Final[Fields] = {name: _WRITING[name] for name in _APPLIES}
 #: What the meta of a row of ``batch_apply`` may say besides its policy.
 CALL_FIELDS: Final = ("module", "function", "args")
+_APPLY_META_FIELDS: Final[Fields] = {
+    **_APPLY_FIELDS,
+    **{name: Field(None, lambda where, value: value, checked=False) for name in CALL_FIELDS},
+}
 
 
-def _of_batch(policy: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+def _of_batch(reader: PolicyReader, policy: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
     """What a BatchPolicy says of rows; the rest of it is checked where the batch's own policy is made."""
     if not isinstance(policy, Mapping):
         raise refused("policy", policy, f"a dict of {', '.join(_BATCH_FIELDS)}")
-    return _converted("policy", {name: value for name, value in policy.items() if name in fields}, fields)
+    return reader.converted("policy", {name: value for name, value in policy.items() if name in fields}, fields)
 
 
-def _with_meta(fields: dict[str, Any], meta: Mapping[str, Any], names: Fields) -> dict[str, Any]:
-    own = _converted("meta", meta, names)
+def _with_meta(reader: PolicyReader, fields: dict[str, Any], meta: Mapping[str, Any], names: Fields) -> dict[str, Any]:
+    own = reader.converted("meta", meta, names)
     if "generation" in own:
         own["generation_check"] = GenerationCheck.EQUAL
     return fields | own
 
 
-def _build_write(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchWritePolicy:
-    return BatchWritePolicy(**_with_meta(_of_batch(policy, _WRITING), meta, _META_FIELDS))
+def _build_write(
+    reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int
+) -> BatchWritePolicy:
+    fields = _with_meta(reader, _of_batch(reader, policy, _WRITING), meta, _META_FIELDS)
+    if ttl != 0 or type(ttl) is not int:
+        fields["ttl"] = argument_ttl("val", ttl, reader.strict)
+    return BatchWritePolicy(**fields)
 
 
-def _build_remove(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchRemovePolicy:
-    return BatchRemovePolicy(**_with_meta(_of_batch(policy, _REMOVE_FIELDS), meta, _REMOVE_META_FIELDS))
+def _build_remove(
+    reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int
+) -> BatchRemovePolicy:
+    return BatchRemovePolicy(**_with_meta(reader, _of_batch(reader, policy, _REMOVE_FIELDS), meta, _REMOVE_META_FIELDS))
 
 
-def _build_apply(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchApplyPolicy:
-    return BatchApplyPolicy(**_with_meta(_of_batch(policy, _APPLY_FIELDS), meta, _APPLY_FIELDS))
+def _build_apply(
+    reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int
+) -> BatchApplyPolicy:
+    return BatchApplyPolicy(**_with_meta(reader, _of_batch(reader, policy, _APPLY_FIELDS), meta, _APPLY_META_FIELDS))
 
 
-def row_write_policy(policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None) -> BatchWritePolicy:
+def row_write_policy(
+    reader: PolicyReader,
+    policy: Mapping[str, Any] | None,
+    meta: Mapping[str, Any] | None = None,
+    *,
+    ttl: int = 0,
+) -> BatchWritePolicy:
     """How a row is written.
 
     Args:
+        reader: Of the client.
         policy: The batch's BatchPolicy.
         meta: The row's WriteMeta.
+        ttl: A time to live that an operation sets, which counts before both; 0 where none does.
 
     Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
+        InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
     """
-    return _remembered(_build_write, policy or {}, meta or {})
+    return reader.remembered(_build_write, policy or {}, meta or {}, ttl)
 
 
-def row_remove_policy(policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None) -> BatchRemovePolicy:
+def row_remove_policy(
+    reader: PolicyReader,
+    policy: Mapping[str, Any] | None,
+    meta: Mapping[str, Any] | None = None,
+) -> BatchRemovePolicy:
     """How a row is removed.
 
     Args:
+        reader: Of the client.
         policy: The batch's BatchPolicy, or BatchDeletePolicy.
         meta: The row's BatchDeleteMeta.
 
     Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
+        InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
     """
-    return _remembered(_build_remove, policy or {}, meta or {})
+    return reader.remembered(_build_remove, policy or {}, meta or {})
 
 
-def row_apply_policy(policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None) -> BatchApplyPolicy:
+def row_apply_policy(
+    reader: PolicyReader,
+    policy: Mapping[str, Any] | None,
+    meta: Mapping[str, Any] | None = None,
+) -> BatchApplyPolicy:
     """How a function is run on a row.
 
     Args:
+        reader: Of the client.
         policy: The batch's BatchPolicy, or BatchUDFPolicy.
         meta: The row's BatchUDFMeta, but for what it says of the call.
 
     Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
+        InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
     """
-    return _remembered(_build_apply, policy or {}, meta or {})
+    return reader.remembered(_build_apply, policy or {}, meta or {})

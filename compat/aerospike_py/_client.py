@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import trio_aerospike
-from trio_aerospike.keys import KeyLike, as_key
+from trio_aerospike.keys import KeyLike
 from trio_aerospike.threads import ThreadCommands
 
-from . import _results as results
+from . import _admin_calls as admin, _results as results
 from ._batch import LazyBatchRecords
 from ._handle import copied, warnings_logger
+from ._keys import to_key
 from ._metrics import named, stage_clock
 from ._more_commands import MoreCommands
 from ._numpy_calls import batch_read
-from ._operations import to_operations
-from ._policies import batch_policy, info_policy, read_policy, write_policy
+from ._operations import with_ttl
 from ._portal import get_portal
 from ._session import PortalHome, Session
 from .types import ExistsResult, InfoNodeResult, OperateOrderedResult, Record
@@ -64,17 +64,16 @@ class Client(MoreCommands):
             ClientError: The client is connected already.
         """
         config = self._login_config(username, password)
-        self._begin()
-        session = Session(config)
         home = PortalHome(get_portal())
+        session = Session(config)
         try:
+            self._begin(session)
             home.start(session)
             home.call_blocking(session.connected)
+            self._connected(home, session)
         except BaseException:
-            home.release(session)
-            self._failed()
+            self._failed(home, session)
             raise
-        self._connected(home, session)
         return self
 
     def close(self) -> None:
@@ -86,9 +85,15 @@ class Client(MoreCommands):
         Raises:
             ClientError: The client is connecting.
         """
-        session = self._detach()
-        if session is not None and not session.closed:
-            self._home.close_blocking(session)
+        session = self._session
+        try:
+            session = self._detach() or session
+            if session is not None and not session.closed:
+                self._home.close_blocking(session)
+        except BaseException:
+            if session is not None:
+                self._home.release(session)  # interrupted, perhaps before anybody was asked to close it
+            raise
 
     def ping(self) -> bool:
         """Ask a node whether it answers. False too when the client is not connected."""
@@ -102,12 +107,14 @@ class Client(MoreCommands):
             One result for each node, its name, an error code (0 for none) and the answer.
         """
         native = self._native or self._refuse("info_all", locals())
-        return results.info_results(self._home.call_blocking(native.info_all, command, policy=info_policy(policy)))
+        return results.info_results(
+            self._home.call_blocking(native.info_all, command, policy=self._policies.info(policy))
+        )
 
     def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
         """Ask any node an info command, such as ``"build"``, and return the answer."""
         native = self._native or self._refuse("info_random_node", locals())
-        return self._home.call_blocking(native.info_random_node, command, policy=info_policy(policy))
+        return self._home.call_blocking(native.info_random_node, command, policy=self._policies.info(policy))
 
     def truncate(self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Remove all records of a set at once.
@@ -120,7 +127,7 @@ class Client(MoreCommands):
         """
         warnings_logger.warning("Truncating: ns=%s set=%s", namespace, set_name)
         native = self._native or self._refuse("truncate", locals())
-        self._home.call_blocking(native.truncate, namespace, set_name, before_nanos=nanos, policy=info_policy(policy))
+        self._home.call_blocking(admin.truncate, native, self._policies, namespace, set_name, nanos, policy)
 
     def put(
         self,
@@ -142,7 +149,7 @@ class Client(MoreCommands):
             RecordExistsError, RecordNotFound: As the policy's ``exists`` demands.
         """
         commands = self._commands or self._refuse("put", locals())
-        commands.wait(commands.put(as_key(key), copied(bins), policy=write_policy(policy, meta)))
+        commands.wait(commands.put(to_key(key), copied(bins), policy=self._policies.write(policy, meta)))
 
     def get(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> Record:
         """Read a record with all its bins.
@@ -151,7 +158,7 @@ class Client(MoreCommands):
             RecordNotFound: There is none.
         """
         commands = self._commands or self._refuse("get", locals())
-        return results.record(commands.wait(commands.get(as_key(key), policy=read_policy(policy))))
+        return results.record(commands.wait(commands.get(to_key(key), policy=self._policies.read(policy))))
 
     def select(self, key: KeyLike, bins: Sequence[str], policy: Mapping[str, Any] | None = None) -> Record:
         """Read some bins of a record; one that it does not have is left out.
@@ -160,13 +167,13 @@ class Client(MoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._commands or self._refuse("select", locals())
-        return results.record(commands.wait(commands.select(as_key(key), bins, policy=read_policy(policy))))
+        return results.record(commands.wait(commands.select(to_key(key), bins, policy=self._policies.read(policy))))
 
     def exists(self, key: KeyLike, policy: Mapping[str, Any] | None = None) -> ExistsResult:
         """Look whether a record exists: ``meta`` of the result is None when it does not."""
         commands = self._commands or self._refuse("exists", locals())
-        key = as_key(key)
-        return results.exists_result(key, commands.wait(commands.exists(key, policy=read_policy(policy))))
+        key = to_key(key)
+        return results.exists_result(key, commands.wait(commands.exists(key, policy=self._policies.read(policy))))
 
     def remove(
         self,
@@ -181,7 +188,7 @@ class Client(MoreCommands):
             RecordGenerationError: The generation is another than the one expected.
         """
         commands = self._commands or self._refuse("remove", locals())
-        commands.wait(commands.remove(as_key(key), policy=write_policy(policy, meta)))
+        commands.wait(commands.remove(to_key(key), policy=self._policies.write(policy, meta)))
 
     def touch(
         self,
@@ -202,7 +209,7 @@ class Client(MoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._commands or self._refuse("touch", locals())
-        commands.wait(commands.touch(as_key(key), policy=write_policy(policy, meta, ttl=val)))
+        commands.wait(commands.touch(to_key(key), policy=self._policies.write(policy, meta, ttl=val)))
 
     def append(
         self,
@@ -218,7 +225,7 @@ class Client(MoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._commands or self._refuse("append", locals())
-        commands.wait(commands.append(as_key(key), bin, val, policy=write_policy(policy, meta)))
+        commands.wait(commands.append(to_key(key), bin, val, policy=self._policies.write(policy, meta)))
 
     def prepend(
         self,
@@ -234,7 +241,7 @@ class Client(MoreCommands):
             BinTypeError: The bin holds something else.
         """
         commands = self._commands or self._refuse("prepend", locals())
-        commands.wait(commands.prepend(as_key(key), bin, val, policy=write_policy(policy, meta)))
+        commands.wait(commands.prepend(to_key(key), bin, val, policy=self._policies.write(policy, meta)))
 
     def increment(
         self,
@@ -250,7 +257,7 @@ class Client(MoreCommands):
             BinTypeError: The bin holds no number, or one of the other kind.
         """
         commands = self._commands or self._refuse("increment", locals())
-        commands.wait(commands.increment(as_key(key), bin, offset, policy=write_policy(policy, meta)))
+        commands.wait(commands.increment(to_key(key), bin, offset, policy=self._policies.write(policy, meta)))
 
     def remove_bin(
         self,
@@ -265,7 +272,7 @@ class Client(MoreCommands):
             RecordNotFound: There is no such record.
         """
         commands = self._commands or self._refuse("remove_bin", locals())
-        commands.wait(commands.remove_bin(as_key(key), bin_names, policy=write_policy(policy, meta)))
+        commands.wait(commands.remove_bin(to_key(key), bin_names, policy=self._policies.write(policy, meta)))
 
     def operate(
         self,
@@ -278,7 +285,8 @@ class Client(MoreCommands):
 
         Args:
             key: ``(namespace, set, user key)``.
-            ops: Dicts of ``op`` (an OPERATOR_ constant), ``bin`` and ``val``.
+            ops: Dicts of ``op`` (an OPERATOR_ constant), ``bin`` and ``val``. The ``val`` of OPERATOR_TOUCH is a time
+                to live, as for :meth:`touch`.
             meta: A WriteMeta.
             policy: A WritePolicy.
 
@@ -287,8 +295,9 @@ class Client(MoreCommands):
         """
         commands = self._commands or self._refuse("operate", locals())
         with named("operate"):
+            operations, ttl = with_ttl(ops)
             found = commands.wait(
-                commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta))
+                commands.operate_ordered(to_key(key), operations, policy=self._policies.write(policy, meta, ttl=ttl))
             )
         return results.operate_record(found)
 
@@ -301,9 +310,9 @@ class Client(MoreCommands):
     ) -> OperateOrderedResult:
         """Carry out several operations on one record, all or none, and return the results in their order."""
         commands = self._commands or self._refuse("operate_ordered", locals())
-        return results.ordered_result(
-            commands.wait(commands.operate_ordered(as_key(key), to_operations(ops), policy=write_policy(policy, meta)))
-        )
+        operations, ttl = with_ttl(ops)
+        found = commands.operate_ordered(to_key(key), operations, policy=self._policies.write(policy, meta, ttl=ttl))
+        return results.ordered_result(commands.wait(found))
 
     def batch_read(
         self,
@@ -323,4 +332,6 @@ class Client(MoreCommands):
         """
         native = self._native or self._refuse("batch_read", locals())
         called = stage_clock()
-        return self._home.call_blocking(batch_read, native, keys, bins, batch_policy(policy), self._habits, called)
+        return self._home.call_blocking(
+            batch_read, native, keys, bins, self._policies.batch(policy), self._habits, called
+        )

@@ -65,7 +65,7 @@ _LIST_POLICY: Final = Entry("list_policy", "policy", None, _list_policy)
 _INSERT_POLICY: Final = Entry("list_policy", "policy", None, _without("order", _list_policy))
 _MAP_POLICY: Final = Entry("map_policy", "policy", None, _map_policy)
 _STEP_POLICY: Final = Entry("map_policy", "policy", None, _without("write_mode", _map_policy))
-_ORDER: Final = Entry("val")
+_ORDER: Final = Entry("val", default=maps.MapOrder.UNORDERED)
 _STEP: Final = Entry("val", default=OMIT)
 
 _LISTS: Final = [

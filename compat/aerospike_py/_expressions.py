@@ -106,13 +106,13 @@ def to_expression(where: str, given: Any, depth: int = 0) -> Any:
     if isinstance(given, exp.Expression):
         return given
     if not isinstance(given, Mapping) or "__expr__" not in given:
-        raise refused(where, given, _ALLOWED)
+        raise refused(where, given, f"{_ALLOWED}: it must be a dict with '__expr__' key")
     if depth > exp.DEPTH_MAX:
         raise InvalidArgError(f"{where}: got more than {exp.DEPTH_MAX} expressions within each other")
     name = given["__expr__"]
     try:
         if not isinstance(name, str) or name not in _ALL:
-            raise unknown_name(where, name, _ALL)
+            raise InvalidArgError(f"{unknown_name(where, name, _ALL)}. Unknown expression type: {shown(name)}")
         return _built(f"{where}.{name}", name, given, depth + 1)
     except InvalidArgError as error:
         if str(error).startswith(where):
@@ -154,7 +154,7 @@ def _taken(where: str, given: Mapping[str, Any], keys: tuple[str, ...]) -> list[
                 raise unknown_name(where, name, keys)
     for key in keys:
         if key not in given:
-            raise refused(where, given, f"a dict with {key!r} in it")
+            raise refused(where, given, f"a dict with {key!r} in it: missing required field: {key!r}")
     return [given[key] for key in keys]
 
 

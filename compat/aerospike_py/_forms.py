@@ -31,7 +31,7 @@ class Entry:
     Attributes:
         key: its name.
         parameter: the function's parameter; ``""`` for the next positional one.
-        default: what stands for a key that is not there.
+        default: what stands for a key that is not there, or is None.
         convert: makes the argument of the value; told where the value stands, for what it refuses.
         other: another name under which the value may be given.
     """
@@ -72,7 +72,7 @@ class Form:
             self._check_names(where, given)
         bin_name = given.get("bin")
         if bin_name is None:
-            raise refused(f"{where}['bin']", bin_name, "the name of a bin")
+            raise refused(f"{where}['bin']", bin_name, f"the name of a bin: {self.name} operation requires 'bin'")
         positional: list[Any] = [bin_name]
         named: dict[str, Any] = {}
         for entry in self.entries:
@@ -81,7 +81,9 @@ class Form:
                 key = entry.other
             value = given.get(key, entry.default)
             if value is REQUIRED:
-                raise refused(where, given, f"a dict with {entry.key!r} in it, for {self.name}")
+                raise refused(where, given, f"a dict with {entry.key!r} in it: {self.name} requires {entry.key!r}")
+            if value is None and entry.default is not REQUIRED:
+                value = entry.default  # as in aerospike_py
             if value is OMIT:
                 continue
             value = entry.convert(f"{where}[{key!r}]", value)

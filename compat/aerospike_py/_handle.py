@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import enum
 import logging
 import os
@@ -11,14 +10,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from trio_aerospike.config import ClientConfig
 from trio_aerospike.errors import ClientClosed, ClientError, InvalidArgError
-from trio_aerospike.validation import refused
+from trio_aerospike.validation import Uncopyable, refused
 
+from ._configuration import client_config, reader_of, warn_of_unknown_fields
 from ._habits import Habits
 
 if TYPE_CHECKING:
     import trio_aerospike
+    from trio_aerospike.config import ClientConfig
 
     from ._session import Home, Session
 
@@ -32,16 +32,18 @@ warnings_logger = logging.getLogger("_aerospike::client")
 class State(enum.Enum):
     """Why a client has no session; the value is what it says to who calls a command."""
 
-    NEW = "this client is not connected: call connect() first"
-    CLOSED = "this client is not connected, as it was closed: call connect() to use it again"
+    NEW = "Client is not connected. Call connect() first."
+    CLOSED = "Client is not connected, as it was closed. Call connect() first."
     INHERITED = (
-        "this client was connected before the process forked, and its connections belong to the parent process: "
-        "connect a client of the child's own"
+        "Client is not connected: it was connected before the process forked, and its connections belong to the parent "
+        "process. Call connect() first, on a client of the child's own."
     )
 
 
-class Handle:
+class Handle(Uncopyable):
     """A client as the program holds it, connected or not."""
+
+    _instead_of_copy = "share the client, or make another from its configuration; another process makes its own"
 
     _home: Home
     #: Whether results are used in an event loop.
@@ -55,15 +57,18 @@ class Handle:
         """
         self._given = dict(config) if isinstance(config, Mapping) else config
         self._config: ClientConfig | None
+        self._policies = reader_of(self._given)
         try:
-            self._config = ClientConfig.from_milliseconds(self._given)
+            self._config = client_config(self._given, self._policies)
         except InvalidArgError:
             self._config = None
         self._session: Session | None = None
         self._native: trio_aerospike.Client | None = None
         self._state = State.NEW
         self._habits = Habits(self._for_loop)
-        self._connecting = _thread.allocate_lock()
+        #: Under "session", the one that is being connected. ``setdefault`` takes the place in one step, so that an
+        #: interrupt cannot fall between taking it and noting by whom it was taken.
+        self._connecting: dict[str, Session] = {}
         _handles.add(self)
 
     def __repr__(self) -> str:
@@ -81,35 +86,41 @@ class Handle:
                 raise refused(f"connect.{name}", value if name == "username" else type(value), "a str or None")
         config = self._config
         if config is None:
-            config = ClientConfig.from_milliseconds(self._given)  # which raises what is wrong with it
+            config = client_config(self._given, self._policies)  # which raises what is wrong with it
+        warn_of_unknown_fields(self._given)
         if username is None and password is None:
             return config
         if password is None:
-            raise ClientError("connect: Password is required with a user name")
+            raise ClientError("connect: Password is required when username is provided")
         if username is None:
             username = config.user
         if not username:
             raise ClientError("connect: a user name is required with a password")
         return config.replace(user=username, password=password)
 
-    def _begin(self) -> None:
+    def _begin(self, session: Session) -> None:
         """Enter the state of connecting, which ends with ``_connected`` or ``_failed``."""
-        if not self._connecting.acquire(blocking=False):
-            raise ClientError("this client is already connecting")
+        if self._connecting.setdefault("session", session) is not session:
+            raise ClientError("Cannot connect: client is already connecting. Close the client before reconnecting.")
         if self._session is not None:
-            self._connecting.release()
-            raise ClientError("this client is already connected: close it before connecting again")
+            raise ClientError("Cannot connect: client is already connected. Close the client before reconnecting.")
         logger.info("connecting to %s", self._seeds())
 
     def _connected(self, home: Home, session: Session) -> None:
         self._home = home
         self._session = session
         self._attach(session.native)
-        self._connecting.release()
         logger.info("connected to %s", self._seeds())
+        self._connecting.pop("session", None)
 
-    def _failed(self) -> None:
-        self._connecting.release()
+    def _failed(self, home: Home, session: Session) -> None:
+        """Connecting has failed, or was cancelled or interrupted anywhere: leave nothing of it behind."""
+        if self._session is session:
+            self._session = None
+            self._attach(None)
+        home.release(session)
+        if self._connecting.get("session") is session:
+            del self._connecting["session"]
 
     def _seeds(self) -> str:
         return "" if self._config is None else ", ".join(map(str, self._config.hosts))
@@ -124,8 +135,8 @@ class Handle:
             ClientError: The client is about to be connected, so that it would not stay closed.
         """
         session = self._session
-        if session is None and self._connecting.locked():
-            raise ClientError("this client cannot be closed while it is connecting")
+        if session is None and self._connecting:
+            raise ClientError("Cannot close: client is currently connecting.")
         self._session = None
         self._attach(None)
         if session is not None:
@@ -173,7 +184,7 @@ class Handle:
 
     def _become_inherited(self) -> None:
         session = self._session
-        self._connecting = _thread.allocate_lock()
+        self._connecting = {}
         if session is not None:
             self._session = None
             self._attach(None)
@@ -184,7 +195,20 @@ class Handle:
 
 def copied(bins: Mapping[str, Any]) -> Mapping[str, Any]:
     """The bins as they are now: the portal encodes them while the program may go on and change its dict."""
-    return bins.copy() if type(bins) is dict else bins
+    if type(bins) is dict:
+        return bins.copy()
+    check_bins("bins", bins)
+    return bins
+
+
+def check_bins(where: str, bins: Any) -> None:
+    """Check that bins are a dict, or another mapping.
+
+    Raises:
+        InvalidArgError: They are not.
+    """
+    if not isinstance(bins, Mapping):
+        raise refused(where, bins, "names and values: it must be a dict")
 
 
 def _look(look: Callable[[], T]) -> T:
@@ -206,4 +230,5 @@ def _inherit_in_child() -> None:
         handle._become_inherited()
 
 
-os.register_at_fork(after_in_child=_inherit_in_child)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_inherit_in_child)

@@ -262,4 +262,5 @@ def _renew_in_child() -> None:
         histogram.renew()
 
 
-os.register_at_fork(after_in_child=_renew_in_child)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_renew_in_child)

@@ -13,7 +13,6 @@ from trio_aerospike.keys import KeyLike
 
 from . import _admin_calls as admin, _batch_calls as batches, _numpy_calls as arrays
 from ._handle import Handle
-from ._policies import admin_policy
 from ._query import AsyncQuery, checked_query
 from .types import BatchWriteResult, Privilege
 
@@ -46,9 +45,10 @@ class AsyncMoreCommands(Handle):
             records: ``(key, bins)``, or ``(key, bins, meta)`` with a WriteMeta, which counts before the policy.
             policy: A BatchPolicy; its fields for writes hold for all records.
             retry: How often records that failed for a passing reason (timeout, overload, a busy key, a lost
-                connection) are written again, after a rest that grows to half a second, and within the policy's
-                ``total_timeout``, which is one second if it is not set. A record that may have been written is
-                written again only where twice is the same as once: without ``gen`` and POLICY_EXISTS_CREATE_ONLY.
+                connection) are written again, instead of the policy's ``max_retries``: after a random delay that grows
+                to a second, and within ``total_timeout``, which is one second if it is not set. A record that may have
+                been written is written again only where twice is the same as once: without ``gen`` and
+                POLICY_EXISTS_CREATE_ONLY.
 
         Returns:
             A row for each record, in their order, and what became of the retries. Look at each row's ``result``.
@@ -57,7 +57,9 @@ class AsyncMoreCommands(Handle):
             AerospikeError: Why no record at all was answered.
         """
         native = self._native or self._refuse("batch_write", locals())
-        found: BatchWriteResult = await self._home.call(batches.batch_write, native, records, policy, retry)
+        found: BatchWriteResult = await self._home.call(
+            batches.batch_write, native, self._policies, records, policy, retry
+        )
         return found
 
     async def batch_write_numpy(
@@ -75,8 +77,8 @@ class AsyncMoreCommands(Handle):
         Integers become integers, floats doubles, bytes and sub-arrays blobs of the field's whole width.
 
         Args:
-            data: A field for the user keys (integers, text in UTF-8 as ``S``, or blobs as ``V``), and fields for bins;
-                those with ``_`` first are not.
+            data: A field for the user keys (integers, or bytes as ``S`` or ``V``, without trailing zeros), and fields
+                for bins; those with ``_`` first are not.
             namespace: Where the records live.
             set_name: The set.
             _dtype: The array's own dtype.
@@ -93,7 +95,16 @@ class AsyncMoreCommands(Handle):
         """
         native = self._native or self._refuse("batch_write_numpy", locals())
         found: BatchWriteResult = await self._home.call(
-            arrays.batch_write_numpy, native, data, namespace, set_name, _dtype, key_field, policy, retry
+            arrays.batch_write_numpy,
+            native,
+            self._policies,
+            data,
+            namespace,
+            set_name,
+            _dtype,
+            key_field,
+            policy,
+            retry,
         )
         return found
 
@@ -112,7 +123,9 @@ class AsyncMoreCommands(Handle):
             None where it has none, and a list of them where there were several.
         """
         native = self._native or self._refuse("batch_operate", locals())
-        found: BatchWriteResult = await self._home.call(batches.batch_operate, native, keys, ops, policy)
+        found: BatchWriteResult = await self._home.call(
+            batches.batch_operate, native, self._policies, keys, ops, policy
+        )
         return found
 
     async def batch_remove(self, keys: Sequence[Any], policy: Mapping[str, Any] | None = None) -> BatchWriteResult:
@@ -126,7 +139,7 @@ class AsyncMoreCommands(Handle):
             A row for each key, in their order; ``result`` is 2 for a record that was not there.
         """
         native = self._native or self._refuse("batch_remove", locals())
-        found: BatchWriteResult = await self._home.call(batches.batch_remove, native, keys, policy)
+        found: BatchWriteResult = await self._home.call(batches.batch_remove, native, self._policies, keys, policy)
         return found
 
     async def batch_apply(
@@ -152,7 +165,7 @@ class AsyncMoreCommands(Handle):
         """
         native = self._native or self._refuse("batch_apply", locals())
         found: BatchWriteResult = await self._home.call(
-            batches.batch_apply, native, keys, module, function, args, policy
+            batches.batch_apply, native, self._policies, keys, module, function, args, policy
         )
         return found
 
@@ -173,7 +186,7 @@ class AsyncMoreCommands(Handle):
         """
         native = self._native or self._refuse("index_integer_create", locals())
         await self._home.call(
-            admin.index_create, native, admin.INTEGER, namespace, set_name, bin_name, index_name, policy
+            admin.index_create, native, self._policies, admin.INTEGER, namespace, set_name, bin_name, index_name, policy
         )
 
     async def index_string_create(
@@ -193,7 +206,7 @@ class AsyncMoreCommands(Handle):
         """
         native = self._native or self._refuse("index_string_create", locals())
         await self._home.call(
-            admin.index_create, native, admin.STRING, namespace, set_name, bin_name, index_name, policy
+            admin.index_create, native, self._policies, admin.STRING, namespace, set_name, bin_name, index_name, policy
         )
 
     async def index_geo2dsphere_create(
@@ -212,7 +225,9 @@ class AsyncMoreCommands(Handle):
             IndexFoundError: There is an index of that name for something else.
         """
         native = self._native or self._refuse("index_geo2dsphere_create", locals())
-        await self._home.call(admin.index_create, native, admin.GEO, namespace, set_name, bin_name, index_name, policy)
+        await self._home.call(
+            admin.index_create, native, self._policies, admin.GEO, namespace, set_name, bin_name, index_name, policy
+        )
 
     async def index_remove(self, namespace: str, index_name: str, policy: Mapping[str, Any] | None = None) -> None:
         """Drop a secondary index, and wait until no node has it; one that is not there is no error.
@@ -223,7 +238,7 @@ class AsyncMoreCommands(Handle):
             policy: An AdminPolicy.
         """
         native = self._native or self._refuse("index_remove", locals())
-        await self._home.call(admin.index_remove, native, namespace, index_name, policy)
+        await self._home.call(admin.index_remove, native, self._policies, namespace, index_name, policy)
 
     async def udf_put(self, filename: str, udf_type: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Register a module of Lua functions, and wait until all nodes have it.
@@ -238,7 +253,7 @@ class AsyncMoreCommands(Handle):
             InvalidArgError: The file cannot be read.
         """
         native = self._native or self._refuse("udf_put", locals())
-        await self._home.call(admin.udf_put, native, filename, udf_type, policy)
+        await self._home.call(admin.udf_put, native, self._policies, filename, udf_type, policy)
 
     async def udf_remove(self, module: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a module, and wait until no node has it; one that is not there is no error.
@@ -248,7 +263,7 @@ class AsyncMoreCommands(Handle):
             policy: An AdminPolicy.
         """
         native = self._native or self._refuse("udf_remove", locals())
-        await self._home.call(admin.udf_remove, native, module, policy)
+        await self._home.call(admin.udf_remove, native, self._policies, module, policy)
 
     async def apply(
         self,
@@ -274,51 +289,51 @@ class AsyncMoreCommands(Handle):
             UDFError: The function failed, with its message, or there is none.
         """
         native = self._native or self._refuse("apply", locals())
-        return await self._home.call(admin.apply, native, key, module, function, args, policy)
+        return await self._home.call(admin.apply, native, self._policies, key, module, function, args, policy)
 
     async def admin_create_user(
         self, username: str, password: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Create a user with some roles."""
         native = self._native or self._refuse("admin_create_user", locals())
-        await self._home.call(native.admin_create_user, username, password, roles, policy=admin_policy(policy))
+        await self._home.call(native.admin_create_user, username, password, roles, policy=self._policies.admin(policy))
 
     async def admin_drop_user(self, username: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a user."""
         native = self._native or self._refuse("admin_drop_user", locals())
-        await self._home.call(native.admin_drop_user, username, policy=admin_policy(policy))
+        await self._home.call(native.admin_drop_user, username, policy=self._policies.admin(policy))
 
     async def admin_change_password(
         self, username: str, password: str, policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a user another password; the user that is logged in may change its own."""
         native = self._native or self._refuse("admin_change_password", locals())
-        await self._home.call(native.admin_change_password, username, password, policy=admin_policy(policy))
+        await self._home.call(native.admin_change_password, username, password, policy=self._policies.admin(policy))
 
     async def admin_grant_roles(
         self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Give a user more roles."""
         native = self._native or self._refuse("admin_grant_roles", locals())
-        await self._home.call(native.admin_grant_roles, username, roles, policy=admin_policy(policy))
+        await self._home.call(native.admin_grant_roles, username, roles, policy=self._policies.admin(policy))
 
     async def admin_revoke_roles(
         self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Take roles from a user."""
         native = self._native or self._refuse("admin_revoke_roles", locals())
-        await self._home.call(native.admin_revoke_roles, username, roles, policy=admin_policy(policy))
+        await self._home.call(native.admin_revoke_roles, username, roles, policy=self._policies.admin(policy))
 
     async def admin_query_user_info(self, username: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a user: a UserInfo, with ``read_info`` and ``write_info`` besides."""
         native = self._native or self._refuse("admin_query_user_info", locals())
-        found: dict[str, Any] = await self._home.call(admin.user_info, native, username, policy)
+        found: dict[str, Any] = await self._home.call(admin.user_info, native, self._policies, username, policy)
         return found
 
     async def admin_query_users_info(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all users."""
         native = self._native or self._refuse("admin_query_users_info", locals())
-        found: list[dict[str, Any]] = await self._home.call(admin.users_info, native, policy)
+        found: list[dict[str, Any]] = await self._home.call(admin.users_info, native, self._policies, policy)
         return found
 
     async def admin_create_role(
@@ -348,13 +363,13 @@ class AsyncMoreCommands(Handle):
             allowlist=() if whitelist is None else whitelist,
             read_quota=read_quota,
             write_quota=write_quota,
-            policy=admin_policy(policy),
+            policy=self._policies.admin(policy),
         )
 
     async def admin_drop_role(self, role: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a role."""
         native = self._native or self._refuse("admin_drop_role", locals())
-        await self._home.call(native.admin_drop_role, role, policy=admin_policy(policy))
+        await self._home.call(native.admin_drop_role, role, policy=self._policies.admin(policy))
 
     async def admin_grant_privileges(
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
@@ -362,7 +377,7 @@ class AsyncMoreCommands(Handle):
         """Give a role more privileges."""
         native = self._native or self._refuse("admin_grant_privileges", locals())
         await self._home.call(
-            native.admin_grant_privileges, role, admin.to_privileges(privileges), policy=admin_policy(policy)
+            native.admin_grant_privileges, role, admin.to_privileges(privileges), policy=self._policies.admin(policy)
         )
 
     async def admin_revoke_privileges(
@@ -371,19 +386,19 @@ class AsyncMoreCommands(Handle):
         """Take privileges from a role."""
         native = self._native or self._refuse("admin_revoke_privileges", locals())
         await self._home.call(
-            native.admin_revoke_privileges, role, admin.to_privileges(privileges), policy=admin_policy(policy)
+            native.admin_revoke_privileges, role, admin.to_privileges(privileges), policy=self._policies.admin(policy)
         )
 
     async def admin_query_role(self, role: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a role: a RoleInfo."""
         native = self._native or self._refuse("admin_query_role", locals())
-        found: dict[str, Any] = await self._home.call(admin.role, native, role, policy)
+        found: dict[str, Any] = await self._home.call(admin.role, native, self._policies, role, policy)
         return found
 
     async def admin_query_roles(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all roles."""
         native = self._native or self._refuse("admin_query_roles", locals())
-        found: list[dict[str, Any]] = await self._home.call(admin.roles, native, policy)
+        found: list[dict[str, Any]] = await self._home.call(admin.roles, native, self._policies, policy)
         return found
 
     async def admin_set_whitelist(
@@ -391,7 +406,7 @@ class AsyncMoreCommands(Handle):
     ) -> None:
         """Say from which addresses and networks a role may be used; none lifts the limit."""
         native = self._native or self._refuse("admin_set_whitelist", locals())
-        await self._home.call(native.admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
+        await self._home.call(native.admin_set_allowlist, role, whitelist, policy=self._policies.admin(policy))
 
     async def admin_set_quotas(
         self, role: str, read_quota: int = 0, write_quota: int = 0, policy: Mapping[str, Any] | None = None
@@ -399,5 +414,9 @@ class AsyncMoreCommands(Handle):
         """Limit the records per second that each user with a role may read and write; 0 lifts the limit."""
         native = self._native or self._refuse("admin_set_quotas", locals())
         await self._home.call(
-            native.admin_set_quotas, role, read_quota=read_quota, write_quota=write_quota, policy=admin_policy(policy)
+            native.admin_set_quotas,
+            role,
+            read_quota=read_quota,
+            write_quota=write_quota,
+            policy=self._policies.admin(policy),
         )

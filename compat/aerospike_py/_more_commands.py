@@ -13,7 +13,6 @@ from trio_aerospike.keys import KeyLike
 
 from . import _admin_calls as admin, _batch_calls as batches, _numpy_calls as arrays
 from ._handle import Handle
-from ._policies import admin_policy
 from ._query import Query, checked_query
 from ._session import PortalHome
 from .types import BatchWriteResult, Privilege
@@ -49,9 +48,10 @@ class MoreCommands(Handle):
             records: ``(key, bins)``, or ``(key, bins, meta)`` with a WriteMeta, which counts before the policy.
             policy: A BatchPolicy; its fields for writes hold for all records.
             retry: How often records that failed for a passing reason (timeout, overload, a busy key, a lost
-                connection) are written again, after a rest that grows to half a second, and within the policy's
-                ``total_timeout``, which is one second if it is not set. A record that may have been written is
-                written again only where twice is the same as once: without ``gen`` and POLICY_EXISTS_CREATE_ONLY.
+                connection) are written again, instead of the policy's ``max_retries``: after a random delay that grows
+                to a second, and within ``total_timeout``, which is one second if it is not set. A record that may have
+                been written is written again only where twice is the same as once: without ``gen`` and
+                POLICY_EXISTS_CREATE_ONLY.
 
         Returns:
             A row for each record, in their order, and what became of the retries. Look at each row's ``result``.
@@ -60,7 +60,9 @@ class MoreCommands(Handle):
             AerospikeError: Why no record at all was answered.
         """
         native = self._native or self._refuse("batch_write", locals())
-        found: BatchWriteResult = self._home.call_blocking(batches.batch_write, native, records, policy, retry)
+        found: BatchWriteResult = self._home.call_blocking(
+            batches.batch_write, native, self._policies, records, policy, retry
+        )
         return found
 
     def batch_write_numpy(
@@ -78,8 +80,8 @@ class MoreCommands(Handle):
         Integers become integers, floats doubles, bytes and sub-arrays blobs of the field's whole width.
 
         Args:
-            data: A field for the user keys (integers, text in UTF-8 as ``S``, or blobs as ``V``), and fields for bins;
-                those with ``_`` first are not.
+            data: A field for the user keys (integers, or bytes as ``S`` or ``V``, without trailing zeros), and fields
+                for bins; those with ``_`` first are not.
             namespace: Where the records live.
             set_name: The set.
             _dtype: The array's own dtype.
@@ -96,7 +98,16 @@ class MoreCommands(Handle):
         """
         native = self._native or self._refuse("batch_write_numpy", locals())
         found: BatchWriteResult = self._home.call_blocking(
-            arrays.batch_write_numpy, native, data, namespace, set_name, _dtype, key_field, policy, retry
+            arrays.batch_write_numpy,
+            native,
+            self._policies,
+            data,
+            namespace,
+            set_name,
+            _dtype,
+            key_field,
+            policy,
+            retry,
         )
         return found
 
@@ -115,7 +126,9 @@ class MoreCommands(Handle):
             None where it has none, and a list of them where there were several.
         """
         native = self._native or self._refuse("batch_operate", locals())
-        found: BatchWriteResult = self._home.call_blocking(batches.batch_operate, native, keys, ops, policy)
+        found: BatchWriteResult = self._home.call_blocking(
+            batches.batch_operate, native, self._policies, keys, ops, policy
+        )
         return found
 
     def batch_remove(self, keys: Sequence[Any], policy: Mapping[str, Any] | None = None) -> BatchWriteResult:
@@ -129,7 +142,7 @@ class MoreCommands(Handle):
             A row for each key, in their order; ``result`` is 2 for a record that was not there.
         """
         native = self._native or self._refuse("batch_remove", locals())
-        found: BatchWriteResult = self._home.call_blocking(batches.batch_remove, native, keys, policy)
+        found: BatchWriteResult = self._home.call_blocking(batches.batch_remove, native, self._policies, keys, policy)
         return found
 
     def batch_apply(
@@ -155,7 +168,7 @@ class MoreCommands(Handle):
         """
         native = self._native or self._refuse("batch_apply", locals())
         found: BatchWriteResult = self._home.call_blocking(
-            batches.batch_apply, native, keys, module, function, args, policy
+            batches.batch_apply, native, self._policies, keys, module, function, args, policy
         )
         return found
 
@@ -178,6 +191,7 @@ class MoreCommands(Handle):
         self._home.call_blocking(
             admin.index_create,
             native,
+            self._policies,
             admin.INTEGER,
             namespace,
             set_name,
@@ -205,6 +219,7 @@ class MoreCommands(Handle):
         self._home.call_blocking(
             admin.index_create,
             native,
+            self._policies,
             admin.STRING,
             namespace,
             set_name,
@@ -230,7 +245,7 @@ class MoreCommands(Handle):
         """
         native = self._native or self._refuse("index_geo2dsphere_create", locals())
         self._home.call_blocking(
-            admin.index_create, native, admin.GEO, namespace, set_name, bin_name, index_name, policy
+            admin.index_create, native, self._policies, admin.GEO, namespace, set_name, bin_name, index_name, policy
         )
 
     def index_remove(self, namespace: str, index_name: str, policy: Mapping[str, Any] | None = None) -> None:
@@ -242,7 +257,7 @@ class MoreCommands(Handle):
             policy: An AdminPolicy.
         """
         native = self._native or self._refuse("index_remove", locals())
-        self._home.call_blocking(admin.index_remove, native, namespace, index_name, policy)
+        self._home.call_blocking(admin.index_remove, native, self._policies, namespace, index_name, policy)
 
     def udf_put(self, filename: str, udf_type: int = 0, policy: Mapping[str, Any] | None = None) -> None:
         """Register a module of Lua functions, and wait until all nodes have it.
@@ -257,7 +272,7 @@ class MoreCommands(Handle):
             InvalidArgError: The file cannot be read.
         """
         native = self._native or self._refuse("udf_put", locals())
-        self._home.call_blocking(admin.udf_put, native, filename, udf_type, policy)
+        self._home.call_blocking(admin.udf_put, native, self._policies, filename, udf_type, policy)
 
     def udf_remove(self, module: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a module, and wait until no node has it; one that is not there is no error.
@@ -267,7 +282,7 @@ class MoreCommands(Handle):
             policy: An AdminPolicy.
         """
         native = self._native or self._refuse("udf_remove", locals())
-        self._home.call_blocking(admin.udf_remove, native, module, policy)
+        self._home.call_blocking(admin.udf_remove, native, self._policies, module, policy)
 
     def apply(
         self,
@@ -293,45 +308,47 @@ class MoreCommands(Handle):
             UDFError: The function failed, with its message, or there is none.
         """
         native = self._native or self._refuse("apply", locals())
-        return self._home.call_blocking(admin.apply, native, key, module, function, args, policy)
+        return self._home.call_blocking(admin.apply, native, self._policies, key, module, function, args, policy)
 
     def admin_create_user(
         self, username: str, password: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None
     ) -> None:
         """Create a user with some roles."""
         native = self._native or self._refuse("admin_create_user", locals())
-        self._home.call_blocking(native.admin_create_user, username, password, roles, policy=admin_policy(policy))
+        self._home.call_blocking(
+            native.admin_create_user, username, password, roles, policy=self._policies.admin(policy)
+        )
 
     def admin_drop_user(self, username: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a user."""
         native = self._native or self._refuse("admin_drop_user", locals())
-        self._home.call_blocking(native.admin_drop_user, username, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_drop_user, username, policy=self._policies.admin(policy))
 
     def admin_change_password(self, username: str, password: str, policy: Mapping[str, Any] | None = None) -> None:
         """Give a user another password; the user that is logged in may change its own."""
         native = self._native or self._refuse("admin_change_password", locals())
-        self._home.call_blocking(native.admin_change_password, username, password, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_change_password, username, password, policy=self._policies.admin(policy))
 
     def admin_grant_roles(self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Give a user more roles."""
         native = self._native or self._refuse("admin_grant_roles", locals())
-        self._home.call_blocking(native.admin_grant_roles, username, roles, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_grant_roles, username, roles, policy=self._policies.admin(policy))
 
     def admin_revoke_roles(self, username: str, roles: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Take roles from a user."""
         native = self._native or self._refuse("admin_revoke_roles", locals())
-        self._home.call_blocking(native.admin_revoke_roles, username, roles, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_revoke_roles, username, roles, policy=self._policies.admin(policy))
 
     def admin_query_user_info(self, username: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a user: a UserInfo, with ``read_info`` and ``write_info`` besides."""
         native = self._native or self._refuse("admin_query_user_info", locals())
-        found: dict[str, Any] = self._home.call_blocking(admin.user_info, native, username, policy)
+        found: dict[str, Any] = self._home.call_blocking(admin.user_info, native, self._policies, username, policy)
         return found
 
     def admin_query_users_info(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all users."""
         native = self._native or self._refuse("admin_query_users_info", locals())
-        found: list[dict[str, Any]] = self._home.call_blocking(admin.users_info, native, policy)
+        found: list[dict[str, Any]] = self._home.call_blocking(admin.users_info, native, self._policies, policy)
         return found
 
     def admin_create_role(
@@ -361,13 +378,13 @@ class MoreCommands(Handle):
             allowlist=() if whitelist is None else whitelist,
             read_quota=read_quota,
             write_quota=write_quota,
-            policy=admin_policy(policy),
+            policy=self._policies.admin(policy),
         )
 
     def admin_drop_role(self, role: str, policy: Mapping[str, Any] | None = None) -> None:
         """Remove a role."""
         native = self._native or self._refuse("admin_drop_role", locals())
-        self._home.call_blocking(native.admin_drop_role, role, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_drop_role, role, policy=self._policies.admin(policy))
 
     def admin_grant_privileges(
         self, role: str, privileges: Sequence[Privilege], policy: Mapping[str, Any] | None = None
@@ -378,7 +395,7 @@ class MoreCommands(Handle):
             native.admin_grant_privileges,
             role,
             admin.to_privileges(privileges),
-            policy=admin_policy(policy),
+            policy=self._policies.admin(policy),
         )
 
     def admin_revoke_privileges(
@@ -390,25 +407,25 @@ class MoreCommands(Handle):
             native.admin_revoke_privileges,
             role,
             admin.to_privileges(privileges),
-            policy=admin_policy(policy),
+            policy=self._policies.admin(policy),
         )
 
     def admin_query_role(self, role: str, policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a role: a RoleInfo."""
         native = self._native or self._refuse("admin_query_role", locals())
-        found: dict[str, Any] = self._home.call_blocking(admin.role, native, role, policy)
+        found: dict[str, Any] = self._home.call_blocking(admin.role, native, self._policies, role, policy)
         return found
 
     def admin_query_roles(self, policy: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask for all roles."""
         native = self._native or self._refuse("admin_query_roles", locals())
-        found: list[dict[str, Any]] = self._home.call_blocking(admin.roles, native, policy)
+        found: list[dict[str, Any]] = self._home.call_blocking(admin.roles, native, self._policies, policy)
         return found
 
     def admin_set_whitelist(self, role: str, whitelist: Sequence[str], policy: Mapping[str, Any] | None = None) -> None:
         """Say from which addresses and networks a role may be used; none lifts the limit."""
         native = self._native or self._refuse("admin_set_whitelist", locals())
-        self._home.call_blocking(native.admin_set_allowlist, role, whitelist, policy=admin_policy(policy))
+        self._home.call_blocking(native.admin_set_allowlist, role, whitelist, policy=self._policies.admin(policy))
 
     def admin_set_quotas(
         self, role: str, read_quota: int = 0, write_quota: int = 0, policy: Mapping[str, Any] | None = None
@@ -420,5 +437,5 @@ class MoreCommands(Handle):
             role,
             read_quota=read_quota,
             write_quota=write_quota,
-            policy=admin_policy(policy),
+            policy=self._policies.admin(policy),
         )

@@ -18,8 +18,9 @@ from ._batch import LazyBatchRecords
 from ._batch_calls import RETRIES_MAX, write_again
 from ._batch_policies import row_write_policy
 from ._habits import Habits
+from ._keys import to_key
 from ._metrics import stage_clock, stage_done
-from ._policies import batch_policy
+from ._policies import PolicyReader
 from ._slices import converted, paused
 from .numpy_batch import places_of
 from .types import BatchRetryInfo, BatchWriteResult
@@ -43,7 +44,7 @@ async def batch_read(
         raise refused("batch_read.keys", keys, "a list of keys")
     if bins is not None and not isinstance(bins, (str, bytes)) and isinstance(bins, Iterable):
         bins = list(bins)
-    columns = KeyColumns(paused(keys))
+    columns = KeyColumns(paused(keys), to_key)
     stage_done("key_parse", began)
     habit = habits.of(columns, bins)
     lazy = await native.batch_read_lazy(columns, bins, decode=habit.decodes, policy=policy)
@@ -59,6 +60,7 @@ async def batch_read(
 
 async def batch_write_numpy(
     native: trio_aerospike.Client,
+    reader: PolicyReader,
     data: npt.NDArray[Any],
     namespace: str,
     set_name: str,
@@ -70,8 +72,8 @@ async def batch_write_numpy(
     """``Client.batch_write_numpy``."""
     checked_int("batch_write_numpy.retry", retry, 0, RETRIES_MAX)
     _check_dtype(data, dtype)
-    common = row_write_policy(policy)
-    transport = batch_policy(policy) or BatchPolicy()
+    common = row_write_policy(reader, policy)
+    transport = reader.batch(policy) or BatchPolicy()
     writer = _ArrayWriter(native, data, namespace, set_name, key_field)
     places = list(range(len(data)))
     if retry and places:
@@ -114,7 +116,7 @@ class _ArrayWriter:
             self._namespace,
             self._set_name,
             key_field=self._key_field,
-            text_keys=True,
+            text_digests=True,
             policy=policy,
             write_policy=write_policy,
         )

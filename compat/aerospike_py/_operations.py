@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from trio_aerospike import operations
+from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
@@ -50,7 +51,8 @@ _CODES: Final = (
 def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
     """The operations that the dicts describe.
 
-    A read without a bin reads all bins; a touch and a delete concern the whole record, whatever bin or value they name.
+    A read without a bin reads all bins; a touch and a delete concern the whole record, whatever bin they name. The time
+    to live that a touch sets is not an operation but part of the command, see :func:`with_ttl`.
 
     Raises:
         InvalidArgError: There is none, or one of them is not of that form.
@@ -61,6 +63,25 @@ def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
     if not converted:
         raise refused("ops", ops, "at least one operation")
     return converted
+
+
+def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
+    """The operations that the dicts describe, and the time to live that a touch among them sets.
+
+    Returns:
+        The operations; the ``val`` of the last OPERATOR_TOUCH that has one, else 0.
+
+    Raises:
+        InvalidArgError: There is no operation, or one of them is not allowed.
+    """
+    if isinstance(ops, Iterable) and not isinstance(ops, (list, tuple, str, bytes, Mapping)):
+        ops = list(ops)
+    operations = to_operations(ops)
+    ttl = 0
+    for op in ops:
+        if type(op) is dict and op.get("op") == constants.OPERATOR_TOUCH and op.get("val") is not None:
+            ttl = op["val"]
+    return operations, ttl
 
 
 def _form(code: int) -> Form | None:
@@ -77,13 +98,17 @@ def _operation(where: str, op: Mapping[str, Any]) -> Operation:
         return op
     if not isinstance(op, Mapping):
         raise refused(where, op, "a dict of op, bin and val")
-    code = op.get("op")
+    if "op" not in op:
+        raise refused(where, op, f"a dict of op, bin and val: it must have 'op' key, {_CODES}")
+    code = op["op"]
+    if type(code) is bool:
+        code = int(code)
     if type(code) is not int:
         raise refused(f"{where}['op']", code, _CODES)
     if code > 1000:
         form = _form(code)
         if form is None:
-            raise refused(f"{where}['op']", code, _CODES)
+            raise _no_code(where, code)
         return form.operation(where, op)
     if not _ALLOWED.issuperset(op):
         raise unknown_name(where, next(name for name in op if name not in _ALLOWED), sorted(_ALLOWED))
@@ -93,11 +118,15 @@ def _operation(where: str, op: Mapping[str, Any]) -> Operation:
     with_value = _WITH_VALUE.get(code)
     if with_value is not None:
         if bin_name is None:
-            raise refused(f"{where}['bin']", bin_name, "the name of a bin")
+            raise refused(f"{where}['bin']", bin_name, "the name of a bin: the operation requires 'bin'")
         if "val" not in op:
             raise refused(where, op, "a dict with 'val' in it")
         return with_value(bin_name, op["val"])
     whole_record = _WHOLE_RECORD.get(code)
     if whole_record is None:
-        raise refused(f"{where}['op']", code, _CODES)
+        raise _no_code(where, code)
     return whole_record()
+
+
+def _no_code(where: str, code: int) -> InvalidArgError:
+    return refused(f"{where}['op']", code, f"{_CODES}. Unsupported operation code: {code}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from trio_aerospike import query
 from trio_aerospike.validation import refused
+
+_PARTITIONS: Final = 4096
 
 __all__ = ["PartitionFilter", "partition_filter_all", "partition_filter_by_id", "partition_filter_by_range"]
 
@@ -16,32 +18,43 @@ class PartitionFilter:
     Made by :func:`partition_filter_all`, :func:`partition_filter_by_id` and :func:`partition_filter_by_range`.
     """
 
-    __slots__ = ("_native",)
+    __slots__ = ("_begin", "_count")
 
-    _native: query.PartitionFilter
+    _begin: int
+    _count: int
 
     def __init__(self, *args: Any) -> None:
-        raise TypeError("a PartitionFilter is made by partition_filter_all, _by_id or _by_range")
+        raise TypeError(
+            "cannot create 'aerospike_py.PartitionFilter' instances: use partition_filter_all, _by_id or _by_range"
+        )
 
     def __repr__(self) -> str:
-        return f"PartitionFilter(begin={self._native.begin}, count={self._native.count})"
+        return f"PartitionFilter(begin={self._begin}, count={self._count})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PartitionFilter) and other._native == self._native
+        return isinstance(other, PartitionFilter) and (other._begin, other._count) == (self._begin, self._count)
 
     def __hash__(self) -> int:
-        return hash(self._native)
+        return hash((self._begin, self._count))
 
 
-def _made(native: query.PartitionFilter) -> PartitionFilter:
+def _made(begin: int, count: int) -> PartitionFilter:
     made = PartitionFilter.__new__(PartitionFilter)
-    made._native = native
+    made._begin, made._count = begin, count
     return made
+
+
+def _number(where: str, value: Any, high: int, fault: str) -> int:
+    """A number from 0 on: an int, or a bool as Python takes it for one."""
+    number = int(value) if isinstance(value, int) else -1
+    if not 0 <= number <= high:
+        raise refused(where, value, f"an int from 0 to {high}: {fault}")
+    return number
 
 
 def partition_filter_all() -> PartitionFilter:
     """All partitions."""
-    return _made(query.PartitionFilter.all())
+    return _made(0, _PARTITIONS)
 
 
 def partition_filter_by_id(partition_id: int) -> PartitionFilter:
@@ -53,7 +66,8 @@ def partition_filter_by_id(partition_id: int) -> PartitionFilter:
     Raises:
         InvalidArgError: There is none of that number.
     """
-    return _made(query.PartitionFilter.by_id(partition_id))
+    fault = f"partition_id must be in [0, {_PARTITIONS})"
+    return _made(_number("partition_filter_by_id.partition_id", partition_id, _PARTITIONS - 1, fault), 1)
 
 
 def partition_filter_by_range(begin: int, count: int) -> PartitionFilter:
@@ -61,20 +75,26 @@ def partition_filter_by_range(begin: int, count: int) -> PartitionFilter:
 
     Args:
         begin: The first, 0 to 4095.
-        count: How many, at least one.
+        count: How many. A query with none of them is refused.
 
     Raises:
-        InvalidArgError: There are not so many.
+        InvalidArgError: They reach beyond 4095.
     """
-    return _made(query.PartitionFilter.by_range(begin, count))
+    fault = f"begin must be in [0, {_PARTITIONS})"
+    first = _number("partition_filter_by_range.begin", begin, _PARTITIONS - 1, fault)
+    fault = f"begin + count must be <= {_PARTITIONS}, got begin={first}"
+    return _made(first, _number("partition_filter_by_range.count", count, _PARTITIONS - first, fault))
 
 
 def native_partitions(where: str, value: Any) -> query.PartitionFilter:
     """The filter as trio_aerospike has it.
 
     Raises:
-        InvalidArgError: it is none.
+        InvalidArgError: it is not one, or has no partition.
     """
-    if isinstance(value, PartitionFilter):
-        return value._native
-    raise refused(where, value, "what partition_filter_all, _by_id or _by_range gave")
+    if not isinstance(value, PartitionFilter):
+        allowed = "what partition_filter_all, _by_id or _by_range gave: it must be a PartitionFilter instance"
+        raise refused(where, value, allowed)
+    if not value._count:
+        raise refused(where, value, "one partition or more: Invalid partition count 0")
+    return query.PartitionFilter.by_range(value._begin, value._count)

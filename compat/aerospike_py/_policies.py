@@ -1,26 +1,34 @@
 """Policies and metas as aerospike_py writes them, turned into those of trio_aerospike.
 
-The dicts hold milliseconds (0: no limit) and the POLICY_ and TTL_ constants. What aerospike_py 0.14.4 leaves open or
-ignores is settled here:
+The dicts hold milliseconds (0: no limit) and the POLICY_ and TTL_ constants. As in aerospike_py 0.14.4, one dict may be
+passed to every call:
 
-* A key that does not exist is an error that names the nearest right one; so is a value of a wrong type.
+* A field that another kind of policy has is accepted and has no effect.
+* A field that no policy has is accepted and has no effect; the first use of its name warns, with the nearest right
+  name.
+* In strict mode (see :func:`reader_for`) both are refused.
+* A value of a wrong type or size is refused.
 * Where a policy and a meta both set a field (``ttl``, ``key``, ``exists``, ``commit_level``, ``durable_delete``) the
   policy's value counts, as in aerospike_py.
 * ``gen`` of a meta is the generation that the record must have; ``gen`` of a policy is how it is compared, and without
   one the generations must be equal.
 * ``timeout_delay`` is checked and has no effect: it delays the closing of connections after a timeout, and here a late
   answer never costs a connection.
-* The fields of a BatchPolicy that concern writes are checked and have no effect on a batch that reads.
+* The fields of a BatchPolicy that concern writes have no effect on a batch that reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+import os
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
+from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import (
     TTL_DONT_UPDATE,
     TTL_MAX,
+    TTL_NEVER_EXPIRE,
     AdminPolicy,
     BatchConcurrency,
     BatchPolicy,
@@ -33,7 +41,7 @@ from trio_aerospike.policies import (
     Replica,
     WritePolicy,
 )
-from trio_aerospike.validation import checked_int, refused, unknown_name
+from trio_aerospike.validation import checked_int, refused, shown, unknown_name
 
 from . import _constants as constants
 
@@ -41,11 +49,29 @@ P = TypeVar("P")
 
 #: Turns the value of one field; gets the field's full name for its refusals.
 Converter = Callable[[str, Any], Any]
-#: A field's name in trio_aerospike (None: it has no effect) and its converter.
-Fields = Mapping[str, tuple[str | None, Converter]]
 
-#: The largest number of milliseconds that a timeout may be: eleven days.
-MILLISECONDS_MAX: Final = 1_000_000_000
+
+class Field(NamedTuple):
+    """A field of a policy.
+
+    Attributes:
+        native: its name in trio_aerospike; None: it has no effect.
+        convert: makes the value of trio_aerospike.
+        number: whether True and False stand for 1 and 0, as they do where Python takes an int.
+        checked: whether its value is looked at outside of strict mode.
+    """
+
+    native: str | None
+    convert: Converter
+    number: bool = True
+    checked: bool = True
+
+
+#: The fields of a policy by name.
+Fields = Mapping[str, Field]
+
+#: The largest number of milliseconds that a timeout may be, as in aerospike_py: 49 days.
+MILLISECONDS_MAX: Final = 0xFFFFFFFF
 
 
 def _limit(where: str, value: Any) -> float | None:
@@ -62,6 +88,11 @@ def _count(where: str, value: Any) -> int:
 
 
 def _percent(where: str, value: Any) -> int:
+    if type(value) is int and not -1 <= value <= 100:
+        raise InvalidArgError(
+            f"{where}: read_touch_ttl_percent out of range: got {shown(value)}, allowed: an int from -1 to 100, or a "
+            "READ_TOUCH_TTL_PERCENT_ constant"
+        )
     return checked_int(where, value, -1, 100, ", or a READ_TOUCH_TTL_PERCENT_ constant")
 
 
@@ -82,8 +113,16 @@ def _filter(where: str, value: Any) -> bytes | None:
 def _ttl(where: str, value: Any) -> int | None:
     if value == constants.TTL_CLIENT_DEFAULT and type(value) is int:
         return None  # the client's default is the namespace's
-    note = " in seconds, or a TTL_ constant"
-    return checked_int(where, value, TTL_DONT_UPDATE, TTL_MAX, note) or None
+    if type(value) is int:
+        value = _TTL_UNSIGNED.get(value, value)
+        if not TTL_DONT_UPDATE <= value <= TTL_MAX:
+            raise InvalidArgError(f"{where}: ttl out of range: got {shown(value)}, allowed: {_TTL_ALLOWED}")
+    return checked_int(where, value, TTL_DONT_UPDATE, TTL_MAX, " in seconds, or a TTL_ constant") or None
+
+
+_TTL_ALLOWED: Final = f"an int from {TTL_DONT_UPDATE} to {TTL_MAX} in seconds, or a TTL_ constant"
+#: Times to live as they travel; a record that never expires is read with the first.
+_TTL_UNSIGNED: Final = {0xFFFFFFFF: TTL_NEVER_EXPIRE, 0xFFFFFFFE: TTL_DONT_UPDATE}
 
 
 def _generation(where: str, value: Any) -> int:
@@ -92,6 +131,7 @@ def _generation(where: str, value: Any) -> int:
 
 def _choice(prefix: str, members: Mapping[int, Any]) -> Converter:
     names = {name: getattr(constants, name) for name in constants.__all__ if name.startswith(prefix)}
+    names = {name: number for name, number in names.items() if number in members}
     allowed = ", ".join(f"{name} ({number})" for name, number in sorted(names.items(), key=lambda item: item[1]))
 
     def convert(where: str, value: Any) -> Any:
@@ -129,14 +169,21 @@ _COMMIT = _choice(
         constants.POLICY_COMMIT_LEVEL_MASTER: CommitLevel.MASTER,
     },
 )
-_REPLICA = _choice(
+_replica_number = _choice(
     "POLICY_REPLICA_",
-    {
-        constants.POLICY_REPLICA_MASTER: Replica.MASTER,
-        constants.POLICY_REPLICA_SEQUENCE: Replica.SEQUENCE,
-        constants.POLICY_REPLICA_PREFER_RACK: Replica.PREFER_RACK,
-    },
+    {constants.POLICY_REPLICA_MASTER: Replica.MASTER, constants.POLICY_REPLICA_SEQUENCE: Replica.SEQUENCE},
 )
+
+
+def _replica(where: str, value: Any) -> Any:
+    if type(value) is int and value == constants.POLICY_REPLICA_PREFER_RACK:
+        raise InvalidArgError(
+            f"{where}: got POLICY_REPLICA_PREFER_RACK (2) without configuring racks, which the client's configuration "
+            "has no field for; allowed: POLICY_REPLICA_MASTER (0), POLICY_REPLICA_SEQUENCE (1)"
+        )
+    return _replica_number(where, value)
+
+
 _READ_MODE = _choice(
     "POLICY_READ_MODE_AP_",
     {constants.POLICY_READ_MODE_AP_ONE: ReadModeAP.ONE, constants.POLICY_READ_MODE_AP_ALL: ReadModeAP.ALL},
@@ -150,161 +197,254 @@ _CONCURRENCY = _choice(
 )
 
 _BASE: Final[Fields] = {
-    "socket_timeout": ("socket_timeout", _limit),
-    "total_timeout": ("total_timeout", _limit),
-    "max_retries": ("max_retries", _count),
-    "sleep_between_retries": ("sleep_between_retries", _milliseconds),
-    "timeout_delay": (None, _milliseconds),
-    "filter_expression": ("filter_expression", _filter),
-    "replica": ("replica", _REPLICA),
-    "read_mode_ap": ("read_mode_ap", _READ_MODE),
-    "read_touch_ttl_percent": ("read_touch_ttl_percent", _percent),
+    "socket_timeout": Field("socket_timeout", _limit),
+    "total_timeout": Field("total_timeout", _limit),
+    "max_retries": Field("max_retries", _count),
+    "sleep_between_retries": Field("sleep_between_retries", _milliseconds),
+    "timeout_delay": Field(None, _milliseconds),
+    "filter_expression": Field("filter_expression", _filter, number=False),
+    "replica": Field("replica", _replica),
+    "read_mode_ap": Field("read_mode_ap", _READ_MODE),
+    "read_touch_ttl_percent": Field("read_touch_ttl_percent", _percent),
 }
 _WRITING: Final[Fields] = {
-    "key": ("send_key", _KEY),
-    "exists": ("exists", _EXISTS),
-    "gen": ("generation_check", _GENERATION_CHECK),
-    "commit_level": ("commit_level", _COMMIT),
-    "durable_delete": ("durable_delete", _flag),
-    "ttl": ("ttl", _ttl),
+    "key": Field("send_key", _KEY),
+    "exists": Field("exists", _EXISTS),
+    "gen": Field("generation_check", _GENERATION_CHECK),
+    "commit_level": Field("commit_level", _COMMIT),
+    "durable_delete": Field("durable_delete", _flag, number=False),
+    "ttl": Field("ttl", _ttl),
 }
+
+
+def without_effect(fields: Fields) -> Fields:
+    """The fields as those of a policy in which they have no effect."""
+    return {name: field._replace(native=None, checked=False) for name, field in fields.items()}
+
+
 _READ_FIELDS: Final[Fields] = _BASE
-_WRITE_FIELDS: Final[Fields] = {**_BASE, **_WRITING}
-_META_FIELDS: Final[Fields] = {**_WRITING, "gen": ("generation", _generation)}
+_WRITE_FIELDS: Final[Fields] = {**_BASE, **without_effect({"replica": _BASE["replica"]}), **_WRITING}
+_META_FIELDS: Final[Fields] = {**_WRITING, "gen": Field("generation", _generation)}
 _BATCH_FIELDS: Final[Fields] = {
     **_BASE,
-    "allow_inline": ("allow_inline", _flag),
-    "allow_inline_ssd": ("allow_inline_ssd", _flag),
-    "respond_all_keys": ("respond_all_keys", _flag),
-    "concurrency": ("concurrency", _CONCURRENCY),
-    **{name: (None, converter) for name, (_, converter) in _WRITING.items()},
+    "allow_inline": Field("allow_inline", _flag, number=False),
+    "allow_inline_ssd": Field("allow_inline_ssd", _flag, number=False),
+    "respond_all_keys": Field("respond_all_keys", _flag, number=False),
+    "concurrency": Field("concurrency", _CONCURRENCY),
+    **without_effect(_WRITING),
 }
-_INFO_FIELDS: Final[Fields] = {"timeout": ("timeout", _limit)}
+_INFO_FIELDS: Final[Fields] = {"timeout": Field("timeout", _limit)}
+#: Names that some policy has: those above, and those of queries.
+_NAMES: Final = frozenset((*_WRITE_FIELDS, *_BATCH_FIELDS, *_INFO_FIELDS)).union(
+    (
+        *("expected_duration", "max_records", "records_per_second", "partition_filter", "include_bin_data"),
+        *("max_concurrent_nodes", "record_queue_size"),
+    )
+)
+
+# Unknown names that have been warned of, with what they stood in. The bound is for a program that makes up names.
+_warned: set[tuple[str, str]] = set()
+_WARNED_MAX = 4096
 
 
-def _converted(owner: str, given: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise refused(owner, given, f"a dict of {', '.join(fields)}")
-    result: dict[str, Any] = {}
-    for name, value in given.items():
-        field = fields.get(name)
-        if field is None:
-            raise unknown_name(owner, name, tuple(fields))
-        native, converter = field
-        converted = converter(f"{owner}[{name!r}]", value)
-        if native is not None:
-            result[native] = converted
-    return result
+def warn_of_unknown(owner: str, name: object, known: Collection[str]) -> None:
+    """Warn, once per name, of a field that does not exist and therefore has no effect.
+
+    Args:
+        owner: what the field stands in.
+        name: the field's name.
+        known: the names of fields that exist.
+    """
+    # str() of a subclass could run the program's code.
+    place = (owner, name if type(name) is str else shown(name))
+    if place in _warned or len(_warned) >= _WARNED_MAX:
+        return
+    _warned.add(place)
+    warnings.warn(
+        f"{unknown_name(owner, name, known)}. It has no effect, as in aerospike-py; {STRICT_VARIABLE}=1 or "
+        f"{STRICT_KEY!r} in the client's configuration refuses it",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
-# Programs use a handful of policies, and mostly as literals in the call: the same content gives the same object. The
-# types are part of the key, for 1, 1.0 and True are equal and not all of them right.
-_known: dict[tuple[object, ...], Any] = {}
+# Programs use a handful of policies, and mostly as literals in the call: the same content gives the same object.
 _KNOWN_MAX = 512
 
 
-def _remembered(
-    build: Callable[[Mapping[str, Any], Mapping[str, Any], int], P],
-    policy: Mapping[str, Any],
-    meta: Mapping[str, Any] = {},
-    ttl: int = 0,
-) -> P:
-    try:
-        key = (
-            build,
-            tuple(policy.items()),
-            tuple(map(type, policy.values())),
-            tuple(meta.items()),
-            tuple(map(type, meta.values())),
-            ttl,
-            type(ttl),
-        )
-        found: P | None = _known.get(key)
-    except (AttributeError, TypeError):
-        return build(policy, meta, ttl)  # no dict, or something in it that cannot be a key: let it be refused
-    if found is None:
-        found = build(policy, meta, ttl)
-        if len(_known) >= _KNOWN_MAX:
-            _known.clear()
-        _known[key] = found
-    return found
+class PolicyReader:
+    """Turns policies and metas into those of trio_aerospike.
+
+    Args:
+        strict: refuse fields that have no effect, instead of ignoring them.
+    """
+
+    __slots__ = ("_known", "strict")
+
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+        self._known: dict[tuple[object, ...], Any] = {}
+
+    def converted(self, owner: str, given: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+        """The fields of a dict by their names in trio_aerospike.
+
+        Args:
+            owner: what the dict is, for messages.
+            given: the dict.
+            fields: those that the policy has.
+
+        Raises:
+            InvalidArgError: a value is not allowed; in strict mode, a field does not exist.
+        """
+        if not isinstance(given, Mapping):
+            raise refused(owner, given, f"a dict of {', '.join(fields)}")
+        result: dict[str, Any] = {}
+        strict = self.strict
+        for name, value in given.items():
+            field = fields.get(name)
+            if field is None:
+                if strict:
+                    raise unknown_name(owner, name, tuple(fields))
+                if name not in _NAMES:
+                    warn_of_unknown(owner, name, tuple(fields))
+                continue
+            if not (field.checked or strict):
+                continue
+            if type(value) is bool and field.number and not strict:
+                value = int(value)
+            converted = field.convert(f"{owner}[{name!r}]", value)
+            if field.native is not None:
+                result[field.native] = converted
+        return result
+
+    def remembered(
+        self,
+        build: Callable[[PolicyReader, Mapping[str, Any], Mapping[str, Any], int], P],
+        policy: Mapping[str, Any],
+        meta: Mapping[str, Any] = {},
+        ttl: int = 0,
+    ) -> P:
+        """What ``build`` makes of a policy and a meta, made once for the same content."""
+        try:
+            # The types are part of the key, for 1, 1.0 and True are equal and not all of them right.
+            key = (
+                build,
+                tuple(policy.items()),
+                tuple(map(type, policy.values())),
+                tuple(meta.items()),
+                tuple(map(type, meta.values())),
+                ttl,
+                type(ttl),
+            )
+            found: P | None = self._known.get(key)
+        except (AttributeError, TypeError):
+            return build(self, policy, meta, ttl)  # no dict, or something in it that cannot be a key
+        if found is None:
+            found = build(self, policy, meta, ttl)
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def read(self, policy: Mapping[str, Any] | None) -> ReadPolicy | None:
+        """The policy of a read; None where nothing is set.
+
+        Raises:
+            InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
+        """
+        return None if policy is None else self.remembered(_build_read, policy)
+
+    def write(
+        self, policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None, *, ttl: int = 0
+    ) -> WritePolicy | None:
+        """The policy of a write, with what its meta sets; None where nothing is set.
+
+        Args:
+            policy: A WritePolicy.
+            meta: A WriteMeta.
+            ttl: A time to live given as an argument, which counts before the others; 0 when it was not.
+
+        Raises:
+            InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
+        """
+        if policy is None and meta is None and ttl == 0 and type(ttl) is int:
+            return None
+        return self.remembered(_build_write, {} if policy is None else policy, {} if meta is None else meta, ttl)
+
+    def batch(self, policy: Mapping[str, Any] | None) -> BatchPolicy | None:
+        """The policy of a batch, but for how its rows are written; None where nothing is set.
+
+        Raises:
+            InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
+        """
+        return None if policy is None else self.remembered(_build_batch, policy)
+
+    def info(self, policy: Mapping[str, Any] | None) -> InfoPolicy | None:
+        """The policy of an info command; None where nothing is set.
+
+        Raises:
+            InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
+        """
+        return None if policy is None else self.remembered(_build_info, policy)
+
+    def admin(self, policy: Mapping[str, Any] | None) -> AdminPolicy | None:
+        """The policy of a command on users and roles; None where nothing is set.
+
+        Raises:
+            InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
+        """
+        return None if policy is None else self.remembered(_build_admin, policy)
 
 
-def _build_read(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> ReadPolicy:
-    return ReadPolicy(**_converted("policy", policy, _READ_FIELDS))
+_TOLERANT: Final = PolicyReader(strict=False)
+_STRICT: Final = PolicyReader(strict=True)
+#: What switches strict mode on: for every client of a process, or in a client's configuration for that client.
+STRICT_VARIABLE: Final = "AEROSPIKE_PY_STRICT"
+STRICT_KEY: Final = "strict"
 
 
-def _build_batch(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchPolicy:
-    return BatchPolicy(**_converted("policy", policy, _BATCH_FIELDS))
+def reader_for(strict: bool | None = None) -> PolicyReader:
+    """The reader of a client's policies.
+
+    Args:
+        strict: what the client's configuration says; None: what the environment variable AEROSPIKE_PY_STRICT says
+            (``1``, ``true``, ``yes`` or ``on``).
+    """
+    if strict is None:
+        strict = os.environ.get(STRICT_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
+    return _STRICT if strict else _TOLERANT
 
 
-def _build_info(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> InfoPolicy:
-    return InfoPolicy(**_converted("policy", policy, _INFO_FIELDS))
+def _build_read(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> ReadPolicy:
+    return ReadPolicy(**reader.converted("policy", policy, _READ_FIELDS))
 
 
-def _build_admin(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> AdminPolicy:
-    return AdminPolicy(**_converted("policy", policy, _INFO_FIELDS))
+def _build_batch(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchPolicy:
+    return BatchPolicy(**reader.converted("policy", policy, _BATCH_FIELDS))
 
 
-def _build_write(policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> WritePolicy:
-    fields = _converted("meta", meta, _META_FIELDS)
+def _build_info(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> InfoPolicy:
+    return InfoPolicy(**reader.converted("policy", policy, _INFO_FIELDS))
+
+
+def _build_admin(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> AdminPolicy:
+    return AdminPolicy(**reader.converted("policy", policy, _INFO_FIELDS))
+
+
+def _build_write(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> WritePolicy:
+    fields = reader.converted("meta", meta, _META_FIELDS)
     if "generation" in fields:
         fields["generation_check"] = GenerationCheck.EQUAL
-    fields.update(_converted("policy", policy, _WRITE_FIELDS))
-    if ttl:
-        fields["ttl"] = _ttl("val", ttl)
+    fields.update(reader.converted("policy", policy, _WRITE_FIELDS))
+    if ttl != 0 or type(ttl) is not int:
+        fields["ttl"] = argument_ttl("val", ttl, reader.strict)
     return WritePolicy(**fields)
 
 
-def read_policy(policy: Mapping[str, Any] | None) -> ReadPolicy | None:
-    """The policy of a read; None where nothing is set.
+def argument_ttl(where: str, value: Any, strict: bool = False) -> int | None:
+    """A time to live that is an argument; None for the namespace's default.
 
     Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
+        InvalidArgError: It is not allowed.
     """
-    return None if policy is None else _remembered(_build_read, policy)
-
-
-def write_policy(
-    policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None, *, ttl: int = 0
-) -> WritePolicy | None:
-    """The policy of a write, with what its meta sets; None where nothing is set.
-
-    Args:
-        policy: A WritePolicy.
-        meta: A WriteMeta.
-        ttl: A time to live given as an argument, which counts before the others; 0 when it was not.
-
-    Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
-    """
-    if policy is None and meta is None and ttl == 0 and type(ttl) is int:
-        return None
-    return _remembered(_build_write, {} if policy is None else policy, {} if meta is None else meta, ttl)
-
-
-def batch_policy(policy: Mapping[str, Any] | None) -> BatchPolicy | None:
-    """The policy of a batch, but for how its rows are written; None where nothing is set.
-
-    Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
-    """
-    return None if policy is None else _remembered(_build_batch, policy)
-
-
-def info_policy(policy: Mapping[str, Any] | None) -> InfoPolicy | None:
-    """The policy of an info command; None where nothing is set.
-
-    Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
-    """
-    return None if policy is None else _remembered(_build_info, policy)
-
-
-def admin_policy(policy: Mapping[str, Any] | None) -> AdminPolicy | None:
-    """The policy of a command on users and roles; None where nothing is set.
-
-    Raises:
-        InvalidArgError: An unknown key, or a value that is not allowed.
-    """
-    return None if policy is None else _remembered(_build_admin, policy)
+    return _ttl(where, int(value) if type(value) is bool and not strict else value)

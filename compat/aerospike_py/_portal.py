@@ -1,8 +1,11 @@
 """The portal: one private thread runs Trio for every client of the process, asyncio and synchronous alike.
 
 A call crosses into the thread through an inbox and comes back through its own reply. Crossings cost wake-ups, so they
-are gathered: an inbox that was empty wakes Trio once, however much is put into it before Trio looks, and the replies to
-an event loop leave together when Trio has nothing left to run (``Replies``).
+are gathered: Trio is woken once, however much is put into the inbox before it looks, and the replies to an event loop
+leave together when Trio has nothing left to run (``Replies``).
+
+A KeyboardInterrupt may be raised between any two bytecodes of the main thread. So no thread announces a wake-up that it
+has yet to send: the record of a wake-up is made after it, and an interrupt costs a spurious wake-up at the worst.
 
 The calls run in worker tasks that are used again, which is cheaper than a task for each call. A worker has one cancel
 scope for its whole life: cancelling a call ends its worker, and nobody pays for a scope that is not used.
@@ -26,6 +29,7 @@ import trio
 from trio.abc import Instrument
 
 from trio_aerospike.errors import ClientError
+from trio_aerospike.validation import Uncopyable
 
 from ._slices import PAUSE, Turn
 
@@ -105,6 +109,11 @@ class FutureCall(Call):
         self.future = future
         self.replies = replies
 
+    @property
+    def settled(self) -> bool:
+        """Whether the portal's reply has arrived."""
+        return self.future.done() and not self.future.cancelled()
+
     def finish(self, flusher: Flusher) -> None:
         finished = self.replies.finished
         if not finished:
@@ -125,30 +134,50 @@ class DetachedCall(Call):
 class Replies:
     """The finished calls on their way back to one event loop, which is woken once for all of them."""
 
-    __slots__ = ("__weakref__", "finished", "loop")
+    __slots__ = ("__weakref__", "_arrived", "finished", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = weakref.ref(loop)
         self.finished: list[FutureCall] = []
+        #: Those that the loop has been woken for, until their futures are settled.
+        self._arrived: deque[FutureCall] = deque()
 
     def flush(self) -> None:
         """Wake the loop; runs in the portal's thread."""
         finished, self.finished = self.finished, []
+        self._arrived.extend(finished)
         try:
-            finished[0].future.get_loop().call_soon_threadsafe(_resolve, finished)
+            finished[0].future.get_loop().call_soon_threadsafe(self._settle)
         except RuntimeError:
             # The loop was closed with calls under way: their futures have gone with it.
             logger.debug("%d results were dropped: their event loop is closed", len(finished))
+            self._arrived.clear()
 
+    def drop_if_closed(self) -> None:
+        """Forget what a loop that is closed by now has not settled."""
+        loop = self.loop()
+        if loop is None or loop.is_closed():
+            self._arrived.clear()
 
-def _resolve(finished: list[FutureCall]) -> None:
-    for call in finished:
-        future = call.future
-        if not future.done():
-            if call.error is None:
-                future.set_result(call.value)
-            else:
-                future.set_exception(call.error)
+    def _settle(self) -> None:
+        """Settle the futures of the calls that have arrived; runs in the loop."""
+        arrived = self._arrived
+        try:
+            while arrived:
+                call = arrived[0]
+                future = call.future
+                if not future.done():
+                    if call.error is None:
+                        future.set_result(call.value)
+                    elif isinstance(call.error, StopIteration):
+                        future.set_exception(RuntimeError(f"the call raised {call.error!r}"))  # no future takes it
+                    else:
+                        future.set_exception(call.error)
+                arrived.popleft()
+        except BaseException:
+            # A KeyboardInterrupt ends this callback. A program that runs the loop again gets the other results then.
+            asyncio.get_running_loop().call_soon(self._settle)
+            raise
 
 
 class Flusher(Instrument):
@@ -221,18 +250,21 @@ class Worker:
         return trio.lowlevel.Abort.SUCCEEDED
 
 
-class Portal:
-    """A thread that runs Trio, and the way into it.
+class Portal(Uncopyable):
+    """A thread that runs Trio, and the way into it. Calls posted before :meth:`start` are carried out after it.
 
     Attributes:
         nursery: owns the workers and the clients; for use in the portal's thread.
+        started: whether its thread has been started.
     """
 
     def __init__(self) -> None:
         self.nursery: trio.Nursery
         self._inbox: deque[Call] = deque()
-        # True from the first item until Trio has looked; true at first, since Trio looks when it starts.
-        self._signalled = True
+        # How often the portal's thread has begun to empty the inbox. A thread that wakes it notes the number that it
+        # saw before: as long as the two are equal, the look that this wake-up causes is still to come.
+        self._looks = 0
+        self._woken_at = -1
         self._token: trio.lowlevel.TrioToken | None = None
         self._idle: list[Worker] = []
         self._flusher = Flusher()
@@ -242,10 +274,21 @@ class Portal:
         self._latest: Replies | None = None
         self._stop: trio.Event
         self._closed = False
+        self._claim = _thread.allocate_lock()
         self._thread = threading.Thread(target=self._run, name="aerospike_py", daemon=True)
-        self._thread.start()
+        self.started = False
 
     # -- any thread ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread. Callers exclude each other; after an interrupt it is called again."""
+        # An interrupt may leave a thread behind that is not known to run: the first one to claim the portal runs it,
+        # and any other ends at once.
+        thread = threading.Thread(target=self._run, name="aerospike_py", daemon=True)
+        if not self._claim.locked():
+            self._thread = thread
+        thread.start()
+        self.started = True
 
     @property
     def closed(self) -> bool:
@@ -288,17 +331,20 @@ class Portal:
         if replies is None or replies.loop() is not loop:
             replies = self._replies_to(loop)
         call = FutureCall(function, args, kwargs, loop.create_future(), replies)
-        self._post(call)
         try:
+            self._post(call)
             value: T = await call.future
-        except asyncio.CancelledError:
-            self._abandon(call)
+        except BaseException:
+            if not call.settled:
+                self._abandon(call)
             raise
         return value
 
     def _replies_to(self, loop: asyncio.AbstractEventLoop) -> Replies:
         replies = self._replies.get(loop)
         if replies is None:
+            if self._latest is not None:
+                self._latest.drop_if_closed()
             replies = self._replies.setdefault(loop, Replies(loop))
             self.detach(self._rest)
         self._latest = replies
@@ -321,7 +367,8 @@ class Portal:
                 self._token.run_sync_soon(self._request_stop)
             except trio.RunFinishedError:
                 return
-        self._thread.join(grace)
+        if self.started:
+            self._thread.join(grace)
 
     def _post(self, call: Call) -> None:
         if self._closed:
@@ -329,16 +376,19 @@ class Portal:
         if carry is not None and not call.abandoned:
             call.function = carry(call.function)
         self._inbox.append(call)
-        if not self._signalled:
-            self._signal()
+        if self._woken_at != self._looks:
+            self._wake()
 
-    def _signal(self) -> None:
-        self._signalled = True
-        assert self._token is not None
+    def _wake(self) -> None:
+        token = self._token
+        if token is None:
+            return  # the thread looks when it starts
+        looks = self._looks
         try:
-            self._token.run_sync_soon(self._look)
+            token.run_sync_soon(self._look)
         except trio.RunFinishedError:
             raise ClientError("the client's thread has stopped") from None
+        self._woken_at = looks
 
     def _abandon(self, call: Call) -> None:
         call.abandoned = True
@@ -351,6 +401,9 @@ class Portal:
     # -- the portal's thread -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        if not self._claim.acquire(blocking=False):
+            return
+        self._thread = threading.current_thread()
         try:
             trio.run(self._main, instruments=[self._flusher])
         except BaseException:
@@ -374,7 +427,7 @@ class Portal:
         self._stop.set()
 
     def _look(self) -> None:
-        self._signalled = False
+        self._looks += 1
         inbox = self._inbox
         while inbox:
             call = inbox.popleft()
@@ -406,11 +459,18 @@ class Portal:
                 assert call is not None
                 try:
                     call.value = await call.function(*call.args, **call.kwargs)
-                except trio.Cancelled:
+                except (trio.Cancelled, GeneratorExit):
                     call.error = ClientError("the client's thread has stopped")
                     raise
-                except Exception as error:
-                    call.error = error
+                except BaseExceptionGroup as group:
+                    # The next checkpoint raises Cancelled again where it is due; the caller gets the other errors.
+                    cancelled, rest = group.split(trio.Cancelled)
+                    if cancelled is None:
+                        call.error = group
+                    else:
+                        call.error = ClientError("the client's thread has stopped") if rest is None else rest
+                except BaseException as error:
+                    call.error = error  # SystemExit and its like are for the caller, and no end of the other clients
                 finally:
                     worker.call = None
                     call.worker = None
@@ -432,12 +492,15 @@ def get_portal() -> Portal:
     """The portal of this process, started on first use."""
     global _portal
     portal = _portal
-    if portal is None:
+    if portal is None or not portal.started:
         with _starting:
             portal = _portal
             if portal is None:
                 portal = _portal = Portal()
+            if not portal.started:
+                atexit.unregister(portal.stop)
                 atexit.register(portal.stop, EXIT_GRACE)
+                portal.start()
     return portal
 
 
@@ -450,4 +513,5 @@ def _forget_in_child() -> None:
         _portal = None
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_forget_in_child)

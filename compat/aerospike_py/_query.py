@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from trio_aerospike import predicates
-from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.indexes import Collection
+from trio_aerospike.errors import IndexNotFound, InvalidArgError
+from trio_aerospike.indexes import Collection, IndexType
 from trio_aerospike.query import QueryDuration, QueryPolicy
-from trio_aerospike.validation import checked_bin_name, refused
+from trio_aerospike.validation import checked_bin_name, refused, shown
 
 from . import _collector, _constants as constants, _results as results
 from ._partitions import native_partitions
-from ._policies import _BASE, _WRITING, Fields, _choice, _converted, _count, _flag
+from ._policies import _BASE, _WRITING, Field, Fields, PolicyReader, _choice, _count, _flag, without_effect
 from ._slices import OBJECTS, Turn
 from .types import Record
 
@@ -34,22 +35,47 @@ _COLLECTIONS: Final = {
 }
 
 
+#: The calls that make indexes.
+_INDEX_CALLS: Final = {
+    IndexType.NUMERIC: "index_integer_create",
+    IndexType.STRING: "index_string_create",
+    IndexType.GEO2DSPHERE: "index_geo2dsphere_create",
+}
 #: Half the way around the earth, in meters, and a little.
 _RADIUS_MAX: Final = 20_100_000.0
 
 
 def _equals(bin_name: str, value: Any) -> predicates.Predicate:
-    return predicates.equals(bin_name, value)
+    return _of_value("equals", predicates.equals, bin_name, value)
+
+
+def _of_value(kind: str, make: Callable[..., predicates.Predicate], *args: Any) -> predicates.Predicate:
+    """A predicate for a value, which may be of a type that no index holds."""
+    try:
+        return make(*args)
+    except InvalidArgError as error:
+        if isinstance(args[-1], (int, str, bytes)) and not isinstance(args[-1], bool):
+            raise
+        raise InvalidArgError(f"{error}. Predicate {kind!r} value has an unsupported type") from None
+
+
+def _between(bin_name: str, low: Any, high: Any) -> predicates.Predicate:
+    for name, bound in (("begin", low), ("end", high)):
+        if not isinstance(bound, int) or isinstance(bound, bool):
+            allowed = "an int of 64 bits: Predicate 'between' requires integer bounds"
+            raise refused(f"between.{name}", bound, allowed)
+    return predicates.between(bin_name, low, high)
 
 
 def _contains(bin_name: str, index_type: Any, value: Any) -> predicates.Predicate:
     if type(index_type) is not int or index_type not in _COLLECTIONS:
         allowed = ", ".join(f"{name} ({getattr(constants, name)})" for name in _INDEX_TYPES)
-        raise refused("contains.index_type", index_type, allowed)
+        text = f"{allowed}: Predicate 'contains' index_type {shown(index_type)} is invalid"
+        raise refused("contains.index_type", index_type, text)
     collection = _COLLECTIONS[index_type]
     if collection is None:
-        return predicates.equals(bin_name, value)
-    return predicates.contains(bin_name, collection, value)
+        return _of_value("contains", predicates.equals, bin_name, value)
+    return _of_value("contains", predicates.contains, bin_name, collection, value)
 
 
 _INDEX_TYPES: Final = ("INDEX_TYPE_DEFAULT", "INDEX_TYPE_LIST", "INDEX_TYPE_MAPKEYS", "INDEX_TYPE_MAPVALUES")
@@ -70,7 +96,7 @@ def _within_radius(bin_name: str, latitude: Any, longitude: Any, radius: Any) ->
 
 _KINDS: Final[Mapping[str, tuple[Callable[..., predicates.Predicate], int]]] = {
     "equals": (_equals, 1),
-    "between": (predicates.between, 2),
+    "between": (_between, 2),
     "contains": (_contains, 2),
     "geo_within_geojson_region": (predicates.within_region, 1),
     "geo_within_radius": (_within_radius, 3),
@@ -85,22 +111,25 @@ def to_predicate(given: Any) -> predicates.Predicate:
         InvalidArgError: it is none, or looks for what no index can find.
     """
     allowed = "a predicate made by aerospike_py.predicates"
-    if not isinstance(given, (tuple, list)) or not given or not isinstance(given[0], str):
+    if not isinstance(given, (tuple, list)):
         raise refused("where.predicate", given, allowed)
-    kind = _KINDS.get(given[0])
+    if len(given) < 3:
+        raise refused("where.predicate", given, f"{allowed}: a tuple, which must have at least 3 elements")
+    kind = _KINDS.get(given[0]) if isinstance(given[0], str) else None
     if kind is None:
-        raise refused("where.predicate", given, f"{allowed}: {', '.join(_KINDS)}")
+        text = f"{allowed}: {', '.join(_KINDS)}. Unknown predicate type: {shown(given[0])}"
+        raise refused("where.predicate", given, text)
     make, count = kind
-    if len(given) != count + 2:
-        raise refused("where.predicate", given, f"a tuple of {count + 2} for {given[0]!r}")
+    if len(given) < count + 2:
+        raise refused("where.predicate", given, f"a tuple: {given[0]!r} requires at least {count + 2} elements")
     checked_bin_name(given[1], "where.predicate: the bin")
-    return make(*given[1:])
+    return make(*given[1 : count + 2])
 
 
 _FIELDS: Final[Fields] = {
     **{name: _BASE[name] for name in ("socket_timeout", "total_timeout", "max_retries", "sleep_between_retries")},
     "replica": _BASE["replica"],
-    "expected_duration": (
+    "expected_duration": Field(
         "expected_duration",
         _choice(
             "QUERY_DURATION_",
@@ -112,19 +141,18 @@ _FIELDS: Final[Fields] = {
         ),
     ),
     "filter_expression": _BASE["filter_expression"],
-    "max_records": ("max_records", _count),
-    "records_per_second": ("records_per_second", _count),
-    "partition_filter": ("partitions", native_partitions),
-    "include_bin_data": ("include_bin_data", _flag),
-    # These are checked, and have no effect: queries go to masters, to all nodes at once, and stop by themselves when
-    # the program does not keep up; they read.
+    "max_records": Field("max_records", _count),
+    "records_per_second": Field("records_per_second", _count),
+    "partition_filter": Field("partitions", native_partitions, number=False),
+    "include_bin_data": Field("include_bin_data", _flag, number=False),
+    # These have no effect: queries go to masters, to all nodes at once, and stop by themselves when the program does
+    # not keep up; they read.
     "timeout_delay": _BASE["timeout_delay"],
-    "read_mode_ap": (None, _BASE["read_mode_ap"][1]),
-    "read_touch_ttl_percent": (None, _BASE["read_touch_ttl_percent"][1]),
-    "max_concurrent_nodes": (None, _count),
-    "record_queue_size": (None, _count),
-    "durable_delete": (None, _WRITING["durable_delete"][1]),
-    "ttl": (None, _WRITING["ttl"][1]),
+    "read_mode_ap": _BASE["read_mode_ap"]._replace(native=None),
+    "read_touch_ttl_percent": _BASE["read_touch_ttl_percent"]._replace(native=None),
+    "max_concurrent_nodes": Field(None, _count),
+    "record_queue_size": Field(None, _count),
+    **without_effect({name: _WRITING[name] for name in ("durable_delete", "ttl")}),
 }
 #: What is said of the query rather than of its policy.
 _ARGUMENTS: Final = {
@@ -143,6 +171,19 @@ class Question:
     set_name: str
     bins: tuple[str, ...]
     predicates: tuple[predicates.Predicate, ...]
+    reader: PolicyReader
+    for_loop: bool
+
+    @contextlib.contextmanager
+    def hinting(self) -> Iterator[None]:
+        """Have an error for want of an index name the call of this package that makes one."""
+        try:
+            yield
+        except IndexNotFound as error:
+            (predicate,) = self.predicates
+            hint = predicate.hint(self.namespace, self.set_name)
+            error.args = (str(error.args[0]).replace(hint, _index_hint(predicate, self)), *error.args[1:])
+            raise
 
     def ask(self, native: NativeClient, policy: Mapping[str, Any] | None) -> Any:
         """The records, of which none has been asked for yet.
@@ -150,10 +191,12 @@ class Question:
         Raises:
             InvalidArgError: the policy cannot be so, or there is more than one predicate.
         """
-        fields = {} if policy is None else _converted("policy", policy, _FIELDS)
+        fields = {} if policy is None else self.reader.converted("policy", policy, _FIELDS)
         if len(self.predicates) > 1:
             found = ", ".join(map(str, self.predicates))
-            raise InvalidArgError(f"where: got {len(self.predicates)} predicates ({found}), allowed: one")
+            raise InvalidArgError(
+                f"where: got {len(self.predicates)} predicates ({found}), allowed: one. Too many filter expressions"
+            )
         arguments = {}
         for field, name in _ARGUMENTS.items():
             value = fields.pop(field, None)
@@ -168,6 +211,17 @@ class Question:
             policy=QueryPolicy(**fields) if fields else None,
             **arguments,
         )
+
+
+def _index_hint(predicate: predicates.Predicate, question: Question) -> str:
+    """The call that makes the index that a predicate needs."""
+    kind = _INDEX_CALLS.get(predicate.type)
+    if kind is None or predicate.collection is not Collection.NONE:
+        kept = "a list or map" if predicate.collection is not Collection.NONE else "bytes"
+        return f"aerospike_py has no call that makes an index of {kept}: asadm and trio_aerospike have"
+    bin_name = predicate.range.bin_name
+    arguments = ", ".join(map(repr, (question.namespace, question.set_name, bin_name, f"idx_{bin_name}")))
+    return f"make one: {'await ' if question.for_loop else ''}client.{kind}({arguments})"
 
 
 class _Builder:
@@ -206,28 +260,32 @@ class _Builder:
         self._predicates.append(to_predicate(predicate))
 
     def _question(self) -> Question:
-        return Question(self._namespace, self._set_name, tuple(self._bins), tuple(self._predicates))
+        bins, where = tuple(self._bins), tuple(self._predicates)
+        owner = self._owner
+        return Question(self._namespace, self._set_name, bins, where, owner._policies, owner._for_loop)
 
 
 async def _all(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> list[Record]:
     """All records, converted where the client lives and in slices."""
     found: list[Record] = []
     turn = Turn()
-    async with question.ask(native, policy) as records:
-        while some := await records.some():
-            few = len(found) < _collector.MANY
-            found += results.query_records(some)
-            if few:
-                _collector.begin()
-            else:
-                _collector.promote(OBJECTS * len(some))
-            await turn.give_way()
+    with question.hinting():
+        async with question.ask(native, policy) as records:
+            while some := await records.some():
+                few = len(found) < _collector.MANY
+                found += results.query_records(some)
+                if few:
+                    _collector.begin()
+                else:
+                    _collector.promote(OBJECTS * len(some))
+                await turn.give_way()
     return found
 
 
-async def _some(records: Any) -> list[Record]:
+async def _some(records: Any, question: Question) -> list[Record]:
     """The next records, none when there are no more."""
-    return results.query_records(await records.some())
+    with question.hinting():
+        return results.query_records(await records.some())
 
 
 async def _opened(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> Any:
@@ -274,14 +332,19 @@ class Query(_Builder):
             AerospikeError: As for :meth:`results`.
         """
         native = self._owner._connected_native()
-        records = self._call(_opened, native, self._question(), policy)
+        question = self._question()
+        records = self._call(_opened, native, question, policy)
         try:
-            while found := self._call(_some, records):
+            while found := self._call(_some, records, question):
                 for record in found:
                     if callback(record) is False:
                         return
         finally:
-            self._call(_closed, records)
+            try:
+                self._call(_closed, records)
+            except BaseException:
+                self._owner._home.detach(_closed, records)  # interrupted once more, perhaps before anybody was asked
+                raise
 
 
 class AsyncQuery(_Builder):
@@ -321,9 +384,10 @@ class AsyncQuery(_Builder):
             AerospikeError: As for :meth:`results`.
         """
         native = self._owner._connected_native()
-        records = await self._call(_opened, native, self._question(), policy)
+        question = self._question()
+        records = await self._call(_opened, native, question, policy)
         try:
-            while found := await self._call(_some, records):
+            while found := await self._call(_some, records, question):
                 for record in found:
                     answer: Any = callback(record)
                     if inspect.isawaitable(answer):
@@ -331,7 +395,11 @@ class AsyncQuery(_Builder):
                     if answer is False:
                         return
         finally:
-            await self._call(_closed, records)
+            try:
+                await self._call(_closed, records)
+            except BaseException:
+                self._owner._home.detach(_closed, records)  # cancelled once more, perhaps before anybody was asked
+                raise
 
 
 def checked_query(kind: type[Any], owner: Any, namespace: str, set_name: str) -> Any:

@@ -11,7 +11,8 @@ import asyncio
 import functools
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sniffio
@@ -20,6 +21,7 @@ import trio
 import trio_aerospike
 from trio_aerospike.errors import ClientError
 from trio_aerospike.loops import LoopCommands
+from trio_aerospike.validation import Uncopyable
 
 from . import _metrics
 from ._portal import Portal, get_portal
@@ -37,8 +39,10 @@ FINISHING = 5.0
 _LOOK, _LOOK_MAX = 0.001, 0.05
 
 
-class Session:
+class Session(Uncopyable):
     """One connected client and the task that runs it. All of it happens in one Trio run."""
+
+    _instead_of_copy = "connect another client"
 
     def __init__(self, config: ClientConfig) -> None:
         self.native: trio_aerospike.Client | None = None
@@ -47,12 +51,16 @@ class Session:
         self._settled = trio.Event()
         self._closing = trio.Event()
         self._closed = trio.Event()
-        self._failure: Exception | None = None
+        self._begun = False
+        self._failure: BaseException | None = None
         #: How many calls from elsewhere are carried out here.
         self._calls = 0
 
     async def run(self) -> None:
         """Connect, and keep the client until ``close``. Raises nothing but Cancelled."""
+        if self._closed.is_set():
+            return  # it was closed before it began
+        self._begun = True
         try:
             with self._scope:
                 async with trio_aerospike.open_client(self._config) as native:
@@ -61,11 +69,16 @@ class Session:
                     self._settled.set()
                     await self._closing.wait()
                     await self._finish(native)
-        except Exception as error:
+        except (trio.Cancelled, GeneratorExit):
+            raise
+        except BaseException as error:
+            # A group may hold Cancelled, which the next checkpoint raises again; any other error is this client's own,
+            # and must not end the task group in which the other clients live.
+            problem = error.split(trio.Cancelled)[1] if isinstance(error, BaseExceptionGroup) else error
             if self.native is None:
-                self._failure = error
-            else:
-                logger.exception("a connected client has failed")
+                self._failure = problem
+            elif problem is not None:
+                logger.error("a connected client has failed", exc_info=problem)
         finally:
             self._settled.set()
             self._closed.set()
@@ -112,7 +125,10 @@ class Session:
     async def close(self) -> None:
         """Close the client, once what is under way has finished or has had the time for it, and wait until it is."""
         self._closing.set()
-        if self.native is None:
+        if not self._begun:
+            self._settled.set()
+            self._closed.set()
+        elif self.native is None:
             self._scope.cancel()
         await self._closed.wait()
 
@@ -144,17 +160,22 @@ class Home(Protocol):
             False when it is closed without that, since its Trio run has ended.
         """
 
+    def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
+        """Run ``function`` some time soon, as :meth:`release` closes the session."""
 
-class PortalHome:
+
+class PortalHome(Uncopyable):
     """The portal's thread, and one session in it."""
 
-    __slots__ = ("_commands", "_portal", "_session")
+    __slots__ = ("_commands", "_latest", "_portal", "_session")
 
     _session: Session
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
-        self._commands: dict[asyncio.AbstractEventLoop, LoopCommands] = {}
+        self._latest: LoopCommands | None = None
+        # LoopCommands hold their loop weakly, so that a closed one is collected, and its entry with it.
+        self._commands: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopCommands] = weakref.WeakKeyDictionary()
 
     def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
         """Run ``function`` across the portal."""
@@ -169,12 +190,12 @@ class PortalHome:
     def commands(self, client: trio_aerospike.Client) -> Any:
         """Commands that the running loop does by itself, on connections borrowed from the client."""
         loop = running_loop()
-        commands = self._commands.get(loop)
-        if commands is None:
-            for other in list(self._commands):
-                if other.is_closed():
-                    self._commands.pop(other, None)
-            commands = self._commands[loop] = LoopCommands(client, self.call, loop)
+        commands = self._latest  # mostly there is one loop
+        if commands is None or commands.loop() is not loop:
+            commands = self._commands.get(loop)
+            if commands is None:
+                commands = self._commands[loop] = LoopCommands(client, self.call, loop)
+            self._latest = commands
         return commands
 
     def start(self, session: Session) -> None:
@@ -195,28 +216,33 @@ class PortalHome:
 
     def release(self, session: Session) -> bool:
         """Close the session some time soon, from any thread; never waits and never raises."""
+        return self.detach(session.close)
+
+    def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
+        """Run ``function`` some time soon, from any thread; never waits and never raises."""
         try:
-            self._portal.detach(session.close)
+            self._portal.detach(function, *args)
         except ClientError:
             return False  # the thread has stopped, and has closed everything
         return True
 
 
-class LoopHome:
+class LoopHome(Uncopyable):
     """The Trio run of a trio-asyncio loop: callers from its asyncio side and from its Trio side alike."""
 
-    __slots__ = ("_loop", "_session", "_task")
+    __slots__ = ("_loop", "_session")
 
     _session: Session
 
     def __init__(self, loop: Any) -> None:
-        self._loop = loop
-        self._task: asyncio.Future[None] | None = None
+        self._loop: weakref.ref[Any] = weakref.ref(loop)  # a client may outlive its loop
 
     def start(self, session: Session) -> None:
         """Start the session's task, which ends with the loop at the latest."""
         self._session = session
-        self._task = self._loop.trio_as_future(session.run)
+        loop = self._loop()
+        assert loop is not None
+        loop.trio_as_future(session.run)
 
     async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         """Run ``function``: directly for a caller in Trio, across the loop's bridge for one in asyncio."""
@@ -228,23 +254,31 @@ class LoopHome:
         await self._reach(session.close)
 
     async def _reach(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
-        if running_loop() is not self._loop:
+        loop: Any = running_loop()
+        if loop is not self._loop():
             raise ClientError("this client was connected inside a trio-asyncio loop and works in that loop only")
         if sniffio.current_async_library() == "trio":
             return await function(*args, **kwargs)
-        result: T = await self._loop.trio_as_future(functools.partial(function, *args, **kwargs))
+        result: T = await loop.trio_as_future(functools.partial(function, *args, **kwargs))
         return result
 
     def commands(self, client: trio_aerospike.Client) -> Any:
         """The client's own commands for a caller in Trio, bridged ones for a caller in asyncio."""
-        if running_loop() is self._loop and sniffio.current_async_library() == "trio":
+        if running_loop() is self._loop() and sniffio.current_async_library() == "trio":
             return client
         return Bridged(self, client)
 
     def release(self, session: Session) -> bool:
         """Close the session some time soon, from any thread; never waits and never raises."""
+        return self.detach(session.close)
+
+    def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
+        """Run ``function`` some time soon, from any thread; never waits and never raises."""
+        loop = self._loop()
+        if loop is None:
+            return False
         try:
-            self._loop.call_soon_threadsafe(self._loop.trio_as_future, session.close)
+            loop.call_soon_threadsafe(loop.trio_as_future, functools.partial(function, *args))
         except RuntimeError:
             return False  # the loop is closed, and the session with it
         return True

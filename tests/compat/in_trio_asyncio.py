@@ -6,8 +6,10 @@ Importing trio_asyncio makes its loops the default of the whole process; the oth
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -99,6 +101,22 @@ def a_loop_that_ends_takes_its_clients_along(cluster: BackgroundCluster) -> None
     trio.run(elsewhere)
 
 
+def a_client_keeps_no_loop_that_has_ended(cluster: BackgroundCluster) -> None:
+    client = aerospike.AsyncClient({"hosts": cluster.hosts})
+    loops: list[Any] = []
+
+    async def main() -> None:
+        async with trio_asyncio.open_loop() as loop:
+            loops.append(weakref.ref(loop))
+            await trio_asyncio.aio_as_trio(client.connect)()
+            await trio_asyncio.aio_as_trio(client.ping)()
+
+    trio.run(main)
+    gc.collect()
+    assert loops[0]() is None
+    assert not client.is_connected()
+
+
 def failing_to_connect_raises_and_leaves_the_loop_alone(cluster: BackgroundCluster) -> None:
     async def main() -> None:
         async with trio_asyncio.open_loop():
@@ -126,6 +144,7 @@ SCENARIOS: dict[str, Any] = {
         clients_work_on_both_sides_of_the_loop,
         cancelling_either_side_cancels_the_command,
         a_loop_that_ends_takes_its_clients_along,
+        a_client_keeps_no_loop_that_has_ended,
         failing_to_connect_raises_and_leaves_the_loop_alone,
         loops_that_run_only_while_awaited_use_the_portal,
     )

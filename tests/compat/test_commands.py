@@ -229,7 +229,6 @@ def test_values_that_the_database_cannot_hold_are_refused_before_sending(client:
         (lambda c: c.get(("test", "s", 1.5)), r"user_key: got 1\.5"),
         (lambda c: c.get(("test", "s")), r"key: got \('test', 's'\)"),
         (lambda c: c.get("key"), "key: got 'key'"),
-        (lambda c: c.get(("test", "s", 1), {"max_retry": 1}), "did you mean 'max_retries'"),
         (lambda c: c.select(("test", "s", 1), []), "select.bins"),
         (lambda c: c.increment(("test", "s", 1), "a", "x"), "increment.offset: got 'x'"),
         (lambda c: c.operate(("test", "s", 1), []), "ops"),

@@ -11,12 +11,14 @@ import logging
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import aerospike_py as aerospike
+from aerospike_py import _policies
 from aerospike_py.types import ClientConfig
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_environments import wait_until
@@ -110,11 +112,15 @@ def test_fields_are_taken_in_the_pages_units(key: str, value: Any, field: str, e
         ({"hosts": [("127.0.0.1", 70000)]}, r"hosts\[0\].*70000.*1 to 65535"),
         ({"hosts": [("127.0.0.1", "3000")]}, r"hosts\[0\]"),
         ({"hosts": 5}, "hosts: got 5"),
-        ({"host": [("127.0.0.1", 3000)]}, "unknown field 'host', did you mean 'hosts'"),
-        ({"max_conn_per_node": 5}, "did you mean 'max_conns_per_node'"),
+        ({"host": [("127.0.0.1", 3000)], "strict": True}, "unknown field 'host', did you mean 'hosts'"),
+        ({"max_conn_per_node": 5, "strict": True}, "did you mean 'max_conns_per_node'"),
+        ({"policies": {}, "strict": True}, "unknown field 'policies'"),
+        ({"strict": 1}, "strict: got 1, allowed: True, False"),
+        ({"timeout": True, "strict": True}, "timeout: got True"),
+        ({"tend_interval": 0, "strict": True}, "tend_interval: got 0"),
         ({"timeout": -1}, "timeout: got -1.*milliseconds"),
         ({"timeout": 1.5}, r"timeout: got 1\.5"),
-        ({"tend_interval": 0}, "tend_interval: got 0"),
+        ({"tend_interval": -1}, "tend_interval: got -1"),
         ({"idle_timeout": "55"}, "idle_timeout: got '55'"),
         ({"max_conns_per_node": 0}, "max_conns_per_node: got 0"),
         ({"min_conns_per_node": 300}, "min_conns_per_node: got 300.*256"),
@@ -134,6 +140,40 @@ def test_slips_are_refused_when_the_client_is_connected(factory: Any, config: An
     client = factory(config)
     with pytest.raises(aerospike.InvalidArgError, match=message):
         client.connect() if factory is aerospike.client else asyncio.run(client.connect())
+
+
+@pytest.mark.parametrize(
+    "key,value,field,expected",
+    [
+        ("idle_timeout", 4294967295, "idle_timeout", None),
+        ("timeout", 4294967295, "timeout", 4294967.295),
+        ("tend_interval", 0, "tend_interval", 1.0),
+        ("operation_queue_timeout_ms", 1 << 33, "operation_queue_timeout", 8589934.592),
+        ("operation_queue_timeout_ms", (1 << 64) - 1, "operation_queue_timeout", None),
+        ("timeout", True, "timeout", 0.001),
+        ("max_conns_per_node", True, "max_conns_per_node", 1),
+        ("strict", None, "timeout", 1.0),
+    ],
+)
+def test_values_that_the_original_takes_are_taken(key: str, value: Any, field: str, expected: Any):
+    assert getattr(aerospike.client({"hosts": [("127.0.0.1", 3000)], key: value})._config, field) == expected
+
+
+def test_unknown_fields_warn_once_per_name_when_the_client_is_connected(
+    make_client: Any, shared_cluster: BackgroundCluster, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_policies, "_warned", set())
+    config = {"hosts": shared_cluster.hosts, "policies": {"timeout": 1000}, "max_conn_per_node": 5}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client = make_client(**config)
+    with pytest.warns(UserWarning) as caught:
+        assert client.connect().is_connected()
+        assert make_client(**config).connect().is_connected()
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == 2
+    assert "unknown field 'policies'" in messages[0]
+    assert "did you mean 'max_conns_per_node'?" in messages[1]
 
 
 # -- hosts, cluster_name -----------------------------------------------------------------------------------------------
@@ -487,12 +527,13 @@ def test_total_timeout_ends_a_call_to_a_stalled_server(make_client: Any, start_c
     cluster.run_sync(cluster.cluster.resume_node, 0)
 
 
+@pytest.mark.usefixtures("mean_delays")
 def test_socket_timeout_and_max_retries_bound_the_attempts(make_client: Any, start_cluster: StartCluster):
     cluster = start_cluster()
     client = make_client(hosts=cluster.hosts, tend_interval=60_000).connect()
     client.put(KEY, {"a": 1})
     cluster.run_sync(cluster.cluster.pause_node, 0)
-    for retries, pause, low in ((0, 0, 0.18), (2, 0, 0.55), (2, 200, 0.95)):
+    for retries, pause, low in ((0, 0, 0.18), (2, 0, 0.55), (2, 200, 1.15)):
         policy = {
             "socket_timeout": 200,
             "total_timeout": 10_000,

@@ -157,7 +157,7 @@ def test_policies_and_what_is_left_out(given: Any, expected: Any):
         ({"op": 1999, "bin": "b"}, r"ops\[0\]\['op'\]: got 1999, allowed: .*lists \(1001 to 1031\)"),
         ({"op": 2000, "bin": "b"}, r"got 2000"),
         ({"op": 4040, "bin": "b"}, r"got 4040"),
-        ({"op": 1013, "bin": "b"}, r"'index' in it, for list_get"),
+        ({"op": 1013, "bin": "b"}, r"'index' in it: list_get requires 'index'"),
         ({"op": 1012}, r"ops\[0\]\['bin'\]: got None"),
         ({"op": 1012, "bin": "b", "ctx": []}, r"\(list_size\): unknown field 'ctx'"),
         ({"op": 1013, "bin": "b", "indx": 1}, r"unknown field 'indx', did you mean 'index'\?"),

@@ -94,8 +94,8 @@ def test_cancelling_the_task_cancels_the_command(start_cluster: Callable[..., Ba
             await client.put(key, {"a": 1})
             gate = trio.Event()
 
-            async def hold(kind: int, request: object) -> None:
-                if kind == 3:
+            async def hold(kind: str, request: object) -> None:
+                if kind == "message":
                     await gate.wait()
 
             await asyncio.to_thread(cluster.set, on_request=hold)
@@ -630,8 +630,8 @@ class TestFork:
             gate = trio.Event()
             logins: list[object] = []
 
-            async def slow(kind: int, request: object) -> None:
-                if kind == 2:
+            async def slow(kind: str, request: object) -> None:
+                if kind == "admin":
                     logins.append(request)
                 await gate.wait()
 

@@ -55,9 +55,8 @@ def test_a_tuple_of_operations_does_as_well():
         ({"op": 1}, r"ops: got .*allowed: a list of operations"),
         (5, r"ops: got 5"),
         ([("a",)], r"ops\[0\]: got \('a',\), allowed: a dict of op, bin and val"),
-        ([{"op": 1}, {"bin": "a"}], r"ops\[1\]\['op'\]: got None, allowed: OPERATOR_READ \(1\)"),
+        ([{"op": 1}, {"bin": "a"}], r"ops\[1\]: got .*must have 'op' key, OPERATOR_READ \(1\)"),
         ([{"op": 77, "bin": "a"}], r"ops\[0\]\['op'\]: got 77, allowed: .*OPERATOR_DELETE \(12\)"),
-        ([{"op": True, "bin": "a"}], r"got True"),
         ([{"op": 2, "bin": "a"}], r"ops\[0\]: got .*'val'"),
         ([{"op": 2, "val": 1}], r"ops\[0\]\['bin'\]: got None"),
         ([{"op": 2, "bin": "a", "value": 1}], r"ops\[0\]: unknown field 'value', did you mean 'val'\?"),
@@ -72,3 +71,15 @@ def test_slips_are_refused_with_what_is_allowed(ops: Any, message: str):
     with pytest.raises(aerospike.InvalidArgError) as caught:
         to_operations(ops)
     assert re.search(message, str(caught.value)), str(caught.value)
+
+
+def test_none_stands_for_the_default(client: Any):
+    key = ("test", "operations", "none")
+    client.put(key, {"l": [1], "m": {"a": 1}})
+    steps = [
+        {"op": 1029, "bin": "l", "index": 0, "val": None},
+        {"op": 2004, "bin": "m", "map_key": "a", "val": None},
+    ]
+    assert client.operate(key, steps).bins == {"l": 2, "m": 2}
+    for op in ({"op": 1030, "bin": "l"}, {"op": 1031, "bin": "l"}, {"op": 2001, "bin": "m"}):
+        assert client.operate(key, [{**op, "val": None}]).bins == client.operate(key, [op]).bins

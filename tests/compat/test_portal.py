@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from aerospike_py._portal import IDLE_WORKERS, Portal
 @pytest.fixture
 def portal() -> Iterator[Portal]:
     portal = Portal()
+    portal.start()
     yield portal
     portal.stop(10.0)
     assert portal.closed
@@ -238,8 +241,81 @@ def test_a_closed_event_loop_does_not_disturb_the_portal(portal: Portal):
     assert portal.call(echo, 3) == 3
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(BaseExceptionGroup("two", [KeyboardInterrupt(), ValueError("lost")]), id="group"),
+        pytest.param(SystemExit(3), id="exit"),
+        pytest.param(KeyboardInterrupt("raised in the portal"), id="interrupt"),
+    ],
+)
+def test_what_is_no_exception_of_the_usual_kind_is_no_success_and_ends_nobody_elses_calls(
+    portal: Portal, error: BaseException
+):
+    async def fails() -> None:
+        await trio.lowlevel.checkpoint()
+        raise error
+
+    block = Block()
+    other: list[str] = []
+    thread = threading.Thread(target=lambda: other.append(portal.call(block)))
+    thread.start()
+    assert block.started.wait(30)
+    with pytest.raises(type(error)) as caught:
+        portal.call(fails)
+    assert caught.value is error
+
+    async def let_go() -> None:
+        block.go.set()
+
+    portal.call(let_go)
+    thread.join(30)
+    assert other == ["went"]
+
+
+def test_what_went_wrong_beside_a_cancellation_is_the_callers(portal: Portal):
+    async def fails() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.shield = True
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                try:
+                    await trio.lowlevel.checkpoint()
+                except trio.Cancelled as cancelled:
+                    raise BaseExceptionGroup("both", [cancelled, ValueError("lost")]) from None
+
+    with pytest.raises(BaseException) as caught:
+        portal.call(fails)
+    assert isinstance(caught.value, ExceptionGroup)
+    assert portal.call(echo, 1) == 1
+
+
+def test_a_closed_event_loop_is_not_kept(portal: Portal):
+    async def main() -> weakref.ref[Any]:
+        await asyncio.gather(*[portal.call_async(echo, value) for value in range(100)])
+        return weakref.ref(asyncio.get_running_loop())
+
+    loop = asyncio.run(main())
+    gc.collect()
+    assert loop() is None
+
+
+def test_a_coroutine_that_is_closed_cancels_its_call(portal: Portal):
+    block = Block()
+
+    async def main() -> None:
+        call = portal.call_async(block)
+        call.send(None)
+        await asyncio.to_thread(block.started.wait)
+        call.close()
+        assert await asyncio.to_thread(block.cancelled.wait, 30)
+
+    asyncio.run(main())
+
+
 def test_stopping_ends_calls_under_way_and_refuses_new_ones():
     portal = Portal()
+    portal.start()
     block = Block()
     ended: list[BaseException] = []
 
@@ -262,6 +338,7 @@ def test_stopping_ends_calls_under_way_and_refuses_new_ones():
 def test_stopping_before_the_thread_has_begun_ends_it():
     for _ in range(20):
         portal = Portal()
+        portal.start()
         portal.stop(10.0)
         assert not portal._thread.is_alive()
 

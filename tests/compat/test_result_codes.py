@@ -90,8 +90,8 @@ def test_what_a_server_does(
     client = make_client(hosts=cluster.hosts).connect()
     client.put(KEY, {"a": 1})
 
-    async def hook(request_kind: int, request: object) -> Fault | ResultCode | None:
-        return verdict if request_kind == 3 else None
+    async def hook(request_kind: str, request: object) -> Fault | ResultCode | None:
+        return verdict if request_kind == "message" else None
 
     cluster.set(on_request=hook)
     for command in (lambda: client.get(KEY, policy=SHORT), lambda: client.put(KEY, {"a": 2}, policy=SHORT)):

@@ -82,6 +82,11 @@ def test_what_the_original_exports_is_exported_and_nothing_else():
     assert all(hasattr(aerospike_py, name) for name in UNLISTED)
 
 
+def test_every_public_attribute_of_the_package_is_a_name_of_the_original():
+    public = {name for name in dir(aerospike_py) if not name.startswith("_")}
+    assert public == set(aerospike_py.__all__) - {"__version__"} | UNLISTED
+
+
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_a_module_of_the_original_can_be_imported(module: str):
     importlib.import_module(module)

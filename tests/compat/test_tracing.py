@@ -132,8 +132,8 @@ def test_an_error_has_its_name_and_only_a_servers_is_a_status_code(
     client.put(key, {"a": 1})
     exporter.clear()
 
-    async def silent(request_kind: int, request: object) -> Fault | None:
-        return Fault.SILENCE if request_kind == 3 and not by_the_server else None
+    async def silent(request_kind: str, request: object) -> Fault | None:
+        return Fault.SILENCE if request_kind == "message" and not by_the_server else None
 
     cluster.set(on_request=silent)
     with pytest.raises(aerospike.AerospikeError) as caught:

@@ -17,7 +17,8 @@ from trio_aerospike import Client
 from trio_aerospike._cluster import lending
 from trio_aerospike._cluster.node import Node
 from trio_aerospike._wire.constants import PROTO_MESSAGE
-from trio_aerospike._wire.messages import Message
+from trio_aerospike._wire.frames import encode_frame
+from trio_aerospike._wire.messages import Message, encode_message
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, Fault, Reply, open_embedded_cluster
 
@@ -98,13 +99,25 @@ class Stage:
         self.until(lambda: len(self.lender._resting) == self.lender.lent)
         self.crossings = 0
 
+    def send_unasked(self) -> None:
+        """Have the server send an answer that nobody asked for on each connection for commands."""
+        leftover = encode_frame(PROTO_MESSAGE, encode_message(Message(generation=666)))
+
+        async def send() -> None:
+            for node in self.cluster.nodes:
+                for connection in list(node.connections):
+                    if connection.is_command:
+                        await connection.stream.send_all(leftover)
+
+        self.in_trio(send)
+
     def script(self, *verdicts: Any, then: Any = None) -> list[Message]:
         """Answer the next messages so, and all others as ``then`` says; returns the list of those that come."""
         seen: list[Message] = []
         left = list(verdicts)
 
-        async def react(kind: int, request: Any) -> Any:
-            if kind != PROTO_MESSAGE:
+        async def react(kind: str, request: Any) -> Any:
+            if kind != "message":
                 return None
             seen.append(request)
             return left.pop(0) if left else then
@@ -134,6 +147,10 @@ SCENARIOS: dict[str, list[Any]] = {
     "timeout, then not found": [ResultCode.TIMEOUT, ResultCode.RECORD_NOT_FOUND],
     "overload": [ResultCode.DEVICE_OVERLOAD],
     "overload, then reset": [ResultCode.DEVICE_OVERLOAD, Fault.RESET],
+    "overload twice": [ResultCode.DEVICE_OVERLOAD] * 2,
+    "hot key": [ResultCode.KEY_BUSY],
+    "hot key, then overload": [ResultCode.KEY_BUSY, ResultCode.DEVICE_OVERLOAD],
+    "hot key, then reset": [ResultCode.KEY_BUSY, Fault.RESET],
     "refused": [ResultCode.RECORD_TOO_BIG],
     "unavailable": [ResultCode.PARTITION_UNAVAILABLE],
     "unavailable, then not found": [ResultCode.PARTITION_UNAVAILABLE, ResultCode.RECORD_NOT_FOUND],
@@ -146,7 +163,8 @@ def outcome(run: Callable[[], object]) -> tuple[object, ...]:
     try:
         run()
     except aero.AerospikeError as error:
-        return type(error), int(error.result_code), error.in_doubt, error.attempts, error.node
+        tried = [(attempt.node, attempt.cause) for attempt in error.history]
+        return type(error), int(error.result_code), error.in_doubt, error.attempts, error.node, tried
     return ("done",)
 
 

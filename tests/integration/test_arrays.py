@@ -157,8 +157,8 @@ async def test_what_a_broken_attempt_brought_stays_and_the_rest_is_read_again(
         await client.batch_write([(key, {"n": number}) for number, key in enumerate(wanted)])
         answered: list[set[int]] = []
 
-        async def partly(kind: int, request: Any) -> Reply | None:
-            if kind != 3:
+        async def partly(kind: str, request: Any) -> Reply | None:
+            if kind != "message":
                 return None
             indexes = [row.index for row in decode_batch_request(request)[1]]
             answered.append(set(indexes))
@@ -258,9 +258,9 @@ async def test_a_part_whose_answer_breaks_off_is_read_again(target: Target, keys
         await client.batch_write_numpy(rows_for(wanted), "test", keys.set_name)
         failed = 0
 
-        async def once(kind: int, request: object) -> Fault | None:
+        async def once(kind: str, request: object) -> Fault | None:
             nonlocal failed
-            if kind == 3 and not failed:
+            if kind == "message" and not failed:
                 failed = 1
                 return Fault.RESET
             return None
@@ -280,8 +280,8 @@ async def test_keys_that_nobody_answers_have_the_code_of_the_failure(target: Tar
     async with open_client(target.hosts, timeout=10.0) as client:
         await client.batch_write_numpy(rows_for(wanted), "test", keys.set_name)
 
-        async def never(kind: int, request: object) -> Fault | None:
-            return Fault.RESET if kind == 3 else None
+        async def never(kind: str, request: object) -> Fault | None:
+            return Fault.RESET if kind == "message" else None
 
         target.embedded.nodes[0].on_request = never
         policy = BatchPolicy(total_timeout=30.0, max_retries=0)

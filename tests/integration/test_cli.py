@@ -61,7 +61,7 @@ async def test_a_node_that_tells_nothing_is_listed_and_named() -> None:
     async with open_embedded_cluster(2) as cluster:
         mute, well = cluster.nodes
 
-        async def hook(kind: int, request: Request) -> Verdict:
+        async def hook(kind: str, request: Request) -> Verdict:
             return Fault.CLOSE if isinstance(request, list) and "statistics" in request else None
 
         mute.on_request = hook

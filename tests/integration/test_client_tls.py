@@ -63,7 +63,7 @@ async def test_a_connection_never_carries_a_second_request_before_the_first_is_a
     """A real server asserts that nothing stands behind a request on a TLS socket (service.c)."""
     worst = 0
 
-    async def watch(kind: int, request: object) -> Verdict:
+    async def watch(kind: str, request: object) -> Verdict:
         nonlocal worst
         worst = max(worst, *(connection.depth for connection in pool.connections))
         await trio.sleep(0.001)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 import trio_aerospike as aero
 from trio_aerospike import Client, InfoPolicy, InfoResult, NodeInfo
+from trio_aerospike.indexes import IndexType
 
 from .conftest import Target
 
@@ -105,3 +107,67 @@ async def test_a_closed_client_says_so(client: Client) -> None:
         await client.put(("test", "set", 1), {"a": 1})
     with pytest.raises(aero.ClientClosed):
         await client.batch_read([("test", "set", 1)])
+
+
+# -- separators ------------------------------------------------------------------------------------------------------
+
+NAMED: dict[str, Callable[[Client, str], Awaitable[Any]]] = {
+    "truncate.namespace": lambda client, name: client.truncate(name, "s"),
+    "truncate.set_name": lambda client, name: client.truncate("test", name),
+    "create_index.namespace": lambda client, name: client.create_index(name, "s", "b", "i", IndexType.NUMERIC),
+    "create_index.set_name": lambda client, name: client.create_index("test", name, "b", "i", IndexType.NUMERIC),
+    "create_index.source": lambda client, name: client.create_index("test", "s", name, "i", IndexType.NUMERIC),
+    "create_index.name": lambda client, name: client.create_index("test", "s", "b", name, IndexType.NUMERIC),
+    "create_set_index.namespace": lambda client, name: client.create_set_index(name, "s", "i"),
+    "create_set_index.set_name": lambda client, name: client.create_set_index("test", name, "i"),
+    "create_set_index.name": lambda client, name: client.create_set_index("test", "s", name),
+    "drop_index.namespace": lambda client, name: client.drop_index(name, "i"),
+    "drop_index.name": lambda client, name: client.drop_index("test", name),
+    "list_indexes.namespace": lambda client, name: client.list_indexes(name),
+    "udf_put.name": lambda client, name: client.udf_put(b"x = 1", name=f"{name}.lua"),
+    "udf_remove.name": lambda client, name: client.udf_remove(f"{name}.lua"),
+    "udf_get.name": lambda client, name: client.udf_get(f"{name}.lua"),
+    "namespace_info.namespace": lambda client, name: client.namespace_info(name),
+    "sets.namespace": lambda client, name: client.sets(name),
+    "set_info.namespace": lambda client, name: client.set_info(name, "s"),
+    "set_info.set_name": lambda client, name: client.set_info("test", name),
+    "index_statistics.namespace": lambda client, name: client.index_statistics(name, "i"),
+    "index_statistics.name": lambda client, name: client.index_statistics("test", name),
+}
+
+
+@pytest.mark.parametrize("field", NAMED)
+async def test_a_separator_in_a_name_is_refused_before_anything_is_sent(client: Client, field: str) -> None:
+    for separator in "\t\n;:=":
+        with pytest.raises(aero.InvalidArgError) as caught:
+            await NAMED[field](client, f"a{separator}b")
+        assert caught.value.message.startswith(f"{field}: got 'a"), caught.value.message
+        assert "tabs" in caught.value.message
+
+
+@pytest.mark.parametrize("command", ["truncate:namespace=test;set=a\tb", "namespace/te\tst", "no\tcommand", "\t"])
+async def test_a_command_that_holds_a_tab_gets_its_own_answer(client: Client, command: str) -> None:
+    answer = "ok" if command.startswith("trunc") else "type=unknown" if command.startswith("name") else "ERROR:4"
+    [name, *_] = client.node_names()
+    assert (await client.info_random_node(command)).startswith(answer)
+    assert (await client.info_node(name, command)).startswith(answer)
+    for result in await client.info_all(command):
+        assert result.response.startswith(answer)
+        assert result.error_code == (4 if answer == "ERROR:4" else 0)
+
+
+async def test_a_command_that_holds_a_line_break_is_refused(client: Client) -> None:
+    for ask in (client.info_all, client.info_random_node):
+        with pytest.raises(aero.InvalidArgError, match=r"command: got 'build\\nnode', allowed: one info command"):
+            await ask("build\nnode")
+
+
+async def test_sets_of_any_name_are_listed(client: Client, target: Target) -> None:
+    # Records may live in sets whose names info commands cannot hold.
+    if target.embedded is None:
+        pytest.skip("a server never forgets the names of sets")
+    names = [f"odd{separator}set" for separator in ";:=/,\t\n"]
+    for name in names:
+        await client.put(("test", name, 1), {"a": 1})
+    found = {one.name: one.objects for one in await client.sets("test")}
+    assert {name: found.get(name) for name in names} == dict.fromkeys(names, 1)

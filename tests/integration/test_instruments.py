@@ -115,9 +115,9 @@ async def test_attempts_are_counted_where_one_succeeds_in_the_end(target: Target
         await client.put(key, {"a": 1})
         failures = 2
 
-        async def fail_twice(kind: int, request: object) -> Fault | None:
+        async def fail_twice(kind: str, request: object) -> Fault | None:
             nonlocal failures
-            if kind == 3 and failures:
+            if kind == "message" and failures:
                 failures -= 1
                 return Fault.RESET
             return None
@@ -307,8 +307,8 @@ async def test_a_batch_that_nobody_answers_is_told_as_the_error_that_it_raises(t
         pytest.skip("the server cannot be told to fail")
     async with open_client(target.hosts, timeout=10.0, instruments=[heard]) as client:
 
-        async def never(kind: int, request: object) -> Fault | None:
-            return Fault.RESET if kind == 3 else None
+        async def never(kind: str, request: object) -> Fault | None:
+            return Fault.RESET if kind == "message" else None
 
         for node in target.embedded.nodes:
             node.on_request = never

@@ -89,8 +89,8 @@ ROWS = [
 async def test_the_official_client_sends_the_same_operations() -> None:
     seen: dict[str, tuple[bytes, int]] = {}
 
-    async def note(kind: int, request: Any) -> None:
-        if kind == wire.PROTO_MESSAGE and request.ops:
+    async def note(kind: str, request: Any) -> None:
+        if kind == "message" and request.ops:
             (op,) = request.ops
             data = encode_op(op.op, op.name, decode_value(op.particle, op.data))
             seen[op.name] = data, request.info2 & wire.INFO2_RESPOND_ALL_OPS

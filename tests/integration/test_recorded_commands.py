@@ -150,7 +150,7 @@ def sent() -> dict[str, list[bytes]]:
     async def carry_out() -> None:
         requests: list[bytes] = []
 
-        async def note(kind: int, request: Request) -> None:
+        async def note(kind: str, request: Request) -> None:
             if isinstance(request, Message):
                 requests.append(as_sent(request))
 

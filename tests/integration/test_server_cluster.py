@@ -105,13 +105,13 @@ async def test_info_tells_of_the_others(autojump_clock: trio.testing.MockClock) 
     ):
         _, _, others = parse_peers(await peer.info_one("peers-clear-std"))
         assert [(other.name, list(other.hosts)) for other in others] == [
-            ("A2", [("127.0.0.1", 3010)]),
-            ("A3", [("127.0.0.1", 3020)]),
+            ("A2", [("in-memory.invalid", 3010)]),
+            ("A3", [("in-memory.invalid", 3020)]),
         ]
         assert await peer.info_one("peers-clear-alt") == "4,3000,[[A2,,[10.0.0.2:4000]],[A3,,[]]]"
         assert await peer.info_one("service-clear-alt") == "10.0.0.1:3000"
-        assert await peer.info_one("service-clear-std") == "127.0.0.1:3000"
-        assert await peer.info_one("services") == "127.0.0.1:3010;127.0.0.1:3020"
+        assert await peer.info_one("service-clear-std") == "in-memory.invalid:3000"
+        assert await peer.info_one("services") == "in-memory.invalid:3010;in-memory.invalid:3020"
         assert await peer.info_one("peers-tls-std") == "ERROR:25:enterprise only"
         key = await peer.info_one("cluster-stable:size=3;ignore-migrations=false")
         assert len(key) == 12 and int(key, 16) >= 0
@@ -119,9 +119,9 @@ async def test_info_tells_of_the_others(autojump_clock: trio.testing.MockClock) 
         await cluster.stop_node(1)
         assert await peer.info_one("cluster-stable:") == "ERROR:7:unstable cluster"
         await cluster.wait_stable()
-        assert await peer.info_one("peers-clear-std") == "5,3000,[[A3,,[127.0.0.1:3020]]]"
+        assert await peer.info_one("peers-clear-std") == "5,3000,[[A3,,[in-memory.invalid:3020]]]"
         alumni = await peer.info_one("alumni-clear-std")
-        assert alumni == "5,3000,[[A2,,[127.0.0.1:3010]],[A3,,[127.0.0.1:3020]]]"
+        assert alumni == "5,3000,[[A2,,[in-memory.invalid:3010]],[A3,,[in-memory.invalid:3020]]]"
         through_alternate = await cluster.connector("10.0.0.1", 3000)
         assert await Peer(through_alternate).info_one("node") == "A1"
         assert cluster.nodes[0].stats.dialled[("10.0.0.1", 3000)] == 1
@@ -142,7 +142,8 @@ async def test_no_record_is_lost_when_a_node_dies_and_the_map_heals(autojump_clo
             for number in range(200):
                 assert await peer.put(number, n=number) == ResultCode.OK
             await cluster.stop_node(1)
-            assert not cluster.nodes[1].running and cluster.hosts == [("127.0.0.1", 3000), ("127.0.0.1", 3020)]
+            assert not cluster.nodes[1].running
+            assert cluster.hosts == [("in-memory.invalid", 3000), ("in-memory.invalid", 3020)]
             for number in range(200):
                 assert await peer.get(number) == {"n": number}, "requests wait for the new map"
                 assert await peer.put(number, n=-number) == ResultCode.OK

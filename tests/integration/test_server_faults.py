@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import trio
 import trio.testing
 
-from trio_aerospike._wire import admin, constants as wire
+from trio_aerospike._wire import admin, admin_messages, constants as wire
 from trio_aerospike._wire.admin import hash_password
 from trio_aerospike._wire.batch import encode_batch_read
 from trio_aerospike._wire.batch_answers import decode_batch_response
@@ -15,8 +17,7 @@ from trio_aerospike._wire.frames import compress_frame, encode_frame
 from trio_aerospike._wire.info import encode_info_request
 from trio_aerospike._wire.messages import Message, decode_messages
 from trio_aerospike.errors import ResultCode
-from trio_aerospike.server import Fault, Reply, open_embedded_cluster
-from trio_aerospike.server.faults import Request
+from trio_aerospike.server import AdminMessage, Fault, Reply, Request, RequestKind, open_embedded_cluster
 
 from .server_peer import Peer, connected, get_message, message_frame, put_message
 
@@ -81,10 +82,10 @@ async def test_a_paused_node_accepts_and_never_answers(autojump_clock: trio.test
 
 async def test_a_hook_sees_each_request_and_may_fail_it(autojump_clock: trio.testing.MockClock) -> None:
     async with open_embedded_cluster(1, memory=True) as cluster:
-        seen: list[tuple[int, object]] = []
+        seen: list[tuple[RequestKind, object]] = []
         verdicts: list[Fault | Reply | ResultCode | None] = []
 
-        async def hook(kind: int, request: object) -> Fault | Reply | ResultCode | None:
+        async def hook(kind: RequestKind, request: object) -> Fault | Reply | ResultCode | None:
             seen.append((kind, request))
             return verdicts.pop(0)
 
@@ -97,7 +98,11 @@ async def test_a_hook_sees_each_request_and_may_fail_it(autojump_clock: trio.tes
             assert await peer.get("k") == ResultCode.RECORD_NOT_FOUND
             assert await peer.get("k") == ResultCode.DEVICE_OVERLOAD
             assert await peer.info("node") == {"mine": "1"}
-        assert [kind for kind, _ in seen] == [1, 3, 3, 1]
+            verdicts.append(None)
+            await peer.admin(admin_messages.admin_request(admin_messages.COMMAND_QUERY_USERS))
+        assert [kind for kind, _ in seen] == ["info", "message", "message", "info", "admin"]
+        assert Counter(kind for kind, _ in seen) == node.stats.requests
+        assert isinstance(seen[-1][1], AdminMessage)
         assert seen[0][1] == ["node"] and isinstance(seen[1][1], Message)
         for verdict, error in ((Fault.RESET, trio.BrokenResourceError), (Fault.CLOSE, EOFError)):
             async with connected(cluster) as peer:
@@ -170,7 +175,6 @@ async def test_dropped_connections_leave_the_node_running() -> None:
         encode_frame(wire.PROTO_MESSAGE, b"short"),
         encode_frame(wire.PROTO_MESSAGE, b"\x16" + bytes(17) + b"\x00\x05\x00\x00"),
         encode_frame(wire.PROTO_INFO, b"\xff\xfe\n"),
-        encode_frame(wire.PROTO_COMPRESSED, bytes(30)),
     ],
 )
 async def test_who_breaks_the_protocol_is_disconnected(data: bytes) -> None:
@@ -185,12 +189,54 @@ async def test_who_breaks_the_protocol_is_disconnected(data: bytes) -> None:
 
 
 async def test_requests_come_in_any_split_and_compressed(autojump_clock: trio.testing.MockClock) -> None:
+    """A Community Edition refuses compressed requests, without a look inside, and goes on."""
     async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
-        frames = message_frame(put_message("k", {"a": 1})) + compress_frame(message_frame(get_message("k")))
+        frames = (
+            message_frame(put_message("k", {"a": 1}))
+            + compress_frame(message_frame(get_message("k")))
+            + encode_frame(wire.PROTO_COMPRESSED, bytes(8) + b"not zlib")
+            + message_frame(get_message("k"))
+        )
         for byte in frames:
             await peer.send(bytes((byte,)))
-        answers = [decode_messages((await peer.receive())[1])[0] for _ in range(2)]
-        assert [answer.result_code for answer in answers] == [0, 0] and len(answers[1].ops) == 1
+        answers = [decode_messages((await peer.receive())[1])[0] for _ in range(4)]
+        assert [answer.result_code for answer in answers] == [0, ResultCode.ENTERPRISE_ONLY, 25, 0]
+        assert len(answers[3].ops) == 1
+        stats = cluster.nodes[0].stats
+        assert stats.requests == {"message": 4} and stats.commands_in_flight == 0
+        assert "demarshal_error=2;" in await peer.info_one("statistics")
+        seen = []
+
+        async def hook(kind: RequestKind, request: object) -> None:
+            seen.append((kind, request))
+
+        cluster.nodes[0].on_request = hook
+        await peer.send(compress_frame(message_frame(get_message("k"))))
+        assert decode_messages((await peer.receive())[1])[0].result_code == ResultCode.ENTERPRISE_ONLY
+        assert [(kind, type(request)) for kind, request in seen] == [("message", Message)]
+
+
+async def test_an_enterprise_edition_takes_compressed_requests() -> None:
+    async with open_embedded_cluster(1, memory=True, users={"admin": "secret"}) as cluster, connected(cluster) as peer:
+        await peer.send(compress_frame(message_frame(get_message("k"))))
+        assert decode_messages((await peer.receive())[1])[0].result_code == ResultCode.NOT_AUTHENTICATED
+        await peer.send(compress_frame(encode_frame(wire.PROTO_INFO, b"node\n")))
+        with pytest.raises(EOFError):
+            await peer.receive()
+
+
+async def test_admin_messages_may_have_version_0_and_no_others_may() -> None:
+    """asadm logs in with them (server: process_readable in service.c)."""
+    query = admin_messages.admin_request(admin_messages.COMMAND_QUERY_USERS)
+    async with open_embedded_cluster(1, memory=True) as cluster:
+        async with connected(cluster) as peer:
+            assert await peer.admin_result(b"\0" + query[1:]) == ResultCode.SECURITY_NOT_SUPPORTED
+            assert await peer.admin_result(query) == ResultCode.SECURITY_NOT_SUPPORTED
+        for frame in (b"\1" + query[1:], b"\0" + message_frame(get_message("k"))[1:], b"\0\1" + query[2:]):
+            async with connected(cluster) as peer:
+                await peer.send(frame)
+                with pytest.raises(EOFError):
+                    await peer.receive()
 
 
 async def test_what_is_no_command_on_a_record_is_refused() -> None:
@@ -229,7 +275,7 @@ async def test_a_failure_inside_the_server_ends_no_more_than_its_request(
     async with open_embedded_cluster(1, memory=True, users=users) as cluster, connected(cluster) as peer:
         if attentive:
 
-            async def hook(kind: int, request: Request) -> None:
+            async def hook(kind: str, request: Request) -> None:
                 await trio.lowlevel.checkpoint()
 
             cluster.nodes[0].on_request = hook
@@ -238,7 +284,7 @@ async def test_a_failure_inside_the_server_ends_no_more_than_its_request(
         assert await peer.put("k", a=1) == ResultCode.OK
         with monkeypatch.context() as broken:
             broken.setattr("trio_aerospike.server.commands.read", _fail)
-            broken.setattr("trio_aerospike.server.node.answer_batch", _fail)
+            broken.setattr("trio_aerospike.server.node.Batch", _fail)
             broken.setattr("trio_aerospike.server.security.Security.answer", _fail)
             broken.setattr("trio_aerospike.server.node.answer_info", _fail)
             assert await peer.get("k") == ResultCode.SERVER

@@ -52,7 +52,9 @@ async def compare(cluster: EmbeddedCluster, stage: str) -> None:
 
 
 async def test_every_stage_ends_with_the_recorded_answers(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_embedded_cluster(3, memory=True, ports=PORTS, alternate_addresses=["127.0.0.2"] * 3) as cluster:
+    async with open_embedded_cluster(
+        3, memory=True, host="127.0.0.1", ports=PORTS, alternate_addresses=["127.0.0.2"] * 3
+    ) as cluster:
         await compare(cluster, "three nodes")
         await cluster.stop_node(2)
         await cluster.wait_stable()

@@ -233,7 +233,6 @@ async def test_an_index_over_many_records_is_filled_in_the_background_and_refuse
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sindex, "RESTS_EVERY", 1)
-    monkeypatch.setattr(sindex, "FEW", 0)
     async with open_embedded_cluster(3, memory=True) as cluster, connected(cluster) as peer:
         fill(cluster, 300)
         assert await peer.info_one("sindex-create:ns=test;set=many;indexname=i;bin=n;type=numeric") == "ok"
@@ -263,11 +262,12 @@ async def test_an_index_is_there_on_nodes_that_come_later_or_come_back(autojump_
             assert len(await client.query("test", SET, where=where).results()) == 100
 
 
-async def test_entries_values_and_records_of_an_index_are_counted() -> None:
+async def test_entries_values_and_records_of_an_index_are_counted(autojump_clock: trio.testing.MockClock) -> None:
     async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
         for key, numbers in enumerate([[1, 2], [2, 3], [3], []]):
             await peer.put(key, l=numbers)
         assert await peer.info_one("sindex-create:ns=test;indexname=i;bin=l;type=numeric;indextype=list") == "ok"
+        await trio.sleep(2 * sindex.BUILD_TIME)
         stat = await peer.info_one("sindex-stat:ns=test;indexname=i")
         assert stat.startswith("entries=5;") and ";entries_per_bval=2;entries_per_rec=2;load_pct=100;" in stat
 

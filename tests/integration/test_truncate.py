@@ -183,7 +183,7 @@ async def test_a_truncate_that_may_have_arrived_is_in_doubt_and_not_told_to_anot
         async with aero.open_client(cluster.hosts, connector=cluster.connector) as client:
             seen = 0
 
-            async def silence(kind: int, request: Request) -> Verdict:
+            async def silence(kind: str, request: Request) -> Verdict:
                 nonlocal seen
                 if isinstance(request, list) and any(name.startswith("truncate") for name in request):
                     seen += 1

@@ -25,7 +25,6 @@ from trio_aerospike import (
     WritePolicy,
     exp,
 )
-from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike.errors import ResultCode, UDFError
 from trio_aerospike.server import Fault
 
@@ -476,8 +475,8 @@ async def test_a_call_without_an_answer_is_in_doubt_and_not_sent_twice(
         pytest.skip("only the embedded server can be made to close a connection")
     seen: list[Any] = []
 
-    async def react(kind: int, request: object) -> Fault | None:
-        if kind != PROTO_MESSAGE:
+    async def react(kind: str, request: object) -> Fault | None:
+        if kind != "message":
             return None
         seen.append(request)
         return Fault.CLOSE

@@ -177,7 +177,7 @@ async def test_a_change_that_is_not_answered_is_in_doubt_and_not_sent_again(
         async with as_user(cluster, "admin", "secret") as admin:
             seen: list[str] = []
 
-            async def silent(kind: int, message: Any) -> Fault | None:
+            async def silent(kind: str, message: Any) -> Fault | None:
                 if getattr(message, "command", 0) == 11:  # drop role; logins go on
                     seen.append("drop")
                     return Fault.SILENCE

@@ -59,7 +59,7 @@ async def test_a_policy_of_another_kind_is_refused_by_every_method_before_anythi
         async with aero.open_client(cluster.hosts, connector=cluster.connector) as client:
             sent = []
 
-            async def watch(kind: int, request: object) -> None:
+            async def watch(kind: str, request: object) -> None:
                 sent.append(request)
 
             cluster.node(0).on_request = watch

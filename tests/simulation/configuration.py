@@ -9,7 +9,6 @@ from typing import Any
 import trio
 
 from trio_aerospike import Client, Key, open_client
-from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.messages import Message
 from trio_aerospike.server import EmbeddedCluster, EmbeddedNode, open_embedded_cluster
 from trio_aerospike.server.faults import Request, Verdict
@@ -55,8 +54,8 @@ def listen_in(node: EmbeddedNode) -> list[Message]:
     """The messages that the node is sent from now on."""
     heard: list[Message] = []
 
-    async def hook(kind: int, request: Request) -> Verdict:
-        if kind == PROTO_MESSAGE:
+    async def hook(kind: str, request: Request) -> Verdict:
+        if kind == "message":
             assert isinstance(request, Message)
             heard.append(request)
         return None

@@ -36,9 +36,9 @@ async def stop_in_the_middle(
     victim = cluster.nodes[node]
     seen = 0
 
-    async def count(kind: int, request: Any) -> None:
+    async def count(kind: str, request: Any) -> None:
         nonlocal seen
-        seen += kind == 3
+        seen += kind == "message"
         if seen == after:
             victim.on_request = None
             stop.set()

@@ -12,7 +12,7 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import Host, open_client
-from trio_aerospike._cluster.transport import Transport
+from trio_aerospike._cluster.transport import Transport, tcp_connector
 from trio_aerospike.server import open_embedded_cluster
 from trio_aerospike.testing import EmbeddedCluster
 
@@ -54,8 +54,41 @@ async def test_without_a_live_seed_the_error_names_each_and_its_cause(autojump_c
         assert f"{name}: nobody listens at {name}" in text
 
 
+class NoResolver(trio.abc.HostnameResolver):
+    """Fails a test that resolves a name."""
+
+    async def getaddrinfo(self, host: Any, port: Any, *args: Any, **options: Any) -> list[Any]:
+        raise AssertionError(f"{host!r} was resolved")
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> Any:
+        raise AssertionError(f"{sockaddr!r} was resolved")
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+async def test_a_cluster_in_memory_cannot_be_dialled_and_the_error_names_the_connector(nodes: int) -> None:
+    """A test that forgets `connector=` must not write to whatever listens on port 3000 of this machine."""
+    trio.socket.set_custom_hostname_resolver(NoResolver())
+    async with open_embedded_cluster(nodes, memory=True) as cluster:
+        assert all(host.endswith(".invalid") for host, _ in cluster.hosts)
+        with pytest.raises(aero.ClusterError, match=r"connector=cluster\.connector"):
+            async with open_client(cluster.hosts):
+                pytest.fail("there is no such host")
+        added = await cluster.add_node()
+        assert added.host.endswith(".invalid")
+        with pytest.raises(OSError, match=r"connector=cluster\.connector"):
+            await tcp_connector(None)(added.host.upper() + ".", added.port, None)
+        async with open_client(cluster.hosts, connector=cluster.connector) as client:
+            await client.put(KEY, {"a": 1})
+            assert {node.host for node in client.nodes()} == {added.host}
+
+
+async def test_a_host_given_to_a_cluster_in_memory_is_kept() -> None:
+    async with open_embedded_cluster(2, memory=True, host="127.0.0.1") as cluster:
+        assert cluster.hosts == [("127.0.0.1", 3000), ("127.0.0.1", 3010)]
+
+
 async def test_a_seed_that_never_answers_is_named_with_the_timeout(autojump_clock: Any) -> None:
-    async with open_embedded_cluster(1, memory=True) as cluster:
+    async with open_embedded_cluster(1, memory=True, host="127.0.0.1") as cluster:
         cluster.pause_node(0)
         with pytest.raises(aero.ClusterError) as info:
             async with open_on(cluster, [*cluster.hosts, DEAD[0]], timeout=0.5):
@@ -84,7 +117,7 @@ async def test_a_seed_that_never_answers_is_named_with_the_timeout(autojump_cloc
     ids=repr,
 )
 async def test_hosts_are_taken_in_every_form(autojump_clock: Any, hosts: Any) -> None:
-    async with open_embedded_cluster(1, memory=True) as cluster:
+    async with open_embedded_cluster(1, memory=True, host="127.0.0.1") as cluster:
         async with open_on(cluster, hosts) as client:
             await client.put(KEY, {"a": 1})
             assert [(node.host, node.port) for node in client.nodes()] == [("127.0.0.1", 3000)]
@@ -205,7 +238,7 @@ async def test_a_node_that_advertises_an_unreachable_address_is_used_under_the_s
     for node, text in zip(cluster.nodes, sorted(warnings), strict=True):
         assert node.name in text
         assert "use_services_alternate" in text
-        assert f"127.0.0.1:{node.port}" in text
+        assert f"{node.host}:{node.port}" in text
         assert "172.17.0." in text
 
 

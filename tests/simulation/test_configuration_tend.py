@@ -9,8 +9,8 @@ import pytest
 import trio
 
 import trio_aerospike as aero
-from trio_aerospike import Client, Key, WritePolicy
-from trio_aerospike.server import open_embedded_cluster
+from trio_aerospike import Client, Key, ReadPolicy, Replica, ResultCode, WritePolicy
+from trio_aerospike.server import Fault, open_embedded_cluster
 from trio_aerospike.testing import EmbeddedCluster
 
 from .configuration import KEY, keys, one_node, open_on
@@ -268,3 +268,58 @@ async def test_alternate_addresses_lead_out_of_a_network_whose_own_cannot_be_rea
         async with open_on(cluster, [OUTSIDE[2]], use_services_alternate=True) as client:
             await use(client, cluster)
     assert not caplog.records
+
+
+# A node that fails again and again ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kinds", [("message",), ("message", "info")], ids=["some", "all"])
+@pytest.mark.parametrize("fault", [Fault.RESET, ResultCode.PARTITION_UNAVAILABLE])
+async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
+    autojump_clock: Any, kinds: tuple[int, ...], fault: Fault | ResultCode
+) -> None:
+    async with open_embedded_cluster(3, memory=True) as cluster:
+        async with open_on(cluster) as client:
+            wanted = keys(60)
+            for key in wanted:
+                await client.put(key, {"a": 1})
+            failing, *healthy = cluster.nodes
+
+            async def react(kind: int, request: object) -> Fault | ResultCode | None:
+                return fault if kind in kinds and (kind == "message" or fault is Fault.RESET) else None
+
+            async def hammer(number: int) -> None:
+                while True:
+                    try:
+                        await client.get(wanted[number], policy=ReadPolicy(replica=Replica.MASTER))
+                    except aero.AerospikeError:
+                        pass
+                    await trio.sleep(0.02)
+
+            failing.on_request = react
+            async with trio.open_nursery() as nursery:
+                for number in range(0, 60, 6):
+                    nursery.start_soon(hammer, number)
+                await trio.sleep(5)
+                for node in healthy:
+                    node.stats.reset()
+                await trio.sleep(20)
+                asked = [node.stats.requests["info"] for node in healthy]
+                # One question in an interval; another one where something is to be fetched again.
+                assert all(15 <= count <= 45 for count in asked), asked
+                failing.on_request = None
+                await trio.sleep(5)
+                nursery.cancel_scope.cancel()
+            for key in wanted:
+                assert (await client.get(key)).bins == {"a": 1}
+            # The next failure hurries the loop as the first one did.
+            await trio.sleep(3)
+            for node in healthy:
+                node.stats.reset()
+            failing.on_request = react
+            async with trio.open_nursery() as nursery:
+                for number in range(0, 60, 6):
+                    nursery.start_soon(hammer, number)
+                await trio.sleep(0.4)
+                nursery.cancel_scope.cancel()
+            assert all(node.stats.requests["info"] >= 3 for node in healthy)

@@ -130,8 +130,8 @@ async def test_write_with_retries_is_repeated_and_in_doubt_when_all_fail(autojum
         await scene.settle()
 
 
-async def reset_messages(kind: int, request: object) -> Fault | None:
-    return Fault.RESET if kind == 3 else None
+async def reset_messages(kind: str, request: object) -> Fault | None:
+    return Fault.RESET if kind == "message" else None
 
 
 async def test_reply_that_stops_at_any_byte_times_out_and_poisons_nothing(autojump_clock: MockClock) -> None:

@@ -69,7 +69,7 @@ async def test_an_error_names_the_seeds_and_the_last_cause(autojump_clock: MockC
         assert "no node of the cluster can be reached" in text
         assert "seeds: " + ", ".join(f"{host}:{port}" for host, port in cluster.hosts) in text
         assert "last error: " in text
-        assert "nobody listens at 127.0.0.1:" in text.partition("last error: ")[2]
+        assert f"nobody listens at {cluster.hosts[0][0]}:" in text.partition("last error: ")[2]
 
 
 async def test_the_log_warns_once_of_an_outage_and_says_when_it_is_over(

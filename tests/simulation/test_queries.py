@@ -256,9 +256,9 @@ async def test_no_more_retries_are_made_than_the_policy_allows(autojump_clock: M
     async with filled(count=50) as scene:
         asked = 0
 
-        async def reset(kind: int, request: Request) -> Fault | None:
+        async def reset(kind: str, request: Request) -> Fault | None:
             nonlocal asked
-            if kind != wire.PROTO_MESSAGE:
+            if kind != "message":
                 return None
             asked += 1
             return Fault.RESET
@@ -321,8 +321,8 @@ async def test_a_cursor_goes_on_where_another_process_stopped_after_a_node_was_l
 
 
 def answered_with(scene: Scene, *bodies: bytes) -> None:
-    async def reply(kind: int, request: Request) -> Reply | None:
-        if kind != wire.PROTO_MESSAGE:
+    async def reply(kind: str, request: Request) -> Reply | None:
+        if kind != "message":
             return None
         return Reply(b"".join(encode_frame(wire.PROTO_MESSAGE, body) for body in bodies))
 
@@ -361,9 +361,9 @@ async def test_a_passing_fault_of_a_node_is_tried_again(autojump_clock: MockCloc
     async with filled(count=200) as scene:
         left = 4
 
-        async def refuse(kind: int, request: Request) -> Any:
+        async def refuse(kind: str, request: Request) -> Any:
             nonlocal left
-            if kind != wire.PROTO_MESSAGE or not left:
+            if kind != "message" or not left:
                 return None
             left -= 1
             return Reply(encode_frame(wire.PROTO_MESSAGE, encode_query_end(code)))

@@ -51,17 +51,28 @@ def test_result_codes_are_those_of_aerospike_py(name, code):
         (11, errors.ServerError),
         (12, errors.BinTypeError),
         (13, errors.RecordTooBig),
+        (14, errors.KeyBusy),
         (15, errors.QueryAbortedError),
         (17, errors.BinNotFound),
+        (18, errors.DeviceOverload),
         (21, errors.BinNameError),
         (23, errors.RecordError),
         (24, errors.RecordError),
         (27, errors.FilteredOut),
+        (29, errors.InvalidEncoding),
         (51, errors.AdminError),
         (60, errors.AdminError),
         (80, errors.AdminError),
         (81, errors.AdminError),
         (100, errors.UDFError),
+        (120, errors.TransactionBlocked),
+        (121, errors.TransactionVersionMismatch),
+        (122, errors.TransactionExpired),
+        (123, errors.TransactionTooManyWrites),
+        (124, errors.TransactionCommitted),
+        (125, errors.TransactionAborted),
+        (126, errors.TransactionAlreadyLocked),
+        (127, errors.TransactionMonitorExists),
         (150, errors.ServerError),
         (200, errors.IndexFoundError),
         (201, errors.IndexNotFound),
@@ -90,10 +101,11 @@ def test_every_known_code_is_registered_and_has_words(code):
 @pytest.mark.parametrize(
     ("code", "cls"),
     [
-        (29, errors.ServerError),
+        (30, errors.ServerError),
         (57, errors.AdminError),
         (99, errors.AdminError),
         (101, errors.UDFError),
+        (128, errors.TransactionError),
         (140, errors.ServerError),
         (209, errors.AerospikeIndexError),
         (219, errors.QueryError),
@@ -170,7 +182,8 @@ ALL_CLASSES = [c for c in vars(errors).values() if isinstance(c, type) and issub
 
 
 def test_every_class_is_public():
-    assert {c.__name__ for c in ALL_CLASSES} | {"ResultCode", "error_from_code"} == set(errors.__all__)
+    others = {"Attempt", "ResultCode", "UnwrittenRecordsWarning", "error_from_code"}
+    assert {c.__name__ for c in ALL_CLASSES} | others == set(errors.__all__)
 
 
 @pytest.mark.parametrize("cls", ALL_CLASSES)
@@ -209,3 +222,37 @@ def test_an_error_made_of_anothers_text_says_code_and_node_once() -> None:
     assert str(inner) == "line 8: get: record not found [code 2, node A1]"
     other = error_from_code(2, f"retry: {inner}", node="A2", attempts=1)
     assert str(other).endswith("[code 2, node A1] [code 2, node A2]")
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (errors.AerospikeTimeoutError("slow"), True),
+        (errors.ConnectionFailed("broken"), True),
+        (errors.ClusterError("nobody"), True),
+        (errors.NoMoreConnections("full"), True),
+        (errors.BackpressureError("full"), True),
+        (errors.ClientClosed("closed"), False),
+        (errors.ProtocolError("garbage"), False),
+        (errors.InvalidArgError("wrong"), False),
+        (errors.RecordNotFound("none", result_code=2), False),
+        (error_from_code(14), True),
+        (error_from_code(18), True),
+        (error_from_code(66), True),
+        (error_from_code(120), True),
+        (error_from_code(122), False),
+        (error_from_code(4), False),
+    ],
+    ids=repr,
+)
+def test_an_error_knows_whether_a_repetition_may_help(error, retryable):
+    assert error.retryable is retryable
+
+
+def test_the_history_of_attempts_is_copied_and_pickled():
+    error = errors.KeyBusy("busy", result_code=14, attempts=2)
+    assert error.history == ()
+    error.history = (errors.Attempt("A1", "code 14", 0.25), errors.Attempt(None, "no node serves the partition", 1.0))
+    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert twin.history == error.history
+    assert "[code 14, 2 attempts, tried A1: code 14 after 0.250 s; no node: " in str(error)

@@ -7,6 +7,7 @@ import enum
 import hashlib
 import pickle
 import struct
+from typing import Any
 
 import attrs
 import pytest
@@ -150,3 +151,35 @@ def test_a_refused_name_is_refused_again():
     for _ in range(2):
         with pytest.raises(InvalidArgError, match="namespace"):
             Key("n" * 32, "s", 1)
+
+
+@pytest.mark.parametrize("user_key", [b"ann", bytearray(b"ann"), memoryview(b"ann")], ids=repr)
+def test_bytes_hashed_as_text_have_the_digest_of_text_and_stay_bytes(user_key: Any):
+    key = Key.with_text_digest("test", "users", user_key)
+    assert key.user_key == b"ann" and type(key.user_key) is bytes
+    assert key == Key("test", "users", "ann")
+    assert key.digest != Key("test", "users", b"ann").digest
+    assert repr(key) == "Key.with_text_digest('test', 'users', b'ann')"
+    assert eval(repr(key)).digest == key.digest
+
+
+def test_bytes_that_are_no_text_are_hashed_whole():
+    keys = {Key.with_text_digest("test", None, data).digest for data in (b"", b"\0", b"\0\xff", b"\0\xff\0")}
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("user_key", ["ann", 5])
+def test_other_user_keys_have_one_digest(user_key: Any):
+    assert Key.with_text_digest("test", "users", user_key) == Key("test", "users", user_key)
+    assert Key.variants("test", "users", user_key) == (Key("test", "users", user_key),)
+
+
+def test_bytes_have_two_variants():
+    blob, text = Key.variants("test", "users", b"ann")
+    assert blob == Key("test", "users", b"ann") and text == Key("test", "users", "ann")
+
+
+@pytest.mark.parametrize("parts", [("", "users", b"x"), ("test", "s" * 64, b"x"), ("test", "users", 1.5)])
+def test_parts_of_a_key_with_a_text_digest_are_checked(parts: Any):
+    with pytest.raises(InvalidArgError, match="Key"):
+        Key.with_text_digest(*parts)

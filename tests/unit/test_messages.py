@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
 from trio_aerospike import Client, Key, exp, operations as op
+from trio_aerospike._trio_run import TrioRun
 from trio_aerospike._wire.commands import encode_op
 from trio_aerospike._wire.info import parse_error
 from trio_aerospike._wire.shown import kind_of, with_article
@@ -85,6 +87,18 @@ def commands_with_a_policy() -> list[str]:
     return [name for name in names if "policy" in inspect.signature(getattr(Client, name)).parameters]
 
 
+class _Cluster:
+    """As much of a cluster as a command looks at before its arguments."""
+
+    trio_run = Mock(spec=TrioRun)
+
+
+def client_of_this_run() -> Client:
+    client: Client = object.__new__(Client)
+    client._cluster = cast(Any, _Cluster)
+    return client
+
+
 @pytest.mark.parametrize("name", commands_with_a_policy())
 def test_every_command_says_where_a_time_limit_goes(name: str) -> None:
     method = getattr(Client, name)
@@ -93,7 +107,7 @@ def test_every_command_says_where_a_time_limit_goes(name: str) -> None:
         for parameter in inspect.signature(method).parameters.values()
         if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     ]
-    client = object.__new__(Client)
+    client = client_of_this_run()
     with pytest.raises(TypeError) as caught:
         call = method(client, *required[1:], timeout=1.0)
         if inspect.iscoroutine(call):
@@ -107,7 +121,7 @@ def test_every_command_says_where_a_time_limit_goes(name: str) -> None:
 
 
 def test_a_mistyped_argument_has_the_nearest_one() -> None:
-    client = object.__new__(Client)
+    client = client_of_this_run()
     key = Key("test", "demo", 1)
     wrong: dict[str, Any] = {"tll": 5}
     with pytest.raises(TypeError, match="put: unknown argument 'tll', did you mean 'ttl'"):

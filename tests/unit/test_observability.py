@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from trio_aerospike.errors import RecordNotFound
-from trio_aerospike.metrics import SERIES_MAX, Histogram, Metrics, MetricsServer, StageMetrics, serve_metrics
+from trio_aerospike.metrics import OTHER, SERIES_MAX, Histogram, Metrics, MetricsServer, StageMetrics, serve_metrics
 
 LABELS = {
     "db_system_name": "aerospike",
@@ -79,6 +79,35 @@ def test_names_without_end_are_counted_together():
     counts = {values: buckets[-1][1] for values, _, buckets in histogram.series()}
     assert len(counts) == SERIES_MAX + 1
     assert counts[("(other)",)] == 50
+
+
+def test_sets_without_end_are_counted_together_by_operation_and_error():
+    metrics = Metrics()
+    for number in range(SERIES_MAX):
+        metrics.operation_took("get", "test", f"set-{number}", 0.1, None)
+    size = len(metrics.text())
+    for number in range(SERIES_MAX):
+        for operation in ("get", "put"):
+            metrics.operation_took(operation, "test", f"random-{number}", 0.1, None)
+        metrics.operation_took("get", f"namespace-{number}", "s", 0.1, RecordNotFound("none"))
+        metrics.operation_took("get", "test", f"set-{number}", 0.1, None)  # one that is known is counted as before
+    counts = samples(metrics.text(), "db_client_operation_duration_seconds_count")
+    other = {"db_namespace": OTHER, "db_collection_name": OTHER}
+    assert counts[labelled(**other)] == SERIES_MAX
+    assert counts[labelled(**other, db_operation_name="put")] == SERIES_MAX
+    assert counts[labelled(**other, error_type="RecordNotFound")] == SERIES_MAX
+    assert counts[labelled(db_collection_name="set-7")] == 2
+    assert len(counts) == SERIES_MAX + 3
+    assert len(metrics.text()) < size * 1.01
+
+
+def test_series_are_bounded_whatever_label_has_values_without_end():
+    metrics = Metrics(error_type=lambda operation, error: str(error))
+    for number in range(3 * SERIES_MAX):
+        metrics.operation_took("get", "test", str(number), 0.1, ValueError(str(number)))
+    series = metrics.operations.series()
+    assert len(series) <= 1.5 * SERIES_MAX
+    assert sum(buckets[-1][1] for _, _, buckets in series) == 3 * SERIES_MAX
 
 
 def test_threads_lose_no_count():

@@ -59,7 +59,12 @@ class ArrayWrites:
 
 
 def writes_of_array(
-    data: object, namespace: str, set_name: str, key_field: str, text_keys: bool = False
+    data: object,
+    namespace: str,
+    set_name: str,
+    key_field: str,
+    text_keys: bool = False,
+    text_digests: bool = False,
 ) -> ArrayWrites:
     """The records that an array stands for.
 
@@ -68,6 +73,7 @@ def writes_of_array(
         namespace, set_name: where they live.
         key_field: the field with the user keys. Other fields become bins, except those that begin with "_".
         text_keys: keys in a field of kind S are text in UTF-8.
+        text_digests: keys of bytes are hashed as text, see Key.with_text_digest.
 
     Raises:
         TypeError: it is no such array, or a field is of a kind that the database does not hold.
@@ -107,7 +113,8 @@ def writes_of_array(
         bins += 1
     if not bins:
         raise InvalidArgError(f"{where}.dtype: got no field besides {key_field!r}, allowed: one or more for bins")
-    return ArrayWrites([Key(namespace, set_name, user_key) for user_key in user_keys], template, bins, columns)
+    make = Key.with_text_digest if text_digests else Key
+    return ArrayWrites([make(namespace, set_name, user_key) for user_key in user_keys], template, bins, columns)
 
 
 def _op(field: Field, width: int) -> bytes:

@@ -10,6 +10,7 @@ import trio
 from .._wire.constants import PROTO_ADMIN
 from .._wire.frames import FrameReader
 from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError
+from .busy import loop_clock
 
 if TYPE_CHECKING:
     from .node import Node
@@ -41,7 +42,7 @@ async def administer(node: Node, frame: bytes, is_last: Callable[[bytes], bool],
     label = f"node {node.name} at {node.address}"
     sent = False
     try:
-        with trio.fail_after(timeout):
+        with loop_clock().fail_after(timeout):
             transport = await node.open_transport()
             try:
                 sent = True

@@ -6,6 +6,7 @@ much has gathered, connections are left unread, which stops the servers; a reade
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -15,6 +16,7 @@ import trio
 from .._wire.constants import PROTO_MESSAGE
 from .._wire.query_answers import is_end
 from ..errors import AerospikeError
+from .busy import loop_clock
 from .connection import Connection
 from .pending import Failure, Pending
 
@@ -58,7 +60,7 @@ class Arrivals(Generic[R]):
 
     Args:
         cluster: whose nodes answer.
-        limit: on Trio's clock, when all is given up.
+        limit: on the loop clock, when all is given up.
         silence: seconds without a word from a node, while it is listened to, after which its answer is given up.
 
     Attributes:
@@ -69,6 +71,7 @@ class Arrivals(Generic[R]):
 
     def __init__(self, cluster: Cluster, limit: float, silence: float) -> None:
         self._cluster = cluster
+        self._began = loop_clock().now()
         self._limit = limit
         self._silence = silence
         self._arrived: trio.Event | None = None
@@ -86,6 +89,8 @@ class Arrivals(Generic[R]):
             self._silence,
             False,
             lambda body: self._take(run, body),
+            total=math.inf if self._limit == math.inf else None,
+            arrived=self._began,
         )
         pending.on_done = lambda: self._broke_off(run)
         self.runs.add(run)
@@ -138,7 +143,7 @@ class Arrivals(Generic[R]):
                 self._cluster.in_background(_abort, run.node, run.trid)
 
     def _deadline(self) -> float:
-        return min(self._limit, trio.current_time() + self._silence)
+        return min(self._limit, loop_clock().now() + self._silence)
 
     def _put(self, run: R, body: bytes | None) -> None:
         self.store.append((run, body))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,10 +16,14 @@ from ..errors import (
     ClusterError,
     ConnectionFailed,
     NoMoreConnections,
+    ProtocolError,
+    ResultCode,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, RESULT_CODE, renew_session
-from .pending import Failure, Pending
+from .busy import loop_clock
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
+from .execution.retry import Action, Cause, Outcome, RetryState
+from .pending import Pending
 from .together import together
 
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
     from .cluster import Cluster
     from .commands import Executor
     from .node import Node
-
-_NOT_FOUND = 2
 
 
 async def start_on_all(
@@ -43,7 +44,7 @@ async def start_on_all(
         what: the command, for messages.
         namespace: of the records.
         frame: the request, the same for all.
-        policy: its timeouts count.
+        policy: its timeouts and retries count. A start of unknown outcome is never repeated.
         trid: the number of the job, for messages.
 
     Returns:
@@ -74,7 +75,7 @@ class _Start:
         self._frame = frame
         self._policy = policy
         self._trid = trid
-        self._began = trio.current_time()
+        self._began = loop_clock().now()
         self._limit = math.inf if policy.total_timeout is None else self._began + policy.total_timeout
         self._started: list[str] = []
         self._unknown: AerospikeError | None = None
@@ -94,51 +95,62 @@ class _Start:
         return sorted(self._started)
 
     async def _start(self, node: Node) -> None:
-        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
+        policy = self._policy
+        state = RetryState(
+            policy.max_retries,
+            policy.sleep_between_retries,
+            began=self._began,
+            limit=self._limit,
+            patience=self._cluster.patience,
+            repeat_in_doubt=False,
+        )
+        silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
         while True:
-            now = trio.current_time()
-            silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-            pending = Pending(self._frame, PROTO_MESSAGE, min(self._limit, now + silence), self._limit, silence, True)
+            now = loop_clock().now()
+            state.attempt_began(now)
+            limit = state.limit
+            pending = Pending(
+                self._frame,
+                PROTO_MESSAGE,
+                min(limit, now + silence),
+                limit,
+                silence,
+                True,
+                total=None if state.attempts else limit - self._began,
+                arrived=self._began,
+            )
             node.submit(pending)
             await pending.wait()
-            error = self._judge(node, pending)
-            if error is None:
+            state.limit = pending.expires
+            outcome = outcome_of(pending)
+            if outcome == ResultCode.OK:
+                self._started.append(node.name)
                 return
-            if pending.sent and pending.reply is None:
-                error.in_doubt = True
-            if (pending.sent and error.result_code != EXPIRED_SESSION) or trio.current_time() >= patience:
-                raise error
-            # Nothing was begun there: see whether the node is still one of the cluster's.
-            if not await self._cluster.wait_for_tend(patience):
+            now = loop_clock().now()
+            report(self._cluster, node, pending, outcome)
+            decision = state.failed(outcome, sent=pending.sent, write=True, now=now, node=node.name)
+            error = state.annotate(self._error(outcome, node, pending), node.name)
+            if outcome == ResultCode.RECORD_NOT_FOUND:
+                self._unknown = error
+                return
+            if decision.action is Action.RAISE or not await wait_for_retry(decision, state, self._cluster):
                 raise error
             if not node.active:
-                return
+                return  # nothing was begun there, and it is not one of the cluster's any more
 
-    def _judge(self, node: Node, pending: Pending) -> AerospikeError | None:
-        """What came of an attempt; None where the job has begun, or has nothing to do."""
-        if pending.reply is not None:
-            code = pending.reply[RESULT_CODE]
-            if not code:
-                self._started.append(node.name)
-                return None
-            error = self._error(node, error_from_code(code), error_from_code(code).message)
-            if code == _NOT_FOUND:
-                self._unknown = error
-                return None
-            if code == EXPIRED_SESSION:
-                renew_session(node, pending)
-            return error
-        if pending.failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            return copy.copy(pending.error)
-        if pending.failure is Failure.NO_ROOM:
-            return self._error(node, NoMoreConnections(), "no connection came free (max_conns_per_node)")
-        if pending.failure is Failure.EXPIRED:
-            return self._error(node, AerospikeTimeoutError(), "no answer in time")
-        self._cluster.report_failure(node)
-        return self._error(node, ConnectionFailed(), self._cluster.cause(node, pending.error))
-
-    def _error(self, node: Node, error: AerospikeError, text: str) -> AerospikeError:
+    def _error(self, outcome: Outcome, node: Node, pending: Pending) -> AerospikeError:
+        error: AerospikeError
+        if not isinstance(outcome, Cause):
+            error = error_from_code(outcome)
+            text = query_error_text(outcome)
+        elif outcome is Cause.LOGIN_REFUSED:
+            return refused_login(pending)
+        elif outcome is Cause.POOL_FULL:
+            error, text = NoMoreConnections(), "no connection came free (max_conns_per_node)"
+        elif outcome is Cause.TIMEOUT:
+            error, text = AerospikeTimeoutError(), "no answer in time"
+        else:
+            error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
+            text = self._cluster.cause(node, pending.error)
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text} (job {self._trid})",)
-        error.node = node.name
-        error.attempts = 1
         return error

@@ -8,7 +8,6 @@ the nodes that serve it now, with retries and patience of its own, while the oth
 from __future__ import annotations
 
 import copy
-import enum
 import math
 import time
 from collections import deque
@@ -40,11 +39,13 @@ from ..errors import (
 from ..keys import Key, of_one_place
 from ..policies import BatchConcurrency, BatchPolicy
 from ..records import BatchResult, Record
-from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
+from .busy import loop_clock
 from .cluster import Cluster
 from .connection import ttl_milliseconds
+from .execution.attempts import outcome_of, refused_login, report, wait_for_retry, waited_in_vain
+from .execution.retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 from .node import Node
-from .pending import Failure, Pending
+from .pending import Pending
 from .together import together
 
 #: Rows in one request at the most. (Servers before 8 took no more than 5,000: batch-max-requests.)
@@ -58,24 +59,17 @@ PART_BYTES = 1024 * 1024
 KIND_MAX = 1024
 #: Requests of one batch to one node at the same time.
 PARTS_AT_ONCE = 3
-#: How often a write that could not be sent waits for a new map before a copy is asked to pass it on.
-PATIENT_WRITES = 5
-#: Seconds before what was sent and not answered is asked for again, where the policy does not say; doubled each time.
-FIRST_PAUSE = 0.005
-LONGEST_PAUSE = 0.1
 
-# Results of a whole batch that say that nothing of it was done.
-_NOTHING_DONE = frozenset(
+# Results of a whole batch that the server gives before it looks at any row.
+_REFUSED = frozenset(
     (
-        EXPIRED_SESSION,
+        ResultCode.EXPIRED_SESSION,
         ResultCode.NOT_AUTHENTICATED,
         ResultCode.BATCH_DISABLED,
         ResultCode.BATCH_MAX_REQUESTS,
         ResultCode.BATCH_QUEUES_FULL,
     )
 )
-# Answers after which another attempt may help, as far as it does no harm.
-_RETRYABLE = frozenset((TIMEOUT, DEVICE_OVERLOAD, ResultCode.BATCH_QUEUES_FULL))
 
 
 class Reader(Protocol):
@@ -131,32 +125,25 @@ class Batch:
         )
 
 
-class _Verdict(enum.Enum):
-    """What an attempt at a part means for what is left of it."""
-
-    FINAL = "another attempt does not help"
-    COUNTED = "it was sent: as many more attempts as the policy allows"
-    ELSEWHERE = "it was not sent: only time limits other attempts"
-    LATER = "nobody serves it now: once the cluster has been looked at"
-    AT_ONCE = "nothing is wrong but this attempt"
-
-
 class _Part:
-    """One request: the rows that one node is asked for, what was tried before for them, and how it ended."""
+    """One request: the rows that one node is asked for, what was tried before for them, and how it ended.
 
-    __slots__ = ("counted", "fault", "free", "indexes", "node", "over", "refused", "sent", "sequence", "verdict")
+    Attributes:
+        state: the attempts at these rows, and at the part that they are left of.
+        outcome: how the request ended; 0 where every row was answered.
+        refused: rows that were answered with a code that another attempt may change.
+    """
 
-    def __init__(self, node: Node | None, indexes: Sequence[int], before: _Part | None) -> None:
+    __slots__ = ("fault", "indexes", "node", "outcome", "over", "refused", "sent", "state")
+
+    def __init__(self, node: Node | None, indexes: Sequence[int], state: RetryState) -> None:
         self.node = node
         self.indexes = indexes
-        self.sequence: int = 0 if before is None else before.sequence
-        self.counted: int = 0 if before is None else before.counted
-        self.free: int = 0 if before is None else before.free
+        self.state = state
         self.sent = False
         self.over = False
         self.fault: AerospikeError | None = None
-        self.verdict = _Verdict.FINAL
-        #: Rows that were answered with a code that another attempt may change.
+        self.outcome: Outcome = ResultCode.OK
         self.refused: dict[int, int] = {}
 
 
@@ -172,10 +159,11 @@ class BatchRun:
         self._cluster = cluster
         self._batch = batch
         self._policy = batch.policy
-        self._began = trio.current_time()
+        self._began = loop_clock().now()
         total = batch.policy.total_timeout
         self._limit = math.inf if total is None else self._began + total
-        self._expires = self._limit
+        self._total = math.inf if total is None else total
+        self._scope_deadline = math.inf
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
         rest = batch.rests[0] if batch.alike and batch.writes is None else b""
         kind = rest if 0 < len(rest) <= KIND_MAX else None
@@ -200,10 +188,9 @@ class BatchRun:
             ClientClosed: the client is closed.
             ServerError: there is no such namespace.
         """
-        scope_deadline = trio.current_effective_deadline()
-        if scope_deadline <= self._began:
+        self._scope_deadline = trio.current_effective_deadline()
+        if self._scope_deadline <= trio.current_time():
             await trio.lowlevel.checkpoint()
-        self._expires = min(self._limit, scope_deadline)
         self._part_size = self._best_part_size()
         self._cluster.batches += 1
         try:
@@ -260,7 +247,7 @@ class BatchRun:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _split(self, indexes: Sequence[int], before: _Part | None) -> list[_Part]:
+    def _split(self, indexes: Sequence[int], before: RetryState | None) -> list[_Part]:
         """The rows by the node that serves them, in parts of a bounded size; what nobody serves is a part too."""
         by_node: Mapping[Node | None, Sequence[int]]
         keys = self._batch.keys
@@ -276,7 +263,21 @@ class BatchRun:
                 by_node = self._by_master(table.masters)
         else:
             by_node = self._by_owner(indexes, before)
-        return [_Part(node, rows, before) for node, many in by_node.items() for rows in self._cut(many)]
+        return [
+            _Part(node, rows, self._new_state() if before is None else before.fork())
+            for node, many in by_node.items()
+            for rows in self._cut(many)
+        ]
+
+    def _new_state(self) -> RetryState:
+        # Writes in doubt are taken out of a part before it is asked for again, so none is repeated.
+        return RetryState(
+            self._policy.max_retries,
+            self._policy.sleep_between_retries,
+            began=self._began,
+            limit=self._limit,
+            patience=self._cluster.patience,
+        )
 
     def _by_master(self, masters: Sequence[Node | None]) -> dict[Node | None, list[int]]:
         """All rows by the masters of their partitions."""
@@ -288,13 +289,13 @@ class BatchRun:
                 by_node[node] = [index]
         return by_node
 
-    def _by_owner(self, indexes: Iterable[int], before: _Part | None) -> dict[Node | None, list[int]]:
+    def _by_owner(self, indexes: Iterable[int], before: RetryState | None) -> dict[Node | None, list[int]]:
         """Rows by the nodes that serve them after what was tried ``before``."""
         by_node: dict[Node | None, list[int]] = {}
         cluster, writes = self._cluster, self._batch.writes
         keys, digests = self._batch.keys, self._batch.digests
-        reads_from = 0 if before is None else before.sequence
-        writes_to = reads_from if before is not None and before.free > PATIENT_WRITES else 0
+        reads_from = 0 if before is None else before.sequence(write=False)
+        writes_to = 0 if before is None else before.sequence(write=True)
         for index in indexes:
             namespace, digest = keys[index].namespace, digests[index]
             sequence = reads_from if writes is None or not writes[index] else writes_to
@@ -325,7 +326,10 @@ class BatchRun:
         return pieces
 
     async def _see_all_through(self, parts: list[_Part]) -> None:
-        """See parts through: all nodes at once, a few parts of each, or one after the other, as the policy says."""
+        """See parts through: all nodes at once, a few parts of each, or one after the other, as the policy says.
+
+        A node gets one part after the other where rows that write have a key in common, so that the last one wins.
+        """
         if len(parts) == 1:
             await self._see_through(parts[0])
         elif self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
@@ -335,11 +339,19 @@ class BatchRun:
             waiting: dict[Node | None, deque[_Part]] = {}
             for part in parts:
                 waiting.setdefault(part.node, deque()).append(part)
+            at_once = 1 if len(waiting) < len(parts) and self._writes_keys_again() else PARTS_AT_ONCE
             await together(
                 partial(self._see_some_through, queue)
                 for queue in waiting.values()
-                for _ in range(min(len(queue), PARTS_AT_ONCE))
+                for _ in range(min(len(queue), at_once))
             )
+
+    def _writes_keys_again(self) -> bool:
+        """Whether some key has several rows, in a batch that writes."""
+        if self._batch.writes is None:
+            return False
+        digests = self._batch.digests
+        return len(set(digests)) < len(digests)
 
     async def _see_some_through(self, queue: deque[_Part]) -> None:
         while queue:
@@ -348,16 +360,17 @@ class BatchRun:
     async def _see_through(self, part: _Part) -> None:
         """Ask for a part, and for what is left of it, until nothing is or nothing more is to be done."""
         while True:
+            part.state.attempt_began(loop_clock().now())
             if part.node is None:
                 nobody = f"no node serves the partition; known nodes: {self._cluster.describe()}"
+                part.outcome = Cause.NO_OWNER
                 part.fault = self._error(part, ClusterError, nobody)
-                part.verdict = _Verdict.LATER
             else:
                 await self._ask(part, part.node)
             left = self._left_of(part)
-            if not left or self._cluster.closed or not await self._again(part, len(left)):
+            if not left or self._cluster.closed or not await self._again(part, left):
                 return
-            parts = self._split(left, part)
+            parts = self._split(left, part.state)
             if len(parts) > 1:
                 await self._see_all_through(parts)
                 return
@@ -365,39 +378,75 @@ class BatchRun:
 
     def _left_of(self, part: _Part) -> list[int]:
         """The rows of a part that are to be asked for again; what the others came to is noted."""
-        results, writes = self._results, self._batch.writes
+        results = self._results
         indexes = part.indexes
         if isinstance(indexes, range) and all(results[indexes.start : indexes.stop]):
             return []
         left = [index for index in indexes if results[index] is None]
         if not left:
             return left
-        for index, code in part.refused.items():
-            self._faults[index] = self._refusal(index, code, part)
-        unanswered = [index for index in left if index not in part.refused]
-        if unanswered:
-            if part.fault is None:
-                part.fault = self._error(part, ProtocolError, "the node did not answer for this key")
-                part.verdict = _Verdict.FINAL
-            self._faults.update(dict.fromkeys(unanswered, part.fault))
-            if writes is not None and part.sent and part.fault.result_code not in _NOTHING_DONE:
-                # These may have been applied: they are never sent again.
-                doubtful = {index for index in unanswered if writes[index]}
-                self._doubts |= doubtful
-                left = [index for index in left if index not in doubtful]
-        return left
+        if part.fault is None and len(left) > len(part.refused):
+            part.outcome = Cause.BAD_DATA
+            part.fault = self._error(part, ProtocolError, "the node did not answer for this key")
+        writes = self._batch.writes
+        doubtful: set[int] = set()
+        if writes is not None and self._may_be_applied(part, left):
+            # These may have been applied: they are never sent again.
+            doubtful = {index for index in left if writes[index] and index not in part.refused}
+            self._doubts |= doubtful
+        state, now = part.state, loop_clock().now()
+        name = None if part.node is None else part.node.name
+        state.note(part.outcome, sent=part.sent, write=False, now=now, node=name)
+        if part.fault is not None:
+            part.fault.history = state.history
+        for index in left:
+            code = part.refused.get(index)
+            if code is not None:
+                self._faults[index] = self._refusal(index, code, part)
+            else:
+                assert part.fault is not None
+                self._faults[index] = part.fault
+        left = [index for index in left if index not in doubtful]
+        return self._in_order(left) if left and self._writes_keys_again() else left
+
+    def _may_be_applied(self, part: _Part, left: Sequence[int]) -> bool:
+        """Whether writes without an answer of their own may have been applied."""
+        if not part.sent:
+            return False
+        outcome = part.outcome
+        if isinstance(outcome, Cause):
+            return rule_for(outcome, sent=True).unknown
+        # A server that goes on after errors refuses a batch as a whole or works on all of it.
+        whole = self._policy.respond_all_keys and len(left) == len(part.indexes) and not part.refused
+        rule = TABLE.get((outcome, True))
+        refused = whole and rule is not None and not rule.unknown
+        return outcome not in _REFUSED and not refused
+
+    def _in_order(self, left: list[int]) -> list[int]:
+        """The rows of ``left`` but those that would undo a later row of the same key, which has been written."""
+        batch, results = self._batch, self._results
+        writes = batch.writes or ()
+        last: dict[tuple[str, bytes], int] = {}
+        for index, result in enumerate(results):
+            if result is not None and not result.result_code and writes[index]:
+                last[batch.keys[index].namespace, batch.digests[index]] = index
+        return [
+            index
+            for index in left
+            if not writes[index] or last.get((batch.keys[index].namespace, batch.digests[index]), -1) < index
+        ]
 
     def _refusal(self, index: int, code: int, part: _Part) -> AerospikeError:
-        error = error_from_code(code)
-        return error_from_code(
-            code, f"{self._batch.what} {self._batch.keys[index]!r}: {error.message}", attempts=part.counted + 1
-        )
+        text = f"{self._batch.what} {self._batch.keys[index]!r}: {error_from_code(code).message}"
+        error = error_from_code(code, text, attempts=part.state.retries + 1)
+        error.history = part.state.history
+        return error
 
     # -- one request -------------------------------------------------------------------------------------------------
 
     async def _ask(self, part: _Part, node: Node) -> None:
         """Send one part and collect its rows; what goes wrong is left in the part."""
-        now = trio.current_time()
+        now = loop_clock().now()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
         read = self._reader(part)
         result = 0
@@ -411,15 +460,20 @@ class BatchRun:
             result = end
             return True
 
-        frame = self._batch.encode(part.indexes, ttl_milliseconds(self._expires, now))
+        limit = part.state.limit
+        expires = min(limit, now + self._scope_deadline - trio.current_time())
+        frame = self._batch.encode(part.indexes, ttl_milliseconds(expires, now))
         pending = Pending(
             frame,
             PROTO_MESSAGE,
-            min(self._limit, now + socket_timeout),
-            self._expires,
+            min(limit, now + socket_timeout),
+            limit,
             socket_timeout,
             self._batch.writes is not None,
             consume,
+            scope_deadline=self._scope_deadline,
+            total=None if part.state.attempts else self._total,
+            arrived=self._began,
         )
         del frame
         node.submit(pending)
@@ -431,15 +485,19 @@ class BatchRun:
             raise
         finally:
             part.over = True
+        part.state.limit = pending.expires  # a part that waited for a connection has its whole time from then on
         part.sent = pending.sent
         if pending.reply is None:
-            self._judge_failure(part, node, pending)
+            part.outcome = outcome_of(pending)
+            part.fault = self._failure(part, node, pending)
         elif result:
-            self._judge_result(part, node, pending, result)
-        elif any(code != PARTITION_UNAVAILABLE for code in part.refused.values()):
-            part.verdict = _Verdict.COUNTED
-        else:
-            part.verdict = _Verdict.LATER
+            part.outcome = result
+            text = f"{self._batch.what}: {error_from_code(result).message}"
+            part.fault = error_from_code(result, text, node=node.name, attempts=part.state.retries + 1)
+        elif part.refused:
+            part.outcome = gravest((code, True) for code in part.refused.values())[0]
+        if part.outcome and not self._cluster.closed:
+            report(self._cluster, node, pending, part.outcome)
 
     def _reader(self, part: _Part) -> Callable[[bytes], int | None]:
         """What takes the frames of a part's answer; see :class:`Reader`."""
@@ -465,13 +523,14 @@ class BatchRun:
         index, code = row.index, row.result_code
         batch = self._batch
         writes = batch.writes is not None and batch.writes[index]
-        if code == PARTITION_UNAVAILABLE or (code in _RETRYABLE and not writes):
+        rule = rule_for(code, sent=True)
+        if (rule.write if writes else rule.read) is not Action.RAISE and not (writes and rule.unknown):
             part.refused[index] = code
             self._heard = True
             return
         key = batch.keys[index]
         if code:
-            doubt = writes and code == TIMEOUT
+            doubt = writes and rule.unknown
             record: Record | None = None
             error: AerospikeError | None = None
             if code == ResultCode.UDF and row.bins:
@@ -492,88 +551,42 @@ class BatchRun:
             record = Record(key, bins, row.generation, row.void_time)
             self._results[index] = BatchResult(key, 0, record, None, False, row.results)
 
-    def _judge_result(self, part: _Part, node: Node, pending: Pending, code: int) -> None:
-        """The node answered with a result for the batch as a whole."""
-        part.fault = error_from_code(
-            code,
-            f"{self._batch.what}: {error_from_code(code).message}",
-            node=node.name,
-            attempts=part.counted + 1,
-        )
-        part.verdict = _Verdict.COUNTED if code in _RETRYABLE else _Verdict.FINAL
-        if code == EXPIRED_SESSION:
-            renew_session(node, pending)
-            part.verdict = _Verdict.AT_ONCE
-
-    def _judge_failure(self, part: _Part, node: Node, pending: Pending) -> None:
-        """There was no whole answer."""
-        failure = pending.failure
-        if failure is Failure.NO_ROOM:
-            part.fault = self._error(part, NoMoreConnections, "no connection came free (max_conns_per_node)")
-            # A socket timeout is for what was sent: with time left the part waits on for room.
-            waits = trio.current_time() < self._limit < math.inf
-            part.verdict = _Verdict.AT_ONCE if waits else _Verdict.FINAL
-        elif failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            part.fault = copy.copy(pending.error)  # others get the same failure: each has an error of its own
-            part.verdict = _Verdict.FINAL
-        elif failure is Failure.EXPIRED:
-            name = "total_timeout" if trio.current_time() >= self._limit else "socket_timeout"
+    def _failure(self, part: _Part, node: Node, pending: Pending) -> AerospikeError:
+        """The error where there was no whole answer."""
+        outcome = part.outcome
+        if outcome is Cause.POOL_FULL:
+            return self._error(part, NoMoreConnections, waited_in_vain(node, pending))
+        if outcome is Cause.LOGIN_REFUSED:
+            return refused_login(pending)
+        if outcome is Cause.TIMEOUT:
+            name = "total_timeout" if loop_clock().now() >= part.state.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
-            part.fault = self._error(part, AerospikeTimeoutError, text)
-            part.verdict = _Verdict.COUNTED if part.sent else _Verdict.ELSEWHERE
-        else:
-            self._cluster.report_failure(node)
-            broke = isinstance(pending.error, ProtocolError)
-            kind = ProtocolError if broke else ConnectionFailed
-            part.fault = self._error(part, kind, self._cluster.cause(node, pending.error))
-            part.verdict = _Verdict.COUNTED if part.sent else _Verdict.ELSEWHERE
-            if broke:
-                part.verdict = _Verdict.FINAL
+            if not pending.sent:
+                text = f"{text}: {waited_in_vain(node, pending)}"
+            return self._error(part, AerospikeTimeoutError, text)
+        kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
+        return self._error(part, kind, self._cluster.cause(node, pending.error))
 
     def _error(self, part: _Part, kind: type[AerospikeError], text: str) -> AerospikeError:
         node = part.node
         place = f"node {node.name} at {node.address}: " if node is not None else ""
         name = None if node is None else node.name
-        attempts = part.counted + part.sent
+        attempts = part.state.retries + part.sent
         return kind(f"{self._batch.what}: {place}{text}", node=name, attempts=attempts)
 
     # -- another attempt -----------------------------------------------------------------------------------------------
 
-    async def _again(self, part: _Part, left: int) -> bool:
+    async def _again(self, part: _Part, left: Sequence[int]) -> bool:
         """Whether what is left of a part is tried again; waits as long as that is to take."""
-        if part.verdict is _Verdict.FINAL:
-            return False
-        if part.verdict is _Verdict.COUNTED:
-            if left == len(part.indexes):
-                # An attempt that brought some rows has not failed: there is ever less to ask for.
-                part.counted += 1
-                if part.counted > self._policy.max_retries:
-                    return False
-            part.sequence += 1
-            return await self._pause(part)
-        # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
-        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
-        await trio.lowlevel.checkpoint()
-        if trio.current_time() >= patience:
-            return False
-        if part.verdict is _Verdict.AT_ONCE:
-            return True
-        part.free += 1
-        part.sequence += 1
+        writes = self._batch.writes
         namespace = self._batch.keys[part.indexes[0]].namespace
-        waits = part.verdict is _Verdict.LATER or self._batch.writes is not None
-        if waits or part.free % self._cluster.replicas_of(namespace) == 0:
-            return await self._cluster.wait_for_tend(patience)
-        return True
-
-    async def _pause(self, part: _Part) -> bool:
-        """Rest before an attempt that counts; False when the time is over by then."""
-        seconds = self._policy.sleep_between_retries
-        if not seconds:
-            # Whatever broke a long answer may go on for a moment, and breaks the next one sooner than a single reply.
-            seconds = min(FIRST_PAUSE * 2 ** max(part.counted - 1, 0), LONGEST_PAUSE)
-        until = trio.current_time() + seconds
-        if until >= self._limit:
-            return False
-        await trio.sleep_until(until)
-        return True
+        decision = part.state.decide(
+            part.outcome,
+            sent=part.sent,
+            write=writes is not None and any(writes[index] for index in left),
+            now=loop_clock().now(),
+            replicas=self._cluster.replicas_of(namespace),
+            # An attempt that brought some rows has not failed: there is ever less to ask for.
+            progress=len(left) < len(part.indexes),
+        )
+        return decision.action is not Action.RAISE and await wait_for_retry(decision, part.state, self._cluster)

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
+from .._trio_run import TrioRun
 from .._wire.info import is_error, parse_error
 from .._wire.info_cluster import parse_peers, parse_replicas
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
 from ..policies import Replica
+from ..validation import Uncopyable
+from .busy import loop_clock, running_loop_clock
 from .dialing import Dialer, Found, close_transport
 from .login import Credentials
 from .node import Node, NodeLeftError
@@ -39,6 +42,8 @@ from .peers import (
     Status,
     TendState,
 )
+from .pool import keep_nothing
+from .tend_pace import TendPace
 from .transport import Connector, Transport
 
 if TYPE_CHECKING:
@@ -47,8 +52,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")
 
-#: Seconds between two rounds of the tend loop at the least, when commands that fail ask for one.
-_HURRY_SPACING = 0.05
 #: Nodes or seeds that a message lists.
 _LISTED = 8
 #: Rounds that a command without a time limit waits for while its partition has no reachable owner.
@@ -63,7 +66,7 @@ class _Tasks:
         self.done = trio.Event()
 
 
-class Cluster:
+class Cluster(Uncopyable):
     """Nodes, partition map and tend loop of one client.
 
     Args:
@@ -74,6 +77,8 @@ class Cluster:
 
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
         self.config = config
+        #: Where alone all this may be used.
+        self.trio_run = TrioRun()
         self._resolve = resolve
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)
@@ -82,6 +87,8 @@ class Cluster:
         self.observers: Observers | None = None
         #: How many batches are under way.
         self.batches: int = 0
+        #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by who counts them.
+        self.spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"
@@ -95,7 +102,9 @@ class Cluster:
         #: Whether no node answered in the latest round.
         self._out = False
         self._nursery: trio.Nursery | None = None
-        self._hurried = trio.Event()
+        self._pace = TendPace(config.tend_interval)
+        #: Where the tend loop sleeps until its next round.
+        self._rest_scope = trio.CancelScope()
         self._round_over = trio.Event()
         self._rounds = 0
         self._tasks = _Tasks()
@@ -225,28 +234,43 @@ class Cluster:
     # -- being told --------------------------------------------------------------------------------------------------
 
     def report_failure(self, node: Node) -> None:
-        """A connection to the node broke or could not be had: look at the cluster now."""
+        """A connection to the node broke or could not be had: look at the cluster soon."""
         node.answering = False
-        self.hurry()
+        self.hurry(node.name)
 
-    def hurry(self) -> None:
-        """Begin the next round of the tend loop now rather than at its time, without waiting for a node that stalls."""
-        self._hurried.set()
+    def hurry(self, cause: str = "") -> None:
+        """Begin the next round of the tend loop early, without waiting for a node that stalls.
+
+        Args:
+            cause: the node that failed; "" where the partition map is of no use. Each has a back-off of its own.
+        """
+        self._pace.ask(cause, trio.current_time())
+        soon = self._next_round()
+        self._rest_scope.deadline = min(self._rest_scope.deadline, soon)
         if self._in_round and self._rounds:
-            self._round_scope.deadline = min(self._round_scope.deadline, self._round_began + self._spacing)
+            self._round_scope.deadline = min(self._round_scope.deadline, soon)
+
+    def _next_round(self) -> float:
+        """When the next round begins, as things stand."""
+        early = max(self._round_began + self._pace.first_delay, self._pace.due)
+        return min(self._round_began + self.config.tend_interval, early)
 
     async def wait_for_tend(self, deadline: float) -> bool:
         """Ask for a look at the cluster and wait until one that began after this call is over.
 
+        Args:
+            deadline: on the loop clock.
+
         Returns:
             False when the deadline came first.
         """
+        clock = loop_clock()
         wanted = self._rounds + (2 if self._in_round else 1)
         self.hurry()
         while self._rounds < wanted and not self.closed:
-            with trio.CancelScope(deadline=deadline) as scope:
+            with trio.CancelScope(deadline=clock.to_trio(deadline)) as scope:
                 await self._round_over.wait()
-            if scope.cancelled_caught:
+            if scope.cancelled_caught and clock.now() >= deadline:
                 return False
         await trio.lowlevel.checkpoint()
         return True
@@ -262,14 +286,15 @@ class Cluster:
         """
         self._warn_of_clear_password()
         try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                await self._round()
-                if not self._nodes:
-                    raise self._no_seed()
-                await self._wait_for_minimum()
-                task_status.started()
-                await self._tend()
+            with running_loop_clock():
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    await self._round()
+                    if not self._nodes:
+                        raise self._no_seed()
+                    await self._wait_for_minimum()
+                    task_status.started()
+                    await self._tend()
         except BaseExceptionGroup as group:
             rest = group.split(trio.Cancelled)[1]
             if rest is not None and len(rest.exceptions) == 1:
@@ -277,6 +302,7 @@ class Cluster:
             raise
         finally:
             self.close()
+            self._nursery = None  # its task's context may hold an event loop, which a closed client is not to keep
             for found in self._found.values():
                 found.transport.close_now()
 
@@ -307,15 +333,9 @@ class Cluster:
     async def _tend(self) -> None:
         """Look at the cluster once in every interval, counted from the beginning of a round to that of the next."""
         while True:
-            with trio.move_on_at(self._round_began + self.config.tend_interval):
-                await self._hurried.wait()
-            await trio.sleep_until(self._round_began + self._spacing)
-            self._hurried = trio.Event()
+            with trio.CancelScope(deadline=self._next_round()) as self._rest_scope:
+                await trio.sleep_forever()
             await self._round()
-
-    @property
-    def _spacing(self) -> float:
-        return min(_HURRY_SPACING, self.config.tend_interval)
 
     async def _round(self) -> None:
         """One look at the cluster: ask every node, carry out what follows, drop who is gone.
@@ -325,8 +345,10 @@ class Cluster:
         """
         self._round_began = trio.current_time()
         self._in_round = True
+        self._pace.round_began(self._round_began)
         tasks = self._tasks = _Tasks()
-        with trio.move_on_after(self.config.tend_interval if self._rounds else self._timeout) as self._round_scope:
+        interval = self.config.tend_interval if self._rounds else self._timeout
+        with loop_clock().move_on_after(interval) as self._round_scope:
             self._perform(self._state.begin_round())
             while tasks.running:
                 tasks.done = trio.Event()
@@ -381,6 +403,7 @@ class Cluster:
             text = "node %s at %s: its partitions are left as they were: %s"
             logger.warning(text, node.name, node.address, _words(error))
             return
+        self._pace.changed("")
         self._state.displaced(lost.name for lost in change.displaced)
 
     def _start(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
@@ -415,6 +438,7 @@ class Cluster:
             self._perform(self._state.failed(name))
             return
         node.answering = True
+        self._pace.answered(name, trio.current_time())
         # The first connection is the one on which the node was found. On a later one a restarted node may answer.
         reconnected = connections > 0 and node.tend_connections != connections
         self._perform(self._state.status(name, status, reconnected=reconnected))
@@ -428,10 +452,10 @@ class Cluster:
     async def _renew(self, node: Node) -> None:
         """Log in again on a connection of its own, well before the session ends."""
         try:
-            with trio.fail_after(self._timeout):
+            with loop_clock().fail_after(self._timeout):
                 transport = await self._connector(node.host, node.port, node.tls_name)
                 try:
-                    await node.session.login(transport)
+                    await node.session.renew(transport)
                 finally:
                     await close_transport(transport)
         except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -519,8 +543,10 @@ class Cluster:
             pools=config.conn_pools_per_node,
             pipelined=config.tls is None,
             lends=config.tls is None,
+            spare_slot=lambda: self.spare_slot(),
         )
         self._nodes[node.name] = node
+        self._pace.changed(node.name)
         self._nursery.start_soon(node.run)
         logger.info("node %s at %s joined", node.name, node.address)
 
@@ -530,6 +556,8 @@ class Cluster:
             logger.info("node %s at %s dropped: %s", node.name, node.address, reason.value)
             self.partitions.remove_node(node)
             node.left = reason.value
+            self._pace.changed(name)
+            self._pace.changed("")
             node.remove()
 
     # -- seeds -------------------------------------------------------------------------------------------------------
@@ -597,7 +625,7 @@ class Cluster:
         return ClusterError(f"no seed can be used: {text}")
 
     async def _wait_for_minimum(self) -> None:
-        with trio.move_on_after(self._timeout):
+        with loop_clock().move_on_after(self._timeout):
             for node in list(self._nodes.values()):
                 await node.wait_minimum()
 

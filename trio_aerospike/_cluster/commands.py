@@ -5,9 +5,11 @@ The common path holds no cancel scope, no deadline object and no nested coroutin
 
 from __future__ import annotations
 
-import copy
 import math
 import time
+from _thread import get_ident
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -24,13 +26,17 @@ from ..errors import (
     ConnectionFailed,
     NoMoreConnections,
     ProtocolError,
+    ResultCode,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, NOT_DONE, RESULT_CODE, RETRYABLE, TIMEOUT, UDF, renew_session
+from ..validation import Uncopyable
 from .batch import Batch, BatchRun
+from .busy import loop_clock
 from .connection import restamped
 from .deadlines import deadline_reader
-from .pending import Failure, Pending
+from .execution.attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry, waited_in_vain
+from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -44,17 +50,17 @@ if TYPE_CHECKING:
 
     Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 
-#: How often a write that could not be sent waits for a new map before a copy is asked to pass it on.
-_PATIENT_WRITES = 5
-
 #: Seconds before the end of the caller's scope in which the server's timeout is taken for that end. One that comes
 #: earlier is the server's own.
 _ABOUT_NOW = 1.0
 
+#: Commands that take a connection for themselves: a script may run for long, and what is sent behind it waits.
+_ALONE = frozenset({"apply"})
+
 __all__ = ["Executor"]
 
 
-class Executor:
+class Executor(Uncopyable):
     """Sends single-record commands to the nodes of a cluster and sees them through.
 
     Args:
@@ -65,18 +71,23 @@ class Executor:
 
     def __init__(self, cluster: Cluster, max_concurrent_operations: int, operation_queue_timeout: float | None) -> None:
         self._cluster = cluster
-        # Trio's own current_time looks for the run's clock each time.
-        self._now = trio.lowlevel.current_clock().current_time
+        self._thread = cluster.trio_run.thread
+        self._clock = loop_clock()
+        self._now = self._clock.now
+        self._trio_now = self._clock.trio_time
         self._deadline_of = deadline_reader()
         self.limiter: trio.CapacityLimiter | None = None
         if max_concurrent_operations:
             self.limiter = trio.CapacityLimiter(max_concurrent_operations)
+            cluster.spare_slot = self._spare_slot
         #: Sends a command without telling anybody; chosen once, so that a limit that is off costs nothing.
         self.plain_run: Run = self._run if self.limiter is None else self._run_limited
         #: Sends a command.
         self.run: Run = self.plain_run
         #: Of observed commands that did not come through at the first attempt: which node answered, after how many.
         self.notes: dict[Key, tuple[Node | None, int]] = {}
+        #: The waits for a slot with their deadlines, in order of arrival.
+        self._queued: deque[tuple[float, trio.CancelScope]] = deque()
         self._queue_timeout = math.inf if operation_queue_timeout is None else operation_queue_timeout
 
     def observe(self) -> None:
@@ -103,8 +114,11 @@ class Executor:
         try:
             limiter.acquire_on_behalf_of_nowait(operation)
         except trio.WouldBlock:
-            deadline = trio.current_time() + self._queue_timeout
-            with trio.CancelScope(deadline=deadline) as scope:
+            with trio.CancelScope() as scope:
+                if self._queue_timeout < math.inf:
+                    if not self._queued:
+                        self._cluster.in_background(self._expire_queued)
+                    self._queued.append((self._now() + self._queue_timeout, scope))
                 await limiter.acquire_on_behalf_of(operation)
             if scope.cancelled_caught:
                 others = limiter.statistics().tasks_waiting
@@ -114,10 +128,30 @@ class Executor:
                 ) from None
         return operation
 
+    async def _expire_queued(self) -> None:
+        """End the waits for a slot whose time is over. All wait equally long, so that they end in their order."""
+        clock = self._clock
+        while self._queued:
+            deadline, scope = self._queued[0]
+            await trio.sleep_until(clock.to_trio(deadline))
+            if clock.now() >= deadline:
+                self._queued.popleft()
+                scope.cancel()  # a wait that has ended before is not touched
+
     def release_slot(self, operation: object) -> None:
         """Give a slot back."""
         assert self.limiter is not None
         self.limiter.release_on_behalf_of(operation)
+
+    def _spare_slot(self) -> Callable[[], None] | None:
+        """Take a slot that nobody waits for; returns what gives it back, or None where there is none."""
+        assert self.limiter is not None
+        operation = object()
+        try:
+            self.limiter.acquire_on_behalf_of_nowait(operation)
+        except trio.WouldBlock:
+            return None
+        return partial(self.release_slot, operation)
 
     async def run_batch(self, batch: Batch) -> tuple[list[BatchResult], AerospikeError | None]:
         """Carry out a batch, which counts as one operation.
@@ -129,6 +163,7 @@ class Executor:
             BackpressureError: no slot came free in time.
             AerospikeError: what :meth:`BatchRun.run` raises.
         """
+        self._cluster.trio_run.check(batch.what)
         observers = self._cluster.observers
         if observers is not None:
             return await observers.around_batch(self._run_batch, batch)
@@ -156,6 +191,7 @@ class Executor:
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
     ) -> bytes:
         """As :meth:`_run`, holding a slot; also raises BackpressureError when no slot comes free in time."""
+        self._cluster.trio_run.check(what)
         await trio.lowlevel.checkpoint_if_cancelled()
         slots = [await self.acquire_slot()]
         try:
@@ -172,7 +208,7 @@ class Executor:
         policy: ReadPolicy | WritePolicy,
         write: bool,
         slots: list[object] | None = None,
-        sequence: int = 0,
+        state: RetryState | None = None,
     ) -> bytes:
         """Send a command to the node that serves its key and return the body of the answer.
 
@@ -184,49 +220,66 @@ class Executor:
             policy: timeouts, retries and replica.
             write: whether the server is asked to change something: decides on retries and doubt.
             slots: the operation's slot of ``max_concurrent_operations``; taken out where somebody else gives it back.
-            sequence: how many of the record's copies somebody else has tried in vain.
+            state: attempts that were made elsewhere; on the loop clock.
 
         Raises:
             AerospikeTimeoutError: the policy's total or socket timeout passed.
             ConnectionFailed: the connection broke, and no retry was allowed or left.
             NoMoreConnections: every line of the node's connections stayed full.
             ClusterError: no node serves the partition.
+            ClientError: the caller is not of the client's Trio run.
             AerospikeError: what the server answered.
         """
-        now = self._now()
-        limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
-        task = trio.lowlevel.current_task()
+        if get_ident() != self._thread:
+            raise self._cluster.trio_run.refusal(what)
+        trio_now = self._trio_now()
+        now = self._clock.charged(trio_now)
+        total: float | None = math.inf if policy.total_timeout is None else policy.total_timeout
+        if state is not None:
+            limit, total = state.limit, None
+        else:
+            limit = now + total
+        try:
+            task = trio.lowlevel.current_task()
+        except RuntimeError:
+            raise self._cluster.trio_run.refusal(what) from None
         scope_deadline = self._deadline_of(task)
-        if scope_deadline <= now:
+        if scope_deadline <= trio_now:
             # Nothing is sent for a caller that is cancelled already.
             await trio.lowlevel.checkpoint()
-        expires = limit if limit < scope_deadline else scope_deadline
         socket_timeout = math.inf if policy.socket_timeout is None else policy.socket_timeout
-        if scope_deadline < limit:
-            frame = restamped(frame, expires, now)
+        if scope_deadline - trio_now < limit - now:
+            frame = restamped(frame, scope_deadline, trio_now)
         digest = key.digest
         partition = (digest[0] | digest[1] << 8) & 4095
         cluster = self._cluster
-        trouble: _Trouble | None = None
-        if sequence:
-            trouble = _Trouble(what, key, frame, policy, write, limit, now, cluster)
-            trouble.sequence = sequence
+        execution: _Execution | None = None
+        if state is not None:
+            execution = _Execution(what, key, frame, policy, write, cluster, state)
+            state.attempt_began(now)
+        began = now
         while True:
-            if trouble is None:
+            if execution is None:
                 table = cluster.partitions.tables.get(key.namespace)
                 node = None if table is None else table.masters[partition]
             else:
-                node = cluster.owner(key.namespace, partition, trouble.sequence, policy.replica)
+                sequence = execution.state.sequence(write=write)
+                node = cluster.owner(key.namespace, partition, sequence, policy.replica)
             if node is not None:
                 attempt_limit = now + socket_timeout
                 pending = Pending(
                     frame,
                     PROTO_MESSAGE,
                     attempt_limit if attempt_limit < limit else limit,
-                    expires,
+                    limit,
                     socket_timeout,
                     write,
+                    scope_deadline=scope_deadline,
+                    total=total,
+                    arrived=began,
                 )
+                if what in _ALONE:
+                    pending.exclusive = True
                 node.submit(pending)
                 if pending.failure is None:
                     pending.task = task
@@ -235,19 +288,31 @@ class Executor:
                     else:
                         await self._wait_with_slot(pending, slots)
                 body = pending.reply
-                if body is not None and not body[RESULT_CODE] and trouble is None:
+                if body is not None and not body[RESULT_CODE] and execution is None:
                     return body
             else:
                 pending = None
-            if trouble is None:
-                trouble = _Trouble(what, key, frame, policy, write, limit, now, cluster)
-            done = await trouble.after(node, pending, scope_deadline)
+            if pending is not None:
+                limit = pending.expires  # a command that waited for a connection has its whole time from then on
+                total = None
+            if execution is None:
+                state = RetryState(
+                    policy.max_retries,
+                    policy.sleep_between_retries,
+                    began=began,
+                    limit=limit,
+                    patience=cluster.patience,
+                )
+                execution = _Execution(what, key, frame, policy, write, cluster, state)
+            done = await execution.after(node, pending, scope_deadline)
             if done is not None:
                 if cluster.observers is not None:
-                    self.notes[key] = (node, trouble.attempts)
+                    self.notes[key] = (node, execution.state.attempts + 1)
                 return done
-            now = trio.current_time()
-            frame = restamped(frame, expires, now)
+            now = self._now()
+            execution.state.attempt_began(now)
+            trio_now = self._trio_now()
+            frame = restamped(frame, min(limit, now + scope_deadline - trio_now), now)
 
     async def go_on(
         self,
@@ -256,14 +321,23 @@ class Executor:
         frame: bytes,
         policy: ReadPolicy | WritePolicy,
         write: bool,
-        sequence: int,
+        state: RetryState,
+        decision: RetryDecision,
+        error: AerospikeError | None,
     ) -> bytes:
-        """As :meth:`run` where nothing limits it, for a command whose first attempts were made elsewhere."""
-        body = await self._run(what, key, frame, policy, write, None, sequence)
-        if self._cluster.observers is not None:
-            node, attempts = self.notes.get(key, (None, 1))
-            self.notes[key] = (node, attempts + 1)
-        return body
+        """As :meth:`run` where nothing limits it, for a command whose first attempt was made outside Trio.
+
+        Args:
+            what, key, frame, policy, write: As for :meth:`run`.
+            state: that attempt, on the clock of ``time.monotonic``.
+            decision: what follows it.
+            error: what is raised where there is no time for that; None where nothing has failed yet.
+        """
+        state.shift(self._now() - time.monotonic())
+        if not await wait_for_retry(decision, state, self._cluster) and error is not None:
+            raise error
+        frame = restamped(frame, state.limit, self._now())
+        return await self._run(what, key, frame, policy, write, None, state)
 
     async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:
         """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""
@@ -277,24 +351,20 @@ class Executor:
             raise
 
 
-class _Trouble:
-    """What has gone wrong so far with one command, and whether it may be tried again."""
+class _Execution:
+    """A command whose first attempt has failed: its retry state, and the errors that its attempts end in.
 
-    __slots__ = (
-        "_began",
-        "_cluster",
-        "_counted",
-        "_frame",
-        "_free",
-        "_key",
-        "_limit",
-        "_policy",
-        "_sent",
-        "_what",
-        "_write",
-        "attempts",
-        "sequence",
-    )
+    Args:
+        what: the command's name, for messages.
+        key: the record.
+        frame: the request, for messages.
+        policy: timeouts, for messages.
+        write: whether the server is asked to change something.
+        cluster: where to.
+        state: the attempts so far.
+    """
+
+    __slots__ = ("_cluster", "_frame", "_key", "_policy", "_what", "_write", "state")
 
     def __init__(
         self,
@@ -303,26 +373,19 @@ class _Trouble:
         frame: bytes,
         policy: ReadPolicy | WritePolicy,
         write: bool,
-        limit: float,
-        began: float,
         cluster: Cluster,
+        state: RetryState,
     ) -> None:
         self._what = what
         self._key = key
         self._frame = frame
         self._policy = policy
         self._write = write
-        self._limit = limit
-        self._began = began
         self._cluster = cluster
-        self._sent = 0
-        self.attempts = 0
-        self._counted = 0
-        self._free = 0
-        self.sequence = 0
+        self.state = state
 
     async def after(self, node: Node | None, pending: Pending | None, scope_deadline: float) -> bytes | None:
-        """Judge an attempt.
+        """Ask the retry engine what follows an attempt, and wait where it says so.
 
         Args:
             node: where it went; None when no node serves the partition.
@@ -335,136 +398,73 @@ class _Trouble:
         Raises:
             AerospikeError: what the caller gets to see.
         """
-        if pending is not None and pending.sent:
-            self._sent += 1
-            self.attempts += 1
-        if self._cluster.closed and (pending is None or pending.reply is None):
-            raise self._finish(ClientClosed(f"{self._what} {self._key!r}: the client is closed"), node)
-        if pending is None or node is None:
-            await self._retry_unsent(None, self._nobody())
-            return None
-        if pending.reply is not None:
-            code = pending.reply[RESULT_CODE]
-            if not code:
+        cluster, state = self._cluster, self.state
+        name = None if node is None else node.name
+        outcome: Outcome = Cause.NO_OWNER
+        if node is not None and pending is not None:
+            outcome = outcome_of(pending)
+            if outcome == ResultCode.OK:
                 return pending.reply
-            await self._after_code(node, pending, code, scope_deadline)
-            return None
-        failure = pending.failure
-        if failure is Failure.NO_ROOM:
-            if trio.current_time() < self._limit < math.inf:
-                return None  # a socket timeout is for what was sent: wait on for room
-            raise self._finish(
-                NoMoreConnections(
-                    f"{self._what} {self._key!r}: every line of every connection to node {node.name} stayed full for "
-                    f"{trio.current_time() - self._began:.3f} s (max_conns_per_node)"
-                ),
-                node,
-            )
-        if failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            # Others get the same failure: each raises an error of its own.
-            raise self._finish(copy.copy(pending.error), node) from pending.error
-        if failure is Failure.EXPIRED:
-            if pending.sent:
-                await self._retry_counted(self._timed_out(node, pending))
-            else:
-                await self._retry_unsent(node, self._timed_out(node, pending))
-            return None
-        self._cluster.report_failure(node)
-        if not pending.sent:
-            await self._retry_unsent(node, self._broken(node, pending))
-        else:
-            await self._retry_counted(self._broken(node, pending))
-        return None
-
-    async def _after_code(self, node: Node, pending: Pending, code: int, scope_deadline: float) -> None:
-        text = error_from_code(code).message
-        if code == UDF and pending.reply is not None:
-            text = decode_failure(pending.reply) or text
-        text += request_detail(code, self._frame)
-        error = self._finish(error_from_code(code, f"{self._what} {self._key!r}: {text}"), node, code)
-        if code == TIMEOUT and scope_deadline <= self._limit and scope_deadline - trio.current_time() < _ABOUT_NOW:
+            if not cluster.closed:
+                report(cluster, node, pending, outcome)
+        now = loop_clock().now()
+        sent = pending is not None and pending.sent
+        replicas = cluster.replicas_of(self._key.namespace)
+        decision = state.failed(outcome, sent=sent, write=self._write, now=now, node=name, replicas=replicas)
+        if cluster.closed and isinstance(outcome, Cause):
+            raise state.annotate(ClientClosed(f"{self._what} {self._key!r}: the client is closed"), name)
+        error = state.annotate(self._error(outcome, node, pending), name)
+        scope_left = scope_deadline - trio.current_time()
+        if outcome == ResultCode.TIMEOUT and scope_left <= state.limit - now and scope_left < _ABOUT_NOW:
             # The server was told what was left of the caller's scope, so this is that scope's end, a little early.
             await trio.sleep_until(scope_deadline)
             await trio.lowlevel.checkpoint_if_cancelled()
-        if code not in RETRYABLE:
+        if decision.action is Action.RAISE:
             raise error
-        if code == EXPIRED_SESSION:
-            renew_session(node, pending)
-        if code in NOT_DONE:
-            self._sent -= 1
-            self._cluster.hurry()
-            await self._retry_unsent(node, error)
-        else:
-            await self._retry_counted(error)
-
-    async def _retry_counted(self, error: AerospikeError) -> None:
-        """Another attempt of a request that was sent: as often as the policy allows."""
-        self._counted += 1
-        if self._counted > self._policy.max_retries or trio.current_time() >= self._limit:
+        if decision.action is Action.WAIT_FOR_TEND:
+            cluster.check_namespace(self._key.namespace)
+        if not await wait_for_retry(decision, state, cluster):
             raise error
-        self.sequence += 1
-        await self._pause(self._policy.sleep_between_retries, error)
+        return None
 
-    async def _retry_unsent(self, node: Node | None, error: AerospikeError) -> None:
-        """Another attempt of a request that never left: always right, so only time limits it.
-
-        The other replicas are tried at once; after them the command waits for the tend loop's next look at the cluster.
-        """
-        await trio.lowlevel.checkpoint()
-        now = trio.current_time()
-        patience = self._limit if self._limit < math.inf else self._began + self._cluster.patience
-        if now >= patience:
-            raise error
-        self._free += 1
-        # A copy would only pass a write on to the master: ask one when waiting for a new map has not helped.
-        if not self._write or self._free > _PATIENT_WRITES:
-            self.sequence += 1
-        if self._write or node is None or self._free % self._cluster.replicas_of(self._key.namespace) == 0:
-            self._cluster.check_namespace(self._key.namespace)
-            if not await self._cluster.wait_for_tend(patience):
-                raise error
-
-    async def _pause(self, seconds: float, error: AerospikeError) -> None:
-        if seconds <= 0:
-            return
-        until = trio.current_time() + seconds
-        if until >= self._limit:
-            raise error
-        await trio.sleep_until(until)
-
-    def _finish(self, error: AerospikeError, node: Node | None, code: int = 0) -> AerospikeError:
-        """Add what is known: node, attempts, and doubt as the C client defines it (``as_error.h``)."""
-        error.node = None if node is None else node.name
-        error.attempts = self.attempts
-        unanswered = self._sent == 1 and (not code or code == TIMEOUT)
-        error.in_doubt = self._write and (self._sent > 1 or unanswered)
-        return error
+    def _error(self, outcome: Outcome, node: Node | None, pending: Pending | None) -> AerospikeError:
+        if node is None or pending is None:
+            return self._nobody()
+        if outcome is Cause.POOL_FULL:
+            return NoMoreConnections(
+                f"{self._what} {self._key!r}: node {node.name} at {node.address}: {waited_in_vain(node, pending)}"
+            )
+        if outcome is Cause.LOGIN_REFUSED:
+            return refused_login(pending)
+        if outcome is Cause.TIMEOUT:
+            return self._timed_out(node, pending)
+        if isinstance(outcome, Cause):
+            return self._broken(node, pending)
+        text = error_from_code(outcome).message
+        if outcome == ResultCode.UDF and pending.reply is not None:
+            text = decode_failure(pending.reply) or text
+        text += request_detail(outcome, self._frame)
+        return error_from_code(outcome, f"{self._what} {self._key!r}: {text}")
 
     def _nobody(self) -> AerospikeError:
-        return self._finish(
-            ClusterError(
-                f"{self._what} {self._key!r}: no node serves its partition; known nodes: {self._cluster.describe()}"
-            ),
-            None,
+        return ClusterError(
+            f"{self._what} {self._key!r}: no node serves its partition; known nodes: {self._cluster.describe()}"
         )
 
     def _timed_out(self, node: Node, pending: Pending) -> AerospikeError:
-        now = trio.current_time()
-        name = "total_timeout" if now >= self._limit else "socket_timeout"
-        state = "did not answer" if pending.sent else "took no connection"
-        return self._finish(
-            AerospikeTimeoutError(
-                f"{self._what} {self._key!r}: node {node.name} at {node.address} {state} within {name}="
-                f"{getattr(self._policy, name)} s ({now - self._began:.3f} s passed)"
-            ),
-            node,
-        )
+        now = loop_clock().now()
+        name = "total_timeout" if now >= self.state.limit else "socket_timeout"
+        place = f"{self._what} {self._key!r}: node {node.name} at {node.address}"
+        within = f"within {name}={getattr(self._policy, name)} s"
+        if not pending.sent:
+            return AerospikeTimeoutError(f"{place} took no request {within}: {waited_in_vain(node, pending)}")
+        return AerospikeTimeoutError(f"{place} did not answer {within} ({now - self.state.began:.3f} s passed)")
 
     def _broken(self, node: Node, pending: Pending) -> AerospikeError:
         cause = self._cluster.cause(node, pending.error)
         text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {cause}"
         if isinstance(pending.error, ProtocolError):
-            return self._finish(ProtocolError(text), node)
-        error = self._finish(ConnectionFailed(text), node)
+            return ProtocolError(text)
+        error = ConnectionFailed(text)
         error.__cause__ = pending.error
         return error

@@ -7,9 +7,12 @@ synchronous; one writer task sends whatever has gathered, one reader task hands 
 
 from __future__ import annotations
 
+import itertools
+import logging
 import math
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -18,7 +21,8 @@ from .._wire.commands import TRANSACTION_TTL_OFFSET, transaction_ttl_of
 from .._wire.constants import MESSAGE_HEADER_SIZE
 from .._wire.frames import FrameReader
 from ..errors import ProtocolError
-from .busy import busy_meter
+from ..validation import Uncopyable
+from .busy import loop_clock
 from .pending import WOKEN, Failure, Pending
 from .transport import Transport
 
@@ -32,6 +36,10 @@ GATHER = 32
 UNSENT_LIMIT = 1024 * 1024
 #: Seconds that an abandoned request without a limit may hold up the line.
 ABANDONED_SECONDS = 1.0
+#: How often a read that stands behind slow requests is sent once more.
+MAX_REROUTED = 3
+
+logger = logging.getLogger("trio_aerospike")
 
 _MESSAGE = 3
 _U32 = struct.Struct(">I")
@@ -50,6 +58,14 @@ def restamped(frame: bytes, expires: float, now: float) -> bytes:
     return frame[:TRANSACTION_TTL_OFFSET] + ttl + frame[TRANSACTION_TTL_OFFSET + 4 :]
 
 
+def stamped(frame: bytes, pending: Pending, now: float) -> bytes:
+    """A request with what is left of its command's time, or of its caller's scope, as its transaction ttl."""
+    expires = pending.expires
+    if pending.scope_deadline < math.inf:
+        expires = min(expires, now + pending.scope_deadline - trio.current_time())
+    return restamped(frame, expires, now)
+
+
 class Owner(Protocol):
     """What a connection reports to: its pool, or the node for the connection of the tend loop."""
 
@@ -62,15 +78,18 @@ class Owner(Protocol):
     def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None: ...
 
 
-class Connection:
-    """One transport with its line of requests.
+class Connection(Uncopyable):
+    """One transport with its line of requests. Times are on the loop clock.
 
     Attributes:
         depth: requests in the line, tombstones included.
         load: seconds that the line is expected to take.
-        suspended: the head has not answered in time: takes nothing new until it does.
+        max_line: requests in the line at the most, as the pool has set it.
+        suspended: the head is slow, or overdue: takes nothing new until it is answered.
+        overdue: the head has not been answered within its deadline.
         retired: takes nothing new, and closes when its line is empty.
-        idle_since: on Trio's clock, when the line was last emptied.
+        idle_since: when the line was last emptied.
+        replied_at: when a reply last came; minus infinity before the first.
     """
 
     __slots__ = (
@@ -78,12 +97,14 @@ class Connection:
         "_frames",
         "_fresh",
         "_line_began",
+        "_now",
         "_outgoing",
         "_owner",
         "_scope",
         "_sending",
         "_sent",
         "_transport",
+        "_unread",
         "_unsent",
         "_unsent_bytes",
         "_waited",
@@ -96,19 +117,25 @@ class Connection:
         "load",
         "max_line",
         "on_idle_stack",
+        "overdue",
+        "replied_at",
         "retired",
         "suspended",
     )
 
     def __init__(self, transport: Transport, owner: Owner, *, max_line: int, label: str) -> None:
         self._transport = transport
+        # Tells what the peer has sent that is not read yet; over TLS and in memory nobody can.
+        self._unread: Callable[[], object] = getattr(transport, "unread", bool)
         self._owner = owner
         self._frames = FrameReader()
         self._unsent: deque[Pending] = deque()
         self._unsent_bytes = 0
         self._outgoing = b""
         self._sent: deque[Pending] = deque()
-        self._waited = busy_meter().waited
+        clock = loop_clock()
+        self._now = clock.now
+        self._waited = clock.waited
         self._line_began = 0.0
         self._fresh = True
         self._writer: trio.lowlevel.Task | None = None
@@ -120,10 +147,12 @@ class Connection:
         self.load: float = 0.0
         self.max_line: int = max_line
         self.suspended: bool = False
+        self.overdue: bool = False
         self.retired: bool = False
         self.exclusive: bool = False
         self.on_idle_stack: bool = False
-        self.idle_since: float = trio.current_time()
+        self.idle_since: float = self._now()
+        self.replied_at: float = -math.inf
         self.label: str = label
 
     def __repr__(self) -> str:
@@ -150,7 +179,7 @@ class Connection:
 
         Args:
             pending: the request.
-            waited: whether it was made some time ago, so that its transaction ttl has to be set anew.
+            waited: whether it waited for room: its command is admitted now, and its transaction ttl set anew.
             alone: whether nothing is expected to gather: where nothing stands before it, it goes out now.
         """
         pending.holder = self
@@ -161,10 +190,13 @@ class Connection:
         frame = pending.frame
         assert frame is not None
         if waited:
-            frame = pending.frame = restamped(frame, pending.expires, trio.current_time())
+            now = self._now()
+            pending.admit(now)
+            frame = pending.frame = stamped(frame, pending, now)
         # A parked writer has nothing half sent. An empty line does not say that: a server may answer early.
         if alone and self.depth == 1 and self._writer is not None and len(frame) <= SEND_SIZE:
             try:
+                self._check_silence()
                 taken = self._transport.try_send(frame)
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 # Nothing of this frame went out: it moves on with the unsent ones.
@@ -173,8 +205,9 @@ class Connection:
                 return
             if taken:
                 pending.sent = True
-                pending.frame = None
-                pending.sent_at = trio.current_time()
+                if pending.write or pending.exclusive:
+                    pending.frame = None
+                pending.sent_at = self._now()
                 self._line_began = self._waited()
                 self._fresh = True
                 self._sent.append(pending)
@@ -190,7 +223,11 @@ class Connection:
 
     def _send_gathered(self) -> None:
         """Send what has gathered, in the caller's turn; what the socket does not take stays, for the writer to send."""
-        frames = self._gather()
+        try:
+            frames = self._gather()
+        except OSError as error:
+            self.close(error)
+            return
         chunk = b"".join(frames)
         try:
             taken = self._transport.try_send(chunk)
@@ -219,7 +256,7 @@ class Connection:
         """The caller of a sent request has gone. Perhaps nobody waits here any more, and somebody else needs room."""
         if pending.deadline == math.inf:
             # It had all the time in the world, but those behind it have not: when it stays silent they go elsewhere.
-            pending.deadline = trio.current_time() + ABANDONED_SECONDS
+            pending.deadline = self._now() + ABANDONED_SECONDS
             self._owner.due(pending.deadline)
         if self.suspended:
             self._owner.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
@@ -243,7 +280,7 @@ class Connection:
         """Give up what is overdue.
 
         Returns:
-            The next time on Trio's clock at which something in this line is due; infinity when nothing is.
+            The next time at which something in this line is due; infinity when nothing is.
         """
         due = math.inf
         overdue_unsent = False
@@ -260,7 +297,7 @@ class Connection:
         if overdue_unsent:
             self._drop_overdue_unsent(now)
         if self._sent and self._sent[0].deadline <= now:
-            self.suspended = True
+            self.suspended = self.overdue = True
             head = self._sent[0]
             budget = head.sent_at + head.socket_timeout
             if budget <= now and not any(pending.task is not None for pending in self._sent):
@@ -268,6 +305,23 @@ class Connection:
             elif budget > now:
                 due = min(due, budget)
         return due
+
+    def is_stalled(self, now: float, threshold: float) -> bool:
+        """Whether the request that the server works on takes longer than ``threshold`` seconds."""
+        sent = self._sent
+        return bool(sent) and now - max(sent[0].sent_at, self.replied_at) >= threshold
+
+    def delayed_reads(self) -> list[Pending]:
+        """The reads that were sent behind a slow request; the line takes nothing more until that is answered."""
+        self.suspended = True
+        reads: list[Pending] = []
+        for pending in itertools.islice(self._sent, 1, None):
+            original = pending.original or pending
+            if original.task is None or original.write or original.exclusive or original.kind != _MESSAGE:
+                continue
+            if original.rerouted < MAX_REROUTED and (pending is not original or not original.rerouted):
+                reads.append(original)
+        return reads
 
     def _drop_overdue_unsent(self, now: float) -> None:
         kept: deque[Pending] = deque()
@@ -344,42 +398,57 @@ class Connection:
                     self._hand_out(frames)
                 if self._frames.error is not None:
                     return self._frames.error
+                if not self._sent and self._frames.pending:
+                    return self._unsolicited(f"{self._frames.pending} bytes after its last answer")
                 head = self._sent[0] if self._sent else None
                 if head is not None and head.hold is not None:
                     await head.hold.wait()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError) as error:
             return error
+        except Exception as error:
+            # Out of memory, or a fault of ours: it may cost what this connection carries, and not the client.
+            logger.exception("%s: an unexpected error ends the connection", self.label)
+            return error
 
     def _hand_out(self, frames: list[tuple[int, bytes]]) -> None:
         sent = self._sent
-        if not sent:
-            raise ProtocolError(f"{self.label} sent a reply without a request")
+        if not sent or (len(frames) > len(sent) and sent[0].consume is None):
+            # Which of them are answers cannot be told, so none of them is handed out.
+            raise self._unsolicited(f"{len(frames)} answers to {len(sent)} requests")
         waited = self._waited()
         elapsed = waited - self._line_began
         fresh = self._fresh
         self._line_began = waited
         self._fresh = False
-        now = trio.current_time()
+        now = self.replied_at = self._now()
         began = sent[0].sent_at
         count = writes = 0
         cost = 0.0
         reschedule = trio.lowlevel.reschedule
         for kind, body in frames:
             if not sent:
-                raise ProtocolError(f"{self.label} sent a reply without a request")
+                raise self._unsolicited("a frame after its last answer")
             pending = sent[0]
             if kind != pending.kind:
                 raise ProtocolError(f"{self.label} answered a request of type {pending.kind} with type {kind}")
             if pending.consume is not None:
-                if not pending.consume(body):
-                    continue
+                try:
+                    if not pending.consume(body):
+                        continue
+                except ProtocolError:
+                    raise
+                except Exception as error:
+                    # The request has the connection for itself, so that nobody else needs the rest of the answer.
+                    pending.fail(Failure.UNREADABLE, error)
+                    self.close(None)
+                    return
             elif kind == _MESSAGE and len(body) < MESSAGE_HEADER_SIZE:
                 raise ProtocolError(f"{self.label} sent a message of {len(body)} bytes, shorter than its header")
             sent.popleft()
             pending.consume = None  # which leads back to the request, in a circle
             self.depth -= 1
             self.load -= pending.cost
-            self.suspended = False
+            self.suspended = self.overdue = False
             if pending.exclusive:
                 self.exclusive = False  # how long its answer took says nothing about a single record
             else:
@@ -392,13 +461,25 @@ class Connection:
                 pending.reply = body
                 reschedule(task, WOKEN)
             else:
-                pending.fail(Failure.EXPIRED)  # a tombstone: whoever keeps its slot learns that it has ended
+                pending.answer(body)
         if not self.depth:
             self.load = 0.0
             self.idle_since = now
         self._owner.replied(self, count, elapsed, fresh, now - began, cost, writes)
         if self.retired and not self.depth:
             self.close(None)
+
+    def _unsolicited(self, what: str) -> ProtocolError:
+        return ProtocolError(f"{self.label} sent a reply without a request: {what}")
+
+    def _check_silence(self) -> None:
+        """Look, before a request is sent where none is under way, whether the server has sent anything by itself.
+
+        Raises:
+            ConnectionResetError: it has, or has hung up: what is left over would be taken for the answer.
+        """
+        if self._unread():
+            raise ConnectionResetError("the server closed the connection, or sent a reply without a request")
 
     def retire(self) -> None:
         """Take nothing new; close once everything in the line has been answered or has expired."""
@@ -439,8 +520,9 @@ class Connection:
         unsent = self._unsent
         if not unsent:
             return []
-        now = trio.current_time()
+        now = self._now()
         if not self._sent:
+            self._check_silence()
             self._line_began = self._waited()
             self._fresh = True
         restamp, self._blocked = self._blocked, False
@@ -452,8 +534,9 @@ class Connection:
             frame = pending.frame
             assert frame is not None
             if restamp:
-                frame = restamped(frame, pending.expires, now)
-            pending.frame = None
+                frame = stamped(frame, pending, now)
+            if pending.write or pending.exclusive:
+                pending.frame = None
             pending.sent = True
             pending.sent_at = now
             sent.append(pending)
@@ -488,4 +571,4 @@ class Connection:
             self.exclusive = False
         if not self.depth:
             self.load = 0.0
-            self.idle_since = trio.current_time()
+            self.idle_since = self._now()

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 import trio
 
 from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_response, encode_info_request, is_error, parse_error
+from .._wire.info import decode_info_answers, encode_info_request, is_error, refusal_of_all
 from .._wire.info_cluster import parse_services
 from ..config import AuthMode, ClientConfig, Host
 from ..errors import AerospikeError, ConnectionFailed, error_from_code
-from .busy import busy_meter, latency_of
+from .busy import latency_of, loop_clock
 from .login import Credentials, Session, exchange
 from .peers import STATUS_NAMES, Address, Status
 from .transport import Connector, Transport, resolve
@@ -66,19 +66,18 @@ class Dialer:
         """Connect to an address, log in, and ask who answers there; within ``timeout``."""
         session = Session(self.credentials)
         try:
-            with trio.fail_after(self._timeout):
+            with loop_clock().fail_after(self._timeout):
                 transport = await self.open(address, tls_name, session)
                 try:
-                    began, began_waiting = trio.current_time(), busy_meter().waited()
+                    began, began_waiting = trio.current_time(), loop_clock().waited()
                     with self._watched(transport):
                         body = await exchange(transport, encode_info_request(*STATUS_NAMES), PROTO_INFO)
-                    latency = latency_of(trio.current_time() - began, busy_meter().waited() - began_waiting)
-                    answers = decode_info_response(body)
-                    refused = parse_error(next(iter(answers), ""))
+                    latency = latency_of(trio.current_time() - began, loop_clock().waited() - began_waiting)
+                    refused = refusal_of_all(body)
                     if refused is not None:
                         # No answer to any question, but to them all: so a server with security greets a stranger.
                         raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
-                    status = Status.from_answers(answers)
+                    status = Status.from_answers(decode_info_answers(body, STATUS_NAMES))
                     return Found(address, tls_name, transport, session, latency), status
                 except BaseException:
                     await close_transport(transport)
@@ -115,7 +114,7 @@ class Dialer:
     async def resolve(self, host: Host) -> list[Address]:
         if _is_numeric(host.name):
             return [(host.name, host.port)]
-        with trio.move_on_after(self._timeout):
+        with loop_clock().move_on_after(self._timeout):
             return [(address, host.port) for address in await resolve(host.name, host.port)]
         raise TimeoutError(f"{host.name} was not resolved within {self._timeout} s")
 
@@ -126,9 +125,11 @@ class Dialer:
         is better. It may also be the way through a NAT or into a container, where only the seed's address works.
         """
         try:
-            with trio.fail_after(self._timeout):
+            with loop_clock().fail_after(self._timeout):
                 body = await exchange(found.transport, encode_info_request(self._service_command), PROTO_INFO)
-            text = decode_info_response(body).get(self._service_command, "")
+            if refusal_of_all(body) is not None:
+                return found
+            text = decode_info_answers(body, (self._service_command,))[self._service_command]
             if is_error(text) or not text:
                 if self._uses_alternate and not is_error(text):
                     self._warn_of_no_alternate(found, status)

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Iterator
 import trio
 
 from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_response, encode_info_request
-from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed
-from .busy import latency_of
+from .._wire.info import decode_info_answers, encode_info_request, refusal_of_all
+from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError, error_from_code
+from ..validation import Uncopyable
+from .busy import latency_of, loop_clock
 from .connection import Connection
 from .pending import Failure, Pending
 from .pool import MAX_LINE
@@ -20,7 +21,7 @@ from .transport import Transport
 _LATENCY_DECAY = 1.02
 
 
-class InfoLine:
+class InfoLine(Uncopyable):
     """Asks info commands of one node, one connection for all of them.
 
     Args:
@@ -68,19 +69,20 @@ class InfoLine:
 
     async def ask(self, names: tuple[str, ...], limit: float, probe: bool) -> dict[str, str]:
         """Ask commands in one request; see :meth:`Node.info`."""
-        deadline = trio.current_time() + limit
+        clock = loop_clock()
+        deadline = clock.now() + limit
         pending = Pending(encode_info_request(*names), PROTO_INFO, deadline, deadline, 0.0, False)
         pending.cost = float(probe)
         async with contextlib.AsyncExitStack() as stack:
             with self._refused_as_ours(limit):
-                with trio.fail_at(deadline):
+                with clock.fail_after(limit):
                     await stack.enter_async_context(self._asking)
                     connection = await self._connected()
             connection.submit(pending)
             self._hurry(deadline)
             await pending.wait()
         if pending.reply is not None:
-            return decode_info_response(pending.reply)
+            return self._answers(connection, pending.reply, names)
         if pending.failure is Failure.EXPIRED:
             raise AerospikeTimeoutError(
                 f"{self._label} did not answer {', '.join(names)} within {limit} s",
@@ -92,6 +94,18 @@ class InfoLine:
         raise ConnectionFailed(
             f"{self._label} closed the connection: {pending.error}", node=self._name, attempts=int(pending.sent)
         ) from pending.error
+
+    def _answers(self, connection: Connection, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
+        refused = refusal_of_all(body)
+        if refused is not None:
+            connection.close(None)  # another one logs in anew
+            text = f"{self._label} answered {', '.join(names)[:80]}: {refused.message or 'an error'}"
+            raise error_from_code(refused.code, text, node=self._name, attempts=1)
+        try:
+            return decode_info_answers(body, names)
+        except ProtocolError as error:
+            connection.close(None)  # what comes next on it may be the answer to something else, too
+            raise ProtocolError(f"{self._label}: {error.message}", node=self._name, attempts=1) from None
 
     @contextlib.contextmanager
     def _refused_as_ours(self, limit: float) -> Iterator[None]:

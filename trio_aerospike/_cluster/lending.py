@@ -19,16 +19,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from .._wire.constants import MESSAGE_HEADER_SIZE, PROTO_HEADER_SIZE, PROTO_MESSAGE
 from .._wire.frames import FrameReader
 from ..errors import ProtocolError
+from ..validation import Uncopyable
+from .transport import unread
 
 #: Connections lent per node at the most; threads beyond that go through Trio, where their requests share connections.
 MAX_LENT = 16
-#: Seconds of rest after which a connection is looked at before a request is entrusted to it.
-_LOOK_AFTER = 0.01
 #: The longest timeout that is set in the kernel, in seconds; a longer wait begins anew after it.
 _LONGEST = 3600.0
 #: Part of a timeout by which a wait may be longer, so that the kernel is told only when the timeout changes.
@@ -38,12 +38,16 @@ _TOLERANCE = 0.02
 _OVERDUE = 0.1
 #: ``struct timeval``. Where its microseconds have 32 bits (macOS), the rest is padding that nobody reads.
 _TIMEVAL = struct.Struct("@ll")
+_MSG_DONTWAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
+#: Whether connections can be lent: Windows has neither this flag nor timeouts as a ``struct timeval``. Commands of
+#: threads and loops are run in Trio there.
+CAN_LEND: Final = _MSG_DONTWAIT != 0
 _RECEIVE = 65536
 _SEND = 65536
 _SMALLEST_FRAME = PROTO_HEADER_SIZE + MESSAGE_HEADER_SIZE
 
 
-class Link:
+class Link(Uncopyable):
     """A lent connection, in the hands of one thread at a time.
 
     Attributes:
@@ -52,28 +56,28 @@ class Link:
         until: on the monotonic clock, when the exchange under way has to be over; infinity while there is none.
     """
 
-    __slots__ = ("__weakref__", "_least", "_most", "_sock", "rested_since", "sent", "until")
+    __slots__ = ("__weakref__", "_least", "_most", "_sock", "_unread", "rested_since", "sent", "until")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
         self._sock = sock
+        self._unread: Callable[[], object] | None = None
         # The kernel's timeout is good for any wait between these two.
         self._least = self._most = math.nan
         self.rested_since: float = time.monotonic()
         self.sent: bool = False
         self.until: float = math.inf
 
-    def fresh(self, now: float) -> bool:
-        """Whether the server has neither closed the connection nor said anything while it rested."""
-        if now - self.rested_since < _LOOK_AFTER:
-            return True
-        try:
-            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            return True
-        except OSError:
-            pass
-        return False
+    def fresh(self) -> bool:
+        """Whether the server has neither closed the connection nor sent anything since its last answer.
+
+        Looked at before each request: the protocol has no number by which a frame that nobody asked for could be told
+        from the answer.
+        """
+        look = self._unread
+        if look is None:
+            look = self._unread = unread(self._sock)
+        return not look()
 
     def for_loop(self) -> socket.socket:
         """The socket, for an event loop that is told when it is ready; the link stays with that loop for good."""
@@ -209,7 +213,7 @@ class Holder(Protocol):
         """Whether somebody waits for an answer on it."""
 
 
-class Lender:
+class Lender(Uncopyable):
     """The lent connections of one node, for threads and, held for good, for event loops.
 
     Args:
@@ -268,13 +272,12 @@ class Lender:
 
     def borrow(self) -> Link | None:
         """A connection that rests, if there is one fit for use."""
-        now = time.monotonic()
         while True:
             try:
                 link = self._resting.pop()
             except IndexError:
                 return None
-            if link.fresh(now):
+            if link.fresh():
                 return link
             self.discard(link)
 
@@ -395,4 +398,5 @@ def _close_all_inherited() -> None:
         lender.close_inherited()
 
 
-os.register_at_fork(after_in_child=_close_all_inherited)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_close_all_inherited)

@@ -52,6 +52,10 @@ async def exchange(transport: Transport, frame: bytes, kind: int) -> bytes:
             got, body = frames[0]
             if got != kind or len(frames) > 1:
                 raise ProtocolError(f"the server answered a request of type {kind} with {len(frames)} of type {got}")
+            if reader.error is not None:
+                raise reader.error
+            if reader.pending:
+                raise ProtocolError(f"the server sent {reader.pending} bytes after its answer, without a request")
             return body
         if reader.error is not None:
             raise reader.error
@@ -129,29 +133,40 @@ class Session:
         credentials = self._credentials
         if credentials is None:
             return
-        token = self._token
-        if token is not None and self._clock() < self._expires:
-            code = decode_result(await exchange(transport, credentials.authenticate_frame(token), PROTO_ADMIN))
-            if code == ResultCode.OK or code in _NO_LOGIN:
-                return
-            if code not in _STALE:
-                raise self._refused(code)
-            if self._token is token:
-                self._token = None
-        await self.login(transport)
+        while True:
+            token = self._usable_token()
+            if token is not None:
+                code = decode_result(await exchange(transport, credentials.authenticate_frame(token), PROTO_ADMIN))
+                if code == ResultCode.OK or code in _NO_LOGIN:
+                    return
+                if code not in _STALE:
+                    raise self._refused(code)
+                if self._token is token:
+                    self._token = None
+            async with self._lock:
+                if self._usable_token() is None:
+                    await self._log_in(credentials, transport)
+                    return
+            # While this connection waited, another one logged in: its session is for all.
 
-    async def login(self, transport: Transport) -> None:
-        """Log in and remember the session; as :meth:`authenticate` otherwise."""
-        assert self._credentials is not None
+    async def renew(self, transport: Transport) -> None:
+        """Log in again, unless that has been done since it was :attr:`due`; as :meth:`authenticate` otherwise."""
         async with self._lock:
-            frame = await self._credentials.login_frame()
-            answer = decode_login_response(await exchange(transport, frame, PROTO_ADMIN))
-            if answer.result_code in _NO_LOGIN:
-                self._renew_at = math.inf
-                return
-            if answer.result_code != ResultCode.OK:
-                raise self._refused(answer.result_code)
-            self._remember(answer)
+            if self._credentials is not None and self.due:
+                await self._log_in(self._credentials, transport)
+
+    async def _log_in(self, credentials: Credentials, transport: Transport) -> None:
+        """Log in and remember the session. The caller holds the lock."""
+        answer = decode_login_response(await exchange(transport, await credentials.login_frame(), PROTO_ADMIN))
+        if answer.result_code in _NO_LOGIN:
+            self._renew_at = math.inf
+            return
+        if answer.result_code != ResultCode.OK:
+            raise self._refused(answer.result_code)
+        self._remember(answer)
+
+    def _usable_token(self) -> bytes | None:
+        return self._token if self._clock() < self._expires else None
 
     def _remember(self, answer: LoginAnswer) -> None:
         self._token = answer.token

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from ..errors import AerospikeError
-from .busy import busy_meter
+from ..validation import Uncopyable
+from .busy import loop_clock
 from .connection import Connection
 from .info_line import InfoLine
-from .lending import MAX_LENT, Lender
+from .lending import CAN_LEND, MAX_LENT, Lender
 from .login import Session
 from .pending import Failure, Pending
-from .pool import MAX_LINE, Pool
+from .pool import MAX_LINE, STALL, Pool, keep_nothing
 from .transport import SocketTransport, Transport
 
 logger = logging.getLogger("trio_aerospike")
@@ -32,7 +33,7 @@ class NodeLeftError(ConnectionError):
     """The node is no longer part of the cluster; :meth:`Cluster.cause` says why."""
 
 
-class Node:
+class Node(Uncopyable):
     """A server, under the address that reaches it.
 
     Attributes:
@@ -55,6 +56,7 @@ class Node:
         pools: into how many pools they are split.
         pipelined: whether a connection may carry more than one request at a time.
         lends: whether its connections are plain sockets, which a thread can use by itself.
+        spare_slot: as :class:`~trio_aerospike._cluster.pool.Pool` has it.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Node:
         pools: int,
         pipelined: bool,
         lends: bool,
+        spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing,
     ) -> None:
         self.name = name
         self.host = host
@@ -94,11 +97,11 @@ class Node:
         self._tend_line = self._make_info_line(pipelined, tend_transport)
         self._tend_line.latency = latency
         self._info_line = self._make_info_line(pipelined, None)
-        self.lends: bool = lends and isinstance(tend_transport, SocketTransport)
+        self.lends: bool = lends and CAN_LEND and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
         self.lender: Lender = Lender(self._lent_was_closed)
-        meter = busy_meter()
+        self._clock = loop_clock()
         max_line = MAX_LINE if pipelined else 1
         self.pools: list[Pool] = [
             Pool(
@@ -109,7 +112,9 @@ class Node:
                 latency=lambda: self._tend_line.latency,
                 reclaim=self._reclaim,
                 hurry=self._hurry,
-                turns=meter,
+                watch=self._watch,
+                spare_slot=spare_slot,
+                clock=self._clock,
             )
             for index in range(pools)
         ]
@@ -117,6 +122,7 @@ class Node:
         self._nursery: trio.Nursery | None = None
         self._due = math.inf
         self._sweep_scope: trio.CancelScope | None = None
+        self._watcher: trio.Event | None = None
         self._minimum_ready = trio.Event()
         self._started = trio.Event()
 
@@ -132,6 +138,16 @@ class Node:
     def awaited(self) -> bool:
         """Whether anybody waits for what has been asked of the node on connections that commands share or borrow."""
         return self.lender.awaited or any(pool.awaited for pool in self.pools)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a connection."""
+        return sum(len(pool.waiting) for pool in self.pools)
+
+    @property
+    def progress_at(self) -> float:
+        """When the node last answered a command or accepted a connection for one, on the loop clock."""
+        return max(pool.progress_at for pool in self.pools)
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -230,7 +246,7 @@ class Node:
         room = pool.limit - max(len(pool.connections) + pool.opening, pool.minimum) - pool.lent
         if not self.may_lend or room <= 0 or any(pool.waiting for pool in self.pools):
             return False
-        if trio.current_time() < self._lend_again:
+        if self._clock.now() < self._lend_again:
             return False
         pool.lent += 1
         self.lender.opening += 1
@@ -239,7 +255,7 @@ class Node:
 
     async def _open_to_lend(self) -> None:
         try:
-            with trio.fail_after(self._timeout):
+            with self._clock.fail_after(self._timeout):
                 transport = await self.open_transport()
             if isinstance(transport, SocketTransport):
                 self.lender.admit(transport.detach())
@@ -247,7 +263,7 @@ class Node:
                 self.lends = False
                 await transport.aclose()
         except _NO_TRANSPORT as error:
-            self._lend_again = trio.current_time() + LEND_AGAIN
+            self._lend_again = self._clock.now() + LEND_AGAIN
             logger.debug("node %s at %s: no connection to lend: %s", self.name, self.address, error)
         finally:
             self.lender.opening -= 1
@@ -288,6 +304,7 @@ class Node:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._sweep)
+                nursery.start_soon(self._relieve)
                 if self._idle_timeout < math.inf or self.lends or any(pool.minimum for pool in self.pools):
                     nursery.start_soon(self._reap)
                 for pool in self.pools:
@@ -356,7 +373,7 @@ class Node:
         failure = Failure.UNREACHABLE
         problem: BaseException | None = None
         try:
-            with trio.fail_after(self._timeout):
+            with self._clock.fail_after(self._timeout):
                 transport = await self.open_transport()
         except trio.TooSlowError:
             problem = TimeoutError(f"no connection within {self._timeout} s")
@@ -387,11 +404,18 @@ class Node:
 
     async def _sweep(self) -> None:
         """Give up what is overdue, exactly when it is: sleep until the earliest deadline known, if there is one."""
+        clock = self._clock
         while True:
-            with trio.CancelScope(deadline=self._due) as scope:
+            with trio.CancelScope(deadline=clock.to_trio(self._due)) as scope:
                 self._sweep_scope = scope
                 await trio.sleep_forever()
-            now = trio.current_time()
+            self._sweep_scope = None
+            if clock.now() < self._due:
+                continue  # the loop was busy: that time does not count
+            # What has arrived is read first: the readers run between the second and the third line.
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
+            now = clock.now()
             self._due = math.inf
             due = math.inf
             for pool in self.pools:
@@ -403,14 +427,34 @@ class Node:
             return
         self._due = deadline
         if self._sweep_scope is not None:
-            self._sweep_scope.deadline = deadline
+            self._sweep_scope.deadline = self._clock.to_trio(deadline)
+
+    def _watch(self) -> None:
+        """Requests stand behind others: see to it that a slow one does not hold them up."""
+        if self._watcher is not None:
+            self._watcher.set()
+
+    async def _relieve(self) -> None:
+        """Look after the neighbours of slow requests, while there are requests behind others."""
+        while True:
+            self._watcher = trio.Event()
+            await self._watcher.wait()
+            self._watcher = None
+            behind = True
+            while behind:
+                await trio.sleep(STALL / 2)
+                await trio.lowlevel.checkpoint()  # what has arrived is read first
+                now = self._clock.now()
+                behind = False
+                for pool in self.pools:
+                    behind = pool.relieve(now) or behind
 
     async def _reap(self) -> None:
         """Close connections that nobody has used for ``idle_timeout`` and keep the minimum."""
         interval = min(max(self._idle_timeout / 8, 0.05), 1.0)
         while True:
             await trio.sleep(interval)
-            now = trio.current_time()
+            now = self._clock.now()
             for pool in self.pools:
                 pool.reap(now, self._idle_timeout)
             self._info_line.reap(now, self._idle_timeout)

@@ -4,14 +4,24 @@ The server works on one request of a connection at a time. Where a request costs
 connection saves system calls on both sides; where it costs 500 us, the same line is a queue. So a pool learns the time
 that its connections take for a request (sampled per burst of replies, from a prior) and keeps the wait in a line, which
 is its length times that time, within a small budget.
+
+How many requests are in flight in all is limited by an admission window, as by TCP's congestion window: it grows while
+replies come soon and more requests wait, and shrinks when replies take long. What is past it waits in order of arrival.
+The time of a command that waits does not run while the node makes progress, so a fan-out of any size waits, and fails
+only where the node has stopped.
+
+A request that takes much longer than others must not take its neighbours with it. Those behind it that have not been
+sent move to other connections; reads that have been sent are sent once more elsewhere, and the first answer counts.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ..validation import Uncopyable
 from .connection import Connection
 from .pending import Failure, Pending
 from .queue import WaitingQueue
@@ -45,19 +55,49 @@ TRAIN_EVERY = 128
 TRAIN_LENGTH = 4
 #: Seconds that each byte of a request adds to its cost, so that large records are not lined up with small ones.
 COST_PER_BYTE = 1e-8
+#: Requests in flight on a pool of which nothing is known; at least so many are always admitted.
+WINDOW_START = 256
+WINDOW_MIN = 64
+#: Seconds between a request and its reply at which the window shrinks. It grows up to half of that. Requests that wait
+#: in the client cost nothing; in flight they run into their timeouts, so this is a small part of the usual second.
+TARGET_DELAY = 0.06
+#: The window is at most so many times what is answered within the target delay, so that it can find out whether more
+#: requests in flight are answered sooner. Measured on the wall clock over spans of so many seconds: where we are the
+#: ones who are busy, more in flight is no help.
+WINDOW_GAIN = 2.0
+RATE_SPAN = 0.1
+#: What is left of a window that shrinks.
+SHRINK = 0.8
+#: Seconds without a reply after which a request is taken for a slow one, besides the round trip. A quick one takes
+#: less than 1 ms, and a caller notices 100.
+STALL = 0.03
 
 
-class Turns(Protocol):
-    """What counts the turns of an event loop."""
+class Clock(Protocol):
+    """The clock of an event loop; see :class:`~trio_aerospike._cluster.busy.LoopClock`."""
 
-    turn: int
+    @property
+    def turn(self) -> int: ...
+
+    def now(self) -> float: ...
+
+    def trio_time(self) -> float: ...
 
 
-class _NoTurns:
+class _StoppedClock:
     turn = 0
 
+    def now(self) -> float:
+        return 0.0
 
-class Pool:
+    trio_time = now
+
+
+def keep_nothing() -> None:
+    """Give back a slot where slots are not counted."""
+
+
+class Pool(Uncopyable):
     """The connections of one node (or of one share of it) and the requests that wait for room in them.
 
     Args:
@@ -68,9 +108,14 @@ class Pool:
         latency: tells the seconds that the way to the node and back takes where nothing else is on it.
         reclaim: called when there is no room and connections are lent: those that rest are to be closed.
         hurry: tells the node's sweeper of a deadline.
-        turns: counts the turns of the event loop: requests of one turn are gathered.
+        watch: called when a request is put behind another: :meth:`relieve` is to be called from time to time.
+        spare_slot: takes a slot of ``max_concurrent_operations`` for a second attempt at a read; returns what gives it
+            back, or None where there is none.
+        clock: the loop clock. Requests of one iteration of the event loop are gathered.
 
     Attributes:
+        window: requests in flight at the most.
+        progress_at: when the node last answered or accepted a connection.
         lent: connections of this pool that threads have for themselves.
     """
 
@@ -84,7 +129,9 @@ class Pool:
         latency: Callable[[], float] = lambda: 0.0,
         reclaim: Callable[[], None] = lambda: None,
         hurry: Callable[[float], None] = lambda deadline: None,
-        turns: Turns | None = None,
+        watch: Callable[[], None] = lambda: None,
+        spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing,
+        clock: Clock | None = None,
     ) -> None:
         self.limit = limit
         self.minimum = minimum
@@ -95,12 +142,27 @@ class Pool:
         self._budget = max(WAIT_BUDGET, self._way.unloaded)
         self._reclaim = reclaim
         self._hurry = hurry
-        self._turns: Turns = _NoTurns() if turns is None else turns
+        self._watch = watch
+        self._spare_slot = spare_slot
+        self._clock: Clock = _StoppedClock() if clock is None else clock
+        self._now = self._clock.now
         self._last_turn = -1
         self.lent = 0
         self.connections: list[Connection] = []
         self.opening = 0
         self.waiting = WaitingQueue(self)
+        self.window: float = WINDOW_START
+        self.progress_at = -math.inf
+        self._shrink_at = -math.inf
+        #: Requests in flight at which the node was as quick as it can be, and the replies since when it was measured.
+        self._window_max: float = 4 * WINDOW_START
+        self._replies = 0
+        self._replies_since = -math.inf
+        #: Of those that wait: the shortest patience, and the earliest deadline of those whose time is running. Before
+        #: they are over nobody has to be looked at.
+        self._patience = self._waiting_due = math.inf
+        #: Second attempts at reads that stand behind slow requests.
+        self._rerouted: deque[Pending] = deque()
         self.read_time = PRIOR_SERVICE_TIME
         self.write_time = PRIOR_SERVICE_TIME
         self._idle: list[Connection] = []
@@ -122,7 +184,8 @@ class Pool:
         active = len(self.connections) - idle
         return (
             f"<Pool {active} active, {idle} idle, {self.lent} lent, {self.opening} opening of {self.limit} | "
-            f"{len(self.waiting)} waiting | read {self.read_time * 1e6:.0f} us, write {self.write_time * 1e6:.0f} us>"
+            f"{len(self.waiting)} waiting, window {self.window:.0f} | "
+            f"read {self.read_time * 1e6:.0f} us, write {self.write_time * 1e6:.0f} us>"
         )
 
     @property
@@ -164,14 +227,25 @@ class Pool:
                     connection = self._choose()
         if connection is None:
             pending.holder = self
-            self.waiting.append(pending)
+            if not self.waiting.count:
+                self._patience = self._waiting_due = math.inf
+            self._note_waiting(pending)
+            self.waiting.add(pending)
             self._make_room()
         else:
+            if connection.depth:
+                self._watch()
             # The first request of a turn goes out at once, so that the server is at work while the others gather. Where
             # requests take long, lines are short and there is nothing to gather.
-            turn = self._turns.turn
+            turn = self._clock.turn
             connection.submit(pending, alone=turn != self._last_turn or pending.cost > SLOW)
             self._last_turn = turn
+
+    def _note_waiting(self, pending: Pending) -> None:
+        if pending.total is None:
+            self._waiting_due = min(self._waiting_due, pending.deadline)
+        else:
+            self._patience = min(self._patience, pending.patience)
 
     def _cost_of(self, pending: Pending, frame: bytes) -> float:
         return (self.write_time if pending.write else self.read_time) + len(frame) * COST_PER_BYTE
@@ -262,23 +336,32 @@ class Pool:
             return
         if self.total < self.limit:
             hopeless = self._refused and (self.opening or self.connections)
-            if not hopeless and self.opening < min(MAX_OPENING, self._connections_worth_waiting_for()):
+            if not hopeless and self.opening < min(MAX_OPENING, self._connections_wanted()):
                 self._open()
             return
         if self.lent:
             self._reclaim()
         if self._stalled:
             for connection in self.connections:
-                if connection.suspended and not connection.has_live_requests:
+                if connection.overdue and not connection.has_live_requests:
                     connection.close(None)
                     return
 
-    def _connections_worth_waiting_for(self) -> int:
-        """How many connections those that wait would keep busy for as long as a request may wait."""
+    def _connections_wanted(self) -> int:
+        """How many more connections those that wait would keep busy for as long as a request may wait.
+
+        Those that share a connection are as many as the window admits, whatever number waits.
+        """
+        second = len(self._rerouted)
+        if not self.waiting:
+            return second
         count = len(self.waiting)
         if self.waiting.head().exclusive:
-            return count
-        return min(count, 1 + int(count * max(self.read_time, self.write_time) / self._budget))
+            return count + second
+        window = min(count + sum(connection.depth for connection in self.connections), self.window)
+        enough = 1 + int(max(window * max(self.read_time, self.write_time) / self._budget, window / self.max_line))
+        shared = sum(1 for c in self.connections if not (c.suspended or c.exclusive or c.retired))
+        return min(count, max(0, enough - shared)) + second
 
     def _serve_waiting(self, freed: Connection | None = None) -> None:
         """Give room that has come up to those that wait, in their order.
@@ -293,6 +376,7 @@ class Pool:
         if self._serving:
             return  # a connection broke while it was given a request: the loop below goes on with the others
         self._serving = True
+        self._serve_rerouted()
         while self.waiting:
             pending = self.waiting.head()
             connection = self._room_for(pending, freed)
@@ -302,11 +386,38 @@ class Pool:
                 self._rescan = True  # lines with room stood idle behind it
             self.waiting.remove(pending)
             assert pending.frame is not None
-            pending.cost = self._cost_of(pending, pending.frame)
-            connection.submit(pending, waited=True)
+            self._admit(pending, pending.frame, connection)
         self._serving = self._rescan = False
-        if self.waiting:
+        if self.waiting.count or self._rerouted:
             self._make_room()
+
+    def _admit(self, pending: Pending, frame: bytes, connection: Connection) -> None:
+        """Give a request that has waited to a connection."""
+        pending.cost = self._cost_of(pending, frame)
+        if connection.depth:
+            self._watch()
+        connection.submit(pending, waited=True)
+        self._hurry(pending.deadline)
+
+    def _serve_rerouted(self) -> None:
+        """Send second attempts where an answer can be expected: on idle connections, and on those that just replied."""
+        rerouted = self._rerouted
+        while rerouted:
+            pending = rerouted[0]
+            if pending.superseded:
+                rerouted.popleft()
+                pending.finish()
+                continue
+            connection = self._take_idle()
+            if connection is None:
+                recently = self._now() - STALL
+                usable = (c for c in self.connections if c.usable and c.replied_at > recently)
+                connection = min(usable, key=lambda c: c.load, default=None)
+            if connection is None or self._is_long(connection):
+                return
+            rerouted.popleft()
+            assert pending.frame is not None
+            self._admit(pending, pending.frame, connection)
 
     def _room_for(self, pending: Pending, freed: Connection | None) -> Connection | None:
         connection = self._take_idle()
@@ -326,11 +437,16 @@ class Pool:
         return None
 
     def _wait_again(self, pendings: Iterable[Pending]) -> None:
-        """Put requests that were in a line, where they stay unsent, before those that have only waited."""
-        again = list(pendings)
-        for pending in again:
+        """Put requests that were in a line, and have not been sent, where they belong by their arrival."""
+        again: list[Pending] = []
+        for pending in pendings:
+            if pending.original is not None:
+                self._rerouted.append(pending)
+                continue
             pending.holder = self
-        self.waiting.prepend(again)
+            self._note_waiting(pending)
+            again.append(pending)
+        self.waiting.put_back(again)
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -338,7 +454,9 @@ class Pool:
         """A connection asked for by ``open_one`` is up."""
         self.opening -= 1
         self._refused = False
+        self.progress_at = self._now()
         self.connections.append(connection)
+        self._limit_lines()
         self._rest(connection)
         # With no other on its way, lines that were too long to stand in are the best there is now.
         self._serve_waiting(connection if self.opening else None)
@@ -357,6 +475,8 @@ class Pool:
 
     def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
         """Wake everything that waits for room with a failure."""
+        while self._rerouted:
+            self._rerouted.pop().finish()
         for pending in self.waiting.clear():
             pending.fail(failure, error)
 
@@ -375,6 +495,7 @@ class Pool:
             writes: how many of them were writes.
         """
         if count:
+            self._adapt_window(count, age)
             way = self._way
             self._budget = max(WAIT_BUDGET, way.unloaded)
             if fresh:
@@ -388,13 +509,56 @@ class Pool:
             self._learn(count, elapsed, cost, writes)
         if not connection.depth:
             self._rest(connection)
-        if self.waiting.count:
+        if self.waiting.count or self._rerouted:
             self._serve_waiting(connection)
+
+    def _adapt_window(self, count: int, age: float) -> None:
+        """Learn from a burst of replies how many requests in flight the node can take; see :meth:`replied`."""
+        now = self.progress_at = self._now()
+        delay = age - self._way.unloaded
+        if delay > TARGET_DELAY:
+            if now >= self._shrink_at and self.window > WINDOW_MIN:
+                # Replies to what was sent before this are no reason to shrink once more.
+                self._shrink_at = now + age
+                self.window = max(WINDOW_MIN, self.window * SHRINK)
+                self._limit_lines()
+            return
+        if not self.waiting.count:
+            self._replies_since = -math.inf  # what comes now says nothing of what the node can do
+            return
+        self._measure_rate(count)
+        if delay < TARGET_DELAY / 2 and self.window < self._window_max:
+            self.window = min(self.window + count, self._window_max)
+            self._limit_lines()
+
+    def _measure_rate(self, count: int) -> None:
+        """Learn from replies to a full window how many requests the node and we get done in the target delay."""
+        now = self._clock.trio_time()
+        self._replies += count
+        span = now - self._replies_since
+        if span < RATE_SPAN:
+            return
+        if span < math.inf:
+            delay = TARGET_DELAY + self._way.unloaded
+            self._window_max = max(WINDOW_START, WINDOW_GAIN * delay * self._replies / span)
+            if self.window > self._window_max:
+                self.window = self._window_max
+                self._limit_lines()
+        self._replies, self._replies_since = 0, now
+
+    def _limit_lines(self) -> None:
+        """Divide the window among the connections."""
+        count = len(self.connections)
+        if count:
+            depth = min(self.max_line, max(1, math.ceil(self.window / count)))
+            for connection in self.connections:
+                connection.max_line = depth
 
     def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None:
         """A connection is gone; what it had not sent goes to the others."""
         if connection in self.connections:
             self.connections.remove(connection)
+            self._limit_lines()
         if connection.on_idle_stack:
             connection.on_idle_stack = False
             self._idle.remove(connection)
@@ -407,7 +571,7 @@ class Pool:
                 self.fail_waiting(Failure.BROKEN, error)
             return
         self._wait_again(unsent)
-        if self.waiting:
+        if self.waiting.count or self._rerouted:
             self._serve_waiting()
 
     def _rest(self, connection: Connection) -> None:
@@ -434,27 +598,86 @@ class Pool:
         """Give up what is overdue in the lines and among those that wait for room.
 
         Returns:
-            The next time on Trio's clock at which something is due; infinity when nothing is.
+            The next time at which something is due; infinity when nothing is.
         """
         due = math.inf
         for connection in list(self.connections):
             due = min(due, connection.expire(now))
             if not connection.depth:
                 self._rest(connection)
-        overdue = [pending for pending in self.waiting if pending.deadline <= now]
-        for pending in overdue:
-            self.waiting.remove(pending)
-            pending.fail(Failure.NO_ROOM if self.connections else Failure.EXPIRED)
+        due = min(due, self._expire_waiting(now))
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
-                self._stalled = True
-                self._wait_again(connection.take_unsent())
-        # Before they are served: in a line their deadlines are not looked at any more.
-        due = min([due, *(pending.deadline for pending in self.waiting)])
-        if self.waiting:
+                self._stalled = self._stalled or connection.overdue
+                moved = connection.take_unsent()
+                self._wait_again(moved)
+                # Where they go now, their own deadlines count.
+                due = min([due, *(pending.deadline for pending in moved)])
+        if self.waiting.count or self._rerouted:
             self._serve_waiting()
         return due
+
+    def _expire_waiting(self, now: float) -> float:
+        """Give up those that have waited without progress of the node for as long as their commands may take.
+
+        Returns:
+            When to look again; infinity where nobody waits.
+        """
+        if not self.waiting:
+            return math.inf
+        due = min(self.progress_at + self._patience, self._waiting_due)
+        if now < due:
+            return due
+        self._patience = self._waiting_due = due = math.inf
+        overdue: list[Pending] = []
+        for pending in self.waiting:
+            end = pending.deadline
+            if pending.total is not None:
+                end = max(pending.arrived, self.progress_at) + pending.patience
+            if end > now:
+                due = min(due, end)
+                self._note_waiting(pending)
+            else:
+                overdue.append(pending)
+        failure = Failure.NO_PROGRESS
+        if not self.connections:
+            failure = Failure.EXPIRED
+        elif self.total >= self.limit:
+            failure = Failure.NO_ROOM
+        for pending in overdue:
+            self.waiting.remove(pending)
+            if pending.total is not None:
+                # Its time runs since the node made progress; what is left may be enough for a replica.
+                pending.expires = max(pending.arrived, self.progress_at) + pending.total
+            pending.fail(failure)
+        return due
+
+    def relieve(self, now: float) -> bool:
+        """Have the neighbours of slow requests served elsewhere.
+
+        Returns:
+            Whether there are requests behind others, so that this is to be called again soon.
+        """
+        behind = False
+        slow = False
+        threshold = STALL + 2 * self._way.loaded
+        for connection in self.connections:
+            if connection.depth > 1 and not (connection.exclusive or connection.suspended):
+                behind = True
+                if connection.is_stalled(now, threshold):
+                    slow = True
+                    for read in connection.delayed_reads():
+                        release = self._spare_slot()
+                        if release is None:
+                            break
+                        second = read.reroute()
+                        second.on_done = release
+                        self._rerouted.append(second)
+                    self._wait_again(connection.take_unsent())
+        if slow or self._rerouted:
+            self._serve_waiting()
+        return behind
 
     def reap(self, now: float, idle_timeout: float) -> None:
         """Close what has been idle for longer than ``idle_timeout`` seconds, and bring the pool back to its minimum."""

@@ -27,13 +27,16 @@ from ..errors import (
     ConnectionFailed,
     NoMoreConnections,
     ProtocolError,
+    ResultCode,
     error_from_code,
 )
-from .answers import DEVICE_OVERLOAD, EXPIRED_SESSION, PARTITION_UNAVAILABLE, TIMEOUT, renew_session
+from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
+from .busy import loop_clock
 from .connection import ttl_milliseconds
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
+from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
 from .node import Node
-from .pending import Failure
 from .query_plan import NodePart, QueryPlan
 
 if TYPE_CHECKING:
@@ -43,13 +46,6 @@ if TYPE_CHECKING:
 
 #: Records that are decoded at a time: the rest of the program waits that long.
 CHUNK_SIZE = 256
-
-_NOT_FOUND = 2
-_INDEX_NOT_FOUND = 201
-_INDEX_NOT_READABLE = 203
-_RETRYABLE = frozenset((TIMEOUT, DEVICE_OVERLOAD))
-#: What a node may say while others have the index already.
-_NOT_THERE_YET = frozenset((_INDEX_NOT_FOUND, _INDEX_NOT_READABLE))
 
 
 @attrs.define(slots=True, eq=False)
@@ -63,15 +59,16 @@ class Chunk:
 class _Run(Run):
     """One node's answer on its way."""
 
-    __slots__ = ("part", "result")
+    __slots__ = ("began", "part", "result")
 
     def __init__(self, part: NodePart[Node]) -> None:
         super().__init__(part.node)
+        self.began = loop_clock().now()
         self.part = part
         self.result = 0
 
 
-class QueryStream:
+class QueryStream(Uncopyable):
     """One query on its way.
 
     Args:
@@ -104,18 +101,25 @@ class QueryStream:
         self._policy = policy
         self._decoder = decoder
         self._hint = hint
-        now = trio.current_time()
+        now = loop_clock().now()
         self._limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
         self._silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
-        self._progress_at = now
+        self._state = RetryState(
+            policy.max_retries,
+            policy.sleep_between_retries,
+            began=now,
+            limit=self._limit,
+            patience=min(cluster.patience, self._silence),
+        )
         self._arrivals: Arrivals[_Run] = Arrivals(cluster, self._limit, self._silence)
         self._open: tuple[_Run, bytes, int] | None = None
         self._began = False
-        self._retries = 0
         self._answered_once = False
-        # Of this round: what went wrong that counts as a retry of the policy's, and what does not.
+        # Of this round: what went wrong last, how each failed attempt ended and whether it was sent, and what follows.
         self._fault: AerospikeError | None = None
-        self._counted = False
+        self._outcomes: list[tuple[Outcome, bool]] = []
+        self._decision: RetryDecision | None = None
+        self._retry_at = 0.0
         self._fatal: AerospikeError | None = None
         self.closed = False
 
@@ -185,7 +189,7 @@ class QueryStream:
                 self._open = (run, body, 0)
             chunk = self._decoded(*self._open)
             if chunk is not None:
-                self._progress_at = trio.current_time()
+                self._state.progress(loop_clock().now())
                 return chunk
 
     def _decoded(self, run: _Run, body: bytes, position: int) -> Chunk | None:
@@ -228,56 +232,59 @@ class QueryStream:
         pending = run.pending
         assert pending is not None
         self._plan.failed(part)
-        node = part.node
         if self._cluster.closed:
             self._fatal = ClientClosed(f"{self._what}: the client is closed")
-        elif pending.failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            self._fatal = copy.copy(pending.error)
-        elif pending.failure is Failure.NO_ROOM:
-            text = "no connection came free (max_conns_per_node)"
-            self._fatal = self._error(NoMoreConnections, text, node)
-        elif pending.failure is Failure.EXPIRED:
-            overdue = trio.current_time() >= self._limit
+            return
+        outcome = outcome_of(pending)
+        report(self._cluster, part.node, pending, outcome)
+        if outcome is Cause.TIMEOUT:
+            overdue = loop_clock().now() >= self._limit
             name = "total_timeout" if overdue else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
-            self._note(self._error(AerospikeTimeoutError, text, node), counted=pending.sent)
+            self._note(run, outcome, self._error(AerospikeTimeoutError, text, part.node))
             if overdue:
                 self._fatal = self._missing(self._fault)
-        elif isinstance(pending.error, ProtocolError):
-            self._fatal = self._error(ProtocolError, pending.error.message, node)
+        elif outcome is Cause.LOGIN_REFUSED:
+            self._note(run, outcome, refused_login(pending))
+        elif outcome is Cause.POOL_FULL:
+            text = "no connection came free (max_conns_per_node)"
+            self._note(run, outcome, self._error(NoMoreConnections, text, part.node))
         else:
-            self._cluster.report_failure(node)
-            text = self._cluster.cause(node, pending.error)
-            self._note(self._error(ConnectionFailed, text, node), counted=pending.sent)
+            kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
+            text = self._cluster.cause(part.node, pending.error)
+            self._note(run, outcome, self._error(kind, text, part.node))
 
     def _judge_result(self, run: _Run) -> None:
         code, part = run.result, run.part
-        if code in (0, _NOT_FOUND):
+        if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
             self._answered_once = True
             self._plan.answered(part)
             if part.unavailable:
                 text = f"does not serve {_partitions(sorted(part.unavailable))}"
-                self._note(self._of_code(PARTITION_UNAVAILABLE, part.node, text), counted=False)
+                code = ResultCode.PARTITION_UNAVAILABLE
+                self._cluster.hurry()
+                self._note(run, code, self._of_code(code, part.node, text))
             return
         self._plan.failed(part)
-        text = error_from_code(code).message
-        if code == _INDEX_NOT_FOUND:
+        text = query_error_text(code)
+        if code == ResultCode.INDEX_NOT_FOUND:
             text = f"{text}; {self._hint()}"
-        error = self._of_code(code, part.node, text)
-        if code == EXPIRED_SESSION:
-            assert run.pending is not None
-            renew_session(part.node, run.pending)
-            self._note(error, counted=False)
-        elif code == PARTITION_UNAVAILABLE:
-            self._note(error, counted=False)
-        elif code in _RETRYABLE or (code in _NOT_THERE_YET and self._answered_once):
-            self._note(error, counted=True)
-        else:
-            self._fatal = error
+        assert run.pending is not None
+        report(self._cluster, part.node, run.pending, code)
+        self._note(run, code, self._of_code(code, part.node, text))
 
-    def _note(self, error: AerospikeError, *, counted: bool) -> None:
+    def _note(self, run: _Run, outcome: Outcome, error: AerospikeError) -> None:
+        """One node's share has failed; the decision is taken when the others have ended as well, unless it is final."""
+        sent = run.pending is not None and run.pending.sent
+        now = loop_clock().now()
+        self._state.note(outcome, sent=sent, write=False, now=now, node=run.node.name, began=run.began)
+        error.attempts = self._state.retries + sent
+        error.history = self._state.history
         self._fault = error
-        self._counted = self._counted or counted
+        self._outcomes.append((outcome, sent))
+        rule = rule_for(outcome, sent=sent)
+        if rule.read is Action.RAISE or (rule.partly and not self._answered_once):
+            self._fatal = error
 
     # -- rounds ------------------------------------------------------------------------------------------------------
 
@@ -295,7 +302,7 @@ class QueryStream:
                 return
             if self._fault is not None:
                 await self._prepare_retry()
-            if trio.current_time() >= self._limit:
+            if loop_clock().now() >= self._limit:
                 error = AerospikeTimeoutError(f"{self._what}: total_timeout={self._policy.total_timeout} s passed")
                 raise self._missing(self._fault or error)
             self._began = True
@@ -303,6 +310,8 @@ class QueryStream:
             if homeless:
                 self._cluster.check_namespace(self._head.namespace)
                 text = f"no node serves {_partitions([state.number for state in homeless])}"
+                self._state.note(Cause.NO_OWNER, sent=False, write=False, now=loop_clock().now(), node=None)
+                self._outcomes.append((Cause.NO_OWNER, False))
                 self._fault = self._error(ClusterError, f"{text}; known nodes: {self._cluster.describe()}", None)
             if parts:
                 for part in parts:
@@ -313,18 +322,27 @@ class QueryStream:
         return self._cluster.owner(self._head.namespace, partition, sequence, self._policy.replica)
 
     async def _prepare_retry(self) -> None:
-        fault, self._fault = self._fault, None
-        counted, self._counted = self._counted, False
-        assert fault is not None
-        if counted:
-            self._retries += 1
-            if self._retries > self._policy.max_retries:
-                raise self._missing(fault)
-            await trio.sleep(self._policy.sleep_between_retries)
-        # What was not sent, or not done where it arrived, is no retry of the policy's: only time limits it.
-        patience = min(self._limit, self._progress_at + min(self._cluster.patience, self._silence))
-        if not await self._cluster.wait_for_tend(patience) and not counted:
-            raise self._missing(fault)
+        """Wait as the retry engine says after a round that failed. A reader that is cancelled leaves it to the next."""
+        assert self._fault is not None
+        now = loop_clock().now()
+        if self._decision is None:
+            outcome, sent = gravest(self._outcomes)
+            self._decision = self._state.decide(
+                outcome,
+                sent=sent,
+                write=False,
+                now=now,
+                replicas=self._cluster.replicas_of(self._head.namespace),
+                partly=self._answered_once,
+            )
+            self._retry_at = now + self._decision.delay
+        if self._decision.action is Action.RAISE:
+            raise self._missing(self._fault)
+        decision = self._decision._replace(delay=max(self._retry_at - now, 0.0))
+        if not await wait_for_retry(decision, self._state, self._cluster):
+            raise self._missing(self._fault)
+        self._fault = self._decision = None
+        self._outcomes.clear()
 
     def _ask(self, part: NodePart[Node]) -> None:
         run = _Run(part)
@@ -333,7 +351,7 @@ class QueryStream:
             part.whole(),
             part.resumed(),
             record_max=part.record_max,
-            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, trio.current_time()),
+            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, loop_clock().now()),
         )
         self._arrivals.ask(run, frame)
 
@@ -342,11 +360,11 @@ class QueryStream:
     def _error(self, kind: type[AerospikeError], text: str, node: Node | None) -> AerospikeError:
         place = f"node {node.name} at {node.address}: " if node is not None else ""
         name = None if node is None else node.name
-        return kind(f"{self._what}: {place}{text}", node=name, attempts=self._retries + 1)
+        return kind(f"{self._what}: {place}{text}", node=name, attempts=self._state.retries)
 
     def _of_code(self, code: int, node: Node, text: str) -> AerospikeError:
         place = f"node {node.name} at {node.address}"
-        return error_from_code(code, f"{self._what}: {place}: {text}", node=node.name, attempts=self._retries + 1)
+        return error_from_code(code, f"{self._what}: {place}: {text}", node=node.name)
 
     def _missing(self, fault: AerospikeError | None) -> AerospikeError:
         """The error that ends the query, with what was not read."""

@@ -1,7 +1,9 @@
-"""Requests that wait for room, in their order; those of a cancelled nursery leave from anywhere in it."""
+"""Requests that wait for room, in order of arrival; those of a cancelled nursery leave from anywhere in it."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -9,19 +11,22 @@ from .pending import Pending
 
 
 class WaitingQueue:
-    """A queue of requests that are in no line. What leaves it from the middle costs no search: it is passed over later.
+    """A queue of requests that no connection has taken. One that leaves from the middle is skipped later, not searched.
 
-    A request is in the queue while its ``holder`` is the queue's owner.
+    A request is in the queue while its ``holder`` is the queue's owner. New requests arrive in order. A request that
+    comes back, because its connection broke or its attempt failed, gets the place of its command's arrival.
 
     Attributes:
-        count: how many requests wait; the same as ``len()``, for those who ask with every command.
+        count: how many requests wait; the same as ``len()``, without a call.
     """
 
-    __slots__ = ("_items", "_owner", "count")
+    __slots__ = ("_items", "_numbers", "_owner", "_returned", "count")
 
     def __init__(self, owner: object) -> None:
         self._owner = owner
         self._items: deque[Pending] = deque()
+        self._returned: list[tuple[float, int, Pending]] = []
+        self._numbers = itertools.count()
         self.count: int = 0
 
     def __len__(self) -> int:
@@ -29,35 +34,47 @@ class WaitingQueue:
 
     def __iter__(self) -> Iterator[Pending]:
         owner = self._owner
-        return (pending for pending in self._items if pending.holder is owner)
+        yield from (entry[2] for entry in sorted(self._returned) if entry[2].holder is owner)
+        yield from (pending for pending in self._items if pending.holder is owner)
 
-    def append(self, pending: Pending) -> None:
-        """Put a request, whose holder is the owner now, at the end."""
-        self._items.append(pending)
+    def add(self, pending: Pending) -> None:
+        """Put a request, whose holder is the owner now, in its place."""
+        items = self._items
+        if items and pending.arrived < items[-1].arrived:
+            heapq.heappush(self._returned, (pending.arrived, next(self._numbers), pending))
+        else:
+            items.append(pending)
         self.count += 1
 
-    def prepend(self, pendings: Iterable[Pending]) -> None:
-        """Put requests, whose holder is the owner now, before all others, in their order."""
-        first = list(pendings)
-        self._items.extendleft(reversed(first))
-        self.count += len(first)
+    def put_back(self, pendings: Iterable[Pending]) -> None:
+        """Put requests, whose holder is the owner now, in their places, before those that arrived with them."""
+        for pending in pendings:
+            heapq.heappush(self._returned, (pending.arrived, next(self._numbers), pending))
+            self.count += 1
 
     def head(self) -> Pending:
         """The first request; the queue must not be empty."""
-        items = self._items
-        while items[0].holder is not self._owner:
+        items, returned, owner = self._items, self._returned, self._owner
+        while returned and returned[0][2].holder is not owner:
+            heapq.heappop(returned)
+        while items and items[0].holder is not owner:
             items.popleft()
+        if returned and (not items or returned[0][0] <= items[0].arrived):
+            return returned[0][2]
         return items[0]
 
     def remove(self, pending: Pending) -> None:
-        """Take a request out of the queue, wherever it stands, for good unless it is the first."""
+        """Take a request out of the queue, wherever it stands."""
         assert pending.holder is self._owner
-        if self._items[0] is pending:
+        if self._items and self._items[0] is pending:
             self._items.popleft()
+        elif self._returned and self._returned[0][2] is pending:
+            heapq.heappop(self._returned)
         pending.holder = None
         self.count -= 1
         if not self.count:
             self._items.clear()
+            self._returned.clear()
 
     def clear(self) -> list[Pending]:
         """Empty the queue; returns what was in it."""
@@ -65,5 +82,6 @@ class WaitingQueue:
         for pending in left:
             pending.holder = None
         self._items.clear()
+        self._returned.clear()
         self.count = 0
         return left

@@ -8,7 +8,6 @@ there is no task here, and connections are left unread when too much has gathere
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -30,9 +29,11 @@ from ..errors import (
     UDFError,
     error_from_code,
 )
-from .answers import EXPIRED_SESSION, RETRYABLE, renew_session
+from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
-from .pending import Failure
+from .busy import loop_clock
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
+from .execution.retry import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
     from ..query import QueryPolicy
@@ -44,7 +45,7 @@ Value = tuple[int, bytes]
 """Type and data of a particle."""
 
 
-class ValueStream:
+class ValueStream(Uncopyable):
     """One aggregation on its way.
 
     Args:
@@ -75,16 +76,23 @@ class ValueStream:
         self._namespace = namespace
         self._make_frame = make_frame
         self._policy = policy
-        self.limit = math.inf if policy.total_timeout is None else trio.current_time() + policy.total_timeout
+        began = loop_clock().now()
+        self.limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
+        silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
+        self._state = RetryState(
+            policy.max_retries,
+            policy.sleep_between_retries,
+            began=began,
+            limit=self.limit,
+            patience=min(cluster.patience, silence),
+        )
         self._arrivals: Arrivals[Run] = self._no_arrivals()
         self._began = False
-        self._retries = 0
-        # What the last error was worth: whether the whole may succeed when it is asked for again, and whether that
-        # counts as a retry of the policy's.
-        self._passing = False
-        self._counted = True
-        self._logged_in = False
+        #: How the last attempt failed and whether it was sent; None where asking again cannot help.
+        self._failure: tuple[Outcome, bool] | None = None
         self._answered_once = False
+        #: How often partitions had moved when all nodes had answered.
+        self._moves = 0
         #: Who is master of what, as far as was known when the nodes were asked.
         self._masters: list[Node | None] = []
         self.handed_on = False
@@ -132,12 +140,14 @@ class ValueStream:
 
     def _begin(self) -> None:
         self._began = True
+        self._state.attempt_began(loop_clock().now())
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
         self._cluster.check_namespace(self._namespace)
         nodes = self._cluster.active_nodes()
         if not nodes:
-            raise ClusterError(f"{self._what}: {self._cluster.outage()}")
+            error = ClusterError(f"{self._what}: {self._cluster.outage()}")
+            raise self._noted(Cause.NO_OWNER, error, None, sent=False)
         self._masters = self._cluster.masters(self._namespace)
         for node in nodes:
             run = Run(node)
@@ -151,22 +161,28 @@ class ValueStream:
         Returns:
             False where that cannot help, is not allowed, or would repeat what has been handed on.
         """
-        if not self._passing or self.handed_on or (self._counted and self._retries >= self._policy.max_retries):
+        failure, self._failure = self._failure, None
+        if failure is None or self.handed_on:
             return False
-        self._retries += self._counted
-        self._passing, self._counted = False, True
-        began = trio.current_time()
-        await trio.sleep(self._policy.sleep_between_retries)
-        silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-        patience = min(self.limit, began + min(self._cluster.patience, silence))
-        while await self._cluster.wait_for_tend(patience):
-            if self._cluster.closed or trio.current_time() >= self.limit:
+        outcome, sent = failure
+        decision = self._state.decide(
+            outcome,
+            sent=sent,
+            write=False,
+            now=loop_clock().now(),
+            replicas=self._cluster.replicas_of(self._namespace),
+            partly=self._answered_once,
+        )
+        if decision.action is Action.RAISE or not await wait_for_retry(decision, self._state, self._cluster):
+            return False
+        while not self._cluster.serves_all(self._namespace):
+            if not await self._cluster.wait_for_tend(self._state.patience_end) or self._cluster.closed:
                 return False
-            if self._cluster.serves_all(self._namespace):
-                self._arrivals = self._no_arrivals()
-                self._began = False
-                return True
-        return False
+        if self._cluster.closed or loop_clock().now() >= self.limit:
+            return False
+        self._arrivals = self._no_arrivals()
+        self._began = False
+        return True
 
     async def _check_masters(self) -> None:
         """All nodes have answered: see whether they were masters of all partitions meanwhile.
@@ -174,16 +190,17 @@ class ValueStream:
         Raises:
             ClusterError: partitions have moved, and there is still something to be done about it.
         """
-        if self.handed_on or self._retries >= self._policy.max_retries:
+        if self.handed_on or self._moves >= self._policy.max_retries:
             return
-        if self._retries:
+        if self._state.history:
             # The nodes may have been asked before they took over what another has lost.
-            await self._cluster.wait_for_tend(min(self.limit, trio.current_time() + self._cluster.patience))
+            await self._cluster.wait_for_tend(min(self.limit, loop_clock().now() + self._cluster.patience))
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
         if self._cluster.masters(self._namespace) != self._masters:
-            self._passing = True
-            raise ClusterError(f"{self._what}: partitions have moved to other nodes", attempts=self._retries + 1)
+            self._moves += 1
+            error = ClusterError(f"{self._what}: partitions have moved to other nodes")
+            raise self._noted(ResultCode.PARTITION_UNAVAILABLE, error, None, sent=True)
 
     def close(self) -> None:
         """End it: connections of answers under way are closed, and the servers hear that they may stop."""
@@ -197,7 +214,7 @@ class ValueStream:
         try:
             messages = decode_messages(body)
         except ProtocolError as error:
-            raise self._error(ProtocolError(), error.message, run.node) from None
+            raise self._failed(run, Cause.BAD_DATA, ProtocolError(), error.message) from None
         values: list[Value] = []
         for message in messages:
             if message.result_code or message.info3 & INFO3_LAST:
@@ -211,7 +228,7 @@ class ValueStream:
         for op in message.ops:
             if op.name == "FAILURE":
                 text = clipped(op.data.decode("utf-8", "replace"))
-                raise self._error(UDFError(result_code=ResultCode.UDF), text, run.node)
+                raise self._failed(run, ResultCode.UDF, UDFError(result_code=ResultCode.UDF), text)
             values.append((op.particle, op.data))
         return values
 
@@ -220,14 +237,10 @@ class ValueStream:
         if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
             self._answered_once = True
             return  # a node that does not know of the set has nothing to tell
-        if code == EXPIRED_SESSION and run.pending is not None:
-            renew_session(run.node, run.pending)
-            # A session that has ended costs no retry; one is enough.
-            self._counted, self._logged_in = self._logged_in, True
-        not_there_yet = code in (ResultCode.INDEX_NOT_FOUND, ResultCode.INDEX_NOT_READABLE)
-        self._passing = code in RETRYABLE or (not_there_yet and self._answered_once)
+        if run.pending is not None:
+            report(self._cluster, run.node, run.pending, code)
         error = error_from_code(code)
-        raise self._error(error, error.message, run.node)
+        raise self._failed(run, code, error, query_error_text(code))
 
     def _ended(self, run: Run) -> None:
         """The reader has come to the end of an answer."""
@@ -237,23 +250,32 @@ class ValueStream:
             return
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
-        if pending.failure is Failure.REJECTED and isinstance(pending.error, AerospikeError):
-            raise copy.copy(pending.error)
-        if pending.failure is Failure.NO_ROOM:
-            raise self._error(NoMoreConnections(), "no connection came free (max_conns_per_node)", run.node)
-        if pending.failure is Failure.EXPIRED:
-            name = "total_timeout" if trio.current_time() >= self.limit else "socket_timeout"
+        outcome = outcome_of(pending)
+        report(self._cluster, run.node, pending, outcome)
+        if outcome is Cause.LOGIN_REFUSED:
+            raise self._noted(outcome, refused_login(pending), run.node, sent=False)
+        if outcome is Cause.POOL_FULL:
+            text = "no connection came free (max_conns_per_node)"
+            raise self._failed(run, outcome, NoMoreConnections(), text)
+        if outcome is Cause.TIMEOUT:
+            name = "total_timeout" if loop_clock().now() >= self.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
-            self._passing = True
-            raise self._error(AerospikeTimeoutError(), text, run.node)
-        if isinstance(pending.error, ProtocolError):
-            raise self._error(ProtocolError(), pending.error.message, run.node)
-        self._cluster.report_failure(run.node)
-        self._passing = True
-        raise self._error(ConnectionFailed(), self._cluster.cause(run.node, pending.error), run.node)
+            raise self._failed(run, outcome, AerospikeTimeoutError(), text)
+        error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
+        raise self._failed(run, outcome, error, self._cluster.cause(run.node, pending.error))
 
-    def _error(self, error: AerospikeError, text: str, node: Node) -> AerospikeError:
+    def _failed(self, run: Run, outcome: Outcome, error: AerospikeError, text: str) -> AerospikeError:
+        """The error of one node's answer, which ends the attempt."""
+        node = run.node
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text}",)
-        error.node = node.name
-        error.attempts = self._retries + 1
+        return self._noted(outcome, error, node, sent=run.pending is not None and run.pending.sent)
+
+    def _noted(self, outcome: Outcome, error: AerospikeError, node: Node | None, *, sent: bool) -> AerospikeError:
+        """Note how an attempt ended, for :meth:`restart` and in its error."""
+        name = None if node is None else node.name
+        self._state.note(outcome, sent=sent, write=False, now=loop_clock().now(), node=name)
+        self._failure = outcome, sent
+        error.node = name
+        error.attempts = self._state.retries + sent
+        error.history = self._state.history
         return error

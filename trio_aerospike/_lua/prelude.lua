@@ -195,14 +195,14 @@ local loaded = {
 }
 
 local function compiled(source, name)
-  return load_text(source, "@" .. name, "t")
+  return load_text(source, "@" .. host.directory .. name, "t")
 end
 
 function require(name)
   local found = loaded[name]
   if found ~= nil then return found end
   local source = host.source(name)
-  if source == nil then fail(format("module '%s' not found:\n\tno module of that name is registered", show(name)), 2) end
+  if source == nil then fail(format("module '%s' not found:\n\tno file '%s%s.lua'", show(name), host.directory, show(name)), 2) end
   local chunk, problem = compiled(source, name .. ".lua")
   if chunk == nil then fail(format("error loading module '%s':\n\t%s", name, problem), 2) end
   local result = chunk(name)

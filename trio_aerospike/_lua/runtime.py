@@ -111,6 +111,7 @@ class LuaModule:
         source_of: the text of another module by its name without extension, for ``require``; None where there is
             none.
         deadline: on the monotonic clock, for what stands outside of functions; None for none.
+        directory: where modules are, with a slash at the end; errors show it before file names.
 
     Raises:
         CompileError: the text is not Lua, or what stands outside of its functions failed.
@@ -126,6 +127,7 @@ class LuaModule:
         aerospike: Functions | None = None,
         source_of: Callable[[str], bytes | None] | None = None,
         deadline: float | None = None,
+        directory: str = "",
     ) -> None:
         # Imported here: few programs run Lua.
         from lupa.lua54 import LuaRuntime
@@ -164,6 +166,7 @@ class LuaModule:
             "was_over": lambda: self._was_over,
             "log": lambda level, text: _log(name, None, level, text),
             "source": self._other,
+            "directory": directory.encode(),
         }
         lua.execute(_text("bounds.lua"), self._look, _STEPS, name=b"aerospike.lua")
         table = lua.table_from({key.encode(): value for key, value in host.items()})

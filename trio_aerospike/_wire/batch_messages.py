@@ -7,7 +7,7 @@ reads answers in ``batch_answers``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -139,32 +139,63 @@ def decode_batch_rows(message: Message) -> tuple[int, int, list[BatchRequest], P
     Raises:
         ProtocolError: it has no batch field, or one without room for its count.
     """
-    data = message.field(FIELD_BATCH_INDEX)
-    if data is None:
-        data = message.field(FIELD_BATCH_WITH_SET)
-    if data is None:
-        raise ProtocolError("a batch without its field of rows")
-    if len(data) < 5:
-        raise ProtocolError(f"a batch field of {len(data)} bytes has no room for its count")
-    count = _read_u32(data, 0)[0]
-    rows: list[BatchRequest] = []
-    fault: ProtocolError | None = None
-    position = 5
-    read_mode = message.info3 & (INFO3_SC_READ_RELAX | INFO3_SC_READ_TYPE)
-    try:
-        while len(rows) < count:
-            row, position = _decode_row(data, position, rows[-1] if rows else None, read_mode)
-            rows.append(row)
-        if position != len(data):
-            fault = ProtocolError(f"{len(data) - position} bytes follow the {count} rows of a batch")
-    except (struct.error, IndexError):
-        what = "does not fit its bytes" if count * ROW_SIZE_MIN > len(data) - 5 else "is cut off"
-        fault = ProtocolError(f"a batch of {count} rows {what}: {len(rows)} are there")
-    except UnicodeDecodeError:
-        fault = ProtocolError("a namespace or set of a batch is not UTF-8")
-    except ProtocolError as error:
-        fault = error
-    return data[4], count, rows, fault
+    reader = BatchRowReader(message)
+    rows = list(reader)
+    return reader.flags, reader.count, rows, reader.fault
+
+
+class BatchRowReader(Iterator[BatchRequest]):
+    """The rows of a batch request one by one, up to the first that is not sound.
+
+    Attributes:
+        flags: of the batch.
+        count: how many rows are announced.
+        fault: what is wrong with the row that ended it, or behind the last; None where nothing is.
+
+    Raises:
+        ProtocolError: it has no batch field, or one without room for its count.
+    """
+
+    def __init__(self, message: Message) -> None:
+        data = message.field(FIELD_BATCH_INDEX)
+        if data is None:
+            data = message.field(FIELD_BATCH_WITH_SET)
+        if data is None:
+            raise ProtocolError("a batch without its field of rows")
+        if len(data) < 5:
+            raise ProtocolError(f"a batch field of {len(data)} bytes has no room for its count")
+        self.flags: int = data[4]
+        self.count: int = _read_u32(data, 0)[0]
+        self.fault: ProtocolError | None = None
+        self._data = data
+        self._position = 5
+        self._read_mode = message.info3 & (INFO3_SC_READ_RELAX | INFO3_SC_READ_TYPE)
+        self._read = 0
+        self._previous: BatchRequest | None = None
+
+    def __next__(self) -> BatchRequest:
+        data, count = self._data, self.count
+        if self.fault is not None:
+            raise StopIteration
+        if self._read == count:
+            if self._position != len(data):
+                behind = len(data) - self._position
+                self.fault = ProtocolError(f"{behind} bytes follow the {count} rows of a batch")
+            raise StopIteration
+        try:
+            row, self._position = _decode_row(data, self._position, self._previous, self._read_mode)
+        except (struct.error, IndexError):
+            what = "does not fit its bytes" if count * ROW_SIZE_MIN > len(data) - 5 else "is cut off"
+            self.fault = ProtocolError(f"a batch of {count} rows {what}: {self._read} are there")
+        except UnicodeDecodeError:
+            self.fault = ProtocolError("a namespace or set of a batch is not UTF-8")
+        except ProtocolError as error:
+            self.fault = error
+        else:
+            self._previous = row
+            self._read += 1
+            return row
+        raise StopIteration
 
 
 def _decode_row(data: bytes, position: int, previous: BatchRequest | None, read_mode: int) -> tuple[BatchRequest, int]:

@@ -396,7 +396,10 @@ def _key_packer_for(key: Any) -> _Packer:
 
 # --- why a value was refused -----------------------------------------------------------------------------------------
 
-_ALLOWED = "None, bool, 64-bit int, float, str, bytes, list, dict, GeoJSON, HyperLogLog"
+# Programs for aerospike-py match on its words, which are the last ones.
+_ALLOWED = (
+    "None, bool, 64-bit int, float, str, bytes, list, dict, GeoJSON, HyperLogLog. Unsupported type for Aerospike value"
+)
 
 
 def scalar_fault(value: Any) -> str | None:

@@ -29,6 +29,9 @@ _SIZE_MASK = (1 << 48) - 1
 # First two bytes of a good frame, as a number -> its type. Anything else is a fault.
 _KINDS = {PROTO_VERSION << 8 | kind: kind for kind in (PROTO_INFO, PROTO_ADMIN, PROTO_MESSAGE, PROTO_COMPRESSED)}
 
+# What a server reads: admin messages also with the older version 0 (server: process_readable in as/src/base/service.c).
+_REQUEST_KINDS = {**_KINDS, PROTO_ADMIN: PROTO_ADMIN}
+
 
 def encode_frame(kind: int, body: bytes) -> bytes:
     """A whole frame of that type around ``body``.
@@ -82,14 +85,18 @@ class FrameReader:
 
     Args:
         max_size: largest body accepted, in bytes (also after decompression).
+        of_requests: read what clients send, as a server does: admin frames may have version 0, and compressed frames
+            are returned as they are, since a Community Edition refuses them.
 
     Attributes:
         error: the fault the stream came to, None while it is sound. Final: from then on every :meth:`feed` raises it.
     """
 
-    __slots__ = ("_buffer", "_need", "error", "max_size")
+    __slots__ = ("_buffer", "_kinds", "_need", "_unpacks", "error", "max_size")
 
-    def __init__(self, max_size: int = PROTO_SIZE_MAX) -> None:
+    def __init__(self, max_size: int = PROTO_SIZE_MAX, *, of_requests: bool = False) -> None:
+        self._kinds = _REQUEST_KINDS if of_requests else _KINDS
+        self._unpacks = not of_requests
         self.max_size = max_size
         self.error: ProtocolError | None = None
         # What has come of an incomplete frame, and how much of it is needed before it is worth looking at again: a
@@ -130,7 +137,7 @@ class FrameReader:
         position = 0
         while (start := position + 8) <= total:
             head: int = _unpack_header(data, position)[0]
-            kind = _KINDS.get(head >> 48)
+            kind = self._kinds.get(head >> 48)
             size = head & _SIZE_MASK
             if kind is None or size > self.max_size:
                 self._fail(self._describe(data[position:start], kind, size))
@@ -139,7 +146,7 @@ class FrameReader:
             if end > total:
                 self._need = end - position
                 break
-            if kind == 4:  # PROTO_COMPRESSED
+            if kind == 4 and self._unpacks:  # PROTO_COMPRESSED
                 try:
                     frames.append(decompress_body(data[start:end], self.max_size))
                 except ProtocolError as error:

@@ -5,7 +5,7 @@ Facts: the server's ``as/src/base/thr_info.c``. What nodes tell of their cluster
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -54,6 +54,40 @@ def decode_info_response(body: bytes) -> dict[str, str]:
             name, _, value = line.partition("\t")
             answers[name] = value
     return answers
+
+
+def decode_info_answers(body: bytes, commands: Sequence[str]) -> dict[str, str]:
+    """The answers to these commands: the server answers in order, each command repeated before its value.
+
+    A command may hold a tab, and a value anything, as names of sets may; so each answer begins where the next command
+    is repeated.
+
+    Raises:
+        ProtocolError: it is not UTF-8, or not the answer to these commands.
+    """
+    text = _text(body)
+    answers: dict[str, str] = {}
+    begin = 0
+    for place, command in enumerate(commands):
+        head = f"{command}\t"
+        if not text.startswith(head, begin):
+            raise ProtocolError(f"an answer to {command[:80]!r} was expected, and came {text[begin : begin + 80]!r}")
+        end = len(text) - text.endswith("\n")
+        if place + 1 < len(commands):
+            end = text.find(f"\n{commands[place + 1]}\t", begin)
+            if end < 0:
+                raise ProtocolError(f"{commands[place + 1][:80]!r} was not answered")
+        answers[command] = text[begin + len(head) : end]
+        begin = end + 1
+    return answers
+
+
+def refusal_of_all(body: bytes) -> InfoError | None:
+    """The error with which a server answers a request as a whole, no command repeated; None where it is an answer.
+
+    So it answers a client that has not logged in, and a request that has waited for longer than ``info-max-ms``.
+    """
+    return None if b"\t" in body else parse_error(body.decode(errors="replace").rstrip("\n"))
 
 
 def _text(body: bytes) -> str:

@@ -6,12 +6,16 @@ It keeps everything in memory and answers as a Community Edition 8.1.2 does. `op
 
 from __future__ import annotations
 
+from .._wire.admin_messages import AdminMessage as AdminMessage
+from .._wire.messages import Message as Message
 from .cluster import EmbeddedCluster as EmbeddedCluster, open_embedded_cluster as open_embedded_cluster
 from .faults import (
     Fault as Fault,
     NodeStats as NodeStats,
     Reply as Reply,
+    Request as Request,
     RequestHook as RequestHook,
+    RequestKind as RequestKind,
     Verdict as Verdict,
 )
 from .node import EmbeddedNode as EmbeddedNode

@@ -6,11 +6,10 @@ limited size, then a frame that ends the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from itertools import takewhile
+from collections.abc import Callable, Container, Iterator
 
 from .._wire import constants as wire
-from .._wire.batch_messages import BatchRequest, decode_batch_rows, encode_batch_end
+from .._wire.batch_messages import BatchRequest, BatchRowReader, encode_batch_end
 from .._wire.frames import encode_frame
 from .._wire.messages import Message
 from ..errors import ProtocolError, ResultCode
@@ -22,43 +21,64 @@ _FRAME_SIZE = 128 * 1024
 _NO_FAILURE = {ResultCode.OK, ResultCode.RECORD_NOT_FOUND, ResultCode.FILTERED_OUT}
 
 
-def answer_batch(
-    message: Message,
-    namespaces: Container[str],
-    check: Callable[[list[Request]], None],
-    execute: Callable[[Request], Answer],
-    most: int = 0,
-) -> bytes:
-    """The frames that answer a batch.
+class Batch:
+    """A batch that is carried out step by step: first `read`, then `execute`; then its frames are there.
 
-    A row that is malformed or of an unknown namespace ends the batch: those before it have been carried out, but are
-    not answered.
+    A row that is malformed or of an unknown namespace ends the batch: those before it are carried out, but not
+    answered.
 
     Args:
         message: the request.
         namespaces: those that there are.
-        check: called with all rows before any is carried out; may raise.
-        execute: carries out one row; never raises.
         most: rows that a batch may have; 0 for any number (server: batch-max-requests).
+
+    Raises:
+        Refused: the batch as a whole.
     """
-    try:
-        flags, count, rows, _ = decode_batch_rows(message)
-    except ProtocolError:
-        return batch_error(ResultCode.PARAM)
-    if not count:
-        return batch_error(ResultCode.PARAM)
-    if 0 < most < count:
-        return batch_error(ResultCode.BATCH_MAX_REQUESTS)
-    data = message.field(wire.FIELD_FILTER)
-    try:
-        condition = None if data is None else compile_filter(data)
-    except Refused as refused:
-        return batch_error(refused.result)
-    known = list(takewhile(lambda row: row.namespace in namespaces and not _repeats_key(row), rows))
-    requests = [request_from_row(row, condition) for row in known]
-    check(requests)
-    answers = [(row.index, execute(request)) for row, request in zip(known, requests, strict=True)]
-    return _gather(answers, flags, ends_early=len(known) < count)
+
+    def __init__(self, message: Message, namespaces: Container[str], most: int = 0) -> None:
+        try:
+            self._reader = BatchRowReader(message)
+        except ProtocolError as error:
+            raise Refused(ResultCode.PARAM) from error
+        if not self._reader.count:
+            raise Refused(ResultCode.PARAM)
+        if 0 < most < self._reader.count:
+            raise Refused(ResultCode.BATCH_MAX_REQUESTS)
+        data = message.field(wire.FIELD_FILTER)
+        self._condition = None if data is None else compile_filter(data)
+        self._namespaces = namespaces
+        self._indexes: list[int] = []
+        self._answers = _Frames(self._reader.flags)
+        self.requests: list[Request] = []
+
+    @property
+    def count(self) -> int:
+        """How many rows are announced."""
+        return self._reader.count
+
+    def read(self) -> Iterator[None]:
+        """Read the rows, one at each step."""
+        for row in self._reader:
+            if row.namespace not in self._namespaces or _repeats_key(row):
+                return
+            self._indexes.append(row.index)
+            self.requests.append(request_from_row(row, self._condition))
+            yield
+
+    def execute(self, execute: Callable[[Request], Answer]) -> Iterator[None]:
+        """Carry the rows out, one at each step.
+
+        Args:
+            execute: carries out one row; never raises.
+        """
+        for index, request in zip(self._indexes, self.requests, strict=True):
+            self._answers.add(index, execute(request))
+            yield
+
+    def frames(self) -> bytes:
+        """The frames that answer the batch."""
+        return self._answers.whole(ends_early=len(self.requests) < self.count)
 
 
 def _repeats_key(row: BatchRequest) -> bool:
@@ -66,32 +86,46 @@ def _repeats_key(row: BatchRequest) -> bool:
     return row.repeat and row.field(wire.FIELD_KEY) is not None
 
 
-def _gather(answers: list[tuple[int, Answer]], flags: int, *, ends_early: bool) -> bytes:
+class _Frames:
     """The frames of the answers to all rows, as many of them as the client wants to see after a failure.
 
     A client that does not ask for all rows gets the result of the last that failed as that of the whole batch; with
     the flag for it, the rows in the frame of the failure are sent, too, without it not even those.
     """
-    frames: list[bytes] = []
-    held: list[bytes] = []
-    size = result = 0
-    for index, answer in answers:
+
+    def __init__(self, flags: int) -> None:
+        self._flags = flags
+        self._frames: list[bytes] = []
+        self._held: list[bytes] = []
+        self._size = 0
+        self._result = 0
+        self._is_full = False
+
+    def add(self, index: int, answer: Answer) -> None:
+        """Take in the answer to the next row."""
+        if self._is_full:
+            return
         body = answer.body(index)
-        if held and size + len(body) > _FRAME_SIZE:
-            if not result:
-                frames.append(encode_frame(wire.PROTO_MESSAGE, b"".join(held)))
-            elif flags & wire.BATCH_REPORT_ERROR_RECORD:
-                break
-            held, size = [], 0
-        if answer.result not in _NO_FAILURE and not flags & wire.BATCH_RESPOND_ALL:
-            result = answer.result
-        held.append(body)
-        size += len(body)
-    if ends_early:
-        return b"".join(frames) + batch_error(ResultCode.PARAM)
-    if held and (not result or flags & wire.BATCH_REPORT_ERROR_RECORD):
-        frames.append(encode_frame(wire.PROTO_MESSAGE, b"".join(held)))
-    return b"".join(frames) + batch_error(result)
+        if self._held and self._size + len(body) > _FRAME_SIZE:
+            if not self._result:
+                self._frames.append(encode_frame(wire.PROTO_MESSAGE, b"".join(self._held)))
+            elif self._flags & wire.BATCH_REPORT_ERROR_RECORD:
+                self._is_full = True
+                return
+            self._held, self._size = [], 0
+        if answer.result not in _NO_FAILURE and not self._flags & wire.BATCH_RESPOND_ALL:
+            self._result = answer.result
+        self._held.append(body)
+        self._size += len(body)
+
+    def whole(self, *, ends_early: bool) -> bytes:
+        """All frames, with the one that ends the batch."""
+        frames = b"".join(self._frames)
+        if ends_early:
+            return frames + batch_error(ResultCode.PARAM)
+        if self._held and (not self._result or self._flags & wire.BATCH_REPORT_ERROR_RECORD):
+            frames += encode_frame(wire.PROTO_MESSAGE, b"".join(self._held))
+        return frames + batch_error(self._result)
 
 
 def batch_error(result: int) -> bytes:

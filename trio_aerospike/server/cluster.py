@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import trio
 
+from .._trio_run import require_trio
 from .clock import ServerClock
 from .memory import MemoryNetwork, MemoryStream
 from .modules import Modules
@@ -16,8 +18,11 @@ from .node import Address, EmbeddedNode, check_server_context
 from .partitions import Move, MoveKind, PartitionTable
 from .security import Security, UserSpec
 from .sindex import IndexRegistry
-from .store import NamespaceConfig, StoredRecord, merge_trees
+from .slices import in_slices
+from .store import NamespaceConfig, StoredRecord
 
+MEMORY_HOST = "in-memory.invalid"
+"""The host name of nodes in memory: no resolver answers for the top-level domain `invalid` (RFC 6761)."""
 FIRST_MEMORY_PORT = 3000
 _MIGRATION_STEPS = 10
 
@@ -36,7 +41,7 @@ class EmbeddedCluster:
     def __init__(
         self,
         *,
-        host: str,
+        host: str | None,
         cluster_name: str,
         namespaces: Sequence[NamespaceConfig],
         users: Mapping[str, str | UserSpec] | None,
@@ -79,12 +84,20 @@ class EmbeddedCluster:
         self.cluster_generation: int = 0
         self.evictions: dict[str, int] = {}
         """The void times up to which records of a namespace are evicted, as long as that is not taken back."""
+        self.truncations: dict[str, int] = {}
+        """Thresholds that clients have set, by namespace or "namespace|set": milliseconds since the Citrusleaf epoch.
+
+        Nodes tell each other of all of them; those of what does not exist have no effect.
+        """
         self.changed: trio.Event = trio.Event()
         """Set, and replaced, whenever a request that had to wait may find its node."""
-        self._host = host
+        self._host = host or (MEMORY_HOST if memory else "127.0.0.1")
         self._by_name: dict[str, EmbeddedNode] = {}
         self._nursery: trio.Nursery | None = None
         self._membership_changed = False
+        self._rebalancing = False
+        self._tables_lock = trio.Lock()
+        """Held by whoever changes the partition tables: that is done in slices, between which requests are served."""
         self._poked = trio.Event()
 
     def __repr__(self) -> str:
@@ -95,8 +108,16 @@ class EmbeddedCluster:
 
     @property
     def hosts(self) -> list[Address]:
-        """The addresses of the nodes that are running: seeds for a client."""
+        """The addresses of the nodes that are running: seeds for a client.
+
+        Those of a cluster in memory cannot be resolved or dialled: its clients need `connector` as well.
+        """
         return [node.listen_address for node in self.nodes if node.running]
+
+    @property
+    def is_enterprise(self) -> bool:
+        """Whether it has what only an Enterprise Edition has: users or TLS. Then it takes compressed requests, too."""
+        return self.security is not None or self.tls is not None
 
     async def connector(self, host: str, port: int, tls_name: str | None = None) -> MemoryStream:
         """Connect in memory: pass this to `open_client` as its connector.
@@ -131,15 +152,19 @@ class EmbeddedCluster:
             lose_data: it comes back empty, as one that had everything in memory.
         """
         node = self.node(which)
-        if node.running:
-            node.stop()
-            for table in self.tables.values():
-                table.depart(node.name)
-            self._note_membership()
-        if lose_data:
-            for name, store in node.stores.items():
-                store.clear()
-                self.tables[name].forget(node.name)
+        # The tables must know of it, whoever stops to wait for that.
+        with trio.CancelScope(shield=True):
+            if node.running:
+                node.stop()
+                async with self._tables_lock:
+                    for table in self.tables.values():
+                        await in_slices(table.depart_steps(node.name))
+                self._note_membership()
+            if lose_data:
+                async with self._tables_lock:
+                    for name, store in node.stores.items():
+                        self.tables[name].forget(node.name)
+                        await in_slices(store.clear())
         await trio.lowlevel.checkpoint()
 
     async def start_node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
@@ -183,19 +208,19 @@ class EmbeddedCluster:
 
     async def wait_stable(self) -> None:
         """Wait until every running node has joined and nothing has to be migrated."""
-        while self._membership_changed or self.migrating:
+        while self.losing or self.migrating:
             await self.changed.wait()
         await trio.lowlevel.checkpoint()
 
     @property
     def migrating(self) -> bool:
         """Whether records are still on their way to where they belong."""
-        return any(table.pending() for table in self.tables.values())
+        return any(table.is_migrating for table in self.tables.values())
 
     @property
     def losing(self) -> bool:
         """Whether nodes have come or gone and the partition map does not show it yet."""
-        return self._membership_changed
+        return self._membership_changed or self._rebalancing
 
     # Records --------------------------------------------------------------------------------------------------
 
@@ -208,7 +233,8 @@ class EmbeddedCluster:
             store = node.stores[namespace]
             tree = store.trees[partition]
             if record is None:
-                tree.pop(digest, None)
+                if digest in tree:
+                    del tree[digest]
                 continue
             tree[digest] = record
             if record.set_name and record.set_name not in store.sets:
@@ -220,18 +246,32 @@ class EmbeddedCluster:
             return True
         return any(set_name in node.stores[namespace].sets for node in self.nodes if node.running)
 
-    def purge(self, namespace: str) -> None:
-        """Have every node forget what has expired or was truncated."""
+    def truncate(self, namespace: str, set_name: str | None, threshold: int) -> None:
+        """Truncate a set, or with None the whole namespace: at once for whoever looks, in the background in memory.
+
+        Args:
+            namespace: whose records; one that nobody has is ignored (server: as_truncate_cmd).
+            set_name: the set.
+            threshold: what was updated before it goes, in milliseconds since the Citrusleaf epoch.
+        """
+        config = self.namespaces.get(namespace)
+        if config is None:
+            return
+        truncation = config.truncation
+        if set_name is None:
+            truncation.namespace = max(truncation.namespace, threshold)
+        else:
+            truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
         for node in self.nodes:
             if node.running:
-                node.stores[namespace].purge()
+                node.sweep(node.stores[namespace])
 
     def evict(self, namespace: str, void_time: int) -> None:
         """Have records end now that would end before that time, in seconds since the Citrusleaf epoch."""
         self.evictions[namespace] = void_time
         for node in self.nodes:
-            if namespace in node.stores:
-                node.stores[namespace].evict(void_time)
+            if namespace in node.stores and self._nursery is not None:
+                self._nursery.start_soon(in_slices, node.stores[namespace].evict(void_time))
 
     def recluster(self) -> None:
         """Form the cluster anew, with the nodes and the settings that there are now."""
@@ -240,9 +280,10 @@ class EmbeddedCluster:
         for namespace, table in self.tables.items():
             settings = self.node(max(self.members)).stores[namespace].settings
             table.replication_factor = settings.number("replication-factor")
-        self._rebalance_to(self.members)
-        self._note_migrations()
-        self._poked.set()
+        self._form(self.members)
+        self._rebalancing = True
+        if self._nursery is not None:
+            self._nursery.start_soon(self._recluster)
 
     # Inner life -----------------------------------------------------------------------------------------------
 
@@ -267,7 +308,7 @@ class EmbeddedCluster:
             self._set_addresses(node, alternate, advertised, bind_alternate=bind_alternates)
         for node in self.nodes:
             node.running = True
-        self._rebalance()
+        await self._rebalance()
         for node in reversed(self.nodes):
             await nursery.start(node.run)
         nursery.start_soon(self._manage)
@@ -282,6 +323,9 @@ class EmbeddedCluster:
         if self.network is not None and port == 0:
             port = FIRST_MEMORY_PORT + 10 * (number - 1)
         node = EmbeddedNode(self, f"A{number:X}", (self._host, port))
+        for namespace in self.namespaces:
+            for definition, _ in self.indexes.of(namespace):
+                node.indexes.create(definition)
         self.nodes.append(node)
         self._by_name[node.name] = node
         return node
@@ -312,75 +356,95 @@ class EmbeddedCluster:
             self._poked = trio.Event()
             if self._membership_changed:
                 await trio.sleep(self.detection_time)
-                self._membership_changed = False
-                self._rebalance()
+                await self._rebalance()
             elif self.migrating:
                 with trio.move_on_after(self.migration_time / _MIGRATION_STEPS):
                     await self._poked.wait()
                 if not self._membership_changed:
-                    self._migrate()
+                    async with self._tables_lock:
+                        await self._migrate()
             else:
                 await self._poked.wait()
 
-    def _rebalance(self) -> None:
-        survivors = [node.name for node in self.nodes if node.running and node.joined]
-        if survivors and survivors != self.members:
-            self._rebalance_to(survivors)
-        live = [node.name for node in self.nodes if node.running]
-        if live and live != survivors:
-            self._rebalance_to(live)
-        self._note_migrations()
+    async def _recluster(self) -> None:
+        async with self._tables_lock:
+            await self._rebalance_to(self.members)
+            self._rebalancing = False
+            await self._note_migrations()
+        self._poked.set()
 
-    def _note_migrations(self) -> None:
+    async def _rebalance(self) -> None:
+        async with self._tables_lock:
+            self._membership_changed, self._rebalancing = False, True
+            survivors = [node.name for node in self.nodes if node.running and node.joined]
+            live = [node.name for node in self.nodes if node.running]
+            for members, known in ((survivors, self.members), (live, survivors)):
+                if members and members != known:
+                    self._form(members)
+                    await self._rebalance_to(members)
+            self._rebalancing = False
+            await self._note_migrations()
+
+    async def _note_migrations(self) -> None:
         self._migration_batch = -(-sum(len(table.pending()) for table in self.tables.values()) // _MIGRATION_STEPS)
         if not self.migration_time:
-            self._migrate()
+            await self._migrate()
         self.announce_change()
 
-    def _rebalance_to(self, members: list[str]) -> None:
+    def _form(self, members: list[str]) -> None:
         self.members = members
         self.cluster_key = secrets.token_hex(6).upper()
         self.cluster_generation += 1
-        changes = dict.fromkeys(members, 0)
+
+    async def _rebalance_to(self, members: list[str]) -> None:
+        changes = Counter[str]()
         is_first = self.cluster_generation == 1
         for namespace, table in self.tables.items():
-            moves, changed = table.rebalance(members)
-            self._carry_out(namespace, moves)
-            for name, count in changed.items():
-                changes[name] = changes.get(name, 0) + count
+            await in_slices(self._rebalanced(namespace, table, members, changes))
         for name in members:
             node = self._by_name[name]
             peers = [self._by_name[other] for other in members if other != name]
-            # A cluster that has just formed has not changed anything yet.
-            node.take_part(peers, 0 if is_first else changes[name])
+            if node.running:
+                # A cluster that has just formed has not changed anything yet.
+                node.take_part(peers, 0 if is_first else changes[name])
 
-    def _migrate(self) -> None:
-        """Move the records of some partitions to where they belong."""
+    def _rebalanced(
+        self, namespace: str, table: PartitionTable, members: list[str], changes: Counter[str]
+    ) -> Iterator[None]:
+        for moves, changed in table.rebalance_steps(members):
+            self._carry_out(namespace, moves)
+            changes.update(changed)
+            yield
+
+    async def _migrate(self) -> None:
+        """Move the records of some partitions to where they belong; the tables' lock is held."""
         left = self._migration_batch if self.migration_time else -1
         for namespace, table in self.tables.items():
-            for partition in table.pending():
-                if left == 0:
-                    break
-                left -= 1
-                moves, changes = table.migrate(partition)
-                self._carry_out(namespace, moves)
-                for name, count in changes.items():
-                    self._by_name[name].partition_generation += count
+            pending = table.pending()
+            some = pending if left < 0 else pending[:left]
+            left -= len(some)
+            await in_slices(self._migrated(namespace, table, some))
         self.announce_change()
+
+    def _migrated(self, namespace: str, table: PartitionTable, partitions: list[int]) -> Iterator[None]:
+        for partition in partitions:
+            moves, changes = table.migrate(partition)
+            self._carry_out(namespace, moves)
+            for name, count in changes.items():
+                self._by_name[name].partition_generation += count
+            yield
 
     def _carry_out(self, namespace: str, moves: list[Move]) -> None:
         for move in moves:
             store = self._by_name[move.target].stores[namespace]
-            trees = store.trees
             if move.kind is MoveKind.DISCARD:
-                trees[move.partition] = {}
+                store.copy_partition(move.partition, {})
                 continue
             source = self._by_name[move.source].stores[namespace].trees[move.partition]
             if move.kind is MoveKind.COPY:
-                trees[move.partition] = dict(source)
+                store.copy_partition(move.partition, source)
             else:
-                by_generation = store.settings.values["conflict-resolution-policy"] == "generation"
-                merge_trees(trees[move.partition], source, by_generation=by_generation)
+                store.merge_partition(move.partition, source)
 
 
 def _address(given: AddressLike, port: int) -> Address | None:
@@ -398,7 +462,7 @@ async def open_embedded_cluster(
     nodes: int = 1,
     *,
     ports: Sequence[int] | None = None,
-    host: str = "127.0.0.1",
+    host: str | None = None,
     cluster_name: str = "docker",
     namespaces: Sequence[str | NamespaceConfig] = ("test",),
     replication_factor: int = 2,
@@ -421,7 +485,8 @@ async def open_embedded_cluster(
     Args:
         nodes: how many.
         ports: one for each node, 0 for a free one; all free when left out.
-        host: the address to listen on.
+        host: the address to listen on, 127.0.0.1 when left out. In memory it is only a name, by default one that
+            cannot be resolved, so that a client without `connector` never reaches a real server by mistake.
         cluster_name: what clients are told.
         namespaces: names, or configurations that then have their own replication factor and default ttl.
         replication_factor: copies of each record, as far as there are nodes.
@@ -437,7 +502,8 @@ async def open_embedded_cluster(
         advertised_addresses: per node what it tells all other clients, in place of the address it listens on, as a
             node behind NAT does.
         bind_alternates: listen on the alternate addresses, too.
-        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted.
+        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted. Without
+            that connector, a client given the cluster's `hosts` fails at once.
         clock: returns Unix time in seconds; follows Trio's clock when left out.
         detection_time: seconds after which the others notice a node that came or went.
         migration_time: seconds that the migration of records takes after that.
@@ -445,7 +511,9 @@ async def open_embedded_cluster(
     Raises:
         OSError: an address is taken.
         ValueError: the arguments contradict each other.
+        ClientError: no Trio runs here.
     """
+    require_trio("open_embedded_cluster")
     if nodes < 1:
         raise ValueError(f"nodes is {nodes}; a cluster has at least one")
     for name, given in (

@@ -119,11 +119,8 @@ def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -
     now = store.clock.seconds()
     if now < record.void_time - written_ttl * percent // 100:
         return None
-    return attrs.evolve(
-        record,
-        void_time=now + written_ttl,
-        last_update=max(record.last_update, store.clock.milliseconds()),
-        whole_answer=[],
+    return record.with_times(
+        void_time=now + written_ttl, last_update=max(record.last_update, store.clock.milliseconds())
     )
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .._turns import Turn
 from .._wire import admin, admin_messages, constants as wire, info, messages
-from .._wire.frames import FrameReader
+from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
-from .faults import Fault, Reply, Request
+from .faults import Fault, Reply, Request, RequestKind
 from .query import Streamed
 from .requests import Answer
 from .security import Caller, Session
@@ -28,7 +29,12 @@ _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024
 """Answers are sent once they have so many bytes, even if more requests are at hand."""
 
-_KIND_NAMES = {wire.PROTO_INFO: "info", wire.PROTO_ADMIN: "admin", wire.PROTO_MESSAGE: "message"}
+_KINDS: dict[int, RequestKind] = {
+    wire.PROTO_INFO: "info",
+    wire.PROTO_ADMIN: "admin",
+    wire.PROTO_MESSAGE: "message",
+    wire.PROTO_COMPRESSED: "message",
+}
 
 
 class Unreachable(Exception):
@@ -56,6 +62,8 @@ class Connection:
         self.session: Session | None = None
         self.user_agent = ""
         self.is_command: bool = False
+        self.began: float = 0.0
+        """When the current request was taken up, in seconds of Trio's clock: read, or the one before it answered."""
         self._in_flight = 0
 
     def __repr__(self) -> str:
@@ -63,9 +71,14 @@ class Connection:
         return f"<Connection to {self.node.name}, {kind}, {self._in_flight} in flight>"
 
     @property
+    def client_host(self) -> str:
+        """The address of the client: this machine's; for a client in memory, loopback."""
+        return self.address[0] if self.node.cluster.network is None else "127.0.0.1"
+
+    @property
     def peer(self) -> str:
         """Who is at the other end, as `query-show` tells it."""
-        return f"{self.address[0]}:{self.address[1]}"
+        return f"{self.client_host}:{self.address[1]}"
 
     @property
     def authenticated(self) -> bool:
@@ -87,11 +100,11 @@ class Connection:
     @property
     def caller(self) -> Caller:
         """Whom the connection speaks for, and where it comes from."""
-        return Caller(self.session, self.address[0], self.stream.certificate_name())
+        return Caller(self.session, self.client_host, self.stream.certificate_name())
 
     async def serve(self) -> None:
         """Serve until the client leaves or the connection breaks; closes the stream."""
-        reader = FrameReader()
+        reader = FrameReader(of_requests=True)
         try:
             while True:
                 data = await self.stream.receive_some(_RECEIVE_SIZE)
@@ -117,16 +130,18 @@ class Connection:
         self._count(frames)
         answers: list[bytes] = []
         size = 0
+        turn = Turn()
         try:
             for kind, body in frames:
                 answers.append(await self._serve_one(kind, body, answers))
-                if kind == wire.PROTO_MESSAGE:
+                if kind >= wire.PROTO_MESSAGE:
                     self._in_flight -= 1
                     self.node.stats.commands_in_flight -= 1
                 size += len(answers[-1])
                 if size > _SEND_SIZE:
                     await self._send(answers)
                     size = 0
+                await turn.give_way()
         except ProtocolError as error:
             # What came before the bad request has been done: its client hears of it.
             await self._send(answers)
@@ -138,8 +153,13 @@ class Connection:
         try:
             return await self._answer(kind, body, held_back)
         except Streamed as streamed:
-            await self._send(held_back)
+            try:
+                await self._send(held_back)
+            except BaseException:
+                streamed.abandon()
+                raise
             await self._stream(streamed.serve)
+            self.began = trio.current_time()
             return b""
 
     async def _stream(self, serve: Callable[[], Awaitable[None]]) -> None:
@@ -153,6 +173,10 @@ class Connection:
 
     async def _answer(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
         node = self.node
+        if kind == wire.PROTO_COMPRESSED and node.cluster.is_enterprise:
+            kind, body = decompress_body(body)
+            if kind != wire.PROTO_MESSAGE:
+                raise ProtocolError(f"a compressed frame holds a frame of type {kind}: only messages are compressed")
         if node.attentive:
             await self._send(held_back)
             return await self._serve_with_attention(kind, body)
@@ -169,7 +193,7 @@ class Connection:
         except (Unreachable, Streamed, ProtocolError):
             raise
         except Exception as error:
-            logger.exception("%s: a request (%s) from %s failed", self.node.name, _KIND_NAMES[kind], self.peer)
+            logger.exception("%s: a request (%s) from %s failed", self.node.name, _KINDS[kind], self.peer)
             if kind == wire.PROTO_MESSAGE:
                 return _refusal(body, ResultCode.SERVER)
             if kind == wire.PROTO_ADMIN:
@@ -187,26 +211,28 @@ class Connection:
         stats = self.node.stats
         arrived = 0
         for kind, _ in frames:
-            stats.requests[_KIND_NAMES[kind]] += 1
-            arrived += kind == wire.PROTO_MESSAGE
+            stats.requests[_KINDS[kind]] += 1
+            arrived += kind >= wire.PROTO_MESSAGE
         if not arrived:
             return
         if not self.is_command:
             self.is_command = True
             self.node.connection_became_command()
+        self.began = trio.current_time()
         self._in_flight += arrived
         stats.commands_in_flight += arrived
         stats.commands_peak = max(stats.commands_peak, stats.commands_in_flight)
 
     async def _serve_with_attention(self, kind: int, body: bytes) -> bytes:
         node = self.node
-        deadline = trio.current_time() + self._ttl(kind, body)
+        self.began = trio.current_time()
+        deadline = self.began + self._ttl(kind, body)
         await node.wait_resumed()
         if node.on_request is not None:
             replacement = await self._ask_hook(kind, body)
             if replacement is not None:
                 return replacement
-        if kind != wire.PROTO_MESSAGE:
+        if kind < wire.PROTO_MESSAGE:
             return self._served(kind, body)
         if node.delay:
             await trio.sleep_until(min(trio.current_time() + node.delay, deadline))
@@ -236,7 +262,7 @@ class Connection:
     async def _ask_hook(self, kind: int, body: bytes) -> bytes | None:
         hook = self.node.on_request
         assert hook is not None
-        verdict = await hook(kind, _decoded(kind, body))
+        verdict = await hook(_KINDS[kind], _decoded(kind, body))
         if verdict is None:
             return None
         if isinstance(verdict, Reply):
@@ -262,6 +288,8 @@ def _refusal(body: bytes, result: ResultCode) -> bytes:
 
 
 def _decoded(kind: int, body: bytes) -> Request:
+    if kind == wire.PROTO_COMPRESSED:
+        kind, body = decompress_body(body)
     if kind == wire.PROTO_MESSAGE:
         return messages.decode_message(body)[0]
     if kind == wire.PROTO_ADMIN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from typing import Literal
 
 import attrs
 
@@ -37,18 +38,25 @@ class Reply:
     close: bool = False
 
 
+RequestKind = Literal["info", "admin", "message"]
+"""Kinds of requests, as hooks get and `NodeStats.requests` counts them.
+
+"message" is every command on records: single, batch, query; "admin" is logins and user administration.
+"""
+
 Request = Message | AdminMessage | list[str]
-"""A request as a hook sees it: of a record or batch (kind 3), of an administrator (2), of info commands (1)."""
+"""A request as a hook sees it: `Message` for kind "message", `AdminMessage` for "admin", info commands for "info"."""
 
 Verdict = None | Fault | Reply | ResultCode
 """None lets the request be served; a result code refuses a message with it."""
 
-RequestHook = Callable[[int, Request], Awaitable[Verdict]]
+RequestHook = Callable[[RequestKind, Request], Awaitable[Verdict]]
+"""Called with the kind of a request and the request, before it is served."""
 
 
 @attrs.define(eq=False)
 class NodeStats:
-    """What a node has seen. `requests` counts by kind: "info", "admin", "message".
+    """What a node has seen. `requests` counts by `RequestKind`.
 
     A connection counts as a command connection once it has sent a message; those of clients that only ask info
     commands (tend loops) never do. `commands_in_flight` are messages read and not yet answered.
@@ -62,7 +70,7 @@ class NodeStats:
     command_connections_total: int = 0
     commands_in_flight: int = 0
     commands_peak: int = 0
-    requests: Counter[str] = attrs.Factory(Counter)
+    requests: Counter[RequestKind] = attrs.Factory(Counter)
     dialled: Counter[tuple[str, int]] = attrs.Factory(Counter)
     """Connections by the address that they were made to."""
 

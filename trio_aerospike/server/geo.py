@@ -7,6 +7,7 @@ server's as/src/geospatial/geojson.cc, geospatial.cc and as/src/base/particle_ge
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
@@ -109,7 +110,26 @@ def _front(text: bytes) -> bytes:
 # Text -----------------------------------------------------------------------------------------------------------
 
 
+_ESCAPED = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+
+
+def _refuse_escapes(text: bytes) -> None:
+    """Refuse an escaped NUL and unpaired surrogates: Python's parser takes them, the server's (jansson) does not."""
+    if rb"\u" not in text:
+        return
+    awaited = -1  # where the second half of a surrogate pair has to stand
+    for match in _ESCAPED.finditer(text):
+        unit = int(match[1], 16) if match[1] else -1
+        is_low = 0xDC00 <= unit <= 0xDFFF
+        if unit == 0 or is_low != (awaited >= 0) or (is_low and match.start() != awaited):
+            raise _NoGeoJSON("a NUL or half of a surrogate pair")
+        awaited = match.end() if 0xD800 <= unit <= 0xDBFF else -1
+    if awaited >= 0:
+        raise _NoGeoJSON("half of a surrogate pair")
+
+
 def _parsed(text: bytes) -> Shape:
+    _refuse_escapes(text)
     whole = json.loads(text.decode(), parse_constant=_refuse, parse_int=_integer, parse_float=_float)
     shape = _object(whole)
     if _name(shape.get("type")) == "Feature":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -99,10 +99,15 @@ def error_text(error: InfoError) -> str:
 _Handler = Callable[[InfoRequest], str]
 
 
+_LongHandler = Callable[[InfoRequest], Iterator[str]]
+
+
 @attrs.frozen
 class _Command:
     handler: _Handler
     permission: str | None
+    lines: _LongHandler | None = None
+    """Of a command whose answer takes long to make: makes it bit by bit."""
 
 
 _COMMANDS: dict[str, _Command] = {}
@@ -117,11 +122,41 @@ def info_command(*names: str, permission: str | None = None) -> Callable[[_Handl
     return register
 
 
+def long_info_command(name: str) -> Callable[[_LongHandler], _LongHandler]:
+    """Register a command whose answer is made line by line, as it takes too long to make at one go."""
+
+    def register(lines: _LongHandler) -> _LongHandler:
+        _COMMANDS[name] = _Command(lambda request: ";".join(lines(request)), None, lines)
+        return lines
+
+    return register
+
+
+def _name_of(command: str) -> str:
+    cuts = [place for place in map(command.find, "/:;") if place >= 0]
+    return command[: min(cuts, default=len(command))]
+
+
+def is_long(command: str) -> bool:
+    """Whether the answer takes long to make: `info_lines` makes it bit by bit."""
+    known = _COMMANDS.get(_name_of(command))
+    return known is not None and known.lines is not None
+
+
+def info_lines(node: EmbeddedNode, connection: Connection, command: str) -> Iterator[str]:
+    """The answer to one command, errors included, in parts that belong together with `;` in between."""
+    name = _name_of(command)
+    known = _COMMANDS.get(name)
+    if known is None or known.lines is None:
+        yield answer_info(node, connection, command)
+    else:
+        yield from known.lines(InfoRequest(node, connection, name, command[len(name) + 1 :]))
+
+
 def answer_info(node: EmbeddedNode, connection: Connection, command: str) -> str:
     """The answer to one command, errors included."""
-    cuts = [place for place in map(command.find, "/:;") if place >= 0]
-    cut = min(cuts, default=len(command))
-    known = _COMMANDS.get(command[:cut])
+    name = _name_of(command)
+    known = _COMMANDS.get(name)
     if known is None:
         return wire_info.format_error(ResultCode.PARAM, "unrecognized command")
     if known.permission is not None and not connection.may(known.permission):
@@ -129,7 +164,7 @@ def answer_info(node: EmbeddedNode, connection: Connection, command: str) -> str
             ResultCode.ROLE_VIOLATION, f"role violation - requires permission '{known.permission}'"
         )
     try:
-        return known.handler(InfoRequest(node, connection, command[:cut], command[cut + 1 :]))
+        return known.handler(InfoRequest(node, connection, name, command[len(name) + 1 :]))
     except InfoError as error:
         return error_text(error)
 
@@ -409,7 +444,7 @@ def _sets(request: InfoRequest) -> str:
 
 @info_command("objects")
 def _objects(request: InfoRequest) -> str:
-    return str(sum(1 for store in request.node.stores.values() for _ in store.records()))
+    return str(sum(store.objects() for store in request.node.stores.values()))
 
 
 @info_command("statistics")
@@ -436,6 +471,7 @@ def _truncate_namespace(request: InfoRequest) -> str:
 def _truncate_undo(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     set_name = request.required("set", MAX_INFO_SET)
+    request.node.cluster.truncations.pop(f"{namespace}|{set_name}", None)
     config = request.node.cluster.namespaces.get(namespace)
     if config is not None:
         config.truncation.sets.pop(set_name, None)
@@ -447,6 +483,7 @@ def _truncate_namespace_undo(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     if request.param("set") is not None:
         raise InfoError(ResultCode.PARAM, "unexpected set name")
+    request.node.cluster.truncations.pop(namespace, None)
     config = request.node.cluster.namespaces.get(namespace)
     if config is not None:
         config.truncation.namespace = 0
@@ -454,7 +491,7 @@ def _truncate_namespace_undo(request: InfoRequest) -> str:
 
 
 def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
-    """Set a threshold on every node; an unknown namespace is nobody's business (server: as_truncate_cmd)."""
+    """Set a threshold on every node."""
     now = request.node.cluster.clock.milliseconds()
     threshold = now
     if (text := request.optional("lut", 24)) is not None:
@@ -463,14 +500,13 @@ def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
             raise InfoError(ResultCode.PARAM, "would truncate to 0")
         if threshold > now:
             raise InfoError(ResultCode.PARAM, "would truncate in the future")
-    config = request.node.cluster.namespaces.get(namespace)
-    if config is not None:
-        truncation = config.truncation
-        if set_name is None:
-            truncation.namespace = max(truncation.namespace, threshold)
-        else:
-            truncation.sets[set_name] = max(truncation.sets.get(set_name, 0), threshold)
-        request.node.cluster.purge(namespace)
+    truncations = request.node.cluster.truncations
+    place = namespace if set_name is None else f"{namespace}|{set_name}"
+    truncations[place] = max(truncations.get(place, 0), threshold)
+    known = namespace in request.node.cluster.namespaces
+    if set_name is None or (known and request.node.cluster.knows_set(namespace, set_name)):
+        # A set that does not exist gets no threshold: there is nothing to truncate (server: truncate.c).
+        request.node.cluster.truncate(namespace, set_name, threshold)
     return "ok"
 
 

@@ -1,7 +1,7 @@
 """Info commands that tell how a node is: its log, its threads, its histograms (server: as/src/base/thr_info.c).
 
-Histograms are empty here, as those of a real server are until it has measured for a while; what a server writes into
-its log on demand goes to the logger `trio_aerospike.server`.
+Latencies are those of the basic histograms; others are empty here, as those of a real server are until they are
+enabled. What a server writes into its log on demand goes to the logger `trio_aerospike.server`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+
+import trio
 
 from ..errors import ResultCode
 from .info import MAX_INFO_SET, InfoError, InfoRequest, info_command, namespace_store
@@ -183,7 +185,8 @@ def _latencies(request: InfoRequest) -> str:
             names += [f"{{{namespace}}}-{kind}" for kind in _BASIC]
     else:
         names = _histograms(request, wanted)
-    return ";".join(f"{name}:" for name in names)
+    now = trio.current_time()
+    return ";".join(f"{name}:{request.node.latencies.text(name, now)}" for name in names)
 
 
 def _histograms(request: InfoRequest, wanted: str) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
+from collections.abc import Iterator
 
 from .._wire import constants as wire
 from ..errors import ResultCode
 from . import statistics
 from .commands import MAX_TTL
-from .info import MAX_INFO_NAMESPACE, InfoError, InfoRequest, address_text, c_number, info_command
+from .info import MAX_INFO_NAMESPACE, InfoError, InfoRequest, address_text, c_number, info_command, long_info_command
 from .settings import c_int
 from .sindex import KINDS, TYPES, Definition
 
@@ -116,10 +116,10 @@ def _endpoints(request: InfoRequest) -> str:
     return statistics.joined(told)
 
 
-@info_command("partition-info")
-def _partition_info(request: InfoRequest) -> str:
+@long_info_command("partition-info")
+def _partition_info(request: InfoRequest) -> Iterator[str]:
     node = request.node
-    lines = [_PARTITION_HEAD]
+    yield _PARTITION_HEAD
     for name, store in node.stores.items():
         table = node.cluster.tables[name]
         for number in range(wire.N_PARTITIONS):
@@ -134,12 +134,11 @@ def _partition_info(request: InfoRequest) -> str:
             suffix = f".0.{'m' if master == node.name else '-'}p-"
             final = f"{int(node.cluster.cluster_key, 16):012x}{suffix}"
             version = final if has_records else f"{0:012x}{suffix}"
-            lines.append(
+            yield (
                 f"{name}:{number}:{state}:{len(replicas)}:{place}:{succession}:0:"
                 f"{node.name if master == node.name else 0}:{master}:0:0:{int(waits)}:"
                 f"{len(store.trees[number])}:0:{store.config.regime}:{int(has_records)}:{version}:{final}"
             )
-    return ";".join(lines)
 
 
 # What all nodes know ------------------------------------------------------------------------------------------
@@ -188,16 +187,10 @@ def _known(request: InfoRequest, module: str) -> list[str]:
     if module == "evict":
         return [f"{namespace}={void_time}" for namespace, void_time in cluster.evictions.items()]
     if module == "sindex":
-        found = [entry for namespace in cluster.namespaces for entry in cluster.indexes.of(namespace)]
-        return [f"{_index_key(definition)}={name}" for definition, name in found]
+        return [f"{_index_key(definition)}={name}" for definition, name in cluster.indexes.all()]
     if module == "truncate":
-        told = []
-        for namespace, config in cluster.namespaces.items():
-            if config.truncation.namespace:
-                told.append(f"{namespace}={config.truncation.namespace}")
-            told += [f"{namespace}|{name}={threshold}" for name, threshold in config.truncation.sets.items()]
-        return told
-    return [f"{name}={_module_text(request, name)}" for name, _ in cluster.modules.described()]
+        return [f"{place}={threshold}" for place, threshold in cluster.truncations.items()]
+    return [f"{name}={text}" for name, text in cluster.modules.told()]
 
 
 def _index_key(definition: Definition) -> str:
@@ -208,8 +201,3 @@ def _index_key(definition: Definition) -> str:
         if data is not None:
             parts.append(letter + base64.b64encode(data).decode())
     return "|".join([*parts, _KIND_LETTERS[definition.kind], _TYPE_LETTERS[definition.type]])
-
-
-def _module_text(request: InfoRequest, name: str) -> str:
-    source = request.node.cluster.modules.source(name) or b""
-    return json.dumps({"content64": base64.b64encode(source).decode(), "type": "LUA", "name": name})

@@ -28,7 +28,7 @@ from .info import (
     namespace_store,
 )
 from .results import Refused
-from .sindex import KINDS, MAX_INDEXES, TYPES, Definition
+from .sindex import INDEX_SIZE, KINDS, MAX_INDEXES, TYPES, Definition
 from .sindex_context import BadContext, NotNormal, check_context
 
 _NAME_SIZE = 64
@@ -86,10 +86,9 @@ def _sindex_create(request: InfoRequest) -> str:
     is_known = registry.name_of(definition) is not None
     if not definition.is_of_set and not is_known and registry.count(namespace) >= MAX_INDEXES:
         raise InfoError(ResultCode.INDEX_MAX_COUNT, "already at sindex definition limit")
-    if namespace not in cluster.namespaces:
-        return "ok"  # whoever has the namespace will make it: that is nobody here
     registry.put(definition, name)
-    if not is_known:
+    # The definition is known to all nodes even where the namespace is unknown; then no node has entries for it.
+    if not is_known and namespace in cluster.namespaces:
         for node in cluster.nodes:
             node.indexes.create(definition)
             if definition.set_name:
@@ -325,12 +324,11 @@ def _stat(request: InfoRequest, namespace: str, name: str) -> str:
         raise InfoError(ResultCode.INDEX_NOT_FOUND, "no index")
     found = request.node.indexes.entries(namesakes[0])
     if namesakes[0].is_of_set:
-        records = request.node.stores[namespace].records()
-        entries = sum(record.set_name == namesakes[0].set_name for record in records)
+        entries = request.node.stores[namespace].counts(namesakes[0].set_name).objects
         return f"entries={entries};used_bytes={16 * entries};load_pct=100"
     entries, values, records_found = found.count() if found.is_readable else (0, 0, 0)
     return (
-        f"entries={entries};used_bytes=16777216;entries_per_bval={_ratio(entries, values)};"
+        f"entries={entries};used_bytes={INDEX_SIZE};entries_per_bval={_ratio(entries, values)};"
         f"entries_per_rec={_ratio(entries, records_found)};load_pct={100 * found.populated // wire.N_PARTITIONS};"
         f"load_time={found.load_time};stat_gc_recs=0"
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 
 from .._lua import CompileError, FunctionFailed, LuaModule
@@ -17,6 +16,13 @@ from . import functions_record as in_lua
 SOURCE_MAX = 1024 * 1024
 """Bytes of a module (server: MAX_UDF_CONTENT_LENGTH)."""
 EXTENSION = ".lua"
+DIRECTORY = "/opt/aerospike/usr/udf/lua/"
+"""Where a server keeps modules by default (mod-lua user-path); its error texts carry it."""
+_ESCAPES = {
+    **{number: f"\\u{number:04X}" for number in range(32)},
+    **{ord(char): f"\\{escape}" for char, escape in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)},
+}
+"""How the server's JSON library (jansson) writes characters of a name; all others stand as they are, in UTF-8."""
 _LOAD_TIME = 5.0
 """Seconds that what stands outside of functions may take."""
 
@@ -52,8 +58,12 @@ class Modules:
         return self._sources.get(name)
 
     def described(self) -> list[tuple[str, str]]:
-        """Name and hash of each module, by name."""
-        return [(name, _hash(name, source)) for name, source in sorted(self._sources.items())]
+        """Name and hash of each module, by name: SHA-1 of the JSON in which nodes tell each other of it."""
+        return [(name, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()) for name, text in self.told()]
+
+    def told(self) -> list[tuple[str, str]]:
+        """Name of each module and the JSON in which nodes tell each other of it, by name."""
+        return [(name, _json(name, source)) for name, source in sorted(self._sources.items())]
 
     def loaded(self, name: str) -> LuaModule:
         """A module, ready to be called.
@@ -95,10 +105,10 @@ class Modules:
             aerospike=aerospike,
             source_of=lambda other: self._sources.get(other + EXTENSION),
             deadline=time.monotonic() + _LOAD_TIME,
+            directory=DIRECTORY,
         )
 
 
-def _hash(name: str, source: bytes) -> str:
-    """SHA-1 of the JSON in which nodes tell each other of a module."""
-    told = {"content64": base64.b64encode(source).decode(), "type": "LUA", "name": name}
-    return hashlib.sha1(json.dumps(told).encode(), usedforsecurity=False).hexdigest()
+def _json(name: str, source: bytes) -> str:
+    content = base64.b64encode(source).decode()
+    return f'{{"content64": "{content}", "type": "LUA", "name": "{name.translate(_ESCAPES)}"}}'

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import trio
@@ -13,7 +15,7 @@ import trio
 from .._wire import admin, admin_messages, constants as wire, info
 from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
-from .._wire.messages import Op, decode_message
+from .._wire.messages import Message, Op, decode_message
 from ..errors import ResultCode
 from . import (
     commands,
@@ -23,19 +25,22 @@ from . import (
     info_modules as info_modules,
     info_settings as info_settings,
 )
-from .batch import answer_batch, batch_error
+from .batch import Batch, batch_error
 from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
 from .functions import call_function
-from .info import SUMMARY, answer_info
+from .info import SUMMARY, answer_info, info_lines, is_long
+from .latencies import Latencies, histogram_name
 from .memory import MemoryStream
-from .query import answer_query
-from .query_jobs import QueryJobs
+from .query import Streamed, answer_query
+from .query_jobs import QueryJob, QueryJobs, QueryLimits
+from .query_request import QueryRequest
 from .requests import Answer, Call, Request, refusal, request_from_message
 from .results import Refused
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE
 from .sindex import NodeIndexes
+from .slices import in_slices
 from .store import NamespaceStore, StoredRecord, Tree
 from .streams import ServerStream, accepted_stream
 
@@ -43,6 +48,9 @@ if TYPE_CHECKING:
     from .cluster import EmbeddedCluster
 
 Address = tuple[str, int]
+
+ROWS_AT_ONCE = 100
+"""Rows of a batch up to which it is carried out at one go."""
 
 _COUNTED_FAILURES = {
     ResultCode.RECORD_GENERATION: "fail_generation",
@@ -56,8 +64,8 @@ class EmbeddedNode:
     Attributes:
         name: as the info command `node` tells it.
         delay: seconds that each message takes to serve, one at a time on a connection; others go on meanwhile.
-        on_request: an async function `(kind, request)` that sees every request before it is served and may fail it:
-            see `trio_aerospike.server.faults`.
+        on_request: an async function `(kind, request)` that gets every request before it is served and may fail it;
+            `kind` is "info", "admin" or "message" (`RequestKind`). See `trio_aerospike.server.faults`.
         stats: counters.
         running: it listens.
         joined: it has a part in the cluster's partition map.
@@ -92,12 +100,15 @@ class EmbeddedNode:
         self.started_at: float = cluster.clock.unix()
         self.rebalanced_at: float = self.started_at
         self.batches: int = 0
+        self.demarshal_errors: int = 0
+        self.latencies: Latencies = Latencies()
         self.log_levels: dict[str, str] = {}
         self.tips: set[Address] = set()
         self._delay = 0.0
         self._on_request: RequestHook | None = None
         self._resumed: trio.Event | None = None
         self._bitmaps: tuple[tuple[int, int], dict[str, list[bytes]]] | None = None
+        self._swept: set[NamespaceStore] = set()
         self._scope: trio.CancelScope | None = None
         self._nursery: trio.Nursery | None = None
         self._sockets: list[trio.socket.SocketType] = []
@@ -183,6 +194,10 @@ class EmbeddedNode:
             return self._answer_message(connection, body)
         if kind == wire.PROTO_INFO:
             return self._answer_info(connection, body)
+        if kind == wire.PROTO_COMPRESSED:
+            # An Enterprise Edition would have it unpacked by the connection (server: as/src/base/proto_ce.c).
+            self.demarshal_errors += 1
+            return Answer(ResultCode.ENTERPRISE_ONLY).frame()
         return self._answer_admin(connection, body)
 
     def _answer_message(self, connection: Connection, body: bytes) -> bytes:
@@ -194,13 +209,9 @@ class EmbeddedNode:
             return Answer(ResultCode.NOT_AUTHENTICATED).frame()
         if is_batch:
             self.batches += 1
-            return answer_batch(
-                message,
-                self.stores,
-                self._check_reachable,
-                lambda row: self._execute_row(connection, row),
-                self.settings.number("batch-max-requests"),
-            )
+            answer = self._answer_batch(connection, message)
+            connection.began = self._count_latency("batch-index", connection)
+            return answer
         if message.field(wire.FIELD_DIGEST) is None:
             return answer_query(self, connection, message)
         try:
@@ -209,16 +220,59 @@ class EmbeddedNode:
         except Refused as refused:
             return refusal(refused).frame()
 
+    def _answer_batch(self, connection: Connection, message: Message) -> bytes:
+        try:
+            batch = Batch(message, self.stores, self.settings.number("batch-max-requests"))
+        except Refused as refused:
+            return batch_error(refused.result)
+        if batch.count > ROWS_AT_ONCE:
+            ttl = (message.transaction_ttl or self.settings.number("transaction-max-ms")) / 1000
+            raise Streamed(lambda: self._serve_batch(connection, batch, trio.current_time() + ttl))
+        execute = batch.execute(lambda row: self._execute_row(connection, row))
+        for _ in chain(batch.read(), self._reachable(batch.requests), execute):
+            pass
+        return batch.frames()
+
+    async def _serve_batch(self, connection: Connection, batch: Batch, deadline: float) -> None:
+        """Carry out a batch of many rows in slices."""
+        try:
+            frames = await self._carried_out(connection, batch, deadline)
+        except Exception:
+            logger.exception("%s: a batch from %s failed", self.name, connection.peer)
+            frames = batch_error(ResultCode.SERVER)
+        await connection.stream.send_all(frames)
+        self._count_latency("batch-index", connection)
+
+    async def _carried_out(self, connection: Connection, batch: Batch, deadline: float) -> bytes:
+        await in_slices(batch.read())
+        while True:
+            changed = self.cluster.changed
+            try:
+                await in_slices(self._reachable(batch.requests))
+                break
+            except Unreachable:
+                with trio.move_on_at(deadline) as scope:
+                    await changed.wait()
+                if scope.cancelled_caught:
+                    return batch_error(ResultCode.TIMEOUT)
+        await in_slices(batch.execute(lambda row: self._execute_row(connection, row)))
+        return batch.frames()
+
     def _execute_row(self, connection: Connection, request: Request) -> Answer:
         try:
             return self._execute(connection, request, "batch_sub")
         except Refused as refused:
             return refusal(refused)
+        except Unreachable:
+            # Its node has gone since the rows were looked at.
+            return Answer(ResultCode.TIMEOUT)
 
-    def _check_reachable(self, requests: list[Request]) -> None:
+    def _reachable(self, requests: list[Request]) -> Iterator[None]:
+        """See to each row that its node is there; raises `Unreachable` where it is gone."""
         for request in requests:
             if self.joined:
                 self._owner(request, partition_id(request.digest))
+            yield
 
     def _execute(self, connection: Connection, request: Request, origin: str = "client") -> Answer:
         """Check, find the node that serves the request, have it carried out, and write its change to all copies."""
@@ -234,7 +288,20 @@ class EmbeddedNode:
             raise Refused(ResultCode.PARAM)
         if connection.session is not None:
             self._check_rights(connection, request)
-        return self._carry_out(request, origin)
+        try:
+            return self._carry_out(request, origin)
+        finally:
+            if not request.is_delete or request.call is not None:
+                kind = "udf" if request.call is not None else "write" if is_write else "read"
+                now = self._count_latency(histogram_name(request.namespace, origin, kind), connection)
+                if origin == "client":
+                    connection.began = now
+
+    def _count_latency(self, name: str, connection: Connection) -> float:
+        """Count the current request of a connection, and return the time."""
+        now = trio.current_time()
+        self.latencies.count(name, now - connection.began, now)
+        return now
 
     def execute_internal(
         self,
@@ -284,11 +351,22 @@ class EmbeddedNode:
             if refused.result in _COUNTED_FAILURES:
                 self.counters[_COUNTED_FAILURES[refused.result]] += 1
             raise
+        if counter == "udf":
+            self._count_function(origin, outcome)
         end = "complete" if counter == "udf" else "success"
         self.counters[f"{origin}_{counter}_{end if outcome.answer.result == ResultCode.OK else 'error'}"] += 1
         if outcome.change is not None:
             self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
         return outcome.answer
+
+    def _count_function(self, origin: str, outcome: commands.Outcome) -> None:
+        """Count a function by what it did to its record, or as failed in Lua (server: update_lua_success_stats)."""
+        if outcome.answer.result == ResultCode.UDF:
+            self.counters[f"{origin}_lang_error"] += 1
+        elif outcome.answer.result == ResultCode.OK:
+            change = outcome.change
+            done = "read" if change is None else "delete" if change.record is None else "write"
+            self.counters[f"{origin}_lang_{done}_success"] += 1
 
     def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> commands.Outcome:
         return call_function(store, tree, request, self.cluster.modules)
@@ -321,7 +399,18 @@ class EmbeddedNode:
             error = info.format_error(ResultCode.NOT_AUTHENTICATED, "not authenticated")
             return encode_frame(wire.PROTO_INFO, error.encode() + b"\n")
         names = info.decode_info_request(body) or SUMMARY
+        if any(map(is_long, names)):
+            raise Streamed(lambda: self._serve_info(connection, names))
         return info.encode_info_response([(name, answer_info(self, connection, name)) for name in names])
+
+    async def _serve_info(self, connection: Connection, names: Sequence[str]) -> None:
+        """Answer commands of which some take long, in slices."""
+        answers: list[tuple[str, str]] = []
+        for name in names:
+            lines: list[str] = []
+            await in_slices(map(lines.append, info_lines(self, connection, name)))
+            answers.append((name, ";".join(lines)))
+        await connection.stream.send_all(info.encode_info_response(answers))
 
     def _answer_admin(self, connection: Connection, body: bytes) -> bytes:
         security = self.cluster.security
@@ -335,10 +424,41 @@ class EmbeddedNode:
         sessions = [connection.session for connection in self.connections]
         return sum(1 for session in sessions if session is not None and session.user == user)
 
+    def start_query(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
+        """Take a query in among those that run.
+
+        Raises:
+            Refused: FAIL_FORBIDDEN, there are no query threads left; PARAM, its number is in use.
+        """
+        settings = self.stores[request.namespace].settings
+        is_inline = request.short and settings.flag("inline-short-queries")
+        one_query = 0 if is_inline else settings.number("single-query-threads")
+        return self.queries.start(
+            kind, request, client, QueryLimits(self.settings.number("query-threads-limit"), one_query)
+        )
+
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
         if self._nursery is not None:
             self._nursery.start_soon(self._run_task, function, *args)
+
+    def sweep(self, store: NamespaceStore) -> None:
+        """Have what has expired or was truncated removed, in the background, if there is anything."""
+        store.all_counts()
+        if store.needs_sweep and store not in self._swept:
+            self.start_task(self._sweep, store)
+
+    async def _sweep(self, store: NamespaceStore) -> None:
+        if store in self._swept:
+            return
+        self._swept.add(store)
+        try:
+            while store.needs_sweep:
+                for _ in store.sweep():
+                    # Nobody waits for this: it is a small part of each iteration of the loop.
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._swept.discard(store)
 
     async def _run_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         try:
@@ -402,6 +522,7 @@ class EmbeddedNode:
                     sock.listen(1024)
                     nursery.start_soon(self._accept, sock, nursery)
                 self.running = True
+                self.indexes.resume()
                 task_status.started()
                 await trio.sleep_forever()
         finally:
@@ -425,7 +546,7 @@ class EmbeddedNode:
             self._scope.cancel()
             self._scope = self._nursery = None
         # What a process knows of its queries, and was told to do otherwise than its configuration says, ends with it.
-        self.queries = QueryJobs()
+        self.queries, self.latencies = QueryJobs(), Latencies()
         self.settings, self.network_settings = Settings(SERVICE), Settings(NETWORK)
         self.log_levels, self.tips = {}, set()
         for store in self.stores.values():
@@ -504,7 +625,8 @@ async def _bound(address: Address) -> tuple[trio.socket.SocketType, Address]:
     family, kind, protocol, _, target = found[0]
     sock = trio.socket.socket(family, kind, protocol)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it would let two servers share a port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         await sock.bind(target)

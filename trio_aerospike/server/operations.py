@@ -15,7 +15,7 @@ from ..errors import ResultCode
 from . import bits as bit_calls, cdt, expression_operations, hll as sketch_calls
 from .cdt.elements import to_wire
 from .expressions import Scope
-from .particles import appended, incremented, prepended, stored
+from .particles import appended, incremented, is_stored_type, prepended, stored
 from .results import Refused
 from .store import Particle
 
@@ -113,8 +113,10 @@ def _write(bins: Bins, op: Op) -> None:
 
 def _modifies(change: Callable[[Particle, int, bytes], Particle]) -> _Handler:
     def handler(bins: Bins, op: Op) -> None:
+        if not is_stored_type(op.particle):
+            raise Refused(ResultCode.PARAM)  # before the bin is looked at (server: as_bin_particle_modify_from_client)
         checked = stored(op.particle, op.data) if op.name not in bins.bins else None
-        # Every modification of a bin that is not there creates it (server: as_bin_particle_modify_from_client).
+        # Every modification of a bin that is not there creates it.
         bins.bins[op.name] = checked or change(bins.bins[op.name], op.particle, op.data)
         bins.done(op)
 

@@ -66,7 +66,13 @@ _CHECKS: dict[int, Callable[[bytes], bytes]] = {
     wire.PARTICLE_HLL: _sketch,
     wire.PARTICLE_GEOJSON: geojson_particle,
     **dict.fromkeys(wire.BYTES_PARTICLES, _as_it_is),
+    wire.PARTICLE_VECTOR: _as_it_is,
 }
+
+
+def is_stored_type(particle: int) -> bool:
+    """Whether values of that particle type can be stored; null is not one of them."""
+    return particle in _CHECKS
 
 
 def stored(particle: int, data: bytes) -> Particle:
@@ -99,7 +105,7 @@ def _joinable(old: Particle, particle: int) -> int:
     kind = old[0]
     if kind == wire.PARTICLE_GEOJSON:
         raise Refused(ResultCode.SERVER)
-    if kind not in wire.BYTES_PARTICLES or kind != particle:
+    if (kind not in wire.BYTES_PARTICLES and kind != wire.PARTICLE_VECTOR) or kind != particle:
         raise Refused(ResultCode.BIN_TYPE)
     return kind
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import count
 
@@ -99,6 +99,8 @@ class PartitionTable:
         self._ranks: dict[str, array[int]] = {}
         self._idents = count(1)
         self._started = False
+        self._most_columns = 0
+        self._pending: set[int] = set()
 
     # What requests ask ----------------------------------------------------------------------------------------
 
@@ -134,11 +136,12 @@ class PartitionTable:
 
     def bitmaps(self, node: str) -> list[bytes]:
         """The node's claims, a bitmap of 512 bytes per replica column, partition 0 in the highest bit."""
-        maps = [bytearray(N_PARTITIONS // 8) for _ in range(max(self.columns, 1))]
-        for entry in self._partitions:
-            for column, owner in enumerate(entry.owners()):
-                if owner == node:
-                    maps[column][entry.number >> 3] |= 0x80 >> (entry.number & 7)
+        maps = [bytearray(N_PARTITIONS // 8) for _ in range(max(self._most_columns, 1))]
+        for number, entry in enumerate(self._partitions):
+            master, full = entry.master, entry.full
+            for column, name in enumerate(entry.replicas):
+                if (master if column == 0 or name not in full else name) == node:
+                    maps[column][number >> 3] |= 0x80 >> (number & 7)
         return [bytes(bitmap) for bitmap in maps]
 
     # What the cluster does ------------------------------------------------------------------------------------
@@ -152,21 +155,52 @@ class PartitionTable:
         Returns:
             The moves to carry out at once, and for each node how many partitions changed in its map.
         """
-        previous, self.live = set(self.live), tuple(live)
-        for name in live:
-            self._rank(name)
         moves: list[Move] = []
         changes: dict[str, int] = dict.fromkeys(live, 0)
+        for more, changed in self.rebalance_steps(live):
+            moves += more
+            for name in changed:
+                changes[name] = changes.get(name, 0) + 1
+        return moves, changes
+
+    def rebalance_steps(self, live: Sequence[str]) -> Iterator[tuple[list[Move], dict[str, int]]]:
+        """Adapt to the nodes that are there now, partition by partition: each is in order before and after its step.
+
+        Args:
+            live: the names of the nodes of the cluster.
+
+        Yields:
+            The moves of a partition, to be carried out at once, and the nodes in whose maps it changed, each with 1.
+        """
+        previous, self.live = set(self.live), tuple(live)
+        self._most_columns = max(self._most_columns, self.columns)
+        for name in live:
+            self._rank(name)
         for entry in self._partitions:
             before = entry.owners()
-            moves += self._settle(entry, previous)
+            moves = self._settle(entry, previous)
+            self._note_pending(entry)
+            changes: dict[str, int] = {}
             _count_changes(before, entry.owners(), changes)
+            yield moves, changes
+        self._most_columns = self.columns
         self._started = True
-        return moves, changes
 
     def pending(self) -> list[int]:
         """The partitions that still have records to move."""
-        return [entry.number for entry in self._partitions if entry.migrating]
+        return sorted(self._pending)
+
+    @property
+    def is_migrating(self) -> bool:
+        """Whether any partition still has records to move."""
+        return bool(self._pending)
+
+    def _note_pending(self, entry: _Partition) -> None:
+        """Call this after each change of a partition."""
+        if entry.migrating:
+            self._pending.add(entry.number)
+        else:
+            self._pending.discard(entry.number)
 
     def migrate(self, partition: int) -> tuple[list[Move], dict[str, int]]:
         """Fill the partition's replicas, hand over to the eventual master, empty the nodes that are no replicas.
@@ -189,6 +223,7 @@ class PartitionTable:
             entry.full.discard(name)
             del entry.copies[name]
         entry.settle_takers()
+        self._note_pending(entry)
         changes: dict[str, int] = {}
         _count_changes(before, entry.owners(), changes)
         return moves, changes
@@ -198,14 +233,22 @@ class PartitionTable:
 
         What the others write from now on it does not have: should it come back, its copies are out of date.
         """
+        for _ in self.depart_steps(node):
+            pass
+
+    def depart_steps(self, node: str) -> Iterator[None]:
+        """The same as `depart`, partition by partition."""
         for entry in self._partitions:
             self._drop_dead(entry, [node])
+            self._note_pending(entry)
+            yield
 
     def forget(self, node: str) -> None:
         """The node lost its records while it was away."""
         for entry in self._partitions:
             entry.copies.pop(node, None)
             entry.full.discard(node)
+            self._note_pending(entry)
 
     # Helpers --------------------------------------------------------------------------------------------------
 

@@ -40,16 +40,19 @@ if TYPE_CHECKING:
 
 RECORDS_BETWEEN_RESTS = 100
 """Records after which other connections have their turn."""
+_PARTITIONS_A_RECORD = 10
+"""Partitions that take as much time to pass over as a record does to answer."""
 _DEFAULT_TTL = 1.0
 """Seconds that a short query may take where the client does not say."""
 
 
 class Streamed(Exception):
-    """A request is answered by a stream: `serve` sends it."""
+    """A request is answered by a stream: `serve` sends it; `abandon` ends it unsent."""
 
-    def __init__(self, serve: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, serve: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
         super().__init__()
         self.serve = serve
+        self.abandon = abandon
 
 
 def answer_query(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
@@ -81,14 +84,16 @@ def _started(node: EmbeddedNode, connection: Connection, message: Message) -> by
     if kind == Kind.BACKGROUND_UDF:
         return start_background_udf(node, connection, message)
     if kind == Kind.AGGREGATION:
-        raise Streamed(start_aggregation(node, connection, message).serve)
+        aggregation = start_aggregation(node, connection, message)
+        raise Streamed(aggregation.serve, aggregation.abandon)
     if not message.info3 & wire.INFO3_PARTITION_DONE:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     request = parse_query(message, with_partitions=True)
     if request.partitions is None:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     search = node.indexes.search(request)
-    raise Streamed(_Query(node, connection, request, search).serve)
+    query = _Query(node, connection, request, search)
+    raise Streamed(query.serve, query.abandon)
 
 
 class _Query(StreamedAnswer):
@@ -101,20 +106,37 @@ class _Query(StreamedAnswer):
         self._wanted_bins = None if request.no_bins else _bin_list(request)
         if not request.no_bins:
             _check_ops(request)
-        job = node.queries.start(Kind.BASIC, request, connection.peer)
+        job = node.start_query(Kind.BASIC, request, connection.peer)
         super().__init__(node, connection, request, search, job, f"{'short' if request.short else 'long'}_basic")
         self._fields: dict[str, tuple[bytes, bytes]] = {}
         self._answered = 0
+        self._table = node.cluster.tables[request.namespace]
+        self._left = _PARTITIONS_A_RECORD * RECORDS_BETWEEN_RESTS
         ttl = request.message.transaction_ttl / 1000 or _DEFAULT_TTL
         self._deadline = trio.current_time() + ttl
 
     async def _serve_partitions(self) -> None:
         job = self.job
+        singled_out = None if self._search is None else self._search.partitions()
+        serves_reads, name = self._table.serves_reads, self._node.name
         for partition, start in (self._request.partitions or {}).items():
+            if singled_out is not None and partition not in singled_out and serves_reads(name, partition):
+                continue  # there is nothing to find
             job.partition = partition
-            await self._serve_partition(partition, start)
+            if self._is_served(partition):
+                await self._serve_partition(partition, start)
+            else:
+                self._hold(encode_partition_done(partition, ResultCode.PARTITION_UNAVAILABLE))
             if job.abandoned or self._is_full:
                 break
+            self._left -= 1
+            if self._left <= 0:
+                await self._rest()
+
+    def _is_served(self, partition: int) -> bool:
+        """Whether the node has what the query wants of a partition."""
+        table, name = self._table, self._node.name
+        return table.serves_reads(name, partition) or (self._request.relax and table.has_records(name, partition))
 
     @property
     def _is_full(self) -> bool:
@@ -122,21 +144,14 @@ class _Query(StreamedAnswer):
 
     async def _serve_partition(self, partition: int, start: Resumed | None) -> None:
         request, job = self._request, self.job
-        table = self._node.cluster.tables[request.namespace]
-        name = self._node.name
-        if not (table.serves_reads(name, partition) or (request.relax and table.has_records(name, partition))):
-            self._hold(encode_partition_done(partition, ResultCode.PARTITION_UNAVAILABLE))
-            return
         if request.short and trio.current_time() > self._deadline:
             job.abandoned = ResultCode.TIMEOUT
             return
         # Should the node give the partition up meanwhile, this is still what it had.
         tree = self._store.trees[partition]
-        left = RECORDS_BETWEEN_RESTS
         for digest, value in found_in(tree, partition, self._search, start):
-            left -= 1
-            if not left:
-                left = RECORDS_BETWEEN_RESTS
+            self._left -= _PARTITIONS_A_RECORD
+            if self._left <= 0:
                 await self._rest()
             if job.abandoned:
                 return
@@ -152,10 +167,9 @@ class _Query(StreamedAnswer):
                 await trio.sleep(seconds)
             if self._size > FRAME_SIZE:
                 await self._flush()
-        if tree:
-            await self._rest()
 
     async def _rest(self) -> None:
+        self._left = _PARTITIONS_A_RECORD * RECORDS_BETWEEN_RESTS
         await trio.lowlevel.checkpoint()
         if self._node.paused:
             await self._node.wait_resumed()
@@ -164,17 +178,21 @@ class _Query(StreamedAnswer):
         request = self._request
         ops, n_ops = b"", 0
         if not request.no_bins:
-            try:
-                answers = self._read(record)
-            except Refused:
-                self._answered += 1
-                self.job.failed += 1
-                return
-            ops = b"".join([encode_particle_op(op, name, kind, data) for op, kind, name, data in answers])
-            n_ops = len(answers)
+            whole = None if request.ops or self._wanted_bins is not None else record.answer_to_a_read()
+            if whole is not None:
+                n_ops, ops = whole
+            else:
+                try:
+                    answers = self._read(record)
+                except Refused:
+                    self._answered += 1
+                    self.job.failed += 1
+                    return
+                ops = b"".join([encode_particle_op(op, name, kind, data) for op, kind, name, data in answers])
+                n_ops = len(answers)
         self._answered += 1
         self.job.succeeded += 1
-        if not n_ops and (request.ops or self._wanted_bins is not None):
+        if not n_ops and not request.no_bins and (request.ops or self._wanted_bins is not None):
             return  # none of the bins that were asked for: no record
         fields = self._fields.get(record.set_name)
         if fields is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.frames import encode_frame
 from .._wire.messages import Message
@@ -110,14 +111,16 @@ def start_job(
         Refused: it has not.
     """
     expression = None if request.filter_expression is None else compile_filter(request.filter_expression)
-    job = node.queries.start(kind, request, connection.peer)
+    job = node.start_query(kind, request, connection.peer)
     job.records_per_second = request.records_per_second or _most(node, request)
     job.index_name = "" if search is None else search.name
     job.details = lambda: f":net-io-bytes=30:socket-timeout=10000{details()}"
 
     async def run() -> None:
+        turn = Turn()
         try:
             for partition in range(wire.N_PARTITIONS):
+                await turn.give_way()
                 job.partition = partition
                 if node.cluster.tables[request.namespace].master(partition) == node.name:
                     await serve_partition(partition)

@@ -15,6 +15,7 @@ import trio
 
 from .._lua import FunctionFailed, LuaModule, Unusable, to_particle
 from .._lua.values import NOTHING, held
+from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.messages import Message
 from ..errors import ResultCode
@@ -84,7 +85,7 @@ def start_aggregation(node: EmbeddedNode, connection: Connection, message: Messa
         raise Refused(ResultCode.RECORD_NOT_FOUND)
     search = node.indexes.search(request)
     call = _whole_call(message)
-    job = node.queries.start(Kind.AGGREGATION, request, connection.peer)
+    job = node.start_query(Kind.AGGREGATION, request, connection.peer)
     return Aggregation(node, connection, request, search, call, job)
 
 
@@ -114,7 +115,9 @@ class Aggregation(StreamedAnswer):
     async def _serve_partitions(self) -> None:
         job, node = self.job, self._node
         table = node.cluster.tables[self._request.namespace]
+        turn = Turn()
         for partition in range(wire.N_PARTITIONS):
+            await turn.give_way()
             job.partition = partition
             if table.master(partition) == node.name and self._store.trees[partition]:
                 await self._serve_partition(partition)

@@ -46,6 +46,7 @@ class QueryJob:
         trid: its number.
         abandoned: why it ended early; 0 while it has not.
         details: tells what is particular to its kind, for `query-show`.
+        threads: how many of the node's query threads a real server would have it take.
     """
 
     trid: int
@@ -64,6 +65,7 @@ class QueryJob:
     succeeded: int = 0
     failed: int = 0
     details: Callable[[], str] = _no_details
+    threads: int = 0
 
     def pace(self) -> float:
         """Seconds to rest before the next record, so that the rate is kept."""
@@ -88,7 +90,7 @@ class QueryJob:
         progress = 100 * min(self.partition + 1, N_PARTITIONS) / N_PARTITIONS
         parts |= {
             "rps": self.records_per_second,
-            "active-threads": int(self.finished is None),
+            "active-threads": self.threads,
             "status": f"{'active' if self.finished is None else 'done'}({_RESULTS.get(self.abandoned, 'abandoned-?')})",
             "job-progress": f"{progress:.2f}",
             "run-time": int((ended - self.started) * 1000),
@@ -104,35 +106,64 @@ class QueryJob:
         return ":".join(f"{name}={value}" for name, value in parts.items()) + self.details()
 
 
+@attrs.frozen
+class QueryLimits:
+    """How many query threads there may be.
+
+    Args:
+        all_queries: of all queries of the node together (server: query-threads-limit).
+        one_query: of one (server: single-query-threads); 0 for one that takes none.
+    """
+
+    all_queries: int
+    one_query: int
+
+
 class QueryJobs:
     """The table of one node."""
 
     def __init__(self) -> None:
         self.active: dict[int, QueryJob] = {}
         self.ended: deque[QueryJob] = deque(maxlen=KEPT)
+        self.threads: int = 0
+        """Query threads in use."""
         self._numbers = count(1)
 
     def keep(self, count: int) -> None:
         """Remember so many that have ended (server: query-max-done)."""
         self.ended = deque(self.ended, maxlen=count)
 
-    def start(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
+    def start(self, kind: str, request: QueryRequest, client: str, limits: QueryLimits) -> QueryJob:
         """Take a query in; a short one is not listed.
 
+        As many threads as the query may have are counted for all of its time: one query runs on one task here.
+
         Raises:
-            Refused: PARAM, there is one of that number, or there was.
+            Refused: FAIL_FORBIDDEN, all threads are in use; PARAM, there is one of that number, or there was.
         """
+        left = limits.all_queries - self.threads
+        if left <= 0 and limits.one_query:
+            raise Refused(ResultCode.FAIL_FORBIDDEN)
         trid = request.trid or next(self._numbers)
         job = QueryJob(trid, kind, request, client, records_per_second=request.records_per_second)
         if not request.short:
             if self.find(trid) is not None:
                 raise Refused(ResultCode.PARAM)
             self.active[trid] = job
+        threads = limits.one_query
+        if request.short or request.records_per_second or kind in (Kind.BACKGROUND_UDF, Kind.BACKGROUND_OPS):
+            threads = min(threads, 1)
+        elif request.partitions is not None:
+            threads = min(threads, len(request.partitions))
+        job.threads = min(threads, left)
+        self.threads += job.threads
         return job
 
     def finish(self, job: QueryJob) -> None:
         """The query has ended."""
         job.finished = trio.current_time()
+        self.threads -= job.threads
+        job.threads = 0
         if self.active.pop(job.trid, None) is job:
             self.ended.append(job)
 
@@ -160,4 +191,4 @@ class QueryJobs:
         return ";".join(job.text() for job in [*reversed(self.active.values()), *reversed(self.ended)])
 
 
-__all__ = ["RESPONSE_ERROR", "RESPONSE_TIMEOUT", "Kind", "QueryJob", "QueryJobs"]
+__all__ = ["RESPONSE_ERROR", "RESPONSE_TIMEOUT", "Kind", "QueryJob", "QueryJobs", "QueryLimits"]

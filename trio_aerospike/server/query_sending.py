@@ -66,6 +66,12 @@ class StreamedAnswer(abc.ABC):
         timeout = int((self._request.socket_timeout or 0) * 1000)
         return f":net-io-bytes={self._sent}:net-io-time=0:socket-timeout={timeout}"
 
+    def abandon(self) -> None:
+        """End the query before anything of it was sent: the client has gone."""
+        self.job.abandoned = RESPONSE_ERROR
+        self._node.queries.finish(self.job)
+        self._node.counters[f"{self._counter}_error"] += 1
+
     async def serve(self) -> None:
         """Send the answer.
 
@@ -87,6 +93,10 @@ class StreamedAnswer(abc.ABC):
         finally:
             node.queries.finish(job)
             node.counters[f"{self._counter}_{_ENDS.get(job.abandoned, 'error')}"] += 1
+            if self._request.short and not job.abandoned:
+                now = trio.current_time()
+                kind = "pi-query" if self._search is None else "si-query"
+                node.latencies.count(f"{{{self._request.namespace}}}-{kind}", now - job.started, now)
 
     @abc.abstractmethod
     async def _serve_partitions(self) -> None:

@@ -102,29 +102,26 @@ class Answer:
 
     def body(self, index: int = 0, info3: int = 0) -> bytes:
         """The message without the frame's header; `index` is the row of a batch."""
+        ops: Sequence[tuple[int, int, str, bytes]] = self.ops
         if self.whole is not None:
+            stored = self.whole.answer_to_a_read()
+            if stored is not None:
+                return self._prefix(index, info3, stored[0]) + stored[1]
             ops = [(wire.OP_READ, kind, name, to_wire(kind, data)) for name, (kind, data) in self.whole.bins.items()]
-        else:
-            ops = list(self.ops)
-        parts = [
-            _PREFIX.pack(
-                wire.MESSAGE_HEADER_SIZE, 0, 0, info3, 0, self.result, self.generation, self.void_time, index,
-                0, len(ops),
-            )
-        ]  # fmt: skip
+        parts = [self._prefix(index, info3, len(ops))]
         for op, particle, name, data in ops:
             raw = name.encode()
             parts += (_OP.pack(4 + len(raw) + len(data), op, particle, 0, len(raw)), raw, data)
         return b"".join(parts)
 
+    def _prefix(self, index: int, info3: int, n_ops: int) -> bytes:
+        return _PREFIX.pack(
+            wire.MESSAGE_HEADER_SIZE, 0, 0, info3, 0, self.result, self.generation, self.void_time, index, 0, n_ops
+        )
+
     def frame(self) -> bytes:
         """The whole frame."""
-        if self.whole is None:
-            return encode_frame(wire.PROTO_MESSAGE, self.body())
-        kept = self.whole.whole_answer
-        if not kept:
-            kept.append(encode_frame(wire.PROTO_MESSAGE, self.body()))
-        return kept[0]
+        return encode_frame(wire.PROTO_MESSAGE, self.body())
 
 
 def refusal(error: Refused) -> Answer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from .._wire.query import Resumed
@@ -37,8 +38,10 @@ _BURST = 100
 """Entries among which a record is answered once, where it may have several (server: MAX_QUERY_BURST)."""
 RESTS_EVERY = 64
 """Partitions after which others have their turn while an index is filled."""
-FEW = 1000
-"""Records of which an index is ready at once."""
+INDEX_SIZE = 16 * 1024 * 1024
+"""Bytes of an index of values that has few entries: one node of 4 KiB for each partition (server: sindex_tree.c)."""
+BUILD_TIME = 0.012
+"""Seconds that filling an index takes at least: what a real server needs without any records."""
 
 
 @attrs.frozen
@@ -80,6 +83,10 @@ class IndexRegistry:
         """The indexes of a namespace with their names, in the order in which they were made."""
         return ((known, name) for known, name in list(self._names.items()) if known.namespace == namespace)
 
+    def all(self) -> list[tuple[Definition, str]]:
+        """All indexes with their names, also those in namespaces that do not exist."""
+        return list(self._names.items())
+
     def name_of(self, definition: Definition) -> str | None:
         """The name of an index; None if there is none such."""
         return self._names.get(definition)
@@ -117,24 +124,39 @@ class NodeIndexes:
         return found
 
     def create(self, definition: Definition) -> None:
-        """Fill a new index: in the background, where there are many records; until then it cannot be read."""
+        """Fill a new index in the background; until then it cannot be read.
+
+        A node that is not running fills its indexes before it joins the cluster.
+        """
         entries = self.entries(definition)
-        if sum(map(len, self._node.stores[definition.namespace].trees)) > FEW and not definition.is_of_set:
-            entries.populated = 0
+        if self._node.running and not definition.is_of_set:
             self._node.start_task(self._populate, entries)
+        else:
+            for _ in entries.populate():
+                pass
+
+    def resume(self) -> None:
+        """Go on to fill the indexes that were being filled when the node stopped, or made while it was away."""
+        for entries in self._entries.values():
+            if not entries.is_readable:
+                self._node.start_task(self._populate, entries)
 
     async def _populate(self, entries: Entries) -> None:
         began = trio.current_time()
-        for partition in range(wire.N_PARTITIONS):
-            entries.refresh(partition)
-            entries.populated = partition + 1
-            if partition % RESTS_EVERY == 0:
+        turn = Turn()
+        await trio.sleep(BUILD_TIME)
+        for number, _ in enumerate(entries.populate()):
+            if number % RESTS_EVERY == 0:
                 await trio.lowlevel.checkpoint()
+            else:
+                await turn.give_way()
         entries.load_time = int((trio.current_time() - began) * 1000)
 
     def forget(self, definition: Definition) -> None:
         """The index is gone."""
-        self._entries.pop(definition, None)
+        found = self._entries.pop(definition, None)
+        if found is not None:
+            found.close()
 
     def search(self, request: QueryRequest) -> IndexSearch | None:
         """The way through an index that a query wants; None for a query without a predicate.
@@ -185,6 +207,10 @@ class IndexSearch:
     name: str
     _entries: Entries
     _wanted: Wanted
+
+    def partitions(self) -> set[int] | None:
+        """The partitions where there is something to find; None where that may be nearly everywhere."""
+        return self._entries.partitions(self._wanted)
 
     def partition(self, tree: Tree, partition: int, start: Resumed | None) -> Iterable[tuple[bytes, int]]:
         """Digests of a partition's records with the indexed value for each, in the server's order."""

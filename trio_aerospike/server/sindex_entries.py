@@ -1,14 +1,13 @@
 """The entries of a secondary index on one node: which values a record is found under.
 
-The real server changes its trees with every write. Here records are never changed in place, so that what was worked out
-for one holds for as long as it is there: a partition's entries are brought up to date when they are asked for, and a
-write costs nothing. Facts: sbin_from_bin and those it calls in the server's as/src/sindex/sindex.c; the order is that
-of key_cmp in sindex_tree.c.
+As in the real server they are changed with every write of a record. Facts: sbin_from_bin and those it calls in the
+server's as/src/sindex/sindex.c; the order is that of key_cmp in sindex_tree.c.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -24,8 +23,10 @@ from .clock import ServerClock
 from .expressions import REMOVED, UNKNOWN, Scope, Value, compile_expression
 from .expressions.packing import particle_of as particle_of_value
 from .expressions.values import Extension
-from .geo import Place, Shape, geojson_particle, geojson_text, shape_of
+from .geo import Area, Place, Shape, geojson_particle, geojson_text, shape_of
+from .geo_cover import covering
 from .results import Refused
+from .sindex_tree import SIGNED, UNSIGNED, SortedEntries
 from .store import NamespaceStore, Particle, StoredRecord, Tree
 from .wyhash import wyhash
 
@@ -56,7 +57,7 @@ Key = int | Site
 """What a record is found under."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False, slots=False)
 class Wanted:
     """What a query asks for.
 
@@ -87,6 +88,21 @@ class Wanted:
             return None
         return site.cells[0]
 
+    @cached_property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where in the order of the index there may be what is wanted: first and last numbers.
+
+        Regions around a point are under one of the cells that the point is in, points within a region in one of the
+        cells that cover it.
+        """
+        shape = self.shape
+        if shape is None:
+            return [(self.begin, self.end)]
+        if isinstance(shape, Area):
+            return [(geo_cells.range_min(cell), geo_cells.range_max(cell)) for cell in covering(shape.region)]
+        cells = [geo_cells.parent(shape.cell, level) for level in range(geo_cells.MAX_LEVEL + 1)]
+        return [(cell, cell) for cell in cells]
+
 
 def wanted_values(asked: Range) -> Wanted:
     """What a predicate asks an index for.
@@ -106,10 +122,11 @@ def wanted_values(asked: Range) -> Wanted:
 
 
 class Entries:
-    """One index on one node.
+    """One index on one node; it follows the changes of the node's records.
 
     Attributes:
-        populated: partitions that have been looked through since it was made.
+        populated: partitions that have been looked through since it was made; changes in the others are not followed,
+            as they are looked through later.
         load_time: milliseconds that this took.
     """
 
@@ -117,14 +134,22 @@ class Entries:
         self._definition = definition
         self._store = store
         self._values = _extractor(definition, clock)
-        self._known: list[dict[bytes, tuple[StoredRecord, tuple[Key, ...]]]] = [{} for _ in range(wire.N_PARTITIONS)]
-        # Only when it is made anew are queries to wait: a node that joins later is known to have it.
-        self.populated = wire.N_PARTITIONS
+        self._is_geo = definition.type == wire.PARTICLE_GEOJSON
+        self._sorted = SortedEntries(UNSIGNED if self._is_geo else SIGNED)
+        self._n_records = 0
+        self.populated = 0
         self.load_time = 0
+        if not definition.is_of_set:
+            store.watchers.append(self)
+
+    def close(self) -> None:
+        """Follow no changes any more."""
+        if self in self._store.watchers:
+            self._store.watchers.remove(self)
 
     @property
     def is_readable(self) -> bool:
-        return self.populated == wire.N_PARTITIONS
+        return self.populated == len(self._store.trees)
 
     @property
     def has_several(self) -> bool:
@@ -133,50 +158,76 @@ class Entries:
 
     def rank(self, number: int) -> int:
         """What entries are ordered by: the numbers of places have no sign."""
-        return number % _WRAP if self._definition.type == wire.PARTICLE_GEOJSON else number
+        return number % _WRAP if self._is_geo else number
 
-    def refresh(self, partition: int, tree: Tree | None = None) -> dict[bytes, tuple[StoredRecord, tuple[Key, ...]]]:
-        """Bring a partition's entries up to date; returns records and values by digest."""
-        tree = self._store.trees[partition] if tree is None else tree
-        known = self._known[partition]
-        set_name = self._definition.set_name
-        fresh = {}
-        for digest, record in tree.items():
-            old = known.get(digest)
-            if old is not None and old[0] is record:
-                fresh[digest] = old
-            elif not set_name or record.set_name == set_name:
-                fresh[digest] = (record, self._values(record, digest))
-        self._known[partition] = fresh
-        return fresh
+    def populate(self) -> Iterator[None]:
+        """Look through the partitions that have not been; a step is some records, or a partition."""
+        while not self.is_readable:
+            partition = self.populated
+            # Until the partition is done, its changes are not followed: all of it is taken in at one go.
+            self.populated += 1
+            if not self._definition.is_of_set:
+                for digest, record in self._store.trees[partition].items():
+                    self.changed(partition, digest, None, record)
+            yield
+
+    def changed(
+        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
+    ) -> None:
+        """Follow the change of a record."""
+        if partition >= self.populated:
+            return
+        old, new = self._numbers(before, digest), self._numbers(after, digest)
+        if old == new:
+            return
+        for number in old - new:
+            self._sorted.remove(partition, number, digest)
+        for number in new - old:
+            self._sorted.add(partition, number, digest)
+        self._n_records += bool(new) - bool(old)
+
+    def cleared(self) -> None:
+        """All records are gone."""
+        self._sorted.clear()
+        self._n_records = 0
+
+    def _numbers(self, record: StoredRecord | None, digest: bytes) -> frozenset[int]:
+        """What a record is found under, as numbers."""
+        if record is None or (self._definition.set_name and record.set_name != self._definition.set_name):
+            return _NOTHING
+        keys = self._values(record, digest)
+        if not keys:
+            return _NOTHING
+        if self._is_geo:
+            return frozenset(cell for key in keys if isinstance(key, Site) for cell in key.cells)
+        return frozenset(key for key in keys if isinstance(key, int))
+
+    def partitions(self, wanted: Wanted) -> set[int] | None:
+        """The partitions where there is something of what is wanted; None where that may be nearly everywhere."""
+        return self._sorted.partitions(wanted.ranges)
 
     def find(self, tree: Tree, partition: int, wanted: Wanted) -> list[tuple[bytes, int]]:
         """Digests of records that have what is wanted, with the value for each, in the index's order."""
-        found: list[tuple[int, bytes, int]] = []
-        begin, end, is_geo = wanted.begin, wanted.end, wanted.shape is not None
-        for digest, (_, keys) in self.refresh(partition, tree).items():
-            for key in keys:
-                if not isinstance(key, int):
-                    cell = wanted.cell_of(key) if is_geo else None
-                    if cell is not None:
-                        found.append((cell, digest, signed(cell)))
-                elif begin <= key <= end and not is_geo:
-                    found.append((key, digest, key))
-        found.sort()
-        return [(digest, number) for _, digest, number in found]
+        found = [entry for begin, end in wanted.ranges for entry in self._sorted.between(partition, begin, end)]
+        if self._is_geo:
+            found = [(cell, digest) for cell, digest in found if self._is_wanted_at(tree, digest, cell, wanted)]
+        if len(wanted.ranges) > 1:
+            found.sort()
+        return [(digest, signed(number) if self._is_geo else number) for number, digest in found]
+
+    def _is_wanted_at(self, tree: Tree, digest: bytes, cell: int, wanted: Wanted) -> bool:
+        """Whether one of a record's places or regions is what is wanted and is found under the cell."""
+        record = tree.get(digest)
+        if record is None:
+            return False
+        return any(isinstance(key, Site) and wanted.cell_of(key) == cell for key in self._values(record, digest))
 
     def count(self) -> tuple[int, int, int]:
         """How many entries there are, of how many values and how many records."""
-        entries = records = 0
-        values: set[int] = set()
-        for partition in range(wire.N_PARTITIONS):
-            for _, keys in self.refresh(partition).values():
-                records += bool(keys)
-                for key in keys:
-                    numbers = (key,) if isinstance(key, int) else key.cells
-                    entries += len(numbers)
-                    values.update(numbers)
-        return entries, len(values), records
+        return len(self._sorted), self._sorted.distinct, self._n_records
+
+
+_NOTHING: frozenset[int] = frozenset()
 
 
 # What a record is found under ---------------------------------------------------------------------------------
@@ -190,7 +241,7 @@ def _extractor(definition: Definition, clock: ServerClock) -> Callable[[StoredRe
         if definition.is_of_set:
             return ()
         if compiled is None:
-            value = record.bins.get(definition.bin_name)
+            value = record.bin(definition.bin_name)
         else:
             value = _particle(compiled.evaluate(Scope.of_record(record, digest, clock)))
         if value is None:

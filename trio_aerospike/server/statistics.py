@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from .settings import Settings
 from .settings_tables import SET
-from .statistics_tables import namespace_statistics, node_statistics
+from .sindex import INDEX_SIZE
+from .statistics_tables import STRIPES, namespace_statistics, node_statistics
 from .store import NamespaceStore
 
 if TYPE_CHECKING:
     from .node import EmbeddedNode
 
 
+STORED_MULTIPLE = 16
+"""Bytes that the size of every stored record is a multiple of."""
 _INDEX_ENTRY = 64
 """Bytes of a record in the primary index."""
 
@@ -27,25 +30,21 @@ def joined(pairs: Mapping[str, object], between: str = ";") -> str:
 
 def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
     """The answer to namespace/<name>: statistics, then configuration."""
-    store.purge()
+    node.sweep(store)
     table = node.cluster.tables[store.config.name]
-    masters = proles = others = never_expire = size = 0
-    for number, tree in enumerate(store.trees):
-        if not tree:
-            continue
-        if table.master(number) == node.name:
-            masters += len(tree)
-        elif table.serves_reads(node.name, number):
-            proles += len(tree)
-        else:
-            others += len(tree)
-        for record in tree.values():
-            never_expire += not record.void_time
-            size += record.size()
+    counts = store.all_counts().values()
+    objects = sum(count.objects for count in counts)
+    size = sum(count.size for count in counts)
+    masters, proles, others = _by_role(node, store, objects)
     migrating = len(table.pending())
-    objects = masters + proles + others
     total = store.settings.number("storage-engine.data-size")
     told = namespace_statistics()
+    blocks = size // STORED_MULTIPLE
+    for stripe in range(STRIPES):
+        # As many bytes in each: records are spread by their digests.
+        used = STORED_MULTIPLE * (blocks // STRIPES + (stripe < blocks % STRIPES))
+        told[f"storage-engine.stripe[{stripe}].used_bytes"] = used
+    value_indexes = node.cluster.indexes.count(store.config.name)
     told.update(
         {
             "ns_cluster_size": len(node.cluster.members),
@@ -55,10 +54,11 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
             "prole_objects": proles,
             "non_replica_objects": others,
             "current_time": store.clock.seconds(),
-            "non_expirable_objects": never_expire,
+            "non_expirable_objects": objects - sum(count.expirable for count in counts),
             "expired_objects": store.expired,
             "truncate_lut": store.config.truncation.namespace,
             "index_used_bytes": _INDEX_ENTRY * objects,
+            "sindex_used_bytes": INDEX_SIZE * value_indexes,
             "data_total_bytes": total,
             "data_used_bytes": size,
             "data_used_pct": 100 * size // total,
@@ -71,15 +71,31 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
     return f"{joined(told)};{joined(store.settings.told())}"
 
 
+def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
+    """The records of partitions of which the node is master, another replica, or neither.
+
+    As long as truncated or expired records wait for their removal, each role is told its share of the live ones.
+    """
+    table = node.cluster.tables[store.config.name]
+    masters = proles = held = 0
+    for number, tree in enumerate(store.trees):
+        if not tree:
+            continue
+        held += len(tree)
+        if table.master(number) == node.name:
+            masters += len(tree)
+        elif table.serves_reads(node.name, number):
+            proles += len(tree)
+    if held != objects:
+        masters, proles = masters * objects // held, proles * objects // held
+    return masters, proles, objects - masters - proles
+
+
 def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -> str:
     """The answer to sets, sets/<namespace> or sets/<namespace>/<set>, for one namespace."""
-    store.purge()
-    counts: dict[str, list[int]] = {name: [0, 0] for name in store.sets}
-    for record in store.records():
-        if record.set_name:
-            count = counts.setdefault(record.set_name, [0, 0])
-            count[0] += 1
-            count[1] += record.size()
+    node.sweep(store)
+    counts = dict.fromkeys(store.sets, (0, 0))
+    counts.update({name: (count.objects, count.size) for name, count in store.all_counts().items() if name})
     namespace = store.config.name
     indexed = [definition.set_name for definition, _ in node.cluster.indexes.of(namespace) if not definition.is_of_set]
     text = ""
@@ -116,11 +132,12 @@ def node_text(node: EmbeddedNode) -> str:
             "cluster_integrity": node.joined,
             "cluster_is_member": node.joined,
             "uptime": int(now - node.started_at),
-            "objects": sum(1 for store in node.stores.values() for _ in store.records()),
+            "objects": sum(store.objects() for store in node.stores.values()),
             "client_connections": node.stats.connections_open,
             "client_connections_opened": node.stats.connections_total,
             "client_connections_closed": node.stats.connections_total - node.stats.connections_open,
             "info_complete": node.stats.requests["info"],
+            "demarshal_error": node.demarshal_errors,
             "long_queries_active": len(node.queries.active),
             "batch_index_initiate": node.batches,
             "batch_index_complete": node.batches,

@@ -2,62 +2,194 @@
 
 Records are never changed in place. A write makes a new one and puts it into the trees of the master and of its
 replicas, which therefore share it; readers of any copy see whole records only.
+
+A tree holds each record as one `bytes` object. Python's cyclic garbage collector does not look at `bytes`, nor at a
+dict that holds nothing else, so that its passes cost the same with a million records as with none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Protocol
 
 import attrs
 
-from .._wire.constants import N_PARTITIONS, PARTICLE_BOOL, PARTICLE_FLOAT, PARTICLE_INTEGER
+from .._wire.constants import (
+    N_PARTITIONS,
+    OP_READ,
+    PARTICLE_BOOL,
+    PARTICLE_FLOAT,
+    PARTICLE_INTEGER,
+    PARTICLE_LIST,
+    PARTICLE_MAP,
+)
 from .clock import ServerClock
+from .set_counts import SetCounts
 from .settings import NEVER, Settings
 from .settings_tables import NAMESPACE
 
 Particle = tuple[int, bytes]
 """A bin's value as it is stored and sent: particle type and data."""
 
-Tree = dict[bytes, "StoredRecord"]
-"""The records of one partition on one node, by digest."""
+_HEAD = struct.Struct("<HIqI?HIi")
+"""The start of a row: generation, void-time, last update, size in storage, whether lists and maps are sent as they are
+stored, number of bins, bytes of the set name, bytes of the key (-1 without a key). Set name, key and bins follow."""
+_BIN = struct.Struct(">IBBBB")
+"""The start of a bin, the same as in an answer: size, operation, particle type, version, bytes of the name."""
+_NO_KEY = -1
 
 
-@attrs.frozen(eq=False)
 class StoredRecord:
-    """One version of a record.
+    """One version of a record, which nothing changes.
 
-    `void_time` is in seconds since the Citrusleaf epoch, 0 for a record that never expires; `last_update` is in
-    milliseconds since then. `key` is the user key as the client sent it (particle type byte first), None when it
-    was never sent.
+    Args:
+        set_name: "" for a record without a set.
+        bins: values by name, in their order.
+        generation: 1 to 65535.
+        void_time: seconds since the Citrusleaf epoch, 0 for a record that never expires.
+        last_update: milliseconds since the Citrusleaf epoch.
+        key: the user key as the client sent it (particle type byte first), None when it was never sent.
     """
 
-    set_name: str
-    bins: dict[str, Particle]
-    generation: int
-    void_time: int
-    last_update: int
-    key: bytes | None = None
-    whole_answer: list[bytes] = attrs.field(factory=list, repr=False)
-    """The frame that answers a read of all bins, kept once it was made."""
+    __slots__ = ("_bins", "_row", "generation", "key", "last_update", "set_name", "void_time")
+
+    def __init__(
+        self,
+        set_name: str,
+        bins: dict[str, Particle],
+        generation: int,
+        void_time: int,
+        last_update: int,
+        key: bytes | None = None,
+    ) -> None:
+        self.set_name = set_name
+        self.generation = generation
+        self.void_time = void_time
+        self.last_update = last_update
+        self.key = key
+        self._bins: dict[str, Particle] | None = bins
+        self._row: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<StoredRecord of set {self.set_name!r}, generation {self.generation}, bins {list(self.bins)}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredRecord) and self.row == other.row
+
+    def __hash__(self) -> int:
+        return hash(self.row)
+
+    @classmethod
+    def of_row(cls, row: bytes) -> StoredRecord:
+        """The record that a tree holds as this row; its bins are only decoded when they are asked for."""
+        record = cls.__new__(cls)
+        record.generation, record.void_time, record.last_update, _, _, _, set_size, key_size = _HEAD.unpack_from(row)
+        end = _HEAD.size + set_size
+        record.set_name = row[_HEAD.size : end].decode()
+        record.key = None if key_size == _NO_KEY else row[end : end + key_size]
+        record._bins = None
+        record._row = row
+        return record
+
+    @property
+    def row(self) -> bytes:
+        """The record as a tree holds it."""
+        if self._row is None:
+            self._row = self._packed()
+        return self._row
+
+    @property
+    def bins(self) -> dict[str, Particle]:
+        """Values by name."""
+        if self._bins is None:
+            row, bins = self.row, {}
+            pos = self._bins_start
+            while pos < len(row):
+                size, _, kind, _, name_size = _BIN.unpack_from(row, pos)
+                start = pos + _BIN.size + name_size
+                pos += 4 + size
+                bins[row[start - name_size : start].decode()] = kind, row[start:pos]
+            self._bins = bins
+        return self._bins
+
+    def bin(self, name: str) -> Particle | None:
+        """One bin's value, without decoding the others; None where there is no such bin."""
+        if self._bins is not None:
+            return self._bins.get(name)
+        row, wanted = self.row, name.encode()
+        pos = self._bins_start
+        while pos < len(row):
+            size, _, kind, _, name_size = _BIN.unpack_from(row, pos)
+            start = pos + _BIN.size + name_size
+            pos += 4 + size
+            if row[start - name_size : start] == wanted:
+                return kind, row[start:pos]
+        return None
+
+    @property
+    def _bins_start(self) -> int:
+        _, _, _, _, _, _, set_size, key_size = _HEAD.unpack_from(self.row)
+        return _start_of_bins(set_size, key_size)
+
+    def answer_to_a_read(self) -> tuple[int, bytes] | None:
+        """The number of bins and the operations that answer a read of all; None where a value is not sent as stored."""
+        row = self.row
+        _, _, _, _, is_sent_as_stored, n_bins, set_size, key_size = _HEAD.unpack_from(row)
+        if not is_sent_as_stored:
+            return None
+        return n_bins, row[_start_of_bins(set_size, key_size) :]
 
     def size(self) -> int:
         """The bytes that the record takes in the real server's storage (server: as/src/storage/flat.c)."""
-        total = _RECORD_SIZE + _END_MARK_SIZE
+        return int(_HEAD.unpack_from(self.row)[3])
+
+    def with_times(self, *, void_time: int, last_update: int) -> StoredRecord:
+        """The same record with another life."""
+        return StoredRecord(self.set_name, self.bins, self.generation, void_time, last_update, self.key)
+
+    def _packed(self) -> bytes:
+        set_name, key, bins = self.set_name.encode(), self.key, self.bins
+        size = _RECORD_SIZE + _END_MARK_SIZE
         if self.void_time:
-            total += 4
-        if self.set_name:
-            total += 1 + len(self.set_name.encode())
-        if self.key is not None:
-            total += _varint_size(len(self.key)) + len(self.key)
-        if self.bins:
-            total += _varint_size(len(self.bins))
-        for name, (kind, data) in self.bins.items():
-            total += 1 + len(name.encode()) + _stored_size(kind, data)
-        return (total + 15) & ~15
+            size += 4
+        if set_name:
+            size += 1 + len(set_name)
+        if key is not None:
+            size += _varint_size(len(key)) + len(key)
+        if bins:
+            size += _varint_size(len(bins))
+        is_sent_as_stored = True
+        parts = [b"", set_name, key or b""]
+        for name, (kind, data) in bins.items():
+            raw = name.encode()
+            size += 1 + len(raw) + _stored_size(kind, data)
+            parts += (_BIN.pack(4 + len(raw) + len(data), OP_READ, kind, 0, len(raw)), raw, data)
+            if kind in _CONTAINERS and _may_differ_when_sent(data):
+                is_sent_as_stored = False
+        parts[0] = _HEAD.pack(
+            self.generation, self.void_time, self.last_update, (size + 15) & ~15, is_sent_as_stored, len(bins),
+            len(set_name), _NO_KEY if key is None else len(key),
+        )  # fmt: skip
+        return b"".join(parts)
+
+
+def _start_of_bins(set_size: int, key_size: int) -> int:
+    return _HEAD.size + set_size + max(key_size, 0)
 
 
 _RECORD_SIZE = 35
 _END_MARK_SIZE = 4
+_CONTAINERS = (PARTICLE_LIST, PARTICLE_MAP)
+
+
+def _may_differ_when_sent(data: bytes) -> bool:
+    """Whether a list or map may begin with flags that clients do not see (`to_wire` decides, and takes them off)."""
+    first = data[0]
+    place = 1 if first < 0xDC else 3 if first in (0xDC, 0xDE) else 5
+    if data[place : place + 2] == b"\xc7\x00" and not data[place + 2] & 0x10:
+        return False
+    return place < len(data) and (0xC7 <= data[place] <= 0xC9 or 0xD4 <= data[place] <= 0xD8)
 
 
 def _varint_size(number: int) -> int:
@@ -102,6 +234,58 @@ class NamespaceConfig:
     truncation: Truncation = attrs.Factory(Truncation)
 
 
+class Watcher(Protocol):
+    """Something that follows the changes of a node's records, as an index does."""
+
+    def changed(
+        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
+    ) -> None:
+        """A record was written or removed: the version before and the version after, None for no record."""
+
+    def cleared(self) -> None:
+        """All records are gone."""
+
+
+class Tree(MutableMapping[bytes, StoredRecord]):
+    """The records of one partition on one node, by digest. Every change is counted, and indexes follow it."""
+
+    __slots__ = ("_partition", "_rows", "_store")
+
+    def __init__(self, store: NamespaceStore, partition: int) -> None:
+        self._store = store
+        self._partition = partition
+        self._rows: dict[bytes, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"<Tree of partition {self._partition}, {len(self)} records>"
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._rows)
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._rows
+
+    def __getitem__(self, digest: bytes) -> StoredRecord:
+        return StoredRecord.of_row(self._rows[digest])
+
+    def get(self, digest: bytes, default: object = None) -> StoredRecord | None:  # type: ignore[override]
+        """The record, or None."""
+        row = self._rows.get(digest)
+        return None if row is None else StoredRecord.of_row(row)
+
+    def __setitem__(self, digest: bytes, record: StoredRecord) -> None:
+        before = self.get(digest)
+        self._rows[digest] = record.row
+        self._store.note_change(self._partition, digest, before, record)
+
+    def __delitem__(self, digest: bytes) -> None:
+        before = StoredRecord.of_row(self._rows.pop(digest))
+        self._store.note_change(self._partition, digest, before, None)
+
+
 class NamespaceStore:
     """One node's records of one namespace.
 
@@ -109,16 +293,24 @@ class NamespaceStore:
         settings: what `set-config` changes, for this node alone and as long as it runs.
         set_settings: the same of sets, for those that have any.
         sets: the names of all sets that there ever were: the server forgets none.
+        watchers: called with every change of a record.
+        expired: records that have expired, as far as they have been counted.
+        needs_sweep: some records have expired or were truncated, and take room until `sweep` has removed them.
     """
 
     def __init__(self, config: NamespaceConfig, clock: ServerClock) -> None:
         self.config = config
         self.clock = clock
-        self.trees: list[Tree] = [{} for _ in range(N_PARTITIONS)]
+        self.trees: list[Tree] = self._empty_trees()
+        self.watchers: list[Watcher] = []
         self.set_settings: dict[str, Settings] = {}
         self.sets: dict[str, None] = {}
         self.settings: Settings = self._new_settings()
         self.expired: int = 0
+        self.needs_sweep: bool = False
+        self._counts: dict[str, SetCounts] = {}
+        self._has_cuts = False
+        self._sweep_again = False
         self._sweeping_since = clock.seconds()
 
     def restart(self) -> None:
@@ -161,23 +353,60 @@ class NamespaceStore:
         """Whether another record of the set may be made (server: stop-writes-count)."""
         own = self.set_settings.get(set_name) if set_name else None
         limit = 0 if own is None else own.number("stop-writes-count")
-        return not limit or self._of_set_now(set_name)[0] < limit
+        return not limit or self.counts(set_name).objects < limit
 
     def takes_writes(self, set_name: str) -> bool:
         """Whether records of the set may be written (server: stop-writes-size)."""
         own = self.set_settings.get(set_name) if set_name else None
         limit = 0 if own is None else own.number("stop-writes-size")
-        return not limit or self._of_set_now(set_name)[1] <= limit
-
-    def _of_set_now(self, set_name: str) -> tuple[int, int]:
-        """How many records of the set there are, and their bytes."""
-        sizes = [record.size() for tree in self.trees for record in tree.values() if record.set_name == set_name]
-        return len(sizes), sum(sizes)
+        return not limit or self.counts(set_name).size <= limit
 
     def may_expire(self, ttl: int) -> bool:
         """Whether a record may have that life: it may not where nothing would ever remove it."""
         settings = self.settings
         return not ttl or settings.number("nsup-period") != 0 or settings.flag("allow-ttl-without-nsup")
+
+    # Counts ---------------------------------------------------------------------------------------------------
+
+    def counts(self, set_name: str) -> SetCounts:
+        """How many live records a set has ("" for those without a set), as of now."""
+        counts = self._counts.get(set_name)
+        if counts is None:
+            counts = self._counts[set_name] = SetCounts()
+        self._update_counts(set_name, counts)
+        return counts
+
+    def all_counts(self) -> dict[str, SetCounts]:
+        """The counts of all sets that have or had records, as of now."""
+        for set_name, counts in self._counts.items():
+            self._update_counts(set_name, counts)
+        return self._counts
+
+    def objects(self) -> int:
+        """How many live records there are."""
+        return sum(counts.objects for counts in self.all_counts().values())
+
+    def _update_counts(self, set_name: str, counts: SetCounts) -> None:
+        """Leave out what has expired or was truncated since."""
+        if expired := counts.expire(self.clock.seconds()):
+            self.expired += expired
+            self.needs_sweep = self._sweep_again = True
+        if counts.truncate(self.config.truncation.threshold(set_name)):
+            self.needs_sweep = self._sweep_again = self._has_cuts = True
+
+    def note_change(
+        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
+    ) -> None:
+        """Count a change, and tell the watchers; for trees to call."""
+        if before is not None:
+            self._counts[before.set_name].remove(before.last_update, before.void_time, before.size())
+        if after is not None:
+            counts = self._counts.get(after.set_name)
+            if counts is None:
+                counts = self._counts[after.set_name] = SetCounts()
+            counts.add(after.last_update, after.void_time, after.size())
+        for watcher in self.watchers:
+            watcher.changed(partition, digest, before, after)
 
     # Records --------------------------------------------------------------------------------------------------
 
@@ -188,10 +417,16 @@ class NamespaceStore:
         """
         if record.void_time and record.void_time < self.clock.seconds():
             return True
+        return self._is_truncated(record)
+
+    def _is_truncated(self, record: StoredRecord) -> bool:
         truncation = self.config.truncation
-        if not truncation.namespace and not truncation.sets:
+        if (truncation.namespace or truncation.sets) and record.last_update < truncation.threshold(record.set_name):
+            return True
+        # To take a truncation back does not bring back what it has taken.
+        if not self._has_cuts or (counts := self._counts.get(record.set_name)) is None:
             return False
-        return record.last_update < truncation.threshold(record.set_name)
+        return record.last_update < counts.cut
 
     def is_swept(self, record: StoredRecord) -> bool:
         """Whether the record has expired so long ago that the real server would have removed it (its nsup-period)."""
@@ -206,34 +441,84 @@ class NamespaceStore:
         record = tree.get(digest)
         return None if record is None or self.is_doomed(record) else record
 
-    def purge(self) -> None:
-        """Forget everything that has expired or was truncated, as the real server's background tasks do."""
-        for tree in self.trees:
-            for digest in [digest for digest, record in tree.items() if self.is_doomed(record)]:
-                self.expired += 0 < tree.pop(digest).void_time < self.clock.seconds()
+    def sweep(self) -> Iterator[None]:
+        """Remove everything that has expired or was truncated, a partition at each step."""
+        self.all_counts()
+        self._sweep_again = False
+        for partition in range(N_PARTITIONS):
+            tree = self.trees[partition]
+            if not tree:
+                continue
+            for digest, record in list(tree.items()):
+                if self.is_doomed(record):
+                    del tree[digest]
+            yield
+        if not self._sweep_again:
+            self.needs_sweep = self._has_cuts = False
+            for counts in self._counts.values():
+                counts.forget_cut()
 
-    def evict(self, void_time: int) -> None:
-        """Forget the records that end before that time, but for those of sets that are exempt (disable-eviction)."""
+    def purge(self) -> None:
+        """Remove everything that has expired or was truncated, at once."""
+        for _ in self.sweep():
+            pass
+
+    def evict(self, void_time: int) -> Iterator[None]:
+        """Remove the records that end before that time, a partition at each step.
+
+        Sets that are exempt keep theirs (disable-eviction).
+        """
         exempt = {name for name, own in self.set_settings.items() if own.flag("disable-eviction")}
-        for tree in self.trees:
+        for partition in range(N_PARTITIONS):
+            tree = self.trees[partition]
+            if not tree:
+                continue
             for digest, record in list(tree.items()):
                 if 0 < record.void_time < void_time and record.set_name not in exempt:
                     del tree[digest]
+            yield
 
-    def clear(self) -> None:
-        """Forget every record."""
+    def clear(self) -> Iterator[None]:
+        """Forget every record, at the first step; the steps after it give the memory back."""
+        old, self.trees = self.trees, self._empty_trees()
+        self._counts = {}
+        self.needs_sweep = self._has_cuts = False
+        for watcher in self.watchers:
+            watcher.cleared()
+        while old:
+            old.pop()
+            yield
+
+    def _empty_trees(self) -> list[Tree]:
+        return [Tree(self, partition) for partition in range(N_PARTITIONS)]
+
+    def copy_partition(self, partition: int, source: Mapping[bytes, StoredRecord]) -> None:
+        """Hold exactly these records of a partition; a query that is under way goes on with those that were there."""
+        old = self.trees[partition]
+        tree = self.trees[partition] = Tree(self, partition)
+        for digest, record in old.items():
+            self.note_change(partition, digest, record, None)
+        for digest, record in source.items():
+            if not self._is_truncated(record):
+                tree[digest] = record
+
+    def merge_partition(self, partition: int, source: Mapping[bytes, StoredRecord]) -> None:
+        """Take over those records of a partition that win over the ones that are here."""
+        by_generation = self.settings.values["conflict-resolution-policy"] == "generation"
+        arriving = {digest: record for digest, record in source.items() if not self._is_truncated(record)}
+        merge_trees(self.trees[partition], arriving, by_generation=by_generation)
+
+    def records(self) -> Iterator[StoredRecord]:
+        """The live records, with a look at each of all: not for requests."""
         for tree in self.trees:
-            tree.clear()
-
-    def records(self, partitions: Iterator[int] | range = range(N_PARTITIONS)) -> Iterator[StoredRecord]:
-        """The live records of the partitions."""
-        for number in partitions:
-            for record in self.trees[number].values():
+            for record in tree.values():
                 if not self.is_doomed(record):
                     yield record
 
 
-def merge_trees(target: Tree, source: Tree, *, by_generation: bool) -> None:
+def merge_trees(
+    target: MutableMapping[bytes, StoredRecord], source: Mapping[bytes, StoredRecord], *, by_generation: bool
+) -> None:
     """Take over those records of the source that win over the target's own (server: conflict-resolution-policy).
 
     Args:

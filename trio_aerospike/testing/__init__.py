@@ -13,13 +13,17 @@
 from __future__ import annotations
 
 from ..server import (
+    AdminMessage as AdminMessage,
     EmbeddedCluster as EmbeddedCluster,
     EmbeddedNode as EmbeddedNode,
     Fault as Fault,
+    Message as Message,
     NamespaceConfig as NamespaceConfig,
     NodeStats as NodeStats,
     Reply as Reply,
+    Request as Request,
     RequestHook as RequestHook,
+    RequestKind as RequestKind,
     UserSpec as UserSpec,
     Verdict as Verdict,
     open_embedded_cluster as open_embedded_cluster,

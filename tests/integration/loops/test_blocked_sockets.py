@@ -40,7 +40,7 @@ class Blocked:
 
     def watch(self) -> None:
         """Do not let the loop notice that the real socket takes everything."""
-        self.line._loop.remove_writer(self.line._number)
+        asyncio.get_running_loop().remove_writer(self.line._number)
 
 
 @looped()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
 
 import trio_aerospike as aero
-from tests.integration.loop_stage import FOR_EVER, LoopStage, fails, in_loop, lines_of, looped
+from tests.integration.loop_stage import FOR_EVER, LoopStage, fails, in_loop, lines_of, looped, uvloop_run
 from tests.integration.stage import BAD, KEY, Stage, descriptors
 from trio_aerospike import ReadPolicy, WritePolicy
+from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE
+from trio_aerospike._wire.frames import encode_frame
+from trio_aerospike._wire.messages import Message, encode_message
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.loops import LoopCommands
 from trio_aerospike.server import Fault, Reply
@@ -44,6 +49,100 @@ async def test_a_line_is_looked_at_before_a_write_is_entrusted_to_it(stage, comm
     await commands.put(KEY, {"a": 5}, policy=WritePolicy(max_retries=0))
     assert stage.crossings == 1
     assert (await commands.get(KEY))["a"] == 5
+
+
+@looped()
+async def test_a_frame_left_over_is_not_handed_out_and_ends_its_line(stage, commands):
+    for _ in range(20):
+        await stage.warm(commands)
+        [line] = lines_of(commands)
+        assert (await commands.get(KEY))["a"] == 1
+        stage.send_unasked()  # the loop is held up meanwhile, and has not read it when the next request comes
+        assert (await commands.get(KEY))["a"] == 1
+        assert not line._alive
+
+
+ANSWER = encode_frame(PROTO_MESSAGE, encode_message(Message(generation=666)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(ANSWER + ANSWER, id="two answers"),
+        pytest.param(ANSWER + ANSWER[:20], id="an answer and a part of another"),
+        pytest.param(ANSWER + ANSWER[:3], id="an answer and a part of a header"),
+        pytest.param(encode_frame(PROTO_INFO, b"build\t8.1\n"), id="another type"),
+        pytest.param(b"\x03" + ANSWER[1:], id="another version"),
+        pytest.param(ANSWER[:2] + (1 << 40).to_bytes(6, "big") + ANSWER[8:], id="oversize"),
+        pytest.param(encode_frame(PROTO_MESSAGE, b"short"), id="short"),
+    ],
+)
+def test_anything_but_the_answer_owed_ends_the_line(stage, data):
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        [line] = lines_of(commands)
+        stage.script(Reply(data))
+        found = await commands.get(KEY, policy=ReadPolicy(max_retries=1, sleep_between_retries=0.0))
+        if data[: len(ANSWER)] == ANSWER and len(data) < 2 * len(ANSWER):
+            # The answer may have been read before the rest of it came.
+            await stage.loop_until(lambda: not line._alive)
+        else:
+            assert found["a"] == 1
+        assert not line._alive
+        stage.script()
+        assert (await commands.get(KEY))["a"] == 1
+
+    in_loop(body, stage)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop_run])
+@pytest.mark.parametrize("ends", ["answered", "with requests under way"])
+def test_a_closed_loop_is_not_kept_by_commands_or_client(stage, run, ends):
+    kept: list[Any] = []
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        if ends != "answered":
+            stage.script(then=Fault.SILENCE)
+            for _ in range(3):
+                kept.append(asyncio.ensure_future(commands.get(KEY)))
+            await asyncio.sleep(0.01)
+            for task in kept:
+                task.cancel()
+            await asyncio.wait(kept)
+            kept.clear()
+        kept.append(commands)
+        kept.append(weakref.ref(asyncio.get_running_loop()))
+
+    in_loop(body, stage, 2, run=run)
+    gc.collect()
+    assert kept[-1]() is None
+    # Its connections are closed with it, not when the next command of some other loop comes.
+    assert lines_of(kept[0]) == [] and not stage.lender._held
+    stage.until(lambda: stage.lender.lent == len(stage.lender._resting))
+    stage.script()
+
+    async def again(stage: LoopStage, commands: LoopCommands) -> None:
+        assert (await commands.get(KEY))["a"] == 1
+
+    in_loop(again, stage)
+
+
+def test_commands_are_refused_in_another_loop(stage):
+    kept: list[LoopCommands] = []
+
+    async def body(stage: LoopStage, commands: LoopCommands) -> None:
+        kept.append(commands)
+
+    async def other() -> None:
+        with pytest.raises(aero.ClientError, match="another event loop"):
+            await kept[0].get(KEY)
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+
+        async def make() -> None:
+            kept.append(stage.commands())
+
+        first.run(make())
+        second.run(other())
 
 
 def test_a_session_that_ended_retires_the_line(stages):

@@ -9,7 +9,17 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import errors, operations, policies
-from trio_aerospike.testing import EmbeddedCluster, EmbeddedNode, open_embedded_cluster
+from trio_aerospike.testing import (
+    AdminMessage,
+    EmbeddedCluster,
+    EmbeddedNode,
+    Fault,
+    Message,
+    Request,
+    RequestKind,
+    Verdict,
+    open_embedded_cluster,
+)
 
 
 async def records(client: aero.Client) -> None:
@@ -156,6 +166,14 @@ async def a_test() -> None:
         async with aero.open_client(cluster.hosts, connector=cluster.connector) as client:
             await client.ping()
         await cluster.stop_node(0)
+
+        async def lose_logins(kind: RequestKind, request: Request) -> Verdict:
+            assert_type(request, Message | AdminMessage | list[str])
+            return Fault.RESET if kind == "admin" else None
+
+        cluster.node(1).on_request = lose_logins
+        assert_type(cluster.node(1).stats.requests["message"], int)
+        assert_type(list(cluster.node(1).stats.requests), list[RequestKind])
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from trio_aerospike._cluster.pool import MAX_LINE, Pool
 
 
 class Request(Pending):
-    def __init__(self, number=0, *, deadline=math.inf, write=False, exclusive=False, size=10):
-        super().__init__(bytes(size), 3, deadline, deadline, 1.0, write, (lambda body: True) if exclusive else None)
+    def __init__(
+        self, number=0, *, deadline=math.inf, write=False, exclusive=False, size=10, total=None, arrived=-math.inf
+    ):
+        consume = (lambda body: True) if exclusive else None
+        super().__init__(bytes(size), 3, deadline, deadline, 1.0, write, consume, total=total, arrived=arrived)
         self.number = number
         self.gone = False
 
@@ -29,7 +32,8 @@ class Line:
         self.unsent: list[Request] = []
         self.load = 0.0
         self.alive = True
-        self.suspended = self.retired = self.exclusive = self.on_idle_stack = self.send_fails = False
+        self.replied_at = -math.inf
+        self.overdue = self.suspended = self.retired = self.exclusive = self.on_idle_stack = self.send_fails = False
         self.idle_since = 0.0
 
     @property
@@ -51,6 +55,8 @@ class Line:
         if request.exclusive:
             assert not self.depth, "an exclusive request behind others"
             self.exclusive = True
+        if waited:
+            request.admit(self.pool._now())
         self.assigned.append(request.number)
         request.holder = self
         self.load += request.cost
@@ -90,7 +96,7 @@ class Line:
             if not request.ended:
                 request.reply = b""
         del self.sent[:count]
-        self.suspended = False
+        self.suspended = self.overdue = False
         self.pool.replied(self, learnt, elapsed, fresh, age, cost, writes)
         if self.retired and not self.depth:
             self.close(None)
@@ -111,7 +117,7 @@ class Line:
             if request.deadline <= now:
                 request.fail(Failure.EXPIRED)
         if self.sent and self.sent[0].deadline <= now:
-            self.suspended = True
+            self.suspended = self.overdue = True
         return min([math.inf, *(r.deadline for r in self.sent + self.unsent if r.deadline > now)])
 
     def retire(self):
@@ -134,11 +140,15 @@ class Opener:
 
     def __init__(self, limit=4, minimum=0, **kwargs):
         self.asked = 0
-        self.pool = Pool(limit, minimum, open_one=self._ask, **kwargs)
+        self.hurried = math.inf
+        self.pool = Pool(limit, minimum, open_one=self._ask, hurry=self._hurry, **kwargs)
         self.assigned: list[int] = []
 
     def _ask(self, pool):
         self.asked += 1
+
+    def _hurry(self, deadline):
+        self.hurried = min(self.hurried, deadline)
 
     def open(self, count=1):
         lines = []

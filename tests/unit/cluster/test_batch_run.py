@@ -84,18 +84,39 @@ async def test_an_attempt_that_brought_rows_is_no_failed_one(autojump_clock: Any
         assert [len(indexes(request)) for request in cluster.requests] == [6, 5, 4, 3, 2, 1]
 
 
-async def test_between_attempts_lies_a_pause_that_grows_or_the_policys(autojump_clock: Any) -> None:
+@pytest.mark.usefixtures("mean_delays")
+async def test_between_attempts_lies_the_policys_back_off(autojump_clock: Any) -> None:
     async with scripted_client() as (client, cluster):
         cluster.node.default = drop
-        for pause, least in ((0.0, [0.004, 0.008, 0.016]), (0.5, [0.5] * 3)):
+        for pause, expected in ((0.0, [0.0] * 3), (0.1, [0.1, 0.2, 0.4])):
             before = len(cluster.requests)
             policy = BatchPolicy(max_retries=3, sleep_between_retries=pause, total_timeout=60.0)
-            with pytest.raises(errors.ConnectionFailed):
+            with pytest.raises(errors.ConnectionFailed) as caught:
                 await client.batch_read(KEYS, policy=policy)
             at = [request.at for request in cluster.requests[before:]]
             gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
-            assert len(gaps) == 3
-            assert all(gap >= bound for gap, bound in zip(gaps, least, strict=True))
+            assert gaps == pytest.approx(expected)
+            assert [attempt.node for attempt in caught.value.history] == ["A1"] * 4
+
+
+@pytest.mark.usefixtures("mean_delays")
+@pytest.mark.parametrize("code", [14, OVERLOAD])
+@pytest.mark.parametrize("handler", ["rows", "whole"])
+async def test_writes_that_an_overloaded_node_refused_are_sent_again_after_a_while(
+    autojump_clock: Any, code: int, handler: str
+) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = answers(code) if handler == "rows" else whole(code)
+        try:
+            results = await client.batch_write(WRITES, policy=BatchPolicy(max_retries=2))
+        except errors.ServerError as error:
+            assert handler == "whole"
+            assert (error.result_code, error.in_doubt, error.attempts, len(error.history)) == (code, False, 3, 3)
+        else:
+            assert [(row.result_code, row.in_doubt) for row in results] == [(code, False)] * len(WRITES)
+            assert all(row.error is not None and row.error.retryable for row in results)
+        at = [request.at for request in cluster.requests]
+        assert [later - earlier for earlier, later in itertools.pairwise(at)] == pytest.approx([0.02, 0.03])
 
 
 @pytest.mark.parametrize(
@@ -153,9 +174,9 @@ async def test_a_write_whose_row_says_timeout_is_in_doubt_and_a_read_is_asked_fo
             for kind, key in zip(kinds, KEYS, strict=False)
         ]
         results = await client.batch(records)
-        assert [result.result_code for result in results] == [0, TIMEOUT, 0, OVERLOAD, 2, 5]
+        assert [result.result_code for result in results] == [0, TIMEOUT, 0, 0, 2, 5]
         assert [result.in_doubt for result in results] == [False, True, False, False, False, False]
-        assert [indexes(request) for request in cluster.requests[1:]] == [[0, 2]]
+        assert [indexes(request) for request in cluster.requests[1:]] == [[0, 2, 3]]
 
 
 async def test_reads_that_stay_refused_say_why_when_the_retries_are_over(autojump_clock: Any) -> None:
@@ -181,6 +202,16 @@ async def test_what_comes_after_the_time_is_over_changes_no_result_that_was_hand
         assert before == [0] * 5 + [errors.ResultCode.CLIENT] * 15
         await trio.sleep(5)
         assert [result.result_code for result in results] == before
+
+
+async def test_a_node_that_stops_at_the_first_error_may_have_written_rows_that_it_did_not_answer(
+    autojump_clock: Any,
+) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = whole(OVERLOAD)
+        with pytest.raises(errors.DeviceOverload) as caught:
+            await client.batch_write(WRITES, policy=BatchPolicy(respond_all_keys=False, max_retries=3))
+        assert caught.value.in_doubt and len(cluster.requests) == 1
 
 
 async def test_who_wants_less_than_all_rows_gets_those_before_the_error_and_the_error_for_the_others(
@@ -295,3 +326,36 @@ async def test_results_are_found_by_key_as_well(autojump_clock: Any) -> None:
         assert not results.ok
         with pytest.raises(KeyError):
             results.of(KEYS[0])
+
+
+@pytest.mark.parametrize("unlike", [0, 1])
+async def test_rows_of_one_key_go_out_one_request_after_the_other(unlike: int, autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        waiting = [5, 4, 3, 2, 1]  # each request is answered sooner than the one before it
+        running = 0
+
+        async def slower_at_first(request: Request) -> bytes:
+            nonlocal running
+            running += 1
+            assert running == 1
+            await trio.sleep(waiting.pop(0) if waiting else 0)
+            running -= 1
+            answer: bytes = await ok(request)
+            return answer
+
+        cluster.node.default = slower_at_first
+        writes = [(KEYS[0], {"a": number * unlike}) for number in range(10_000)]
+        results = await client.batch_write(writes, policy=BatchPolicy(total_timeout=60.0))
+        assert results.ok
+        sent = [index for request in cluster.requests for index in indexes(request)]
+        assert sent == sorted(sent) and len(cluster.requests) > 2
+
+
+async def test_a_row_that_would_undo_a_later_row_of_its_key_is_not_sent_again(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.script.append(answers(UNAVAILABLE, UNAVAILABLE, 0, UNAVAILABLE))
+        cluster.node.default = ok
+        writes = [(KEYS[place], {"a": number}) for number, place in enumerate([0, 1, 0, 0])]
+        results = await client.batch_write(writes)
+        assert [result.result_code for result in results] == [UNAVAILABLE, 0, 0, 0]
+        assert [indexes(request) for request in cluster.requests] == [[0, 1, 2, 3], [1, 3]]

@@ -267,3 +267,191 @@ async def test_wrong_arguments_are_refused_before_the_block(autojump_clock: Any)
             with pytest.raises(errors.InvalidArgError) as caught:
                 call()
             assert words in str(caught.value)
+
+
+# -- results that nobody reads ---------------------------------------------------------------------------------------
+
+
+def pairs(count: int) -> list[Any]:
+    return [(key(number), {"a": number}) for number in range(count)]
+
+
+async def test_drain_writes_everything_and_returns_the_counts(autojump_clock: Any) -> None:
+    async with scripted_client(3) as (client, cluster):
+        for node in cluster.nodes:
+            node.default = ok
+        async with client.put_many(pairs(3000), in_flight=100) as results:
+            counts = await results.drain()
+        assert counts == aero.batch.StreamCounts(3000, 3000, 3000, 0, 0)
+        assert sum(len(decode_batch_request(request.message)[1]) for request in cluster.requests) == 3000
+        # At the end there is nothing left to do.
+        async with client.put_many([]) as results:
+            assert (await results.drain()).taken == 0
+            assert (await results.drain()).taken == 0
+
+
+async def test_drain_raises_what_failed_once_everything_else_is_written(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.script.append(missing)
+        cluster.node.default = ok
+        async with client.put_many(pairs(100), in_flight=8) as results:
+            with pytest.raises(errors.RecordNotFound) as caught:
+                await results.drain()
+        failed = results.failed
+        assert 0 < failed < 100 and results.delivered == 100
+        assert f"put_many: {failed} of 100 records failed; the first was Key(" in caught.value.message
+        assert not caught.value.in_doubt
+
+        cluster.node.script.append(missing)
+        async with client.put_many(pairs(100), in_flight=8) as results:
+            counts = await results.drain(raise_failed=False)
+        assert (counts.answered, counts.failed) == (100, results.failed) and results.failed > 0
+
+        cluster.node.default = missing
+        async with client.get_many(map(key, range(100))) as results:
+            assert (await results.drain()).failed == 100, "that there is no record is an answer"
+
+        cluster.node.default = stall
+        policy = BatchPolicy(total_timeout=0.5, max_retries=0)
+        async with client.put_many(pairs(10), policy=policy) as results:
+            with pytest.raises(errors.AerospikeTimeoutError, match="10 of 10 records failed, 10 of them") as timeout:
+                await results.drain()
+        assert timeout.value.in_doubt
+
+
+async def test_drain_raises_what_the_source_raised(autojump_clock: Any) -> None:
+    def broken() -> Iterator[Any]:
+        yield from pairs(10)
+        raise OSError("the file ended")
+
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+        async with client.put_many(broken()) as results:
+            with pytest.raises(OSError, match="the file ended"):
+                await results.drain()
+        assert results.delivered == 10
+
+
+async def test_leaving_put_many_with_unwritten_records_warns_and_says_how_many(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+        with pytest.warns(errors.UnwrittenRecordsWarning, match="put_many: records not sent: 1000. Read") as caught:
+            async with client.put_many(pairs(1000)):
+                pass
+        assert caught[0].filename == __file__, "it points at the program"
+        assert cluster.requests == []
+
+        with pytest.warns(errors.UnwrittenRecordsWarning, match="the source was not read to its end"):
+            async with client.put_many(iter(pairs(1000)), in_flight=10) as results:
+                await anext(results)
+
+        cluster.node.default = stall
+        with pytest.warns(
+            errors.UnwrittenRecordsWarning,
+            match="records not sent: 984; records sent but not answered, which may have been written: 16",
+        ):
+            async with client.put_many(pairs(1000), in_flight=16):
+                await trio.sleep(0.1)
+
+        cluster.node.default = missing
+        with pytest.warns(errors.UnwrittenRecordsWarning, match="unread results of writes that failed: 9"):
+            async with client.put_many(pairs(10)) as results:
+                await anext(results)
+
+
+async def test_leaving_put_many_does_not_warn_where_all_is_written_or_the_program_knows(autojump_clock: Any) -> None:
+    # Any warning would be an error here.
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+        async with client.put_many(pairs(10)):
+            await trio.sleep(1)
+        async with client.put_many(pairs(10), in_flight=5) as results:
+            for _ in range(10):
+                await anext(results)
+        with pytest.raises(KeyError, match="mine"):
+            async with client.put_many(pairs(10)):
+                raise KeyError("mine")
+        with trio.move_on_after(1) as scope:
+            async with client.put_many(pairs(1000), in_flight=10):
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+        with trio.CancelScope() as scope:
+            async with client.put_many(pairs(1000), in_flight=10):
+                scope.cancel()
+        async with client.get_many(map(key, range(1000)), in_flight=10) as found:
+            await anext(found)
+
+        def broken() -> Iterator[Any]:
+            yield from pairs(10)
+            raise OSError("the file ended")
+
+        async with client.put_many(broken()) as results:
+            with pytest.raises(OSError, match="the file ended"):
+                async for _ in results:
+                    pass
+
+
+async def test_the_warning_as_an_error_is_raised_by_the_block_and_leaves_nothing_behind(autojump_clock: Any) -> None:
+    async with scripted_client(2) as (client, cluster):
+        for node in cluster.nodes:
+            node.default = ok
+        with pytest.raises(errors.UnwrittenRecordsWarning):
+            async with client.put_many(pairs(1000)):
+                pass
+        await trio.sleep(60)
+        assert set(lines_of(client)) <= {(0, 0.0, 0)}
+
+
+async def test_the_last_call_of_on_progress_tells_the_final_counts(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+        told: list[aero.batch.StreamCounts] = []
+
+        def progress(stream: aero.batch.BatchStream) -> None:
+            told.append(stream.counts)
+
+        for in_flight in (1, 7, 100):
+            told.clear()
+            async with client.put_many(pairs(50), in_flight=in_flight, on_progress=progress) as results:
+                async for _ in results:
+                    pass
+                assert told[-1] == aero.batch.StreamCounts(50, 50, 50, 0, 0), "as soon as the reader is at the end"
+            assert told.count(told[-1]) == 1
+
+        # Left early, with an error or without: what had come until then.
+        told.clear()
+        async with client.get_many(map(key, range(50)), on_progress=progress) as results:
+            await anext(results)
+        assert told[-1] == results.counts and told[-1].delivered == 1
+        told.clear()
+        with pytest.raises(KeyError):
+            async with client.get_many(map(key, range(50)), on_progress=progress) as results:
+                await anext(results)
+                raise KeyError
+        assert told[-1] == results.counts and told[-1].delivered == 1
+        told.clear()
+        async with client.get_many([], on_progress=progress) as results:
+            assert (await results.drain()).taken == 0
+        assert told == [aero.batch.StreamCounts(0, 0, 0, 0, 0)]
+
+
+async def test_on_progress_that_fails_at_the_end_is_raised_once_and_masks_nothing(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+
+        def fails_at_the_end(stream: aero.batch.BatchStream) -> None:
+            if stream.delivered == 10:
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            async with client.put_many(pairs(10), on_progress=fails_at_the_end) as results:
+                await results.drain()
+        with pytest.raises(ZeroDivisionError):
+            async with client.put_many(pairs(10), on_progress=fails_at_the_end) as results:
+                for _ in range(10):
+                    await anext(results)
+        with pytest.raises(KeyError, match="mine"):
+            async with client.put_many(pairs(10), on_progress=fails_at_the_end) as results:
+                for _ in range(10):
+                    await anext(results)
+                raise KeyError("mine")

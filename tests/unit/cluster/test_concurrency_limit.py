@@ -35,7 +35,7 @@ async def test_the_server_never_sees_more_in_flight(autojump_clock, limit):
                 nursery.start_soon(client.get, KEY)
         assert seen == limit
         assert cluster.node.peak <= limit
-        assert len(cluster.requests) == 30
+        assert len(cluster.requests) >= 30  # reads behind slow ones are sent again where a slot is free
         assert trio.current_time() - began >= 30 * 0.1 / limit - 0.001
         assert borrowed(client) == 0
 

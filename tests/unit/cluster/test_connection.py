@@ -1,13 +1,16 @@
 """One pipelined connection over a scripted wire: who gets which reply, and what becomes of the line when it breaks."""
 
 import math
+import socket
 
 import pytest
 import trio
+import trio.lowlevel
 
-from tests.unit.cluster.one_connection import connected, number_of, numbers_sent, reply, request, settle, submit
-from trio_aerospike._cluster.connection import GATHER, ttl_milliseconds
+from tests.unit.cluster.one_connection import Owner, connected, number_of, numbers_sent, reply, request, settle, submit
+from trio_aerospike._cluster.connection import GATHER, Connection, ttl_milliseconds
 from trio_aerospike._cluster.pending import Failure
+from trio_aerospike._cluster.transport import SocketTransport
 from trio_aerospike._wire.commands import TRANSACTION_TTL_OFFSET
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.frames import encode_frame
@@ -301,9 +304,52 @@ async def test_a_reply_that_nobody_asked_for_closes_the_connection():
         await settle()
         wire.reply(reply(100), reply(101))
         await settle()
-        assert results == {0: 100}  # its own reply is good all the same
+        assert results == {0: Failure.BROKEN}  # which of the two is its own cannot be told
         assert isinstance(owner.closings[0][1], ProtocolError)
         assert not connection.alive
+
+
+@pytest.mark.parametrize("size", [1, 8, 20])
+async def test_a_part_of_a_reply_that_nobody_asked_for_closes_the_connection(size):
+    async with connected() as (connection, wire, owner, nursery):
+        results: dict[int, object] = {}
+        submit(connection, nursery, request(0), results, 0)
+        await settle()
+        wire.reply(reply(100)[:10])
+        await settle()
+        assert connection.alive
+        wire.reply(reply(100)[10:], reply(101)[:size])
+        await settle()
+        assert isinstance(owner.closings[0][1], ProtocolError)
+        assert not connection.alive
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["sent at once", "sent by the writer"])
+async def test_a_reply_left_over_on_an_idle_connection_is_not_the_next_reply(alone):
+    mine, peer = socket.socketpair()
+    owner = Owner()
+    with peer:
+        peer.setblocking(True)
+        connection = Connection(SocketTransport(mine), owner, max_line=8, label="A1 #1")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.run)
+            await settle()
+            results: dict[int, object] = {}
+            submit(connection, nursery, request(0), results, 0)
+            await settle()
+            assert peer.recv(1000)
+            peer.sendall(reply(100))
+            with trio.fail_after(5):
+                while not results:
+                    await trio.lowlevel.checkpoint()
+            assert results == {0: 100} and connection.alive
+            peer.sendall(reply(666))  # the reader has not had its turn when the next request comes
+            pending = request(1)
+            connection.submit(pending, alone=alone)
+            with trio.fail_after(5):
+                while not owner.closings:
+                    await trio.lowlevel.checkpoint()
+            assert owner.closings[0][0] == [pending] and not pending.sent and pending.reply is None
 
 
 async def test_a_broken_connection_hands_back_what_it_had_not_sent():

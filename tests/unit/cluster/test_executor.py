@@ -87,7 +87,7 @@ async def test_socket_timeout_ends_an_attempt_and_retries_follow_at_once(autojum
         assert caught.value.attempts == 3
 
 
-async def test_retries_wait_sleep_between_retries_and_go_to_the_other_replica(autojump_clock):
+async def test_retries_back_off_from_sleep_between_retries_on_and_go_to_the_other_replica(autojump_clock, mean_delays):
     async with scripted_client(nodes=2) as (client, cluster):
         cluster.nodes[0].default = stall
         cluster.nodes[1].script.append(code(OVERLOAD))
@@ -96,7 +96,7 @@ async def test_retries_wait_sleep_between_retries_and_go_to_the_other_replica(au
         policy = ReadPolicy(total_timeout=5.0, socket_timeout=0.1, max_retries=3, sleep_between_retries=0.05)
         with pytest.raises(errors.AerospikeTimeoutError):
             await client.get(KEY, policy=policy)
-        assert times(cluster, watch) == [0.0, 0.15, 0.2, 0.35]
+        assert times(cluster, watch) == [0.0, 0.15, 0.26, 0.56]
         assert [request.node.name for request in cluster.requests] == ["A1", "A2", "A1", "A2"]
 
 
@@ -156,7 +156,10 @@ ONCE = WritePolicy(total_timeout=0.5, socket_timeout=0.1)
         pytest.param([code(GENERATION)], ONCE, errors.RecordGenerationError, False, 1, id="another definite answer"),
         pytest.param([code(OVERLOAD)], ONCE, errors.AerospikeError, False, 1, id="refused for load"),
         pytest.param([stall, code(EXISTS)], RETRY_ONCE, errors.RecordExistsError, True, 2, id="sent twice"),
-        pytest.param([code(OVERLOAD), code(EXISTS)], RETRY_ONCE, errors.RecordExistsError, True, 2, id="both refused"),
+        pytest.param([code(OVERLOAD), code(EXISTS)], RETRY_ONCE, errors.RecordExistsError, False, 2, id="both refused"),
+        pytest.param([code(OVERLOAD)] * 2, RETRY_ONCE, errors.DeviceOverload, False, 2, id="overloaded twice"),
+        pytest.param([code(14)] * 2, RETRY_ONCE, errors.KeyBusy, False, 2, id="a hot key twice"),
+        pytest.param([drop, code(OVERLOAD)], RETRY_ONCE, errors.DeviceOverload, True, 2, id="broken, overloaded"),
         pytest.param([drop, drop], RETRY_ONCE, errors.ConnectionFailed, True, 2, id="broken twice"),
         pytest.param([code(UNAVAILABLE), code(EXISTS)], ONCE, errors.RecordExistsError, False, 2, id="moved, refused"),
         pytest.param([code(UNAVAILABLE), stall], ONCE, errors.AerospikeTimeoutError, True, 2, id="moved, no answer"),
@@ -273,7 +276,7 @@ async def test_the_transaction_ttl_is_what_is_left_of_the_earlier_of_policy_and_
         assert 0 not in ttls
 
 
-async def test_the_transaction_ttl_leaves_out_the_time_spent_waiting_for_a_connection(autojump_clock):
+async def test_a_commands_time_begins_when_a_connection_takes_it(autojump_clock):
     async with scripted_client() as (client, cluster):
 
         async def slowly():
@@ -281,7 +284,19 @@ async def test_the_transaction_ttl_leaves_out_the_time_spent_waiting_for_a_conne
 
         cluster.node.on_connect = slowly
         await client.get(KEY, policy=ReadPolicy(total_timeout=1.0))
-        assert cluster.requests[0].ttl == pytest.approx(600, abs=1)
+        assert cluster.requests[0].ttl == pytest.approx(1000, abs=1)
+
+
+async def test_the_transaction_ttl_leaves_out_the_time_of_the_callers_scope_spent_waiting(autojump_clock):
+    async with scripted_client() as (client, cluster):
+
+        async def slowly():
+            await trio.sleep(0.4)
+
+        cluster.node.on_connect = slowly
+        with trio.fail_after(0.9):
+            await client.get(KEY, policy=ReadPolicy(total_timeout=1.0))
+        assert cluster.requests[0].ttl == pytest.approx(500, abs=1)
 
 
 async def test_a_retry_says_what_is_left_then(autojump_clock):

@@ -317,22 +317,18 @@ def test_it_is_known_whether_anything_of_a_request_has_left(sends, answers, seco
 # -- at rest -----------------------------------------------------------------------------------------------------------
 
 
-def rested(link: Link) -> bool:
-    return link.fresh(link.rested_since + 1.0)
-
-
 def test_a_rested_connection_is_fresh_until_its_server_closes_it_or_speaks(pair):
     mine, theirs = pair
     link = Link(mine)
-    assert rested(link)
+    assert link.fresh()
     theirs.send(b"x")
-    assert not rested(link)
+    assert not link.fresh()
     mine.recv(1)
-    assert rested(link)
+    assert link.fresh()
     theirs.close()
-    assert not rested(link)
+    assert not link.fresh()
     mine.close()
-    assert not rested(link)
+    assert not link.fresh()
 
 
 def test_the_one_that_rested_last_is_borrowed_first(returns):
@@ -349,11 +345,21 @@ def test_one_that_its_server_has_closed_is_passed_over(returns):
     returns.admit()
     returns.admit()
     returns.peers[1].close()
-    for link in returns.lender._resting:
-        link.rested_since -= 1.0
     taken = returns.lender.borrow()
     assert taken is not None and returns.lender.borrow() is None
     assert returns.lender.lent == returns.count == 1
+
+
+def test_a_frame_left_over_at_once_after_the_answer_is_not_the_next_answer(returns):
+    returns.admit()
+    link = returns.lender.borrow()
+    peer = returns.peers[0]
+    peer.sendall(ANSWER)
+    assert link.exchange(REQUEST, time.monotonic() + 5.0) == BODY
+    returns.lender.give_back(link)
+    peer.sendall(encode_frame(PROTO_MESSAGE, encode_message(Message(generation=8))))
+    assert returns.lender.borrow() is None
+    assert returns.lender.lent == 0 and returns.count == 1
 
 
 def test_discarding_twice_counts_once(returns):

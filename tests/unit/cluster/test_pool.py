@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.cluster.fake_pool import Opener, Request, busy
 from trio_aerospike._cluster.pending import Failure
-from trio_aerospike._cluster.pool import FAIR_LINE, MAX_OPENING, WAIT_BUDGET
+from trio_aerospike._cluster.pool import FAIR_LINE, MAX_OPENING, WAIT_BUDGET, WINDOW_START
 
 # -- where a request goes --------------------------------------------------------------------------------------------
 
@@ -71,9 +71,20 @@ def test_the_shorter_wait_is_chosen_where_no_connection_is_idle():
 
 def test_a_cold_pool_opens_no_more_at_once_than_it_may():
     opener = Opener(limit=256)
+    opener.pool.read_time = 0.001
     for number in range(1000):
         opener.submit(number)
     assert opener.asked == MAX_OPENING
+
+
+def test_a_cold_pool_opens_no_more_than_its_window_keeps_busy():
+    opener = Opener(limit=256)
+    for number in range(100_000):
+        opener.submit(number)
+    while opener.asked:
+        opener.open()
+    assert sum(line.depth for line in opener.pool.connections) <= 1.2 * WINDOW_START
+    assert len(opener.pool.connections) <= WINDOW_START * opener.pool.read_time / WAIT_BUDGET + 2
 
 
 def test_an_exclusive_request_gets_the_only_connection_once_its_line_is_empty():
@@ -335,7 +346,7 @@ def test_what_gets_room_while_deadlines_are_looked_at_is_looked_at_in_time():
 
 def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are_slow():
     opener = Opener(limit=1)
-    opener.pool._turns = turns = SimpleNamespace(turn=1)
+    opener.pool._clock = turns = SimpleNamespace(turn=1)
     opener.submit(0)
     line = opener.open()
     alone: list[bool] = []

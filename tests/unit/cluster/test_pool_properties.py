@@ -17,10 +17,16 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.opener = Opener(self.limit, 1, max_line=self.max_line)
+        self.time = 0.0
+        self.opener = Opener(self.limit, 1, max_line=self.max_line, clock=self)
         self.pool = self.opener.pool
         self.requests = []
-        self.now = 0.0
+
+    def now(self):
+        return self.time
+
+    trio_time = now
+    turn = 0
 
     @property
     def lines(self):
@@ -29,9 +35,18 @@ class PoolMachine(RuleBasedStateMachine):
     def pick(self, data, things):
         return data.draw(st.sampled_from(things))
 
-    @rule(exclusive=st.booleans(), write=st.booleans(), time=st.sampled_from([0.5, 2.0, math.inf]))
-    def submit(self, exclusive, write, time):
-        request = Request(len(self.requests), deadline=self.now + time, write=write, exclusive=exclusive)
+    @rule(
+        exclusive=st.booleans(), write=st.booleans(), time=st.sampled_from([0.5, 2.0, math.inf]), running=st.booleans()
+    )
+    def submit(self, exclusive, write, time, running):
+        request = Request(
+            len(self.requests),
+            deadline=self.time + time,
+            write=write,
+            exclusive=exclusive,
+            total=None if running else time,
+            arrived=self.time,
+        )
         self.requests.append(request)
         self.pool.submit(request)
 
@@ -75,15 +90,22 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 1.0]))
     def expire(self, seconds):
-        self.now += seconds
-        due = self.pool.expire(self.now)
-        waiting = [request.deadline for request in self.requests if not request.ended]
-        assert due <= min(waiting, default=math.inf)
-        assert due > self.now
+        self.time += seconds
+        self.opener.hurried = math.inf
+        due = min(self.pool.expire(self.time), self.opener.hurried)
+        ends = [self.end_of(request) for request in self.requests if not request.ended]
+        assert due <= min(ends, default=math.inf)
+        assert due > self.time
+
+    def end_of(self, request):
+        """When a request is given up, if nothing happens before."""
+        if request.holder is self.pool and request.total is not None:
+            return max(request.arrived, self.pool.progress_at) + request.patience
+        return request.deadline
 
     @rule()
     def reap(self):
-        self.pool.reap(self.now, 1.0)
+        self.pool.reap(self.time, 1.0)
         assert len(self.lines) + self.pool.opening >= self.pool.minimum
 
     @invariant()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 
 from trio_aerospike._wire import constants as wire
@@ -16,7 +15,7 @@ from trio_aerospike.server.clock import ServerClock
 from trio_aerospike.server.commands import Outcome
 from trio_aerospike.server.requests import Request
 from trio_aerospike.server.results import Refused
-from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, Tree
+from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, StoredRecord, Tree
 
 NOW = wire.CITRUSLEAF_EPOCH + 500_000_000.0
 DIGEST = bytes(range(20))
@@ -95,7 +94,8 @@ A_PUT = write_request(op(wire.OP_WRITE, "a", 1))
 def test_generations_count_writes_and_skip_zero_when_they_wrap() -> None:
     bench = Bench()
     assert [bench.put().answer.generation for _ in range(3)] == [1, 2, 3]
-    bench.tree[DIGEST] = attrs.evolve(bench.tree[DIGEST], generation=0xFFFF, whole_answer=[])
+    last = bench.tree[DIGEST]
+    bench.tree[DIGEST] = StoredRecord(last.set_name, last.bins, 0xFFFF, last.void_time, last.last_update)
     assert bench.put().answer.generation == 1
 
 

@@ -164,3 +164,31 @@ def test_the_reader_tells_its_state() -> None:
     assert repr(reader) == "<FrameReader 9 of 18 bytes>"
     reader.feed(bytes(9) + b"\xff" * 8)
     assert "failed" in repr(reader)
+
+
+ADMIN_0 = b"\0" + encode_frame(2, b"admin")[1:]
+PACKED = compress_frame(encode_frame(3, b"message"))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_server_reads_admin_frames_of_version_0_and_leaves_compressed_ones_packed(size: int) -> None:
+    stream = ADMIN_0 + PACKED + encode_frame(3, b"x") + ADMIN_0
+    reader = FrameReader(of_requests=True)
+    frames = []
+    for start in range(0, len(stream), size):
+        frames += reader.feed(stream[start : start + size])
+    assert frames == [(2, b"admin"), (4, PACKED[8:]), (3, b"x"), (2, b"admin")]
+    assert reader.error is None and reader.pending == 0
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_no_other_frame_may_have_version_0(kind: int) -> None:
+    reader = FrameReader(of_requests=True)
+    assert reader.feed(b"\0" + encode_frame(kind, b"x")[1:]) == []
+    assert "version 2" in str(reader.error)
+
+
+def test_a_client_takes_no_frame_of_version_0() -> None:
+    reader = FrameReader()
+    assert reader.feed(ADMIN_0) == []
+    assert "version 2" in str(reader.error)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from tests.unit.wire.exchanges import DATA
 from trio_aerospike._wire.frames import FrameReader
 from trio_aerospike._wire.info import (
     InfoError,
+    decode_info_answers,
     decode_info_request,
     decode_info_response,
     encode_info_request,
@@ -18,6 +20,7 @@ from trio_aerospike._wire.info import (
     format_error,
     is_error,
     parse_error,
+    refusal_of_all,
 )
 from trio_aerospike._wire.info_cluster import (
     Peer,
@@ -46,6 +49,45 @@ def test_any_answers_come_back_as_they_were(answers: dict[str, str]) -> None:
     for form in (answers, list(answers.items())):
         [(kind, body)] = FrameReader().feed(encode_info_response(form))
         assert (kind, decode_info_response(body)) == (1, answers)
+
+
+commands = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=20)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(commands, st.text(st.characters(codec="utf-8"))), max_size=5, unique_by=lambda pair: pair[0])
+)
+def test_answers_are_matched_by_the_commands_whatever_is_in_them(answers: list[tuple[str, str]]) -> None:
+    for (_, value), (command, _) in pairwise(answers):
+        assume(f"\n{command}\t" not in f"\n{value}\n{command}\t"[:-1])
+    [(_, body)] = FrameReader().feed(encode_info_response(answers))
+    assert decode_info_answers(body, [command for command, _ in answers]) == dict(answers)
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [
+        (b"build\t8.1\n", ["node"]),
+        (b"node\tA1\n", ["node", "build"]),
+        (b"build\t8.1\nnode\tA1\n", ["node", "build"]),
+        (b"", ["node"]),
+        (b"node\n", ["node"]),
+        (b"nod\te\tA1\n", ["node"]),
+        (b"node\t\xff\n", ["node"]),
+        (b"ERROR:80:not authenticated\n", ["node"]),
+    ],
+)
+def test_an_answer_to_something_else_is_a_protocol_error(body: bytes, asked: list[str]) -> None:
+    with pytest.raises(ProtocolError):
+        decode_info_answers(body, asked)
+
+
+def test_an_error_in_place_of_all_answers_is_told_from_answers() -> None:
+    assert refusal_of_all(b"ERROR:80:not authenticated\n") == InfoError(80, "not authenticated")
+    assert refusal_of_all(b"ERROR:9:timeout\n") == InfoError(9, "timeout")
+    for answer in (b"node\tERROR:4:x\n", b"ERROR:4:x\tERROR:4:unrecognized command\n", b"", b"\xff"):
+        assert refusal_of_all(answer) is None
 
 
 @settings(deadline=None)

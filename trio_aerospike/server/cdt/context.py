@@ -29,7 +29,7 @@ from .elements import (
 )
 from .incoming import checked
 from .lists_find import StoredList
-from .maps_stored import StoredMap, packed
+from .maps_stored import StoredMap
 from .order import by_rank_range, compare, key_of, value_range
 from .ranges import one
 
@@ -57,15 +57,12 @@ class _InList:
     index: int
 
     def replaced(self, child: bytes) -> bytes:
-        elements = self.outer.elements.copy()
-        if self.outer.is_ordered and len(elements) > 1:
+        outer, index = self.outer, self.index
+        if outer.is_ordered and outer.size > 1:
             # It goes to where its new value belongs; among equal ones, first (server: cdt_context_unwind_list).
-            rank, _ = value_range(self.outer.keys, key_of(child), multiple=False)
-            del elements[self.index]
-            elements.insert(rank if rank <= self.index else rank - 1, child)
-        else:
-            elements[self.index] = child
-        return list_of(elements, self.outer.flags)
+            rank, _ = value_range(outer.keys, key_of(child), multiple=False)
+            return outer.moved(index, rank if rank <= index else rank - 1, child)
+        return outer.replaced(index, 1, (child,))
 
 
 @attrs.frozen(eq=False)
@@ -74,14 +71,11 @@ class _NewInList:
     n_nils: int
 
     def replaced(self, child: bytes) -> bytes:
-        elements = self.outer.elements.copy()
-        if self.outer.is_ordered:
-            rank, _ = value_range(self.outer.keys, key_of(child), multiple=False)
-            elements.insert(rank, child)
-        else:
-            elements += [NIL_ELEMENT] * self.n_nils
-            elements.append(child)
-        return list_of(elements, self.outer.flags)
+        outer = self.outer
+        if outer.is_ordered:
+            rank, _ = value_range(outer.keys, key_of(child), multiple=False)
+            return outer.replaced(rank, 0, (child,))
+        return outer.replaced(outer.size, 0, (*[NIL_ELEMENT] * self.n_nils, child))
 
 
 @attrs.frozen(eq=False)
@@ -90,9 +84,8 @@ class _InMap:
     place: int
 
     def replaced(self, child: bytes) -> bytes:
-        values = self.outer.values.copy()
-        values[self.place] = child
-        return packed(self.outer.flags, self.outer.keys, values)
+        outer, place = self.outer, self.place
+        return outer.with_pair(place, outer.keys[place], child, replaces=True)
 
 
 @attrs.frozen(eq=False)
@@ -102,10 +95,7 @@ class _NewInMap:
     key: bytes
 
     def replaced(self, child: bytes) -> bytes:
-        keys, values = self.outer.keys.copy(), self.outer.values.copy()
-        keys.insert(self.place, self.key)
-        values.insert(self.place, child)
-        return packed(self.outer.flags, keys, values)
+        return self.outer.with_pair(self.place, self.key, child, replaces=False)
 
 
 @attrs.frozen(eq=False)

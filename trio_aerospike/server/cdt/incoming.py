@@ -12,6 +12,7 @@ import attrs
 from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..results import Refused
+from .content import SMALL, layout_of
 from .elements import (
     BYTES,
     COMPARISON_EXT,
@@ -63,14 +64,22 @@ class _Level:
             Malformed: a key is there twice.
         """
         if self.kind == LIST:
-            return list_start(len(self.parts), self.flags) + b"".join(self.parts)
+            return self._joined(list_start(len(self.parts), self.flags))
         if self.is_unsorted:
             keys = [key_of(part) for part in self.parts[::2]]
             order = sorted_indexes(keys)
             if any(compare(keys[one], keys[two]) >= 0 for one, two in pairwise(order)):
                 raise Malformed
             self.parts = [part for at in order for part in self.parts[2 * at : 2 * at + 2]]
-        return map_start(len(self.parts) // 2, self.flags) + b"".join(self.parts)
+        return self._joined(map_start(len(self.parts) // 2, self.flags))
+
+    def _joined(self, head: bytes) -> bytes:
+        whole = head + b"".join(self.parts)
+        if len(whole) > SMALL:
+            layout = layout_of(whole)
+            layout.note_sizes(self.parts)
+            layout.in_order = True
+        return whole
 
     def expect(self, data: bytes, pos: int) -> None:
         """Look at the element that comes next: whether it may be a key, and in its place.

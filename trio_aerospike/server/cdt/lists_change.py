@@ -182,19 +182,16 @@ def _insert(
         if not unique:
             return _exists(flags, size)
         items = unique
-    added = b"".join(items)
     if index < size:
-        before, behind = stored.elements[:index], stored.elements[index:]
-        content = b"".join((*before, added, *behind))
-        new_size = size + len(items)
-    else:
-        new_size = index + len(items)
-        if new_size >= _INT32_MAX:
-            raise Refused(ResultCode.PARAM)
-        if index - size > _MAX_PADDING:
-            raise Refused(ResultCode.RECORD_TOO_BIG)
-        content = stored.content + NIL_ELEMENT * (index - size) + added
-    target.result = list_start(new_size, stored.flags) + content
+        target.result = stored.replaced(index, 0, items)
+        return integer(size + len(items))
+    new_size = index + len(items)
+    if new_size >= _INT32_MAX:
+        raise Refused(ResultCode.PARAM)
+    if index - size > _MAX_PADDING:
+        raise Refused(ResultCode.RECORD_TOO_BIG)
+    padding = NIL_ELEMENT * (index - size)
+    target.result = list_start(new_size, stored.flags) + stored.content + padding + b"".join(items)
     return integer(new_size)
 
 
@@ -204,7 +201,7 @@ def _unique_items(stored: StoredList, items: list[bytes], flags: int, *, is_list
     Raises:
         Refused: one is not new, and the client minds.
     """
-    present = _Present(stored.keys)
+    present = _Present(stored.keys.whole())
     sent = _Present([])
     unique: list[bytes] = []
     for item in items:
@@ -295,7 +292,7 @@ def _replace(target: Target, stored: StoredList, index: int, value: bytes, flags
         if same and same != [index]:
             _exists(flags, size)
             return
-    target.result = list_of([*stored.elements[:index], value, *stored.elements[index + 1 :]], stored.flags)
+    target.result = stored.replaced(index, 1, (value,))
 
 
 def increment(target: Target, index: int, delta: bytes | None, create_flags: int, flags: int) -> Particle | None:
@@ -363,9 +360,8 @@ def _replace_in_order(target: Target, stored: StoredList, index: int, value: byt
         if rank != index:
             _exists(flags, size)
         return
-    elements = stored.elements[:index] + stored.elements[index + 1 :]
-    elements.insert(rank if rank <= index else rank - 1, value)
-    target.result = list_of(elements, stored.flags)
+    to = rank if rank <= index else rank - 1
+    target.result = stored.replaced(to, 0, (value,)) if index == size else stored.moved(index, to, value)
 
 
 def sort(target: Target, flags: int) -> None:

@@ -14,6 +14,7 @@ from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
 from ..results import Refused
 from ..store import Particle
+from .content import Content, Elements, Mapped
 from .elements import (
     LIST,
     LIST_ORDERED,
@@ -67,20 +68,24 @@ class StoredList:
         return self._data[self._start :]
 
     @cached_property
-    def elements(self) -> list[bytes]:
-        return split(self._data, self._start, self.size)
+    def _elements(self) -> Content:
+        return Content(self._data, self._start, self.size)
 
     @cached_property
-    def keys(self) -> list[Key]:
+    def elements(self) -> Elements:
+        return Elements(self._elements)
+
+    @cached_property
+    def keys(self) -> Mapped[Key]:
         """What each element is compared by."""
-        return [key_of(element) for element in self.elements]
+        return Mapped(key_of, self.elements)
 
     @cached_property
     def _sorted_keys(self) -> list[Key] | None:
         """The keys in order; None if they have none."""
         if any(type(key) is OddKey for key in self.keys):
             return None
-        return self.keys if self.is_ordered else sorted(self.keys)
+        return self.keys.whole() if self.is_ordered else sorted(self.keys)
 
     def rank_of(self, key: Key) -> int:
         """How many elements are less."""
@@ -109,7 +114,24 @@ class StoredList:
         gone = set(indexes)
         if len(gone) == self.size:
             return list_start(0, self.flags & LIST_ORDERED)
+        first, count = min(gone), len(gone)
+        if max(gone) - first + 1 == count:
+            return self.replaced(first, count, ())
         return list_of([element for index, element in enumerate(self.elements) if index not in gone], self.flags)
+
+
+    def replaced(self, first: int, removed: int, added: Sequence[bytes]) -> bytes:
+        """The list as it is stored with some elements in the place of others."""
+        head = list_start(self.size - removed + len(added), self.flags)
+        return self._elements.replaced(first, removed, added, head)
+
+    def moved(self, index: int, to: int, element: bytes) -> bytes:
+        """The list as it is stored with one element replaced, and moved to where the new one belongs."""
+        low, high = min(index, to), max(index, to) + 1
+        between = self.elements[low:high]
+        del between[index - low]
+        between.insert(to - low, element)
+        return self.replaced(low, high - low, between)
 
 
 def _refuse_single_inverted(wanted: Wanted) -> None:

@@ -113,13 +113,7 @@ def _put(stored: StoredMap, key: bytes, value: bytes, control: Control) -> Chang
         if control.no_fail:
             return None, integer(len(stored))
         raise Refused(refusal)
-    if there:
-        stored.keys[at] = key
-        stored.values[at] = value
-    else:
-        stored.keys.insert(at, key)
-        stored.values.insert(at, value)
-    return packed(stored.flags, stored.keys, stored.values), integer(len(stored))
+    return stored.with_pair(at, key, value, replaces=there), integer(len(stored) + (not there))
 
 
 def _refusal(there: bool, control: Control) -> ResultCode | None:

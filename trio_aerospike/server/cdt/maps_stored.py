@@ -11,6 +11,7 @@ from functools import cached_property
 
 from ...errors import ResultCode
 from ..results import Refused
+from .content import SMALL, Content, Elements, Mapped, layout_of
 from .elements import (
     MAP_KV_ORDERED,
     MAP_V_ORDERED,
@@ -20,7 +21,6 @@ from .elements import (
     kind_of,
     map_start,
     opened,
-    split,
 )
 from .order import Key, OddKey, by_rank_range, compare, key_of, sorted_indexes
 
@@ -35,27 +35,30 @@ class StoredMap:
         flags: how it is ordered, and whether its index is kept.
         keys: the keys as they are stored, in their order.
         values: the value of each.
+        content: keys and values as they stand in a stored map; None where there is none.
     """
 
-    def __init__(self, flags: int, keys: list[bytes], values: list[bytes]) -> None:
+    def __init__(
+        self, flags: int, keys: Sequence[bytes], values: Sequence[bytes], content: Content | None = None
+    ) -> None:
         self.flags = flags
         self.keys = keys
         self.values = values
-        self._known: list[Key] | None = None
+        self._content = content
 
     @classmethod
     def parse(cls, data: bytes) -> StoredMap:
-        """Take a stored map apart.
+        """Look into a stored map.
 
         Raises:
             Refused: it is none.
         """
         try:
             _, count, flags, start = opened(data)
-            flat = split(data, start, 2 * count)
+            content = Content(data, start, 2 * count)
         except Malformed:
             raise Refused(ResultCode.PARAM) from None
-        return cls(flags, flat[::2], flat[1::2])
+        return cls(flags, Elements(content, 0, 2), Elements(content, 1, 2), content)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -78,9 +81,9 @@ class StoredMap:
         return self.flags & kept == kept and len(self) > 1
 
     @cached_property
-    def key_keys(self) -> list[Key]:
+    def key_keys(self) -> Mapped[Key]:
         """What each key is compared by."""
-        return [key_of(key) for key in self.keys]
+        return Mapped(key_of, self.keys)
 
     @cached_property
     def value_keys(self) -> list[Key]:
@@ -119,7 +122,7 @@ class StoredMap:
     def expect_searches(self, count: int) -> None:
         """Prepare for so many searches of keys, before the map is changed."""
         if 4 * count >= len(self):
-            self._known = self.key_keys
+            self.key_keys.whole()
 
     def search(self, key: bytes) -> tuple[bool, int]:
         """Whether the key is there, and where it is or would be (server: packed_map_find_key_indexed).
@@ -127,11 +130,11 @@ class StoredMap:
         A wildcard is found where the search by halves begins.
         """
         wanted = key_of(key)
-        known = self._known
+        known = self.key_keys
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
-            order = compare(wanted, known[middle] if known else key_of(self.keys[middle]))
+            order = compare(wanted, known[middle])
             if not order:
                 return True, middle
             if order > 0:
@@ -155,9 +158,21 @@ class StoredMap:
 
     # New versions ---------------------------------------------------------------------------------------------
 
+    def with_pair(self, at: int, key: bytes, value: bytes, *, replaces: bool) -> bytes:
+        """The map as it is stored with a pair put in at a place, or in the place of the one that is there."""
+        if self._content is None:
+            keys, values = list(self.keys), list(self.values)
+            keys[at : at + replaces], values[at : at + replaces] = [key], [value]
+            return packed(self.flags, keys, values)
+        head = map_start(len(self) + (not replaces), self.flags)
+        return self._content.replaced(2 * at, 2 if replaces else 0, (key, value), head)
+
     def without(self, removed: Iterable[int]) -> bytes:
         """The map as it is stored when the pairs at these places have gone."""
         gone = set(removed)
+        first, count = min(gone), len(gone)
+        if self._content is not None and max(gone) - first + 1 == count:
+            return self._content.replaced(2 * first, 2 * count, (), map_start(len(self) - count, self.flags))
         left = [place for place in range(len(self)) if place not in gone]
         return packed(self.flags, [self.keys[at] for at in left], [self.values[at] for at in left])
 
@@ -167,4 +182,7 @@ def packed(flags: int, keys: Sequence[bytes], values: Sequence[bytes]) -> bytes:
     flat = [b""] * (2 * len(keys))
     flat[::2] = keys
     flat[1::2] = values
-    return map_start(len(keys), flags) + b"".join(flat)
+    whole = map_start(len(keys), flags) + b"".join(flat)
+    if len(whole) > SMALL and not (layout := layout_of(whole)).is_known:
+        layout.note_sizes(flat)
+    return whole

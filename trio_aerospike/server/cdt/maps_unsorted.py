@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ..._wire import cdt_ops as ops
+from .content import SMALL, layout_of
 from .elements import Malformed, map_of, opened, pairs_of, split
 from .order import compare, is_sorted, key_of, sorted_indexes
 
@@ -20,12 +21,19 @@ _SORTING = (ops.MAP_SET_TYPE, ops.MAP_ADD_ITEMS, ops.MAP_PUT_ITEMS, ops.MAP_REPL
 
 def unsorted_keys(data: bytes) -> list[bytes] | None:
     """The keys of an unordered map, if they are in no order; None for all other maps, and for what is none."""
+    is_large = len(data) > SMALL
+    if is_large and layout_of(data).in_order:
+        return None
     try:
         _, count, flags, start = opened(data)
         keys = [] if flags or count < 2 else split(data, start, 2 * count)[::2]
     except (Malformed, IndexError):
         return None
-    return None if _are_plainly_in_order(keys) or is_sorted([key_of(key) for key in keys]) else keys
+    if not (_are_plainly_in_order(keys) or is_sorted([key_of(key) for key in keys])):
+        return keys
+    if is_large:
+        layout_of(data).in_order = True
+    return None
 
 
 def _are_plainly_in_order(keys: Sequence[bytes]) -> bool:

@@ -1,0 +1,54 @@
+"""KeyboardInterrupt anywhere in a loop's commands: no other command hangs, and nobody gets another's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from typing import Any
+
+import trio_aerospike as aero
+from tests.integration.loop_stage import LoopStage
+from tests.interrupting import Interrupter
+
+
+def test_commands_interrupted_at_any_line_leave_commands_that_work(stage: LoopStage) -> None:
+    loop = asyncio.new_event_loop()
+    keys = [aero.Key("test", "threads", number) for number in range(4)]
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return loop.run_until_complete(asyncio.wait_for(coroutine, 10))
+
+    async def made() -> Any:
+        return stage.commands()
+
+    commands = run(made())
+    try:
+        for key in keys:
+            run(commands.put(key, {"n": key.user_key}))
+        for step in itertools.count():
+            run(stage.warm(commands))
+            reads = [loop.create_task(commands.get(key)) for key in keys]
+            with Interrupter(step, "trio_aerospike/loops.py", opcodes=False) as interrupter:
+                try:
+                    run(asyncio.wait(reads))
+                except KeyboardInterrupt:
+                    pass
+            # However it left the connection: each read ends with its own record, or with an error that says why not. A
+            # callback of asyncio's that was interrupted before its first statement is made up for by the next command.
+            run(asyncio.sleep(0.002))
+            assert run(commands.get(keys[0]))["n"] == 0, interrupter.place
+            run(asyncio.wait(reads))
+            for key, read in zip(keys, reads, strict=True):
+                error = read.exception()
+                if error is None:
+                    assert read.result()["n"] == key.user_key, interrupter.place
+                else:
+                    assert isinstance(error, (aero.ConnectionFailed, KeyboardInterrupt)), interrupter.place
+            for key in keys:
+                assert run(commands.get(key))["n"] == key.user_key, interrupter.place
+            if interrupter.place is None:
+                assert step > 50
+                break
+    finally:
+        loop.close()

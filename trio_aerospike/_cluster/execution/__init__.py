@@ -1,0 +1,1 @@
+"""Execution of commands: what happens after an attempt has failed."""

@@ -1,0 +1,106 @@
+"""Attempts and the cluster: how a request ended, what the cluster has to know of it, and the wait before a retry."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from ...errors import AerospikeError, ProtocolError, ResultCode, error_from_code
+from ..busy import loop_clock
+from ..connection import Connection
+from ..pending import Failure
+from .retry import Action, Cause, Outcome, RetryDecision, RetryState
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
+    from ..node import Node
+    from ..pending import Pending
+
+#: Where the result code stands in the body of a message.
+RESULT_CODE: Final = 5
+
+_CAUSES: Final = {
+    Failure.EXPIRED: Cause.TIMEOUT,
+    Failure.BROKEN: Cause.CONNECTION,
+    Failure.NO_ROOM: Cause.POOL_FULL,
+    Failure.NO_PROGRESS: Cause.TIMEOUT,
+    Failure.UNREADABLE: Cause.BAD_DATA,
+    Failure.UNREACHABLE: Cause.CONNECTION,
+    Failure.REJECTED: Cause.LOGIN_REFUSED,
+}
+
+
+def outcome_of(pending: Pending) -> Outcome:
+    """How a request ended: the result code of its reply, or why there is none."""
+    if pending.reply is not None:
+        return pending.reply[RESULT_CODE]
+    assert pending.failure is not None
+    cause = _CAUSES[pending.failure]
+    if cause is Cause.CONNECTION and isinstance(pending.error, ProtocolError):
+        return Cause.PROTOCOL
+    if cause is Cause.LOGIN_REFUSED and not isinstance(pending.error, AerospikeError):
+        return Cause.CONNECTION
+    return cause
+
+
+def report(cluster: Cluster, node: Node, pending: Pending, outcome: Outcome) -> None:
+    """Have the cluster look at a node whose connection failed or whose partitions have moved, and renew its session."""
+    if outcome in (Cause.CONNECTION, Cause.PROTOCOL):
+        cluster.report_failure(node)
+    elif outcome == ResultCode.PARTITION_UNAVAILABLE:
+        cluster.hurry()
+    elif outcome == ResultCode.EXPIRED_SESSION:
+        # Unless that has been done since the request was sent.
+        connection = pending.holder
+        if not isinstance(connection, Connection) or not connection.retired:
+            node.session_expired()
+
+
+def refused_login(pending: Pending) -> AerospikeError:
+    """The error of a refused login; other requests fail with the same one, so that each raises a copy."""
+    assert isinstance(pending.error, AerospikeError)
+    error = copy.copy(pending.error)
+    error.__cause__ = pending.error
+    return error
+
+
+def query_error_text(code: int) -> str:
+    """What a query's result code means, with what to do about it."""
+    text = error_from_code(code).message
+    if code == ResultCode.FAIL_FORBIDDEN:
+        return (
+            f"{text}: all of the node's query threads are in use (query-threads-limit, 128 by default; a query takes "
+            "up to single-query-threads of them, 4 by default); run fewer queries at a time, or raise the limit"
+        )
+    return text
+
+
+def waited_in_vain(node: Node, pending: Pending) -> str:
+    """What to tell of a request that no connection took: how long the node has been silent, and what to change."""
+    waiting = node.waiting
+    others = f"{waiting} more requests wait" if waiting != 1 else "1 more request waits"
+    if pending.failure is Failure.NO_ROOM:
+        most = sum(pool.limit for pool in node.pools)
+        where = f"all {most} connections of max_conns_per_node={most} are in use"
+    else:
+        where = "no connection came free"
+    silence = loop_clock().now() - max(pending.arrived, node.progress_at)
+    return (
+        f"the request was not sent: {where}, the node has answered nothing for {silence:.3f} s, and {others} for it; "
+        "raise total_timeout or max_conns_per_node, limit commands with max_concurrent_operations, or use get_many / "
+        "put_many"
+    )
+
+
+async def wait_for_retry(decision: RetryDecision, state: RetryState, cluster: Cluster) -> bool:
+    """Wait as long as a decision says.
+
+    Returns:
+        False where the time for retries ended first.
+    """
+    if decision.action is Action.WAIT_FOR_TEND:
+        return await cluster.wait_for_tend(state.patience_end)
+    await trio.sleep(decision.delay)
+    return True

@@ -1,0 +1,315 @@
+"""The elements of a list or map, found and replaced without taking the whole apart.
+
+MessagePack tells where an element begins only to who has read all before it. For large values a layout is kept that
+tells where some of them begin, so that to get one of 50,000 elements, or to put one in, costs microseconds. Layouts are
+made when a value is stored, follow single changes, and are made anew for a value whose layout was given up.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Final, TypeVar, overload
+
+from .elements import FIXED_SIZES, Malformed, end_of, split
+
+SMALL: Final = 2048
+"""Bytes of a value up to which it is taken apart as a whole."""
+KEPT: Final = 32
+"""Layouts that are kept, with the values that they are of: a few megabytes at most."""
+_STEP: Final = 64
+_LARGE: Final = 1024
+_SHORT_TEXT: Final = 0xD9
+
+_T = TypeVar("_T")
+
+
+class Layout:
+    """Marks within a value: numbers of some elements, and where each begins, counted from the first one.
+
+    From one mark to the next it is some tens of elements; behind a large element there is a mark, too, so that none has
+    to be read to get past it.
+
+    Attributes:
+        in_order: the keys of the map are known to be in their order.
+    """
+
+    __slots__ = ("_count", "_numbers", "_offsets", "ends_at", "in_order")
+
+    def __init__(self) -> None:
+        self._numbers = array("I")
+        self._offsets = array("I")
+        self._count = 0
+        self.ends_at = -1
+        """Where the last element ends; -1 while nothing is known."""
+        self.in_order = False
+
+    def __repr__(self) -> str:
+        return f"<Layout of {self._count} elements, {len(self._numbers)} marks>"
+
+    @property
+    def is_known(self) -> bool:
+        return self.ends_at >= 0
+
+    def read(self, data: bytes, start: int, count: int) -> None:
+        """Read all elements.
+
+        Args:
+            data: the value.
+            start: where its elements begin.
+            count: how many there are.
+
+        Raises:
+            Malformed: they are not MessagePack, or cut off.
+        """
+        numbers, places, end = _marks(data, start, count)
+        self._numbers = array("I", numbers)
+        self._offsets = array("I", [place - start for place in places])
+        self._count, self.ends_at = count, end - start
+
+    def note_sizes(self, elements: Sequence[bytes]) -> None:
+        """Take over the sizes of all elements."""
+        sizes = list(map(len, elements))
+        offsets = list(accumulate(sizes, initial=0))
+        numbers: Sequence[int] = range(0, len(sizes), _STEP)
+        if max(sizes, default=0) >= _LARGE:
+            behind = {number + 1 for number, size in enumerate(sizes) if size >= _LARGE}
+            numbers = sorted({*numbers, *behind.difference((len(sizes),))})
+        self._numbers = array("I", numbers)
+        self._offsets = array("I", [offsets[number] for number in numbers])
+        self._count, self.ends_at = len(sizes), offsets[-1]
+
+    def note_change(
+        self, old: Layout, first: int, removed: int, before: int, behind: int, added: Sequence[bytes]
+    ) -> None:
+        """Take over the layout of the value as it was before some elements were replaced.
+
+        Args:
+            old: that layout.
+            first: the first of the elements that went.
+            removed: how many went.
+            before, behind: where they began and ended.
+            added: the elements that came instead.
+        """
+        kept = bisect_right(old._numbers, first)
+        rest = bisect_left(old._numbers, first + removed, kept)
+        numbers, offsets = old._numbers[:kept], old._offsets[:kept]
+        places = list(accumulate(map(len, added), initial=before))
+        n_elements, n_bytes = len(added) - removed, places[-1] - behind
+        self._count, self.ends_at = old._count + n_elements, old.ends_at + n_bytes
+        following = old._numbers[rest] + n_elements if rest < len(old._numbers) else self._count
+        for number, place in enumerate(places[1:], first + 1):
+            if number >= following:
+                break
+            elements, size = (number - numbers[-1], place - offsets[-1]) if numbers else (number, place)
+            is_last_chance = number == first + len(added) and following - number + elements > 2 * _STEP
+            if elements >= _STEP or size >= _LARGE or is_last_chance:
+                numbers.append(number)
+                offsets.append(place)
+        numbers.extend([number + n_elements for number in old._numbers[rest:]])
+        offsets.extend([offset + n_bytes for offset in old._offsets[rest:]])
+        self._numbers, self._offsets, self.in_order = numbers, offsets, old.in_order
+
+    def place(self, data: bytes, start: int, number: int) -> int:
+        """Where an element begins; where the last ends, for the number behind it."""
+        if number == self._count:
+            return start + self.ends_at
+        mark = bisect_right(self._numbers, number) - 1
+        if mark < 0:
+            return end_of(data, start, number)
+        return end_of(data, start + self._offsets[mark], number - self._numbers[mark])
+
+
+def _marks(data: bytes, pos: int, count: int) -> tuple[list[int], list[int], int]:
+    """Numbers and places of marks, and where the last element ends; every element is looked at."""
+    fixed = FIXED_SIZES
+    numbers: list[int] = []
+    places: list[int] = []
+    if count > len(data) - pos:
+        raise Malformed
+    try:
+        for first in range(0, count, _STEP):
+            if not numbers or numbers[-1] != first:
+                numbers.append(first)
+                places.append(pos)
+            for number in range(first, min(first + _STEP, count)):
+                kind = data[pos]
+                size = fixed[kind]
+                if size:
+                    pos += size
+                elif kind == _SHORT_TEXT:
+                    pos += 2 + data[pos + 1]
+                else:
+                    before, pos = pos, end_of(data, pos)
+                    if pos - before >= _LARGE and number + 1 < count:
+                        numbers.append(number + 1)
+                        places.append(pos)
+    except IndexError:
+        raise Malformed from None
+    if pos > len(data):
+        raise Malformed
+    return numbers, places, pos
+
+
+@lru_cache(KEPT)
+def layout_of(data: bytes) -> Layout:
+    """The layout of a large value, kept while it is used; empty where nobody has made it yet."""
+    return Layout()
+
+
+class Content:
+    """The elements of a list, or keys and values of a map by turns.
+
+    Args:
+        data: the whole value.
+        start: where its elements begin.
+        count: how many there are.
+
+    Raises:
+        Malformed: they are not MessagePack, or cut off.
+    """
+
+    def __init__(self, data: bytes, start: int, count: int) -> None:
+        self._data = data
+        self._start = start
+        self._count = count
+        self._all: list[bytes] | None = None
+        self._layout: Layout | None = None
+        if len(data) <= SMALL:
+            self._all = split(data, start, count)
+        else:
+            self._layout = layout_of(data)
+            if not self._layout.is_known:
+                self._layout.read(data, start, count)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def all(self) -> list[bytes]:
+        """All elements."""
+        if self._all is None:
+            self._all = split(self._data, self._start, self._count)
+        return self._all
+
+    def one(self, number: int) -> bytes:
+        """An element by its number, from 0."""
+        if self._all is not None:
+            return self._all[number]
+        return self._data[self._place(number) : self._place(number + 1)]
+
+    def some(self, first: int, end: int) -> list[bytes]:
+        """The elements from one to before another."""
+        if self._all is not None:
+            return self._all[first:end]
+        return split(self._data, self._place(first), max(end - first, 0))
+
+    def raw(self) -> bytes:
+        """All elements, one behind the other."""
+        return self._data[self._start : self._end]
+
+    def replaced(self, first: int, removed: int, added: Sequence[bytes], head: bytes) -> bytes:
+        """The value with some elements replaced.
+
+        Args:
+            first: the first of those that go.
+            removed: how many go.
+            added: those that come instead.
+            head: what the new value begins with.
+        """
+        data = self._data
+        before, behind = self._place(first), self._place(first + removed)
+        changed = b"".join((head, data[self._start : before], *added, data[behind : self._end]))
+        if self._layout is not None and len(changed) > SMALL:
+            layout = layout_of(changed)
+            if not layout.is_known:
+                start = self._start
+                layout.note_change(self._layout, first, removed, before - start, behind - start, added)
+        return changed
+
+    @property
+    def _end(self) -> int:
+        return self._place(self._count)
+
+    def _place(self, number: int) -> int:
+        if self._layout is None:
+            return self._start + sum(map(len, self.all()[:number]))
+        return self._layout.place(self._data, self._start, number)
+
+
+class Elements(Sequence[bytes]):
+    """Some of the elements of a content: all of a list, the keys of a map or its values."""
+
+    __slots__ = ("_content", "_first", "_list", "_step")
+
+    def __init__(self, content: Content, first: int = 0, step: int = 1) -> None:
+        self._content = content
+        self._first = first
+        self._step = step
+        self._list: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self._content) // self._step
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        if self._list is not None:
+            return self._list[at]
+        if isinstance(at, int):
+            return self._content.one(self._first + self._step * (at if at >= 0 else at + len(self)))
+        start, stop, step = at.indices(len(self))
+        if step != 1 or 4 * (stop - start) > len(self):
+            return self._whole()[at]
+        return self._content.some(start * self._step, stop * self._step)[self._first :: self._step]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._whole())
+
+    def _whole(self) -> list[bytes]:
+        if self._list is None:
+            self._list = self._content.all()[self._first :: self._step]
+        return self._list
+
+
+class Mapped(Sequence[_T]):
+    """What a function makes of each element, made when it is asked for.
+
+    Args:
+        function: called with an element.
+        elements: the elements.
+    """
+
+    __slots__ = ("_elements", "_function", "_list")
+
+    def __init__(self, function: Callable[[bytes], _T], elements: Sequence[bytes]) -> None:
+        self._function = function
+        self._elements = elements
+        self._list: list[_T] | None = None
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    @overload
+    def __getitem__(self, at: int) -> _T: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[_T]: ...
+    def __getitem__(self, at: int | slice) -> _T | list[_T]:
+        if self._list is not None:
+            return self._list[at]
+        if isinstance(at, int):
+            return self._function(self._elements[at])
+        return self.whole()[at]
+
+    def __iter__(self) -> Iterator[_T]:
+        return iter(self.whole())
+
+    def whole(self) -> list[_T]:
+        """All of them."""
+        if self._list is None:
+            self._list = [self._function(element) for element in self._elements]
+        return self._list

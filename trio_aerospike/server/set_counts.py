@@ -1,0 +1,108 @@
+"""Counts of a set's live records, kept with every write, so that to ask for them costs nothing.
+
+Records that expire or are truncated are left out of the counts at once, all of them together, and removed one by one
+later on. What has been left out must not be subtracted again when it is removed: the thresholds tell.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+
+class SetCounts:
+    """Live records of one set on one node.
+
+    Attributes:
+        objects: how many there are.
+        size: the bytes that they take in storage.
+        expirable: how many of them expire some day.
+        cut: what was updated before this time is truncated, and waits for its removal; 0 when nothing waits.
+    """
+
+    __slots__ = (
+        "_applied", "_counted_from", "_expired_to", "_expiring", "_expiring_size", "_latest", "_void_times", "cut",
+        "expirable", "objects", "size",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.objects = 0
+        self.size = 0
+        self.expirable = 0
+        self.cut = 0
+        # Records and bytes by void-time; the void-times are in a heap as well.
+        self._expiring: dict[int, int] = {}
+        self._expiring_size: dict[int, int] = {}
+        self._void_times: list[int] = []
+        self._latest = 0
+        self._applied = 0
+        # What was updated before the one, or expires before the other, is not counted any more.
+        self._counted_from = 0
+        self._expired_to = 0
+
+    def __repr__(self) -> str:
+        return f"<SetCounts: {self.objects} objects, {self.size} bytes>"
+
+    def add(self, last_update: int, void_time: int, size: int) -> None:
+        """Count a record."""
+        if last_update < self._counted_from or 0 < void_time < self._expired_to:
+            return
+        self._latest = max(self._latest, last_update)
+        self.objects += 1
+        self.size += size
+        if void_time:
+            self.expirable += 1
+            if void_time not in self._expiring:
+                heappush(self._void_times, void_time)
+            self._expiring[void_time] = self._expiring.get(void_time, 0) + 1
+            self._expiring_size[void_time] = self._expiring_size.get(void_time, 0) + size
+
+    def remove(self, last_update: int, void_time: int, size: int) -> None:
+        """Leave out a record that was counted, unless that has been done."""
+        if last_update < self._counted_from or 0 < void_time < self._expired_to:
+            return
+        self.objects -= 1
+        self.size -= size
+        if void_time:
+            self.expirable -= 1
+            self._expiring[void_time] -= 1
+            self._expiring_size[void_time] -= size
+
+    def expire(self, now: int) -> int:
+        """Leave out what has expired by now, in seconds since the Citrusleaf epoch; returns how many records."""
+        expired = 0
+        while self._void_times and self._void_times[0] < now:
+            void_time = heappop(self._void_times)
+            expired += self._expiring.pop(void_time)
+            self.size -= self._expiring_size.pop(void_time)
+            self._expired_to = max(self._expired_to, void_time + 1)
+        self.objects -= expired
+        self.expirable -= expired
+        return expired
+
+    def truncate(self, threshold: int) -> bool:
+        """Apply a threshold; returns whether records may have to be removed.
+
+        Where all records are older, as with a truncation of everything, they are left out at once; otherwise as they
+        are removed.
+
+        Args:
+            threshold: in milliseconds since the Citrusleaf epoch; 0 for none, also where one was taken back.
+        """
+        if threshold == self._applied:
+            return False
+        is_new = threshold > self._applied
+        self._applied = threshold
+        if not is_new or not self.objects:
+            return False
+        self.cut = max(self.cut, threshold)
+        if threshold > self._latest:
+            self._counted_from = threshold
+            self.objects = self.size = self.expirable = 0
+            self._expiring.clear()
+            self._expiring_size.clear()
+            self._void_times.clear()
+        return True
+
+    def forget_cut(self) -> None:
+        """Everything that was truncated has been removed."""
+        self.cut = self._counted_from = 0
