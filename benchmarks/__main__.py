@@ -25,8 +25,8 @@ from benchmarks.contenders import BY_NAME, CONTENDERS, OURS, ROOT, Contender
 from benchmarks.driver import Cell, Host, Results, available, compare
 from benchmarks.workers.bare import owners
 
-SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "latency", "memory", "import", "embedded")
-DEFAULT_SCENARIOS = ("main", "batch", "nested", "scan", "numpy", "hold", "memory", "import", "embedded")
+DEFAULT_SCENARIOS = ("main", "batch", "fanout", "nested", "scan", "numpy", "hold", "memory", "import", "embedded")
+SCENARIOS = (*DEFAULT_SCENARIOS, "latency")
 NESTED_RECORDS = 200
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -95,6 +95,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=1.0, help="milliseconds each way, for scenario latency")
     parser.add_argument("--hold", type=float, default=2.0, help="milliseconds per request, for scenario hold")
     parser.add_argument("--tasks", type=int, default=100_000, help="concurrent gets, for scenario memory")
+    parser.add_argument("--fanout", type=int, default=20_000, help="operations started at once, for scenario fanout")
     parser.add_argument("--scanned", type=int, default=200_000, help="records, for scenario scan")
     parser.add_argument(
         "--sizes", type=numbers, default=[1_000, 10_000, 100_000, 1_000_000], help="records, for scenario embedded"
@@ -200,6 +201,14 @@ def main() -> None:
             measure(
                 "batch_read of 1,000 and of 10,000 keys into dicts", "batch", readers, hosts, cells, arguments, aims
             )
+        if "fanout" in arguments.scenarios:
+            from benchmarks import fanout
+
+            print(f"\n== {arguments.fanout:,} puts, then gets, started at once, {where}")
+            rows = fanout.measure(
+                contenders, hosts, arguments.fanout, arguments.rounds, arguments.seconds, arguments.max_conns
+            )
+            print("\n".join(fanout.lines(rows, arguments.fanout)))
         if "nested" in arguments.scenarios:
             measure_nested(contenders, hosts, arguments)
         if "scan" in arguments.scenarios:

@@ -72,10 +72,11 @@ class Worker:
         answer: Answer = json.loads(line)
         return answer
 
-    def start(self, hosts: Sequence[Host], max_conns: int) -> str:
-        """Connect; the version of the client."""
-        limit = self.contender.max_conns or max_conns
-        return str(self.ask("start", hosts=[list(host) for host in hosts], max_conns=limit)["version"])
+    def start(self, hosts: Sequence[Host], max_conns: int, limit: int = 0) -> str:
+        """Connect, with so many operations at a time (0: no limit); the version of the client."""
+        addresses = [list(host) for host in hosts]
+        most = self.contender.max_conns or max_conns
+        return str(self.ask("start", hosts=addresses, max_conns=most, limit=limit)["version"])
 
     def run(self, cell: Cell, seconds: float, records: int) -> Answer:
         """One round."""

@@ -22,8 +22,12 @@ def version() -> str:
 class Contender:
     """See `AsyncContender`."""
 
-    async def start(self, hosts: list[list[Any]], max_conns: int) -> str:
-        config: Any = {"hosts": [tuple(host) for host in hosts], "max_conns_per_node": max_conns}
+    async def start(self, hosts: list[list[Any]], max_conns: int, limit: int = 0) -> str:
+        config: Any = {
+            "hosts": [tuple(host) for host in hosts],
+            "max_conns_per_node": max_conns,
+            "max_concurrent_operations": limit,
+        }
         self._client = aerospike_py.AsyncClient(config)
         await self._client.connect()
         return version()

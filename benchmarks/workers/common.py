@@ -6,6 +6,7 @@ driver writes one JSON object per line to the worker's stdin and reads one per l
     {"cmd": "start", "hosts": [["127.0.0.1", 3000]], "max_conns": 256}   connect
     {"cmd": "load", "records": 10000}                                    write the records that gets will read
     {"cmd": "run", "kind": "get", "depth": 64, "seconds": 0.5}           one round; answers with the figures
+    {"cmd": "fanout", "kind": "put", "count": 20000}                     so many at once; answers with rate and failures
     {"cmd": "stop"}                                                      close the client and leave
 
 Every contender does the same work per operation: it makes the key from its parts, as programs do, and a get ends with a
@@ -115,6 +116,12 @@ class Figures:
         }
 
 
+def fanout_answer(count: int, seconds: float, errors: list[Exception]) -> Answer:
+    """What came of starting so many operations at once."""
+    kinds = collections.Counter(f"{type(error).__name__}: {str(error)[:80]}" for error in errors)
+    return {"rate": (count - len(errors)) / seconds, "errors": dict(kinds.most_common(3)), "error_count": len(errors)}
+
+
 def numbers(records: int) -> Iterator[int]:
     """An endless stream of record numbers in a fixed random order, the same for every contender."""
     order = list(range(records))
@@ -157,7 +164,7 @@ def peak_memory() -> int:
 class AsyncContender(Protocol):
     """One asyncio client under test."""
 
-    async def start(self, hosts: list[list[Any]], max_conns: int) -> str: ...
+    async def start(self, hosts: list[list[Any]], max_conns: int, limit: int = 0) -> str: ...
     async def get(self, number: int) -> Any: ...
     async def put(self, number: int) -> Any: ...
     async def batch(self, wanted: list[int]) -> int: ...
@@ -202,6 +209,13 @@ async def _asyncio_round(contender: AsyncContender, kind: str, depth: int, secon
     return figures.answer()
 
 
+async def _asyncio_fanout(contender: AsyncContender, kind: str, count: int) -> Answer:
+    command: Callable[[int], Awaitable[Any]] = contender.get if kind == "get" else contender.put
+    began = time.perf_counter()
+    results = await asyncio.gather(*(command(number) for number in range(count)), return_exceptions=True)
+    return fanout_answer(count, time.perf_counter() - began, [one for one in results if isinstance(one, Exception)])
+
+
 async def _asyncio_conversation(contender: AsyncContender) -> None:
     wire = Wire()
     records = 0
@@ -212,7 +226,11 @@ async def _asyncio_conversation(contender: AsyncContender) -> None:
             wire.send({"ok": True, "peak_memory": peak_memory()})
             return
         if command["cmd"] == "start":
-            wire.send({"ok": True, "version": await contender.start(command["hosts"], command["max_conns"])})
+            version = await contender.start(command["hosts"], command["max_conns"], command.get("limit", 0))
+            wire.send({"ok": True, "version": version})
+        elif command["cmd"] == "fanout":
+            quiet_memory()
+            wire.send(await _asyncio_fanout(contender, command["kind"], command["count"]))
         elif command["cmd"] == "load":
             records = command["records"]
             for first in range(0, records, 16):

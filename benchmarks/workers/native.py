@@ -13,7 +13,9 @@ from benchmarks.workers.common import NAMESPACE, SET, bins_of, serve_asyncio
 class Contender:
     """See `AsyncContender`."""
 
-    async def start(self, hosts: list[list[Any]], max_conns: int) -> str:
+    async def start(self, hosts: list[list[Any]], max_conns: int, limit: int = 0) -> str:
+        if limit:
+            raise ValueError("aerospike_native has no limit on concurrent operations")
         policy = ClientPolicy()
         policy.max_conns_per_node = max_conns
         self._client = await new_client(policy, ",".join(f"{host}:{port}" for host, port in hosts))

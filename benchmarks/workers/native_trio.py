@@ -16,6 +16,7 @@ from benchmarks.workers.common import (
     Figures,
     Wire,
     bins_of,
+    fanout_answer,
     keys_of,
     numbers,
     peak_memory,
@@ -89,6 +90,30 @@ async def one_round(client: aero.Client, kind: str, depth: int, seconds: float, 
     return figures.answer()
 
 
+async def fanout(client: aero.Client, kind: str, count: int) -> Answer:
+    """So many operations, started in one nursery at once."""
+    errors: list[Exception] = []
+
+    async def get(number: int) -> None:
+        try:
+            (await client.get(aero.Key(NAMESPACE, SET, number))).bins  # noqa: B018
+        except aero.AerospikeError as error:
+            errors.append(error)
+
+    async def put(number: int) -> None:
+        try:
+            await client.put(aero.Key(NAMESPACE, SET, number), bins_of(number))
+        except aero.AerospikeError as error:
+            errors.append(error)
+
+    task = get if kind == "get" else put
+    began = time.perf_counter()
+    async with trio.open_nursery() as nursery:
+        for number in range(count):
+            nursery.start_soon(task, number)
+    return fanout_answer(count, time.perf_counter() - began, errors)
+
+
 async def main() -> None:
     """Serve the driver."""
     wire = Wire()
@@ -96,7 +121,10 @@ async def main() -> None:
     if command is None:
         return
     hosts = [(host, port) for host, port in command["hosts"]]
-    async with aero.open_client(hosts, max_conns_per_node=command["max_conns"]) as client:
+    limit = command.get("limit", 0)
+    async with aero.open_client(
+        hosts, max_conns_per_node=command["max_conns"], max_concurrent_operations=limit
+    ) as client:
         wire.send({"ok": True, "version": aero.__version__})
         while True:
             command = await trio.to_thread.run_sync(wire.receive)
@@ -105,6 +133,9 @@ async def main() -> None:
             if command["cmd"] == "load":
                 await load(client, command["records"])
                 wire.send({"ok": True})
+            elif command["cmd"] == "fanout":
+                quiet_memory()
+                wire.send(await fanout(client, command["kind"], command["count"]))
             else:
                 quiet_memory()
                 wire.send(

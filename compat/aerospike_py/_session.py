@@ -254,8 +254,8 @@ class LoopHome(Uncopyable):
         await self._reach(session.close)
 
     async def _reach(self, function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
-        loop: Any = running_loop()
-        if loop is not self._loop():
+        loop = self._loop()
+        if loop is None or running_loop() is not loop:
             raise ClientError("this client was connected inside a trio-asyncio loop and works in that loop only")
         if sniffio.current_async_library() == "trio":
             return await function(*args, **kwargs)

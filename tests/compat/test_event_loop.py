@@ -64,7 +64,7 @@ def stretches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
 
         monkeypatch.setattr(owner, name, noting)
 
-    watch(KeyColumns, "__init__", lambda _, columns, __: len(columns))
+    watch(KeyColumns, "__init__", lambda _, columns, *__: len(columns))
     watch(ColumnReader, "read", lambda _, __, body: len(body))
     watch(RecordColumns, "to_dict", lambda found, _: len(found))
     watch(results, "batch_rows", lambda found, *_: len(found))

@@ -208,7 +208,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("write", {"durable_delete": 1}, r"got 1, allowed: True or False"),
     ("batch", {"concurrency": 4}, r"BATCH_CONCURRENCY_SEQUENTIAL \(0\)"),
     ("meta", {"gen": -1}, r"meta\['gen'\]: got -1, allowed: an int from 0 to 65535"),
-    ("ttl", -5, r"val: got -5"),
+    ("ttl", -5, r"val: ttl out of range: got -5"),
     ("ttl", "5", r"val: got '5'"),
     ("ttl", None, r"val: got None"),
 ]

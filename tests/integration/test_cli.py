@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
-import attrs
 import pytest
 import trio
 
+from tests.integration.command_line import COMMAND, environment, hosts_of, run
 from tests.integration.conftest import HOSTS, Keys, Target
 from trio_aerospike import Client, exp
 from trio_aerospike.server import Fault, UserSpec, open_embedded_cluster
 from trio_aerospike.server.faults import Request, Verdict
-
-COMMAND = [sys.executable, "-c", "import sys; from trio_aerospike._cli import main; sys.exit(main())"]
-
-
-@attrs.frozen
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AEROSPIKE")}
-    return {**kept, **more}
-
-
-async def run(target: Target, *arguments: str, stdin: bytes = b"", **variables: str) -> Result:
-    hosts = target.hosts if isinstance(target.hosts, str) else ",".join(f"{host}:{port}" for host, port in target.hosts)
-    with trio.fail_after(60):
-        done = await trio.run_process(
-            [*COMMAND, *arguments],
-            stdin=stdin,
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-            env=environment(AEROSPIKE_HOSTS=hosts, **variables),
-        )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 async def test_nodes_are_listed(target: Target, client: Client) -> None:
@@ -121,7 +91,7 @@ async def test_a_record_that_is_not_there_is_exit_code_1(target: Target, keys: K
         (("nodes", "--user", "ann"), "there is no password"),
         (("nodes", "--user", "ann", "--password-file", "/nowhere/at/all"), "--password-file"),
         (("nodes", "--tls-ca", "/nowhere/at/all"), "--tls-ca"),
-        (("bench", "--records", "0"), "of 1 or more"),
+        (("bench", "--records", "0"), "1 to 100,000,000"),
         (("scan", "test", "--filter", "rubbish"), "rubbish"),
         (("scan", "test", "--partitions", "4096"), "4096"),
         (("scan", "test", "--output", "/nowhere/at/all"), "/nowhere/at/all"),
@@ -154,9 +124,56 @@ async def test_lines_are_loaded_until_one_is_wrong(target: Target, client: Clien
     ours = json.dumps({"key": moved.user_key, "bins": {"n": 1}})
     text = f"{ours}\n\n{{}}\n{ours}\n".encode()
     result = await run(target, "load", "--namespace", "test", "--set", moved.set_name, stdin=text)
-    assert (result.code, result.out) == (2, "1 records written\n")
+    assert (result.code, result.out) == (2, "1 record written\n")
     assert "line 3:" in result.err
     assert (await client.get(moved))["n"] == 1
+
+
+async def test_a_scan_of_records_without_stored_keys_is_loaded_again(
+    target: Target, client: Client, keys: Keys
+) -> None:
+    made = [keys(f"digest-{number}") for number in range(200)]
+    async with trio.open_nursery() as nursery:
+        for number, key in enumerate(made):
+            nursery.start_soon(client.put, key, {"round_trip": number})
+    scan = await run(target, "scan", "test", keys.set_name, "--bins", "round_trip")
+    assert scan.code == 0 and all("digest" in json.loads(line) for line in scan.out.splitlines())
+    async with trio.open_nursery() as nursery:
+        for key in made:
+            nursery.start_soon(client.remove, key)
+    lines = len(scan.out.splitlines())
+    result = await run(target, "load", stdin=scan.out.encode())
+    assert (result.code, result.out, result.err) == (0, f"{lines} records written\n", "")
+    assert [found.unwrap()["round_trip"] for found in await client.batch_read(made)] == list(range(200))
+
+
+async def test_a_record_known_by_its_digest_does_not_move_to_another_set(target: Target, keys: Keys) -> None:
+    line = json.dumps({"namespace": "test", "set": "one", "digest": "00" * 20, "bins": {"a": 1}}).encode()
+    result = await run(target, "load", "--set", keys.set_name, stdin=line)
+    assert result.code == 2 and "stays in its set 'one'" in result.err
+
+
+async def test_lines_of_one_key_are_written_in_their_order(target: Target, client: Client, keys: Keys) -> None:
+    hot, cold = keys("hot"), [keys(number) for number in range(200)]
+    lines = []
+    for number in range(2000):
+        for key in (hot, cold[number % 200]):
+            lines.append({"namespace": "test", "set": key.set_name, "key": key.user_key, "bins": {"n": number}})
+    result = await run(target, "load", stdin="\n".join(map(json.dumps, lines)).encode())
+    assert (result.code, result.out) == (0, "4,000 records written\n")
+    record = await client.get(hot)
+    assert (record["n"], record.generation) == (1999, 2000)
+    assert [found.unwrap()["n"] for found in await client.batch_read(cold)] == list(range(1800, 2000))
+
+
+async def test_lines_before_the_first_wrong_one_are_all_written(target: Target, client: Client, keys: Keys) -> None:
+    key = keys("hot")
+    line = {"namespace": "test", "set": key.set_name, "key": key.user_key}
+    lines = [json.dumps({**line, "bins": {"n": number}}) for number in range(500)]
+    lines.insert(400, json.dumps({**line, "bins": {"a_bin_name_too_long": 1}}))
+    result = await run(target, "load", stdin="\n".join(lines).encode())
+    assert (result.code, result.out) == (2, "400 records written\n") and "line 401:" in result.err
+    assert (await client.get(key))["n"] == 399
 
 
 async def test_what_the_server_refuses_is_exit_code_1_with_its_line(target: Target) -> None:
@@ -271,13 +288,12 @@ async def test_a_reader_that_has_enough_ends_a_scan_without_a_word(target: Targe
     async with trio.open_nursery() as nursery:
         for key in made:
             nursery.start_soon(client.put, key, {"text": "x" * 1000})
-    hosts = target.hosts if isinstance(target.hosts, str) else ",".join(f"{host}:{port}" for host, port in target.hosts)
     scan = " ".join(map(shlex.quote, [*COMMAND, "scan", "test", keys.set_name]))
     done = await trio.run_process(
         ["bash", "-c", f"{scan} | head -n 1"],
         capture_stdout=True,
         capture_stderr=True,
         check=False,
-        env=environment(AEROSPIKE_HOSTS=hosts),
+        env=environment(AEROSPIKE_HOSTS=hosts_of(target)),
     )
     assert json.loads(done.stdout)["bins"] and done.stderr == b""

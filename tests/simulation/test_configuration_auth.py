@@ -148,7 +148,7 @@ async def test_connections_that_wait_for_a_login_use_its_session(mock_clock: Moc
     async with open_embedded_cluster(memory=True, users=INTERNAL) as cluster:
         seen: list[int] = []
 
-        async def hook(kind: int, request: Request) -> Verdict:
+        async def hook(kind: str, request: Request) -> Verdict:
             if isinstance(request, AdminMessage):
                 seen.append(request.command)
             return None

@@ -285,7 +285,7 @@ async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
                 await client.put(key, {"a": 1})
             failing, *healthy = cluster.nodes
 
-            async def react(kind: int, request: object) -> Fault | ResultCode | None:
+            async def react(kind: str, request: object) -> Fault | ResultCode | None:
                 return fault if kind in kinds and (kind == "message" or fault is Fault.RESET) else None
 
             async def hammer(number: int) -> None:

@@ -30,8 +30,8 @@ async def answered(make: Callable[[str], bytes | None]) -> AsyncIterator[Client]
             await client.put(("test", "s", 1), {"a": 1})
             [node] = cluster.nodes
 
-            async def hook(kind: int, request: Request) -> Reply | None:
-                frame = make(request[0]) if kind == PROTO_INFO and isinstance(request, list) and request else None
+            async def hook(kind: str, request: Request) -> Reply | None:
+                frame = make(request[0]) if kind == "info" and isinstance(request, list) and request else None
                 return None if frame is None else Reply(frame)
 
             node.on_request = hook

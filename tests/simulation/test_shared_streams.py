@@ -312,7 +312,7 @@ async def test_a_cancelled_reader_does_not_make_a_query_forget_its_retries(autoj
     async with filled() as (client, cluster):
         asked = 0
 
-        async def reset(kind: int, request: Any) -> Fault | None:
+        async def reset(kind: str, request: Any) -> Fault | None:
             nonlocal asked
             if kind == "message":
                 asked += 1

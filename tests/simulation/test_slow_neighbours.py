@@ -73,9 +73,7 @@ async def test_a_burst_of_100_that_take_50_ms_each_is_spread_over_connections(au
 
 async def test_a_read_that_was_sent_twice_is_answered_once_and_costs_no_slot(autojump_clock):
     async with open_embedded_cluster(memory=True) as cluster:
-        async with open_client(
-            cluster.hosts, connector=cluster.connector, max_concurrent_operations=200
-        ) as client:
+        async with open_client(cluster.hosts, connector=cluster.connector, max_concurrent_operations=200) as client:
             for number in range(BURST):
                 await client.put(("test", "neighbours", number), {"a": number})
             seen = itertools.count()
@@ -90,5 +88,9 @@ async def test_a_read_that_was_sent_twice_is_answered_once_and_costs_no_slot(aut
             await trio.sleep(1.0)
             assert client._executor.limiter is not None
             assert client._executor.limiter.borrowed_tokens == 0
-            assert all(not connection.depth for node in client._cluster.active_nodes()
-                       for pool in node.pools for connection in pool.connections)
+            assert all(
+                not connection.depth
+                for node in client._cluster.active_nodes()
+                for pool in node.pools
+                for connection in pool.connections
+            )

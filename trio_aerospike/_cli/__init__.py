@@ -3,30 +3,74 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 
-from .look import add_info, add_nodes
-from .measuring import add_bench
-from .records import add_get, add_put
-from .scanning import add_scan
-from .serve import add_serve
-from .transfer import add_load
-
 __all__ = ["main"]
+
+#: Set to anything, it shows the traceback of a fault in this program.
+_SHOW_TRACEBACK = "TRIO_AEROSPIKE_TRACEBACK"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
+    Ctrl-C ends the process at once, without a traceback, except where a command has something to tidy up.
+
     Args:
         arguments: in place of those of the process.
     """
-    options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
-    return run(options)
+    handler = signal.getsignal(signal.SIGINT)
+    # Python's own handler raises KeyboardInterrupt anywhere. One that was set by somebody else, or ignores, is kept.
+    replaced = handler is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if replaced:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return _main(arguments)
+    finally:
+        if replaced and arguments is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    # Imported here, when Ctrl-C does no harm any more.
+    from .connecting import INTERRUPTED, NO_OUTPUT, OUR_FAULT
+    from .terminal import OutputError, complain, finish_output, hold_descriptors
+
+    if arguments is None:
+        hold_descriptors()
+    try:
+        try:
+            options = _parser().parse_args(arguments)
+        except SystemExit:
+            finish_output()  # of the help
+            raise
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except OutputError as error:
+        if error.args:
+            complain(error)
+        return NO_OUTPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get(_SHOW_TRACEBACK):
+            raise
+        kind = type(error).__name__
+        complain(f"a fault in this program: {kind}: {error} ({_SHOW_TRACEBACK}=1 in the environment shows where)")
+        return OUR_FAULT
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .look import add_info, add_nodes
+    from .measuring import add_bench
+    from .records import add_get, add_put
+    from .scanning import add_scan
+    from .serve import add_serve
+    from .transfer import add_load
+
     parser = argparse.ArgumentParser(
         prog="trio-aerospike",
         description="Look at an Aerospike cluster, move records in and out, or run a server of one's own.",

@@ -1,30 +1,32 @@
-"""The options that all commands share which talk to a cluster, and what becomes of their errors."""
+"""Options, connection, signals and exit codes of the commands that talk to a cluster."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import functools
 import getpass
 import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
 
 from .._client import Client, open_client
 from ..config import AuthMode, ClientConfig
-from ..errors import AerospikeError, ClusterError, ConnectionFailed, InvalidArgError
-from .terminal import complain
+from ..errors import AdminError, AerospikeError, ClusterError, InvalidArgError
+from .diagnosis import diagnose
+from .terminal import OutputError, complain, reason
 
 #: Exit codes; argparse itself ends with 2 for a wrong command line.
-OK, FAILED, WRONG, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, WRONG, UNREACHABLE, NO_OUTPUT, PASSED_OVER, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 
 EXIT_CODES = (
     "exit codes: 0 done; 1 the database refused something, or a record is not there; 2 a wrong command line or wrong "
-    "input; 3 no server can be reached; 130 ended by Ctrl-C"
+    "input; 3 no server can be reached; 4 the output cannot be written; 5 records that cannot be decoded were passed "
+    "over; 70 a fault in this program; 130 ended by Ctrl-C"
 )
 
 Command = Callable[[Client, argparse.Namespace], Awaitable[int]]
@@ -56,13 +58,31 @@ def add_options(parser: argparse.ArgumentParser, command: Command) -> None:
     group.add_argument("--tls-ca", metavar="FILE", help="the authority of the servers' certificates")
     group.add_argument("--tls-cert", metavar="FILE", help="our certificate, with its key")
     group.add_argument("--tls-key", metavar="FILE", help="its key, where that is in another file")
-    parser.set_defaults(run=lambda options: trio.run(_run, command, options))
+    parser.set_defaults(run=functools.partial(_start, command))
 
 
-async def _run(command: Command, options: argparse.Namespace) -> int:
+def exit_code(error: BaseException) -> int:
+    """The exit code that stands for an error."""
+    if isinstance(error, InvalidArgError):
+        return WRONG
+    return UNREACHABLE if isinstance(error, ClusterError) else FAILED
+
+
+def _start(command: Command, options: argparse.Namespace) -> int:
+    try:
+        # Before Trio runs, because it may read from the terminal or a named pipe, which Ctrl-C then ends.
+        config = _config(options)
+    except InvalidArgError as error:
+        complain(error)
+        return WRONG
+    return trio.run(_run, command, config, options)
+
+
+async def _run(command: Command, config: ClientConfig, options: argparse.Namespace) -> int:
     """Connect and carry out the command; a signal ends it in good order."""
     ended: list[int] = []
     code = FAILED
+    fault: Exception | None = None
     watching = trio.CancelScope(shield=True)
     async with trio.open_nursery() as nursery:
 
@@ -79,30 +99,50 @@ async def _run(command: Command, options: argparse.Namespace) -> int:
 
         await nursery.start(watch)
         try:
-            async with connected(options) as client:
-                code = await command(client, options)
-        except InvalidArgError as error:
-            complain(error)
-            code = WRONG
-        except (ClusterError, ConnectionFailed) as error:
-            complain(error)
-            code = UNREACHABLE
-        except AerospikeError as error:
-            complain(error)
-            code = FAILED
-        except BrokenPipeError:
-            # Whoever read the output has enough: as other tools do, end without a word.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = FAILED
+            code = await _carry_out(command, config, options)
+        except Exception as error:
+            # Raised below: the nursery would put it into a group.
+            fault = error
         finally:
             watching.cancel()
         nursery.cancel_scope.cancel()
-    return 128 + ended[0] if ended else code
+    if ended:
+        return 128 + ended[0]
+    if fault is not None:
+        raise fault
+    return code
 
 
-@contextlib.asynccontextmanager
-async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
-    """A client of the cluster that the options name."""
+async def _carry_out(command: Command, config: ClientConfig, options: argparse.Namespace) -> int:
+    connected = False
+    try:
+        async with open_client(config) as client:
+            connected = True
+            return await command(client, options)
+    except (AerospikeError, OutputError, ExceptionGroup) as caught:
+        error = _first(caught)
+        if not isinstance(error, AerospikeError):
+            raise error from None
+        complain(error)
+        if not connected and isinstance(error, ClusterError) and not isinstance(error, AdminError):
+            for line in await diagnose(config.hosts, config.tls, options.timeout):
+                complain(line)
+        return exit_code(error)
+
+
+def _first(error: Exception) -> Exception:
+    """The first error of a group, or of the groups in it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _config(options: argparse.Namespace) -> ClientConfig:
+    """The configuration that the options ask for.
+
+    Raises:
+        InvalidArgError: an option is invalid, or a file it names cannot be read.
+    """
     fields: dict[str, Any] = {
         "cluster_name": options.cluster_name,
         "timeout": options.timeout,
@@ -111,18 +151,16 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
     }
     if options.user:
         fields["user"] = options.user
-        fields["password"] = await trio.to_thread.run_sync(_password, options)
+        fields["password"] = _password(options)
     if options.tls or options.tls_ca or options.tls_cert:
         fields["tls"] = _tls(options)
     config = ClientConfig(options.hosts, **fields)
     limit = config.timeout
-    config = config.replace(
+    return config.replace(
         read_policy=config.read_policy.replace(total_timeout=limit),
         write_policy=config.write_policy.replace(total_timeout=limit),
         info_policy=config.info_policy.replace(timeout=limit),
     )
-    async with open_client(config) as client:
-        yield client
 
 
 def _password(options: argparse.Namespace) -> str:
@@ -130,14 +168,29 @@ def _password(options: argparse.Namespace) -> str:
         try:
             with open(options.password_file, encoding="utf-8") as file:
                 return file.readline().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidArgError(f"--password-file: {error}") from None
+        except OSError as error:
+            raise InvalidArgError(f"--password-file: {options.password_file}: {reason(error)}") from None
+        except UnicodeDecodeError:
+            raise InvalidArgError(f"--password-file: {options.password_file}: this is not UTF-8") from None
     given = os.environ.get("AEROSPIKE_PASSWORD")
     if given is not None:
         return given
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise InvalidArgError("there is no password: give --password-file, or AEROSPIKE_PASSWORD in the environment")
-    return getpass.getpass(f"Password of {options.user}: ")
+    # An interrupt has to raise here, so that getpass gives the terminal its echo back.
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass.getpass(f"Password of {options.user}: ")
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # the prompt ends without a line break
+        raise
+    except (EOFError, UnicodeDecodeError):
+        raise InvalidArgError("there is no password: nothing was entered that can be one") from None
+    finally:
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, before)
 
 
 def _tls(options: argparse.Namespace) -> ssl.SSLContext:
@@ -145,6 +198,7 @@ def _tls(options: argparse.Namespace) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=options.tls_ca)
         if options.tls_cert:
             context.load_cert_chain(options.tls_cert, options.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidArgError(f"--tls-ca, --tls-cert, --tls-key: {error}") from None
+    except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+        words = reason(error) if isinstance(error, OSError) else error
+        raise InvalidArgError(f"--tls-ca, --tls-cert, --tls-key: {words}") from None
     return context

@@ -9,7 +9,8 @@ import trio
 from .._client import Client
 from ..errors import AerospikeError
 from ..statistics import NodeStatistics
-from .connecting import FAILED, OK, add_options
+from ..validation import shown
+from .connecting import FAILED, OK, WRONG, add_options
 from .terminal import complain, say, table
 
 
@@ -27,7 +28,11 @@ def add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 async def _info(client: Client, options: argparse.Namespace) -> int:
-    if options.node:
+    if options.node is not None:
+        names = client.node_names()
+        if options.node not in names:
+            complain(f"--node: no node is named {shown(options.node)}; the cluster has {', '.join(names)}")
+            return WRONG
         answers = [(options.node, await client.info_node(options.node, options.command))]
         failed = False
     else:
@@ -39,9 +44,8 @@ async def _info(client: Client, options: argparse.Namespace) -> int:
         failed = len(answers) < len(results)
     for name, answer in answers:
         if len(answers) > 1:
-            say(f"# {name}")
-        for line in [answer] if options.raw else answer.split(";"):
-            say(line)
+            await say(f"# {name}")
+        await say(answer if options.raw else answer.replace(";", "\n"))
     return FAILED if failed else OK
 
 
@@ -71,5 +75,5 @@ async def _nodes(client: Client, options: argparse.Namespace) -> int:
         found = told.get(node.name)
         copies = "?" if found is None else found.objects
         rows.append((node.name, node.address, node.build or "?", copies, "no" if found is None else "yes"))
-    table(("NODE", "ADDRESS", "BUILD", "RECORDS", "ANSWERS"), rows)
+    await table(("NODE", "ADDRESS", "BUILD", "RECORDS", "ANSWERS"), rows)
     return OK if len(told) == len(nodes) else FAILED

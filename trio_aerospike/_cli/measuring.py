@@ -14,10 +14,9 @@ from ..errors import AerospikeError, RecordNotFound
 from ..keys import Key
 from ..policies import BatchPolicy
 from .connecting import FAILED, OK, add_options
-from .terminal import complain, progress, table
-from .transfer import positive
+from .terminal import Show, complain, progress, table
+from .transfer import in_flight, positive
 
-_SHOW_EVERY = 500
 _AT_ONCE = 5_000
 
 
@@ -32,7 +31,7 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         ),
     )
     parser.add_argument("--records", type=positive, default=10_000, metavar="N", help="how many (default: 10000)")
-    parser.add_argument("--in-flight", type=positive, default=64, metavar="N", help="commands at a time (default: 64)")
+    parser.add_argument("--in-flight", type=in_flight, default=64, metavar="N", help="commands at a time (default: 64)")
     parser.add_argument("--namespace", default="test", help="default: test")
     parser.add_argument("--set", default="trio-bench", help="default: trio-bench")
     add_options(parser, _bench)
@@ -45,6 +44,7 @@ async def _bench(client: Client, options: argparse.Namespace) -> int:
     def key_of(number: int) -> Key:
         return Key(options.namespace, options.set, f"{run}-{number}")
 
+    key_of(0)  # refuses a namespace or set that is invalid
     written = _Measured(client, "put", key_of)
     rows = []
     failures = 0
@@ -59,8 +59,9 @@ async def _bench(client: Client, options: argparse.Namespace) -> int:
                 complain(f"{what}: {measured.first_failure}")
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 30):
-            await _remove(client, key_of, written.begun)
-    table(("COMMAND", "PER SECOND", "P50 MS", "P99 MS", "FAILED"), rows)
+            if written.begun > written.failures:
+                await _remove(client, key_of, written.begun)
+    await table(("COMMAND", "PER SECOND", "P50 MS", "P99 MS", "FAILED"), rows)
     return FAILED if failures else OK
 
 
@@ -99,7 +100,7 @@ class _Measured:
         self.failures = 0
         self.first_failure: AerospikeError | None = None
 
-    async def run(self, count: int, in_flight: int, show: Callable[[int], None]) -> float:
+    async def run(self, count: int, in_flight: int, show: Show) -> float:
         """Returns the seconds that all of it took."""
 
         async def work() -> None:
@@ -115,8 +116,7 @@ class _Measured:
                     self.failures += 1
                     self.first_failure = self.first_failure or error
                 self._times.append(time.perf_counter() - began)
-                if len(self._times) % _SHOW_EVERY == 0:
-                    show(len(self._times))
+                show(len(self._times), len(self._times))
 
         done = trio.Event()
 
@@ -135,7 +135,7 @@ class _Measured:
                 await done.wait()
             finally:
                 self._stopped = True
-        show(count)
+        show(count, count)
         return max(time.perf_counter() - began, 1e-9)
 
     async def _once(self, key: Key) -> None:

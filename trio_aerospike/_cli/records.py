@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import attrs
 
@@ -11,8 +10,9 @@ from .._client import Client
 from ..errors import InvalidArgError, RecordNotFound
 from ..keys import Key, UserKey
 from ..policies import TTL_NEVER_EXPIRE
+from ..validation import shown
 from .connecting import FAILED, OK, add_options
-from .jsonl import from_json, record_to_json
+from .jsonl import NotJSON, bin_from_json, read_json, record_to_json, write_json
 from .terminal import complain, say
 
 
@@ -44,7 +44,7 @@ def key_of(options: argparse.Namespace) -> Key:
     except InvalidArgError:
         raise
     except ValueError:
-        raise InvalidArgError(f"key: got {text!r}, allowed: what --key-type {options.key_type} can read") from None
+        raise InvalidArgError(f"key: got {shown(text)}, allowed: what --key-type {options.key_type} can read") from None
     return Key(options.namespace, options.set, user_key)
 
 
@@ -70,7 +70,7 @@ async def _get(client: Client, options: argparse.Namespace) -> int:
             hint = " (this key is a text: --key-type int means the number)"
         complain(f"there is no record {key}{hint}")
         return FAILED
-    say(json.dumps(record_to_json(record), ensure_ascii=False))
+    await say(write_json(record_to_json(record)))
     return OK
 
 
@@ -80,8 +80,9 @@ def add_put(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "put",
         help="write bins into a record",
         description=(
-            "Write bins into a record, which is created if need be. BIN=VALUE takes JSON, and text where it is none: "
-            "age=41 tags='[\"a\"]' name=Ann. null removes a bin."
+            "Write bins into a record, which is created if need be. A value is JSON, or else text: age=41 "
+            'tags=\'["a"]\' name=Ann. NaN and Infinity are text; as floats they are \'{"$float": "nan"}\'. null '
+            "removes a bin."
         ),
     )
     add_key(parser)
@@ -93,7 +94,12 @@ def add_put(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 async def _put(client: Client, options: argparse.Namespace) -> int:
-    bins = dict(_bin(text) for text in options.bins)
+    bins: dict[str, object] = {}
+    for text in options.bins:
+        name, value = _bin(text)
+        if name in bins:
+            raise InvalidArgError(f"bins: {shown(name)} is given twice")
+        bins[name] = value
     ttl = TTL_NEVER_EXPIRE if options.ttl == -1 else options.ttl
     # The key is kept with the record, so that a scan can tell it.
     await client.put(key_of(options), bins, ttl=ttl, policy=attrs.evolve(client.config.write_policy, send_key=True))
@@ -103,9 +109,11 @@ async def _put(client: Client, options: argparse.Namespace) -> int:
 def _bin(text: str) -> tuple[str, object]:
     name, separator, value = text.partition("=")
     if not separator or not name:
-        raise InvalidArgError(f"bins: got {text!r}, allowed: NAME=VALUE")
+        raise InvalidArgError(f"bins: got {shown(text)}, allowed: NAME=VALUE")
     try:
-        document = json.loads(value)
-    except ValueError:
+        document = read_json(value)
+    except NotJSON:
         return name, value
-    return name, from_json(document)
+    except InvalidArgError as error:
+        raise InvalidArgError(f"bin {shown(name)}: {error}") from None
+    return name, bin_from_json(name, document)

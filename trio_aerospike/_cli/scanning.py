@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
-from typing import IO
 
 import trio
 
 from .._client import Client
-from ..errors import AerospikeError
+from .._query_commands import Records, UnreadableRecord
+from ..errors import AerospikeError, InvalidArgError, ProtocolError
 from ..exp import from_base64
 from ..query import PartitionFilter
-from .connecting import FAILED, OK, WRONG, add_options
-from .jsonl import record_to_json
-from .terminal import complain, progress
+from ..records import Record
+from ..validation import shown
+from .connecting import OK, PASSED_OVER, WRONG, add_options, exit_code
+from .jsonl import record_to_json, write_json
+from .terminal import Output, complain, counted, open_output, progress, reason
 from .transfer import positive
 
-_SHOW_EVERY = 500
 _LINES_AT_A_TIME = 200
 
 
@@ -30,7 +28,8 @@ def add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="read all records of a set or namespace",
         description=(
             "Read all records of a set or namespace and print each as a line of JSON, which `load` reads. The order is "
-            "that of no key. Records are known by their digest where no key was stored with them."
+            "that of no key. Records are known by their digest where no key was stored with them. A record that cannot "
+            "be decoded is named on the error output and passed over."
         ),
     )
     parser.add_argument("namespace")
@@ -57,45 +56,80 @@ async def _scan(client: Client, options: argparse.Namespace) -> int:
         records_per_second=options.rate,
         partitions=_partitions(options.partitions),
     )
+    scanner = _Scanner(query, options.max)
     try:
-        file: IO[str] = sys.stdout if options.output is None else open(options.output, "w", encoding="utf-8")  # noqa: ASYNC230, SIM115
+        async with open_output(options.output) as output:
+            await scanner.run(output)
     except OSError as error:
-        complain(f"--output: {options.output}: {os.strerror(error.errno or 0)}")
+        complain(f"--output: {options.output}: {reason(error)}")
         return WRONG
-    count = 0
-    try:
-        with progress("records", options.max) as show:
-            async with query as records:
-                lines: list[str] = []
-                async for record in records:
-                    lines.append(json.dumps(record_to_json(record), ensure_ascii=False))
-                    count += 1
-                    if len(lines) == _LINES_AT_A_TIME:
-                        # Whoever reads may be slow: nothing else of the program has to wait for that.
-                        await _write(file, lines)
-                    if count % _SHOW_EVERY == 0:
-                        show(count)
-                await _write(file, lines)
-                show(count)
-    except AerospikeError as error:
-        complain(f"after {count} records: {error}")
-        return FAILED
-    finally:
-        if file is not sys.stdout:
-            file.close()
+    if scanner.problem is not None:
+        after = f"after {counted(scanner.count, 'record')}: " if scanner.count else ""
+        complain(f"{after}{scanner.problem}")
+        return exit_code(scanner.problem)
+    if scanner.passed_over:
+        complain(f"{counted(scanner.passed_over, 'record')} could not be decoded")
+        return PASSED_OVER
     return OK
 
 
-async def _write(file: IO[str], lines: list[str]) -> None:
-    if lines:
-        text = "\n".join(lines) + "\n"
-        lines.clear()
-        await trio.to_thread.run_sync(_write_now, file, text, abandon_on_cancel=True)
+class _Scanner:
+    """Writes the records of a query.
+
+    Attributes:
+        count: how many have been written.
+        passed_over: how many could not be decoded.
+        problem: why it stopped early.
+    """
+
+    def __init__(self, query: Records, total: int | None) -> None:
+        self._query = query
+        self._total = total
+        self._lines: list[str] = []
+        self.count = 0
+        self.passed_over = 0
+        self.problem: AerospikeError | None = None
+
+    async def run(self, output: Output) -> None:
+        """Write all records, or those that there are before a problem.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        with progress("record", self._total, hidden=output.is_terminal) as show:
+            try:
+                async with self._query as records:
+                    async for record in records:
+                        await self._take(record)
+                        if len(self._lines) == _LINES_AT_A_TIME:
+                            await self._write(output)
+                            show(self.count, self.count)
+            except AerospikeError as error:
+                self.problem = error
+            await self._write(output)
+            show(self.count, self.count)
+
+    async def _take(self, record: Record) -> None:
+        try:
+            if isinstance(record, UnreadableRecord):
+                raise record.error
+            self._lines.append(write_json(record_to_json(record)))
+        except (ProtocolError, InvalidArgError, RecursionError) as error:
+            self.passed_over += 1
+            text = f"{_name(record)} cannot be decoded: {error}"
+            await trio.to_thread.run_sync(complain, text, abandon_on_cancel=True)
+
+    async def _write(self, output: Output) -> None:
+        if self._lines:
+            await output.write("\n".join(self._lines) + "\n")
+            self.count += len(self._lines)
+            self._lines.clear()
 
 
-def _write_now(file: IO[str], text: str) -> None:
-    file.write(text)
-    file.flush()
+def _name(record: Record) -> str:
+    key = record.key
+    named = "" if key.user_key is None else f", key {shown(key.user_key)}"
+    return f"the record of namespace {key.namespace}, set {key.set_name!r}{named}, digest {key.digest.hex()}"
 
 
 def _partitions(text: str | None) -> PartitionFilter | None:
@@ -103,7 +137,7 @@ def _partitions(text: str | None) -> PartitionFilter | None:
         return None
     first, _, count = text.partition(":")
     try:
-        begin, number = int(first), int(count or 1)
-    except ValueError:
-        begin, number = -1, 0
-    return PartitionFilter.by_range(begin, number)
+        return PartitionFilter.by_range(int(first), int(count or 1))
+    except ValueError as error:  # an InvalidArgError is one
+        words = f": {error}" if isinstance(error, InvalidArgError) else ""
+        raise InvalidArgError(f"--partitions: got {shown(text)}, allowed: FIRST or FIRST:COUNT{words}") from None

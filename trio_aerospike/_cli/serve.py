@@ -6,11 +6,11 @@ import argparse
 import errno
 import os
 import signal
-import sys
 
 import trio
 
-from .terminal import say
+from ..validation import shown
+from .terminal import OutputError, complain, reason, say
 
 
 def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,16 +40,16 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _node_count(text: str) -> int:
-    count = int(text) if text.isdecimal() else 0
+    count = int(text) if text.isdecimal() and len(text) < 9 else 0
     if not 1 <= count <= 128:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nodes: 1 to 128 are allowed")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number of nodes: 1 to 128 are allowed")
     return count
 
 
 def _port(text: str) -> int:
-    port = int(text) if text.isdecimal() else -1
+    port = int(text) if text.isdecimal() and len(text) < 9 else -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535 are allowed")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a port: 0 to 65535 are allowed")
     return port
 
 
@@ -57,13 +57,22 @@ def _user(text: str) -> tuple[str, str]:
     name, separator, password = text.partition(":")
     if not separator or not name or not password:
         raise argparse.ArgumentTypeError(f"{name!r} is not NAME:PASSWORD: give both, with a colon between")
-    if len(name.encode()) > 63:
-        raise argparse.ArgumentTypeError(f"a user name has at most 63 bytes; this one has {len(name.encode())}")
+    size = len(os.fsencode(name))
+    if size > 63:
+        raise argparse.ArgumentTypeError(f"a user name has at most 63 bytes; this one has {size}")
     return name, password
 
 
 def _serve(options: argparse.Namespace) -> int:
     return trio.run(_serve_until_told, options)
+
+
+async def _tell(line: str) -> None:
+    """Write a line for people. The server serves whether or not there is somebody to read it."""
+    try:
+        await say(line)
+    except OutputError:
+        pass
 
 
 async def _serve_until_told(options: argparse.Namespace) -> int:
@@ -76,15 +85,15 @@ async def _serve_until_told(options: argparse.Namespace) -> int:
         try:
             async with open_embedded_cluster(options.nodes, ports=ports, users=users) as cluster:
                 addresses = ", ".join(f"{node.name} at {node.host}:{node.port}" for node in cluster.nodes)
-                say(f"Serving namespace test of cluster docker: {addresses}")
+                await _tell(f"Serving namespace test of cluster docker: {addresses}")
                 if users is not None:
-                    say(f"Security is on: log in as {options.user[0]}")
-                say("Everything is kept in memory. Ctrl-C stops the server.")
+                    await _tell(f"Security is on: log in as {options.user[0]}")
+                await _tell("Everything is kept in memory. Ctrl-C stops the server.")
                 async for _ in signals:
                     break
         except OSError as error:
-            reason = "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
-            print(f"trio-aerospike: cannot listen on 127.0.0.1:{options.port}: {reason}", file=sys.stderr)
+            words = "it is in use" if error.errno == errno.EADDRINUSE else reason(error)
+            complain(f"cannot listen on 127.0.0.1:{options.port}: {words}")
             return 1
-    say("Stopped.")
+    await _tell("Stopped.")
     return 0

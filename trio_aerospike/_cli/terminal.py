@@ -1,69 +1,292 @@
-"""What goes to people: lines, tables, errors and progress."""
+"""Output for people and pipes: lines, tables, errors and progress.
+
+Files and pipes get UTF-8, whatever the locale says. A terminal gets what its encoding has; other characters, and those
+that would control the terminal, come as JSON escapes (``\\u00e9``), so that a line of JSON stays one. Writing waits in
+a thread: a reader that does not read holds up neither Ctrl-C nor other tasks.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
+import selectors
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TextIO, TypeAlias
+
+import trio
+
+#: C0 and C1 but for newline and tab, marks that change the direction of text, line separators, lone surrogates.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHOW_INTERVAL = 0.1
 
 
-def say(line: str) -> None:
-    """A line for people; nobody may be left to read the last one."""
+class OutputError(Exception):
+    """The output cannot be written; without arguments where the reader of a pipe has gone, which is no news."""
+
+
+class Output:
+    """A descriptor to write results to.
+
+    Args:
+        descriptor: to write to; None for a standard output that is closed.
+        name: for messages.
+        encoding: of a terminal; None where it is none.
+    """
+
+    def __init__(self, descriptor: int | None, name: str, encoding: str | None) -> None:
+        self._descriptor = descriptor
+        self._name = name
+        self._encoding = encoding
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether people watch it."""
+        return self._encoding is not None
+
+    async def write(self, text: str) -> None:
+        """Write a text.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._descriptor is None:
+            raise OutputError(f"{self._name} is closed")
+        data = encoded(text, self._encoding)
+        try:
+            await trio.to_thread.run_sync(_write_all, self._descriptor, data, abandon_on_cancel=True)
+        except BrokenPipeError:
+            raise OutputError from None
+        except OSError as error:
+            raise self.failed(error) from None
+
+    def failed(self, error: OSError) -> OutputError:
+        """The error to raise for one of the system."""
+        return OutputError(f"{self._name} cannot be written: {reason(error)}")
+
+
+def standard_output() -> Output:
+    """The standard output."""
+    name = "the standard output"
+    if sys.stdout is None:
+        return Output(None, name, None)
+    return Output(sys.stdout.fileno(), name, sys.stdout.encoding if sys.stdout.isatty() else None)
+
+
+@contextlib.asynccontextmanager
+async def open_output(path: str | None) -> AsyncIterator[Output]:
+    """A file to write to, or the standard output for None.
+
+    Raises:
+        OutputError: what was written last cannot be kept.
+        OSError: it cannot be opened.
+    """
+    if path is None:
+        yield standard_output()
+        return
+    # Opening a named pipe waits for its reader.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    descriptor = await trio.to_thread.run_sync(os.open, path, flags, 0o666, abandon_on_cancel=True)
+    output = Output(descriptor, path, None)
+    yield output
+    # Not after an exception: a thread may still be writing.
     try:
-        sys.stdout.write(line + "\n")
+        os.close(descriptor)
+    except OSError as error:
+        raise output.failed(error) from None
+
+
+def encoded(text: str, encoding: str | None) -> bytes:
+    """A text as it is written.
+
+    Args:
+        text: the text.
+        encoding: of the terminal; None for a file or pipe.
+    """
+    if encoding is None:
+        return text.encode("utf-8", "backslashreplace")  # only lone surrogates, to what JSON calls them
+    text = _CONTROLS.sub(_escape, text)
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return b"".join([_char(char, encoding) for char in text])
+
+
+def _char(char: str, encoding: str) -> bytes:
+    try:
+        return char.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(char)[1:-1].encode(encoding)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:
+            # Somebody who shares it has made it non-blocking.
+            wait_until_ready(descriptor, selectors.EVENT_WRITE)
+
+
+def wait_until_ready(descriptor: int, event: int) -> None:
+    """Block until a descriptor can be read or written (``selectors.EVENT_READ``, ``EVENT_WRITE``)."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, event)
+        selector.select()
+
+
+def reason(error: OSError) -> str:
+    """The cause of an error of the system, in the system's words."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def hold_descriptors() -> None:
+    """Open standard descriptors that are closed, so that no socket or file gets their numbers."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def finish_output() -> None:
+    """Write what argparse has left in the buffer of the standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if sys.stdout is None:
+        return
+    try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # What is left in the buffer must not raise again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise OutputError from None
+        raise OutputError(f"the standard output cannot be written: {reason(error)}") from None
+
+
+async def say(text: str) -> None:
+    """Write a line to the standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    await standard_output().write(text + "\n")
 
 
 def complain(text: object) -> None:
-    """A line on what went wrong, to the error output."""
-    print(f"trio-aerospike: {text}", file=sys.stderr)
+    """Write a line on what went wrong to the error output; nothing where that is closed or full."""
+    error_output = sys.stderr
+    if error_output is None:
+        return
+    line = f"trio-aerospike: {text}\n"
+    with contextlib.suppress(OSError, ValueError):
+        if error_output.isatty():
+            # By its stream: a progress bar that is shown makes room for the line.
+            error_output.write(encoded(line, error_output.encoding).decode(error_output.encoding))
+            error_output.flush()
+        else:
+            _write_all(error_output.fileno(), encoded(line, None))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows under a head, in columns as wide as they have to be."""
+def counted(count: int, what: str) -> str:
+    """A number of things: ``"1 record"``, ``"2,000 records"``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+async def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write rows under a head, in columns as wide as they have to be.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    for line in lines:
-        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    await say("\n".join(texts))
+
+
+Show: TypeAlias = Callable[[int, int], None]
+"""Called with how much of the total is done, and how many things that is."""
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on the error output while it is a terminal; nothing where it is not.
+def progress(what: str, total: int | None = None, *, hidden: bool = False) -> Iterator[Show]:
+    """Show progress on the error output while it is a terminal; nothing where it is not.
 
     Args:
-        what: is being done.
-        total: how many there are, where that is known.
+        what: is counted.
+        total: how much there is to do, where that is known.
+        hidden: show nothing, because the terminal is used for something else.
 
     Yields:
-        To be called with how many are done.
+        To be called as often as one likes.
     """
-    if not sys.stderr.isatty():
-        yield _unseen
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done, count: None
         return
+    latest = 0, 0
+    drawn = -_SHOW_INTERVAL
+
+    with _bar(counted(0, what), total, sys.stderr) as draw:
+
+        def show(done: int, count: int) -> None:
+            nonlocal drawn, latest
+            latest = done, count
+            if time.monotonic() - drawn >= _SHOW_INTERVAL:
+                draw(done, counted(count, what))
+                drawn = time.monotonic()
+
+        try:
+            yield show
+        finally:
+            draw(latest[0], counted(latest[1], what))
+
+
+@contextlib.contextmanager
+def _bar(text: str, total: int | None, terminal: TextIO) -> Iterator[Callable[[int, str], None]]:
+    """A bar, or a line where rich is not installed; yields what draws how much is done, and what to say of it."""
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     except ImportError:
-        complain("no progress is shown: pip install 'trio-aerospike[cli]' brings what it needs")
-        yield _unseen
+        with _plain_bar(total, terminal) as draw:
+            yield draw
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    how_far = (BarColumn(), TaskProgressColumn()) if total else (SpinnerColumn("line"),)
+    columns = (TextColumn("{task.description}", markup=False), *how_far, TimeElapsedColumn())
     # Leaving the block gives the terminal its cursor back, whatever ended it.
-    with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda done, text: bar.update(task, completed=done, description=text)
 
 
-def _unseen(done: int) -> None:
-    pass
+@contextlib.contextmanager
+def _plain_bar(total: int | None, terminal: TextIO) -> Iterator[Callable[[int, str], None]]:
+    """A line that is written over and over, where rich is not installed."""
+
+    def draw(done: int, text: str) -> None:
+        if total:
+            text += f", {min(done, total) * 100 // total}%"
+        columns = shutil.get_terminal_size().columns
+        with contextlib.suppress(OSError):
+            terminal.write("\r" + text[: columns - 1].ljust(columns - 1))
+            terminal.flush()
+
+    try:
+        yield draw
+    finally:
+        with contextlib.suppress(OSError):
+            terminal.write("\n")
+            terminal.flush()

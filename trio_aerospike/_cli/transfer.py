@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import selectors
+import stat
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from typing import Any, TypeAlias
 
 import attrs
 import trio
@@ -15,12 +17,21 @@ from .._client import Client
 from ..errors import AerospikeError, InvalidArgError
 from ..keys import Key
 from ..policies import TTL_NEVER_EXPIRE
-from .connecting import FAILED, OK, WRONG, add_options
+from ..validation import shown
+from .connecting import OK, WRONG, add_options, exit_code
 from .jsonl import record_from_json
-from .terminal import complain, progress, say
+from .terminal import Show, complain, counted, progress, reason, say, wait_until_ready
 
 _READ_SIZE = 256 * 1024
-_Write = tuple[int, Key, dict[str, Any], int]
+#: A line of more bytes is no record: the server takes 8 MiB at the most, which JSON may make some times as long.
+_LINE_MAX = 64 * 1024 * 1024
+_IN_FLIGHT_MAX = 65_536
+#: Lines that wait for an earlier one of their key are read ahead of, for each write that may be in flight.
+_AHEAD = 16
+_BOM = b"\xef\xbb\xbf"
+
+_Write: TypeAlias = tuple[int, Key, dict[str, Any], int]
+"""Number of the line, key, bins and seconds to live."""
 
 
 def add_load(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,44 +41,76 @@ def add_load(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="write records from lines of JSON",
         description=(
             "Write the records of a file, or of the standard input, one JSON object a line as `get` and `scan` print "
-            "them. Stops at the first line that is wrong; what was written until then stays."
+            "them. Lines of one key are written in their order. Stops at the first line that is wrong; what was "
+            "written until then stays. Bins of a record that a line does not name stay, too."
         ),
     )
     parser.add_argument("file", nargs="?", default="-", help="the file; - for the standard input")
     parser.add_argument("--namespace", help="in place of the lines' own")
     parser.add_argument("--set", help="in place of the lines' own")
-    parser.add_argument("--in-flight", type=positive, default=256, metavar="N", help="writes at a time (default: 256)")
+    parser.add_argument("--in-flight", type=in_flight, default=256, metavar="N", help="writes at a time (default: 256)")
     parser.add_argument("--no-ttl", action="store_true", help="let the records live for ever, whatever the lines say")
     add_options(parser, _load)
 
 
 def positive(text: str) -> int:
     """A number of things, for argparse."""
-    number = int(text) if text.isdecimal() else 0
+    # Not more digits than it can have: Python refuses to read thousands of them.
+    number = int(text) if text.isdecimal() and len(text) <= 9 else 0
     if not 1 <= number <= 100_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number from 1 to 100,000,000")
+    return number
+
+
+def in_flight(text: str) -> int:
+    """A number of commands at a time, for argparse."""
+    number = positive(text)
+    if number > _IN_FLIGHT_MAX:
+        raise argparse.ArgumentTypeError(f"{number} commands at a time are too many: 1 to {_IN_FLIGHT_MAX:,}")
     return number
 
 
 async def _load(client: Client, options: argparse.Namespace) -> int:
     try:
-        size = None if options.file == "-" else os.stat(options.file).st_size
-        source = sys.stdin.fileno() if size is None else os.open(options.file, os.O_RDONLY)
+        source, size = await trio.to_thread.run_sync(_open, options.file, abandon_on_cancel=True)
     except OSError as error:
-        complain(f"{options.file}: {error.strerror}")
+        complain(f"{_name_of(options.file)}: {reason(error)}")
         return WRONG
+    typed = os.isatty(source)
+    if typed:
+        complain("reading records from the terminal, one a line; Ctrl-D ends them")
     loader = _Loader(client, options)
-    with progress("loading (bytes)", size) as show:
+    with progress("record", size, hidden=typed) as show:
         await loader.run(source, show)
-    say(f"{loader.written} records written")
-    if loader.problem is None:
-        return OK
-    complain(loader.problem)
-    return WRONG if isinstance(loader.problem, InvalidArgError) else FAILED
+    problem = loader.problem
+    if problem is not None:
+        # First, because the output may fail as well.
+        complain(problem if loader.problem_line is None else f"line {loader.problem_line}: {problem}")
+    await say(f"{counted(loader.written, 'record')} written")
+    return OK if problem is None else exit_code(problem)
+
+
+def _name_of(path: str) -> str:
+    return "the standard input" if path == "-" else path
+
+
+def _open(path: str) -> tuple[int, int | None]:
+    """A descriptor to read from, and how many bytes there are where that is known."""
+    if path != "-":
+        source = os.open(path, os.O_RDONLY)
+    elif sys.stdin is None:
+        raise OSError("it is closed")
+    else:
+        source = sys.stdin.fileno()
+    found = os.fstat(source)
+    return source, found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 class _Loader:
-    """Reads lines, and has a bounded number of writes under way.
+    """Reads lines, and has a bounded number of writes in flight.
+
+    A line whose key is being written waits until that is done, so that the lines of a key are written in their order;
+    lines with other keys overtake it. ``in_flight`` times ``_AHEAD`` lines may wait so.
 
     Attributes:
         written: how many records are.
@@ -77,67 +120,134 @@ class _Loader:
     def __init__(self, client: Client, options: argparse.Namespace) -> None:
         self._client = client
         self._options = options
-        self._line = 0
         # Keys are kept with the records, so that a scan can tell them.
-        self._policy = attrs.evolve(client.config.write_policy, send_key=True)
+        self._with_key = attrs.evolve(client.config.write_policy, send_key=True)
+        self._digest_only = client.config.write_policy
+        self._room = trio.Semaphore(options.in_flight * _AHEAD)
+        self._workers = 0
+        #: By digest of the key that is being written, the lines that wait for that.
+        self._waiting: dict[bytes, deque[_Write]] = {}
+        self._reading = trio.CancelScope()
+        self._line = 0
+        self._consumed = 0
+        self._failed = False
+        self._wrong_line = sys.maxsize
         self.written = 0
         self.problem: AerospikeError | None = None
+        self.problem_line: int | None = None
 
-    async def run(self, source: int, show: Callable[[int], None]) -> None:
-        """Write what there is; after a problem nothing more is begun, and what is under way is waited for.
+    async def run(self, source: int, show: Show) -> None:
+        """Write what there is.
+
+        After a wrong line no later one is written. After an error of the cluster nothing more is begun. What is in
+        flight is waited for.
 
         Args:
             source: a descriptor to read from.
-            show: told how many bytes have been read.
+            show: told how many bytes have been consumed.
         """
-        send, receive = trio.open_memory_channel[_Write](0)
-        async with trio.open_nursery() as nursery:
-            for _ in range(self._options.in_flight):
-                nursery.start_soon(self._work, receive)
-            async with send:
-                read = 0
-                rest = b""
-                while self.problem is None:
-                    # A pipe may be silent for long. Ctrl-C does not wait for it, and neither does the interpreter's end
-                    # where the descriptor itself is read: a buffered file would be locked by the thread left behind.
-                    data = await trio.to_thread.run_sync(os.read, source, _READ_SIZE, abandon_on_cancel=True)
-                    *lines, rest = (rest + data).split(b"\n")
-                    read += len(data)
-                    await self._feed(lines if data else [*lines, rest], send)
-                    show(read)
-                    if not data:
-                        break
+        self._show = show
+        self._send, self._receive = trio.open_memory_channel[_Write](0)
+        async with trio.open_nursery() as nursery, self._send:
+            with self._reading:
+                await self._read(source, nursery)
 
-    async def _feed(self, lines: list[bytes], send: trio.MemorySendChannel[_Write]) -> None:
-        for line in lines:
-            self._line += 1
-            if not line.strip():
-                continue
+    async def _read(self, source: int, nursery: trio.Nursery) -> None:
+        """Hand all lines to the workers."""
+        pieces: list[bytes] = []  # of a line of which the end has not been read
+        while True:
             try:
-                key, bins, ttl = record_from_json(_text(line), self._options.namespace, self._options.set)
-            except InvalidArgError as error:
-                self._stop(self._line, error)
-            if self.problem is not None:
+                # A pipe may be silent for long. Ctrl-C does not wait for it, and neither does the interpreter's end
+                # where the descriptor itself is read: a buffered file would be locked by the thread left behind.
+                data = await trio.to_thread.run_sync(_read_some, source, abandon_on_cancel=True)
+            except OSError as error:
+                self._stop(None, InvalidArgError(f"{_name_of(self._options.file)}: {reason(error)}"))
                 return
-            await send.send((self._line, key, bins, TTL_NEVER_EXPIRE if ttl is None or self._options.no_ttl else ttl))
+            *lines, last = data.split(b"\n")
+            if lines:
+                lines[0] = b"".join([*pieces, lines[0]])
+                pieces = []
+            pieces.append(last)
+            if not data:
+                lines = [b"".join(pieces)]
+            for line in lines:
+                await self._take(line, nursery)
+            if not data:
+                return
+            if sum(map(len, pieces)) > _LINE_MAX:
+                self._stop(self._line + 1, InvalidArgError(f"this is longer than {_LINE_MAX >> 20} MiB"))
+                return
 
-    async def _work(self, receive: trio.MemoryReceiveChannel[_Write]) -> None:
-        async for number, key, bins, ttl in receive:
-            try:
-                await self._client.put(key, bins, ttl=ttl, policy=self._policy)
-            except AerospikeError as error:
-                self._stop(number, error)
-            else:
-                self.written += 1
+    async def _take(self, line: bytes, nursery: trio.Nursery) -> None:
+        self._line += 1
+        self._consumed += len(line) + 1
+        if self._line == 1:
+            line = line.removeprefix(_BOM)
+        if not line.strip():
+            return
+        try:
+            key, bins, ttl = record_from_json(_text(line), self._options.namespace, self._options.set)
+        except InvalidArgError as error:
+            self._stop(self._line, error)
+            await trio.lowlevel.checkpoint()  # which ends the reading
+            return
+        write = self._line, key, bins, TTL_NEVER_EXPIRE if ttl is None or self._options.no_ttl else ttl
+        waiting = self._waiting.get(key.digest)
+        if waiting is not None:
+            waiting.append(write)
+            await self._room.acquire()
+            return
+        self._waiting[key.digest] = deque()
+        if self._workers < self._options.in_flight and not self._send.statistics().tasks_waiting_receive:
+            self._workers += 1
+            nursery.start_soon(self._work)
+        await self._send.send(write)
 
-    def _stop(self, number: int, error: AerospikeError) -> None:
-        if self.problem is None:
-            error.args = (f"line {number}: {error}",)
-            self.problem = error
+    async def _work(self) -> None:
+        async for number, key, bins, ttl in self._receive:
+            await self._write(number, key, bins, ttl)
+            waiting = self._waiting[key.digest]
+            while waiting:
+                await self._write(*waiting.popleft())
+                self._room.release()
+            del self._waiting[key.digest]
+
+    async def _write(self, number: int, key: Key, bins: dict[str, Any], ttl: int) -> None:
+        if self._failed or number > self._wrong_line:
+            return
+        policy = self._digest_only if key.user_key is None else self._with_key
+        try:
+            await self._client.put(key, bins, ttl=ttl, policy=policy)
+        except AerospikeError as error:
+            self._stop(number, error)
+        else:
+            self.written += 1
+            self._show(self._consumed, self.written)
+
+    def _stop(self, number: int | None, error: AerospikeError) -> None:
+        """Write nothing more: from this line on where it is wrong, at all where the fault is not a line's."""
+        if isinstance(error, InvalidArgError) and number is not None:
+            earlier = number < self._wrong_line
+            self._wrong_line = min(number, self._wrong_line)
+        else:
+            earlier = not self._failed
+            self._failed = True
+        if self.problem is None or earlier:
+            self.problem, self.problem_line = error, number
+        self._reading.cancel()
+
+
+def _read_some(source: int) -> bytes:
+    while True:
+        try:
+            return os.read(source, _READ_SIZE)
+        except BlockingIOError:
+            # Somebody who shares it has made it non-blocking.
+            wait_until_ready(source, selectors.EVENT_READ)
 
 
 def _text(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise InvalidArgError(f"this is not UTF-8: {error}") from None
+        raise InvalidArgError(f"this is not UTF-8: byte {line[error.start]:#04x} at {error.start}") from None

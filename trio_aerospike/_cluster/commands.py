@@ -234,10 +234,11 @@ class Executor(Uncopyable):
             raise self._cluster.trio_run.refusal(what)
         trio_now = self._trio_now()
         now = self._clock.charged(trio_now)
-        total: float | None = math.inf if policy.total_timeout is None else policy.total_timeout
+        total: float | None = None
         if state is not None:
-            limit, total = state.limit, None
+            limit = state.limit
         else:
+            total = math.inf if policy.total_timeout is None else policy.total_timeout
             limit = now + total
         try:
             task = trio.lowlevel.current_task()

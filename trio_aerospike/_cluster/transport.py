@@ -59,11 +59,11 @@ def unread(sock: socket.socket) -> Callable[[], object]:
 
     A poll object asks for that in 0.3 microseconds, a third of what peeking at the socket takes; Windows has none.
     """
-    if sys.platform == "win32":
-        return lambda: select.select([sock], [], [], 0)[0]
-    poller = select.poll()
-    poller.register(sock, select.POLLIN)
-    return functools.partial(poller.poll, 0)
+    if sys.platform != "win32" and hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(sock, select.POLLIN)
+        return functools.partial(poller.poll, 0)
+    return lambda: select.select([sock], [], [], 0)[0]
 
 
 #: Opens a transport to ``host``, ``port``; the third argument is the name that a TLS certificate has to carry.

@@ -65,7 +65,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         # A linearized read, which the Community Edition refuses before it looks (server: replica_ping_ce.c).
         raise Refused(ResultCode.ENTERPRISE_ONLY)
     refuse_transaction(request)
-    record = tree.get(request.digest)
+    record = store.find(tree, request.digest)
     if record is None:
         raise Refused(ResultCode.RECORD_NOT_FOUND)
     fail = Failure(record)
@@ -140,7 +140,7 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise Refused(ResultCode.PARAM)
     must_exist, replaces = _policies(request)
     refuse_transaction(request)
-    record = tree.get(request.digest)
+    record = store.find(tree, request.digest)
     if must_exist and record is None:
         raise Refused(ResultCode.RECORD_NOT_FOUND)
     fail = Failure(record)
@@ -167,7 +167,7 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     key = key_to_store(request, record, fail)
     void_time = void_time_after(store, request, record, fail)
     bins = Bins(
-        {} if record is None or replaces else dict(record.bins),
+        {} if record is None or replaces else record.bins.copy(),
         bool(request.info2 & wire.INFO2_RESPOND_ALL_OPS),
         bool(request.info1 & wire.INFO1_GET_ALL),
         is_write=True,
@@ -202,7 +202,7 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise Refused(ResultCode.FAIL_FORBIDDEN)
     if request.info2 & wire.INFO2_DURABLE_DELETE:
         raise Refused(ResultCode.ENTERPRISE_ONLY)
-    record = tree.get(request.digest)
+    record = store.find(tree, request.digest)
     if record is None or store.is_swept(record):
         raise Refused(ResultCode.RECORD_NOT_FOUND)
     if request.set_name and request.set_name != record.set_name:

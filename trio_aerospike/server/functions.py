@@ -49,7 +49,7 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
     if not call.is_whole:
         raise Refused(ResultCode.PARAM)
     refuse_transaction(request)
-    record = tree.get(request.digest)
+    record = store.find(tree, request.digest)
     if record is not None and store.is_doomed(record):
         record = None
     fail = Failure(record)

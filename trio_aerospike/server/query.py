@@ -47,9 +47,9 @@ _DEFAULT_TTL = 1.0
 
 
 class Streamed(Exception):
-    """A request is answered by a stream: `serve` sends it; `abandon` ends it unsent."""
+    """A request is answered by a stream: `serve` sends it; `abandon` ends it unsent, where that takes anything."""
 
-    def __init__(self, serve: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
+    def __init__(self, serve: Callable[[], Awaitable[None]], abandon: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.serve = serve
         self.abandon = abandon

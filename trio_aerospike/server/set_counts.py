@@ -46,7 +46,8 @@ class SetCounts:
         """Count a record."""
         if last_update < self._counted_from or 0 < void_time < self._expired_to:
             return
-        self._latest = max(self._latest, last_update)
+        if last_update > self._latest:
+            self._latest = last_update
         self.objects += 1
         self.size += size
         if void_time:

@@ -37,6 +37,8 @@ _HEAD = struct.Struct("<HIqI?HIi")
 stored, number of bins, bytes of the set name, bytes of the key (-1 without a key). Set name, key and bins follow."""
 _BIN = struct.Struct(">IBBBB")
 """The start of a bin, the same as in an answer: size, operation, particle type, version, bytes of the name."""
+_HEAD_SIZE = _HEAD.size
+_BIN_SIZE = _BIN.size
 _NO_KEY = -1
 
 
@@ -52,7 +54,7 @@ class StoredRecord:
         key: the user key as the client sent it (particle type byte first), None when it was never sent.
     """
 
-    __slots__ = ("_bins", "_row", "generation", "key", "last_update", "set_name", "void_time")
+    __slots__ = ("_bins", "_row", "_size", "generation", "key", "last_update", "set_name", "void_time")
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class StoredRecord:
         self.key = key
         self._bins: dict[str, Particle] | None = bins
         self._row: bytes | None = None
+        self._size = 0
 
     def __repr__(self) -> str:
         return f"<StoredRecord of set {self.set_name!r}, generation {self.generation}, bins {list(self.bins)}>"
@@ -84,9 +87,10 @@ class StoredRecord:
     def of_row(cls, row: bytes) -> StoredRecord:
         """The record that a tree holds as this row; its bins are only decoded when they are asked for."""
         record = cls.__new__(cls)
-        record.generation, record.void_time, record.last_update, _, _, _, set_size, key_size = _HEAD.unpack_from(row)
-        end = _HEAD.size + set_size
-        record.set_name = row[_HEAD.size : end].decode()
+        head = _HEAD.unpack_from(row)
+        record.generation, record.void_time, record.last_update, record._size, _, _, set_size, key_size = head
+        end = _HEAD_SIZE + set_size
+        record.set_name = row[_HEAD_SIZE:end].decode()
         record.key = None if key_size == _NO_KEY else row[end : end + key_size]
         record._bins = None
         record._row = row
@@ -104,10 +108,10 @@ class StoredRecord:
         """Values by name."""
         if self._bins is None:
             row, bins = self.row, {}
-            pos = self._bins_start
-            while pos < len(row):
-                size, _, kind, _, name_size = _BIN.unpack_from(row, pos)
-                start = pos + _BIN.size + name_size
+            pos, end, unpack = self._bins_start, len(row), _BIN.unpack_from
+            while pos < end:
+                size, _, kind, _, name_size = unpack(row, pos)
+                start = pos + _BIN_SIZE + name_size
                 pos += 4 + size
                 bins[row[start - name_size : start].decode()] = kind, row[start:pos]
             self._bins = bins
@@ -121,7 +125,7 @@ class StoredRecord:
         pos = self._bins_start
         while pos < len(row):
             size, _, kind, _, name_size = _BIN.unpack_from(row, pos)
-            start = pos + _BIN.size + name_size
+            start = pos + _BIN_SIZE + name_size
             pos += 4 + size
             if row[start - name_size : start] == wanted:
                 return kind, row[start:pos]
@@ -142,7 +146,9 @@ class StoredRecord:
 
     def size(self) -> int:
         """The bytes that the record takes in the real server's storage (server: as/src/storage/flat.c)."""
-        return int(_HEAD.unpack_from(self.row)[3])
+        if self._row is None:
+            self._row = self._packed()
+        return self._size
 
     def with_times(self, *, void_time: int, last_update: int) -> StoredRecord:
         """The same record with another life."""
@@ -167,15 +173,16 @@ class StoredRecord:
             parts += (_BIN.pack(4 + len(raw) + len(data), OP_READ, kind, 0, len(raw)), raw, data)
             if kind in _CONTAINERS and _may_differ_when_sent(data):
                 is_sent_as_stored = False
+        self._size = (size + 15) & ~15
         parts[0] = _HEAD.pack(
-            self.generation, self.void_time, self.last_update, (size + 15) & ~15, is_sent_as_stored, len(bins),
+            self.generation, self.void_time, self.last_update, self._size, is_sent_as_stored, len(bins),
             len(set_name), _NO_KEY if key is None else len(key),
         )  # fmt: skip
         return b"".join(parts)
 
 
 def _start_of_bins(set_size: int, key_size: int) -> int:
-    return _HEAD.size + set_size + max(key_size, 0)
+    return _HEAD_SIZE + set_size + max(key_size, 0)
 
 
 _RECORD_SIZE = 35
@@ -277,13 +284,17 @@ class Tree(MutableMapping[bytes, StoredRecord]):
         return None if row is None else StoredRecord.of_row(row)
 
     def __setitem__(self, digest: bytes, record: StoredRecord) -> None:
-        before = self.get(digest)
+        before = self._rows.get(digest)
         self._rows[digest] = record.row
         self._store.note_change(self._partition, digest, before, record)
 
     def __delitem__(self, digest: bytes) -> None:
-        before = StoredRecord.of_row(self._rows.pop(digest))
-        self._store.note_change(self._partition, digest, before, None)
+        self._store.note_change(self._partition, digest, self._rows.pop(digest), None)
+
+    def forget(self) -> None:
+        """Leave the counts and the indexes, as a whole; what reads this tree goes on with it."""
+        for digest, row in self._rows.items():
+            self._store.note_change(self._partition, digest, row, None)
 
 
 class NamespaceStore:
@@ -394,19 +405,21 @@ class NamespaceStore:
         if counts.truncate(self.config.truncation.threshold(set_name)):
             self.needs_sweep = self._sweep_again = self._has_cuts = True
 
-    def note_change(
-        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
-    ) -> None:
-        """Count a change, and tell the watchers; for trees to call."""
+    def note_change(self, partition: int, digest: bytes, before: bytes | None, after: StoredRecord | None) -> None:
+        """Count a change of a record, the version before as its row, and tell the watchers; for trees to call."""
         if before is not None:
-            self._counts[before.set_name].remove(before.last_update, before.void_time, before.size())
+            _, void_time, last_update, size, _, _, set_size, _ = _HEAD.unpack_from(before)
+            set_name = before[_HEAD_SIZE : _HEAD_SIZE + set_size].decode()
+            self._counts[set_name].remove(last_update, void_time, size)
         if after is not None:
             counts = self._counts.get(after.set_name)
             if counts is None:
                 counts = self._counts[after.set_name] = SetCounts()
             counts.add(after.last_update, after.void_time, after.size())
-        for watcher in self.watchers:
-            watcher.changed(partition, digest, before, after)
+        if self.watchers:
+            old = None if before is None else StoredRecord.of_row(before)
+            for watcher in self.watchers:
+                watcher.changed(partition, digest, old, after)
 
     # Records --------------------------------------------------------------------------------------------------
 
@@ -436,10 +449,10 @@ class NamespaceStore:
         now = self.clock.seconds()
         return record.void_time < now - (now - self._sweeping_since) % period
 
-    def live(self, tree: Tree, digest: bytes) -> StoredRecord | None:
-        """The record that a reader may see."""
+    def find(self, tree: Tree, digest: bytes) -> StoredRecord | None:
+        """The record that commands work on. One that has expired may be there yet, one that was truncated is gone."""
         record = tree.get(digest)
-        return None if record is None or self.is_doomed(record) else record
+        return None if record is None or self._is_truncated(record) else record
 
     def sweep(self) -> Iterator[None]:
         """Remove everything that has expired or was truncated, a partition at each step."""
@@ -496,8 +509,7 @@ class NamespaceStore:
         """Hold exactly these records of a partition; a query that is under way goes on with those that were there."""
         old = self.trees[partition]
         tree = self.trees[partition] = Tree(self, partition)
-        for digest, record in old.items():
-            self.note_change(partition, digest, record, None)
+        old.forget()
         for digest, record in source.items():
             if not self._is_truncated(record):
                 tree[digest] = record

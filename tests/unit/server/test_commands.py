@@ -232,7 +232,10 @@ def test_truncation_hides_what_is_older() -> None:
     bench.put()
     bench.now += 1
     bench.store.config.truncation.sets["set"] = bench.store.clock.milliseconds()
-    bench.refuses(ResultCode.RECORD_NOT_FOUND, info1=READ_ALL)
+    refused = bench.refuses(ResultCode.RECORD_NOT_FOUND, info1=READ_ALL)
+    assert (refused.generation, refused.void_time) == (0, 0), "it is gone, although it takes room yet"
+    bench.refuses(ResultCode.RECORD_NOT_FOUND, **write_request(info2=wire.INFO2_DELETE))
+    assert len(bench.tree) == 1
     assert bench.put().answer.generation == 1
     assert bench.read().answer.generation == 1
     bench.now += 1
