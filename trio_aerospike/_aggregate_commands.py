@@ -7,11 +7,12 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
 from ._cluster.busy import loop_clock
+from ._entering import NeedsAsyncWith
 from ._query_commands import predicate_fields, query_scope
 from ._stream_end import StreamFailure
 from ._trio_run import TrioRun
@@ -21,7 +22,7 @@ from ._wire.particles import decode_value
 from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from .policies import chosen
 from .query import QueryDuration, QueryPolicy
-from .validation import Uncopyable, checked_int, refused
+from .validation import Uncopyable, checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -37,7 +38,7 @@ _U32_MAX = 0xFFFF_FFFF
 _AT_ONCE, _GATHER = 256, 0.1
 
 
-class Values(AsyncIterator[Any], Uncopyable):
+class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
     """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
 
     Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
@@ -48,6 +49,7 @@ class Values(AsyncIterator[Any], Uncopyable):
     block is left get ``trio.ClosedResourceError``.
     """
 
+    _usage = "async with client.aggregate(...) as values: async for value in values:"
     _instead_of_copy = "make another aggregation"
 
     def __init__(
@@ -144,7 +146,7 @@ class Values(AsyncIterator[Any], Uncopyable):
         """
         self._trio_run.check(self._what)
         if self._stream is None or self._nursery is None:
-            raise RuntimeError(f"{self._what}: use `async with client.aggregate(...) as values`")
+            raise RuntimeError(f"{self._what}: the block has not been entered: use `{self._usage}`")
         await trio.lowlevel.checkpoint()
         while self._index == len(self._ready):
             if self._left:
@@ -281,6 +283,7 @@ class AggregateCommands:
         records_per_second: int | None = None,
         source: bytes | None = None,
         policy: QueryPolicy | None = None,
+        **unknown: Never,
     ) -> Values:
         """What a function makes of the stream of all records that a query finds.
 
@@ -315,6 +318,8 @@ class AggregateCommands:
             InvalidArgError: an argument cannot be so.
             ClientError: lupa is not installed, without which there is no Lua here.
         """
+        if unknown:
+            raise unknown_argument(self, "aggregate", unknown)
         policy = chosen(policy, self._query_policy, QueryPolicy)
         if policy.expected_duration is QueryDuration.SHORT:
             raise refused("aggregate.policy", policy, "an expected_duration of LONG: the server has no short ones")

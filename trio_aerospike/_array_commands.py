@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
@@ -16,6 +16,7 @@ from ._late import LateModule
 from .keys import Key, KeyLike
 from .policies import BatchPolicy
 from .records import BatchResult, BatchResults
+from .validation import unknown_argument
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ class ArrayCommands(BatchCommands):
     """
 
     async def batch_read_numpy(
-        self, keys: Iterable[KeyLike], dtype: np.dtype[Any], *, policy: BatchPolicy | None = None
+        self, keys: Iterable[KeyLike], dtype: np.dtype[Any], *, policy: BatchPolicy | None = None, **unknown: Never
     ) -> RecordArrays:
         """Read many records into arrays.
 
@@ -59,6 +60,8 @@ class ArrayCommands(BatchCommands):
             OverflowError, ValueError: a value does not fit its field: nothing is wrapped around.
             AerospikeError: why no key was answered.
         """
+        if unknown:
+            raise unknown_argument(self, "batch_read_numpy", unknown)
         arrays.with_numpy("batch_read_numpy")
         from ._arrays.fields import fields_of
 
@@ -73,6 +76,7 @@ class ArrayCommands(BatchCommands):
         *,
         decode: bool = True,
         policy: BatchPolicy | None = None,
+        **unknown: Never,
     ) -> LazyBatch:
         """Read many records, and say later whether they are to be results or arrays.
 
@@ -89,6 +93,8 @@ class ArrayCommands(BatchCommands):
             ImportError: ``decode`` is False, and NumPy is not installed.
             AerospikeError: why no key was answered.
         """
+        if unknown:
+            raise unknown_argument(self, "batch_read_lazy", unknown)
         return await self._read_lazy("batch_read", keys, bins, policy, decode=decode)
 
     async def batch_write_numpy(
@@ -103,6 +109,7 @@ class ArrayCommands(BatchCommands):
         ttl: int | None = None,
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Write many records, the rows of a structured array.
 
@@ -129,6 +136,8 @@ class ArrayCommands(BatchCommands):
             InvalidArgError: the name of a field cannot be a bin's; a key is not UTF-8 where it should be.
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
         """
+        if unknown:
+            raise unknown_argument(self, "batch_write_numpy", unknown)
         arrays.with_numpy("batch_write_numpy")
         from ._arrays.writing import writes_of_array
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ._query_commands import filter_bytes, predicate_fields, query_scope
 from ._udf_call import check_policy, checked_call
 from .operations import Operation
 from .policies import WritePolicy, chosen
-from .validation import checked_int, refused
+from .validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -42,6 +42,7 @@ class BackgroundCommands:
         filter: Expression | bytes | None = None,
         records_per_second: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> BackgroundJob:
         """Have the servers carry out operations on all records that a query finds, in the background.
 
@@ -66,6 +67,8 @@ class BackgroundCommands:
             AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
                 is in the message.
         """
+        if unknown:
+            raise unknown_argument(self, "query_operate", unknown)
         ops = list(operations) if isinstance(operations, Iterable) else []
         if not ops:
             raise refused("query_operate.operations", operations, "operations that write, one or more")
@@ -88,6 +91,7 @@ class BackgroundCommands:
         filter: Expression | bytes | None = None,
         records_per_second: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> BackgroundJob:
         """Have the servers call a function on all records that a query finds, in the background.
 
@@ -116,6 +120,8 @@ class BackgroundCommands:
             AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
                 is in the message.
         """
+        if unknown:
+            raise unknown_argument(self, "query_apply", unknown)
         udf = checked_call("query_apply", module, function, arguments)
         check_policy("query_apply", chosen(policy, self._write_policy, WritePolicy))
         return await self._start_background(

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias, TypeVar
 
 import trio
 
@@ -19,7 +19,7 @@ from .keys import Key, KeyLike, as_key
 from .operations import Operation
 from .policies import BatchPolicy, chosen
 from .records import BatchResult, BatchResults
-from .validation import checked_int, refused
+from .validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._batch_streams import BatchStream
@@ -68,6 +68,7 @@ class BatchCommands:
         *,
         operations: Iterable[Operation] | None = None,
         policy: BatchPolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Read many records.
 
@@ -85,6 +86,8 @@ class BatchCommands:
             InvalidArgError: a key or a bin name is none; nothing was sent.
         """
         self._cluster.trio_run.check("batch_read")
+        if unknown:
+            raise unknown_argument(self, "batch_read", unknown)
         policy = self._policy("batch_read", policy)
         rows = Rows(policy)
         await self._add_keys("batch_read", rows, keys, ReadForm("batch_read", bins, operations, None))
@@ -97,6 +100,7 @@ class BatchCommands:
         ttl: int | None = None,
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Write many records.
 
@@ -115,6 +119,8 @@ class BatchCommands:
             InvalidArgError: a key, a bin name or a value is none; nothing was sent.
         """
         self._cluster.trio_run.check("batch_write")
+        if unknown:
+            raise unknown_argument(self, "batch_write", unknown)
         policy = self._policy("batch_write", policy)
         form = WriteForm(None, ttl, None, write_policy, "batch_write")
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
@@ -135,6 +141,7 @@ class BatchCommands:
         ttl: int | None = None,
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Carry out the same operations on many records: on each all of them or none, in their order.
 
@@ -153,6 +160,8 @@ class BatchCommands:
             InvalidArgError: a key or an operation is none; nothing was sent.
         """
         self._cluster.trio_run.check("batch_operate")
+        if unknown:
+            raise unknown_argument(self, "batch_operate", unknown)
         policy = self._policy("batch_operate", policy)
         rows = Rows(policy)
         form = form_of_operations(operations, ttl, write_policy, "batch_operate")
@@ -165,6 +174,7 @@ class BatchCommands:
         *,
         policy: BatchPolicy | None = None,
         remove_policy: BatchRemovePolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Remove many records.
 
@@ -181,6 +191,8 @@ class BatchCommands:
             InvalidArgError: a key is none; nothing was sent.
         """
         self._cluster.trio_run.check("batch_remove")
+        if unknown:
+            raise unknown_argument(self, "batch_remove", unknown)
         policy = self._policy("batch_remove", policy)
         rows = Rows(policy)
         rows.add_all(await checked_keys(keys, "batch_remove"), RemoveForm(None, remove_policy, "batch_remove"))
@@ -195,6 +207,7 @@ class BatchCommands:
         *,
         policy: BatchPolicy | None = None,
         apply_policy: BatchApplyPolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Run a user-defined function on many records.
 
@@ -214,6 +227,8 @@ class BatchCommands:
             InvalidArgError: a key or an argument is none; nothing was sent.
         """
         self._cluster.trio_run.check("batch_apply")
+        if unknown:
+            raise unknown_argument(self, "batch_apply", unknown)
         policy = self._policy("batch_apply", policy)
         rows = Rows(policy)
         form = ApplyForm(module, function, arguments, apply_policy, "batch_apply")
@@ -225,6 +240,7 @@ class BatchCommands:
         records: Iterable[BatchRead | BatchWrite | BatchRemove | BatchApply],
         *,
         policy: BatchPolicy | None = None,
+        **unknown: Never,
     ) -> BatchResults:
         """Read, write, remove and work on many records in one call, each in its own way.
 
@@ -242,6 +258,8 @@ class BatchCommands:
             InvalidArgError: one of the records is none; nothing was sent.
         """
         self._cluster.trio_run.check("batch")
+        if unknown:
+            raise unknown_argument(self, "batch", unknown)
         policy = self._policy("batch", policy)
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
             raise refused("batch.records", records, "a list of BatchRead, BatchWrite, BatchRemove and BatchApply")
@@ -263,6 +281,7 @@ class BatchCommands:
         bins: Iterable[str] | None = None,
         policy: BatchPolicy | None = None,
         on_progress: Callable[[BatchStream], object] | None = None,
+        **unknown: Never,
     ) -> AbstractAsyncContextManager[BatchStream]:
         """Read any number of records, a bounded number at a time, and get each as it arrives.
 
@@ -289,7 +308,9 @@ class BatchCommands:
             InvalidArgError: an argument cannot be. A key that is none ends the stream with this, as does whatever the
                 source raises, once everything before it has been delivered.
         """
-        from ._batch_pump import open_stream
+        if unknown:
+            raise unknown_argument(self, "get_many", unknown)
+        from ._batch_pump import open_reads
 
         policy = self._policy("get_many", policy)
         form = ReadForm("get_many", bins, None, None)
@@ -305,7 +326,7 @@ class BatchCommands:
 
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_stream(
+        return open_reads(
             "get_many", source, key_of, rows_of, policy, in_flight, False, on_progress, self._cluster, self._executor
         )
 
@@ -318,6 +339,7 @@ class BatchCommands:
         policy: BatchPolicy | None = None,
         write_policy: BatchWritePolicy | None = None,
         on_progress: Callable[[BatchStream], object] | None = None,
+        **unknown: Never,
     ) -> AbstractAsyncContextManager[BatchStream]:
         """Write any number of records, a bounded number at a time, and hear of each what became of it.
 
@@ -343,7 +365,9 @@ class BatchCommands:
             InvalidArgError: an argument cannot be. A record that is none ends the stream with this, as does whatever
                 the source raises, once everything before it has been delivered.
         """
-        from ._batch_pump import open_stream
+        if unknown:
+            raise unknown_argument(self, "put_many", unknown)
+        from ._batch_pump import open_writes
 
         policy = self._policy("put_many", policy)
         form = WriteForm(None, ttl, None, write_policy, "put_many")
@@ -358,7 +382,7 @@ class BatchCommands:
 
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_stream(
+        return open_writes(
             "put_many", source, key_of, rows_of, policy, in_flight, True, on_progress, self._cluster, self._executor
         )
 

@@ -24,6 +24,7 @@ from ._cluster.batch import Batch
 from ._cluster.cluster import Cluster
 from ._cluster.commands import Executor
 from ._cluster.node import Node
+from ._entering import entered_with
 from .errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
 from .keys import Key
 from .policies import BatchPolicy, Replica
@@ -224,8 +225,7 @@ def _failed(key: Key, error: AerospikeError) -> BatchResult:
     return BatchResult(key, int(own.result_code), None, own, own.in_doubt)
 
 
-@contextlib.asynccontextmanager
-async def open_stream(
+async def _open_stream(
     what: str,
     source: Source[Any],
     key_of: Callable[[Any], tuple[Key, T]],
@@ -273,8 +273,8 @@ async def open_stream(
     if raised is not None:
         raise raised
     if unwritten:
-        # Nothing is masked: an error or a cancellation has been raised already. The frame two above is the program's.
-        warnings.warn(UnwrittenRecordsWarning(f"{what}: {unwritten}. {_READ_ALL}"), stacklevel=3)
+        # Nothing is masked: an error or a cancellation has been raised already. The frame three above is the program's.
+        warnings.warn(UnwrittenRecordsWarning(f"{what}: {unwritten}. {_READ_ALL}"), stacklevel=4)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -286,3 +286,8 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
             break
         error = error.exceptions[0]
     return error
+
+
+#: Open the stream of ``get_many`` and of ``put_many``.
+open_reads = entered_with("async with client.get_many(keys) as results: async for result in results:")(_open_stream)
+open_writes = entered_with("async with client.put_many(records) as results: async for result in results:")(_open_stream)

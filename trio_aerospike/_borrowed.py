@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ._cluster.execution.attempts import RESULT_CODE as RESULT_CODE
 from ._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
 from ._cluster.node import Node
+from ._wire.request_details import request_detail
 from .errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -127,13 +128,17 @@ class FirstAttempt:
             )
         return self._state
 
-    def refused(self, code: int) -> None:
+    def refused(self, code: int, frame: bytes) -> None:
         """The server answered with a result code other than 0.
+
+        Args:
+            code: the result code.
+            frame: the request.
 
         Raises:
             AerospikeError: there is nothing to go on with.
         """
-        text = f"{self._what} {self._key!r}: {error_from_code(code).message}"
+        text = f"{self._what} {self._key!r}: {error_from_code(code).message}{request_detail(code, frame)}"
         self._decide(code, error_from_code(code, text))
 
     def broken(self, error: Exception) -> None:

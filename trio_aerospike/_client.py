@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import logging
@@ -15,6 +14,7 @@ from ._aggregate_commands import AggregateCommands
 from ._array_commands import ArrayCommands
 from ._background_commands import BackgroundCommands
 from ._cluster_commands import ClusterCommands
+from ._entering import entered_with
 from ._index_commands import IndexCommands
 from ._query_commands import QueryCommands
 from ._record_commands import RecordCommands
@@ -57,11 +57,20 @@ class Client(
 
     _instead_of_copy = "share the client, or open another with open_client; another process opens its own"
 
+    # Python checks the arguments of __init__ only afterwards, with an error of its own about them.
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *_: object, _made_by_open_client: bool = False, **__: object) -> Client:
+            if not _made_by_open_client:
+                raise TypeError(
+                    "a Client is not made by calling the class: use "
+                    '`async with trio_aerospike.open_client("127.0.0.1:3000") as client:`'
+                )
+            return super().__new__(cls)
+
     def __init__(
         self, config: ClientConfig, cluster: Cluster, executor: Executor, *, _made_by_open_client: bool = False
     ) -> None:
-        if not _made_by_open_client:
-            raise TypeError("a Client is made by `async with open_client(...) as client`")
         self._config = config
         self._cluster = cluster
         self._executor = executor
@@ -142,7 +151,7 @@ def _told_by_method() -> list[str]:
     ]
 
 
-@contextlib.asynccontextmanager
+@entered_with('async with trio_aerospike.open_client("127.0.0.1:3000") as client:')
 async def open_client(
     hosts: HostsLike | ClientConfig,
     *,
@@ -220,7 +229,7 @@ async def open_client(
     if crash is not None:
         if raised is None or isinstance(raised, trio.Cancelled):
             raise crash
-        logger.error("the client failed while an error was on its way out of its block", exc_info=crash)
+        logger.error("the client failed while its block ended with another error", exc_info=crash)
     if raised is not None:
         raise raised
 

@@ -6,7 +6,7 @@ import math
 import random
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import trio
 
@@ -16,7 +16,7 @@ from ._wire.info import parse_error
 from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, ProtocolError, error_from_code
 from .policies import InfoPolicy, chosen
 from .records import InfoResult, NodeInfo
-from .validation import checked_info_name, checked_text, refused, shown
+from .validation import checked_info_name, checked_text, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -56,7 +56,7 @@ class ClusterCommands:
             for node in nodes
         ]
 
-    async def ping(self, *, policy: InfoPolicy | None = None) -> bool:
+    async def ping(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> bool:
         """Ask a node whether it answers.
 
         Args:
@@ -65,6 +65,8 @@ class ClusterCommands:
         Returns:
             True as soon as one node has answered, False when none does.
         """
+        if unknown:
+            raise unknown_argument(self, "ping", unknown)
         timeout = self._info_timeout(policy)
         for node in self._shuffled():
             try:
@@ -75,7 +77,7 @@ class ClusterCommands:
         await trio.lowlevel.checkpoint()
         return False
 
-    async def info_all(self, command: str, *, policy: InfoPolicy | None = None) -> list[InfoResult]:
+    async def info_all(self, command: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[InfoResult]:
         """Ask every node an info command.
 
         Args:
@@ -90,6 +92,8 @@ class ClusterCommands:
             ClientClosed: the client is closed.
             ClusterError: no node is known.
         """
+        if unknown:
+            raise unknown_argument(self, "info_all", unknown)
         command = _checked_command("info_all", command)
         nodes = sorted(self._known_nodes(), key=lambda node: node.name)
         results: dict[str, InfoResult] = {}
@@ -107,7 +111,7 @@ class ClusterCommands:
         await together([partial(ask, node) for node in nodes])
         return [results[node.name] for node in nodes]
 
-    async def info_random_node(self, command: str, *, policy: InfoPolicy | None = None) -> str:
+    async def info_random_node(self, command: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> str:
         """Ask any node an info command; when one cannot be reached another is asked.
 
         Args:
@@ -122,6 +126,8 @@ class ClusterCommands:
             ClusterError: no node is known.
             AerospikeError: what the last node's failure was.
         """
+        if unknown:
+            raise unknown_argument(self, "info_random_node", unknown)
         command = _checked_command("info_random_node", command)
         timeout = self._info_timeout(policy)
         self._known_nodes()
@@ -134,7 +140,9 @@ class ClusterCommands:
         assert problem is not None
         raise problem
 
-    async def info_node(self, node_name: str, command: str, *, policy: InfoPolicy | None = None) -> str:
+    async def info_node(
+        self, node_name: str, command: str, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> str:
         """Ask one node an info command.
 
         Args:
@@ -151,12 +159,14 @@ class ClusterCommands:
             ClusterError: no node is known.
             AerospikeError: the node cannot be reached or does not answer in time.
         """
+        if unknown:
+            raise unknown_argument(self, "info_node", unknown)
         command = _checked_command("info_node", command)
         timeout = self._info_timeout(policy)
         for node in self._known_nodes():
             if node.name == node_name:
                 return (await node.info(command, timeout=timeout))[command]
-        raise InvalidArgError(f"info_node.node_name: got {node_name!r}, allowed: {', '.join(self.node_names())}")
+        raise InvalidArgError(f"info_node.node_name: got {shown(node_name)}, allowed: {', '.join(self.node_names())}")
 
     async def truncate(
         self,
@@ -166,6 +176,7 @@ class ClusterCommands:
         before: datetime | None = None,
         before_nanos: int = 0,
         policy: InfoPolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Remove all records of a set or of a namespace at once (server: info command ``truncate``).
 
@@ -183,6 +194,8 @@ class ClusterCommands:
             ClientClosed: the client is closed.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "truncate", unknown)
         namespace = checked_info_name("truncate.namespace", namespace, NAMESPACE_MAX)
         if isinstance(before_nanos, bool) or not isinstance(before_nanos, int) or before_nanos < 0:
             raise refused("truncate.before_nanos", before_nanos, "nanoseconds since 1970, or 0 for now")
@@ -228,7 +241,7 @@ class ClusterCommands:
             raise ClientClosed("the client is closed")
         nodes = self._cluster.active_nodes()
         if not nodes:
-            raise ClusterError(f"no node of the cluster is known now; seeds: {self._cluster.describe_seeds()}")
+            raise ClusterError(self._cluster.outage())
         return nodes
 
     def _shuffled(self) -> list[Node]:

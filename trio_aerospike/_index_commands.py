@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 from ._cluster_commands import check_done
 from ._late import LateModule
@@ -17,7 +17,7 @@ from .errors import ProtocolError, error_from_code
 from .indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list
 from .predicates import Packable, packed_source
 from .records import InfoResult
-from .validation import checked_bin_name, checked_enum, checked_info_name, refused
+from .validation import checked_bin_name, checked_enum, checked_info_name, refused, unknown_argument
 
 if TYPE_CHECKING:
     from . import jobs
@@ -49,6 +49,7 @@ class IndexCommands:
         collection: Collection = Collection.NONE,
         ctx: ContextLike | None = None,
         policy: InfoPolicy | None = None,
+        **unknown: Never,
     ) -> IndexJob:
         """Make a secondary index. The nodes fill it in the background: wait for the job before the first query.
 
@@ -73,6 +74,8 @@ class IndexCommands:
             IndexFoundError: there is an index of that name for something else.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "create_index", unknown)
         what = "create_index"
         kind = checked_enum(f"{what}.type", type, IndexType)
         elements = checked_enum(f"{what}.collection", collection, Collection)
@@ -94,7 +97,7 @@ class IndexCommands:
         return await self._create(namespace, name, parts, policy)
 
     async def create_set_index(
-        self, namespace: str, set_name: str, name: str, *, policy: InfoPolicy | None = None
+        self, namespace: str, set_name: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> IndexJob:
         """Make an index of a set: scans of a small set in a large namespace are quick with it.
 
@@ -111,6 +114,8 @@ class IndexCommands:
             InvalidArgError: an argument cannot be so.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "create_set_index", unknown)
         if not set_name:
             raise refused("create_set_index.set_name", set_name, "the name of a set")
         parts = [*_scope("create_set_index", namespace, set_name, name), "indextype=SET"]
@@ -124,7 +129,9 @@ class IndexCommands:
     async def _tell(self, command: str, what: str, policy: InfoPolicy | None) -> None:
         check_done(what, await self._tell_one_node(command, self._info_timeout(policy)))
 
-    async def drop_index(self, namespace: str, name: str, *, policy: InfoPolicy | None = None) -> IndexJob:
+    async def drop_index(
+        self, namespace: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> IndexJob:
         """Drop an index. To drop one that is not there succeeds.
 
         Args:
@@ -139,13 +146,17 @@ class IndexCommands:
             InvalidArgError: an argument cannot be so.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "drop_index", unknown)
         namespace = checked_info_name("drop_index.namespace", namespace, NAMESPACE_MAX)
         name = checked_info_name("drop_index.name", name, INDEX_NAME_MAX)
         what = f"index {name!r} in namespace {namespace!r}"
         await self._tell(f"sindex-delete:namespace={namespace};indexname={name}", f"drop {what}", policy)
         return jobs.IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
 
-    async def list_indexes(self, namespace: str | None = None, *, policy: InfoPolicy | None = None) -> list[IndexInfo]:
+    async def list_indexes(
+        self, namespace: str | None = None, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> list[IndexInfo]:
         """The secondary indexes of a namespace, or of all, as one of the nodes knows them.
 
         Args:
@@ -156,6 +167,8 @@ class IndexCommands:
             AerospikeError: what the server refused (20 for an unknown namespace), or why no node could be asked.
             ProtocolError: the answer is of an unknown form.
         """
+        if unknown:
+            raise unknown_argument(self, "list_indexes", unknown)
         command = "sindex-list:b64=true"
         if namespace is not None:
             command += f";namespace={checked_info_name('list_indexes.namespace', namespace, NAMESPACE_MAX)}"

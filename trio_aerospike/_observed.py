@@ -232,7 +232,7 @@ class Observers:
             observation.address = None if node is None else (node.host, node.port)
 
     def _failed(self, instrument: Instrument) -> None:
-        logger.exception("the instrument %r has failed, and is not told of anything any more", instrument)
+        logger.exception("the instrument %r raised an error and is no longer notified", instrument)
         self._drop(instrument)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import attrs
 import trio
 
+from ._entering import NeedsAsyncWith
 from ._stream_end import StreamFailure
 from ._wire import constants as wire
 from ._wire.commands import op_name_only
@@ -20,7 +21,7 @@ from .policies import chosen, packed_filter
 from .predicates import Predicate
 from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from .records import Record
-from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused
+from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -116,7 +117,7 @@ class UnreadableRecord(ScannedRecord):
         return f"UnreadableRecord({self.key!r}, {self.error.message!r})"
 
 
-class Records(AsyncIterator[Record], Uncopyable):
+class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
     """The records of a query, as they come: ``async with client.query(...) as records: async for record in records``.
 
     Nothing is asked of the servers before the first record is wanted. They are all asked at once, and stopped when the
@@ -129,6 +130,7 @@ class Records(AsyncIterator[Record], Uncopyable):
     nobody but the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
     """
 
+    _usage = "async with client.query(...) as records: async for record in records:"
     _instead_of_copy = "make another query; its cursor says where this one stands, and can be pickled"
 
     def __init__(
@@ -248,7 +250,7 @@ class Records(AsyncIterator[Record], Uncopyable):
         """
         self._cluster.trio_run.check(self._what)
         if self._stream is None:
-            raise RuntimeError(f"{self._what}: use `async with client.query(...) as records`")
+            raise RuntimeError(f"{self._what}: the block has not been entered: use `{self._usage}`")
         try:
             self._fetching.acquire_nowait()
         except trio.WouldBlock:
@@ -399,6 +401,7 @@ class QueryCommands:
         partitions: PartitionFilter | None = None,
         cursor: Cursor | None = None,
         policy: QueryPolicy | None = None,
+        **unknown: Never,
     ) -> Records:
         """The records of a set or namespace, or those of them that a predicate and a filter leave.
 
@@ -425,6 +428,8 @@ class QueryCommands:
         Raises:
             InvalidArgError: an argument cannot be so, or the cursor is of another query.
         """
+        if unknown:
+            raise unknown_argument(self, "query", unknown)
         policy = chosen(policy, self._query_policy, QueryPolicy)
         head = _query_head(namespace, set_name, where, filter, records_per_second, policy)
         head = _with_reads(head, bins, operations)

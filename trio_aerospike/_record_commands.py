@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
 from ._wire.record_layouts import RecordDecoder
 from ._wire.records import decode_header, decode_ordered, decode_record
 from ._wire.values import HyperLogLog
-from .errors import InvalidArgError, RecordNotFound
+from .errors import InvalidArgError, ProtocolError, RecordNotFound
 from .keys import Key, KeyLike, UserKey, as_key
 from .operations import Operation
 from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
 from .records import Metadata, OrderedResult, Record, checked_bins
-from .validation import checked_bin_name, checked_bin_names, refused
+from .validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -53,7 +53,7 @@ class RecordCommands:
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
-    async def get(self, key: KeyLike, *, policy: ReadPolicy | None = None) -> Record:
+    async def get(self, key: KeyLike, *, policy: ReadPolicy | None = None, **unknown: Never) -> Record:
         """Read a record with all its bins.
 
         Args:
@@ -66,6 +66,8 @@ class RecordCommands:
         Raises:
             RecordNotFound: there is none.
         """
+        if unknown:
+            raise unknown_argument(self, "get", unknown)
         if type(key) is not Key:
             key = as_key(key)
         policy = self._read_policy if policy is None else chosen(policy, self._read_policy, ReadPolicy)
@@ -77,13 +79,18 @@ class RecordCommands:
             decoder = None
             frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
         body = await self._executor.run("get", key, frame, policy, False)
-        if decoder is None:
-            _, generation, void_time, bins = decode_record(body)
-        else:
-            generation, void_time, bins = decoder.quick(body) or decoder.slow(body)
+        try:
+            if decoder is None:
+                _, generation, void_time, bins = decode_record(body)
+            else:
+                generation, void_time, bins = decoder.quick(body) or decoder.slow(body)
+        except ProtocolError as error:
+            raise undecodable("get", key, error) from None
         return Record(key, bins, generation, void_time)
 
-    async def select(self, key: KeyLike, bins: Iterable[str], *, policy: ReadPolicy | None = None) -> Record:
+    async def select(
+        self, key: KeyLike, bins: Iterable[str], *, policy: ReadPolicy | None = None, **unknown: Never
+    ) -> Record:
         """Read some bins of a record.
 
         Args:
@@ -97,6 +104,8 @@ class RecordCommands:
         Raises:
             RecordNotFound: there is no such record.
         """
+        if unknown:
+            raise unknown_argument(self, "select", unknown)
         key = as_key(key)
         policy = chosen(policy, self._read_policy, ReadPolicy)
         names = checked_bin_names(bins, "select.bins")
@@ -105,11 +114,20 @@ class RecordCommands:
             key, policy, wire.INFO1_READ | policy._info1, 0, policy._info3, 0, policy._wire_ttl, ops, len(names)
         )
         body = await self._executor.run("select", key, frame, policy, False)
-        _, generation, void_time, found = decode_record(body)
+        try:
+            _, generation, void_time, found = decode_record(body)
+        except ProtocolError as error:
+            raise undecodable("select", key, error) from None
         return Record(key, found, generation, void_time)
 
     async def find_key(
-        self, namespace: str, set_name: str | None, user_key: UserKey, *, policy: ReadPolicy | None = None
+        self,
+        namespace: str,
+        set_name: str | None,
+        user_key: UserKey,
+        *,
+        policy: ReadPolicy | None = None,
+        **unknown: Never,
     ) -> Key | None:
         """Find the key under which a record was written: clients hash a user key of bytes in two ways.
 
@@ -124,12 +142,14 @@ class RecordCommands:
         Returns:
             The key of the record, the one hashed as a blob if there are two records; None if there is none.
         """
+        if unknown:
+            raise unknown_argument(self, "find_key", unknown)
         for key in Key.variants(namespace, set_name, user_key):
             if await self.exists(key, policy=policy) is not None:
                 return key
         return None
 
-    async def exists(self, key: KeyLike, *, policy: ReadPolicy | None = None) -> Metadata | None:
+    async def exists(self, key: KeyLike, *, policy: ReadPolicy | None = None, **unknown: Never) -> Metadata | None:
         """Look whether a record exists, without reading it.
 
         Args:
@@ -139,6 +159,8 @@ class RecordCommands:
         Returns:
             Its generation and time to live; None when there is no such record.
         """
+        if unknown:
+            raise unknown_argument(self, "exists", unknown)
         key = as_key(key)
         policy = chosen(policy, self._read_policy, ReadPolicy)
         frame = self._request(key, policy, _NO_BINS | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
@@ -146,7 +168,10 @@ class RecordCommands:
             body = await self._executor.run("exists", key, frame, policy, False)
         except RecordNotFound:
             return None
-        _, generation, void_time = decode_header(body)
+        try:
+            _, generation, void_time = decode_header(body)
+        except ProtocolError as error:
+            raise undecodable("exists", key, error) from None
         return Metadata(key, generation, void_time)
 
     # -- writes ------------------------------------------------------------------------------------------------------
@@ -159,6 +184,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Write bins into a record, which is created if need be (see ``WritePolicy.exists``).
 
@@ -174,6 +200,8 @@ class RecordCommands:
             RecordExistsError: the policy creates only, and the record is there.
             RecordNotFound: the policy updates only, and the record is not there.
         """
+        if unknown:
+            raise unknown_argument(self, "put", unknown)
         if type(key) is not Key:
             key = as_key(key)
         checked_bins(bins)
@@ -189,6 +217,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Put text or bytes behind the value of a bin; a missing bin or record is created.
 
@@ -201,6 +230,8 @@ class RecordCommands:
         Raises:
             BinTypeError: the bin holds a value of another type.
         """
+        if unknown:
+            raise unknown_argument(self, "append", unknown)
         await self._affix("append", wire.OP_APPEND, key, bin, value, ttl, generation, policy)
 
     async def prepend(
@@ -212,6 +243,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Put text or bytes before the value of a bin; a missing bin or record is created.
 
@@ -224,6 +256,8 @@ class RecordCommands:
         Raises:
             BinTypeError: the bin holds a value of another type.
         """
+        if unknown:
+            raise unknown_argument(self, "prepend", unknown)
         await self._affix("prepend", wire.OP_PREPEND, key, bin, value, ttl, generation, policy)
 
     async def increment(
@@ -235,6 +269,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Add a number to the number in a bin; a missing bin or record starts from zero.
 
@@ -247,13 +282,17 @@ class RecordCommands:
         Raises:
             BinTypeError: the bin holds something else than such a number.
         """
+        if unknown:
+            raise unknown_argument(self, "increment", unknown)
         if isinstance(offset, bool) or not isinstance(offset, (int, float)):
-            raise InvalidArgError(f"increment.offset: got {offset!r}, allowed: an int of 64 bits or a float")
+            raise refused("increment.offset", offset, "an int of 64 bits or a float")
         key = as_key(key)
         ops = encode_op(wire.OP_INCR, checked_bin_name(bin, "increment.bin"), offset)
         await self._write("increment", key, policy, ops, 1, ttl, generation)
 
-    async def touch(self, key: KeyLike, *, ttl: int | None = None, policy: WritePolicy | None = None) -> None:
+    async def touch(
+        self, key: KeyLike, *, ttl: int | None = None, policy: WritePolicy | None = None, **unknown: Never
+    ) -> None:
         """Start a record's time to live anew and raise its generation.
 
         Args:
@@ -264,6 +303,8 @@ class RecordCommands:
         Raises:
             RecordNotFound: there is no such record.
         """
+        if unknown:
+            raise unknown_argument(self, "touch", unknown)
         key = as_key(key)
         await self._write("touch", key, policy, op_name_only(wire.OP_TOUCH, ""), 1, ttl, None)
 
@@ -275,6 +316,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Remove bins from a record; one that is not there is passed over, and the last one takes the record along.
 
@@ -286,12 +328,16 @@ class RecordCommands:
         Raises:
             RecordGenerationError: the generation is another.
         """
+        if unknown:
+            raise unknown_argument(self, "remove_bin", unknown)
         key = as_key(key)
         names = checked_bin_names(bins, "remove_bin.bins")
         ops = b"".join([op_name_only(wire.OP_WRITE, name) for name in names])
         await self._write("remove_bin", key, policy, ops, len(names), ttl, generation)
 
-    async def remove(self, key: KeyLike, *, generation: int | None = None, policy: WritePolicy | None = None) -> None:
+    async def remove(
+        self, key: KeyLike, *, generation: int | None = None, policy: WritePolicy | None = None, **unknown: Never
+    ) -> None:
         """Remove a record.
 
         Args:
@@ -303,6 +349,8 @@ class RecordCommands:
             RecordNotFound: there is no such record.
             RecordGenerationError: the generation is another.
         """
+        if unknown:
+            raise unknown_argument(self, "remove", unknown)
         key = as_key(key)
         policy = chosen(policy, self._write_policy, WritePolicy)
         info2 = policy._info2
@@ -326,6 +374,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> Record:
         """Carry out several operations on one record, all or none, in their order.
 
@@ -345,8 +394,13 @@ class RecordCommands:
             RecordGenerationError: the generation is another.
             BinTypeError: a bin holds a value that its operation cannot work on.
         """
+        if unknown:
+            raise unknown_argument(self, "operate", unknown)
         key, body = await self._operate("operate", key, operations, ttl, generation, policy)
-        _, new_generation, void_time, bins = decode_record(body)
+        try:
+            _, new_generation, void_time, bins = decode_record(body)
+        except ProtocolError as error:
+            raise undecodable("operate", key, error, done=True) from None
         return Record(key, bins, new_generation, void_time)
 
     async def operate_ordered(
@@ -357,6 +411,7 @@ class RecordCommands:
         ttl: int | None = None,
         generation: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> OrderedResult:
         """As :meth:`operate`, with every result in the order of the operations.
 
@@ -366,8 +421,13 @@ class RecordCommands:
         Returns:
             Key, generation, time to live and a list of ``(bin name, value)``.
         """
+        if unknown:
+            raise unknown_argument(self, "operate_ordered", unknown)
         key, body = await self._operate("operate_ordered", key, operations, ttl, generation, policy)
-        _, new_generation, void_time, results = decode_ordered(body)
+        try:
+            _, new_generation, void_time, results = decode_ordered(body)
+        except ProtocolError as error:
+            raise undecodable("operate_ordered", key, error, done=True) from None
         return OrderedResult(key, new_generation, void_time, results)
 
     # -- what they share ---------------------------------------------------------------------------------------------
@@ -410,19 +470,19 @@ class RecordCommands:
         if not writes:
             if ttl is not None or generation is not None:
                 name, value = ("ttl", ttl) if ttl is not None else ("generation", generation)
-                raise InvalidArgError(f"{what}.{name}: got {value!r}, allowed: None, as nothing here writes")
+                raise InvalidArgError(f"{what}.{name}: got {shown(value)}, allowed: None, as nothing here writes")
             info1 |= policy._read_info1
             frame = self._request(
                 key, policy, info1, info2, policy._read_info3, 0, policy._read_wire_ttl, ops, len(encoded)
             )
-            return key, await self._executor.run(what, key, frame, policy, False)
-        if info1:
-            info1 |= policy._read_info1
-        info2 |= policy._info2 | wire.INFO2_WRITE
-        info2, expected, record_ttl = _conditions(policy, info2, ttl, generation)
-        info3 = policy._info3 | (policy._read_info3 if info1 else 0)
-        frame = self._request(key, policy, info1, info2, info3, expected, record_ttl, ops, len(encoded))
-        return key, await self._executor.run(what, key, frame, policy, True)
+        else:
+            if info1:
+                info1 |= policy._read_info1
+            info2 |= policy._info2 | wire.INFO2_WRITE
+            info2, expected, record_ttl = _conditions(policy, info2, ttl, generation)
+            info3 = policy._info3 | (policy._read_info3 if info1 else 0)
+            frame = self._request(key, policy, info1, info2, info3, expected, record_ttl, ops, len(encoded))
+        return key, await self._executor.run(what, key, frame, policy, writes)
 
     async def _affix(
         self,
@@ -436,7 +496,7 @@ class RecordCommands:
         policy: WritePolicy | None,
     ) -> None:
         if not isinstance(value, (str, bytes, bytearray, memoryview)) or isinstance(value, HyperLogLog):
-            raise InvalidArgError(f"{what}.value: got {value!r:.80}, allowed: str or bytes")
+            raise refused(f"{what}.value", value, "str or bytes")
         key = as_key(key)
         await self._write(
             what, key, policy, encode_op(op, checked_bin_name(bin, f"{what}.bin"), value), 1, ttl, generation
@@ -500,3 +560,16 @@ def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: in
         info2 = info2 & ~wire.INFO2_GENERATION_GT | wire.INFO2_GENERATION
     record_ttl = policy._wire_ttl if ttl is None else wire_ttl(ttl)
     return info2, expected, record_ttl
+
+
+def undecodable(what: str, key: Key, error: ProtocolError, *, done: bool = False) -> ProtocolError:
+    """Return the error for an answer that cannot be decoded: the call, the key, and what the decoder said.
+
+    Args:
+        what: The call.
+        key: The record.
+        error: What the decoder said.
+        done: Whether the request may have changed the record, which the server has done then.
+    """
+    note = " (the server has carried out the request)" if done else ""
+    return ProtocolError(f"{what} {key!r}: {error.message}{note}", attempts=1)

@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Never, TypeVar
 
 import trio
 
@@ -14,7 +14,7 @@ from ._late import LateModule
 from .config import AuthMode
 from .errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
 from .policies import AdminPolicy, chosen
-from .validation import checked_int, checked_text, refused
+from .validation import checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -57,7 +57,13 @@ class SecurityCommands:
     # -- users -------------------------------------------------------------------------------------------------------
 
     async def admin_create_user(
-        self, user: str, password: str, roles: Sequence[str] = (), *, policy: AdminPolicy | None = None
+        self,
+        user: str,
+        password: str,
+        roles: Sequence[str] = (),
+        *,
+        policy: AdminPolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Create a user.
 
@@ -67,6 +73,8 @@ class SecurityCommands:
             roles: Names of its roles: of the server's own (``"read-write"``, ``"user-admin"``, ...) or made ones.
             policy: How long it may take; None for the client's admin policy.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_create_user", unknown)
         name = security.checked_user("admin_create_user.user", user)
         names = security.checked_roles("admin_create_user.roles", roles, 0)
         self._cluster.trio_run.check("admin_create_user")
@@ -74,7 +82,7 @@ class SecurityCommands:
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
     async def admin_create_pki_user(
-        self, user: str, roles: Sequence[str] = (), *, policy: AdminPolicy | None = None
+        self, user: str, roles: Sequence[str] = (), *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
         """Create a user that logs in by the certificate of its TLS connections alone, and never with a password.
 
@@ -83,6 +91,8 @@ class SecurityCommands:
             roles: Names of its roles.
             policy: How long it may take; None for the client's admin policy.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_create_pki_user", unknown)
         name = security.checked_user("admin_create_pki_user.user", user)
         names = security.checked_roles("admin_create_pki_user.roles", roles, 0)
         # Servers of 8.1 and later take this word for a user without a password (C client: aerospike_create_pki_user).
@@ -90,12 +100,16 @@ class SecurityCommands:
         hashed = await trio.to_thread.run_sync(wire.hash_password, "nopassword")
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
-    async def admin_drop_user(self, user: str, *, policy: AdminPolicy | None = None) -> None:
+    async def admin_drop_user(self, user: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> None:
         """Remove a user."""
+        if unknown:
+            raise unknown_argument(self, "admin_drop_user", unknown)
         name = security.checked_user("admin_drop_user.user", user)
         await self._change(wire.encode_drop_user(name), f"user {name!r}", policy)
 
-    async def admin_change_password(self, user: str, password: str, *, policy: AdminPolicy | None = None) -> None:
+    async def admin_change_password(
+        self, user: str, password: str, *, policy: AdminPolicy | None = None, **unknown: Never
+    ) -> None:
         """Give a user another password.
 
         For the user that this client is logged in as, the server checks the old password, which the client knows, and
@@ -106,6 +120,8 @@ class SecurityCommands:
             password: The new one.
             policy: How long it may take; None for the client's admin policy.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_change_password", unknown)
         name = security.checked_user("admin_change_password.user", user)
         self._cluster.trio_run.check("admin_change_password")
         hashed = await _hashed("admin_change_password.password", password)
@@ -117,32 +133,44 @@ class SecurityCommands:
         await self._change(frame, f"user {name!r}", policy)
         credentials.change(password, hashed)
 
-    async def admin_grant_roles(self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None) -> None:
+    async def admin_grant_roles(
+        self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None, **unknown: Never
+    ) -> None:
         """Give a user more roles."""
+        if unknown:
+            raise unknown_argument(self, "admin_grant_roles", unknown)
         name = security.checked_user("admin_grant_roles.user", user)
         names = security.checked_roles("admin_grant_roles.roles", roles)
         await self._change(wire.encode_grant_roles(name, names), f"user {name!r}", policy)
 
-    async def admin_revoke_roles(self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None) -> None:
+    async def admin_revoke_roles(
+        self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None, **unknown: Never
+    ) -> None:
         """Take roles from a user."""
+        if unknown:
+            raise unknown_argument(self, "admin_revoke_roles", unknown)
         name = security.checked_user("admin_revoke_roles.user", user)
         names = security.checked_roles("admin_revoke_roles.roles", roles)
         await self._change(wire.encode_revoke_roles(name, names), f"user {name!r}", policy)
 
-    async def admin_query_user_info(self, user: str, *, policy: AdminPolicy | None = None) -> User:
+    async def admin_query_user_info(self, user: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> User:
         """Ask for a user: its roles, what it reads and writes at present, its connections.
 
         Raises:
             AdminError: INVALID_USER, there is none of that name.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_query_user_info", unknown)
         name = security.checked_user("admin_query_user_info.user", user)
         users = await self._ask(wire.encode_query_users(name), wire.decode_users, f"user {name!r}", policy)
         if not users:
             raise error_from_code(ResultCode.INVALID_USER, f"user {name!r}: there is no such user")
         return security.User.from_wire(users[0])
 
-    async def admin_query_users_info(self, *, policy: AdminPolicy | None = None) -> list[User]:
+    async def admin_query_users_info(self, *, policy: AdminPolicy | None = None, **unknown: Never) -> list[User]:
         """Ask for all users, as :meth:`admin_query_user_info` does for one."""
+        if unknown:
+            raise unknown_argument(self, "admin_query_users_info", unknown)
         users = await self._ask(wire.encode_query_users(), wire.decode_users, "all users", policy)
         return [security.User.from_wire(user) for user in users]
 
@@ -157,6 +185,7 @@ class SecurityCommands:
         read_quota: int = 0,
         write_quota: int = 0,
         policy: AdminPolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Create a role.
 
@@ -168,6 +197,8 @@ class SecurityCommands:
                 limit. The server refuses others with QUOTAS_NOT_ENABLED where its configuration does not enable quotas.
             policy: How long it may take; None for the client's admin policy.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_create_role", unknown)
         made = wire.Role(
             _role("admin_create_role.role", role),
             tuple(security.checked_privileges("admin_create_role.privileges", privileges)),
@@ -177,29 +208,35 @@ class SecurityCommands:
         )
         await self._change(wire.encode_create_role(made), f"role {role!r}", policy)
 
-    async def admin_drop_role(self, role: str, *, policy: AdminPolicy | None = None) -> None:
+    async def admin_drop_role(self, role: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> None:
         """Remove a role; users lose it."""
+        if unknown:
+            raise unknown_argument(self, "admin_drop_role", unknown)
         name = _role("admin_drop_role.role", role)
         await self._change(wire.encode_drop_role(name), f"role {name!r}", policy)
 
     async def admin_grant_privileges(
-        self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None
+        self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
         """Give a role more rights."""
+        if unknown:
+            raise unknown_argument(self, "admin_grant_privileges", unknown)
         name = _role("admin_grant_privileges.role", role)
         given = security.checked_privileges("admin_grant_privileges.privileges", privileges)
         await self._change(wire.encode_grant_privileges(name, given), f"role {name!r}", policy)
 
     async def admin_revoke_privileges(
-        self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None
+        self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
         """Take rights from a role."""
+        if unknown:
+            raise unknown_argument(self, "admin_revoke_privileges", unknown)
         name = _role("admin_revoke_privileges.role", role)
         taken = security.checked_privileges("admin_revoke_privileges.privileges", privileges)
         await self._change(wire.encode_revoke_privileges(name, taken), f"role {name!r}", policy)
 
     async def admin_set_allowlist(
-        self, role: str, allowlist: Sequence[str], *, policy: AdminPolicy | None = None
+        self, role: str, allowlist: Sequence[str], *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
         """Say from which addresses a role may be used.
 
@@ -208,12 +245,20 @@ class SecurityCommands:
             allowlist: Addresses and networks; empty lifts the limit.
             policy: How long it may take; None for the client's admin policy.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_set_allowlist", unknown)
         name = _role("admin_set_allowlist.role", role)
         addresses = _addresses("admin_set_allowlist.allowlist", allowlist)
         await self._change(wire.encode_set_whitelist(name, addresses), f"role {name!r}", policy)
 
     async def admin_set_quotas(
-        self, role: str, *, read_quota: int = 0, write_quota: int = 0, policy: AdminPolicy | None = None
+        self,
+        role: str,
+        *,
+        read_quota: int = 0,
+        write_quota: int = 0,
+        policy: AdminPolicy | None = None,
+        **unknown: Never,
     ) -> None:
         """Limit what each user with a role may do.
 
@@ -222,25 +267,31 @@ class SecurityCommands:
             read_quota, write_quota: Records per second; 0 lifts the limit.
             policy: How long it may take; None for the client's admin policy.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_set_quotas", unknown)
         name = _role("admin_set_quotas.role", role)
         reads = checked_int("admin_set_quotas.read_quota", read_quota, 0, _QUOTA_MAX)
         writes = checked_int("admin_set_quotas.write_quota", write_quota, 0, _QUOTA_MAX)
         await self._change(wire.encode_set_quotas(name, reads, writes), f"role {name!r}", policy)
 
-    async def admin_query_role(self, role: str, *, policy: AdminPolicy | None = None) -> Role:
+    async def admin_query_role(self, role: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> Role:
         """Ask for a role.
 
         Raises:
             AdminError: INVALID_ROLE, there is none of that name.
         """
+        if unknown:
+            raise unknown_argument(self, "admin_query_role", unknown)
         name = _role("admin_query_role.role", role)
         roles = await self._ask(wire.encode_query_roles(name), wire.decode_roles, f"role {name!r}", policy)
         if not roles:
             raise error_from_code(ResultCode.INVALID_ROLE, f"role {name!r}: there is no such role")
         return security.Role.from_wire(roles[0])
 
-    async def admin_query_roles(self, *, policy: AdminPolicy | None = None) -> list[Role]:
+    async def admin_query_roles(self, *, policy: AdminPolicy | None = None, **unknown: Never) -> list[Role]:
         """Ask for all roles, the server's own included."""
+        if unknown:
+            raise unknown_argument(self, "admin_query_roles", unknown)
         roles = await self._ask(wire.encode_query_roles(), wire.decode_roles, "all roles", policy)
         return [security.Role.from_wire(role) for role in roles]
 
@@ -302,9 +353,9 @@ def _always(body: bytes) -> bool:
 
 def _refusal(code: int, what: str) -> AerospikeError:
     error = error_from_code(code)
-    named = error_from_code(code, f"{what}: {error}")
+    named = error_from_code(code, f"{what}: {error.message}")
     # A code that is no admin's own, a parameter for instance, is an answer to an admin all the same.
-    return named if isinstance(named, AdminError) else AdminError(f"{what}: {error}", result_code=code)
+    return named if isinstance(named, AdminError) else AdminError(f"{what}: {error.message}", result_code=code)
 
 
 async def _hashed(where: str, password: str) -> bytes:

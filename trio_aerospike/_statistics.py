@@ -63,7 +63,7 @@ def namespace_on_node(name: str, node: str, text: str) -> NamespaceOnNode:
     Raises:
         ProtocolError: it is of another form, or something is missing.
     """
-    told = _Told(f"what node {node} tells of namespace {name!r}", parse_pairs(text))
+    told = _Told(f"what node {node} reports about namespace {name!r}", parse_pairs(text))
     return NamespaceOnNode(
         name,
         node,
@@ -115,7 +115,7 @@ def set_on_node(namespace: str, name: str, node: str, pairs: dict[str, str]) -> 
     Raises:
         ProtocolError: something is missing.
     """
-    told = _Told(f"what node {node} tells of set {name!r}", pairs)
+    told = _Told(f"what node {node} reports about set {name!r}", pairs)
     return SetOnNode(
         namespace,
         name,
@@ -150,7 +150,7 @@ def index_on_node(namespace: str, name: str, node: str, text: str) -> IndexOnNod
     Raises:
         ProtocolError: it is of another form, or something is missing.
     """
-    told = _Told(f"what node {node} tells of index {name!r}", parse_pairs(text))
+    told = _Told(f"what node {node} reports about index {name!r}", parse_pairs(text))
     return IndexOnNode(
         namespace,
         name,
@@ -203,7 +203,7 @@ class _Told:
     def _unknown(self, name: str) -> ProtocolError:
         if name in self._pairs:
             return ProtocolError(f"{self._what}: {name} of unknown form: {self._pairs[name][:80]!r}")
-        return ProtocolError(f"{self._what}: there is no {name}")
+        return ProtocolError(f"{self._what}: {name} is missing")
 
 
 def _moment(milliseconds: int) -> datetime | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Never, TypeVar
 
 from ._cluster.together import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
 from .errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
-from .validation import checked_info_name
+from .validation import checked_info_name, shown, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.node import Node
@@ -49,7 +49,7 @@ class StatisticsCommands:
     _info_timeout: Callable[[InfoPolicy | None], float]
     node_names: Callable[[], list[str]]
 
-    async def statistics(self, *, policy: InfoPolicy | None = None) -> ClusterStatistics:
+    async def statistics(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> ClusterStatistics:
         """What the nodes tell of themselves (server: info command ``statistics``), and the sums over them.
 
         Args:
@@ -60,12 +60,16 @@ class StatisticsCommands:
             ClusterError: no node is known.
             AerospikeError: a node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "statistics", unknown)
         from ._statistics import cluster_statistics
 
         told = await self._told("statistics", self._known_nodes(), _NODE, self._info_timeout(policy))
         return cluster_statistics({name: _node(name, answers) for name, answers in told.items()})
 
-    async def node_statistics(self, node_name: str, *, policy: InfoPolicy | None = None) -> NodeStatistics:
+    async def node_statistics(
+        self, node_name: str, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> NodeStatistics:
         """What one node tells of itself (server: info command ``statistics``).
 
         Args:
@@ -77,15 +81,17 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: the node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "node_statistics", unknown)
         timeout = self._info_timeout(policy)
         nodes = [node for node in self._known_nodes() if node.name == node_name]
         if not nodes:
             known = ", ".join(self.node_names())
-            raise InvalidArgError(f"node_statistics.node_name: got {node_name!r}, allowed: {known}")
+            raise InvalidArgError(f"node_statistics.node_name: got {shown(node_name)}, allowed: {known}")
         told = await self._told("node_statistics", nodes, _NODE, timeout)
         return _node(node_name, told[node_name])
 
-    async def namespaces(self, *, policy: InfoPolicy | None = None) -> list[str]:
+    async def namespaces(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[str]:
         """The names of the cluster's namespaces, sorted: of all that any node has.
 
         Args:
@@ -96,10 +102,14 @@ class StatisticsCommands:
             ClusterError: no node is known.
             AerospikeError: a node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "namespaces", unknown)
         told = await self._told("namespaces", self._known_nodes(), ("namespaces",), self._info_timeout(policy))
         return sorted({name for answers in told.values() for name in answers["namespaces"].split(";") if name})
 
-    async def namespace_info(self, namespace: str, *, policy: InfoPolicy | None = None) -> NamespaceInfo:
+    async def namespace_info(
+        self, namespace: str, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> NamespaceInfo:
         """What the nodes tell of a namespace (server: info command ``namespace``), and the sums over them.
 
         Args:
@@ -112,6 +122,8 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "namespace_info", unknown)
         from ._statistics import namespace_info
 
         name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX, also="/")
@@ -119,7 +131,7 @@ class StatisticsCommands:
         told = await self._told("namespace_info", self._known_nodes(), (command,), self._info_timeout(policy))
         return namespace_info(name, _on_nodes("namespace_info", name, command, told))
 
-    async def sets(self, namespace: str, *, policy: InfoPolicy | None = None) -> list[SetInfo]:
+    async def sets(self, namespace: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[SetInfo]:
         """The sets of a namespace, sorted by name, with what the nodes tell of them (server: info command ``sets``).
 
         A server never forgets a set: those whose records are all gone are listed, too.
@@ -134,12 +146,16 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "sets", unknown)
         from ._wire.statistics import parse_sets
 
         name = checked_info_name("sets.namespace", namespace, NAMESPACE_MAX, also="/")
         return await self._sets("sets", name, f"sets/{name}", partial(parse_sets, name), policy)
 
-    async def set_info(self, namespace: str, set_name: str, *, policy: InfoPolicy | None = None) -> SetInfo | None:
+    async def set_info(
+        self, namespace: str, set_name: str, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> SetInfo | None:
         """What the nodes tell of one set; None where none of them has ever had a record of it.
 
         Args:
@@ -153,6 +169,8 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "set_info", unknown)
         from ._wire.statistics import parse_pairs
 
         name = checked_info_name("set_info.namespace", namespace, NAMESPACE_MAX, also="/")
@@ -183,7 +201,9 @@ class StatisticsCommands:
                 found.setdefault(name, {})[node] = set_on_node(namespace, name, node, pairs)
         return [set_info(namespace, name, info.replication_factor, found[name]) for name in sorted(found)]
 
-    async def index_statistics(self, namespace: str, name: str, *, policy: InfoPolicy | None = None) -> IndexStatistics:
+    async def index_statistics(
+        self, namespace: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> IndexStatistics:
         """What the nodes tell of a secondary index (server: info command ``sindex-stat``), and the sums over them.
 
         Args:
@@ -197,6 +217,8 @@ class StatisticsCommands:
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "index_statistics", unknown)
         from ._statistics import index_on_node, index_statistics
 
         where = checked_info_name("index_statistics.namespace", namespace, NAMESPACE_MAX)

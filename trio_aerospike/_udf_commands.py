@@ -7,21 +7,22 @@ import binascii
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import attrs
 import trio
 
+from ._record_commands import undecodable
 from ._udf_call import MODULE_MAX, check_policy, udf_fields
 from ._wire import constants as wire
 from ._wire.commands import encode_command, encode_field, key_fields
 from ._wire.info import parse_error
 from ._wire.records import decode_record
-from .errors import AerospikeTimeoutError, InvalidArgError, ResultCode, UDFError, error_from_code
+from .errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, ResultCode, UDFError, error_from_code
 from .keys import KeyLike, as_key
 from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
 from .records import UDF_SUCCESS, InfoResult
-from .validation import checked_info_name, refused
+from .validation import checked_info_name, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
     from ._cluster.cluster import Cluster
@@ -62,6 +63,7 @@ class UDFCommands:
         name: str | None = None,
         wait: float | None = 10.0,
         policy: InfoPolicy | None = None,
+        **unknown: Never,
     ) -> UDFModule:
         """Register a module of Lua functions with the cluster.
 
@@ -82,6 +84,8 @@ class UDFCommands:
             AerospikeError: what the server refused, or why no node could be asked.
         """
         self._cluster.trio_run.check("udf_put")
+        if unknown:
+            raise unknown_argument(self, "udf_put", unknown)
         _check_wait("udf_put.wait", wait)
         if isinstance(source, (bytes, bytearray)):
             text = bytes(source)
@@ -94,7 +98,8 @@ class UDFCommands:
             try:
                 text = await trio.Path(path).read_bytes()
             except OSError as error:
-                raise InvalidArgError(f"udf_put.source: got {str(source)!r}, which cannot be read: {error}") from error
+                given = shown(str(source))
+                raise InvalidArgError(f"udf_put.source: got {given}, which cannot be read: {error}") from error
             name = path.name if name is None else name
         name = _checked_module("udf_put.name", name)
         if not 0 < len(text) <= _SOURCE_MAX:
@@ -109,7 +114,9 @@ class UDFCommands:
             return next((module for module in found if module.name == name), UDFModule(name, ""))
         return await self._until_all_have(name, wait, policy)
 
-    async def udf_remove(self, name: str, *, wait: float | None = 10.0, policy: InfoPolicy | None = None) -> None:
+    async def udf_remove(
+        self, name: str, *, wait: float | None = 10.0, policy: InfoPolicy | None = None, **unknown: Never
+    ) -> None:
         """Remove a module from the cluster; one that is not there is no error, as with the server.
 
         Args:
@@ -121,6 +128,8 @@ class UDFCommands:
             AerospikeTimeoutError: some node still has it after ``wait`` seconds.
             AerospikeError: what the server refused, or why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_remove", unknown)
         name = _checked_module("udf_remove.name", name)
         _check_wait("udf_remove.wait", wait)
         answer = await self._tell_one_node(f"udf-remove:filename={name};", self._info_timeout(policy))
@@ -130,17 +139,19 @@ class UDFCommands:
                 lambda found: found is None, f"udf_remove of {name!r}: still there on", name, wait, policy
             )
 
-    async def udf_list(self, *, policy: InfoPolicy | None = None) -> list[UDFModule]:
+    async def udf_list(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[UDFModule]:
         """The modules that are registered, sorted by name.
 
         Raises:
             AerospikeError: why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_list", unknown)
         answer = await self.info_random_node("udf-list", policy=policy)
         _check_answer("udf_list", answer)
         return sorted(_parse_modules(answer), key=lambda one: one.name)
 
-    async def udf_get(self, name: str, *, policy: InfoPolicy | None = None) -> bytes:
+    async def udf_get(self, name: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> bytes:
         """The text of a module.
 
         Args:
@@ -151,6 +162,8 @@ class UDFCommands:
             UDFError: there is no such module.
             AerospikeError: why no node could be asked.
         """
+        if unknown:
+            raise unknown_argument(self, "udf_get", unknown)
         name = _checked_module("udf_get.name", name)
         answer = await self.info_random_node(f"udf-get:filename={name}", policy=policy)
         _check_answer(f"udf_get of {name!r}", answer)
@@ -169,6 +182,7 @@ class UDFCommands:
         *,
         ttl: int | None = None,
         policy: WritePolicy | None = None,
+        **unknown: Never,
     ) -> Any:
         """Call a function of a registered module on a record, where the record is.
 
@@ -189,6 +203,8 @@ class UDFCommands:
             UDFError: the function failed, with its message and line, or there is no such module or function.
             InvalidArgError: an argument is wrong; nothing is sent.
         """
+        if unknown:
+            raise unknown_argument(self, "apply", unknown)
         key = as_key(key)
         policy = chosen(policy, self._write_policy, WritePolicy)
         check_policy("apply", policy)
@@ -211,7 +227,10 @@ class UDFCommands:
             0,
         )
         body = await self._executor.run("apply", key, frame, policy, True)
-        return decode_record(body)[3].get(UDF_SUCCESS)
+        try:
+            return decode_record(body)[3].get(UDF_SUCCESS)
+        except ProtocolError as error:
+            raise undecodable("apply", key, error, done=True) from None
 
     async def _until_all_have(self, name: str, wait: float, policy: InfoPolicy | None) -> UDFModule:
         found = await self._until(lambda one: one is not None, f"udf_put of {name!r}: not there on", name, wait, policy)

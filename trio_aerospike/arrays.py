@@ -19,6 +19,7 @@ from trio_aerospike._arrays.keeping import ANSWERED, decode_all
 from trio_aerospike._batch_keys import KeyColumns as KeyColumns
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
 from trio_aerospike._wire.row_columns import Columns
+from trio_aerospike.errors import ProtocolError
 from trio_aerospike.keys import Key, KeyLike, as_key
 from trio_aerospike.records import BatchResult, BatchResults, Record
 
@@ -181,7 +182,7 @@ class LazyBatch:
     Results and columns that are asked for often are made once.
     """
 
-    __slots__ = ("_answers", "_columns", "_keys", "_left", "_made", "_results", "_rows")
+    __slots__ = ("_answers", "_columns", "_keys", "_left", "_made", "_results", "_rows", "_unreadable")
 
     def __init__(
         self,
@@ -197,6 +198,7 @@ class LazyBatch:
         self._rows = rows
         self._columns: RecordColumns | None = None
         self._made: list[BatchResult] | None = None
+        self._unreadable: list[BatchResult] = []
         #: Rows that are not in the answers, or have no layout there.
         self._left: list[int] = []
         if columns is not None:
@@ -250,7 +252,14 @@ class LazyBatch:
         for index, result in enumerate(self._results):
             if result is not ANSWERED:
                 _put_result(columns, index, result)
+                if isinstance(result._error, ProtocolError):
+                    self._unreadable.append(result)
         self._columns = RecordColumns(self._keys, columns)
+
+    def unreadable(self) -> list[BatchResult]:
+        """Results of the records with a value that cannot be decoded; ``error`` names the bin. Decodes the answer."""
+        self.columns()
+        return list(self._unreadable)
 
     def results(self) -> BatchResults:
         """One result a key, in the order of the keys, as ``batch_read`` returns them."""

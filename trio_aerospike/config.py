@@ -23,11 +23,13 @@ from trio_aerospike.validation import (
     field_names,
     instance_of,
     integer,
+    kind_of,
     member,
     named_arguments,
     refused,
     seconds,
     settle_enum,
+    shown,
     text,
     unknown_name,
 )
@@ -82,7 +84,8 @@ HostsLike: TypeAlias = HostLike | Iterable[HostLike]
 tls_name)``, a Host, or a list of such. The port is 3000 where it is left out of a text."""
 
 _NAME_ALLOWED = "a host name, an IPv4 or an IPv6 address"
-_HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such, at least one: the hosts list must not be empty'
+_HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such'
+_HOSTS_EMPTY = f"{_HOSTS_ALLOWED}, at least one: the hosts list must not be empty"
 _HOST_ALLOWED = '"host:port" or ("host", port), with a port from 1 to 65535'
 # Generous: underscores and non-ASCII names do occur. What is kept out are slips: URLs, blanks, bare ports.
 _HOST_NAME = re.compile(r"(?!\d+\Z)[^\s/@:,;\[\]\0]{1,253}\Z")
@@ -100,13 +103,32 @@ def _is_host_name(value: object) -> bool:
     return True
 
 
+def _refused_host(where: str, given: object, allowed: str = _HOST_ALLOWED) -> InvalidArgError:
+    """The error for what is not a host, with what was probably meant."""
+    hint = ""
+    text = str(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
+    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536:
+        hint = f'; {text} alone is a port: write ("127.0.0.1", {text}) for a server on this machine'
+    elif "://" in text:
+        hint = f"; write it without {shown(text.partition('://')[0] + '://')}"
+    elif text.count(":") > 1 and not text.startswith("["):
+        hint = '; put an IPv6 address with a port in brackets: "[::1]:3000"'
+    elif isinstance(given, Mapping) and "hosts" in given:
+        hint = "; a whole configuration in milliseconds goes to ClientConfig.from_milliseconds"
+    elif isinstance(given, (tuple, list)) and len(given) > 1 and isinstance(given[1], str) and given[1].isdigit():
+        hint = "; the port is an int"
+    elif isinstance(given, (bytes, bytearray)):
+        hint = "; a host name is a str"
+    return refused(where, given, f"{allowed}{hint}")
+
+
 def _host_of_text(where: str, given: str) -> Host:
     value = given.strip()
     name, port = value, ""
     if value.startswith("["):
         name, bracket, rest = value[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise refused(where, given, _HOST_ALLOWED)
+            raise _refused_host(where, given)
         port = rest[1:]
         separated = bool(rest)
     elif value.count(":") == 1:
@@ -115,14 +137,14 @@ def _host_of_text(where: str, given: str) -> Host:
     else:
         separated = False
     if separated and not (port.isascii() and port.isdigit() and len(port) <= 5):
-        raise refused(where, given, _HOST_ALLOWED)
+        raise _refused_host(where, given)
     return _host_of_parts(where, given, name, int(port) if separated else DEFAULT_PORT, None)
 
 
 def _host_of_parts(where: str, given: object, name: object, port: object, tls_name: object) -> Host:
     is_port = isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536
     if not (_is_host_name(name) and is_port and (tls_name is None or isinstance(tls_name, str))):
-        raise refused(where, given, _HOST_ALLOWED)
+        raise _refused_host(where, given)
     return Host(name, port, tls_name)  # type: ignore[arg-type]
 
 
@@ -142,7 +164,7 @@ def _one_host(where: str, value: object) -> list[Host]:
         parts = [*value, None, None]
         port = DEFAULT_PORT if len(value) == 1 else parts[1]
         return [_host_of_parts(where, value, parts[0], port, parts[2])]
-    raise refused(where, value, _HOST_ALLOWED)
+    raise _refused_host(where, value)
 
 
 def parse_hosts(hosts: HostsLike) -> tuple[Host, ...]:
@@ -159,8 +181,10 @@ def parse_hosts(hosts: HostsLike) -> tuple[Host, ...]:
     elif isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray, Mapping)):
         for i, host in enumerate(given):
             found += _one_host(f"{where}[{i}]", host)
+    else:
+        raise _refused_host(where, given, _HOSTS_ALLOWED)
     if not found:
-        raise refused(where, hosts, _HOSTS_ALLOWED)
+        raise refused(where, hosts, _HOSTS_EMPTY)
     return tuple(dict.fromkeys(found))
 
 
@@ -267,7 +291,7 @@ class ClientConfig:
     def _valid_password(self, _: attrs.Attribute[str], value: object) -> None:
         if not isinstance(value, str) or "\0" in value:
             # Whatever it is, it may be somebody's secret: the message tells its type only.
-            raise InvalidArgError(f"ClientConfig.password: got a {type(value).__name__}, allowed: a str without NUL")
+            raise InvalidArgError(f"ClientConfig.password: got {kind_of(value)}, allowed: a str without NUL")
 
     def __attrs_post_init__(self) -> None:
         settle_enum(self, "auth_mode", AuthMode)
@@ -309,7 +333,7 @@ class ClientConfig:
             if key not in _PAGE_KEYS:
                 raise unknown_name("ClientConfig", key, _PAGE_KEYS)
         if "hosts" not in config:
-            raise InvalidArgError(f"ClientConfig.hosts: missing: it must contain 'hosts', allowed: {_HOSTS_ALLOWED}")
+            raise InvalidArgError(f"ClientConfig.hosts: missing: it must contain 'hosts', allowed: {_HOSTS_EMPTY}")
         fields: dict[str, Any] = {}
         for key, value in config.items():
             if key in _PAGE_TIMES:

@@ -349,7 +349,7 @@ def checked_steps(where: str, contexts: object, *, paths: bool) -> tuple[Context
         if step.kind & ops.CONTEXT_AND:
             before = steps[place - 1] if place else None
             if before is None or before.kind & ops.CONTEXT_BASE_MASK == ops.CONTEXT_EXP:
-                raise refused(f"{where}[{place}]", step, "and_where once, behind a step by index, rank, key or value")
+                raise refused(f"{where}[{place}]", step, "and_where once, after a step by index, rank, key or value")
     if len(steps) > CDT_DEPTH_MAX:
         raise refused(where, contexts, f"at most {CDT_DEPTH_MAX} steps, as deep as values nest")
     return tuple(steps)
@@ -433,7 +433,7 @@ def _decoded(number: int, packed: Packed) -> Context:
         return map_key_create(value, _MAP_ORDERS[flags])
     if number in _DECODED:
         return _DECODED[number](value)
-    raise ProtocolError(f"{number:#x} is no step of a context")
+    raise ProtocolError(f"{number:#x} is not a step of a context")
 
 
 _DECODED_EXPRESSIONS = {

@@ -377,7 +377,9 @@ class AerospikeError(Exception):
         if len(self.history) > 1:
             notes.append(_shown(self.history))
         text = super().__str__()
-        return f"{text} [{', '.join(notes)}]" if notes else text
+        note = f"[{', '.join(notes)}]"
+        # A message that was made of another error's text has the notes already.
+        return f"{text} {note}" if notes and note not in text else text
 
 
 def _shown(history: tuple[Attempt, ...]) -> str:
@@ -699,7 +701,7 @@ def error_from_code(
         ValueError: The code is 0: success is no error.
     """
     if code == 0:
-        raise ValueError("result code 0 means success, it is no error")
+        raise ValueError("result code 0 means success: it is not an error")
     cls = _registry.get(code) or _family_of(code)
     if message is None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from enum import IntEnum
 
 import attrs
@@ -69,6 +70,8 @@ COLLECTION_NAMES = {
     Collection.MAP_VALUES: "mapvalues",
 }
 _TYPES = {name: member for member, name in TYPE_NAMES.items()}
+# What a server of release 8.2 may call it (sindex.c, as_sindex_list_str).
+_TYPES["integer"] = IndexType.NUMERIC
 _COLLECTIONS = {name: member for member, name in COLLECTION_NAMES.items()}
 _STATES = {"RW": IndexState.READY, "WO": IndexState.LOADING, "ERROR": IndexState.FAILED}
 
@@ -83,15 +86,18 @@ class IndexInfo:
     """``""`` for all sets."""
     bin_name: str
     """``""`` for an index on an expression, and for one on a set."""
-    type: IndexType | None
-    """None for an index on a set, which keeps no values."""
-    collection: Collection
+    type: IndexType | str | None
+    """None for an index on a set, which keeps no values; the server's own word where this client does not know it."""
+    collection: Collection | str
+    """Which elements are kept; the server's own word where this client does not know it."""
     context: bytes | None = attrs.field(default=None, repr=False)
     """Packed; ``trio_aerospike.ctx.decode`` takes it apart."""
     expression: bytes | None = attrs.field(default=None, repr=False)
     """Packed; ``trio_aerospike.exp.from_bytes`` takes it apart."""
-    state: IndexState = IndexState.READY
-    """On the node that was asked; a set's is not told."""
+    state: IndexState | str = IndexState.READY
+    """On the node that was asked (of an index on a set it does not say); the server's own word where it is unknown."""
+    raw: Mapping[str, str] = attrs.field(factory=dict, repr=False, eq=False)
+    """What the server said, by name: also what this client does not know."""
 
     @property
     def is_of_set(self) -> bool:
@@ -100,10 +106,12 @@ class IndexInfo:
 
 
 def parse_index_list(text: str) -> list[IndexInfo]:
-    """The indexes of a ``sindex-list`` answer (asked with ``b64=true``).
+    """Parse a ``sindex-list`` answer (asked with ``b64=true``).
+
+    Words that this client does not know, as a newer server may have them, are kept as they are.
 
     Raises:
-        ProtocolError: it is of another form.
+        ProtocolError: a line has no namespace or no name.
     """
     found = []
     for line in text.split(";"):
@@ -112,25 +120,27 @@ def parse_index_list(text: str) -> list[IndexInfo]:
         fields = dict(pair.partition("=")[::2] for pair in line.split(":"))
         try:
             found.append(_parsed(fields))
-        except (KeyError, binascii.Error, ValueError):
-            raise ProtocolError(f"an index of unknown form: {line[:200]!r}") from None
+        except KeyError as error:
+            raise ProtocolError(f"an index of unknown form, without {error}: {line[:200]!r}") from None
     return found
 
 
 def _parsed(fields: dict[str, str]) -> IndexInfo:
-    namespace, name, set_name = fields["ns"], fields["indexname"], _named(fields["set"])
-    if fields["indextype"] == "set":
-        return IndexInfo(namespace, name, set_name, "", None, Collection.NONE)
+    namespace, name, set_name = fields["ns"], fields["indexname"], _named(fields.get("set", "null"))
+    collection, kind, state = fields.get("indextype", ""), fields.get("type", ""), fields.get("state", "")
+    if collection == "set":
+        return IndexInfo(namespace, name, set_name, "", None, Collection.NONE, raw=fields)
     return IndexInfo(
         namespace,
         name,
         set_name,
-        _named(fields["bin"]),
-        _TYPES[fields["type"]],
-        _COLLECTIONS[fields["indextype"]],
+        _named(fields.get("bin", "null")),
+        _TYPES.get(kind, kind),
+        _COLLECTIONS.get(collection, collection),
         _packed(fields.get("context", "null")),
         _packed(fields.get("exp", "null")),
-        _STATES[fields["state"]],
+        _STATES.get(state, state),
+        fields,
     )
 
 
@@ -139,4 +149,10 @@ def _named(text: str) -> str:
 
 
 def _packed(text: str) -> bytes | None:
-    return None if text.lower() == "null" else base64.b64decode(text, validate=True)
+    """The bytes of a context or an expression; None where there is none, or where it has another form."""
+    if text.lower() == "null":
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None

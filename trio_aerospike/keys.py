@@ -12,7 +12,7 @@ import attrs
 from trio_aerospike._wire.constants import DIGEST_SIZE, NAMESPACE_MAX, SET_NAME_MAX
 from trio_aerospike._wire.digests import HashState, compute_digest, pack_int_key, set_state
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.validation import checked_text, refused
+from trio_aerospike.validation import checked_text, refused, shown
 
 __all__ = ["Key", "KeyLike", "UserKey", "as_key"]
 
@@ -137,9 +137,10 @@ class Key:
         return hash(self.digest)
 
     def __repr__(self) -> str:
+        # A key stands in most error messages, so a long user key is cut: see ``user_key`` for the whole.
         if self.user_key is None:
             return f"Key.from_digest({self.namespace!r}, {self.set_name!r}, {self.digest!r})"
-        parts = f"({self.namespace!r}, {self.set_name!r}, {self.user_key!r})"
+        parts = f"({self.namespace!r}, {self.set_name!r}, {shown(self.user_key)})"
         if type(self.user_key) is bytes and self.digest != compute_digest(self.set_name, self.user_key):
             return f"Key.with_text_digest{parts}"
         return f"Key{parts}"

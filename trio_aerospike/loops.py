@@ -125,7 +125,7 @@ class _LoopExecutor(BorrowingExecutor):
                 return body
             if code in LOGGED_OUT:
                 line.retire()  # a new session is for new connections
-            attempt.refused(code)
+            attempt.refused(code, frame)
         return await self._in_trio(
             self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
         )
@@ -364,7 +364,7 @@ class _Line(Uncopyable):
         now = time.monotonic()
         if not self._sent:
             if not self._link.fresh():
-                self.close(ConnectionResetError("the server closed the connection, or sent what nobody asked for"))
+                self.close(ConnectionResetError("the server closed the connection, or sent a reply without a request"))
                 return
             self._began = now
         restamp = self._blocked
@@ -488,7 +488,7 @@ class _Line(Uncopyable):
             self._rest()
 
     def _unsolicited(self, what: str) -> ProtocolError:
-        return ProtocolError(f"node {self._node.name} sent what nobody asked for: {what}")
+        return ProtocolError(f"node {self._node.name} sent a reply without a request: {what}")
 
     def _rest(self) -> None:
         self._link.rested_since = time.monotonic()

@@ -32,6 +32,7 @@ from trio_aerospike.validation import (
     seconds,
     settle_enum,
     unknown_name,
+    with_article,
 )
 
 __all__ = [
@@ -207,11 +208,10 @@ def _valid_filter(instance: object, attribute: attrs.Attribute[Any], value: Any)
     allowed = "a packed expression as bytes, not empty, or an exp.Expression that gives a bool, or None"
     if isinstance(value, Expression):
         if value.free_variables:
-            allowed = (
-                f"an exp.Expression of its own; nothing in this one binds {', '.join(sorted(value.free_variables))}"
-            )
+            names = ", ".join(sorted(value.free_variables))
+            allowed = f"a complete exp.Expression; nothing in this one binds {names}"
         elif value.type is not None:
-            allowed = f"an exp.Expression that gives a bool; this one gives a {Kind(value.type).label}"
+            allowed = f"an exp.Expression that gives a bool; this one gives {with_article(Kind(value.type).label)}"
     raise refused(f"{type(instance).__name__}.{attribute.name}", value, allowed)
 
 

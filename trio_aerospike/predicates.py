@@ -87,7 +87,7 @@ class Predicate:
     def hint(self, namespace: str, set_name: str) -> str:
         """The call that makes an index for it."""
         if self.index is not None:
-            return f"namespace {namespace!r} has no index {self.index!r}; client.list_indexes tells which there are"
+            return f"namespace {namespace!r} has no index {self.index!r}; client.list_indexes lists the indexes"
         source = repr(self.range.bin_name) if self.expression is None else "<the same expression>"
         name = f"idx_{self.range.bin_name}" if self.range.bin_name else "idx_expression"
         parts = [repr(namespace), repr(set_name), source, repr(name), f"IndexType.{self.type.name}"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
-from trio_aerospike.errors import AerospikeError, error_from_code
+from trio_aerospike.errors import AerospikeError, ProtocolError, error_from_code
 from trio_aerospike.keys import Key, KeyLike, UserKey, as_key
 from trio_aerospike.validation import checked_bins as checked_bins
 
@@ -154,6 +154,18 @@ class BatchResult:
     in_doubt: bool = False
     """True where a write may or may not have been applied."""
     _ordered: Sequence[tuple[str, Any]] | None = attrs.field(default=None, eq=False)
+
+    @classmethod
+    def undecodable(cls, what: str, key: Key, error: ProtocolError) -> BatchResult:
+        """Return the result for a record with a value that cannot be decoded, which its error names.
+
+        Args:
+            what: The call, for the message.
+            key: The record.
+            error: What the decoder said.
+        """
+        named = ProtocolError(f"{what} {key!r}: {error.message}", attempts=1)
+        return cls(key, named.result_code, None, named)
 
     @property
     def error(self) -> AerospikeError | None:

@@ -77,7 +77,7 @@ class ThreadCommands(RecordCommands, Uncopyable):
             value: T = stop.value
             return value
         command.close()
-        raise RuntimeError("wait() runs the commands of its own object only")
+        raise RuntimeError("wait() runs only commands of the object it belongs to")
 
 
 class _ThreadExecutor(BorrowingExecutor):
@@ -124,7 +124,7 @@ class _ThreadExecutor(BorrowingExecutor):
             if not code:
                 return body
             attempt = self._first_attempt(what, key, policy, write, node, began)
-            attempt.refused(code)
+            attempt.refused(code, frame)
         return self._in_trio(
             self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
         )

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NoReturn, SupportsIndex, TypeVar
 import attrs
 
 from trio_aerospike._wire.constants import BIN_NAME_MAX
+from trio_aerospike._wire.shown import conversion_hint, kind_of as kind_of, shown as shown, with_article as with_article
 from trio_aerospike.errors import InvalidArgError
 
 T = TypeVar("T")
@@ -27,24 +28,6 @@ Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 BINS_MAX = 0x7FFF
 BIN_NAME_ALLOWED = f"a str of 1 to {BIN_NAME_MAX} bytes in UTF-8"
 SECONDS_MAX = 1_000_000_000
-_REPR_MAX = 80
-
-
-def shown(value: object) -> str:
-    """The value as a message shows it: its repr, cut in the middle where it is long."""
-    # Of a large container or text only as much is turned into a repr as will be seen.
-    if isinstance(value, (str, bytes, bytearray)) and len(value) > 2 * _REPR_MAX:
-        text = repr(value[:_REPR_MAX])
-        return f"{text[: _REPR_MAX - 20]}... ({type(value).__name__} of length {len(value)})"
-    if isinstance(value, (dict, list, tuple, set, frozenset)) and len(value) > _REPR_MAX:
-        return f"a {type(value).__name__} of length {len(value)}"
-    try:
-        text = repr(value)
-    except Exception:
-        # Whatever the repr of a foreign object does, the refusal must come out; ints of more than 4,300 digits
-        # are one case that Python itself refuses to print.
-        return f"a {type(value).__name__} that cannot be shown"
-    return text if len(text) <= _REPR_MAX else f"{text[: _REPR_MAX // 2]}...{text[-_REPR_MAX // 4 :]}"
 
 
 class Uncopyable:
@@ -70,17 +53,54 @@ class Uncopyable:
 
 def refused(where: str, value: object, allowed: str) -> InvalidArgError:
     """The error to raise for ``value`` at ``where`` (``"Class.field"`` or the name of an argument)."""
-    return InvalidArgError(f"{where}: got {shown(value)}, allowed: {allowed}")
+    return InvalidArgError(f"{where}: got {shown(value)}, allowed: {allowed}{conversion_hint(value)}")
 
 
 def unknown_name(owner: str, name: object, known: Collection[str]) -> InvalidArgError:
     """The error to raise for a field that does not exist, with the nearest one that does."""
-    # Imported here because only who mistypes a name needs it, and every program waits for imports.
+    hint = _nearest(name, known)
+    near = f", {hint}" if hint else ","
+    return InvalidArgError(f"{owner}: unknown field {shown(name)}{near} allowed: {', '.join(known)}")
+
+
+def unknown_argument(owner: object, method: str, given: Mapping[str, object]) -> InvalidArgError:
+    """Return the error for a call with keyword arguments that the method does not take: a TypeError, as Python's own.
+
+    Args:
+        owner: the object whose method it is.
+        method: its name; one of its parameters is ``policy``.
+        given: the arguments that it does not take.
+    """
+    import trio_aerospike
+
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(getattr(type(owner), method)).parameters.items()
+        if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+    }
+    name = next(iter(given))
+    policy_name = str(parameters["policy"].annotation).partition(" ")[0]
+    fields = field_names(getattr(trio_aerospike, policy_name))
+    limit = "timeout" if "timeout" in fields else "total_timeout"
+    if name in fields:
+        hint = f"a field of {policy_name}: pass policy={policy_name}({name}={shown(given[name])})"
+    elif "timeout" in name:
+        hint = f"for a time limit pass policy={policy_name}({limit}=seconds), or use `with trio.fail_after(seconds):`"
+    else:
+        hint = _nearest(name, tuple(parameters))
+    listed = ", ".join(parameters)
+    return InvalidArgError(f"{method}: unknown argument {shown(name)}{f', {hint}' if hint else ''}, allowed: {listed}")
+
+
+def _nearest(name: object, known: Collection[str]) -> str:
+    """Ask whether the nearest of the known names was meant; empty where none is near."""
+    # Imported here because only a mistyped name needs it, and every program waits for imports.
     import difflib
 
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f", did you mean {near[0]!r}?" if near else ","
-    return InvalidArgError(f"{owner}: unknown field {shown(name)}{hint} allowed: {', '.join(known)}")
+    text = str(name)[:100]
+    near = [one for one in known if len(text) > 2 and one.startswith(text)]
+    near = near or difflib.get_close_matches(text, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def checked_int(where: str, value: object, low: int, high: int | None = None, note: str = "") -> int:

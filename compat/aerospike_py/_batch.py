@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from trio_aerospike.validation import refused
+from trio_aerospike.validation import refused, shown
 
 from . import _results as results
 from ._metrics import stage_clock, stage_done
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ._habits import Habit
     from .numpy_batch import NumpyBatchRecords
 
+logger = logging.getLogger("aerospike_py")
+
 #: Rows that ``iter_records`` makes at a time.
 _AT_A_TIME: Final = 256
 
@@ -34,11 +37,12 @@ class LazyBatchRecords:
     a user key was asked for more than once the dict holds it once.
     """
 
-    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_places", "_ready", "_records")
+    __slots__ = ("_dict", "_finished", "_habit", "_lazy", "_logged", "_places", "_ready", "_records")
 
     def __init__(self, lazy: LazyBatch, habit: Habit | None = None, places: dict[Any, int] | None = None) -> None:
         self._lazy = lazy
         self._habit = habit
+        self._logged = False
         self._places = places
         #: When it was made in the portal's thread, where stages are measured.
         self._finished = 0.0
@@ -51,7 +55,16 @@ class LazyBatchRecords:
     def _columns(self) -> RecordColumns:
         if self._habit is not None:
             self._habit.records = True
+        self._log_unreadable()
         return self._lazy.columns()
+
+    def _log_unreadable(self) -> None:
+        """Log, once, why records have no bins: rows tell a result code of -1 and nothing else."""
+        if not self._logged:
+            self._logged = True
+            for result in self._lazy.unreadable():
+                assert result.error is not None
+                logger.warning("a record cannot be decoded: %s", result.error.message)
 
     def __repr__(self) -> str:
         return f"<LazyBatchRecords: {len(self._lazy)} rows, {self.found_count()} found>"
@@ -175,7 +188,7 @@ class LazyBatchRecords:
             return self._view()[key]
         except KeyError:
             raise KeyError(
-                f"{key!r}: no record was read for this user key; batch_records has the result code of every row"
+                f"{shown(key)}: no record was read for this user key; batch_records has the result code of every row"
             ) from None
 
     def get(self, key: Any, default: Any = None) -> Any:

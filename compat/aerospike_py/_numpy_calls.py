@@ -11,7 +11,7 @@ from trio_aerospike.batch import BatchWritePolicy
 from trio_aerospike.keys import KeyLike
 from trio_aerospike.policies import BatchPolicy
 from trio_aerospike.records import BatchResult
-from trio_aerospike.validation import checked_int, refused
+from trio_aerospike.validation import checked_int, kind_of, refused
 
 from . import _results as results
 from ._batch import LazyBatchRecords
@@ -88,7 +88,7 @@ def _check_dtype(data: Any, dtype: Any) -> None:
     """A dtype that is not the array's own would have its bytes taken for something else."""
     own = getattr(data, "dtype", None)
     if own is None:
-        raise TypeError(f"batch_write_numpy.data: got a {type(data).__name__}, allowed: a structured numpy array")
+        raise TypeError(f"batch_write_numpy.data: got {kind_of(data)}, allowed: a structured numpy array")
     fields = getattr(dtype, "fields", None)
     if fields is None or fields != own.fields or dtype.itemsize != own.itemsize:
         raise TypeError(f"batch_write_numpy._dtype: got {dtype!r}, allowed: the array's own, {own!r}")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from trio_aerospike.metrics import MetricsServer
+from trio_aerospike.validation import shown
 
 from . import _metrics, _portal, _tracing
 from ._policies import _flag
@@ -48,7 +49,7 @@ def set_log_level(level: int) -> None:
     """
     if level not in _LEVELS:
         allowed = "LOG_LEVEL_OFF (-1), _ERROR (0), _WARN (1), _INFO (2), _DEBUG (3) or _TRACE (4)"
-        raise ValueError(f"Invalid log level: {level!r}, allowed: {allowed}")
+        raise ValueError(f"Invalid log level: {shown(level)}, allowed: {allowed}")
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(_LEVELS[level])
 

@@ -192,7 +192,7 @@ def _readable_bins(found: native.Record) -> dict[str, Any] | None:
     try:
         return found.bins
     except ProtocolError as error:
-        logger.warning("a record that a query found cannot be decoded: %s", error)
+        logger.warning("a record that a query found cannot be decoded: %s", error.message)
         return None
 
 

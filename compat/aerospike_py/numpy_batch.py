@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trio_aerospike.validation import shown
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -57,7 +59,7 @@ class NumpyBatchRecords:
         """
         place = self._map.get(key)
         if place is None:
-            raise KeyError(f"{key!r} not found in NumpyBatchRecords, which has {len(self._map)} other user keys")
+            raise KeyError(f"{shown(key)} not found in NumpyBatchRecords, which has {len(self._map)} other user keys")
         row: np.void = self.batch_records[place]
         return row
 

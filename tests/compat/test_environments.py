@@ -416,6 +416,9 @@ def test_a_keyboard_interrupt_ends_a_blocking_command(start_cluster: Callable[..
     cluster = start_cluster()
     program = textwrap.dedent(
         f"""
+        import signal
+        # Whoever started the tests may have SIGINT ignored, which children inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import aerospike_py as aerospike
         client = aerospike.client({{"hosts": {cluster.hosts!r}}}).connect()
         client.put(("test", "s", 1), {{"a": 1}})

@@ -49,12 +49,13 @@ def test_a_first_program_prints_what_it_should(word: str, address: str) -> None:
     assert (done.stdout, done.stderr, done.returncode) == (OUTPUT[word], "", 0)
 
 
-def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", ["", "trio_mode = true\n"])
+def test_the_tests_of_the_readme_pass(tmp_path: Path, settings: str) -> None:
     tests = [text for text in PROGRAMS if "async def test_" in text]
     assert len(tests) == 2
     for number, text in enumerate(tests):
         (tmp_path / f"test_{number}.py").write_text(text)
-    (tmp_path / "pytest.ini").write_text("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\n{settings}filterwarnings = error\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
         cwd=tmp_path,

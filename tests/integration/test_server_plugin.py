@@ -27,13 +27,34 @@ async def test_the_client_is_the_first_user(aerospike_client):
 """
 
 
-def test_the_fixtures_give_a_cluster_and_a_client(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\naddopts = --strict-markers\n")
+MARKED = """
+import pytest
+
+@pytest.mark.trio
+async def test_marked_by_hand(aerospike_client):
+    assert aerospike_client.is_connected()
+
+class TestOfAClass:
+    async def test_it(self, aerospike_client):
+        assert aerospike_client.is_connected()
+
+@pytest.fixture
+async def wrapped(aerospike_client):
+    yield aerospike_client
+
+async def test_of_a_fixture_on_top(wrapped):
+    assert wrapped.is_connected()
+"""
+
+
+@pytest.mark.parametrize("settings", ["", "trio_mode = true\n"])
+def test_the_fixtures_give_a_cluster_and_a_client(pytester: pytest.Pytester, settings: str) -> None:
+    pytester.makeini(f"[pytest]\n{settings}filterwarnings = error\naddopts = --strict-markers\n")
     pytester.makeconftest("")
-    pytester.makepyfile(SUITE)
+    pytester.makepyfile(SUITE, test_marked=MARKED)
     from importlib.metadata import entry_points
 
     installed = any(entry.value == "trio_aerospike.testing.plugin" for entry in entry_points(group="pytest11"))
     arguments = [] if installed else ["-p", "trio_aerospike.testing.plugin"]
     result = pytester.runpytest_subprocess(*arguments)
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=7)

@@ -26,6 +26,7 @@ from trio_aerospike.validation import checked_bin_names, checked_bins
 
 HOSTS = "127.0.0.1:3000"
 ONE_HOST = 'allowed: "host:port" or ("host", port), with a port from 1 to 65535'
+SOME_HOSTS = 'allowed: "host:port", ("host", port) or a list of such'
 HOST_LIST = 'allowed: "host:port", ("host", port) or a list of such, at least one'
 
 
@@ -108,8 +109,28 @@ def test_empty_hosts(hosts):
 
 @pytest.mark.parametrize("hosts", [None, 3000, 1.5, b"h:3000", {"h": 3000}, object])
 def test_hosts_of_a_wrong_type(hosts):
-    expect(native(hosts=hosts), f"ClientConfig.hosts: got {hosts!r}", HOST_LIST)
-    expect(page(hosts=hosts), f"ClientConfig.hosts: got {hosts!r}", HOST_LIST)
+    expect(native(hosts=hosts), f"ClientConfig.hosts: got {hosts!r}", SOME_HOSTS)
+    expect(page(hosts=hosts), f"ClientConfig.hosts: got {hosts!r}", SOME_HOSTS)
+    with pytest.raises(InvalidArgError) as caught:
+        ClientConfig(hosts=hosts)
+    assert "empty" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "hint"),
+    [
+        (3000, '3000 alone is a port: write ("127.0.0.1", 3000)'),
+        ("3000", '3000 alone is a port: write ("127.0.0.1", 3000)'),
+        (["db", "3000"], "3000 alone is a port"),
+        ("http://db:3000", "write it without 'http://'"),
+        ("::1:3000:", 'in brackets: "[::1]:3000"'),
+        ({"hosts": [("db", 3000)]}, "ClientConfig.from_milliseconds"),
+        ([("db", "3000")], "the port is an int"),
+        (b"db:3000", "a host name is a str"),
+    ],
+)
+def test_a_slip_in_hosts_is_met_with_what_was_meant(hosts, hint):
+    expect(native(hosts=hosts), "ClientConfig.hosts", hint)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 99999999, True, 3000.0, None])
@@ -202,20 +223,19 @@ def test_only_the_tend_interval_must_be_finite():
         assert getattr(ClientConfig("h").replace(**{field: None}), field) is None
 
 
-@pytest.mark.parametrize("value", [*NO_INT, -1, 1 << 32])
+@pytest.mark.parametrize("value", [*NO_INT, -1, "more"])
 @pytest.mark.parametrize(
-    ("key", "low", "unit"),
+    ("key", "low", "high", "unit"),
     [
-        ("timeout", 0, "milliseconds, 0 for no limit"),
-        ("idle_timeout", 0, "seconds, 0 for no limit"),
-        ("tend_interval", 1, "milliseconds"),
-        ("operation_queue_timeout_ms", 0, "milliseconds, 0 for no limit"),
+        ("timeout", 0, (1 << 32) - 1, "milliseconds, 0 for no limit"),
+        ("idle_timeout", 0, (1 << 32) - 1, "seconds, 0 for no limit"),
+        ("tend_interval", 1, (1 << 32) - 1, "milliseconds"),
+        ("operation_queue_timeout_ms", 0, (1 << 64) - 1, "milliseconds, 0 for no limit"),
     ],
 )
-def test_times_of_the_dict_are_ints_in_its_own_units(key, low, unit, value):
-    expect(
-        page(**{key: value}), f"ClientConfig.{key}: got {value!r}", f"allowed: an int from {low} to 4294967295 ({unit})"
-    )
+def test_times_of_the_dict_are_ints_in_its_own_units(key, low, high, unit, value):
+    value = high + 1 if value == "more" else value
+    expect(page(**{key: value}), f"ClientConfig.{key}: got {value!r}", f"allowed: an int from {low} to {high} ({unit})")
 
 
 def test_a_tend_interval_of_zero_milliseconds():

@@ -213,6 +213,17 @@ def test_text_says_where_how_often_and_whether_in_doubt():
     assert repr(errors.RecordNotFound("gone")) == "RecordNotFound('gone')"
 
 
+def test_an_error_made_of_anothers_text_says_code_and_node_once() -> None:
+    inner = error_from_code(2, "get: record not found", node="A1", attempts=1)
+    assert str(inner) == "get: record not found [code 2, node A1]"
+    outer = error_from_code(2, f"line 7: {inner}", node="A1", attempts=1)
+    assert str(outer) == "line 7: get: record not found [code 2, node A1]"
+    inner.args = (f"line 8: {inner}",)
+    assert str(inner) == "line 8: get: record not found [code 2, node A1]"
+    other = error_from_code(2, f"retry: {inner}", node="A2", attempts=1)
+    assert str(other).endswith("[code 2, node A1] [code 2, node A2]")
+
+
 @pytest.mark.parametrize(
     ("error", "retryable"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 
@@ -143,7 +144,35 @@ def test_indexes_are_read_from_the_servers_list() -> None:
     assert parse_index_list("") == []
 
 
-@pytest.mark.parametrize("text", ["nonsense", "ns=test:indexname=a:set=s:bin=b:type=odd:indextype=default:state=RW"])
+@pytest.mark.parametrize("text", ["nonsense", "ns=test:set=s:bin=b:type=numeric:indextype=default:state=RW"])
 def test_a_list_of_indexes_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(ProtocolError, match="an index of unknown form"):
         parse_index_list(text)
+
+
+LINE = "ns=test:indexname=one:set=s:bin=b:type=numeric:indextype=default:context=null:exp=null:state=RW"
+
+
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        (LINE.replace("numeric", "integer"), {}),
+        (LINE.replace("numeric", "vector"), {"type": "vector"}),
+        (LINE.replace("default", "tree"), {"collection": "tree"}),
+        (LINE.replace("=RW", "=SLEEPS"), {"state": "SLEEPS"}),
+        (LINE.replace("context=null", "context=?"), {}),
+        (LINE.replace(":context=null:exp=null", ":more=1"), {}),
+        ("ns=test:indexname=one:set=s:bin=b:type=numeric:indextype=default", {"state": ""}),
+    ],
+)
+def test_an_index_with_a_word_that_is_not_known_does_not_fail_the_list(line: str, changed: dict[str, Any]) -> None:
+    found = parse_index_list(f"{LINE};{line};{LINE.replace('one', 'three')};")
+    assert [index.name for index in found] == ["one", "one", "three"]
+    assert found[1] == attrs.evolve(found[0], **changed)
+    assert found[1].raw == dict(pair.split("=") for pair in line.split(":"))
+    assert hash(found[1]) is not None
+
+
+def test_a_line_without_a_name_is_another_form() -> None:
+    with pytest.raises(ProtocolError, match="an index of unknown form, without 'indexname': 'ns=test'"):
+        parse_index_list("ns=test")

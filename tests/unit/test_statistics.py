@@ -122,11 +122,11 @@ def test_totals_are_of_numbers_that_somebody_tells() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("master_objects=27322;", "", "no master_objects"),
+        ("master_objects=27322;", "", "master_objects is missing"),
         ("master_objects=27322", "master_objects=many", "master_objects of unknown form: 'many'"),
         ("stop_writes=false", "stop_writes=0", "stop_writes of unknown form"),
-        ("stop_writes=false", "dead_partitions=true", "no stop_writes"),
-        ("storage-engine=memory;", "", "no storage-engine"),
+        ("stop_writes=false", "dead_partitions=true", "stop_writes is missing"),
+        ("storage-engine=memory;", "", "storage-engine is missing"),
         ("truncate_lut=533077250623", "truncate_lut=9999999999999999999", "no calendar"),
     ],
 )

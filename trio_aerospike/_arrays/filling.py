@@ -18,6 +18,7 @@ from .._wire.constants import (
 )
 from .._wire.layouts import FIXED
 from .._wire.particles import decode_value
+from .._wire.undecodable import ADVICE
 from ..errors import ProtocolError
 from ..keys import Key
 from ..records import BatchResult, Record
@@ -114,7 +115,9 @@ class Arrays:
             try:
                 decoded.append(decode_value(column.particle, data[position : position + size]))
             except ProtocolError as error:
-                raise ValueError(f"dtype field {field.name!r}, bin of {tell(place)}: {error}") from error
+                raise ValueError(
+                    f"dtype field {field.name!r}, bin of {tell(place)}: {error.message}; {ADVICE}"
+                ) from error
         places, values = field.of_values(decoded, tell)
         self.data[field.name][indexes[places]] = values
 

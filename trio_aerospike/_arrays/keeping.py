@@ -59,6 +59,9 @@ def decode_all(
     def other(row: BatchRow) -> None:
         if results[row.index] is ANSWERED:
             key = keys[row.index]
+            if row.error is not None:
+                results[row.index] = BatchResult.undecodable("batch_read", key, row.error)
+                return
             record = None if row.result_code else Record(key, row.bins, row.generation, row.void_time)
             results[row.index] = BatchResult(key, row.result_code, record, None, False, row.results or None)
 

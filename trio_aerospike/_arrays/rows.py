@@ -135,7 +135,7 @@ class _Finder:
         result = None
         if last.any():
             if not last[-1] or last.sum() > 1 or bare[-1] + MESSAGE_HEADER_SIZE != self._total:
-                raise ProtocolError("bytes stand behind the end of a batch")
+                raise ProtocolError("there are bytes after the end of a batch")
             result = int(array[bare[-1] + _RESULT_CODE])
             bare = bare[:-1]
         others = []
@@ -215,10 +215,11 @@ class _Finder:
         start = int(self._starts[place])
         try:
             row, _, _ = read_row(self._data, start)
+            # A row with a value that cannot be decoded has a layout all the same: its other bins are read.
+            layout = None if row is None else layout_of(self._data, start)
+            if layout is None or not all(_is_text(head[4:]) for head, _ in layout):
+                return False
         except (struct.error, IndexError, ProtocolError):
-            return False
-        layout = None if row is None or row.error is not None else layout_of(self._data, start)
-        if layout is None:
             return False
         self._open[place] = True
         alike = np.flatnonzero(self._open & (self._counts == len(layout)))
@@ -259,6 +260,14 @@ class _Finder:
         if not fits.all():
             alike, at, found = _keep(fits, alike, at, found)
         return alike, at, {head[4:].decode(): Column(head[1], where, sizes) for head, where, sizes in found}
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _keep(

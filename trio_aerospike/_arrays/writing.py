@@ -15,7 +15,7 @@ from .._wire import constants as wire
 from .._wire.commands import encode_op
 from ..errors import InvalidArgError
 from ..keys import Key, UserKey
-from ..validation import checked_bin_name, refused
+from ..validation import checked_bin_name, kind_of, refused
 from .fields import AnyArray, Field, fields_of
 
 _KEY_ALLOWED = "an integer field, or one of bytes (S, V)"
@@ -83,7 +83,7 @@ def writes_of_array(
     """
     where = "batch_write_numpy.data"
     if not isinstance(data, np.ndarray):
-        raise TypeError(f"{where}: got a {type(data).__name__}, allowed: a structured numpy array")
+        raise TypeError(f"{where}: got {kind_of(data)}, allowed: a structured numpy array")
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{where}: got a masked array, allowed: one without a mask (see numpy.ma.filled)")
     fields = fields_of(data.dtype, f"{where}.dtype")

@@ -88,7 +88,7 @@ class _Start:
         self._cluster.check_namespace(self._namespace)
         nodes = self._cluster.active_nodes()
         if not nodes:
-            raise ClusterError(f"{self._what}: no node is known now; seeds: {self._cluster.describe_seeds()}")
+            raise ClusterError(f"{self._what}: {self._cluster.outage()}")
         await together([partial(self._start, node) for node in nodes])
         if not self._started and self._unknown is not None:
             raise self._unknown
@@ -151,6 +151,6 @@ class _Start:
             error, text = AerospikeTimeoutError(), "no answer in time"
         else:
             error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
-            text = f"{pending.error or 'removed'}"
+            text = self._cluster.cause(node, pending.error)
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text} (job {self._trid})",)
         return error

@@ -23,6 +23,8 @@ from .._wire.batch import all_same, encode_batch, encode_indexed
 from .._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from .._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from .._wire.digests import partition_ids
+from .._wire.request_details import DETAILED, row_detail
+from .._wire.shown import clipped
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -529,14 +531,18 @@ class BatchRun:
         key = batch.keys[index]
         if code:
             doubt = writes and rule.unknown
-            record = error = None
+            record: Record | None = None
+            error: AerospikeError | None = None
             if code == ResultCode.UDF and row.bins:
                 # The bin holds what went wrong in the script (server: udf.c).
-                text = "; ".join(str(value) for value in row.bins.values())
+                text = clipped("; ".join(str(value) for value in row.bins.values()))
                 error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1)
+            elif code in DETAILED:
+                text = error_from_code(code).message + row_detail(code, batch.rests[index])
+                error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1, in_doubt=doubt)
             self._results[index] = BatchResult(key, code, record, error, doubt)
         elif row.error is not None:
-            self._results[index] = BatchResult(key, int(row.error.result_code), None, row.error)
+            self._results[index] = BatchResult.undecodable(batch.what, key, row.error)
         else:
             bins = row.bins
             if writes and None in bins.values():
@@ -559,7 +565,7 @@ class BatchRun:
                 text = f"{text}: {waited_in_vain(node, pending)}"
             return self._error(part, AerospikeTimeoutError, text)
         kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
-        return self._error(part, kind, f"{pending.error or 'removed'}")
+        return self._error(part, kind, self._cluster.cause(node, pending.error))
 
     def _error(self, part: _Part, kind: type[AerospikeError], text: str) -> AerospikeError:
         node = part.node

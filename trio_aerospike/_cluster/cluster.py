@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
@@ -23,7 +23,7 @@ from ..validation import Uncopyable
 from .busy import loop_clock, running_loop_clock
 from .dialing import Dialer, Found, close_transport
 from .login import Credentials
-from .node import Node
+from .node import Node, NodeLeftError
 from .partitions import PartitionMap
 from .peers import (
     STATUS_NAMES,
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")
 
+#: Nodes or seeds that a message lists.
+_LISTED = 8
 #: Rounds that a command without a time limit waits for while its partition has no reachable owner.
 _PATIENCE_ROUNDS = 10
 
@@ -95,6 +97,10 @@ class Cluster(Uncopyable):
         self._dialer = Dialer(config, connector, f"service-{kind}-{form}")
         self._found: dict[Address, Found] = {}
         self._causes: dict[str, BaseException | str] = {}
+        #: The latest failure to reach a node or a seed, in words.
+        self._last_failure = ""
+        #: Whether no node answered in the latest round.
+        self._out = False
         self._nursery: trio.Nursery | None = None
         self._pace = TendPace(config.tend_interval)
         #: Where the tend loop sleeps until its next round.
@@ -197,12 +203,28 @@ class Cluster(Uncopyable):
 
     def describe(self) -> str:
         """The nodes in words, for messages."""
-        nodes = ", ".join(f"{node.name} at {node.address}" for node in self.active_nodes())
-        return nodes or f"none (seeds: {self.describe_seeds()})"
+        nodes = _listed([f"{node.name} at {node.address}" for node in self.active_nodes()])
+        if nodes and self.config.use_services_alternate:
+            return f"{nodes} (use_services_alternate is set: a node without an alternate-access-address is not found)"
+        return nodes or f"none; {self.outage()}"
 
-    def describe_seeds(self) -> str:
-        """The seeds in words, for messages."""
-        return ", ".join(str(host) for host in self.config.hosts)
+    def outage(self) -> str:
+        """Say that no node can be reached, with the seeds and the last error; for messages."""
+        seeds = _listed([str(host) for host in self.config.hosts])
+        last = f"; last error: {self._last_failure}" if self._last_failure else ""
+        return f"no node of the cluster can be reached; seeds: {seeds}{last}"
+
+    def cause(self, node: Node, error: BaseException | None) -> str:
+        """Say why a request to a node failed.
+
+        Args:
+            node: the node.
+            error: what broke the connection; None where the request was given up because the node left the cluster.
+        """
+        text = "" if error is None or isinstance(error, NodeLeftError) else _words(error)
+        if not self._state.connected:
+            return f"{text}; {self.outage()}" if text else self.outage()
+        return text or f"the node has left the cluster{f': {node.left}' if node.left else ''}"
 
     @property
     def patience(self) -> float:
@@ -334,8 +356,18 @@ class Cluster(Uncopyable):
         self._in_round = False
         self._perform(self._state.end_round(self._owns))
         self._rounds += 1
+        self._note_outage()
         over, self._round_over = self._round_over, trio.Event()
         over.set()
+
+    def _note_outage(self) -> None:
+        """Log that no node answers any more, or that one does again: once each."""
+        out = not self._state.connected and not self.closed
+        if out and not self._out and self._rounds > 1:
+            logger.warning("%s; commands fail until a node answers again", self.outage())
+        elif self._out and not out:
+            logger.warning("the cluster answers again: %s", self.describe())
+        self._out = out
 
     def _owns(self, name: str) -> bool:
         node = self._nodes.get(name)
@@ -368,7 +400,8 @@ class Cluster(Uncopyable):
         try:
             change = self.partitions.update(node, replicas, generation)
         except ProtocolError as error:
-            logger.warning("node %s at %s: its partitions are left as they were: %s", node.name, node.address, error)
+            text = "node %s at %s: its partitions are left as they were: %s"
+            logger.warning(text, node.name, node.address, _words(error))
             return
         self._pace.changed("")
         self._state.displaced(lost.name for lost in change.displaced)
@@ -400,8 +433,8 @@ class Cluster(Uncopyable):
             if node.session.due:
                 await self._renew(node)
         except AerospikeError as error:
-            logger.info("node %s at %s did not answer the tend loop: %s", node.name, node.address, error)
             node.answering = False
+            self._note_failure(node, error)
             self._perform(self._state.failed(name))
             return
         node.answering = True
@@ -409,6 +442,12 @@ class Cluster(Uncopyable):
         # The first connection is the one on which the node was found. On a later one a restarted node may answer.
         reconnected = connections > 0 and node.tend_connections != connections
         self._perform(self._state.status(name, status, reconnected=reconnected))
+
+    def _note_failure(self, node: Node, error: AerospikeError) -> None:
+        place = f"node {node.name} at {node.address}"
+        text = _words(error)
+        self._last_failure = text if text.startswith(place) else f"{place}: {text}"
+        logger.info("no answer to the tend loop: %s", self._last_failure)
 
     async def _renew(self, node: Node) -> None:
         """Log in again on a connection of its own, well before the session ends."""
@@ -420,9 +459,11 @@ class Cluster(Uncopyable):
                 finally:
                     await close_transport(transport)
         except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            logger.warning("node %s at %s: the session could not be renewed yet: %s", node.name, node.address, error)
+            text = "node %s at %s: the session could not be renewed yet: %s"
+            logger.warning(text, node.name, node.address, _words(error))
         except AdminError as error:
-            logger.warning("node %s at %s: the session could not be renewed: %s", node.name, node.address, error)
+            text = "node %s at %s: the session could not be renewed: %s"
+            logger.warning(text, node.name, node.address, _words(error))
 
     async def _fetch(self, fetch: Fetch) -> None:
         node = self._nodes.get(fetch.name)
@@ -448,7 +489,7 @@ class Cluster(Uncopyable):
                     parse_replicas(_value(answers, "replicas", node)),
                 )
         except AerospikeError as error:
-            logger.info("node %s at %s did not answer the tend loop: %s", node.name, node.address, error)
+            self._note_failure(node, error)
             self._perform(self._state.failed(fetch.name))
             return
         self._perform(self._state.fetched(fetch.name, peers=peers, partitions=partitions))
@@ -458,7 +499,7 @@ class Cluster(Uncopyable):
             try:
                 found, status = await self._dialer.look(address, dial.tls_name)
             except (AerospikeError, OSError) as error:
-                logger.info("no node at %s:%d: %s", *address, error)
+                logger.info("no node at %s:%d: %s", *address, _words(error))
                 continue
             if self._take(dial, found, status) is None:
                 return
@@ -514,6 +555,7 @@ class Cluster(Uncopyable):
         if node is not None:
             logger.info("node %s at %s dropped: %s", node.name, node.address, reason.value)
             self.partitions.remove_node(node)
+            node.left = reason.value
             self._pace.changed(name)
             self._pace.changed("")
             node.remove()
@@ -529,7 +571,7 @@ class Cluster(Uncopyable):
         try:
             addresses = await self._dialer.resolve(host) if self._resolve else [(host.name, host.port)]
         except OSError as error:
-            self._causes[str(host)] = error
+            self._note_cause(host, error)
             return
         causes: dict[Address, BaseException | str] = {}
 
@@ -558,12 +600,15 @@ class Cluster(Uncopyable):
             for address in addresses:
                 nursery.start_soon(look, address)
         if len(causes) == 1:
-            self._causes[str(host)] = next(iter(causes.values()))
+            self._note_cause(host, next(iter(causes.values())))
         elif causes:
-            self._causes[str(host)] = "; ".join(f"{address[0]}: {cause}" for address, cause in causes.items())
+            text = _listed([f"{address[0]}: {_words(cause)}" for address, cause in causes.items()])
             errors = [cause for cause in causes.values() if isinstance(cause, AdminError)]
-            if errors:
-                self._causes[str(host)] = errors[0]
+            self._note_cause(host, errors[0] if errors else text)
+
+    def _note_cause(self, host: Host, cause: BaseException | str) -> None:
+        self._causes[str(host)] = cause
+        self._last_failure = f"{host}: {_words(cause)}"
 
     def _prolong_first_round(self) -> None:
         """A seed has answered: leave time to try the address that it advertises, and the nodes that it knows of."""
@@ -596,7 +641,15 @@ class Cluster(Uncopyable):
 def _words(cause: BaseException | str) -> str:
     if isinstance(cause, str):
         return cause
-    return str(cause) or type(cause).__name__
+    # An error of ours says in its notes what the sentence says already.
+    text = cause.message if isinstance(cause, AerospikeError) else str(cause)
+    return text or type(cause).__name__
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Join texts for a message, the first few of them."""
+    more = f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
+    return ", ".join(texts[:_LISTED]) + more
 
 
 def _value(answers: dict[str, str], name: str, node: Node) -> str:

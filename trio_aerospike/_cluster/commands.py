@@ -16,6 +16,7 @@ import trio
 
 from .._wire.constants import PROTO_MESSAGE
 from .._wire.records import decode_failure
+from .._wire.request_details import request_detail
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -255,7 +256,7 @@ class Executor(Uncopyable):
         cluster = self._cluster
         execution: _Execution | None = None
         if state is not None:
-            execution = _Execution(what, key, policy, write, cluster, state)
+            execution = _Execution(what, key, frame, policy, write, cluster, state)
             state.attempt_began(now)
         began = now
         while True:
@@ -303,7 +304,7 @@ class Executor(Uncopyable):
                     limit=limit,
                     patience=cluster.patience,
                 )
-                execution = _Execution(what, key, policy, write, cluster, state)
+                execution = _Execution(what, key, frame, policy, write, cluster, state)
             done = await execution.after(node, pending, scope_deadline)
             if done is not None:
                 if cluster.observers is not None:
@@ -357,19 +358,28 @@ class _Execution:
     Args:
         what: the command's name, for messages.
         key: the record.
+        frame: the request, for messages.
         policy: timeouts, for messages.
         write: whether the server is asked to change something.
         cluster: where to.
         state: the attempts so far.
     """
 
-    __slots__ = ("_cluster", "_key", "_policy", "_what", "_write", "state")
+    __slots__ = ("_cluster", "_frame", "_key", "_policy", "_what", "_write", "state")
 
     def __init__(
-        self, what: str, key: Key, policy: ReadPolicy | WritePolicy, write: bool, cluster: Cluster, state: RetryState
+        self,
+        what: str,
+        key: Key,
+        frame: bytes,
+        policy: ReadPolicy | WritePolicy,
+        write: bool,
+        cluster: Cluster,
+        state: RetryState,
     ) -> None:
         self._what = what
         self._key = key
+        self._frame = frame
         self._policy = policy
         self._write = write
         self._cluster = cluster
@@ -434,6 +444,7 @@ class _Execution:
         text = error_from_code(outcome).message
         if outcome == ResultCode.UDF and pending.reply is not None:
             text = decode_failure(pending.reply) or text
+        text += request_detail(outcome, self._frame)
         return error_from_code(outcome, f"{self._what} {self._key!r}: {text}")
 
     def _nobody(self) -> AerospikeError:
@@ -451,7 +462,8 @@ class _Execution:
         return AerospikeTimeoutError(f"{place} did not answer {within} ({now - self.state.began:.3f} s passed)")
 
     def _broken(self, node: Node, pending: Pending) -> AerospikeError:
-        text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {pending.error or 'removed'}"
+        cause = self._cluster.cause(node, pending.error)
+        text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {cause}"
         if isinstance(pending.error, ProtocolError):
             return ProtocolError(text)
         error = ConnectionFailed(text)

@@ -475,7 +475,7 @@ class Connection(Uncopyable):
             self.close(None)
 
     def _unsolicited(self, what: str) -> ProtocolError:
-        return ProtocolError(f"{self.label} sent what nobody asked for: {what}")
+        return ProtocolError(f"{self.label} sent a reply without a request: {what}")
 
     def _check_silence(self) -> None:
         """Look, before a request is sent where none is under way, whether the server has sent anything by itself.
@@ -484,7 +484,7 @@ class Connection(Uncopyable):
             ConnectionResetError: it has, or has hung up: what is left over would be taken for the answer.
         """
         if self._unread():
-            raise ConnectionResetError("the server closed the connection, or sent what nobody asked for")
+            raise ConnectionResetError("the server closed the connection, or sent a reply without a request")
 
     def retire(self) -> None:
         """Take nothing new; close once everything in the line has been answered or has expired."""

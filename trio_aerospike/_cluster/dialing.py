@@ -131,6 +131,8 @@ class Dialer:
                 return found
             text = decode_info_answers(body, (self._service_command,))[self._service_command]
             if is_error(text) or not text:
+                if self._uses_alternate and not is_error(text):
+                    self._warn_of_no_alternate(found, status)
                 return found
             services = [(host, port) for host, port in parse_services(text)]
         except trio.TooSlowError:
@@ -155,6 +157,18 @@ class Dialer:
                 " (which is set)" if self._uses_alternate else "",
             )
         return found
+
+    def _warn_of_no_alternate(self, found: Found, status: Status) -> None:
+        if status.name in self._warned:
+            return
+        self._warned.add(status.name)
+        logger.warning(
+            "node %s has no alternate addresses, which use_services_alternate asks for; it is used under the seed's "
+            "address %s:%d, and nodes that are no seeds are not found. Set alternate-access-address in the server's "
+            "configuration, or leave use_services_alternate off",
+            status.name,
+            *found.address,
+        )
 
     async def _first_to_answer(self, addresses: Iterable[Address], tls_name: str | None, name: str) -> Found | None:
         """Try some addresses of one node side by side: those that cannot be reached may swallow what they are sent."""

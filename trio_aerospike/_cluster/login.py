@@ -55,7 +55,7 @@ async def exchange(transport: Transport, frame: bytes, kind: int) -> bytes:
             if reader.error is not None:
                 raise reader.error
             if reader.pending:
-                raise ProtocolError(f"the server sent {reader.pending} bytes after its answer, which nobody asked for")
+                raise ProtocolError(f"the server sent {reader.pending} bytes after its answer, without a request")
             return body
         if reader.error is not None:
             raise reader.error

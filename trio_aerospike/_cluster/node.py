@@ -29,6 +29,10 @@ LEND_AGAIN = 1.0
 _NO_TRANSPORT = (OSError, AerospikeError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
+class NodeLeftError(ConnectionError):
+    """The node is no longer part of the cluster; :meth:`Cluster.cause` says why."""
+
+
 class Node(Uncopyable):
     """A server, under the address that reaches it.
 
@@ -83,6 +87,8 @@ class Node(Uncopyable):
         self.session = session
         self.active: bool = True
         self.answering = True
+        #: Why the node is no longer part of the cluster, in words; empty while it is.
+        self.left: str = ""
         self.build = ""
         self._on_failure = on_failure
         self.open_transport = open_transport
@@ -210,7 +216,7 @@ class Node(Uncopyable):
     def _start_running(self, connection: Connection) -> None:
         if self._nursery is None or not self.active:
             connection.close(None)
-            raise OSError("the node has been removed")
+            raise NodeLeftError("the node has left the cluster")
         self._nursery.start_soon(connection.run)
 
     # -- connections for threads ---------------------------------------------------------------------------------------
@@ -376,7 +382,7 @@ class Node(Uncopyable):
         except AerospikeError as error:
             failure, problem = Failure.REJECTED, error
         except trio.Cancelled:
-            pool.open_failed(Failure.UNREACHABLE, ConnectionError("the node has been removed"))
+            pool.open_failed(Failure.UNREACHABLE, NodeLeftError("the node has left the cluster"))
             raise
         if problem is not None:
             logger.debug("node %s at %s: no connection: %s", self.name, self.address, problem)

@@ -90,7 +90,7 @@ class Status:
         """
         name = answers.get("node", "")
         if not name or name.startswith(("ERROR", "FAIL")):
-            raise ProtocolError(f"info answer node={name!r}: a node name expected")
+            raise ProtocolError(f"info answer node={name[:60]!r}: a node name expected")
         return cls(
             name=name,
             peers_generation=_number(answers, "peers-generation"),

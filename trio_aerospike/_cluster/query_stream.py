@@ -109,7 +109,7 @@ class QueryStream(Uncopyable):
             policy.sleep_between_retries,
             began=now,
             limit=self._limit,
-            patience=cluster.patience,
+            patience=min(cluster.patience, self._silence),
         )
         self._arrivals: Arrivals[_Run] = Arrivals(cluster, self._limit, self._silence)
         self._open: tuple[_Run, bytes, int] | None = None
@@ -197,7 +197,7 @@ class QueryStream(Uncopyable):
         try:
             found = self._decoder.decode(body, position, CHUNK_SIZE)
         except ProtocolError as error:
-            self._fatal = self._error(ProtocolError, str(error), run.part.node)
+            self._fatal = self._error(ProtocolError, error.message, run.part.node)
             return None
         if found.position >= len(body):
             self._open = None
@@ -251,7 +251,8 @@ class QueryStream(Uncopyable):
             self._note(run, outcome, self._error(NoMoreConnections, text, part.node))
         else:
             kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
-            self._note(run, outcome, self._error(kind, f"{pending.error or 'removed'}", part.node))
+            text = self._cluster.cause(part.node, pending.error)
+            self._note(run, outcome, self._error(kind, text, part.node))
 
     def _judge_result(self, run: _Run) -> None:
         code, part = run.result, run.part

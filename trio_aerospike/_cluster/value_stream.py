@@ -16,6 +16,7 @@ import trio
 
 from .._wire.constants import INFO3_LAST
 from .._wire.messages import Message, decode_messages
+from .._wire.shown import clipped
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -77,12 +78,13 @@ class ValueStream(Uncopyable):
         self._policy = policy
         began = loop_clock().now()
         self.limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
+        silence = math.inf if policy.socket_timeout is None else policy.socket_timeout
         self._state = RetryState(
             policy.max_retries,
             policy.sleep_between_retries,
             began=began,
             limit=self.limit,
-            patience=cluster.patience,
+            patience=min(cluster.patience, silence),
         )
         self._arrivals: Arrivals[Run] = self._no_arrivals()
         self._began = False
@@ -144,7 +146,7 @@ class ValueStream(Uncopyable):
         self._cluster.check_namespace(self._namespace)
         nodes = self._cluster.active_nodes()
         if not nodes:
-            error = ClusterError(f"{self._what}: no node is known now; seeds: {self._cluster.describe_seeds()}")
+            error = ClusterError(f"{self._what}: {self._cluster.outage()}")
             raise self._noted(Cause.NO_OWNER, error, None, sent=False)
         self._masters = self._cluster.masters(self._namespace)
         for node in nodes:
@@ -212,7 +214,7 @@ class ValueStream(Uncopyable):
         try:
             messages = decode_messages(body)
         except ProtocolError as error:
-            raise self._failed(run, Cause.BAD_DATA, ProtocolError(), str(error)) from None
+            raise self._failed(run, Cause.BAD_DATA, ProtocolError(), error.message) from None
         values: list[Value] = []
         for message in messages:
             if message.result_code or message.info3 & INFO3_LAST:
@@ -225,7 +227,7 @@ class ValueStream(Uncopyable):
         values = []
         for op in message.ops:
             if op.name == "FAILURE":
-                text = op.data.decode("utf-8", "replace")
+                text = clipped(op.data.decode("utf-8", "replace"))
                 raise self._failed(run, ResultCode.UDF, UDFError(result_code=ResultCode.UDF), text)
             values.append((op.particle, op.data))
         return values
@@ -260,7 +262,7 @@ class ValueStream(Uncopyable):
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
             raise self._failed(run, outcome, AerospikeTimeoutError(), text)
         error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
-        raise self._failed(run, outcome, error, f"{pending.error or 'removed'}")
+        raise self._failed(run, outcome, error, self._cluster.cause(run.node, pending.error))
 
     def _failed(self, run: Run, outcome: Outcome, error: AerospikeError, text: str) -> AerospikeError:
         """The error of one node's answer, which ends the attempt."""

@@ -317,7 +317,7 @@ class _Reader:
 
     def finish(self) -> None:
         if self._position != len(self._data):
-            raise ProtocolError(f"{len(self._data) - self._position} bytes stand behind {self._what}")
+            raise ProtocolError(f"{len(self._data) - self._position} bytes follow {self._what}")
 
 
 # --- roles -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from .batch_layouts import RunDecoder, decoder_of, layout_of
 from .constants import INFO3_LAST, MESSAGE_HEADER_SIZE
 from .layouts import Layout
 from .records import bins_of, read_bins, skip_bins, skip_fields
+from .undecodable import faulty_bin
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -259,7 +260,7 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
     if info3 & INFO3_LAST:
         position = skip_bins(body, position, n_ops)
         if position != total:
-            raise ProtocolError(f"{total - position} bytes stand behind the end of a batch")
+            raise ProtocolError(f"{total - position} bytes follow the end of a batch")
         return None, position, result_code
     if not n_ops:
         if position > total:
@@ -271,7 +272,7 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
     except (ProtocolError, UnicodeDecodeError) as error:
         # The sizes tell where the row ends, whatever its values are; if they do not, the frame is broken.
         end = skip_bins(body, position, n_ops)
-        fault = error if isinstance(error, ProtocolError) else ProtocolError(f"a bin name is not UTF-8: {error}")
+        fault = faulty_bin(body, position, n_ops) or ProtocolError(str(error))
         row = BatchRow(index, result_code, generation, void_time, {}, fault)
     return row, end, result_code
 

@@ -180,7 +180,7 @@ class BatchRowReader(Iterator[BatchRequest]):
         if self._read == count:
             if self._position != len(data):
                 behind = len(data) - self._position
-                self.fault = ProtocolError(f"{behind} bytes stand behind the {count} rows of a batch")
+                self.fault = ProtocolError(f"{behind} bytes follow the {count} rows of a batch")
             raise StopIteration
         try:
             row, self._position = _decode_row(data, self._position, self._previous, self._read_mode)

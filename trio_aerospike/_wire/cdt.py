@@ -11,6 +11,5 @@ from .cdt_pack import (
     LEGACY_BLOBS as LEGACY_BLOBS,
     pack_value as pack_value,
     scalar_fault as scalar_fault,
-    short as short,
 )
 from .cdt_unpack import unpack_value as unpack_value

@@ -15,6 +15,7 @@ from ..errors import ProtocolError
 from .cdt_ops import CONTEXT_EVAL
 from .cdt_pack import pack_value
 from .cdt_unpack import unpack_value
+from .shown import shown
 
 # What stands before a context: the header of a list of three, and 255.
 _EVALUATE_IN = b"\x93" + pack_value(CONTEXT_EVAL)
@@ -102,11 +103,11 @@ def decode_context(data: bytes) -> list[tuple[int, Packed]]:
         middle = value_end(data, position)
         number = unpack_value(data[position:middle])
         if not isinstance(number, int) or isinstance(number, bool):
-            raise ProtocolError(f"a step of a context is numbered {number!r}")
+            raise ProtocolError(f"a step of a context is numbered {shown(number)}")
         position = value_end(data, middle)
         steps.append((number, Packed(data[middle:position])))
     if position != len(data):
-        raise ProtocolError(f"{len(data) - position} bytes stand behind a context")
+        raise ProtocolError(f"{len(data) - position} bytes follow a context")
     return steps
 
 

@@ -15,6 +15,7 @@ from .constants import (
     PARTICLE_HLL,
     PARTICLE_STRING,
 )
+from .shown import conversion_hint, kind_of, shown
 from .values import (
     INFINITY,
     GeoJSON,
@@ -401,25 +402,16 @@ _ALLOWED = (
 )
 
 
-def short(value: Any) -> str:
-    """A value's repr, cut to a length that fits an error message."""
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def scalar_fault(value: Any) -> str | None:
     """Why a value that is no container cannot be stored, None when it can."""
     if isinstance(value, int):
         if not INT_MIN <= value <= INT_MAX:
-            return f"{short(value)} does not fit: integers are 64 bits, signed"
+            return f"{shown(value)} does not fit: integers are 64 bits, signed"
     elif isinstance(value, (str, GeoJSON)):
         try:
             (value.text if isinstance(value, GeoJSON) else value).encode()
         except UnicodeEncodeError:
-            return f"{short(value)} is not valid text: it holds a lone surrogate"
+            return f"{shown(value)} is not valid text: it holds a lone surrogate"
     elif isinstance(value, TypedBlob):
         if value.type not in LEGACY_BLOBS:
             return f"a TypedBlob of type {value.type} cannot be written: allowed are 7 to 12"
@@ -427,9 +419,9 @@ def scalar_fault(value: Any) -> str | None:
         return f"{value!r} exists only in comparisons"
     elif isinstance(value, (OrderedMap, OrderedList)):
         if value.order not in _ORDERS:
-            return f"order {short(value.order)} is none of the server's: it is a number from 0 to 255"
+            return f"order {shown(value.order)} is unknown to the server: allowed are numbers from 0 to 255"
     elif not isinstance(value, (type(None), float, bytes, bytearray, memoryview, list, tuple, dict, HyperLogLog)):
-        return f"{short(value)} is a {type(value).__name__}: allowed are {_ALLOWED}"
+        return f"{shown(value)} is {kind_of(value)}: allowed are {_ALLOWED}{conversion_hint(value)}"
     return None
 
 
@@ -446,11 +438,12 @@ def _find_fault(value: Any, path: str, depth: int, comparison: bool) -> tuple[st
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, (bool, HyperLogLog)) or not isinstance(key, (int, str, bytes)):
-                return path, f"map key {short(key)} is a {type(key).__name__}: allowed are int, str and bytes"
+                hint = conversion_hint(key)
+                return path, f"map key {shown(key)} is {kind_of(key)}: allowed are int, str and bytes{hint}"
             fault = scalar_fault(key)
             if fault:
                 return path, f"map key {fault}"
-            found = _find_fault(item, f"{path}[{short(key)}]", depth + 1, comparison)
+            found = _find_fault(item, f"{path}[{shown(key)}]", depth + 1, comparison)
             if found:
                 return found
         return None
@@ -462,6 +455,6 @@ def _find_fault(value: Any, path: str, depth: int, comparison: bool) -> tuple[st
 
 
 def _explain(value: Any, comparison: bool) -> str:
-    unknown = ("", f"{short(value)} cannot be stored: allowed are {_ALLOWED}")
+    unknown = ("", f"{shown(value)} cannot be stored: allowed are {_ALLOWED}")
     path, fault = _find_fault(value, "", 1, comparison) or unknown
     return f"value at {path}: {fault}" if path else f"value: {fault}"

@@ -16,6 +16,7 @@ from .constants import (
     PARTICLE_HLL,
     PARTICLE_STRING,
 )
+from .shown import not_utf8
 from .values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 
@@ -47,9 +48,9 @@ def unpack_exactly(data: bytes) -> Any:
     except (struct.error, IndexError):
         raise ProtocolError(f"a list or map of {len(data)} bytes is cut off") from None
     except UnicodeDecodeError as error:
-        raise ProtocolError(f"text in a list or map is not UTF-8: {error.reason}") from None
+        raise ProtocolError(f"text in a list or map {not_utf8(error)}") from None
     if end != len(data):
-        raise ProtocolError(f"{len(data) - end} bytes stand behind a list or map")
+        raise ProtocolError(f"{len(data) - end} bytes follow a list or map")
     return value
 
 
@@ -239,7 +240,7 @@ def _unpack(data: bytes, position: int, depth: int) -> tuple[Any, int]:
         return WILDCARD, position
     if kind == 0xFF and content == b"\x01":
         return INFINITY, position
-    raise ProtocolError(f"an extension of type {kind} stands where a list or map has a value")
+    raise ProtocolError(f"an extension of type {kind} was found in place of a value in a list or map")
 
 
 def _extension(data: bytes, position: int) -> tuple[int, bytes, int] | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InvalidArgError
-from .cdt import scalar_fault, short
+from .cdt import scalar_fault
 from .constants import (
     BIN_NAME_MAX,
     FIELD_DIGEST,
@@ -30,6 +30,7 @@ from .constants import (
     TRANSACTION_TTL_OFFSET as TRANSACTION_TTL_OFFSET,
 )
 from .particles import encode_value
+from .shown import kind_of, shown
 
 _pack_header = struct.Struct(">Q6BIIIHH").pack
 _pack_size = struct.Struct(">I").pack
@@ -107,13 +108,13 @@ def user_key_field(user_key: int | str | bytes) -> bytes:
 
 def _bin_name(name: str) -> bytes:
     if not isinstance(name, str):
-        raise InvalidArgError(f"bin name {short(name)} is a {type(name).__name__}: it is a str")
+        raise InvalidArgError(f"bin name {shown(name)} is {kind_of(name)}: allowed is a str")
     try:
         data = name.encode()
     except UnicodeEncodeError:
-        raise InvalidArgError(f"bin name {short(name)} is not valid text: it holds a lone surrogate") from None
+        raise InvalidArgError(f"bin name {shown(name)} is not valid text: it holds a lone surrogate") from None
     if len(data) > BIN_NAME_MAX:
-        raise InvalidArgError(f"bin name {short(name)} has {len(data)} bytes: at most {BIN_NAME_MAX} are allowed")
+        raise InvalidArgError(f"bin name {shown(name)} has {len(data)} bytes: at most {BIN_NAME_MAX} are allowed")
     return data
 
 
@@ -162,11 +163,11 @@ def encode_op(op: int, name: str, value: Any) -> bytes:
                 header = _fixed_header(op, PARTICLE_FLOAT, name, 8)
             return header + _pack_float(value)
     except (struct.error, UnicodeEncodeError):
-        raise InvalidArgError(f"bin {name!r}: value {scalar_fault(value)}") from None
+        raise InvalidArgError(f"bin {shown(name)}: value {scalar_fault(value)}") from None
     try:
         particle, data = encode_value(value)
     except InvalidArgError as error:
-        raise InvalidArgError(f"bin {name!r}: {error}") from None
+        raise InvalidArgError(f"bin {shown(name)}: {error}") from None
     return encode_particle_op(op, name, particle, data)
 
 

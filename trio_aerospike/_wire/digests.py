@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from ..errors import InvalidArgError
-from .cdt import short
 from .constants import DIGEST_SIZE, N_PARTITIONS
+from .shown import kind_of, shown
 
 #: What is hashed of an integer: its particle type, 1, and 8 bytes, big endian.
 pack_int_key = struct.Struct(">Bq").pack
@@ -95,12 +95,12 @@ def compute_digest(set_name: str | None, user_key: int | str | bytes | bytearray
             data = prefix + pack_int_key(1, user_key)
         else:
             raise InvalidArgError(
-                f"user key {short(user_key)} is a {kind.__name__}: allowed are a 64-bit int, str and bytes"
+                f"user key {shown(user_key)} is {kind_of(user_key)}: allowed are a 64-bit int, str and bytes"
             )
     except struct.error:
-        raise InvalidArgError(f"user key {short(user_key)} does not fit: integers are 64 bits, signed") from None
+        raise InvalidArgError(f"user key {shown(user_key)} does not fit: integers are 64 bits, signed") from None
     except UnicodeEncodeError:
-        raise InvalidArgError(f"user key {short(user_key)} is not valid text: it holds a lone surrogate") from None
+        raise InvalidArgError(f"user key {shown(user_key)} is not valid text: it holds a lone surrogate") from None
     state = _ripemd160()
     state.update(data)
     return state.digest()

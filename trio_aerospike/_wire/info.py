@@ -12,6 +12,7 @@ import attrs
 from ..errors import InvalidArgError, ProtocolError
 from .constants import PROTO_INFO
 from .frames import encode_frame
+from .shown import clipped
 
 
 def encode_info_request(*names: str) -> bytes:
@@ -98,7 +99,7 @@ def _text(body: bytes) -> str:
 
 @attrs.frozen(slots=True)
 class InfoError:
-    """An error in place of a value: the result code (1 when the server gave none) and its words."""
+    """An error in place of a value: the result code (1 when the server gave none) and its text, shortened."""
 
     code: int
     message: str
@@ -111,8 +112,8 @@ def parse_error(value: str) -> InfoError | None:
         return None
     code, colon, message = rest.partition(":")
     if code.isascii() and code.isdigit() and len(code) < 10:
-        return InfoError(int(code), message)
-    return InfoError(1, message if colon and not code else rest)
+        return InfoError(int(code), clipped(message))
+    return InfoError(1, clipped(message if colon and not code else rest))
 
 
 def is_error(value: str) -> bool:

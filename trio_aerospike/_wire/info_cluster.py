@@ -78,7 +78,7 @@ def parse_services(text: str, default_port: int = 0) -> list[tuple[str, int]]:
 
 def _number(digits: str, text: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-        raise ProtocolError(f"{digits[:20]!r} stands where a number belongs in {text[:80]!r}")
+        raise ProtocolError(f"{digits[:20]!r} is not a number, in {text[:80]!r}")
     return int(digits)
 
 

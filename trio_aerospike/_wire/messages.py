@@ -188,7 +188,7 @@ def decode_only_message(body: bytes) -> Message:
     """
     message, end = decode_message(body)
     if end != len(body):
-        raise ProtocolError(f"{len(body) - end} bytes stand behind a message")
+        raise ProtocolError(f"{len(body) - end} bytes follow a message")
     return message
 
 

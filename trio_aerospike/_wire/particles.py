@@ -23,6 +23,7 @@ from .constants import (
     PARTICLE_NULL,
     PARTICLE_STRING,
 )
+from .shown import kind_of, not_utf8
 from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 _pack_int = struct.Struct(">q").pack
@@ -157,7 +158,7 @@ def _decode_str(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ProtocolError(f"a string value is not UTF-8: {error.reason} at byte {error.start}") from None
+        raise ProtocolError(f"its text {not_utf8(error)}") from None
 
 
 def _decode_blob(data: bytes) -> bytes:
@@ -177,14 +178,14 @@ def _decode_none(data: bytes) -> None:
 def _decode_list(data: bytes) -> Any:
     value = unpack_value(data)
     if not isinstance(value, list):
-        raise ProtocolError(f"a list particle holds a {type(value).__name__}")
+        raise ProtocolError(f"a list particle holds {kind_of(value)}")
     return value
 
 
 def _decode_map(data: bytes) -> Any:
     value = unpack_value(data)
     if not isinstance(value, dict):
-        raise ProtocolError(f"a map particle holds a {type(value).__name__}")
+        raise ProtocolError(f"a map particle holds {kind_of(value)}")
     return value
 
 

@@ -34,6 +34,8 @@ from .constants import (
 from .particles import decode_value
 from .query_layouts import MakeRecord, Place, RunDecoder, decoder_of, layout_of
 from .records import bins_of, read_bins, skip_bins
+from .shown import not_utf8
+from .undecodable import faulty_bin
 
 _unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from
 _unpack_counts = struct.Struct(">HH").unpack_from
@@ -101,11 +103,11 @@ class AnswerDecoder:
         except (struct.error, IndexError) as error:
             raise ProtocolError(f"an answer to a query is cut off within {total} bytes: {error}") from None
         except UnicodeDecodeError as error:
-            raise ProtocolError(f"a namespace or set in an answer to a query is not UTF-8: {error.reason}") from None
+            raise ProtocolError(f"a namespace in an answer to a query {not_utf8(error)}") from None
         if found.position > total:
             raise ProtocolError(f"an answer to a query of {total} bytes is cut off")
         if found.result is not None and found.position != total:
-            raise ProtocolError(f"{total - found.position} bytes stand behind the end of a query")
+            raise ProtocolError(f"{total - found.position} bytes follow the end of a query")
         return found
 
     def _decode_one(self, body: bytes, found: Decoded) -> None:
@@ -114,6 +116,7 @@ class AnswerDecoder:
         if header_size != MESSAGE_HEADER_SIZE:
             raise ProtocolError(f"a message header of {header_size} bytes: it has {MESSAGE_HEADER_SIZE}")
         namespace = set_name = ""
+        fault: ProtocolError | None = None
         digest = b""
         user_key: Any = None
         value: int | None = None
@@ -127,7 +130,13 @@ class AnswerDecoder:
             elif kind == FIELD_NAMESPACE:
                 namespace = data.decode()
             elif kind == FIELD_SET:
-                set_name = data.decode()
+                try:
+                    set_name = data.decode()
+                except UnicodeDecodeError as error:
+                    # One record in a set that another client named must not end the query for all others.
+                    set_name = data.decode(errors="backslashreplace")
+                    text = f"the name of its set {not_utf8(error)}; read it with the client that wrote it"
+                    fault = ProtocolError(text)
             elif kind == FIELD_KEY:
                 user_key = user_key_of(data)
             elif kind == FIELD_BVAL_ARRAY:
@@ -142,13 +151,16 @@ class AnswerDecoder:
         else:
             if len(digest) != DIGEST_SIZE:
                 raise ProtocolError(f"a record in an answer to a query has a digest of {len(digest)} bytes")
+            place = (namespace, set_name, user_key, digest)
+            results: list[tuple[str, Any]] = []
             try:
-                results, _ = read_bins(body, position, n_ops)
+                if fault is None:
+                    results, _ = read_bins(body, position, n_ops)
             except (ProtocolError, UnicodeDecodeError) as error:
-                fault = error if isinstance(error, ProtocolError) else ProtocolError(f"a bin is not UTF-8: {error}")
-                record = self._make_faulty((namespace, set_name, user_key, digest), fault, generation, void_time)
+                fault = faulty_bin(body, position, n_ops) or ProtocolError(str(error))
+            if fault is not None:
+                record = self._make_faulty(place, fault, generation, void_time)
             else:
-                place = (namespace, set_name, user_key, digest)
                 record = self._make_record(place, bins_of(results), generation, void_time)
                 layout = layout_of(body, start)
                 self._run = None if layout is None else decoder_of(layout)

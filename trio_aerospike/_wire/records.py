@@ -11,6 +11,8 @@ from typing import Any
 
 from ..errors import ProtocolError
 from .particles import decode_value
+from .shown import clipped
+from .undecodable import faulty_bin
 
 # Header size, result code, generation, void time, number of fields, number of operations.
 _unpack_header = struct.Struct(">B4xBII4xHH").unpack_from
@@ -24,7 +26,7 @@ _unpack_float = struct.Struct(">d").unpack_from
 _names: dict[bytes, str] = {}
 _NAMES_MAX = 4096
 
-_FAULTS = (struct.error, IndexError, UnicodeDecodeError)
+_FAULTS = (struct.error, IndexError, UnicodeDecodeError, ProtocolError)
 
 
 def _name(data: bytes) -> str:
@@ -37,6 +39,19 @@ def _name(data: bytes) -> str:
 
 def _malformed(body: bytes, error: Exception) -> ProtocolError:
     return ProtocolError(f"an answer of {len(body)} bytes is malformed: {error}")
+
+
+def _undecodable(body: bytes, error: Exception) -> ProtocolError:
+    """The error for an answer whose bins could not be decoded: names the bin where there is one to blame."""
+    try:
+        n_fields, n_ops = _unpack_header(body, 0)[4:]
+        position = skip_fields(body, 22, n_fields)
+    except struct.error:
+        return _malformed(body, error)
+    found = faulty_bin(body, position, n_ops)
+    if found is not None:
+        return found
+    return error if isinstance(error, ProtocolError) else _malformed(body, error)
 
 
 def decode_header(body: bytes) -> tuple[int, int, int]:
@@ -96,7 +111,7 @@ def decode_record(body: bytes) -> tuple[int, int, int, dict[str, Any]]:
                 bins.setdefault(name, None)
             n_ops -= 1
     except _FAULTS as error:
-        raise _malformed(body, error) from None
+        raise _undecodable(body, error) from None
     if position != len(body) or header_size != 22:
         raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {position}")
     return result_code, generation, void_time, bins
@@ -114,7 +129,7 @@ def decode_ordered(body: bytes) -> tuple[int, int, int, list[tuple[str, Any]]]:
         position = skip_fields(body, 22, n_fields)
         results, position = read_bins(body, position, n_ops)
     except _FAULTS as error:
-        raise _malformed(body, error) from None
+        raise _undecodable(body, error) from None
     if position != len(body):
         raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {position}")
     return result_code, generation, void_time, results
@@ -188,4 +203,4 @@ def decode_failure(body: bytes) -> str | None:
         text = decode_record(body)[3].get("FAILURE")
     except ProtocolError:
         return None
-    return text if isinstance(text, str) else None
+    return clipped(text) if isinstance(text, str) else None

@@ -16,7 +16,7 @@ from trio_aerospike.exp._context import encoded_context, outermost
 from trio_aerospike.exp._expression import Expression, make, value
 from trio_aerospike.exp._source import modified_kind
 from trio_aerospike.exp._types import ExpType, Kind
-from trio_aerospike.validation import checked_bin_name, checked_enum, refused
+from trio_aerospike.validation import checked_bin_name, checked_enum, refused, with_article
 
 _KEY_KINDS: Final = (Kind.INT, Kind.STRING, Kind.BLOB, Kind.UNKNOWN, None)
 _BOUND_KINDS: Final = (*_KEY_KINDS, Kind.NIL, Kind.EXTREME)
@@ -82,7 +82,8 @@ def read_elements(
         element = checked_enum(f"{where}.value_type", value_type, ExpType)
         kind = Kind(element)
     elif value_type is not None and value_type != kind:
-        raise refused(f"{where}.value_type", value_type, f"None, as the return type makes it a {kind.label}")
+        made = with_article(kind.label)
+        raise refused(f"{where}.value_type", value_type, f"None, as the return type makes it {made}")
     context = encoded_context(f"{where}.ctx", ctx, creates=False)
     applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
     return _made(call, kind, context, [number, *arguments], applied)
@@ -99,7 +100,7 @@ def _return_number(call: Call, where: str, return_type: object, inverted: object
     if not isinstance(inverted, bool):
         raise refused(f"{where}.inverted", inverted, "True or False")
     if inverted and is_range:
-        raise refused(f"{where}.return_type", chosen, "another with inverted, as what is inverted is no range")
+        raise refused(f"{where}.return_type", chosen, "another return type: with inverted the selection is not a range")
     return chosen | cdt.RETURN_INVERTED * inverted
 
 

@@ -9,7 +9,7 @@ from trio_aerospike._wire import cdt_ops as cdt
 from trio_aerospike._wire.cdt_calls import decode_context
 from trio_aerospike.exp._literals import literal_source
 from trio_aerospike.exp._types import Kind
-from trio_aerospike.validation import refused
+from trio_aerospike.validation import refused, with_article
 
 if TYPE_CHECKING:
     from trio_aerospike.ctx import ContextLike
@@ -65,14 +65,15 @@ def check_whole(where: str, expression: object, kind: Kind | None = None) -> Non
     assert isinstance(expression, Expression)
     if expression.free_variables:
         names = ", ".join(sorted(expression.free_variables))
-        raise refused(where, expression, f"an expression of its own; nothing in it binds {names}")
+        raise refused(where, expression, f"a complete expression; nothing in it binds {names}")
     given = Kind.BOOL if expression._kind is Kind.UNKNOWN else expression._kind
     if given is Kind.EXTREME:
         raise refused(
             where, expression, "an expression that gives a value; INFINITY and WILDCARD are only compared with"
         )
     if kind is not None and given is not kind and given is not None:
-        raise refused(where, expression, f"an expression that gives a {kind.label}, and this gives a {given.label}")
+        wanted, got = with_article(kind.label), with_article(given.label)
+        raise refused(where, expression, f"an expression that gives {wanted}, and this gives {got}")
 
 
 def outermost(context: bytes) -> Kind | None:

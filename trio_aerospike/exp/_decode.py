@@ -78,7 +78,7 @@ class _Reader:
     def whole(self) -> Expression:
         expression = self.expression(1)
         if self.position != len(self.data):
-            raise ProtocolError(f"{len(self.data) - self.position} bytes stand behind an expression")
+            raise ProtocolError(f"{len(self.data) - self.position} bytes follow an expression")
         return expression
 
     # -- elements ------------------------------------------------------------------------------------------------------
@@ -109,14 +109,14 @@ class _Reader:
 
     def number(self, what: str) -> int:
         if self.peek() not in _INTS:
-            raise ProtocolError(f"{what} is no int")
+            raise ProtocolError(f"{what} is not an int")
         return int(unpack_value(self.element()))
 
     def name(self, what: str) -> str:
         """A text without a particle type: the name of a bin or variable, or a pattern."""
         code = self.peek()
         if code not in _TEXTS:
-            raise ProtocolError(f"{what} is no text")
+            raise ProtocolError(f"{what} is not a str")
         element = self.element()
         head = 1 if 0xA0 <= code < 0xC0 else 1 + {0xD9: 1, 0xC4: 1, 0xDA: 2, 0xC5: 2}.get(code, 4)
         return element[head:].decode()
@@ -124,7 +124,7 @@ class _Reader:
     def kind(self) -> Kind:
         number = self.number("a type")
         if not 0 <= number <= Kind.HLL:
-            raise ProtocolError(f"{number} is no type of an expression")
+            raise ProtocolError(f"{number} is not a type of an expression")
         return Kind(number)
 
     # -- expressions ---------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class _Reader:
         if count is None:
             return self.value()
         if count == 0:
-            raise ProtocolError("an empty list is no expression")
+            raise ProtocolError("an empty list is not an expression")
         code = self.number("an operation")
         left = count - 1
         if code == ops.QUOTE:
@@ -167,7 +167,7 @@ class _Reader:
             self.expect(code, left, 2)
             kind = self.kind()
             if kind is Kind.NIL:
-                raise ProtocolError("a bin of nil is none")
+                raise ProtocolError("a bin cannot be of type nil")
             return make(code, (kind, checked_bin_name(self.name("the name of a bin"))), ())
         if code == ops.BIN_TYPE:
             self.expect(code, left, 1)
@@ -185,11 +185,11 @@ class _Reader:
             self.expect(code, left, 2)
             kind, part = self.kind(), self.number("a loop variable")
             if part not in (ops.BUILTIN_KEY, ops.BUILTIN_VALUE, ops.BUILTIN_INDEX):
-                raise ProtocolError(f"{part} is no loop variable")
+                raise ProtocolError(f"{part} is not a loop variable")
             if part == ops.BUILTIN_INDEX and kind is not Kind.INT:
                 raise ProtocolError("the index of a loop is an int")
             return make(code, (kind, part), ())
-        raise ProtocolError(f"{code} is no operation of an expression")
+        raise ProtocolError(f"{code} is not an operation of an expression")
 
     def let(self, left: int, depth: int) -> Expression:
         if left < 3 or left % 2 == 0:
@@ -205,7 +205,7 @@ class _Reader:
         self.expect(ops.QUOTE, left, 1)
         start = self.position
         if self.count() is None:
-            raise ProtocolError("what is quoted is no list")
+            raise ProtocolError("a quoted value must be a list")
         self.position = start
         data = self.element()
         unpack_value(data)
@@ -220,10 +220,10 @@ class _Reader:
     def call(self, depth: int) -> Expression:
         kind, system = self.kind(), self.number("a family of operations")
         if system & ~ops.CALL_MODIFY_LOCAL not in (ops.CALL_CDT, ops.CALL_BITS, ops.CALL_HLL):
-            raise ProtocolError(f"{system} is no family of operations")
+            raise ProtocolError(f"{system} is not a family of operations")
         count = self.count()
         if not count:
-            raise ProtocolError("a call is no list")
+            raise ProtocolError("a call must be a list")
         opcode = self.number("an operation")
         context = b""
         if opcode == cdt.SELECT:
@@ -234,7 +234,7 @@ class _Reader:
             context = self.context()
             count = self.count()
             if not count:
-                raise ProtocolError("a call is no list")
+                raise ProtocolError("a call must be a list")
             opcode = self.number("an operation")
         if count - 1 > CALL_ARGUMENTS_MAX:
             raise ProtocolError(f"a call has {count - 1} arguments, allowed: at most {CALL_ARGUMENTS_MAX}")
@@ -243,7 +243,7 @@ class _Reader:
             arguments.append(self.expression(depth + 1))
         operand = self.expression(depth + 1)
         if not 0 <= opcode < cdt.SELECT:
-            raise ProtocolError(f"{opcode} is no operation of a call, allowed: 0 to {cdt.SELECT - 1}")
+            raise ProtocolError(f"{opcode} is not an operation of a call, allowed: 0 to {cdt.SELECT - 1}")
         return make(ops.CALL, (kind, system, opcode, context, None, None), (*arguments, operand))
 
     def context(self) -> bytes:
@@ -268,7 +268,7 @@ class _Reader:
         if (modifier is not None) != bool(flags & 4) or (modifier is not None) != bool(system & ops.CALL_MODIFY_LOCAL):
             raise ProtocolError(f"a path expression with flags {flags:#x} does not go with its arguments")
         if flags & ~0x17 or flags & 7 > 4:
-            raise ProtocolError(f"{flags:#x} are no flags of a path expression")
+            raise ProtocolError(f"{flags:#x} are not flags of a path expression")
         operand = self.expression(depth + 1)
         return make(ops.CALL, (kind, system, cdt.SELECT, context, flags, modifier), (operand,))
 
@@ -282,7 +282,7 @@ def _value_kind(data: bytes) -> Kind:
     if code in _INTS:
         unpacked = unpack_value(data)
         if unpacked >= 1 << 63:
-            raise ProtocolError(f"{unpacked} is no int of 64 bits")
+            raise ProtocolError(f"{unpacked} is not an int of 64 bits")
         return Kind.INT
     if code in (0xCA, 0xCB):
         return Kind.FLOAT

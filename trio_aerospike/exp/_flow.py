@@ -88,7 +88,7 @@ def let_(*exprs: Definition | Operand) -> Expression:
     if not definitions or not all(isinstance(one, Definition) for one in definitions):
         raise refused("exp.let_", exprs, "one or more of def_, then an expression")
     if isinstance(body, Definition):
-        raise refused("exp.let_", body, "an expression behind the last def_")
+        raise refused("exp.let_", body, "an expression after the last def_")
     bound = [one for one in definitions if isinstance(one, Definition)]
     return bind(tuple([one.name for one in bound]), (*[one.value for one in bound], value(body, "exp.let_")))
 

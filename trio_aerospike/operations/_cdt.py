@@ -105,7 +105,7 @@ class Call:
         if inverted is not True:
             raise refused(f"{self.what}.inverted", inverted, "True or False")
         if kind in _RANGES:
-            raise refused(where, kind, f"{self._names(allowed - _RANGES)}, as what is inverted is no range")
+            raise refused(where, kind, f"{self._names(allowed - _RANGES)}: with inverted the selection is not a range")
         return kind | cdt_ops.RETURN_INVERTED
 
     def _names(self, allowed: frozenset[int]) -> str:

@@ -292,7 +292,7 @@ def _elements(what: str, values: object) -> Packed:
     for place, value in enumerate(listed):
         where = f"hll.{what}.values[{place}]"
         if isinstance(value, (list, tuple, dict)):
-            raise refused(where, value, "a value that is no list and no map")
+            raise refused(where, value, "a value other than a list or a map")
         parts.append(packed_value(where, value).data)
     return Packed(b"".join(parts))
 

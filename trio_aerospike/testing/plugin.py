@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,27 @@ def pytest_configure(config: pytest.Config) -> None:
         "aerospike(nodes=1, **options): how the cluster of the fixture aerospike_cluster is opened; options are "
         "those of trio_aerospike.testing.open_embedded_cluster",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark async tests that use a fixture of ours as trio tests, so that no setting (``trio_mode``) is needed."""
+    if not config.pluginmanager.hasplugin("trio"):
+        return
+    for item in items:
+        uses_ours = not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        if uses_ours and inspect.iscoroutinefunction(_test_of(item)) and not any(map(item.get_closest_marker, _OTHERS)):
+            item.add_marker(pytest.mark.trio)
+
+
+_FIXTURES = frozenset(("aerospike_cluster", "aerospike_client"))
+#: Markers of tests that somebody runs already: in Trio, or elsewhere.
+_OTHERS = ("trio", "asyncio", "anyio")
+
+
+def _test_of(item: pytest.Item) -> object:
+    function = getattr(item, "obj", None)
+    # A test of Hypothesis is a plain function around the one that was written.
+    return getattr(getattr(function, "hypothesis", None), "inner_test", function)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ async def queries(client: aero.Client) -> None:
     assert_type(await made.wait(10), jobs.JobProgress)
     for info in await client.list_indexes("test"):
         assert_type(info, indexes.IndexInfo)
-        assert_type(info.type, indexes.IndexType | None)
+        assert_type(info.type, indexes.IndexType | str | None)
     await (await client.drop_index("test", "by-age")).wait()
     job = await client.query_operate("test", "users", [aero.increment("age", 1)], where=where)
     assert_type(job, jobs.BackgroundJob)

@@ -306,7 +306,7 @@ async def test_a_node_that_is_removed_while_an_info_command_connects_leaves_noth
         nursery.start_soon(node.run)
 
         async def ask():
-            with pytest.raises(errors.ConnectionFailed, match="removed"):
+            with pytest.raises(errors.ConnectionFailed, match="left the cluster"):
                 await node.info("status")
 
         nursery.start_soon(ask)

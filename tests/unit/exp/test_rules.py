@@ -180,7 +180,7 @@ def test_let_has_definitions_first_and_an_expression_behind_them():
     one = exp.def_("x", 1)
     for build in (exp.let_, lambda: exp.let_(1), lambda: exp.let_(N, one), lambda: exp.let_(1, 2)):
         refused(build, "exp.let_: got", "allowed: one or more of def_, then an expression")
-    refused(lambda: exp.let_(one, one), "an expression behind the last def_")
+    refused(lambda: exp.let_(one, one), "an expression after the last def_")
     refused(
         lambda: exp.let_(exp.def_("x", exp.infinity()), 1), "variable 'x' is infinity or wildcard, allowed: a value"
     )
@@ -390,19 +390,19 @@ def test_what_does_not_fit_into_the_server_is_refused():
 
 def test_bytes_that_are_no_expression_are_refused_with_the_reason():
     for data, reason in [
-        (b"\x90", "an empty list is no expression"),
-        (b"\x91\x4f", "79 is no operation"),
+        (b"\x90", "an empty list is not an expression"),
+        (b"\x91\x4f", "79 is not an operation"),
         (b"\x92\x10\xc3", "it has 1 argument, allowed: 2 or more"),
         (b"\x93\x01\x01\xa2\x03x", "argument 2 is str, allowed: int"),
-        (b"\x93\x51\x02\x05", "the name of a bin is no text"),
-        (b"\x93\x51\x63\xa1a", "99 is no type of an expression"),
-        (b"\x92\x7e\x05", "what is quoted is no list"),
-        (b"\x01\x02", "1 bytes stand behind an expression"),
+        (b"\x93\x51\x02\x05", "the name of a bin is not a str"),
+        (b"\x93\x51\x63\xa1a", "99 is not a type of an expression"),
+        (b"\x92\x7e\x05", "a quoted value must be a list"),
+        (b"\x01\x02", "1 bytes follow an expression"),
         (b"\xa2\x07x", "starts no value of an expression"),
-        (b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "is no int of 64 bits"),
-        (b"\x95\x7f\x02\x05\x91\x10\x93\x51\x04\xa1l", "5 is no family of operations"),
+        (b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "is not an int of 64 bits"),
+        (b"\x95\x7f\x02\x05\x91\x10\x93\x51\x04\xa1l", "5 is not a family of operations"),
         (b"\x93\x7a\x03\x02", "the index of a loop is an int"),
-        (b"\x93\x7a\x03\x07", "7 is no loop variable"),
+        (b"\x93\x7a\x03\x07", "7 is not a loop variable"),
     ]:
         refused(lambda data=data: exp.from_bytes(data), reason)
     for wrong in (b"", "x", None, 5):
@@ -494,7 +494,7 @@ def test_the_type_of_a_read_follows_from_its_return_type():
     refused(lambda: lists.get_by_index(L, 0), "exp.lists.get_by_index.value_type: got None, allowed: ExpType.NIL")
     wrong = {"return_type": returns.COUNT}
     refused(
-        lambda: lists.get_by_index(L, 0, ExpType.STRING, **wrong), "value_type", "as the return type makes it a int"
+        lambda: lists.get_by_index(L, 0, ExpType.STRING, **wrong), "value_type", "as the return type makes it an int"
     )
 
 
@@ -508,7 +508,7 @@ def test_return_types_that_the_operation_has_not_are_refused():
     )
     refused(lambda: maps.get_by_key(M, 1, return_type=exp.MapReturn.INDEX_RANGE), "return_type: got", "allowed: INDEX,")
     ranged = {"return_type": exp.ListReturn.RANK_RANGE, "inverted": True}
-    refused(lambda: lists.get_by_rank_range(L, 1, **ranged), "another with inverted")
+    refused(lambda: lists.get_by_rank_range(L, 1, **ranged), "another return type: with inverted")
     refused(lambda: lists.get_by_rank_range(L, 1, inverted=1), "inverted: got 1, allowed: True or False")
     refused(lambda: lists.remove_by_value(L, 1, inverted="x"), "exp.lists.remove_by_value.inverted")
 
@@ -581,7 +581,7 @@ def test_path_expressions_take_whole_expressions_of_the_right_type():
     refused(lambda: exp.modify_by_path(L, [], 1), "exp.modify_by_path.ctx: got []", "one step or more")
     refused(lambda: exp.select_by_path("l", ctx.all_children()), "exp.list_bin or exp.map_bin of it")
     refused(lambda: exp.select_by_path(S, ctx.all_children()), "is str, allowed: list or map")
-    refused(lambda: exp.select_by_path(L, ctx.all_children_where(number)), "gives a bool, and this gives a int")
+    refused(lambda: exp.select_by_path(L, ctx.all_children_where(number)), "gives a bool, and this gives an int")
     refused(lambda: exp.select_by_path(L, ctx.map_key_create("k")), "steps that create nothing")
     refused(lambda: exp.select_by_path(exp.var("x"), ctx.all_children()), "value_type: got None, allowed: LIST or MAP")
     assert exp.select_by_path(exp.var("x"), ctx.all_children(), value_type=ExpType.MAP).type is ExpType.MAP
@@ -614,5 +614,5 @@ def test_what_a_server_does_not_survive_is_refused():
     refused(lambda: exp.cond(exp.infinity(), 1, 2), "argument 1 is infinity or wildcard, allowed: bool")
     refused(lambda: exp.call(0, 5, [L] * 9, L, ExpType.LIST), "exp.call.args: got", "at most 8 arguments")
     refused(lambda: exp.from_bytes(b"\x95\x7f\x04\x40\x9a\x05" + L.encode() * 10), "a call has 9 arguments")
-    refused(lambda: exp.from_bytes(b"\x95\x7f\x04\x03\x91\x10" + S.encode()), "3 is no family of operations")
-    refused(lambda: exp.from_bytes(b"\x93\x51\x00\xa1a"), "a bin of nil is none")
+    refused(lambda: exp.from_bytes(b"\x95\x7f\x04\x03\x91\x10" + S.encode()), "3 is not a family of operations")
+    refused(lambda: exp.from_bytes(b"\x93\x51\x00\xa1a"), "a bin cannot be of type nil")

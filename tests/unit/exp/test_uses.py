@@ -47,7 +47,7 @@ def test_a_policy_keeps_a_filter_as_its_bytes_and_shows_it_as_the_expression(pol
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (exp.int_bin("age"), "gives a bool; this one gives a int"),
+        (exp.int_bin("age"), "gives a bool; this one gives an int"),
         (exp.val("x"), "this one gives a str"),
         (exp.nil(), "this one gives a nil"),
         (exp.var("x"), "nothing in this one binds x"),

@@ -231,7 +231,7 @@ UNBOUND = exp.lt(LOOP, exp.var("limit"))
         (lambda: ctx.all_children_where(UNBOUND), "all_children_where.expression", "nothing in it binds limit"),
         (lambda: ctx.and_where(UNBOUND), "and_where.expression", "nothing in it binds limit"),
         (lambda: modify_by_path("b", PATH, LOOP + exp.var("n")), "modify_by_path.expression", "nothing in it binds n"),
-        (lambda: ctx.all_children_where(LOOP + 1), "all_children_where.expression", "a bool, and this gives a int"),
+        (lambda: ctx.all_children_where(LOOP + 1), "all_children_where.expression", "a bool, and this gives an int"),
         (lambda: ctx.and_where(exp.remove_result()), "and_where.expression", "gives a bool"),
         (lambda: modify_by_path("b", PATH, exp.infinity()), "modify_by_path.expression", "gives a value"),
     ],

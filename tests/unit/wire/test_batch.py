@@ -199,7 +199,7 @@ def repeating_first() -> bytes:
         ((Field(41, b""),), "no room"),
         ((Field(41, struct.pack(">IB", 1 << 31, 0)),), "does not fit"),
         ((Field(41, repeating_first()),), "repeats nothing"),
-        ((Field(41, struct.pack(">IB", 0, 0) + b"x"),), "stand behind"),
+        ((Field(41, struct.pack(">IB", 0, 0) + b"x"),), "follow"),
     ],
 )
 def test_a_malformed_batch_is_a_protocol_error(fields: tuple[Field, ...], words: str) -> None:
@@ -247,7 +247,7 @@ def test_sizes_that_do_not_fit_break_the_frame() -> None:
     ):
         with pytest.raises(ProtocolError):
             decode_batch_response(head + op)
-    with pytest.raises(ProtocolError, match="behind the end"):
+    with pytest.raises(ProtocolError, match="follow the end"):
         decode_batch_response(encode_batch_end() + b"x")
     with pytest.raises(ProtocolError, match="header of 23"):
         decode_batch_response(b"\x17" + encode_batch_end()[1:])

@@ -113,7 +113,7 @@ def test_malformed_particles_are_protocol_errors(particle: int, data: str) -> No
         (GeoJSON("\udfff"), "lone surrogate"),
         (TypedBlob(6, b""), "type 6 cannot be written"),
         (1j, "complex"),
-        (object(), "is a object"),
+        (object(), "is an object"),
         (range(3), "is a range"),
         (INFINITY, "exists only in comparisons"),
         ({"a": {1}}, r"value at \['a'\]: \{1\} is a set"),

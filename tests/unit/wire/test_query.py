@@ -298,7 +298,7 @@ def test_a_frame_that_is_cut_off_is_refused_wherever_it_is_cut(cut: int) -> None
 
 
 def test_bytes_behind_the_end_are_refused() -> None:
-    with pytest.raises(ProtocolError, match="stand behind the end"):
+    with pytest.raises(ProtocolError, match="follow the end"):
         decoded(encode_query_end() + record(b"x"))
 
 

@@ -70,7 +70,7 @@ def create(
     flag = list_create_flag("lists.create", order, pad)
     if is_empty(ctx):
         if pad:
-            raise refused("lists.create.pad", pad, "False where there is no ctx, as there is no list around it")
+            raise refused("lists.create.pad", pad, "False without ctx: there is no list around the new one")
         return _CREATE.operation(bin_name, (_with_index("lists.create", order, persist_index, ()),), ())
     require_creatable("lists.create.ctx", ctx)
     args = (_with_index("lists.create", order, persist_index, ctx),)
