@@ -202,20 +202,19 @@ def test_only_the_tend_interval_must_be_finite():
         assert getattr(ClientConfig("h").replace(**{field: None}), field) is None
 
 
-@pytest.mark.parametrize("value", [*NO_INT, -1, 1 << 32])
+@pytest.mark.parametrize("value", [*NO_INT, -1, 1 << 64])
 @pytest.mark.parametrize(
-    ("key", "low", "unit"),
+    ("key", "low", "high", "unit"),
     [
-        ("timeout", 0, "milliseconds, 0 for no limit"),
-        ("idle_timeout", 0, "seconds, 0 for no limit"),
-        ("tend_interval", 1, "milliseconds"),
-        ("operation_queue_timeout_ms", 0, "milliseconds, 0 for no limit"),
+        ("timeout", 0, (1 << 32) - 1, "milliseconds, 0 for no limit"),
+        ("idle_timeout", 0, (1 << 32) - 1, "seconds, 0 for no limit"),
+        ("tend_interval", 1, (1 << 32) - 1, "milliseconds"),
+        ("operation_queue_timeout_ms", 0, (1 << 64) - 1, "milliseconds, 0 for no limit"),
     ],
 )
-def test_times_of_the_dict_are_ints_in_its_own_units(key, low, unit, value):
-    expect(
-        page(**{key: value}), f"ClientConfig.{key}: got {value!r}", f"allowed: an int from {low} to 4294967295 ({unit})"
-    )
+def test_times_of_the_dict_are_ints_in_its_own_units(key, low, high, unit, value):
+    expect(page(**{key: value}), f"ClientConfig.{key}: got {value!r}", f"allowed: an int from {low} to {high} ({unit})")
+    expect(page(**{key: high + 1}), f"ClientConfig.{key}: got {high + 1}", f"from {low} to {high}")
 
 
 def test_a_tend_interval_of_zero_milliseconds():
