@@ -202,7 +202,7 @@ def test_only_the_tend_interval_must_be_finite():
         assert getattr(ClientConfig("h").replace(**{field: None}), field) is None
 
 
-@pytest.mark.parametrize("value", [*NO_INT, -1, 1 << 64])
+@pytest.mark.parametrize("value", [*NO_INT, -1, "more"])
 @pytest.mark.parametrize(
     ("key", "low", "high", "unit"),
     [
@@ -213,8 +213,8 @@ def test_only_the_tend_interval_must_be_finite():
     ],
 )
 def test_times_of_the_dict_are_ints_in_its_own_units(key, low, high, unit, value):
+    value = high + 1 if value == "more" else value
     expect(page(**{key: value}), f"ClientConfig.{key}: got {value!r}", f"allowed: an int from {low} to {high} ({unit})")
-    expect(page(**{key: high + 1}), f"ClientConfig.{key}: got {high + 1}", f"from {low} to {high}")
 
 
 def test_a_tend_interval_of_zero_milliseconds():
