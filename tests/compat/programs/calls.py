@@ -161,7 +161,7 @@ class Maker:
         chosen = self.random.sample(sorted(fields), min(len(fields), self.random.randint(0, 3)))
         policy = {name: self.one(*fields[name]) for name in chosen}
         if self.chance(0.1):  # fields that have no effect
-            policy |= self.one({"key": 1}, {"timeout": 5}, {"zz": 1}, {"max_records": "x"}, {"allow_inline": True})
+            policy |= self.one({"key": 1}, {"timeout": 5000}, {"zz": 1}, {"max_records": "x"}, {"allow_inline": True})
         if self.chance(WRONG):
             name = self.one(*sorted(fields))
             policy[name] = self.one("x", -5, 1.5, 1 << 40, [])
@@ -466,14 +466,17 @@ class Caller(Maker):
         return self.client.truncate("test", "calls_none", nanos, self.policy("a"))
 
     def index(self, described: list[Any]) -> Any:
-        kind = self.one("integer", "string")
-        name = self.one(*NAMES[:2])
+        kind, name = self.one(*INDEXES, ("integer", "s"), ("string", "i"))
         arguments = ["test", SET, name, f"calls_{kind}_{name}"]
         if self.chance(0.2):
             arguments[self.random.randrange(4)] = self.one("", 5, None, "a" * 300)
-        if self.chance(0.5):
-            return self.call(described, "index_remove", arguments[0], arguments[3], self.policy("a"))
-        return self.call(described, f"index_{kind}_create", *arguments, self.policy("a"))
+        try:
+            if self.chance(0.4):
+                return self.call(described, "index_remove", arguments[0], arguments[3], self.policy("a"))
+            return self.call(described, f"index_{kind}_create", *arguments, self.policy("a"))
+        finally:
+            self.client.index_remove("test", f"calls_{kind}_{name}")
+            create_indexes(self.client)
 
     def administration(self, described: list[Any]) -> Any:
         method, arguments = self.one(
@@ -543,6 +546,18 @@ class Caller(Maker):
             return client.is_connected()
 
 
+#: The indexes that each call finds, by kind and bin.
+INDEXES = (("integer", "i"), ("string", "s"))
+
+
+def create_indexes(client: Any) -> None:
+    for kind, name in INDEXES:
+        try:
+            getattr(client, f"index_{kind}_create")("test", SET, name, f"calls_{kind}_{name}")
+        except aerospike.IndexFoundError:
+            pass
+
+
 def meta_of(row: Any) -> Any:
     meta = row.record[1]
     gen, ttl = (meta["gen"], meta["ttl"]) if isinstance(meta, dict) else meta
@@ -583,6 +598,7 @@ def main() -> None:
     for kind in ("integer", "string"):
         for name in NAMES[:2]:
             client.index_remove("test", f"calls_{kind}_{name}")
+    create_indexes(client)
     if "functions" not in left_out:
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, f"{MODULE}.lua")
