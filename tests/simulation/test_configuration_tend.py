@@ -276,7 +276,7 @@ async def test_alternate_addresses_lead_out_of_a_network_whose_own_cannot_be_rea
 @pytest.mark.parametrize("kinds", [("message",), ("message", "info")], ids=["some", "all"])
 @pytest.mark.parametrize("fault", [Fault.RESET, ResultCode.PARTITION_UNAVAILABLE])
 async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
-    autojump_clock: Any, kinds: tuple[int, ...], fault: Fault | ResultCode
+    autojump_clock: Any, kinds: tuple[str, ...], fault: Fault | ResultCode
 ) -> None:
     async with open_embedded_cluster(3, memory=True) as cluster:
         async with open_on(cluster) as client:
