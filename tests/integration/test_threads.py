@@ -138,7 +138,7 @@ def test_a_coroutine_of_something_else_is_refused(stage):
 
     with contextlib.closing(asyncio.new_event_loop()) as loop, pytest.raises(RuntimeError, match="it belongs to"):
         stage.commands.wait(suspended())
-    with pytest.raises(RuntimeError):
+    with pytest.raises(aero.ClientError, match="no event loop is running here"):
         stage.commands.wait(stage.client.get(KEY))
 
 

@@ -148,7 +148,7 @@ async def test_paused_node_costs_no_read(autojump_clock: MockClock, resume_after
         assert scene.ledger.failed_reads == []
         for text in scene.ledger.failed_writes:
             # Only one that found no way into the paused node at all.
-            assert "NoMoreConnections" in text or "took no connection" in text, text
+            assert "NoMoreConnections" in text or "took no request" in text, text
         assert (scene.ledger.doubts > 0) == (resume_after > 0.25)
         await scene.check()
 

@@ -306,6 +306,11 @@ class Connection(Uncopyable):
                 due = min(due, budget)
         return due
 
+    @property
+    def line_since(self) -> float:
+        """When the first request left that is not answered; infinity where there is none."""
+        return self._sent[0].sent_at if self._sent else math.inf
+
     def is_stalled(self, now: float, threshold: float) -> bool:
         """Whether the request that the server works on takes longer than ``threshold`` seconds."""
         sent = self._sent

@@ -146,7 +146,7 @@ class Node(Uncopyable):
 
     @property
     def progress_at(self) -> float:
-        """When the node last answered a command or accepted a connection for one, on the loop clock."""
+        """When the node last answered a command, on the loop clock."""
         return max(pool.progress_at for pool in self.pools)
 
     # -- requests ----------------------------------------------------------------------------------------------------

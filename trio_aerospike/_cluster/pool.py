@@ -55,7 +55,8 @@ TRAIN_EVERY = 128
 TRAIN_LENGTH = 4
 #: Seconds that each byte of a request adds to its cost, so that large records are not lined up with small ones.
 COST_PER_BYTE = 1e-8
-#: Requests in flight on a pool of which nothing is known; at least so many are always admitted.
+#: Requests in flight on a pool of which nothing is known, and always at least: or one for each connection that it may
+#: have, if that is more.
 WINDOW_START = 256
 WINDOW_MIN = 64
 #: Seconds between a request and its reply at which the window shrinks. It grows up to half of that. Requests that wait
@@ -115,7 +116,7 @@ class Pool(Uncopyable):
 
     Attributes:
         window: requests in flight at the most.
-        progress_at: when the node last answered or accepted a connection.
+        progress_at: when the node last answered. That it accepts a connection says nothing: its kernel does that.
         lent: connections of this pool that threads have for themselves.
     """
 
@@ -151,11 +152,14 @@ class Pool(Uncopyable):
         self.connections: list[Connection] = []
         self.opening = 0
         self.waiting = WaitingQueue(self)
-        self.window: float = WINDOW_START
+        self._window_min: float = max(WINDOW_MIN, limit)
+        self.window: float = max(WINDOW_START, limit)
         self.progress_at = -math.inf
         self._shrink_at = -math.inf
+        #: When a request left that was not answered in its time.
+        self._overdue_since = -math.inf
         #: Requests in flight at which the node was as quick as it can be, and the replies since when it was measured.
-        self._window_max: float = 4 * WINDOW_START
+        self._window_max: float = 4 * self.window
         self._replies = 0
         self._replies_since = -math.inf
         #: Of those that wait: the shortest patience, and the earliest deadline of those whose time is running. Before
@@ -334,7 +338,7 @@ class Pool(Uncopyable):
         """Something waits: open a connection, or give up a suspended one that nobody waits for."""
         if self._closing:
             return
-        if self.total < self.limit:
+        if self.total < self.limit and (self._rerouted or self._room_in_window > 0 or self.waiting.head().exclusive):
             hopeless = self._refused and (self.opening or self.connections)
             if not hopeless and self.opening < min(MAX_OPENING, self._connections_wanted()):
                 self._open()
@@ -347,6 +351,13 @@ class Pool(Uncopyable):
                     connection.close(None)
                     return
 
+    @property
+    def _room_in_window(self) -> float:
+        """How many more requests the window admits; a node that has fallen silent is sent one at a time, as a probe."""
+        if self.progress_at < self._overdue_since:
+            return 1 - sum(connection.depth for connection in self.connections if not connection.overdue)
+        return self.window - sum(connection.depth for connection in self.connections)
+
     def _connections_wanted(self) -> int:
         """How many more connections those that wait would keep busy for as long as a request may wait.
 
@@ -358,7 +369,7 @@ class Pool(Uncopyable):
         count = len(self.waiting)
         if self.waiting.head().exclusive:
             return count + second
-        window = min(count + sum(connection.depth for connection in self.connections), self.window)
+        window = min(count + self.window - self._room_in_window, self.window)
         enough = 1 + int(max(window * max(self.read_time, self.write_time) / self._budget, window / self.max_line))
         shared = sum(1 for c in self.connections if not (c.suspended or c.exclusive or c.retired))
         return min(count, max(0, enough - shared)) + second
@@ -377,8 +388,12 @@ class Pool(Uncopyable):
             return  # a connection broke while it was given a request: the loop below goes on with the others
         self._serving = True
         self._serve_rerouted()
+        room = self._room_in_window
         while self.waiting:
             pending = self.waiting.head()
+            if room <= 0 and not pending.exclusive:
+                break
+            room -= 1
             connection = self._room_for(pending, freed)
             if connection is None:
                 break
@@ -454,7 +469,6 @@ class Pool(Uncopyable):
         """A connection asked for by ``open_one`` is up."""
         self.opening -= 1
         self._refused = False
-        self.progress_at = self._now()
         self.connections.append(connection)
         self._limit_lines()
         self._rest(connection)
@@ -517,10 +531,10 @@ class Pool(Uncopyable):
         now = self.progress_at = self._now()
         delay = age - self._way.unloaded
         if delay > TARGET_DELAY:
-            if now >= self._shrink_at and self.window > WINDOW_MIN:
+            if now >= self._shrink_at and self.window > self._window_min:
                 # Replies to what was sent before this are no reason to shrink once more.
                 self._shrink_at = now + age
-                self.window = max(WINDOW_MIN, self.window * SHRINK)
+                self.window = max(self._window_min, self.window * SHRINK)
                 self._limit_lines()
             return
         if not self.waiting.count:
@@ -540,7 +554,7 @@ class Pool(Uncopyable):
             return
         if span < math.inf:
             delay = TARGET_DELAY + self._way.unloaded
-            self._window_max = max(WINDOW_START, WINDOW_GAIN * delay * self._replies / span)
+            self._window_max = max(WINDOW_START, self._window_min, WINDOW_GAIN * delay * self._replies / span)
             if self.window > self._window_max:
                 self.window = self._window_max
                 self._limit_lines()
@@ -605,15 +619,17 @@ class Pool(Uncopyable):
             due = min(due, connection.expire(now))
             if not connection.depth:
                 self._rest(connection)
-        due = min(due, self._expire_waiting(now))
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
-                self._stalled = self._stalled or connection.overdue
+                if connection.overdue:
+                    self._stalled = True
+                    self._overdue_since = max(self._overdue_since, connection.line_since)
                 moved = connection.take_unsent()
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.
                 due = min([due, *(pending.deadline for pending in moved)])
+        due = min(due, self._expire_waiting(now))
         if self.waiting.count or self._rerouted:
             self._serve_waiting()
         return due

@@ -163,7 +163,7 @@ class EmbeddedCluster:
             if lose_data:
                 async with self._tables_lock:
                     for name, store in node.stores.items():
-                        self.tables[name].forget(node.name)
+                        await in_slices(self.tables[name].forget_steps(node.name))
                         await in_slices(store.clear())
         await trio.lowlevel.checkpoint()
 

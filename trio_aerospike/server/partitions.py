@@ -243,12 +243,18 @@ class PartitionTable:
             self._note_pending(entry)
             yield
 
-    def forget(self, node: str) -> None:
-        """The node lost its records while it was away."""
+    def forget_steps(self, node: str) -> Iterator[None]:
+        """The node lost its records while it was away; partition by partition."""
         for entry in self._partitions:
             entry.copies.pop(node, None)
             entry.full.discard(node)
             self._note_pending(entry)
+            yield
+
+    def forget(self, node: str) -> None:
+        """The same as `forget_steps`, at once."""
+        for _ in self.forget_steps(node):
+            pass
 
     # Helpers --------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,10 @@ class Line:
         return len(self.sent) + len(self.unsent)
 
     @property
+    def line_since(self):
+        return self.sent[0].sent_at
+
+    @property
     def usable(self):
         held = self.suspended or self.retired or self.exclusive
         return self.alive and not held and self.depth < self.max_line
