@@ -78,7 +78,7 @@ class Cluster(Uncopyable):
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
         self.config = config
         #: Where alone all this may be used.
-        self.trio_run = TrioRun()
+        self.trio_run: TrioRun = TrioRun()
         self._resolve = resolve
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)

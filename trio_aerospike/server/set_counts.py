@@ -25,10 +25,10 @@ class SetCounts:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.objects = 0
-        self.size = 0
-        self.expirable = 0
-        self.cut = 0
+        self.objects: int = 0
+        self.size: int = 0
+        self.expirable: int = 0
+        self.cut: int = 0
         # Records and bytes by void-time; the void-times are in a heap as well.
         self._expiring: dict[int, int] = {}
         self._expiring_size: dict[int, int] = {}

@@ -229,11 +229,11 @@ class RetryState:
         self._renewed = False
         self._read_sequence = self._write_sequence = 0
         self._history: list[Attempt] = []
-        self.began = began
-        self.limit = limit
-        self.attempts = 0
-        self.retries = 0
-        self.in_doubt = False
+        self.began: float = began
+        self.limit: float = limit
+        self.attempts: int = 0
+        self.retries: int = 0
+        self.in_doubt: bool = False
 
     def __repr__(self) -> str:
         doubt = ", in doubt" if self.in_doubt else ""

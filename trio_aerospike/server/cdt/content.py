@@ -43,9 +43,9 @@ class Layout:
         self._numbers = array("I")
         self._offsets = array("I")
         self._count = 0
-        self.ends_at = -1
+        self.ends_at: int = -1
         """Where the last element ends; -1 while nothing is known."""
-        self.in_order = False
+        self.in_order: bool = False
 
     def __repr__(self) -> str:
         return f"<Layout of {self._count} elements, {len(self._numbers)} marks>"
