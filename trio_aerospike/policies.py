@@ -267,8 +267,9 @@ class ReadPolicy(_Policy):
     """How a record is read.
 
     Args:
-        total_timeout: Seconds for the whole command, with its retries and with waiting for a connection. It begins
-            when the command has its turn under ``max_concurrent_operations``.
+        total_timeout: Seconds for the whole command, with its retries. It begins when a connection takes the command;
+            one that waits for a connection is given up once its node has answered nothing for so long. Time in which
+            the program kept the event loop from reading answers does not count.
         socket_timeout: Seconds without an answer after which an attempt is given up and, if ``max_retries`` allows,
             repeated.
         max_retries: How often the command is sent again after a timeout, a broken connection or a refusal that passes
@@ -336,8 +337,9 @@ class WritePolicy(_Policy):
     Writes are not repeated unless ``max_retries`` says so: one that was sent without an answer may have been applied.
 
     Args:
-        total_timeout: Seconds for the whole command, with its retries and with waiting for a connection. It begins
-            when the command has its turn under ``max_concurrent_operations``.
+        total_timeout: Seconds for the whole command, with its retries. It begins when a connection takes the command;
+            one that waits for a connection is given up once its node has answered nothing for so long. Time in which
+            the program kept the event loop from reading answers does not count.
         socket_timeout: Seconds without an answer after which an attempt is given up.
         max_retries: How often the command is sent again after a timeout, a broken connection or a refusal that passes
             (overload, a hot key). What could not be sent is tried until ``total_timeout``, and does not count.

@@ -137,7 +137,7 @@ class Entries:
         self._is_geo = definition.type == wire.PARTICLE_GEOJSON
         self._sorted = SortedEntries(UNSIGNED if self._is_geo else SIGNED)
         self._n_records = 0
-        self.populated = 0
+        self.populated: int = 0
         self.load_time = 0
         if not definition.is_of_set:
             store.watchers.append(self)

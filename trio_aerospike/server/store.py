@@ -65,11 +65,11 @@ class StoredRecord:
         last_update: int,
         key: bytes | None = None,
     ) -> None:
-        self.set_name = set_name
-        self.generation = generation
-        self.void_time = void_time
-        self.last_update = last_update
-        self.key = key
+        self.set_name: str = set_name
+        self.generation: int = generation
+        self.void_time: int = void_time
+        self.last_update: int = last_update
+        self.key: bytes | None = key
         self._bins: dict[str, Particle] | None = bins
         self._row: bytes | None = None
         self._size = 0
