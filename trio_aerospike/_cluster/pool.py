@@ -150,7 +150,7 @@ class Pool(Uncopyable):
         self.lent = 0
         self.connections: list[Connection] = []
         self.opening = 0
-        self.waiting = WaitingQueue(self)
+        self.waiting: WaitingQueue[Pending] = WaitingQueue(self)
         self.window: float = WINDOW_START
         self.progress_at = -math.inf
         self._shrink_at = -math.inf
