@@ -34,7 +34,8 @@ class StallClock:
         self._loop = weakref.ref(loop)
         self._needed = needed
         self._stop = math.inf
-        self._timer: asyncio.Handle | None = None
+        # Timers are numbered rather than kept, for they refer to the loop: the latest one counts.
+        self._timers = 0
         self._restarted = False
         self.stalled: float = 0.0
 
@@ -55,19 +56,21 @@ class StallClock:
             # The loop is late, or a KeyboardInterrupt has hit the timer before its first statement.
             loop = self._loop()
             if loop is not None:
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer = loop.call_soon(self._tick)
+                self._timers += 1
+                loop.call_soon(self._tick, self._timers)
                 self._restarted = True
         return min(now, self._stop) - self.stalled
 
     def _wait(self, now: float) -> None:
         loop = self._loop()
         if loop is not None:
-            self._timer = loop.call_later(PERIOD, self._tick)
+            self._timers += 1
+            loop.call_later(PERIOD, self._tick, self._timers)
             self._stop = now + PERIOD + GRACE
 
-    def _tick(self) -> None:
+    def _tick(self, number: int) -> None:
+        if number != self._timers:
+            return
         now = monotonic()
         if now > self._stop:
             self.stalled += now - self._stop

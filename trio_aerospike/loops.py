@@ -313,7 +313,8 @@ class _SlotQueue:
         #: All wait equally long, so that they end in their order.
         self._waiting: deque[tuple[asyncio.Future[Slot | None], float]] = deque()
         self._asked = False
-        self._timer: asyncio.TimerHandle | None = None
+        # No timer is kept, for it would keep the loop.
+        self._timed = False
 
     @property
     def awaited(self) -> bool:
@@ -335,8 +336,9 @@ class _SlotQueue:
         self._waiting.append((waiter, self._clock.now() + self._executor.queue_timeout))
         lease.wanted = len(self._waiting)
         self._ask()
-        if self._timer is None and self._executor.queue_timeout < math.inf:
-            self._timer = loop.call_later(self._executor.queue_timeout, self._expire)
+        if not self._timed and self._executor.queue_timeout < math.inf:
+            loop.call_later(self._executor.queue_timeout, self._expire)
+            self._timed = True
         try:
             return await waiter
         except BaseException:
@@ -392,7 +394,7 @@ class _SlotQueue:
         lease.wanted = len(waiting)
 
     def _expire(self) -> None:
-        self._timer = None
+        self._timed = False
         self._hand_out()
         waiting = self._waiting
         while waiting:
@@ -401,7 +403,8 @@ class _SlotQueue:
             if left > 0:
                 loop = self._loop()
                 if loop is not None:
-                    self._timer = loop.call_later(left, self._expire)
+                    loop.call_later(left, self._expire)
+                    self._timed = True
                 break
             waiting.popleft()
             if not waiter.done():
@@ -448,7 +451,7 @@ class _Lines:
         self._silent = False
         #: The shortest patience of those that wait.
         self._patience = math.inf
-        self._timer: asyncio.TimerHandle | None = None
+        #: When the timer fires that counts. The others do nothing; none is kept, for it would keep the loop.
         self._look_at = math.inf
 
     def __len__(self) -> int:
@@ -573,23 +576,20 @@ class _Lines:
             due = now + self._patience  # those that have answers to come serve them sooner
         # A timer that is long due and has not come was lost in a KeyboardInterrupt.
         if due < self._look_at or self._look_at < now - PERIOD:
-            self._look_after(due - now, loop)
+            self._look_after(due - now, due, loop)
+
+    def _look_after(self, delay: float, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        if delay < math.inf:
+            loop.call_later(max(0.0, delay), self._look, due)
             self._look_at = due
 
-    def _look_after(self, delay: float, loop: asyncio.AbstractEventLoop) -> None:
-        before, self._timer = self._timer, None
-        if before is not None:
-            before.cancel()
-        if delay < math.inf:
-            self._timer = loop.call_later(max(0.0, delay), self._look)
-
-    def _look(self) -> None:
+    def _look(self, due: float) -> None:
         try:
-            self._timer = None
-            self._look_at = math.inf
-            if self.waiting.count:
-                self._expire_waiting()
-                self.serve()
+            if due == self._look_at:
+                self._look_at = math.inf
+                if self.waiting.count:
+                    self._expire_waiting()
+                    self.serve()
         except BaseException:
             self.interrupted()
             raise
@@ -668,7 +668,7 @@ class _Lines:
         self._divide_window()
         loop = self._loop()
         if self.waiting.count and loop is not None:
-            self._look_after(0.0, loop)
+            self._look_after(0.0, self.clock.now(), loop)
 
     def interrupted(self) -> None:
         """A KeyboardInterrupt may have left the queues in any state: end the lines, and have Trio run what waits."""
