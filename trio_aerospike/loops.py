@@ -29,6 +29,7 @@ from ._cluster.commands import Executor
 from ._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from ._cluster.lending import Link
 from ._cluster.node import Node
+from ._cluster.pool import TARGET_DELAY
 from ._cluster.queue import WaitingQueue
 from ._cluster.slot_leases import Slot, SlotLease
 from ._loop_stalls import PERIOD, StallClock
@@ -51,6 +52,10 @@ WINDOW = 256
 #: Commands of a loop that may be on their way through Trio, for a node, before a connection is borrowed. Afterwards as
 #: many as are admitted here.
 MAX_CROSSING = 64
+#: Commands that are sent to a node after one has timed out and before it answers again; the others wait.
+PROBES = 4
+#: Answers in a burst from which on the first burst of a line tells the node's time apart from the network's.
+BURST = 4
 #: Seconds between two looks whether there is a connection to borrow.
 POLL = 0.002
 #: Seconds that a request may stand in a line before Trio, with its many connections, is the better way.
@@ -118,7 +123,7 @@ class _LoopExecutor(BorrowingExecutor):
         self._clock.start()
         slot = await self._slots.acquire(loop)
         if slot is None:
-            return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
+            raise ClientClosed(f"{what} {key!r}: the client is closed")
         leased = [slot]
         try:
             return await self._run_here(loop, what, key, frame, policy, write, leased)
@@ -441,10 +446,14 @@ class _Lines:
         self._lines: list[weakref.ref[_Line]] = []
         self._ask_at = 0.0
         self._watches = True
-        self.max_depth = WINDOW
+        self.max_depth = LONG_LINE
         self.service_time = PRIOR_SERVICE_TIME
+        #: Nothing has been measured yet: the prior is no reason to line up many.
+        self._cold = True
         self.waiting: WaitingQueue[_Request] = WaitingQueue(self)
         self._crossing = 0
+        #: Commands that Trio runs at the same time because the node is slow: two for each connection.
+        self._most_crossing = min(WINDOW, 2 * sum(pool.limit for pool in node.pools))
         #: When the node last answered, on the stall clock.
         self._progress_at = -math.inf
         #: A request has timed out since.
@@ -515,26 +524,35 @@ class _Lines:
     def choose(self, loop: asyncio.AbstractEventLoop) -> _Line | None:
         """The shortest line with room; borrows another connection when it becomes long."""
         best = None
+        in_flight = 0
         for ref in self._lines:
             line = ref()
-            if line is not None and line.usable and (best is None or line.depth < best.depth):
-                best = line
-                if not line.depth:
-                    return best
-        if (best is None or best.depth >= LONG_LINE) and len(self._lines) < MAX_LINES and self._watches:
+            if line is not None:
+                in_flight += line.depth
+                if line.usable and (best is None or line.depth < best.depth):
+                    best = line
+        if best is not None and not best.depth and in_flight < WINDOW:
+            return best
+        if in_flight >= WINDOW:
+            return None  # connections that are new share the window with those that are full
+        wanted = (best is None or best.depth >= LONG_LINE) and not self._silent
+        if wanted and len(self._lines) < MAX_LINES and self._watches:
             best = self._borrow(loop) or best
         if best is not None and self._is_slow(best.depth) and self._may_cross():
             return None
         return best
 
     def _is_slow(self, depth: int) -> bool:
-        return depth * self.service_time > PATIENCE
+        """Whether a request takes so long that many connections are better than lines on a few."""
+        return depth * self.service_time > PATIENCE and LONG_LINE * self.service_time > PATIENCE
 
     def _may_cross(self) -> bool:
         """Whether Trio is to run the next command: where no connection is borrowed, or where they are too few."""
+        if self._silent:
+            return self._crossing < PROBES
         depths = [line.depth for line in self._alive() if line.open_for_more]
         if depths:
-            return self._crossing < WINDOW and self._is_slow(min(depths))
+            return self._crossing < self._most_crossing and self._is_slow(min(depths))
         return self._crossing < (MAX_CROSSING if self._node.may_lend and self._watches else WINDOW)
 
     def refill(self, line: _Line) -> bool:
@@ -646,26 +664,40 @@ class _Lines:
             self._node.lender.discard(link)
             raise
         self._lines.append(weakref.ref(line))
-        self._divide_window()
+        self._limit_depth()
         return line
 
-    def _divide_window(self) -> None:
-        self.max_depth = math.ceil(WINDOW / max(1, len(self._lines)))
+    def _limit_depth(self) -> None:
+        """Divide the window among the lines, and let no request stand in one for long."""
+        if self._cold:
+            return
+        share = math.ceil(WINDOW / max(1, len(self._lines)))
+        self.max_depth = min(share, max(1, int(TARGET_DELAY / max(self.service_time, 1e-6))))
 
-    def replied(self, count: int, elapsed: float) -> None:
-        """A burst of answers came in, so long after the one before or after the line began.
+    def replied(self, count: int, elapsed: float, began: bool) -> None:
+        """A burst of answers came in.
 
-        Much of that may be what our own loop was busy with, so the quickest burst tells best what the node takes; it
-        counts for a while.
+        Much of the time may be what our own loop was busy with, so the quickest burst tells best what the node takes;
+        it counts for a while.
+
+        Args:
+            count: how many answers.
+            elapsed: seconds since the burst before, or since the line began.
+            began: whether the line began with these: then the time holds that of the network.
         """
-        self.service_time = min(elapsed / count, self.service_time * FORGET)
+        if self._cold and (count >= BURST or not began):
+            self._cold = False
+            self.service_time = elapsed / count
+        else:
+            self.service_time = min(elapsed / count, self.service_time * FORGET)
+        self._limit_depth()
         self._progress_at = self.clock.now()
         self._silent = False
 
     def gone(self, line: _Line) -> None:
         """A line has ended."""
         self._lines = [ref for ref in self._lines if ref() is not line]
-        self._divide_window()
+        self._limit_depth()
         loop = self._loop()
         if self.waiting.count and loop is not None:
             self._look_after(0.0, self.clock.now(), loop)
@@ -762,6 +794,8 @@ class _Line(Uncopyable):
         self._retired = False
         #: When the line began, or the last burst of answers came in.
         self._began = 0.0
+        #: Nothing has been answered since the line began.
+        self._fresh = True
         self.depth = 0
         try:
             loop.add_reader(self._number, self._readable)
@@ -842,7 +876,8 @@ class _Line(Uncopyable):
             if not self._link.fresh():
                 self.close(ConnectionResetError("the server closed the connection, or sent what nobody asked for"))
                 return
-            self._began = time.monotonic()
+            self._began = now
+            self._fresh = True
         restamp = self._blocked
         self._flushing = self._blocked = False
         while self._alive and not self._blocked:
@@ -961,9 +996,10 @@ class _Line(Uncopyable):
                 sent.popleft()
                 self.depth -= 1
             self._suspended = False
-            now = time.monotonic()
-            self._lines.replied(len(frames), now - self._began)
+            now = self._clock.now()
+            self._lines.replied(len(frames), now - self._began, self._fresh)
             self._began = now
+            self._fresh = False
         if self._frames.error is not None:
             raise self._frames.error
         if not sent and self._frames.pending:
