@@ -21,6 +21,7 @@ from .errors import (
     AerospikeTimeoutError,
     ClientClosed,
     ConnectionFailed,
+    NoMoreConnections,
     ProtocolError,
     ResultCode,
     error_from_code,
@@ -217,22 +218,25 @@ class FirstAttempt:
         error = ClientClosed(f"{self._what} {self._key!r}: the client is closed")
         return self.state.annotate(error, self._node.name)
 
-    def waited_in_vain(self, silence: float, waiting: int) -> None:
+    def waited_in_vain(self, silence: float, waiting: int, full: bool) -> None:
         """The node answered nothing for so long that the request is given up, which was not sent.
 
         Args:
             silence: seconds since the node last answered, or since the request began to wait.
             waiting: how many more requests of the event loop wait for the node.
+            full: whether all connections that the node may have are in use.
 
         Raises:
             AerospikeError: there is nothing to go on with.
         """
+        place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
+        text = not_sent(self._node, full, silence, waiting)
+        if full:
+            self._decide(Cause.POOL_FULL, NoMoreConnections(f"{place}: {text}"), sent=False)
+            return
         name = "total_timeout" if self._now() >= self.limit else "socket_timeout"
-        error = AerospikeTimeoutError(
-            f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address} took no request within "
-            f"{name}={getattr(self._policy, name)} s: {not_sent('no connection came free', silence, waiting)}"
-        )
-        self._decide(Cause.TIMEOUT, error, sent=False)
+        within = f"within {name}={getattr(self._policy, name)} s"
+        self._decide(Cause.TIMEOUT, AerospikeTimeoutError(f"{place} took no request {within}: {text}"), sent=False)
 
     def _decide(self, outcome: Outcome, error: AerospikeError, *, sent: bool = True) -> None:
         now, name = self._now(), self._node.name

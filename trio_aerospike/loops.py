@@ -118,65 +118,55 @@ class _LoopExecutor(BorrowingExecutor):
         if loop is not self._loop():
             text = f"{what} {key!r}: these commands belong to another event loop; make LoopCommands for this one"
             raise ClientError(text)
-        if self._slots is None:
-            return await self._run_here(loop, what, key, frame, policy, write, None)
-        self._clock.start()
-        slot = await self._slots.acquire(loop)
-        if slot is None:
-            raise ClientClosed(f"{what} {key!r}: the client is closed")
-        leased = [slot]
-        try:
-            return await self._run_here(loop, what, key, frame, policy, write, leased)
-        finally:
-            if leased:
-                self._slots.release(leased.pop())
-
-    async def _run_here(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        what: str,
-        key: Key,
-        frame: bytes,
-        policy: Policy,
-        write: bool,
-        leased: list[Slot] | None,
-    ) -> bytes:
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
         node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
         if node is None:
-            return await self._start_in_trio(what, key, frame, policy, write, leased)
-        lines = self._lines_to(node)
+            return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
         now = self._clock.start()
         request = _Request(what, key, policy, write, node, now, self._cluster.patience, self._clock.now)
         request.frame = frame
-        answer = request.answer = loop.create_future()
+        request.answer = loop.create_future()
+        request.lines = lines = self._lines_to(node)
+        slots = self._slots
+        if slots is None:
+            try:
+                lines.submit(request, now, loop)
+            except BaseException:
+                lines.interrupted()
+                raise
+            return await self._finish(request, what, key, frame, policy, write)
+        leased = request.leased = []
         try:
-            lines.submit(request, now, loop)
-        except BaseException:
-            lines.interrupted()
-            raise
+            slots.submit(request, now, loop)
+            return await self._finish(request, what, key, frame, policy, write)
+        finally:
+            if leased:
+                slots.release(leased.pop())
+
+    async def _finish(self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
+        """Wait for the answer of a request; what one attempt cannot do is left to Trio."""
+        answer, lines = request.answer, request.lines
         try:
             body: bytes = await answer
         except (asyncio.CancelledError, KeyboardInterrupt):
-            if leased and request.in_flight and answer.cancelled():
+            if request.leased and request.in_flight and answer.cancelled():
                 # The server may be at work on it: the slot stays taken until the answer is in.
-                slots, slot = self._slots, leased.pop()
-                assert slots is not None
-                request.on_done = functools.partial(slots.release, slot)
+                assert self._slots is not None
+                request.on_done = functools.partial(self._slots.release, request.leased.pop())
             lines.abandoned(request)
             raise
         except _Crosses:
-            return await self._hand_over(lines, request, what, key, frame, policy, write, leased)
+            return await self._hand_over(request, what, key, frame, policy, write)
         except _NoProgress as waited:
-            request.waited_in_vain(waited.silence, waited.waiting)
+            request.waited_in_vain(waited.silence, waited.waiting, waited.full)
         except _Unsent:
             request.unsent()
         except (OSError, ProtocolError) as error:
             if self._cluster.closed:
                 raise request.closed(sent=True) from error
             if not isinstance(error, TimeoutError):
-                node.lent_connection_broke()
+                lines.node.lent_connection_broke()
             request.broken(error)
         else:
             code = body[RESULT_CODE]
@@ -185,53 +175,33 @@ class _LoopExecutor(BorrowingExecutor):
             if code in LOGGED_OUT and request.line is not None:
                 request.line.retire()  # a new session is for new connections
             request.refused(code)
-        return await self._go_on_in_trio(request, what, key, frame, policy, write, leased)
+        return await self._go_on_in_trio(request, what, key, frame, policy, write)
 
     async def _hand_over(
-        self,
-        lines: _Lines,
-        request: _Request,
-        what: str,
-        key: Key,
-        frame: bytes,
-        policy: Policy,
-        write: bool,
-        leased: list[Slot] | None,
+        self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool
     ) -> bytes:
         """Have Trio run a command that has not been sent."""
         answered = False
         try:
             if request.limit < math.inf:
                 request.unsent()
-                body = await self._go_on_in_trio(request, what, key, frame, policy, write, leased)
+                body = await self._go_on_in_trio(request, what, key, frame, policy, write)
+            elif request.leased is None:
+                body = await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
             else:
-                body = await self._start_in_trio(what, key, frame, policy, write, leased)
+                body = await self._in_trio(self._inner.run_leased, request.leased, what, key, frame, policy, write)
             answered = True
             return body
         finally:
-            lines.crossed(answered)
-
-    async def _start_in_trio(
-        self, what: str, key: Key, frame: bytes, policy: Policy, write: bool, leased: list[Slot] | None
-    ) -> bytes:
-        if leased is None:
-            return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
-        return await self._in_trio(self._inner.run_leased, leased, what, key, frame, policy, write)
+            request.lines.crossed(answered)
 
     async def _go_on_in_trio(
-        self,
-        request: _Request,
-        what: str,
-        key: Key,
-        frame: bytes,
-        policy: Policy,
-        write: bool,
-        leased: list[Slot] | None,
+        self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool
     ) -> bytes:
         state = request.state
         state.shift(time.monotonic() - self._clock.now())
         return await self._in_trio(
-            self._inner.go_on, what, key, frame, policy, write, state, request.decision, request.error, leased
+            self._inner.go_on, what, key, frame, policy, write, state, request.decision, request.error, request.leased
         )
 
     async def _in_trio(self, function: Callable[..., Any], *args: Any) -> bytes:
@@ -261,10 +231,11 @@ class _Crosses(Exception):
 class _NoProgress(Exception):
     """The node answered nothing for as long as the request may wait."""
 
-    def __init__(self, silence: float, waiting: int) -> None:
-        super().__init__(silence, waiting)
+    def __init__(self, silence: float, waiting: int, full: bool) -> None:
+        super().__init__(silence, waiting, full)
         self.silence = silence
         self.waiting = waiting
+        self.full = full
 
 
 class _Request(FirstAttempt):
@@ -273,16 +244,20 @@ class _Request(FirstAttempt):
     Attributes:
         frame: the bytes of the request.
         answer: settled with the body of the answer, or with what became of the request.
-        holder: the lines whose queue it waits in.
+        lines: the lines to its node.
+        leased: its slot of ``max_concurrent_operations``, while it has one; None where there is no such limit.
+        holder: the lines while it waits in their queue.
         line: the line that has taken it.
         in_flight: it may be with the server, whose answer is still owed.
         on_done: called once the answer of a request whose task has gone is in, or is given up.
     """
 
-    __slots__ = ("answer", "frame", "holder", "in_flight", "line", "on_done")
+    __slots__ = ("answer", "frame", "holder", "in_flight", "leased", "line", "lines", "on_done")
 
     frame: bytes
     answer: asyncio.Future[bytes]
+    lines: _Lines
+    leased: list[Slot] | None
     holder: Any
     line: _Line | None
     in_flight: bool
@@ -290,7 +265,7 @@ class _Request(FirstAttempt):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.holder = self.line = self.on_done = None
+        self.leased = self.holder = self.line = self.on_done = None
         self.in_flight = False
 
     def finish(self) -> None:
@@ -316,7 +291,7 @@ class _SlotQueue:
         self._loop = weakref.ref(loop)
         self._lease = SlotLease(executor, loop, self._arrived)
         #: All wait equally long, so that they end in their order.
-        self._waiting: deque[tuple[asyncio.Future[Slot | None], float]] = deque()
+        self._waiting: deque[tuple[_Request, float]] = deque()
         self._asked = False
         # No timer is kept, for it would keep the loop.
         self._timed = False
@@ -326,33 +301,31 @@ class _SlotQueue:
         """Whether a command waits for a slot; may be asked in any thread."""
         return bool(self._waiting)
 
-    async def acquire(self, loop: asyncio.AbstractEventLoop) -> Slot | None:
-        """A slot, in order of arrival; None once the client is closed.
+    def submit(self, request: _Request, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Submit a request to its lines as soon as there is a slot for it, in order of arrival.
 
-        Raises:
-            BackpressureError: no slot came free within ``operation_queue_timeout``.
+        A request that gets none fails with BackpressureError after ``operation_queue_timeout``, or with ClientClosed.
         """
         lease = self._lease
-        if not self._waiting:
-            slot = lease.take()
-            if slot is not None:
-                return slot
-        waiter: asyncio.Future[Slot | None] = loop.create_future()
-        self._waiting.append((waiter, self._clock.now() + self._executor.queue_timeout))
+        slot = None if self._waiting else lease.take()
+        if slot is not None:
+            self._start(request, slot, now, loop)
+            return
+        self._waiting.append((request, now + self._executor.queue_timeout))
         lease.wanted = len(self._waiting)
         self._ask()
         if not self._timed and self._executor.queue_timeout < math.inf:
             loop.call_later(self._executor.queue_timeout, self._expire)
             self._timed = True
+
+    def _start(self, request: _Request, slot: Slot, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        assert request.leased is not None
+        request.leased.append(slot)
+        request.arrived = now  # the wait for a slot does not count against the command's time
         try:
-            return await waiter
+            request.lines.submit(request, now, loop)
         except BaseException:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                given = waiter.result()
-                if given is not None:
-                    self.release(given)
-            else:
-                waiter.cancel()
+            request.lines.interrupted(request)
             raise
 
     def release(self, slot: Slot) -> None:
@@ -386,16 +359,23 @@ class _SlotQueue:
             self._ask()
 
     def _hand_out(self) -> None:
-        waiting = self._waiting
-        lease = self._lease
+        waiting, lease, loop = self._waiting, self._lease, self._loop()
+        if loop is None:
+            return
         while waiting:
-            waiter = waiting[0][0]
-            if not waiter.done():
-                slot = lease.take()
-                if slot is None and not lease.closed:
-                    break
-                waiter.set_result(slot)
-            waiting.popleft()
+            request = waiting[0][0]
+            if request.answer.done():
+                waiting.popleft()
+                continue
+            slot = lease.take()
+            if slot is not None:
+                waiting.popleft()
+                self._start(request, slot, self._clock.now(), loop)
+            elif lease.closed:
+                waiting.popleft()
+                request.answer.set_exception(request.closed(sent=False))
+            else:
+                break
         lease.wanted = len(waiting)
 
     def _expire(self) -> None:
@@ -403,7 +383,7 @@ class _SlotQueue:
         self._hand_out()
         waiting = self._waiting
         while waiting:
-            waiter, deadline = waiting[0]
+            request, deadline = waiting[0]
             left = deadline - self._clock.now()
             if left > 0:
                 loop = self._loop()
@@ -412,8 +392,8 @@ class _SlotQueue:
                     self._timed = True
                 break
             waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(self._executor.no_slot_came_free(len(waiting)))
+            if not request.answer.done():
+                request.answer.set_exception(self._executor.no_slot_came_free(len(waiting)))
         self._lease.wanted = len(waiting)
 
 
@@ -439,9 +419,9 @@ class _Lines:
         slots: _SlotQueue | None,
         loop: weakref.ref[asyncio.AbstractEventLoop],
     ) -> None:
-        self._node = node
+        self.node = node
         self.clock = clock
-        self._slots = slots
+        self.slots = slots
         self._loop = loop
         self._lines: list[weakref.ref[_Line]] = []
         self._ask_at = 0.0
@@ -474,7 +454,7 @@ class _Lines:
     @property
     def awaited(self) -> bool:
         """Whether a command waits here, or for a slot; may be asked in any thread."""
-        return self.waiting.count > 0 or (self._slots is not None and self._slots.awaited)
+        return self.waiting.count > 0 or (self.slots is not None and self.slots.awaited)
 
     def _alive(self) -> list[_Line]:
         return [line for ref in self._lines if (line := ref()) is not None]
@@ -553,19 +533,16 @@ class _Lines:
         depths = [line.depth for line in self._alive() if line.open_for_more]
         if depths:
             return self._crossing < self._most_crossing and self._is_slow(min(depths))
-        return self._crossing < (MAX_CROSSING if self._node.may_lend and self._watches else WINDOW)
+        return self._crossing < (MAX_CROSSING if self.node.may_lend and self._watches else WINDOW)
 
-    def refill(self, line: _Line) -> bool:
-        """Admit those that wait, in their order, to a line that has answered; returns whether there were any."""
+    def refill(self, line: _Line) -> None:
+        """Admit those that wait, in their order, to a line that has answered."""
         waiting = self.waiting
-        found = False
         while waiting.count and line.usable:
             request = waiting.head()
             if not request.answer.done():
                 line.put(request, self.clock.now())
-                found = True
             waiting.remove(request)
-        return found
 
     def crossed(self, answered: bool) -> None:
         """Trio has run a command that was handed over."""
@@ -627,11 +604,13 @@ class _Lines:
                 self._patience = min(self._patience, request.patience)
             elif not request.answer.done():
                 overdue.append(request)
+        full = all(pool.total >= pool.limit for pool in self.node.pools)
+        others = self.waiting.count - 1
         for request in overdue:
             self.waiting.remove(request)
             since = max(request.arrived, self._progress_at)
             request.admit(since)  # what is left of its time may be enough for a replica
-            request.answer.set_exception(_NoProgress(now - since, len(overdue) + self.waiting.count - 1))
+            request.answer.set_exception(_NoProgress(now - since, others, full))
 
     def fell_silent(self) -> None:
         """A request has timed out: until the node answers, the time of those that wait runs."""
@@ -641,27 +620,27 @@ class _Lines:
 
     def _borrow(self, loop: asyncio.AbstractEventLoop) -> _Line | None:
         """Another line, if a connection rests; otherwise one may rest there later."""
-        link = self._node.lender.borrow()
+        link = self.node.lender.borrow()
         if link is not None:
             return self._add(link, loop)
         # No task of the loop waits for it: that one would be in the way when the loop ends.
         now = time.monotonic()
-        if now >= self._ask_at and self._node.may_lend:
+        if now >= self._ask_at and self.node.may_lend:
             self._ask_at = now + _ASK_AGAIN
-            self._node.ask_to_lend()
+            self.node.ask_to_lend()
         return None
 
     def _add(self, link: Link, loop: asyncio.AbstractEventLoop) -> _Line | None:
         self._ask_at = 0.0
         try:
-            line = _Line(link, self._node, loop, self)
+            line = _Line(link, self.node, loop, self)
         except NotImplementedError:
             # A loop that cannot watch sockets, such as the proactor of Windows: all commands are run by Trio.
             self._watches = False
-            self._node.lender.discard(link)
+            self.node.lender.discard(link)
             return None
         except BaseException:
-            self._node.lender.discard(link)
+            self.node.lender.discard(link)
             raise
         self._lines.append(weakref.ref(line))
         self._limit_depth()
@@ -702,12 +681,16 @@ class _Lines:
         if self.waiting.count and loop is not None:
             self._look_after(0.0, self.clock.now(), loop)
 
-    def interrupted(self) -> None:
-        """A KeyboardInterrupt may have left the queues in any state: end the lines, and have Trio run what waits."""
+    def interrupted(self, *others: _Request) -> None:
+        """A KeyboardInterrupt may have left the queues in any state: end the lines, and have Trio run what waits.
+
+        Args:
+            others: requests that may be in none of the queues.
+        """
         waiting, self.waiting = self.waiting, WaitingQueue(self)
         for line in self._alive():
             line.interrupted()
-        for request in waiting:
+        for request in (*waiting, *others):
             request.holder = None
             if not request.answer.done():
                 self._crossing += 1
@@ -979,6 +962,7 @@ class _Line(Uncopyable):
         if not data:
             raise ConnectionResetError("the server closed the connection")
         sent = self._sent
+        lines = self._lines
         frames = self._frames.feed(data)
         if frames:
             if len(frames) > len(sent):
@@ -993,6 +977,8 @@ class _Line(Uncopyable):
                 else:
                     request.in_flight = False
                     request.answer.set_result(body)
+                    if request.leased and not body[RESULT_CODE] and lines.slots is not None:
+                        lines.slots.release(request.leased.pop())  # the next request is on its way at once
                 sent.popleft()
                 self.depth -= 1
             self._suspended = False
@@ -1004,8 +990,9 @@ class _Line(Uncopyable):
             raise self._frames.error
         if not sent and self._frames.pending:
             raise self._unsolicited(f"{self._frames.pending} bytes after its last answer")
-        lines = self._lines
-        if frames and lines.waiting.count and lines.refill(self):
+        if frames and lines.waiting.count:
+            lines.refill(self)
+        if self._unsent and not self._blocked:
             # At once, so that the server is at work while the tasks go on whose answers have come.
             self._send_waiting()
             if self._alive and lines.waiting.count and not self.usable:
