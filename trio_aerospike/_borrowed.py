@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._cluster.execution.attempts import RESULT_CODE as RESULT_CODE
+from ._cluster.execution.attempts import RESULT_CODE as RESULT_CODE, not_sent
 from ._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
 from ._cluster.node import Node
 from ._wire.request_details import request_detail
@@ -22,6 +22,7 @@ from .errors import (
     AerospikeTimeoutError,
     ClientClosed,
     ConnectionFailed,
+    NoMoreConnections,
     ProtocolError,
     ResultCode,
     error_from_code,
@@ -66,31 +67,45 @@ class BorrowingExecutor(ABC):
     def _first_attempt(
         self, what: str, key: Key, policy: Policy, write: bool, node: Node, began: float
     ) -> FirstAttempt:
-        return FirstAttempt(what, key, policy, write, node, began, self._cluster.patience)
+        attempt = FirstAttempt(what, key, policy, write, node, began, self._cluster.patience)
+        attempt.admit(began)
+        return attempt
 
     @abstractmethod
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes: ...
 
 
 class FirstAttempt:
-    """One command's first attempt, on a borrowed connection. Times are on the monotonic clock.
+    """One command's first attempt, on a borrowed connection. Times are on the clock that ``now`` reads.
+
+    Args:
+        what: the command's name, for messages.
+        key: the record.
+        policy: timeouts and retries.
+        write: whether the server is asked to change something.
+        node: where it goes.
+        arrived: when the command began.
+        patience: seconds that a command waits for the cluster to learn who serves a record.
+        now: the clock, in seconds.
 
     Attributes:
-        limit: when the command is given up.
+        arrived: when the command began.
+        limit: when the command is given up; its time runs once it is admitted to a connection.
         deadline: when this attempt is.
         decision: what follows the attempt, once it has ended.
         error: what is raised where there is no time for that; None where nothing has failed.
     """
 
     __slots__ = (
-        "_began",
         "_key",
         "_node",
+        "_now",
         "_patience",
         "_policy",
         "_state",
         "_what",
         "_write",
+        "arrived",
         "deadline",
         "decision",
         "error",
@@ -98,21 +113,42 @@ class FirstAttempt:
     )
 
     def __init__(
-        self, what: str, key: Key, policy: Policy, write: bool, node: Node, began: float, patience: float
+        self,
+        what: str,
+        key: Key,
+        policy: Policy,
+        write: bool,
+        node: Node,
+        arrived: float,
+        patience: float,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what = what
         self._key = key
         self._policy = policy
         self._write = write
         self._node = node
-        self._began = began
+        self._now = now
         self._patience = patience
         self._state: RetryState | None = None
+        self.arrived: float = arrived
         self.decision = _GO_ON
         self.error: AerospikeError | None = None
-        self.limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
+        self.limit: float = math.inf
+        self.deadline: float = math.inf
+
+    def admit(self, now: float) -> None:
+        """Give the request to a connection: from now on the command's time runs."""
+        policy = self._policy
+        self.limit = math.inf if policy.total_timeout is None else now + policy.total_timeout
         socket_timeout = policy.socket_timeout
-        self.deadline = self.limit if socket_timeout is None else min(self.limit, began + socket_timeout)
+        self.deadline = self.limit if socket_timeout is None else min(self.limit, now + socket_timeout)
+
+    @property
+    def patience(self) -> float:
+        """Seconds without progress of the node after which a request that waits is given up."""
+        times = (self._policy.total_timeout, self._policy.socket_timeout)
+        return min((time for time in times if time is not None), default=math.inf)
 
     @property
     def state(self) -> RetryState:
@@ -122,7 +158,7 @@ class FirstAttempt:
             self._state = RetryState(
                 policy.max_retries,
                 policy.sleep_between_retries,
-                began=self._began,
+                began=self.arrived,
                 limit=self.limit,
                 patience=self._patience,
             )
@@ -153,9 +189,9 @@ class FirstAttempt:
         place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
         failure: AerospikeError
         if isinstance(error, TimeoutError):
-            now = time.monotonic()
+            now = self._now()
             name = "total_timeout" if now >= self.limit else "socket_timeout"
-            passed = now - self._began
+            passed = now - self.arrived
             cause = Cause.TIMEOUT
             failure = AerospikeTimeoutError(
                 f"{place} did not answer within {name}={getattr(self._policy, name)} s ({passed:.3f} s passed)"
@@ -175,7 +211,7 @@ class FirstAttempt:
         Raises:
             AerospikeTimeoutError: the time is over.
         """
-        if time.monotonic() >= self.limit:
+        if self._now() >= self.limit:
             place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
             raise AerospikeTimeoutError(
                 f"{place} took nothing within total_timeout={self._policy.total_timeout} s", node=self._node.name
@@ -183,13 +219,33 @@ class FirstAttempt:
 
     def closed(self, *, sent: bool) -> ClientClosed:
         """The error of a command that the client's end has cut off."""
-        self.state.failed(Cause.CONNECTION, sent=sent, write=self._write, now=time.monotonic(), node=self._node.name)
+        self.state.failed(Cause.CONNECTION, sent=sent, write=self._write, now=self._now(), node=self._node.name)
         error = ClientClosed(f"{self._what} {self._key!r}: the client is closed")
         return self.state.annotate(error, self._node.name)
 
-    def _decide(self, outcome: Outcome, error: AerospikeError) -> None:
-        now, name = time.monotonic(), self._node.name
-        self.decision = self.state.failed(outcome, sent=True, write=self._write, now=now, node=name)
+    def waited_in_vain(self, silence: float, waiting: int, full: bool) -> None:
+        """The node answered nothing for so long that the request is given up, which was not sent.
+
+        Args:
+            silence: seconds since the node last answered, or since the request began to wait.
+            waiting: how many more requests of the event loop wait for the node.
+            full: whether all connections that the node may have are in use.
+
+        Raises:
+            AerospikeError: there is nothing to go on with.
+        """
+        place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
+        text = not_sent(self._node, full, silence, waiting)
+        if full:
+            self._decide(Cause.POOL_FULL, NoMoreConnections(f"{place}: {text}"), sent=False)
+            return
+        name = "total_timeout" if self._now() >= self.limit else "socket_timeout"
+        within = f"within {name}={getattr(self._policy, name)} s"
+        self._decide(Cause.TIMEOUT, AerospikeTimeoutError(f"{place} took no request {within}: {text}"), sent=False)
+
+    def _decide(self, outcome: Outcome, error: AerospikeError, *, sent: bool = True) -> None:
+        now, name = self._now(), self._node.name
+        self.decision = self.state.failed(outcome, sent=sent, write=self._write, now=now, node=name)
         self.error = self.state.annotate(error, name)
         if self.decision.action is Action.RAISE:
             raise error

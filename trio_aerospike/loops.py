@@ -2,13 +2,17 @@
 
 A program whose client lives in a Trio thread, as the asyncio half of the ``aerospike_py`` package has it, pays two
 crossings between threads for each record. Here the loop borrows connections from the client and reads and writes them
-by itself, pipelined; whatever needs more (no connection to be had, another attempt, a limit on concurrent operations)
-crosses into Trio as before.
+by itself, pipelined. What a connection cannot do (no connection to be had, another attempt, a server so slow that it
+takes many connections) crosses into Trio.
+
+How many commands are in flight is limited by an admission window, as in the client's own pools; commands past it wait
+in order of arrival. A command's time runs from its admission, and not while the loop is blocked by its own tasks.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import socket
 import time
@@ -21,9 +25,14 @@ import trio
 
 from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstAttempt, Policy
 from ._client import Client
+from ._cluster.commands import Executor
 from ._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from ._cluster.lending import Link
 from ._cluster.node import Node
+from ._cluster.pool import TARGET_DELAY
+from ._cluster.queue import WaitingQueue
+from ._cluster.slot_leases import Slot, SlotLease
+from ._loop_stalls import PERIOD, StallClock
 from ._record_commands import RecordCommands
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
 from ._wire.frames import FrameReader
@@ -35,9 +44,20 @@ __all__ = ["LoopCommands"]
 
 #: Connections that one loop borrows of one node at the most.
 MAX_LINES = 8
-#: Requests in a line past which another connection is borrowed, and at the most.
+#: Requests in a line past which another connection is borrowed.
 LONG_LINE = 16
-MAX_LINE = 256
+#: Requests of a loop in flight to a node at the most. Python is what limits the rate, and more in flight do not raise
+#: it; those that wait in the loop cost nothing, and a pause of the node fails none of them.
+WINDOW = 256
+#: Commands of a loop that may be on their way through Trio, for a node, before a connection is borrowed. Afterwards as
+#: many as are admitted here.
+MAX_CROSSING = 64
+#: Commands that are sent to a node after one has timed out and before it answers again; the others wait.
+PROBES = 4
+#: Answers in a burst from which on the first burst of a line tells the node's time apart from the network's.
+BURST = 4
+#: Seconds between two looks whether there is a connection to borrow.
+POLL = 0.002
 #: Seconds that a request may stand in a line before Trio, with its many connections, is the better way.
 PATIENCE = 0.01
 #: Seconds that a request is taken to cost before anything has been measured.
@@ -86,6 +106,12 @@ class _LoopExecutor(BorrowingExecutor):
         # else here refers to both weakly.
         self._loop = weakref.ref(loop)
         self._lines: dict[Node, _Lines] = {}
+        self._clock = StallClock(loop, self._is_busy)
+        self._slots = None if self._inner.limiter is None else _SlotQueue(self._inner, self._clock, loop)
+
+    def _is_busy(self) -> bool:
+        slots = self._slots
+        return (slots is not None and slots.awaited) or any(lines.busy for lines in self._lines.values())
 
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
         loop = asyncio.get_running_loop()
@@ -95,39 +121,87 @@ class _LoopExecutor(BorrowingExecutor):
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
         node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
-        line = None if node is None or self._inner.limiter is not None else self._line(node, loop)
-        if node is None or line is None:
+        if node is None:
             return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
-        now = time.monotonic()
-        attempt = self._first_attempt(what, key, policy, write, node, now)
-        answer = loop.create_future()
+        now = self._clock.start()
+        request = _Request(what, key, policy, write, node, now, self._cluster.patience, self._clock.now)
+        request.frame = frame
+        request.answer = loop.create_future()
+        request.lines = lines = self._lines_to(node)
+        slots = self._slots
+        if slots is None:
+            try:
+                lines.submit(request, now, loop)
+            except BaseException:
+                lines.interrupted()
+                raise
+            return await self._finish(request, what, key, frame, policy, write)
+        leased = request.leased = []
         try:
-            line.submit(frame, answer, attempt, now)
-        except BaseException:
-            line.interrupted()
-            raise
+            slots.submit(request, now, loop)
+            return await self._finish(request, what, key, frame, policy, write)
+        finally:
+            if leased:
+                slots.release(leased.pop())
+
+    async def _finish(self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
+        """Wait for the answer of a request; what one attempt cannot do is left to Trio."""
+        answer, lines = request.answer, request.lines
         try:
             body: bytes = await answer
         except (asyncio.CancelledError, KeyboardInterrupt):
-            line.abandoned(attempt)
+            if request.leased and request.in_flight and answer.cancelled():
+                # The server may be at work on it: the slot stays taken until the answer is in.
+                assert self._slots is not None
+                request.on_done = functools.partial(self._slots.release, request.leased.pop())
+            lines.abandoned(request)
             raise
+        except _Crosses:
+            return await self._hand_over(request, what, key, frame, policy, write)
+        except _NoProgress as waited:
+            request.waited_in_vain(waited.silence, waited.waiting, waited.full)
         except _Unsent:
-            attempt.unsent()
+            request.unsent()
         except (OSError, ProtocolError) as error:
             if self._cluster.closed:
-                raise attempt.closed(sent=True) from error
+                raise request.closed(sent=True) from error
             if not isinstance(error, TimeoutError):
-                node.lent_connection_broke()
-            attempt.broken(error)
+                lines.node.lent_connection_broke()
+            request.broken(error)
         else:
             code = body[RESULT_CODE]
             if not code:
                 return body
-            if code in LOGGED_OUT:
-                line.retire()  # a new session is for new connections
-            attempt.refused(code, frame)
+            if code in LOGGED_OUT and request.line is not None:
+                request.line.retire()  # a new session is for new connections
+            request.refused(code, frame)
+        return await self._go_on_in_trio(request, what, key, frame, policy, write)
+
+    async def _hand_over(
+        self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool
+    ) -> bytes:
+        """Have Trio run a command that has not been sent."""
+        answered = False
+        try:
+            if request.limit < math.inf:
+                request.unsent()
+                body = await self._go_on_in_trio(request, what, key, frame, policy, write)
+            elif request.leased is None:
+                body = await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
+            else:
+                body = await self._in_trio(self._inner.run_leased, request.leased, what, key, frame, policy, write)
+            answered = True
+            return body
+        finally:
+            request.lines.crossed(answered)
+
+    async def _go_on_in_trio(
+        self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool
+    ) -> bytes:
+        state = request.state
+        state.shift(time.monotonic() - self._clock.now())
         return await self._in_trio(
-            self._inner.go_on, what, key, frame, policy, write, attempt.state, attempt.decision, attempt.error
+            self._inner.go_on, what, key, frame, policy, write, state, request.decision, request.error, request.leased
         )
 
     async def _in_trio(self, function: Callable[..., Any], *args: Any) -> bytes:
@@ -137,87 +211,490 @@ class _LoopExecutor(BorrowingExecutor):
             raise ClientClosed("the client is closed: the Trio run that it was part of is over") from error
         return body
 
-    def _line(self, node: Node, loop: asyncio.AbstractEventLoop) -> _Line | None:
+    def _lines_to(self, node: Node) -> _Lines:
         lines = self._lines.get(node)
-        if lines is None:
-            if not node.may_lend:
-                return None
-            self._lines = {known: lines for known, lines in self._lines.items() if known.active or lines}
-            lines = self._lines[node] = _Lines(node)
-        return lines.choose(loop)
+        if lines is not None:
+            return lines
+        self._lines = {known: lines for known, lines in self._lines.items() if known.active or lines.busy or len(lines)}
+        lines = self._lines[node] = _Lines(node, self._clock, self._slots, self._loop)
+        return lines
 
 
 class _Unsent(Exception):
     """The connection was given up before the request left."""
 
 
-class _Lines:
-    """The lines of one loop to one node."""
+class _Crosses(Exception):
+    """No connection here takes the request: Trio runs it."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+
+class _NoProgress(Exception):
+    """The node answered nothing for as long as the request may wait."""
+
+    def __init__(self, silence: float, waiting: int, full: bool) -> None:
+        super().__init__(silence, waiting, full)
+        self.silence = silence
+        self.waiting = waiting
+        self.full = full
+
+
+class _Request(FirstAttempt):
+    """A first attempt with its place in the loop.
+
+    Attributes:
+        frame: the bytes of the request.
+        answer: settled with the body of the answer, or with what became of the request.
+        lines: the lines to its node.
+        leased: its slot of ``max_concurrent_operations``, while it has one; None where there is no such limit.
+        holder: the lines while it waits in their queue.
+        line: the line that has taken it.
+        in_flight: it may be with the server, whose answer is still owed.
+        on_done: called once the answer of a request whose task has gone is in, or is given up.
+    """
+
+    __slots__ = ("answer", "frame", "holder", "in_flight", "leased", "line", "lines", "on_done")
+
+    frame: bytes
+    answer: asyncio.Future[bytes]
+    lines: _Lines
+    leased: list[Slot] | None
+    holder: Any
+    line: _Line | None
+    in_flight: bool
+    on_done: Callable[[], None] | None
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.leased = self.holder = self.line = self.on_done = None
+        self.in_flight = False
+
+    def finish(self) -> None:
+        """The server owes no answer any more."""
+        self.in_flight = False
+        if self.on_done is not None:
+            done, self.on_done = self.on_done, None
+            done()
+
+
+class _SlotQueue:
+    """The slots of ``max_concurrent_operations`` in the hands of one loop, and the commands that wait for one.
+
+    Args:
+        executor: the client's, in Trio.
+        clock: the loop's stall clock, for ``operation_queue_timeout``.
+        loop: the loop.
+    """
+
+    def __init__(self, executor: Executor, clock: StallClock, loop: asyncio.AbstractEventLoop) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._loop = weakref.ref(loop)
+        self._lease = SlotLease(executor, loop, self._arrived)
+        #: All wait equally long, so that they end in their order.
+        self._waiting: deque[tuple[_Request, float]] = deque()
+        self._asked = False
+        # No timer is kept, for it would keep the loop.
+        self._timed = False
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a command waits for a slot; may be asked in any thread."""
+        return bool(self._waiting)
+
+    def submit(self, request: _Request, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Submit a request to its lines as soon as there is a slot for it, in order of arrival.
+
+        A request that gets none fails with BackpressureError after ``operation_queue_timeout``, or with ClientClosed.
+        """
+        lease = self._lease
+        slot = None if self._waiting else lease.take()
+        if slot is not None:
+            self._start(request, slot, now, loop)
+            return
+        self._waiting.append((request, now + self._executor.queue_timeout))
+        lease.wanted = len(self._waiting)
+        self._ask()
+        if not self._timed and self._executor.queue_timeout < math.inf:
+            loop.call_later(self._executor.queue_timeout, self._expire)
+            self._timed = True
+
+    def _start(self, request: _Request, slot: Slot, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        assert request.leased is not None
+        request.leased.append(slot)
+        request.arrived = now  # the wait for a slot does not count against the command's time
+        try:
+            request.lines.submit(request, now, loop)
+        except BaseException:
+            request.lines.interrupted(request)
+            raise
+
+    def release(self, slot: Slot) -> None:
+        """A command has ended: its slot goes to the next one, here or in Trio."""
+        lease = self._lease
+        if lease.wanted_elsewhere:
+            lease.give_back(slot)
+            if self._waiting:
+                self._ask()
+        elif not self._waiting:
+            lease.free.append(slot)
+        else:
+            lease.free.append(slot)
+            self._hand_out()
+
+    def _ask(self) -> None:
+        if self._asked:
+            return
+        try:
+            self._lease.ask()
+        except trio.RunFinishedError:
+            self._lease.closed = True
+            self._hand_out()
+            return
+        self._asked = True  # noted only now that the request is out: an interrupt before costs one too many
+
+    def _arrived(self) -> None:
+        self._asked = False
+        self._hand_out()
+        if self._waiting:
+            self._ask()
+
+    def _hand_out(self) -> None:
+        waiting, lease, loop = self._waiting, self._lease, self._loop()
+        if loop is None:
+            return
+        while waiting:
+            request = waiting[0][0]
+            if request.answer.done():
+                waiting.popleft()
+                continue
+            slot = lease.take()
+            if slot is not None:
+                waiting.popleft()
+                self._start(request, slot, self._clock.now(), loop)
+            elif lease.closed:
+                waiting.popleft()
+                request.answer.set_exception(request.closed(sent=False))
+            else:
+                break
+        lease.wanted = len(waiting)
+
+    def _expire(self) -> None:
+        self._timed = False
+        self._hand_out()
+        waiting = self._waiting
+        while waiting:
+            request, deadline = waiting[0]
+            left = deadline - self._clock.now()
+            if left > 0:
+                loop = self._loop()
+                if loop is not None:
+                    loop.call_later(left, self._expire)
+                    self._timed = True
+                break
+            waiting.popleft()
+            if not request.answer.done():
+                request.answer.set_exception(self._executor.no_slot_came_free(len(waiting)))
+        self._lease.wanted = len(waiting)
+
+
+class _Lines:
+    """The lines of one loop to one node, and the commands that wait for admission to one.
+
+    Args:
+        node: the node.
+        clock: the loop's stall clock.
+        slots: the loop's slots of ``max_concurrent_operations``, if there is such a limit.
+        loop: the loop.
+
+    Attributes:
+        max_depth: requests in a line at the most.
+        service_time: seconds that the node takes for a request, at the best.
+        waiting: the requests that are past the window, or wait for the first connection.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        clock: StallClock,
+        slots: _SlotQueue | None,
+        loop: weakref.ref[asyncio.AbstractEventLoop],
+    ) -> None:
+        self.node = node
+        self.clock = clock
+        self.slots = slots
+        self._loop = loop
         self._lines: list[weakref.ref[_Line]] = []
         self._ask_at = 0.0
         self._watches = True
-        #: Seconds that the node takes for a request, at the best.
+        self.max_depth = LONG_LINE
         self.service_time = PRIOR_SERVICE_TIME
+        #: Nothing has been measured yet: the prior is no reason to line up many.
+        self._cold = True
+        self.waiting: WaitingQueue[_Request] = WaitingQueue(self)
+        self._crossing = 0
+        #: Commands that Trio runs at the same time because the node is slow: two for each connection.
+        self._most_crossing = min(WINDOW, 2 * sum(pool.limit for pool in node.pools))
+        #: When the node last answered, on the stall clock.
+        self._progress_at = -math.inf
+        #: A request has timed out since.
+        self._silent = False
+        #: The shortest patience of those that wait.
+        self._patience = math.inf
+        #: When the timer fires that counts. The others do nothing; none is kept, for it would keep the loop.
+        self._look_at = math.inf
 
     def __len__(self) -> int:
         return len(self._lines)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody waits for an answer or for admission."""
+        return self.waiting.count > 0 or any(line.depth for line in self._alive())
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a command waits here, or for a slot; may be asked in any thread."""
+        return self.waiting.count > 0 or (self.slots is not None and self.slots.awaited)
+
+    def _alive(self) -> list[_Line]:
+        return [line for ref in self._lines if (line := ref()) is not None]
+
+    # -- admission ---------------------------------------------------------------------------------------------------
+
+    def submit(self, request: _Request, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Give a request to a line, or to Trio, or let it wait here."""
+        if not self.waiting.count:
+            if self._admit(request, now, loop):
+                return
+            self._patience = math.inf
+        self._patience = min(self._patience, request.patience)
+        request.holder = self
+        self.waiting.add(request)
+        self._look_by(now, loop)
+
+    def serve(self) -> None:
+        """Admit those that wait, in their order, as far as there is room."""
+        loop = self._loop()
+        if loop is None:
+            return
+        waiting = self.waiting
+        while waiting.count:
+            request = waiting.head()
+            if not request.answer.done():
+                now = self.clock.now()
+                began = max(request.arrived, self._progress_at) if self._silent else now
+                if not self._admit(request, began, loop):
+                    self._look_by(now, loop)
+                    return
+            waiting.remove(request)
+
+    def _admit(self, request: _Request, began: float, loop: asyncio.AbstractEventLoop) -> bool:
+        line = self.choose(loop)
+        if line is not None:
+            line.submit(request, began)
+            return True
+        if self._may_cross():
+            if self._silent:
+                request.admit(began)
+            self._crossing += 1
+            request.answer.set_exception(_Crosses())
+            return True
+        return False
+
     def choose(self, loop: asyncio.AbstractEventLoop) -> _Line | None:
-        """The shortest line, unless that is too long; borrows another connection when it becomes long."""
+        """The shortest line with room; borrows another connection when it becomes long."""
         best = None
+        in_flight = 0
         for ref in self._lines:
             line = ref()
-            if line is not None and line.usable and (best is None or line.depth < best.depth):
-                best = line
-                if not line.depth:
-                    return best
-        if (best is None or best.depth >= LONG_LINE) and len(self._lines) < MAX_LINES and self._watches:
+            if line is not None:
+                in_flight += line.depth
+                if line.usable and (best is None or line.depth < best.depth):
+                    best = line
+        if best is not None and not best.depth and in_flight < WINDOW:
+            return best
+        if in_flight >= WINDOW:
+            return None  # connections that are new share the window with those that are full
+        wanted = (best is None or best.depth >= LONG_LINE) and not self._silent
+        if wanted and len(self._lines) < MAX_LINES and self._watches:
             best = self._borrow(loop) or best
-        if best is not None and best.depth * self.service_time > PATIENCE:
+        if best is not None and self._is_slow(best.depth) and self._may_cross():
             return None
         return best
 
+    def _is_slow(self, depth: int) -> bool:
+        """Whether a request takes so long that many connections are better than lines on a few."""
+        return depth * self.service_time > PATIENCE and LONG_LINE * self.service_time > PATIENCE
+
+    def _may_cross(self) -> bool:
+        """Whether Trio is to run the next command: where no connection is borrowed, or where they are too few."""
+        if self._silent:
+            return self._crossing < PROBES
+        depths = [line.depth for line in self._alive() if line.open_for_more]
+        if depths:
+            return self._crossing < self._most_crossing and self._is_slow(min(depths))
+        return self._crossing < (MAX_CROSSING if self.node.may_lend and self._watches else WINDOW)
+
+    def refill(self, line: _Line) -> None:
+        """Admit those that wait, in their order, to a line that has answered."""
+        waiting = self.waiting
+        while waiting.count and line.usable:
+            request = waiting.head()
+            if not request.answer.done():
+                line.put(request, self.clock.now())
+            waiting.remove(request)
+
+    def crossed(self, answered: bool) -> None:
+        """Trio has run a command that was handed over."""
+        self._crossing -= 1
+        if answered:
+            self._progress_at = self.clock.now()
+            self._silent = False
+        if self.waiting.count:
+            self.serve()
+
+    def abandoned(self, request: _Request) -> None:
+        """The task that waited for a request has gone."""
+        if request.holder is self:
+            self.waiting.remove(request)
+        elif request.line is not None:
+            request.line.abandoned(request)
+        elif request.answer.done() and not request.answer.cancelled():
+            self.crossed(False)  # it had been handed over, and the task never learned of it
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def _look_by(self, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at those that wait when the first of them may be overdue; before, while no line takes them."""
+        due = now + POLL
+        if any(line.open_for_more for line in self._alive()):
+            due = now + self._patience  # those that have answers to come serve them sooner
+        # A timer that is long due and has not come was lost in a KeyboardInterrupt.
+        if due < self._look_at or self._look_at < now - PERIOD:
+            self._look_after(due - now, due, loop)
+
+    def _look_after(self, delay: float, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        if delay < math.inf:
+            loop.call_later(max(0.0, delay), self._look, due)
+            self._look_at = due
+
+    def _look(self, due: float) -> None:
+        try:
+            if due == self._look_at:
+                self._look_at = math.inf
+                if self.waiting.count:
+                    self._expire_waiting()
+                    self.serve()
+        except BaseException:
+            self.interrupted()
+            raise
+
+    def _expire_waiting(self) -> None:
+        """Give up those that have waited without progress of the node for as long as their commands may take."""
+        if self.clock.now() < self._progress_at + self._patience:
+            return
+        for line in self._alive():
+            line.read()  # a loop that was busy may have let answers lie
+        now = self.clock.now()
+        self._patience = math.inf
+        overdue: list[_Request] = []
+        for request in self.waiting:
+            since = max(request.arrived, self._progress_at)
+            if since + request.patience > now:
+                self._patience = min(self._patience, request.patience)
+            elif not request.answer.done():
+                overdue.append(request)
+        full = all(pool.total >= pool.limit for pool in self.node.pools)
+        others = self.waiting.count - 1
+        for request in overdue:
+            self.waiting.remove(request)
+            since = max(request.arrived, self._progress_at)
+            request.admit(since)  # what is left of its time may be enough for a replica
+            request.answer.set_exception(_NoProgress(now - since, others, full))
+
+    def fell_silent(self) -> None:
+        """A request has timed out: until the node answers, the time of those that wait runs."""
+        self._silent = True
+
+    # -- connections -------------------------------------------------------------------------------------------------
+
     def _borrow(self, loop: asyncio.AbstractEventLoop) -> _Line | None:
         """Another line, if a connection rests; otherwise one may rest there later."""
-        link = self._node.lender.borrow()
+        link = self.node.lender.borrow()
         if link is not None:
             return self._add(link, loop)
         # No task of the loop waits for it: that one would be in the way when the loop ends.
         now = time.monotonic()
-        if now >= self._ask_at and self._node.may_lend:
+        if now >= self._ask_at and self.node.may_lend:
             self._ask_at = now + _ASK_AGAIN
-            self._node.ask_to_lend()
+            self.node.ask_to_lend()
         return None
 
     def _add(self, link: Link, loop: asyncio.AbstractEventLoop) -> _Line | None:
         self._ask_at = 0.0
         try:
-            line = _Line(link, self._node, loop, self)
+            line = _Line(link, self.node, loop, self)
         except NotImplementedError:
             # A loop that cannot watch sockets, such as the proactor of Windows: all commands are run by Trio.
             self._watches = False
-            self._node.lender.discard(link)
+            self.node.lender.discard(link)
             return None
         except BaseException:
-            self._node.lender.discard(link)
+            self.node.lender.discard(link)
             raise
         self._lines.append(weakref.ref(line))
+        self._limit_depth()
         return line
 
-    def replied(self, count: int, elapsed: float) -> None:
-        """A burst of answers came in, so long after the one before or after the line began.
+    def _limit_depth(self) -> None:
+        """Divide the window among the lines, and let no request stand in one for long."""
+        if self._cold:
+            return
+        share = math.ceil(WINDOW / max(1, len(self._lines)))
+        self.max_depth = min(share, max(1, int(TARGET_DELAY / max(self.service_time, 1e-6))))
 
-        Much of that may be what our own loop was busy with, so the quickest burst tells best what the node takes; it
-        counts for a while.
+    def replied(self, count: int, elapsed: float, began: bool) -> None:
+        """A burst of answers came in.
+
+        Much of the time may be what our own loop was busy with, so the quickest burst tells best what the node takes;
+        it counts for a while.
+
+        Args:
+            count: how many answers.
+            elapsed: seconds since the burst before, or since the line began.
+            began: whether the line began with these: then the time holds that of the network.
         """
-        self.service_time = min(elapsed / count, self.service_time * FORGET)
+        if self._cold and (count >= BURST or not began):
+            self._cold = False
+            self.service_time = elapsed / count
+        else:
+            self.service_time = min(elapsed / count, self.service_time * FORGET)
+        self._limit_depth()
+        self._progress_at = self.clock.now()
+        self._silent = False
 
     def gone(self, line: _Line) -> None:
         """A line has ended."""
         self._lines = [ref for ref in self._lines if ref() is not line]
+        self._limit_depth()
+        loop = self._loop()
+        if self.waiting.count and loop is not None:
+            self._look_after(0.0, self.clock.now(), loop)
+
+    def interrupted(self, *others: _Request) -> None:
+        """A KeyboardInterrupt may have left the queues in any state: end the lines, and have Trio run what waits.
+
+        Args:
+            others: requests that may be in none of the queues.
+        """
+        waiting, self.waiting = self.waiting, WaitingQueue(self)
+        for line in self._alive():
+            line.interrupted()
+        for request in (*waiting, *others):
+            request.holder = None
+            if not request.answer.done():
+                self._crossing += 1
+                request.answer.set_exception(_Crosses())
 
 
 class _Telling:
@@ -280,13 +757,14 @@ class _Line(Uncopyable):
         self._link = link
         self._node = node
         self._lines = lines
+        self._clock = lines.clock
         self._sock: socket.socket = link.for_loop()
         # A loop that is given the socket itself may keep it open beyond its own end.
         self._number = self._sock.fileno()
         self._frames = FrameReader()
         #: Answers owed, in order.
-        self._sent: deque[tuple[asyncio.Future[bytes], FirstAttempt]] = deque()
-        self._unsent: deque[tuple[asyncio.Future[bytes], FirstAttempt, bytes]] = deque()
+        self._sent: deque[_Request] = deque()
+        self._unsent: deque[_Request] = deque()
         self._unsent_bytes = 0
         self._outgoing = b""
         self._flushing = False
@@ -299,6 +777,8 @@ class _Line(Uncopyable):
         self._retired = False
         #: When the line began, or the last burst of answers came in.
         self._began = 0.0
+        #: Nothing has been answered since the line began.
+        self._fresh = True
         self.depth = 0
         try:
             loop.add_reader(self._number, self._readable)
@@ -311,39 +791,52 @@ class _Line(Uncopyable):
     @property
     def usable(self) -> bool:
         """Whether the line takes one more request."""
-        open_for_more = self._alive and not self._suspended and not self._retired
-        return open_for_more and self.depth < MAX_LINE and self._unsent_bytes < UNSENT_LIMIT
+        return self.open_for_more and self.depth < self._lines.max_depth and self._unsent_bytes < UNSENT_LIMIT
+
+    @property
+    def open_for_more(self) -> bool:
+        """Whether the line takes requests, if not now then when some have been answered."""
+        return self._alive and not self._suspended and not self._retired
 
     @property
     def awaited(self) -> bool:
         """Whether a task waits for an answer; may be asked in any thread."""
+        if self._lines.awaited:
+            return True
         depth = self.depth
-        answers = [item[0] for item in self._unsent.copy()] + [item[0] for item in self._sent.copy()]
+        answers = [request.answer for request in (*self._unsent.copy(), *self._sent.copy())]
         return len(answers) < depth or not all(answer.done() for answer in answers)
 
-    def submit(self, frame: bytes, answer: asyncio.Future[bytes], attempt: FirstAttempt, now: float) -> None:
+    def put(self, request: _Request, now: float) -> None:
+        """Put a request at the end of the line. Its time runs from ``now`` on the stall clock."""
+        request.admit(now)
+        request.line = self
+        self._unsent.append(request)
+        self._unsent_bytes += len(request.frame)
+        self.depth += 1
+        if request.deadline < self._due or self._due < now:
+            self._look_at(request.deadline)
+
+    def submit(self, request: _Request, began: float) -> None:
         """Put a request at the end of the line; what gathers until the loop's tasks have run goes out in one send.
 
         A callback that a KeyboardInterrupt hit before its first statement is lost, as all of asyncio's are. What was to
         be done by now and has not been is therefore scheduled again.
         """
-        self._unsent.append((answer, attempt, frame))
-        self._unsent_bytes += len(frame)
-        self.depth += 1
+        self.put(request, began)
+        now = time.monotonic()
         if not self._flushing or now - self._flush_at > _FLUSH_AGAIN:
             asyncio.get_running_loop().call_soon(self._flush)
             self._flush_at = now
             self._flushing = True
-        if attempt.deadline < self._due or self._due < now:
-            self._look_at(attempt.deadline)
 
-    def abandoned(self, attempt: FirstAttempt) -> None:
+    def abandoned(self, attempt: _Request) -> None:
         """The task that waited has gone: what has not been sent never is, an answer is dropped when it comes."""
         if not self._alive:
             return
         if attempt.deadline == math.inf:
             # It had all the time in the world, but those behind it have not: when it stays silent they go elsewhere.
-            attempt.deadline = time.monotonic() + ABANDONED_SECONDS
+            attempt.deadline = self._clock.now() + ABANDONED_SECONDS
             if attempt.deadline < self._due:
                 self._look_at(attempt.deadline)
         elif self._suspended:
@@ -361,12 +854,13 @@ class _Line(Uncopyable):
     def _send_waiting(self) -> None:
         if not self._alive:
             return
-        now = time.monotonic()
+        now = self._clock.now()
         if not self._sent:
             if not self._link.fresh():
                 self.close(ConnectionResetError("the server closed the connection, or sent a reply without a request"))
                 return
             self._began = now
+            self._fresh = True
         restamp = self._blocked
         self._flushing = self._blocked = False
         while self._alive and not self._blocked:
@@ -389,18 +883,20 @@ class _Line(Uncopyable):
         frames: list[bytes] = []
         size = 0
         while unsent and size < SEND_SIZE:
-            answer, attempt, frame = unsent[0]
+            request = unsent[0]
+            frame = request.frame
             self._unsent_bytes -= len(frame)
-            if answer.done():
+            if request.answer.done():
                 unsent.popleft()
                 self.depth -= 1  # withdrawn
                 continue
             if restamp:
-                frame = restamped(frame, attempt.limit, now)
+                frame = request.frame = restamped(frame, request.limit, now)
             frames.append(frame)
             size += len(frame)
             # First into the one queue, then out of the other: whatever interrupts this, somebody hears of its end.
-            sent.append((answer, attempt))
+            request.in_flight = True
+            sent.append(request)
             unsent.popleft()
         return frames
 
@@ -425,8 +921,9 @@ class _Line(Uncopyable):
 
     def _put_back(self, frames: list[bytes]) -> None:
         for frame in reversed(frames):
-            answer, attempt = self._sent[-1]
-            self._unsent.appendleft((answer, attempt, frame))
+            request = self._sent[-1]
+            self._unsent.appendleft(request)
+            request.in_flight = False
             self._sent.pop()
             self._unsent_bytes += len(frame)
 
@@ -434,6 +931,8 @@ class _Line(Uncopyable):
         try:
             asyncio.get_running_loop().remove_writer(self._number)
             self._send_waiting()
+            if self._lines.waiting.count:
+                self._lines.serve()
         except BaseException:
             self.interrupted()
             raise
@@ -463,6 +962,7 @@ class _Line(Uncopyable):
         if not data:
             raise ConnectionResetError("the server closed the connection")
         sent = self._sent
+        lines = self._lines
         frames = self._frames.feed(data)
         if frames:
             if len(frames) > len(sent):
@@ -471,21 +971,39 @@ class _Line(Uncopyable):
             for kind, body in frames:
                 if kind != PROTO_MESSAGE or len(body) < MESSAGE_HEADER_SIZE:
                     raise self._unsolicited(f"a frame of type {kind} with {len(body)} bytes")
-                answer = sent[0][0]
-                if not answer.done():
-                    answer.set_result(body)
+                request = sent[0]
+                if request.answer.done():
+                    request.finish()
+                else:
+                    request.in_flight = False
+                    request.answer.set_result(body)
+                    if request.leased and not body[RESULT_CODE] and lines.slots is not None:
+                        lines.slots.release(request.leased.pop())  # the next request is on its way at once
                 sent.popleft()
                 self.depth -= 1
             self._suspended = False
-            now = time.monotonic()
-            self._lines.replied(len(frames), now - self._began)
+            now = self._clock.now()
+            self._lines.replied(len(frames), now - self._began, self._fresh)
             self._began = now
+            self._fresh = False
         if self._frames.error is not None:
             raise self._frames.error
         if not sent and self._frames.pending:
             raise self._unsolicited(f"{self._frames.pending} bytes after its last answer")
-        if not self.depth:
+        if frames and lines.waiting.count:
+            lines.refill(self)
+        if self._unsent and not self._blocked:
+            # At once, so that the server is at work while the tasks go on whose answers have come.
+            self._send_waiting()
+            if self._alive and lines.waiting.count and not self.usable:
+                lines.serve()
+        if not self.depth and self._alive:
             self._rest()
+
+    def read(self) -> None:
+        """Take what has arrived."""
+        if self._alive:
+            self._readable()
 
     def _unsolicited(self, what: str) -> ProtocolError:
         return ProtocolError(f"node {self._node.name} sent a reply without a request: {what}")
@@ -500,7 +1018,7 @@ class _Line(Uncopyable):
     def _look_at(self, due: float) -> None:
         sweep = None
         if due < math.inf:
-            delay = max(0.0, due - time.monotonic())
+            delay = max(0.0, due - self._clock.now())
             sweep = asyncio.get_running_loop().call_later(delay, self._expire)
         # Noted only now that it is certain to come: an interrupt before costs a sweep too many.
         before, self._sweep = self._sweep, sweep
@@ -520,31 +1038,34 @@ class _Line(Uncopyable):
         """Give up what is overdue; a head that is takes the line out of use, and the connection when nobody waits."""
         self._sweep = None
         self._due = math.inf
-        if self._sent and self._sent[0][1].deadline <= time.monotonic():
+        if self._sent and self._sent[0].deadline <= self._clock.now():
             self._readable()  # a loop that was busy may have let an answer lie
             if not self._alive:
                 return
-        now = time.monotonic()
+        now = self._clock.now()
         due = math.inf
-        for answer, attempt in self._sent:
-            if attempt.deadline > now:
-                due = min(due, attempt.deadline)
-            elif not answer.done():
-                answer.set_exception(TimeoutError())
-        for answer, attempt, _ in self._unsent:
-            if attempt.deadline > now:
-                due = min(due, attempt.deadline)
-            elif not answer.done():
-                answer.set_exception(_Unsent())
-        if self._sent and self._sent[0][1].deadline <= now:
+        for request in self._sent:
+            if request.deadline > now:
+                due = min(due, request.deadline)
+            elif request.answer.done():
+                request.finish()
+            else:
+                request.answer.set_exception(TimeoutError())
+        for request in self._unsent:
+            if request.deadline > now:
+                due = min(due, request.deadline)
+            elif not request.answer.done():
+                request.answer.set_exception(_Unsent())
+        if self._sent and self._sent[0].deadline <= now:
             self._suspended = True
+            self._lines.fell_silent()
             self._return_unsent()
             if self._close_unless_awaited():
                 return
         self._look_at(due)
 
     def _close_unless_awaited(self) -> bool:
-        if any(not answer.done() for answer, _ in self._sent):
+        if any(not request.answer.done() for request in self._sent):
             return False
         self.close(None)
         return True
@@ -579,9 +1100,12 @@ class _Line(Uncopyable):
         if isinstance(error, TimeoutError):
             # The kernel's own (ETIMEDOUT): the peer's machine has vanished, whatever time the requests still had.
             error = ConnectionAbortedError(*error.args)
-        for answer, _ in self._sent:
-            if not answer.done():
-                answer.set_exception(error or TimeoutError())
+        for request in self._sent:
+            if request.answer.done():
+                request.finish()
+            else:
+                request.in_flight = False
+                request.answer.set_exception(error or TimeoutError())
         self._sent.clear()
         self._return_unsent()
         self.depth = 0
@@ -590,8 +1114,8 @@ class _Line(Uncopyable):
     def _return_unsent(self) -> None:
         """What has not been sent goes elsewhere."""
         self.depth -= len(self._unsent)
-        for answer, _, _ in self._unsent:
-            if not answer.done():
-                answer.set_exception(_Unsent())
+        for request in self._unsent:
+            if not request.answer.done():
+                request.answer.set_exception(_Unsent())
         self._unsent.clear()
         self._unsent_bytes = 0

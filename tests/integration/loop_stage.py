@@ -86,9 +86,7 @@ class LoopStage(Stage):
             await self.loop_until(lambda: self.lender._resting or not self.lender.opening)
             if self.lender._resting:
                 executor: Any = commands._executor
-                known = executor._line(self.node, asyncio.get_running_loop())
-                if known is not None and len(lines_of(commands)) < lines:
-                    executor._lines[self.node]._borrow(asyncio.get_running_loop())
+                executor._lines_to(self.node)._borrow(asyncio.get_running_loop())
             else:
                 await self.from_loop(self.node.lend)
         await asyncio.gather(*(commands.get(KEY) for _ in range(lines)))

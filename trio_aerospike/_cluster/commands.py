@@ -22,6 +22,7 @@ from ..errors import (
     AerospikeTimeoutError,
     BackpressureError,
     ClientClosed,
+    ClientError,
     ClusterError,
     ConnectionFailed,
     NoMoreConnections,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ..records import BatchResult
     from .cluster import Cluster
     from .node import Node
+    from .slot_leases import Slot, SlotLease
 
     Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 
@@ -88,7 +90,11 @@ class Executor(Uncopyable):
         self.notes: dict[Key, tuple[Node | None, int]] = {}
         #: The waits for a slot with their deadlines, in order of arrival.
         self._queued: deque[tuple[float, trio.CancelScope]] = deque()
-        self._queue_timeout = math.inf if operation_queue_timeout is None else operation_queue_timeout
+        self.queue_timeout: float = math.inf if operation_queue_timeout is None else operation_queue_timeout
+        #: How many operations wait for a slot; a lease that waits counts once.
+        self.slots_awaited = 0
+        self.leases: set[SlotLease] = set()
+        self.call_soon: Callable[[Callable[[], object]], None] = trio.lowlevel.current_trio_token().run_sync_soon
 
     def observe(self) -> None:
         """Take note that the cluster has other observers now, or none."""
@@ -114,18 +120,19 @@ class Executor(Uncopyable):
         try:
             limiter.acquire_on_behalf_of_nowait(operation)
         except trio.WouldBlock:
-            with trio.CancelScope() as scope:
-                if self._queue_timeout < math.inf:
-                    if not self._queued:
-                        self._cluster.in_background(self._expire_queued)
-                    self._queued.append((self._now() + self._queue_timeout, scope))
-                await limiter.acquire_on_behalf_of(operation)
+            any(lease.reclaim() for lease in self.leases)
+            self.slots_awaited += 1
+            try:
+                with trio.CancelScope() as scope:
+                    if self.queue_timeout < math.inf:
+                        if not self._queued:
+                            self._cluster.in_background(self._expire_queued)
+                        self._queued.append((self._now() + self.queue_timeout, scope))
+                    await limiter.acquire_on_behalf_of(operation)
+            finally:
+                self.slots_awaited -= 1
             if scope.cancelled_caught:
-                others = limiter.statistics().tasks_waiting
-                raise BackpressureError(
-                    f"all {limiter.total_tokens:.0f} slots of max_concurrent_operations stayed taken for "
-                    f"operation_queue_timeout={self._queue_timeout} s; {others} more are waiting"
-                ) from None
+                raise self.no_slot_came_free(limiter.statistics().tasks_waiting) from None
         return operation
 
     async def _expire_queued(self) -> None:
@@ -137,6 +144,23 @@ class Executor(Uncopyable):
             if clock.now() >= deadline:
                 self._queued.popleft()
                 scope.cancel()  # a wait that has ended before is not touched
+
+    def no_slot_came_free(self, others: int) -> BackpressureError:
+        """The error of an operation that waited for a slot for ``operation_queue_timeout``.
+
+        Args:
+            others: how many more operations wait.
+        """
+        assert self.limiter is not None
+        return BackpressureError(
+            f"all {self.limiter.total_tokens:.0f} slots of max_concurrent_operations stayed taken for "
+            f"operation_queue_timeout={self.queue_timeout} s; {others} more are waiting"
+        )
+
+    @property
+    def in_background(self) -> Callable[[Callable[[], Coroutine[Any, Any, None]]], None] | None:
+        """Starts a task that runs while the client is open; None once it is closed."""
+        return None if self._cluster.closed else self._cluster.in_background
 
     def release_slot(self, operation: object) -> None:
         """Give a slot back."""
@@ -315,6 +339,36 @@ class Executor(Uncopyable):
             trio_now = self._trio_now()
             frame = restamped(frame, min(limit, now + scope_deadline - trio_now), now)
 
+    async def run_leased(
+        self,
+        leased: list[Slot],
+        what: str,
+        key: Key,
+        frame: bytes,
+        policy: ReadPolicy | WritePolicy,
+        write: bool,
+        state: RetryState | None = None,
+    ) -> bytes:
+        """As :meth:`_run`, holding a slot that an event loop has leased.
+
+        Args:
+            leased: the slot, which is taken out: from then on it is released here. Empty where the loop has taken it
+                back, since nobody waits for the command any more.
+            what, key, frame, policy, write, state: As for :meth:`_run`.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            slot = leased.pop()
+        except IndexError:
+            raise ClientError(f"{what} {key!r}: nobody waits for the command any more") from None
+        slot.lease.transfer(slot)
+        slots: list[object] = [slot]
+        try:
+            return await self._run(what, key, frame, policy, write, slots, state)
+        finally:
+            if slots:
+                self.release_slot(slots.pop())
+
     async def go_on(
         self,
         what: str,
@@ -325,6 +379,7 @@ class Executor(Uncopyable):
         state: RetryState,
         decision: RetryDecision,
         error: AerospikeError | None,
+        leased: list[Slot] | None = None,
     ) -> bytes:
         """As :meth:`run` where nothing limits it, for a command whose first attempt was made outside Trio.
 
@@ -333,11 +388,14 @@ class Executor(Uncopyable):
             state: that attempt, on the clock of ``time.monotonic``.
             decision: what follows it.
             error: what is raised where there is no time for that; None where nothing has failed yet.
+            leased: the slot of ``max_concurrent_operations``, as for :meth:`run_leased`; None where nothing limits it.
         """
         state.shift(self._now() - time.monotonic())
         if not await wait_for_retry(decision, state, self._cluster) and error is not None:
             raise error
         frame = restamped(frame, state.limit, self._now())
+        if leased is not None:
+            return await self.run_leased(leased, what, key, frame, policy, write, state)
         return await self._run(what, key, frame, policy, write, None, state)
 
     async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:

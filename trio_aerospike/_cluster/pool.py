@@ -151,7 +151,7 @@ class Pool(Uncopyable):
         self.lent = 0
         self.connections: list[Connection] = []
         self.opening = 0
-        self.waiting = WaitingQueue(self)
+        self.waiting: WaitingQueue[Pending] = WaitingQueue(self)
         self._window_min: float = max(WINDOW_MIN, limit)
         self.window: float = max(WINDOW_START, limit)
         self.progress_at = -math.inf

@@ -6,11 +6,22 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
-from .pending import Pending
+
+class Queued(Protocol):
+    """What can wait: it knows when its command began, and what holds it."""
+
+    @property
+    def arrived(self) -> float: ...
+
+    holder: Any
 
 
-class WaitingQueue:
+Q = TypeVar("Q", bound=Queued)
+
+
+class WaitingQueue(Generic[Q]):
     """A queue of requests that no connection has taken. One that leaves from the middle is skipped later, not searched.
 
     A request is in the queue while its ``holder`` is the queue's owner. New requests arrive in order. A request that
@@ -24,20 +35,20 @@ class WaitingQueue:
 
     def __init__(self, owner: object) -> None:
         self._owner = owner
-        self._items: deque[Pending] = deque()
-        self._returned: list[tuple[float, int, Pending]] = []
+        self._items: deque[Q] = deque()
+        self._returned: list[tuple[float, int, Q]] = []
         self._numbers = itertools.count()
         self.count: int = 0
 
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[Pending]:
+    def __iter__(self) -> Iterator[Q]:
         owner = self._owner
         yield from (entry[2] for entry in sorted(self._returned) if entry[2].holder is owner)
         yield from (pending for pending in self._items if pending.holder is owner)
 
-    def add(self, pending: Pending) -> None:
+    def add(self, pending: Q) -> None:
         """Put a request, whose holder is the owner now, in its place."""
         items = self._items
         if items and pending.arrived < items[-1].arrived:
@@ -46,13 +57,13 @@ class WaitingQueue:
             items.append(pending)
         self.count += 1
 
-    def put_back(self, pendings: Iterable[Pending]) -> None:
+    def put_back(self, pendings: Iterable[Q]) -> None:
         """Put requests, whose holder is the owner now, in their places, before those that arrived with them."""
         for pending in pendings:
             heapq.heappush(self._returned, (pending.arrived, next(self._numbers), pending))
             self.count += 1
 
-    def head(self) -> Pending:
+    def head(self) -> Q:
         """The first request; the queue must not be empty."""
         items, returned, owner = self._items, self._returned, self._owner
         while returned and returned[0][2].holder is not owner:
@@ -63,7 +74,7 @@ class WaitingQueue:
             return returned[0][2]
         return items[0]
 
-    def remove(self, pending: Pending) -> None:
+    def remove(self, pending: Q) -> None:
         """Take a request out of the queue, wherever it stands."""
         assert pending.holder is self._owner
         if self._items and self._items[0] is pending:
@@ -76,7 +87,7 @@ class WaitingQueue:
             self._items.clear()
             self._returned.clear()
 
-    def clear(self) -> list[Pending]:
+    def clear(self) -> list[Q]:
         """Empty the queue; returns what was in it."""
         left = list(self)
         for pending in left:

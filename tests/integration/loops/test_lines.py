@@ -313,7 +313,7 @@ def test_a_limit_on_operations_holds_for_loops_too(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
         stage.cluster.nodes[0].delay = 0.002
         await asyncio.gather(*(commands.put(("test", "threads", number), {"a": 1}) for number in range(40)))
-        assert stage.crossings == 40 and stage.lender.lent == 0
+        assert stage.crossings < 40  # slots are leased, and pass from command to command in the loop
         assert stage.cluster.nodes[0].stats.commands_peak <= 2
 
     in_loop(body, stages(max_concurrent_operations=2), lines=0)

@@ -79,14 +79,22 @@ def query_error_text(code: int) -> str:
 
 def waited_in_vain(node: Node, pending: Pending) -> str:
     """What to tell of a request that no connection took: how long the node has been silent, and what to change."""
-    waiting = node.waiting
-    others = f"{waiting} more requests wait" if waiting != 1 else "1 more request waits"
-    if pending.failure is Failure.NO_ROOM:
-        most = sum(pool.limit for pool in node.pools)
-        where = f"all {most} connections of max_conns_per_node={most} are in use"
-    else:
-        where = "no connection came free"
     silence = loop_clock().now() - max(pending.arrived, node.progress_at)
+    return not_sent(node, pending.failure is Failure.NO_ROOM, silence, node.waiting)
+
+
+def not_sent(node: Node, full: bool, silence: float, waiting: int) -> str:
+    """What to tell of a request that waited for a connection in vain, and what to change.
+
+    Args:
+        node: where it was to go.
+        full: whether all connections that the node may have are in use.
+        silence: seconds since the node last answered, or since the request began to wait.
+        waiting: how many more requests wait for the node.
+    """
+    most = sum(pool.limit for pool in node.pools)
+    where = f"all {most} connections of max_conns_per_node={most} are in use" if full else "no connection came free"
+    others = f"{waiting} more requests wait" if waiting != 1 else "1 more request waits"
     return (
         f"the request was not sent: {where}, the node has answered nothing for {silence:.3f} s, and {others} for it; "
         "raise total_timeout or max_conns_per_node, limit commands with max_concurrent_operations, or use get_many / "

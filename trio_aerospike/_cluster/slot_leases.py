@@ -1,0 +1,203 @@
+"""Lease slots of ``max_concurrent_operations`` to an event loop of another thread, many at a time.
+
+A loop that crossed into Trio for each slot would pay two wake-ups of a thread per command. It leases slots instead,
+hands them from command to command, and they return to the limiter when nothing uses them for a while or when other
+operations of the client wait for a slot. At every moment the limiter counts a leased slot as taken.
+
+The loop and Trio share deques and integers here, of which each use is one atomic step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from ..validation import Uncopyable
+
+if TYPE_CHECKING:
+    from .commands import Executor
+
+#: Seconds after which a leased slot that no command has used returns to the limiter.
+IDLE: Final = 0.01
+
+
+class Slot:
+    """One slot of the limiter, leased to a loop. The limiter knows it as the borrower."""
+
+    __slots__ = ("lease",)
+
+    def __init__(self, lease: SlotLease) -> None:
+        self.lease = lease
+
+
+class SlotLease(Uncopyable):
+    """The slots that one event loop has leased.
+
+    Args:
+        executor: whose limiter is asked.
+        loop: the loop, which the lease does not keep alive.
+        notify: called in the loop when slots have arrived, or when none will arrive any more.
+
+    Attributes:
+        free: leased slots that no command uses.
+        wanted: how many commands wait for a slot in the loop; set there.
+        least_free: the fewest slots that were free since Trio last looked; set in the loop.
+        acquiring: whether Trio waits for a slot on behalf of the loop.
+        closed: whether the client is closed.
+    """
+
+    def __init__(self, executor: Executor, loop: asyncio.AbstractEventLoop, notify: Callable[[], None]) -> None:
+        self._executor = executor
+        self._loop = weakref.ref(loop)
+        self._notify = notify
+        self.free: deque[Slot] = deque()
+        self.wanted = 0
+        self.least_free = 0
+        self.acquiring = False
+        self.closed = False
+        self._returned: deque[Slot] = deque()
+        #: Every slot that is leased: free, in use, or on its way back.
+        self._held: set[Slot] = set()
+        self._scope = trio.CancelScope()
+        self._watching = False
+
+    # -- in the loop -------------------------------------------------------------------------------------------------
+
+    @property
+    def wanted_elsewhere(self) -> bool:
+        """Whether other operations of the client wait for a slot that is not on its way to them already."""
+        return self._executor.slots_awaited - self.acquiring > len(self._returned)
+
+    def take(self) -> Slot | None:
+        """A free slot, or None."""
+        free = self.free
+        try:
+            slot = free.pop()
+        except IndexError:
+            return None
+        self.least_free = min(self.least_free, len(free))
+        return slot
+
+    def ask(self) -> None:
+        """Have Trio acquire as many slots as are wanted; a notification follows.
+
+        Raises:
+            RunFinishedError: the client's Trio run is over.
+        """
+        self._executor.call_soon(self._start)
+
+    def give_back(self, slot: Slot) -> None:
+        """Return a slot to the limiter."""
+        self._returned.append(slot)
+        try:
+            self._executor.call_soon(self._release_returned)
+        except trio.RunFinishedError:
+            pass  # the limiter is gone with its run
+
+    # -- in Trio -----------------------------------------------------------------------------------------------------
+
+    def transfer(self, slot: Slot) -> None:
+        """Trio goes on with the command, and releases its slot."""
+        self._held.discard(slot)
+
+    def reclaim(self) -> bool:
+        """Release one slot that no command uses; returns whether there was one."""
+        try:
+            slot = self.free.pop()
+        except IndexError:
+            return False
+        self._release(slot)
+        return True
+
+    def _release(self, slot: Slot) -> None:
+        if slot in self._held:
+            self._held.remove(slot)
+            self._executor.release_slot(slot)
+
+    def _release_returned(self) -> None:
+        while self._returned:
+            self._release(self._returned.popleft())
+
+    def _start(self) -> None:
+        background = self._executor.in_background
+        if self.closed or not background:
+            self._close()
+            return
+        if not self.acquiring:
+            self.acquiring = True
+            background(self._acquire)
+        if not self._watching:
+            self._watching = True
+            background(self._watch)
+
+    def _close(self) -> None:
+        self.closed = True
+        self._tell_loop()
+
+    def _tell_loop(self) -> None:
+        loop = self._loop()
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(self._notify)
+            except RuntimeError:
+                pass  # the loop is closed; what it holds is released below
+
+    async def _acquire(self) -> None:
+        executor = self._executor
+        limiter = executor.limiter
+        assert limiter is not None
+        ended = False
+        self._scope = trio.CancelScope()
+        executor.slots_awaited += 1
+        try:
+            with self._scope:
+                while self.wanted > len(self.free):
+                    slot = Slot(self)
+                    await limiter.acquire_on_behalf_of(slot)
+                    self._add(slot)
+                    while self.wanted > len(self.free):
+                        slot = Slot(self)
+                        try:
+                            limiter.acquire_on_behalf_of_nowait(slot)
+                        except trio.WouldBlock:
+                            break
+                        self._add(slot)
+                    self._tell_loop()
+            ended = True
+        finally:
+            executor.slots_awaited -= 1
+            self.acquiring = False
+            self.closed = self.closed or not ended  # the client closes
+            self._tell_loop()
+
+    def _add(self, slot: Slot) -> None:
+        self._held.add(slot)
+        self.free.append(slot)
+
+    async def _watch(self) -> None:
+        """Release what is idle, and everything once the loop is closed."""
+        self._executor.leases.add(self)
+        try:
+            while self._held or self.acquiring:
+                self.least_free = len(self.free)
+                await trio.sleep(IDLE)
+                loop = self._loop()
+                if loop is None or loop.is_closed():
+                    self.free.clear()
+                    self.wanted = 0
+                    self._scope.cancel()
+                    for slot in list(self._held):
+                        self._release(slot)
+                    continue
+                if self.wanted <= len(self.free):
+                    self._scope.cancel()
+                    for _ in range(min(self.least_free, len(self.free))):
+                        self.reclaim()
+        finally:
+            self._executor.leases.discard(self)
+            self._watching = False
