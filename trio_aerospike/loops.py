@@ -107,6 +107,7 @@ class _LoopExecutor(BorrowingExecutor):
         self._loop = weakref.ref(loop)
         self._lines: dict[Node, _Lines] = {}
         self._clock = StallClock(loop, self._is_busy)
+        self._now = self._clock.now
         self._slots = None if self._inner.limiter is None else _SlotQueue(self._inner, self._clock, loop)
 
     def _is_busy(self) -> bool:
@@ -124,58 +125,55 @@ class _LoopExecutor(BorrowingExecutor):
         if node is None:
             return await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
         now = self._clock.start()
-        request = _Request(what, key, policy, write, node, now, self._cluster.patience, self._clock.now)
+        request = _Request(what, key, policy, write, node, now, self._cluster.patience, self._now)
         request.frame = frame
         request.answer = loop.create_future()
         request.lines = lines = self._lines_to(node)
         slots = self._slots
-        if slots is None:
+        try:
             try:
-                lines.submit(request, now, loop)
+                if slots is None:
+                    lines.submit(request, now, loop)
+                else:
+                    slots.submit(request, now, loop)
             except BaseException:
+                request.answer.cancel()
                 lines.interrupted()
                 raise
-            return await self._finish(request, what, key, frame, policy, write)
-        leased = request.leased = []
-        try:
-            slots.submit(request, now, loop)
-            return await self._finish(request, what, key, frame, policy, write)
+            try:
+                body: bytes = await request.answer
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                if request.slot is not None and request.in_flight and request.answer.cancelled():
+                    # The server may be at work on it: the slot stays taken until the answer is in.
+                    assert slots is not None
+                    request.on_done = functools.partial(slots.release, request.slot)
+                    request.slot = None
+                lines.abandoned(request)
+                raise
+            except _Crosses:
+                return await self._hand_over(request, what, key, frame, policy, write)
+            except _NoProgress as waited:
+                request.waited_in_vain(waited.silence, waited.waiting, waited.full)
+            except _Unsent:
+                request.unsent()
+            except (OSError, ProtocolError) as error:
+                if self._cluster.closed:
+                    raise request.closed(sent=True) from error
+                if not isinstance(error, TimeoutError):
+                    lines.node.lent_connection_broke()
+                request.broken(error)
+            else:
+                code = body[RESULT_CODE]
+                if not code:
+                    return body
+                if code in LOGGED_OUT and request.line is not None:
+                    request.line.retire()  # a new session is for new connections
+                request.refused(code, frame)
+            return await self._go_on_in_trio(request, what, key, frame, policy, write)
         finally:
-            if leased:
-                slots.release(leased.pop())
-
-    async def _finish(self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
-        """Wait for the answer of a request; what one attempt cannot do is left to Trio."""
-        answer, lines = request.answer, request.lines
-        try:
-            body: bytes = await answer
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            if request.leased and request.in_flight and answer.cancelled():
-                # The server may be at work on it: the slot stays taken until the answer is in.
-                assert self._slots is not None
-                request.on_done = functools.partial(self._slots.release, request.leased.pop())
-            lines.abandoned(request)
-            raise
-        except _Crosses:
-            return await self._hand_over(request, what, key, frame, policy, write)
-        except _NoProgress as waited:
-            request.waited_in_vain(waited.silence, waited.waiting, waited.full)
-        except _Unsent:
-            request.unsent()
-        except (OSError, ProtocolError) as error:
-            if self._cluster.closed:
-                raise request.closed(sent=True) from error
-            if not isinstance(error, TimeoutError):
-                lines.node.lent_connection_broke()
-            request.broken(error)
-        else:
-            code = body[RESULT_CODE]
-            if not code:
-                return body
-            if code in LOGGED_OUT and request.line is not None:
-                request.line.retire()  # a new session is for new connections
-            request.refused(code, frame)
-        return await self._go_on_in_trio(request, what, key, frame, policy, write)
+            if request.slot is not None:
+                assert slots is not None
+                slots.release(request.slot)
 
     async def _hand_over(
         self, request: _Request, what: str, key: Key, frame: bytes, policy: Policy, write: bool
@@ -184,12 +182,11 @@ class _LoopExecutor(BorrowingExecutor):
         answered = False
         try:
             if request.limit < math.inf:
-                request.unsent()
+                if request.limit <= self._now():
+                    request.waited_in_vain(*request.lines.wait_of(request))
                 body = await self._go_on_in_trio(request, what, key, frame, policy, write)
-            elif request.leased is None:
-                body = await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
             else:
-                body = await self._in_trio(self._inner.run_leased, request.leased, what, key, frame, policy, write)
+                body = await self._with_slot(request, self._inner.run_leased, what, key, frame, policy, write)
             answered = True
             return body
         finally:
@@ -200,9 +197,25 @@ class _LoopExecutor(BorrowingExecutor):
     ) -> bytes:
         state = request.state
         state.shift(time.monotonic() - self._clock.now())
-        return await self._in_trio(
-            self._inner.go_on, what, key, frame, policy, write, state, request.decision, request.error, request.leased
+        return await self._with_slot(
+            request, self._inner.go_on, what, key, frame, policy, write, state, request.decision, request.error
         )
+
+    async def _with_slot(self, request: _Request, function: Callable[..., Any], *args: Any) -> bytes:
+        """Run a command in Trio, which takes its slot over, unless the task is cancelled before."""
+        if self._slots is None:
+            return await self._in_trio(function, *args, None)
+        leased: list[Slot] = []
+        if request.slot is not None:
+            leased.append(request.slot)
+            request.slot = None
+        try:
+            return await self._in_trio(function, *args, leased)
+        finally:
+            try:
+                request.slot = leased.pop()
+            except IndexError:
+                pass  # Trio has it, and releases it
 
     async def _in_trio(self, function: Callable[..., Any], *args: Any) -> bytes:
         try:
@@ -245,19 +258,19 @@ class _Request(FirstAttempt):
         frame: the bytes of the request.
         answer: settled with the body of the answer, or with what became of the request.
         lines: the lines to its node.
-        leased: its slot of ``max_concurrent_operations``, while it has one; None where there is no such limit.
+        slot: its slot of ``max_concurrent_operations``, while it has one.
         holder: the lines while it waits in their queue.
         line: the line that has taken it.
         in_flight: it may be with the server, whose answer is still owed.
         on_done: called once the answer of a request whose task has gone is in, or is given up.
     """
 
-    __slots__ = ("answer", "frame", "holder", "in_flight", "leased", "line", "lines", "on_done")
+    __slots__ = ("answer", "frame", "holder", "in_flight", "line", "lines", "on_done", "slot")
 
     frame: bytes
     answer: asyncio.Future[bytes]
     lines: _Lines
-    leased: list[Slot] | None
+    slot: Slot | None
     holder: Any
     line: _Line | None
     in_flight: bool
@@ -265,7 +278,7 @@ class _Request(FirstAttempt):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.leased = self.holder = self.line = self.on_done = None
+        self.slot = self.holder = self.line = self.on_done = None
         self.in_flight = False
 
     def finish(self) -> None:
@@ -291,7 +304,7 @@ class _SlotQueue:
         self._loop = weakref.ref(loop)
         self._lease = SlotLease(executor, loop, self._arrived)
         #: All wait equally long, so that they end in their order.
-        self._waiting: deque[tuple[_Request, float]] = deque()
+        self._waiting: deque[_Request] = deque()
         self._asked = False
         # No timer is kept, for it would keep the loop.
         self._timed = False
@@ -311,7 +324,7 @@ class _SlotQueue:
         if slot is not None:
             self._start(request, slot, now, loop)
             return
-        self._waiting.append((request, now + self._executor.queue_timeout))
+        self._waiting.append(request)
         lease.wanted = len(self._waiting)
         self._ask()
         if not self._timed and self._executor.queue_timeout < math.inf:
@@ -319,14 +332,9 @@ class _SlotQueue:
             self._timed = True
 
     def _start(self, request: _Request, slot: Slot, now: float, loop: asyncio.AbstractEventLoop) -> None:
-        assert request.leased is not None
-        request.leased.append(slot)
+        request.slot = slot
         request.arrived = now  # the wait for a slot does not count against the command's time
-        try:
-            request.lines.submit(request, now, loop)
-        except BaseException:
-            request.lines.interrupted(request)
-            raise
+        request.lines.submit(request, now, loop)
 
     def release(self, slot: Slot) -> None:
         """A command has ended: its slot goes to the next one, here or in Trio."""
@@ -363,14 +371,18 @@ class _SlotQueue:
         if loop is None:
             return
         while waiting:
-            request = waiting[0][0]
+            request = waiting[0]
             if request.answer.done():
                 waiting.popleft()
                 continue
             slot = lease.take()
             if slot is not None:
                 waiting.popleft()
-                self._start(request, slot, self._clock.now(), loop)
+                try:
+                    self._start(request, slot, self._clock.now(), loop)
+                except BaseException:
+                    request.lines.interrupted(request)
+                    raise
             elif lease.closed:
                 waiting.popleft()
                 request.answer.set_exception(request.closed(sent=False))
@@ -383,8 +395,8 @@ class _SlotQueue:
         self._hand_out()
         waiting = self._waiting
         while waiting:
-            request, deadline = waiting[0]
-            left = deadline - self._clock.now()
+            request = waiting[0]
+            left = request.arrived + self._executor.queue_timeout - self._clock.now()
             if left > 0:
                 loop = self._loop()
                 if loop is not None:
@@ -604,13 +616,18 @@ class _Lines:
                 self._patience = min(self._patience, request.patience)
             elif not request.answer.done():
                 overdue.append(request)
-        full = all(pool.total >= pool.limit for pool in self.node.pools)
-        others = self.waiting.count - 1
-        for request in overdue:
+        waits = [self.wait_of(request) for request in overdue]
+        for request, wait in zip(overdue, waits, strict=True):
             self.waiting.remove(request)
-            since = max(request.arrived, self._progress_at)
-            request.admit(since)  # what is left of its time may be enough for a replica
-            request.answer.set_exception(_NoProgress(now - since, others, full))
+            # What is left of its time may be enough for a replica.
+            request.admit(max(request.arrived, self._progress_at))
+            request.answer.set_exception(_NoProgress(*wait))
+
+    def wait_of(self, request: _Request) -> tuple[float, int, bool]:
+        """For how long the node has been silent, how many more requests wait, and whether all connections are used."""
+        silence = self.clock.now() - max(request.arrived, self._progress_at)
+        full = all(pool.total >= pool.limit for pool in self.node.pools)
+        return silence, max(0, self.waiting.count - 1), full
 
     def fell_silent(self) -> None:
         """A request has timed out: until the node answers, the time of those that wait runs."""
@@ -977,8 +994,10 @@ class _Line(Uncopyable):
                 else:
                     request.in_flight = False
                     request.answer.set_result(body)
-                    if request.leased and not body[RESULT_CODE] and lines.slots is not None:
-                        lines.slots.release(request.leased.pop())  # the next request is on its way at once
+                    slot = request.slot
+                    if slot is not None and not body[RESULT_CODE] and lines.slots is not None:
+                        request.slot = None
+                        lines.slots.release(slot)  # the next request is on its way at once
                 sent.popleft()
                 self.depth -= 1
             self._suspended = False

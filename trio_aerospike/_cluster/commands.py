@@ -341,21 +341,23 @@ class Executor(Uncopyable):
 
     async def run_leased(
         self,
-        leased: list[Slot],
         what: str,
         key: Key,
         frame: bytes,
         policy: ReadPolicy | WritePolicy,
         write: bool,
+        leased: list[Slot] | None,
         state: RetryState | None = None,
     ) -> bytes:
-        """As :meth:`_run`, holding a slot that an event loop has leased.
+        """As :meth:`_run`, for an event loop, which may have leased a slot.
 
         Args:
-            leased: the slot, which is taken out: from then on it is released here. Empty where the loop has taken it
-                back, since nobody waits for the command any more.
             what, key, frame, policy, write, state: As for :meth:`_run`.
+            leased: the slot, which is taken out: from then on it is released here. Empty where the loop has taken it
+                back, since nobody waits for the command any more; None where nothing limits it.
         """
+        if leased is None:
+            return await self._run(what, key, frame, policy, write, None, state)
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             slot = leased.pop()
@@ -394,9 +396,7 @@ class Executor(Uncopyable):
         if not await wait_for_retry(decision, state, self._cluster) and error is not None:
             raise error
         frame = restamped(frame, state.limit, self._now())
-        if leased is not None:
-            return await self.run_leased(leased, what, key, frame, policy, write, state)
-        return await self._run(what, key, frame, policy, write, None, state)
+        return await self.run_leased(what, key, frame, policy, write, leased, state)
 
     async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:
         """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""

@@ -95,16 +95,18 @@ async def test_a_silent_node_ends_what_waits_within_the_timeout_and_says_so(stag
     stage.script(then=Fault.SILENCE)
     policy = ReadPolicy(total_timeout=0.5, max_retries=0)
     began = time.monotonic()
-    found = await asyncio.gather(*(commands.get(KEY, policy=policy) for _ in KEYS), return_exceptions=True)
+    gets = [commands.get(KEY, policy=policy) for _ in KEYS]
+    found: list[Any] = await asyncio.gather(*gets, return_exceptions=True)
     assert 0.5 <= time.monotonic() - began < 1.0
     assert {type(error) for error in found} == {aero.AerospikeTimeoutError}
     sent = [error for error in found if "did not answer within total_timeout=0.5 s" in str(error)]
     waited = [error for error in found if "took no request within total_timeout=0.5 s" in str(error)]
     assert len(sent) + len(waited) == len(KEYS)
     assert WINDOW <= len(sent) <= WINDOW + 2 * PROBES
-    for error in waited[:3]:
+    assert re.search(r"[67]\d\d more requests wait for it", str(waited[0]))
+    for error in waited:
         text = str(error)
-        assert stage.node.name in text and re.search(r"\d{3} more requests wait for it", text)
+        assert stage.node.name in text and "wait" in text
         assert "max_concurrent_operations" in text and "put_many" in text
         assert error.attempts == 0 and not error.in_doubt
     stage.script()
