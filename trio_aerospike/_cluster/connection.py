@@ -94,6 +94,7 @@ class Connection(Uncopyable):
 
     __slots__ = (
         "_blocked",
+        "_clock",
         "_frames",
         "_fresh",
         "_line_began",
@@ -104,6 +105,7 @@ class Connection(Uncopyable):
         "_sending",
         "_sent",
         "_transport",
+        "_turn",
         "_unread",
         "_unsent",
         "_unsent_bytes",
@@ -133,7 +135,9 @@ class Connection(Uncopyable):
         self._unsent_bytes = 0
         self._outgoing = b""
         self._sent: deque[Pending] = deque()
-        clock = loop_clock()
+        self._clock = clock = loop_clock()
+        #: The iteration of the event loop in which the line began or was last answered.
+        self._turn = 0
         self._now = clock.now
         self._waited = clock.waited
         self._line_began = 0.0
@@ -209,6 +213,7 @@ class Connection(Uncopyable):
                     pending.frame = None
                 pending.sent_at = self._now()
                 self._line_began = self._waited()
+                self._turn = self._clock.turn
                 self._fresh = True
                 self._sent.append(pending)
                 if taken < len(frame):
@@ -311,10 +316,16 @@ class Connection(Uncopyable):
         """When the first request left that is not answered; infinity where there is none."""
         return self._sent[0].sent_at if self._sent else math.inf
 
-    def is_stalled(self, now: float, threshold: float) -> bool:
-        """Whether the request that the server works on takes longer than ``threshold`` seconds."""
+    def is_stalled(self, now: float, threshold: float, turn: int) -> bool:
+        """Whether the request that the server works on takes longer than ``threshold`` seconds.
+
+        Args:
+            now: the time.
+            threshold: seconds.
+            turn: an iteration of the event loop; the last reply, or the first request, must have come before it.
+        """
         sent = self._sent
-        return bool(sent) and now - max(sent[0].sent_at, self.replied_at) >= threshold
+        return bool(sent) and self._turn <= turn and now - max(sent[0].sent_at, self.replied_at) >= threshold
 
     def delayed_reads(self) -> list[Pending]:
         """The reads that were sent behind a slow request; the line takes nothing more until that is answered."""
@@ -426,6 +437,7 @@ class Connection(Uncopyable):
         self._line_began = waited
         self._fresh = False
         now = self.replied_at = self._now()
+        self._turn = self._clock.turn
         began = sent[0].sent_at
         count = writes = 0
         cost = 0.0
@@ -529,6 +541,7 @@ class Connection(Uncopyable):
         if not self._sent:
             self._check_silence()
             self._line_began = self._waited()
+            self._turn = self._clock.turn
             self._fresh = True
         restamp, self._blocked = self._blocked, False
         frames: list[bytes] = []

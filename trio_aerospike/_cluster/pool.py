@@ -61,7 +61,7 @@ WINDOW_START = 256
 WINDOW_MIN = 64
 #: Seconds between a request and its reply at which the window shrinks. It grows up to half of that. Requests that wait
 #: in the client cost nothing; in flight they run into their timeouts, so this is a small part of the usual second.
-TARGET_DELAY = 0.06
+TARGET_DELAY = 0.04
 #: The window is at most so many times what is answered within the target delay, so that it can find out whether more
 #: requests in flight are answered sooner. Measured on the wall clock over spans of so many seconds: where we are the
 #: ones who are busy, more in flight is no help.
@@ -72,6 +72,11 @@ SHRINK = 0.8
 #: Seconds without a reply after which a request is taken for a slow one, besides the round trip. A quick one takes
 #: less than 1 ms, and a caller notices 100.
 STALL = 0.03
+#: Iterations of the event loop without a reply that there have to be as well: where they are long, a reply may have come
+#: and not been read.
+STALL_TURNS = 4
+#: Requests that wait for connections, past which one more is no reason to look for room.
+FEW_WAITING = 64
 
 
 class Clock(Protocol):
@@ -235,7 +240,9 @@ class Pool(Uncopyable):
                 self._patience = self._waiting_due = math.inf
             self._note_waiting(pending)
             self.waiting.add(pending)
-            self._make_room()
+            # With many waiting, one more changes nothing: replies and connections that come up see to them.
+            if pending.exclusive or self.waiting.count <= FEW_WAITING:
+                self._make_room()
         else:
             if connection.depth:
                 self._watch()
@@ -340,8 +347,10 @@ class Pool(Uncopyable):
             return
         if self.total < self.limit and (self._rerouted or self._room_in_window > 0 or self.waiting.head().exclusive):
             hopeless = self._refused and (self.opening or self.connections)
-            if not hopeless and self.opening < min(MAX_OPENING, self._connections_wanted()):
-                self._open()
+            if not hopeless:
+                wanted = min(MAX_OPENING, self._connections_wanted(), self.limit - self.total + self.opening)
+                while self.opening < wanted:
+                    self._open()
             return
         if self.lent:
             self._reclaim()
@@ -354,14 +363,17 @@ class Pool(Uncopyable):
     @property
     def _room_in_window(self) -> float:
         """How many more requests the window admits; a node that has fallen silent is sent one at a time, as a probe."""
-        if self.progress_at < self._overdue_since:
-            return 1 - sum(connection.depth for connection in self.connections if not connection.overdue)
-        return self.window - sum(connection.depth for connection in self.connections)
+        silent = self.progress_at < self._overdue_since
+        in_flight = 0
+        for connection in self.connections:
+            if not (silent and connection.overdue):
+                in_flight += connection.depth
+        return (1 if silent else self.window) - in_flight
 
     def _connections_wanted(self) -> int:
         """How many more connections those that wait would keep busy for as long as a request may wait.
 
-        Those that share a connection are as many as the window admits, whatever number waits.
+        Whatever number waits, a moderate number in flight keeps the node busy, and fewer connections carry longer bursts.
         """
         second = len(self._rerouted)
         if not self.waiting:
@@ -369,7 +381,7 @@ class Pool(Uncopyable):
         count = len(self.waiting)
         if self.waiting.head().exclusive:
             return count + second
-        window = min(count + self.window - self._room_in_window, self.window)
+        window = min(count + self.window - self._room_in_window, WINDOW_START)
         enough = 1 + int(max(window * max(self.read_time, self.write_time) / self._budget, window / self.max_line))
         shared = sum(1 for c in self.connections if not (c.suspended or c.exclusive or c.retired))
         return min(count, max(0, enough - shared)) + second
@@ -681,7 +693,7 @@ class Pool(Uncopyable):
         for connection in self.connections:
             if connection.depth > 1 and not (connection.exclusive or connection.suspended):
                 behind = True
-                if connection.is_stalled(now, threshold):
+                if connection.is_stalled(now, threshold, self._clock.turn - STALL_TURNS):
                     slow = True
                     for read in connection.delayed_reads():
                         release = self._spare_slot()
