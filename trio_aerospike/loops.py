@@ -185,6 +185,9 @@ class _LoopExecutor(BorrowingExecutor):
                 if request.limit <= self._now():
                     request.waited_in_vain(*request.lines.wait_of(request))
                 body = await self._go_on_in_trio(request, what, key, frame, policy, write)
+            elif request.slot is None:
+                # No limit, or an interrupt before the slot was noted: Trio acquires one where that is needed.
+                body = await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
             else:
                 body = await self._with_slot(request, self._inner.run_leased, what, key, frame, policy, write)
             answered = True
