@@ -56,7 +56,7 @@ def test_commands_interrupted_at_any_line_leave_commands_that_work(
                 assert run(commands.get(key))["n"] == key.user_key, interrupter.place
             # A slot that an interrupted frame holds comes back when its traceback is dropped.
             reads.clear()
-            read = error = None
+            del read, error
             gc.collect()
             limiter = stage.client._executor.limiter
             if limiter is not None:
