@@ -185,6 +185,9 @@ class _LoopExecutor(BorrowingExecutor):
                 if request.limit <= self._now():
                     request.waited_in_vain(*request.lines.wait_of(request))
                 body = await self._go_on_in_trio(request, what, key, frame, policy, write)
+            elif request.slot is None:
+                # No limit, or an interrupt before the slot was noted: Trio acquires one where that is needed.
+                body = await self._in_trio(self._inner.plain_run, what, key, frame, policy, write)
             else:
                 body = await self._with_slot(request, self._inner.run_leased, what, key, frame, policy, write)
             answered = True
@@ -305,7 +308,7 @@ class _SlotQueue:
         self._lease = SlotLease(executor, loop, self._arrived)
         #: All wait equally long, so that they end in their order.
         self._waiting: deque[_Request] = deque()
-        self._asked = False
+        self._asked_at = -math.inf
         # No timer is kept, for it would keep the loop.
         self._timed = False
 
@@ -326,6 +329,9 @@ class _SlotQueue:
             return
         self._waiting.append(request)
         lease.wanted = len(self._waiting)
+        if self._asked_at <= time.monotonic() - _ASK_AGAIN:
+            # Those who have the slots may wait for a callback that a KeyboardInterrupt hit.
+            request.lines.flush_again()
         self._ask()
         if not self._timed and self._executor.queue_timeout < math.inf:
             loop.call_later(self._executor.queue_timeout, self._expire)
@@ -350,18 +356,19 @@ class _SlotQueue:
             self._hand_out()
 
     def _ask(self) -> None:
-        if self._asked:
-            return
+        now = time.monotonic()
+        if self._asked_at > now - _ASK_AGAIN:
+            return  # Trio notifies the loop; a notification that a KeyboardInterrupt hit is asked for again
         try:
             self._lease.ask()
         except trio.RunFinishedError:
             self._lease.closed = True
             self._hand_out()
             return
-        self._asked = True  # noted only now that the request is out: an interrupt before costs one too many
+        self._asked_at = now  # noted only now that the request is out: an interrupt before costs one too many
 
     def _arrived(self) -> None:
-        self._asked = False
+        self._asked_at = -math.inf
         self._hand_out()
         if self._waiting:
             self._ask()
@@ -372,17 +379,18 @@ class _SlotQueue:
             return
         while waiting:
             request = waiting[0]
-            if request.answer.done():
+            if request.answer.done() or request.slot is not None:
                 waiting.popleft()
                 continue
             slot = lease.take()
             if slot is not None:
-                waiting.popleft()
+                # First into the one queue, then out of the other: whatever interrupts this, the request has its end.
                 try:
                     self._start(request, slot, self._clock.now(), loop)
                 except BaseException:
                     request.lines.interrupted(request)
                     raise
+                waiting.popleft()
             elif lease.closed:
                 waiting.popleft()
                 request.answer.set_exception(request.closed(sent=False))
@@ -564,6 +572,11 @@ class _Lines:
             self._silent = False
         if self.waiting.count:
             self.serve()
+
+    def flush_again(self) -> None:
+        """Schedule again what was to be done by now and has not been."""
+        for line in self._alive():
+            line.flush_again()
 
     def abandoned(self, request: _Request) -> None:
         """The task that waited for a request has gone."""
@@ -841,7 +854,13 @@ class _Line(Uncopyable):
         be done by now and has not been is therefore scheduled again.
         """
         self.put(request, began)
+        self.flush_again()
+
+    def flush_again(self) -> None:
+        """Schedule the flush, unless one is to come or the socket takes nothing."""
         now = time.monotonic()
+        if not self._unsent:
+            return
         if not self._flushing or now - self._flush_at > _FLUSH_AGAIN:
             asyncio.get_running_loop().call_soon(self._flush)
             self._flush_at = now

@@ -363,8 +363,7 @@ class Executor(Uncopyable):
             slot = leased.pop()
         except IndexError:
             raise ClientError(f"{what} {key!r}: nobody waits for the command any more") from None
-        slot.lease.transfer(slot)
-        slots: list[object] = [slot]
+        slots: list[object] = [slot.lease.transfer(slot) or await self.acquire_slot()]
         try:
             return await self._run(what, key, frame, policy, write, slots, state)
         finally:

@@ -4,12 +4,14 @@ A loop that crossed into Trio for each slot would pay two wake-ups of a thread p
 hands them from command to command, and they return to the limiter when nothing uses them for a while or when other
 operations of the client wait for a slot. At every moment the limiter counts a leased slot as taken.
 
-The loop and Trio share deques and integers here, of which each use is one atomic step.
+The loop and Trio share deques and integers here, of which each use is one atomic step. A KeyboardInterrupt may be
+raised in the loop at any of these steps and lose a slot; so a slot that nobody refers to any more is released as well.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -27,12 +29,18 @@ IDLE: Final = 0.01
 
 
 class Slot:
-    """One slot of the limiter, leased to a loop. The limiter knows it as the borrower."""
+    """One slot of the limiter, leased to a loop.
 
-    __slots__ = ("lease",)
+    Attributes:
+        lease: what it belongs to.
+        operation: on whose behalf the limiter has given it.
+    """
 
-    def __init__(self, lease: SlotLease) -> None:
+    __slots__ = ("__weakref__", "lease", "operation")
+
+    def __init__(self, lease: SlotLease, operation: object) -> None:
         self.lease = lease
+        self.operation = operation
 
 
 class SlotLease(Uncopyable):
@@ -62,7 +70,7 @@ class SlotLease(Uncopyable):
         self.closed = False
         self._returned: deque[Slot] = deque()
         #: Every slot that is leased: free, in use, or on its way back.
-        self._held: set[Slot] = set()
+        self._held: dict[object, weakref.ref[Slot]] = {}
         self._scope = trio.CancelScope()
         self._watching = False
 
@@ -101,9 +109,13 @@ class SlotLease(Uncopyable):
 
     # -- in Trio -----------------------------------------------------------------------------------------------------
 
-    def transfer(self, slot: Slot) -> None:
-        """Trio goes on with the command, and releases its slot."""
-        self._held.discard(slot)
+    def transfer(self, slot: Slot) -> object | None:
+        """Trio goes on with the command.
+
+        Returns:
+            The operation on whose behalf Trio releases the slot; None where the slot has been released already.
+        """
+        return None if self._held.pop(slot.operation, None) is None else slot.operation
 
     def reclaim(self) -> bool:
         """Release one slot that no command uses; returns whether there was one."""
@@ -111,17 +123,23 @@ class SlotLease(Uncopyable):
             slot = self.free.pop()
         except IndexError:
             return False
-        self._release(slot)
+        self._release(slot.operation)
         return True
 
-    def _release(self, slot: Slot) -> None:
-        if slot in self._held:
-            self._held.remove(slot)
-            self._executor.release_slot(slot)
+    def _release(self, operation: object) -> None:
+        if self._held.pop(operation, None) is not None:
+            self._executor.release_slot(operation)
+
+    def _release_lost(self, operation: object) -> None:
+        """A slot has been collected, in whatever thread."""
+        try:
+            self._executor.call_soon(functools.partial(self._release, operation))
+        except trio.RunFinishedError:
+            pass  # the limiter is gone with its run
 
     def _release_returned(self) -> None:
         while self._returned:
-            self._release(self._returned.popleft())
+            self._release(self._returned.popleft().operation)
 
     def _start(self) -> None:
         background = self._executor.in_background
@@ -157,16 +175,16 @@ class SlotLease(Uncopyable):
         try:
             with self._scope:
                 while self.wanted > len(self.free):
-                    slot = Slot(self)
-                    await limiter.acquire_on_behalf_of(slot)
-                    self._add(slot)
+                    operation = object()
+                    await limiter.acquire_on_behalf_of(operation)
+                    self._add(operation)
                     while self.wanted > len(self.free):
-                        slot = Slot(self)
+                        operation = object()
                         try:
-                            limiter.acquire_on_behalf_of_nowait(slot)
+                            limiter.acquire_on_behalf_of_nowait(operation)
                         except trio.WouldBlock:
                             break
-                        self._add(slot)
+                        self._add(operation)
                     self._tell_loop()
             ended = True
         finally:
@@ -175,8 +193,9 @@ class SlotLease(Uncopyable):
             self.closed = self.closed or not ended  # the client closes
             self._tell_loop()
 
-    def _add(self, slot: Slot) -> None:
-        self._held.add(slot)
+    def _add(self, operation: object) -> None:
+        slot = Slot(self, operation)
+        self._held[operation] = weakref.ref(slot, lambda _: self._release_lost(operation))
         self.free.append(slot)
 
     async def _watch(self) -> None:
@@ -191,8 +210,8 @@ class SlotLease(Uncopyable):
                     self.free.clear()
                     self.wanted = 0
                     self._scope.cancel()
-                    for slot in list(self._held):
-                        self._release(slot)
+                    for operation in list(self._held):
+                        self._release(operation)
                     continue
                 if self.wanted <= len(self.free):
                     self._scope.cancel()
