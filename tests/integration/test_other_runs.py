@@ -1,4 +1,4 @@
-"""A client is used where it was opened; every other place hears at once what to use instead."""
+"""Use of a client outside of the Trio run that opened it: an error at once that says what to use instead."""
 
 from __future__ import annotations
 
