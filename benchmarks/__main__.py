@@ -242,7 +242,7 @@ def main() -> None:
     if "embedded" in arguments.scenarios:
         from benchmarks import embedded
 
-        print("\n== the embedded server with so many records, each size in a process of its own")
+        print("\n== the embedded server by number of records, each size in a process of its own")
         with contextlib.ExitStack() as stack:
             servers = [
                 (size, stack.enter_context(helper("server", "--records", str(size)))) for size in arguments.sizes

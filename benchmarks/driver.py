@@ -73,7 +73,7 @@ class Worker:
         return answer
 
     def start(self, hosts: Sequence[Host], max_conns: int, limit: int = 0) -> str:
-        """Connect, with so many operations at a time (0: no limit); the version of the client."""
+        """Connect, with a limit of operations at a time (0: no limit); return the version of the client."""
         addresses = [list(host) for host in hosts]
         most = self.contender.max_conns or max_conns
         return str(self.ask("start", hosts=addresses, max_conns=most, limit=limit)["version"])

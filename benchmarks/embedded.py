@@ -37,7 +37,7 @@ SECONDS = ("index query", "set_info")
 
 @attrs.define
 class Figures:
-    """What came of one size's rounds: rates, and seconds of those in SECONDS."""
+    """Results of one size's rounds: rates, and seconds of those in SECONDS."""
 
     values: dict[str, list[float]] = attrs.Factory(lambda: {name: [] for name in UNITS})
 
@@ -91,7 +91,7 @@ async def _round(client: aero.Client, size: int, figures: Figures) -> None:
     info = await client.set_info(NAMESPACE, EMBEDDED_SET)
     values["set_info"].append(time.perf_counter() - began)
     if info is None or info.objects != size:
-        raise SystemExit(f"set_info tells of {info and info.objects} objects, not {size:,}")
+        raise SystemExit(f"set_info reports {info and info.objects} objects, not {size:,}")
 
 
 async def _measure(servers: Sequence[tuple[int, list[Host]]], rounds: int) -> dict[int, Figures]:
@@ -117,7 +117,7 @@ def measure(servers: Sequence[tuple[int, list[Host]]], rounds: int) -> dict[int,
 
 
 def show(found: dict[int, Figures]) -> None:
-    """Print the figures, and what is aimed at."""
+    """Print the figures and the targets."""
     print("  " + " " * 12 + "".join(f"{size:>16,}" for size in found))
     for name, unit in UNITS.items():
         scale = 1e3 if name in SECONDS else 1

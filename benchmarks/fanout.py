@@ -68,7 +68,7 @@ def _one_round(row: Row, hosts: Sequence[Host], count: int, seconds: float, max_
 
 
 def lines(rows: Sequence[Row], count: int) -> Iterator[str]:
-    """The table, and what is aimed at."""
+    """Format the table and the targets."""
     yield f"{'':22} {'limit':>6} {'puts/s':>9} {'failed':>7} {'gets/s':>9} {'failed':>7} {'gets / x256':>12}"
     medians: dict[tuple[str, int], float] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""KeyboardInterrupt at every place of a piece of code: raised by a trace function, once for each place."""
+"""Raise KeyboardInterrupt at every place of a piece of code, once for each place, with a trace function."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _AT_ONCE, _GATHER = 256, 0.1
 
 
 class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
-    """What comes out of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
+    """Results of an aggregation: ``async with client.aggregate(...) as values: async for value in values``.
 
     Nothing is asked of the servers before the first value is wanted. What they make of their records is reduced here,
     by the same function, in a thread: Trio's loop goes on meanwhile. Leaving the block early ends the servers' work.
@@ -139,7 +139,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         return self._ready[self._index - 1]
 
     async def _wait(self) -> None:
-        """Wait for values; have some made where nobody has yet.
+        """Wait for values, and start the task that computes them unless it runs already.
 
         Raises:
             StopAsyncIteration: there are no more.
@@ -161,7 +161,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
             await self._readers.park()
 
     async def _gather(self, stream: ValueStream) -> None:
-        """Make the next values, for whoever waits."""
+        """Compute the next values for the readers that wait."""
         try:
             values = await self._work(stream)
         except Exception as error:
@@ -175,7 +175,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
                 self._over = True
         finally:
             self._working = False
-            # All of them: one that finds nothing left has more made, while those with a value may be long.
+            # Wake all readers: one that finds nothing left starts the next computation without waiting for the others.
             self._readers.unpark_all()
 
     async def _work(self, stream: ValueStream) -> list[Any]:

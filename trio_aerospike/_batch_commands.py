@@ -341,10 +341,10 @@ class BatchCommands:
         on_progress: Callable[[BatchStream], object] | None = None,
         **unknown: Never,
     ) -> AbstractAsyncContextManager[BatchStream]:
-        """Write any number of records, a bounded number at a time, and hear of each what became of it.
+        """Write any number of records, a bounded number at a time, and get a result for each.
 
         As :meth:`get_many`. Records are taken and written only as results are read: read them to the end, or call
-        ``await results.drain()``. Leaving the block early leaves open what was on its way: those writes may be applied.
+        ``await results.drain()``. Writes in flight when the block is left early may or may not be applied.
         Where it is left without an error and records are unwritten, an :class:`UnwrittenRecordsWarning` says how many.
 
         Args:

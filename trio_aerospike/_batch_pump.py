@@ -197,7 +197,7 @@ class _Pump(Generic[T]):
         self._feeding.cancel()
 
     def unwritten(self) -> str:
-        """What of ``put_many`` was not written, as far as the program has not seen it, once the block has been left.
+        """Describe the unwritten records of ``put_many`` that the program has not read the results of.
 
         Returns:
             A description; "" where everything was written or the program has seen why not.

@@ -140,8 +140,8 @@ class BatchStream(Uncopyable):
         """Read the stream to its end and drop the results: ``await results.drain()`` writes everything.
 
         Args:
-            raise_failed: raise where results that were read here failed. That there is no record is no failure for
-                ``get_many``. False to get the counts and look for yourself.
+            raise_failed: raise if any result that is read here failed. A missing record is not a failure of
+                ``get_many``. False: return the counts only.
 
         Returns:
             The counts of the whole stream.
@@ -173,7 +173,7 @@ class BatchStream(Uncopyable):
         return error
 
     async def _wait(self) -> None:
-        """Wait for a result; returns, without a checkpoint after it was seen, where there is one.
+        """Wait until there is a result. There is no checkpoint between seeing it and the return.
 
         Raises:
             StopAsyncIteration: there are no more.
@@ -196,7 +196,7 @@ class BatchStream(Uncopyable):
                 raise StopAsyncIteration
             await self._readers.park()
 
-    # -- for those that fill it --------------------------------------------------------------------------------------
+    # -- for the producer --------------------------------------------------------------------------------------------
 
     def _fail(self, error: BaseException) -> None:
         """The stream ends with this, after what has been asked for already."""
@@ -210,7 +210,7 @@ class BatchStream(Uncopyable):
         self._readers.unpark_all()
 
     def _leave(self) -> None:
-        """The block is left: nothing more comes, and whoever waits hears of it."""
+        """Close the stream because its block is left, and wake the readers that wait."""
         self._left = True
         self._ready.clear()
         self._readers.unpark_all()

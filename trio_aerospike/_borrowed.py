@@ -1,4 +1,4 @@
-"""A first attempt outside Trio: what its outcome means, and what is left for Trio to do.
+"""First attempt of a command outside Trio: interpret its outcome and decide what is left for Trio to do.
 
 Threads and asyncio loops may send a single-record command on a connection that they have borrowed. That is one attempt;
 routing anew, waiting for the cluster and trying again are the executor's, in Trio. The retry engine decides what
@@ -172,7 +172,7 @@ class FirstAttempt:
             frame: the request.
 
         Raises:
-            AerospikeError: there is nothing to go on with.
+            AerospikeError: the retry engine allows no further attempt.
         """
         text = f"{self._what} {self._key!r}: {error_from_code(code).message}{request_detail(code, frame)}"
         self._decide(code, error_from_code(code, text))
@@ -184,7 +184,7 @@ class FirstAttempt:
             error: TimeoutError when the attempt's time was over, else what broke the connection.
 
         Raises:
-            AerospikeError: there is nothing to go on with.
+            AerospikeError: the retry engine allows no further attempt.
         """
         place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
         failure: AerospikeError
@@ -206,7 +206,7 @@ class FirstAttempt:
         self._decide(cause, failure)
 
     def unsent(self) -> None:
-        """The request never left: Trio goes on as if nothing had been tried.
+        """Note that the request was not sent: Trio continues as if nothing had been tried.
 
         Raises:
             AerospikeTimeoutError: the time is over.
@@ -218,13 +218,13 @@ class FirstAttempt:
             )
 
     def closed(self, *, sent: bool) -> ClientClosed:
-        """The error of a command that the client's end has cut off."""
+        """Return the error for a command that was under way when the client closed."""
         self.state.failed(Cause.CONNECTION, sent=sent, write=self._write, now=self._now(), node=self._node.name)
         error = ClientClosed(f"{self._what} {self._key!r}: the client is closed")
         return self.state.annotate(error, self._node.name)
 
     def waited_in_vain(self, silence: float, waiting: int, full: bool) -> None:
-        """The node answered nothing for so long that the request is given up, which was not sent.
+        """Give up a request that was not sent because the node has been silent for too long.
 
         Args:
             silence: seconds since the node last answered, or since the request began to wait.
@@ -232,7 +232,7 @@ class FirstAttempt:
             full: whether all connections that the node may have are in use.
 
         Raises:
-            AerospikeError: there is nothing to go on with.
+            AerospikeError: the retry engine allows no further attempt.
         """
         place = f"{self._what} {self._key!r}: node {self._node.name} at {self._node.address}"
         text = not_sent(self._node, full, silence, waiting)

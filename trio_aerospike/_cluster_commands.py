@@ -255,7 +255,7 @@ def check_done(what: str, answer: str) -> None:
 
     Raises:
         AerospikeError: what the server refused.
-        ProtocolError: it is no answer to such a command.
+        ProtocolError: it is not an answer to such a command.
     """
     failed = parse_error(answer)
     if failed is not None:

@@ -1,4 +1,4 @@
-"""Asynchronous context managers that say how they are used: ``async with`` is easily forgotten."""
+"""Asynchronous context managers whose errors explain a forgotten ``async with``."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class NeedsAsyncWith:
 
 
 class Entering(NeedsAsyncWith, contextlib.AbstractAsyncContextManager[T]):
-    """A context manager of which nothing is of use before it is entered.
+    """A context manager that shows the right line of code when it is used before it is entered.
 
     Args:
-        manager: what it does.
+        manager: the context manager to enter.
         usage: as for :func:`entered_with`.
     """
 

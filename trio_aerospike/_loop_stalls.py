@@ -1,7 +1,7 @@
 """Stall clock of an asyncio loop: the time that counts against timeouts, without that in which it was blocked.
 
 The same rule as for Trio's loop (:mod:`trio_aerospike._cluster.busy`), which has hooks where asyncio has only timers: a
-timer that is due every :data:`PERIOD` seconds tells by its lateness for how long the loop read no answer.
+timer that is due every :data:`PERIOD` seconds shows by its lateness for how long the loop read no answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class StallClock:
 
     Args:
         loop: the loop, which the clock does not keep alive.
-        needed: tells whether commands are under way. While there are none, no timer runs.
+        needed: returns whether commands are under way. No timer runs otherwise.
 
     Attributes:
         stalled: seconds for which the loop was blocked while it was watched.

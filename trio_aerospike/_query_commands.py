@@ -262,7 +262,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             self._fetching.release()
 
     async def _fetch_some(self, stream: QueryStream) -> None:
-        """Fetch the next records; there may be none among them that have not been handed on.
+        """Fetch the next records; all of them may have been handed on already.
 
         Raises:
             StopAsyncIteration: there are no more.

@@ -83,7 +83,7 @@ def _advice(library: str) -> str:
 
 
 def _library() -> str:
-    """The name of the async library that runs the caller; "" where there is none."""
+    """The name of the async library that runs the caller; "" outside of any."""
     try:
         library: str = sniffio.current_async_library()
     except sniffio.AsyncLibraryNotFoundError:

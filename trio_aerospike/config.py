@@ -340,7 +340,7 @@ class ClientConfig:
                 field, unit, per_second, low, high = _PAGE_TIMES[key]
                 note = f" ({unit}{'' if low else ', 0 for no limit'})"
                 number = checked_int(f"ClientConfig.{key}", value, low, high, note)
-                # Seconds that are no limit in effect, such as an idle_timeout of 4294967295, are none.
+                # A time too long to be a limit in effect, such as an idle_timeout of 4294967295, means no limit.
                 fields[field] = number / per_second if 0 < number <= SECONDS_MAX * per_second else None
             elif value is None and key in _PAGE_NONE_IS_EMPTY:
                 fields[key] = ""

@@ -27,7 +27,7 @@ LONGEST_PAUSE = 0.5
 #: Seconds that a node may be away before its part is given up: one that was cut off goes on, and may come back.
 GIVE_UP_AFTER = 5.0
 
-#: What no waiting changes: the work cannot be looked at.
+#: Result codes that waiting does not change: the job's progress cannot be read.
 _FINAL_CODES = frozenset(
     (
         ResultCode.PARAM,
@@ -162,7 +162,7 @@ class Job(abc.ABC):
         raise AerospikeTimeoutError(f"{self._what}: not done within {timeout} s{left}")
 
     def _check(self, result: InfoResult) -> None:
-        """Raise what would be found again at every look: a refusal for good, or what is no answer to the question."""
+        """Raise an error that every later poll would meet again: a permanent refusal, or an invalid answer."""
         if isinstance(result.error, ProtocolError):
             raise result.error
         if result.error_code in _FINAL_CODES:

@@ -93,7 +93,7 @@ class Key:
 
     @classmethod
     def with_text_digest(cls, namespace: str, set_name: str | None, user_key: UserKey) -> Key:
-        """The key of a record that aerospike-py or the official Python client wrote under bytes.
+        """Return the key of a record that aerospike-py or the official Python client wrote under bytes.
 
         These clients hash bytes as text: ``b"ann"`` and ``"ann"`` are one record to them. (The official Python client
         hashes a ``bytearray`` as a blob, and bytes up to their first NUL only.) The user key stays bytes, and is sent
@@ -105,7 +105,7 @@ class Key:
             user_key: As for ``Key``.
 
         Raises:
-            InvalidArgError: One of them cannot be part of a key.
+            InvalidArgError: One of them is not allowed in a key.
         """
         if isinstance(user_key, (bytes, bytearray, memoryview)):
             state = _check_place(namespace, set_name)()
@@ -115,15 +115,20 @@ class Key:
 
     @classmethod
     def variants(cls, namespace: str, set_name: str | None, user_key: UserKey) -> tuple[Key, ...]:
-        """Every key under which some client may have written a record with this user key.
+        """Return every key under which some client may have written a record with this user key.
 
-        ``client.find_key`` tells which of them exists.
+        ``client.find_key`` finds out which of them exists.
+
+        Args:
+            namespace: As for ``Key``.
+            set_name: As for ``Key``.
+            user_key: As for ``Key``.
 
         Returns:
             One key for an int or a str. Two for bytes: hashed as a blob, then hashed as text.
 
         Raises:
-            InvalidArgError: A part cannot be part of a key.
+            InvalidArgError: One of them is not allowed in a key.
         """
         key = cls(namespace, set_name, user_key)
         return (key, cls.with_text_digest(namespace, set_name, user_key)) if type(key.user_key) is bytes else (key,)
@@ -137,7 +142,7 @@ class Key:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        # A key stands in most error messages, so a long user key is cut: see ``user_key`` for the whole.
+        # Most error messages contain a key, so a long user key is cut: see ``user_key`` for the whole.
         if self.user_key is None:
             return f"Key.from_digest({self.namespace!r}, {self.set_name!r}, {self.digest!r})"
         parts = f"({self.namespace!r}, {self.set_name!r}, {shown(self.user_key)})"

@@ -43,7 +43,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 SERIES_MAX: Final = 2_000
 #: Series at the most in which some labels are OTHER, besides.
 _OVERFLOW_MAX: Final = 500
-#: The overflow label: what it stands for is counted together.
+#: The overflow label, under which further values are counted together.
 OTHER: Final = "(other)"
 
 

@@ -157,7 +157,7 @@ def checked_info_name(where: str, value: object, high: int, *, also: str = "") -
         also: further characters that separate in this command.
 
     Raises:
-        InvalidArgError: it is no str, of another length, or holds a separator or NUL.
+        InvalidArgError: it is not a str, has another length, or contains a separator or NUL.
     """
     name = checked_text(where, value, 1, high)
     if any(c in name for c in (*INFO_SEPARATORS, *also)):

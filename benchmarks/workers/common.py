@@ -6,7 +6,7 @@ driver writes one JSON object per line to the worker's stdin and reads one per l
     {"cmd": "start", "hosts": [["127.0.0.1", 3000]], "max_conns": 256}   connect
     {"cmd": "load", "records": 10000}                                    write the records that gets will read
     {"cmd": "run", "kind": "get", "depth": 64, "seconds": 0.5}           one round; answers with the figures
-    {"cmd": "fanout", "kind": "put", "count": 20000}                     so many at once; answers with rate and failures
+    {"cmd": "fanout", "kind": "put", "count": 20000}                     20,000 at once; answers with rate and failures
     {"cmd": "stop"}                                                      close the client and leave
 
 Every contender does the same work per operation: it makes the key from its parts, as programs do, and a get ends with a
@@ -117,7 +117,7 @@ class Figures:
 
 
 def fanout_answer(count: int, seconds: float, errors: list[Exception]) -> Answer:
-    """What came of starting so many operations at once."""
+    """Result of starting many operations at once."""
     kinds = collections.Counter(f"{type(error).__name__}: {str(error)[:80]}" for error in errors)
     return {"rate": (count - len(errors)) / seconds, "errors": dict(kinds.most_common(3)), "error_count": len(errors)}
 

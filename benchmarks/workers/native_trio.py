@@ -91,7 +91,7 @@ async def one_round(client: aero.Client, kind: str, depth: int, seconds: float, 
 
 
 async def fanout(client: aero.Client, kind: str, count: int) -> Answer:
-    """So many operations, started in one nursery at once."""
+    """Start ``count`` operations at once in one nursery."""
     errors: list[Exception] = []
 
     async def get(number: int) -> None:

@@ -94,7 +94,7 @@ class AsyncClient(AsyncMoreCommands):
                 await self._home.close(session)
         except BaseException:
             if session is not None:
-                self._home.release(session)  # cancelled, perhaps before anybody was asked to close it
+                self._home.release(session)  # cancelled, perhaps before the close was requested
             raise
 
     async def ping(self) -> bool:

@@ -129,7 +129,7 @@ async def write_again(
             left = again
         if not left:
             break
-        # What was never sent counts as well: the native client has tried that for as long as it makes sense.
+        # Unsent rows count against the retries too: the native client has already retried those up to its limit.
         outcome, sent = gravest((outcome_of(error), True) for error in failures)
         before = state.retries
         node = failures[-1].node
@@ -145,7 +145,7 @@ async def write_again(
         if state.retries:
             problem.attempts, problem.history = state.attempts, state.history
         raise problem
-    # The first attempt and those after it, of which one that there was no time for was not made.
+    # The first attempt and the retries, without a retry that no time was left for.
     attempts = 1 + state.retries - truncated
     return answered, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
 

@@ -79,13 +79,13 @@ def row_write_policy(
     *,
     ttl: int = 0,
 ) -> BatchWritePolicy:
-    """How a row is written.
+    """Convert the policy and meta of a row that is written.
 
     Args:
-        reader: Of the client.
+        reader: The client's policy reader.
         policy: The batch's BatchPolicy.
         meta: The row's WriteMeta.
-        ttl: A time to live that an operation sets, which counts before both; 0 where none does.
+        ttl: The time to live that an operation sets, which takes precedence over both; 0 if no operation sets one.
 
     Raises:
         InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -98,10 +98,10 @@ def row_remove_policy(
     policy: Mapping[str, Any] | None,
     meta: Mapping[str, Any] | None = None,
 ) -> BatchRemovePolicy:
-    """How a row is removed.
+    """Convert the policy and meta of a row that is removed.
 
     Args:
-        reader: Of the client.
+        reader: The client's policy reader.
         policy: The batch's BatchPolicy, or BatchDeletePolicy.
         meta: The row's BatchDeleteMeta.
 
@@ -116,12 +116,12 @@ def row_apply_policy(
     policy: Mapping[str, Any] | None,
     meta: Mapping[str, Any] | None = None,
 ) -> BatchApplyPolicy:
-    """How a function is run on a row.
+    """Convert the policy and meta of a row that a function runs on.
 
     Args:
-        reader: Of the client.
+        reader: The client's policy reader.
         policy: The batch's BatchPolicy, or BatchUDFPolicy.
-        meta: The row's BatchUDFMeta, but for what it says of the call.
+        meta: The row's BatchUDFMeta, without the fields that name the function and its arguments.
 
     Raises:
         InvalidArgError: A value is not allowed; in strict mode, a field does not exist.

@@ -92,7 +92,7 @@ class Client(MoreCommands):
                 self._home.close_blocking(session)
         except BaseException:
             if session is not None:
-                self._home.release(session)  # interrupted, perhaps before anybody was asked to close it
+                self._home.release(session)  # interrupted, perhaps before the close was requested
             raise
 
     def ping(self) -> bool:

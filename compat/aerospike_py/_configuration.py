@@ -1,4 +1,4 @@
-"""The configuration of a client as aerospike_py writes it, turned into that of trio_aerospike."""
+"""Convert a ClientConfig of aerospike_py into one of trio_aerospike."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _NAMES: Final = tuple(ConfigDict.__annotations__)
 
 
 def reader_of(given: Any) -> PolicyReader:
-    """The reader of the policies of a client with this configuration, which may ask for strict mode."""
+    """Return the policy reader for a client with this configuration, which may ask for strict mode."""
     strict = given.get(STRICT_KEY) if isinstance(given, Mapping) else None
     return reader_for(strict if isinstance(strict, bool) else None)
 
 
 def client_config(given: Any, reader: PolicyReader) -> ClientConfig:
-    """The configuration that a dict describes.
+    """Convert a dict into a client configuration.
 
-    Fields that do not exist are left out, but in strict mode. ``strict`` is a field of this package alone.
+    Unknown fields are ignored, except in strict mode. Only this package has the field ``strict``.
 
     Args:
         given: A ClientConfig of aerospike_py.
-        reader: Of the client's policies; says whether the mode is strict.
+        reader: The client's policy reader, which knows whether the mode is strict.
 
     Raises:
         InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -50,7 +50,7 @@ def client_config(given: Any, reader: PolicyReader) -> ClientConfig:
 
 
 def _host_fault(hosts: Any) -> str:
-    """What is wrong with the first wrong host of a list, in the words of aerospike_py; empty where none is."""
+    """Describe the first invalid host of a list in the words of aerospike_py; empty if all hosts are valid."""
     if not isinstance(hosts, (list, tuple)):
         return ""
     for host in hosts:
@@ -71,7 +71,7 @@ def _number(name: str, value: Any) -> Any:
 
 
 def warn_of_unknown_fields(given: Mapping[str, Any]) -> None:
-    """Warn of the fields that do not exist, once per name."""
+    """Warn about unknown fields, once per name."""
     for name in given:
         if name not in _NAMES and name != STRICT_KEY:
             warn_of_unknown("ClientConfig", name, _NAMES)

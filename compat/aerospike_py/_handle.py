@@ -86,7 +86,7 @@ class Handle(Uncopyable):
                 raise refused(f"connect.{name}", value if name == "username" else type(value), "a str or None")
         config = self._config
         if config is None:
-            config = client_config(self._given, self._policies)  # which raises what is wrong with it
+            config = client_config(self._given, self._policies)  # raises InvalidArgError if it is invalid
         warn_of_unknown_fields(self._given)
         if username is None and password is None:
             return config
@@ -114,7 +114,7 @@ class Handle(Uncopyable):
         self._connecting.pop("session", None)
 
     def _failed(self, home: Home, session: Session) -> None:
-        """Connecting has failed, or was cancelled or interrupted anywhere: leave nothing of it behind."""
+        """Clean up after a connect that failed, was cancelled or was interrupted anywhere."""
         if self._session is session:
             self._session = None
             self._attach(None)

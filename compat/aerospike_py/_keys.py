@@ -1,4 +1,4 @@
-"""Keys as aerospike_py writes them: tuples, of which a user key of bytes is hashed as text."""
+"""Convert the key tuples of aerospike_py, which hashes a user key of bytes as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NO_KEYS = (bool, float, list, dict, tuple)
 
 
 def to_key(key: Any) -> Key:
-    """The Key that a tuple describes.
+    """Convert a key tuple into a Key.
 
     A user key of bytes gets the digest of text, as in aerospike_py 0.14.4 and unlike ``trio_aerospike.Key``. A Key of
     trio_aerospike is taken as it is, which is how a program reaches a record that was hashed as a blob.
@@ -22,7 +22,7 @@ def to_key(key: Any) -> Key:
         key: A tuple of namespace, set and user key, with or without a digest, such as an AerospikeKey.
 
     Raises:
-        InvalidArgError: It is not a key, or a part of it cannot be.
+        InvalidArgError: It is not a key, or a part of it is not allowed.
     """
     if not isinstance(key, tuple):
         if isinstance(key, Key):

@@ -75,7 +75,7 @@ def partition_filter_by_range(begin: int, count: int) -> PartitionFilter:
 
     Args:
         begin: The first, 0 to 4095.
-        count: How many. A query with none of them is refused.
+        count: How many. A query of 0 partitions is refused.
 
     Raises:
         InvalidArgError: They reach beyond 4095.
@@ -90,7 +90,7 @@ def native_partitions(where: str, value: Any) -> query.PartitionFilter:
     """The filter as trio_aerospike has it.
 
     Raises:
-        InvalidArgError: it is not one, or has no partition.
+        InvalidArgError: it is not a PartitionFilter, or has no partition.
     """
     if not isinstance(value, PartitionFilter):
         allowed = "what partition_filter_all, _by_id or _by_range gave: it must be a PartitionFilter instance"

@@ -1,4 +1,4 @@
-"""Policies and metas as aerospike_py writes them, turned into those of trio_aerospike.
+"""Convert policies and metas of aerospike_py into those of trio_aerospike.
 
 The dicts hold milliseconds (0: no limit) and the POLICY_ and TTL_ constants. As in aerospike_py 0.14.4, one dict may be
 passed to every call:
@@ -58,7 +58,7 @@ class Field(NamedTuple):
         native: its name in trio_aerospike; None: it has no effect.
         convert: makes the value of trio_aerospike.
         number: whether True and False stand for 1 and 0, as they do where Python takes an int.
-        checked: whether its value is looked at outside of strict mode.
+        checked: whether its value is validated outside of strict mode.
     """
 
     native: str | None
@@ -242,16 +242,16 @@ _NAMES: Final = frozenset((*_WRITE_FIELDS, *_BATCH_FIELDS, *_INFO_FIELDS)).union
     )
 )
 
-# Unknown names that have been warned of, with what they stood in. The bound is for a program that makes up names.
+# Unknown names that were warned about, each with its owner. The bound is for programs that generate names.
 _warned: set[tuple[str, str]] = set()
 _WARNED_MAX = 4096
 
 
 def warn_of_unknown(owner: str, name: object, known: Collection[str]) -> None:
-    """Warn, once per name, of a field that does not exist and therefore has no effect.
+    """Warn, once per name, about an unknown field, which has no effect.
 
     Args:
-        owner: what the field stands in.
+        owner: the policy, meta or configuration that has the field.
         name: the field's name.
         known: the names of fields that exist.
     """
@@ -273,7 +273,7 @@ _KNOWN_MAX = 512
 
 
 class PolicyReader:
-    """Turns policies and metas into those of trio_aerospike.
+    """Convert policies and metas into those of trio_aerospike.
 
     Args:
         strict: refuse fields that have no effect, instead of ignoring them.
@@ -324,9 +324,9 @@ class PolicyReader:
         meta: Mapping[str, Any] = {},
         ttl: int = 0,
     ) -> P:
-        """What ``build`` makes of a policy and a meta, made once for the same content."""
+        """Return what ``build`` makes of a policy and a meta, cached by their content."""
         try:
-            # The types are part of the key, for 1, 1.0 and True are equal and not all of them right.
+            # The types are part of the key because 1, 1.0 and True are equal, but not all of them valid.
             key = (
                 build,
                 tuple(policy.items()),
@@ -347,7 +347,7 @@ class PolicyReader:
         return found
 
     def read(self, policy: Mapping[str, Any] | None) -> ReadPolicy | None:
-        """The policy of a read; None where nothing is set.
+        """Convert the policy of a read; None if it sets nothing.
 
         Raises:
             InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -357,12 +357,12 @@ class PolicyReader:
     def write(
         self, policy: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None, *, ttl: int = 0
     ) -> WritePolicy | None:
-        """The policy of a write, with what its meta sets; None where nothing is set.
+        """Convert the policy of a write, with what its meta sets; None if nothing is set.
 
         Args:
             policy: A WritePolicy.
             meta: A WriteMeta.
-            ttl: A time to live given as an argument, which counts before the others; 0 when it was not.
+            ttl: The argument for the time to live, which takes precedence over both; 0 if it was not given.
 
         Raises:
             InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -372,7 +372,7 @@ class PolicyReader:
         return self.remembered(_build_write, {} if policy is None else policy, {} if meta is None else meta, ttl)
 
     def batch(self, policy: Mapping[str, Any] | None) -> BatchPolicy | None:
-        """The policy of a batch, but for how its rows are written; None where nothing is set.
+        """Convert the policy of a batch, except for how its rows are written; None if it sets nothing.
 
         Raises:
             InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -380,7 +380,7 @@ class PolicyReader:
         return None if policy is None else self.remembered(_build_batch, policy)
 
     def info(self, policy: Mapping[str, Any] | None) -> InfoPolicy | None:
-        """The policy of an info command; None where nothing is set.
+        """Convert the policy of an info command; None if it sets nothing.
 
         Raises:
             InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -388,7 +388,7 @@ class PolicyReader:
         return None if policy is None else self.remembered(_build_info, policy)
 
     def admin(self, policy: Mapping[str, Any] | None) -> AdminPolicy | None:
-        """The policy of a command on users and roles; None where nothing is set.
+        """Convert the policy of a command on users and roles; None if it sets nothing.
 
         Raises:
             InvalidArgError: A value is not allowed; in strict mode, a field does not exist.
@@ -404,7 +404,7 @@ STRICT_KEY: Final = "strict"
 
 
 def reader_for(strict: bool | None = None) -> PolicyReader:
-    """The reader of a client's policies.
+    """Return the policy reader for a client.
 
     Args:
         strict: what the client's configuration says; None: what the environment variable AEROSPIKE_PY_STRICT says
@@ -442,7 +442,7 @@ def _build_write(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[
 
 
 def argument_ttl(where: str, value: Any, strict: bool = False) -> int | None:
-    """A time to live that is an argument; None for the namespace's default.
+    """Check the argument for a time to live; None for the namespace's default.
 
     Raises:
         InvalidArgError: It is not allowed.

@@ -470,7 +470,7 @@ class Portal(Uncopyable):
                     else:
                         call.error = ClientError("the client's thread has stopped") if rest is None else rest
                 except BaseException as error:
-                    call.error = error  # SystemExit and its like are for the caller, and no end of the other clients
+                    call.error = error  # SystemExit and the like go to the caller and do not end the other clients
                 finally:
                     worker.call = None
                     call.worker = None

@@ -343,7 +343,7 @@ class Query(_Builder):
             try:
                 self._call(_closed, records)
             except BaseException:
-                self._owner._home.detach(_closed, records)  # interrupted once more, perhaps before anybody was asked
+                self._owner._home.detach(_closed, records)  # interrupted again, perhaps before the close was requested
                 raise
 
 
@@ -398,7 +398,7 @@ class AsyncQuery(_Builder):
             try:
                 await self._call(_closed, records)
             except BaseException:
-                self._owner._home.detach(_closed, records)  # cancelled once more, perhaps before anybody was asked
+                self._owner._home.detach(_closed, records)  # cancelled again, perhaps before the close was requested
                 raise
 
 

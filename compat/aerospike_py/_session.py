@@ -161,7 +161,7 @@ class Home(Protocol):
         """
 
     def detach(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> bool:
-        """Run ``function`` some time soon, as :meth:`release` closes the session."""
+        """Run ``function`` in the background, as :meth:`release` closes the session."""
 
 
 class PortalHome(Uncopyable):

@@ -417,7 +417,7 @@ def test_a_keyboard_interrupt_ends_a_blocking_command(start_cluster: Callable[..
     program = textwrap.dedent(
         f"""
         import signal
-        # Whoever started the tests may have SIGINT ignored, which children inherit.
+        # The process that started the tests may ignore SIGINT, which children inherit.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         import aerospike_py as aerospike
         client = aerospike.client({{"hosts": {cluster.hosts!r}}}).connect()

@@ -29,7 +29,7 @@ async def echo(value: Any) -> Any:
 
 
 def in_another_thread(function: Callable[[], Any]) -> Any:
-    """What the function returns; fails where that takes for ever."""
+    """Return the function's result; fail if it hangs."""
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
     thread.start()

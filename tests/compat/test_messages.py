@@ -1,4 +1,4 @@
-"""What a client refuses by itself it refuses as aerospike-py does: the class, the code, and the words of its message.
+"""Calls that a client refuses fail as in aerospike-py: the class, the code, and the words of the message.
 
 ``aerospike_py-messages.jsonl`` holds what aerospike-py 0.14.4 raised for each call; ``programs/messages.py`` makes it.
 Programs match on these messages, so that ours have their key phrases, among more.

@@ -1,4 +1,4 @@
-"""What some platforms lack, Windows above all: no use of it without a guard, in sources and in running programs."""
+"""Features that some platforms lack, Windows above all, are only used behind a guard, in sources and at run time."""
 
 from __future__ import annotations
 

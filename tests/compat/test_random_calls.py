@@ -52,7 +52,7 @@ REFUSED_BY_THE_SERVER_THERE = (
 
 
 def refused_here(theirs: Line, ours: Line) -> bool:
-    """A value that cannot be is an InvalidArgError here."""
+    """An invalid value is an InvalidArgError here."""
     if not failed(ours[2]) or "InvalidArgError" not in ours[2][1]:
         return False
     slips = REFUSED_BY_THE_SERVER_THERE if failed(theirs[2]) else IGNORED_THERE

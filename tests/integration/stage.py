@@ -100,7 +100,7 @@ class Stage:
         self.crossings = 0
 
     def send_unasked(self) -> None:
-        """Have the server send an answer that nobody asked for on each connection for commands."""
+        """Have the server send an unsolicited answer on each connection for commands."""
         leftover = encode_frame(PROTO_MESSAGE, encode_message(Message(generation=666)))
 
         async def send() -> None:

@@ -1,4 +1,4 @@
-"""What owns connections cannot be copied: a copy would close what the original uses."""
+"""Objects that own connections cannot be copied: a copy would close the connections of the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fan-out of any size loses nothing: many commands started in one nursery, with default policies.
+"""Fan-out of any size without a failure: many commands started in one nursery, with default policies.
 
 Without AEROSPIKE_HOSTS the server is an embedded one in another process, so that it does not share our event loop.
 """

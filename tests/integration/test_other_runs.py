@@ -1,4 +1,4 @@
-"""A client is used where it was opened; every other place hears at once what to use instead."""
+"""Use of a client outside of the Trio run that opened it: an error at once that says what to use instead."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def commands() -> dict[str, Use]:
         "get": lambda c: c.get(KEY),
         "select": lambda c: c.select(KEY, ["a"]),
         "exists": lambda c: c.exists(KEY),
+        "find_key": lambda c: c.find_key("test", "threads", 1),
         "put": lambda c: c.put(KEY, {"a": 1}),
         "append": lambda c: c.append(KEY, "s", "x"),
         "prepend": lambda c: c.prepend(KEY, "s", "x"),

@@ -1,4 +1,4 @@
-"""What a server refuses names what was asked: the size, the generation, the bin."""
+"""Errors of refused requests name what was asked for: the size, the generation, the bin."""
 
 from __future__ import annotations
 

@@ -410,7 +410,7 @@ async def test_latencies_show_the_last_whole_interval(autojump_clock: trio.testi
 
 
 async def test_what_nodes_have_in_common_includes_what_has_no_effect(peer: Peer) -> None:
-    """Definitions and thresholds are told among nodes whether or not namespace and set exist."""
+    """Nodes exchange definitions and thresholds whether or not namespace and set exist."""
     name = f"x{secrets.token_hex(4)}"
     for command in (
         f"sindex-create:namespace=nosuch;indexname={name};bin={name};type=numeric",

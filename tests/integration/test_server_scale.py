@@ -1,4 +1,4 @@
-"""The embedded server with many records: nothing keeps its loop, and what it answers costs as much as with few."""
+"""The embedded server with many records: no task blocks its loop, and answers cost as much as with few records."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SET = "many"
 class Watch(trio.abc.Instrument):
     """The longest time that a task of the server kept the processor, for each kind of task.
 
-    Passes of the garbage collector are left out, for they fall on whoever makes an object just then; what they may take
-    is the matter of a test of its own.
+    Garbage collections are left out, since they hit any task that creates an object just then; a test of its own
+    measures what they may take.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Watch(trio.abc.Instrument):
 
 
 async def keeps_no_loop(work: Callable[[], Awaitable[object]]) -> None:
-    """See to it that no task of the server keeps its loop for longer than the limit while something is done.
+    """Check that no task of the server blocks its loop for longer than the limit while something is done.
 
     What another process of a busy machine does to a step does not happen each time, what the server does does: the best
     of three times counts.
@@ -77,7 +77,7 @@ async def keeps_no_loop(work: Callable[[], Awaitable[object]]) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_but_the_server_to_collect() -> Iterator[None]:
-    """What the test run itself holds is not for the server's passes of the collector to walk."""
+    """Keep the objects of the test run itself out of the garbage collections that are measured."""
     gc.collect()
     gc.freeze()
     yield

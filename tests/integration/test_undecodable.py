@@ -37,26 +37,28 @@ def check(error: BaseException | None, key: Key, part: str) -> None:
     assert "write the bin again, as bytes or as text in UTF-8" in text or "rename this one" in text, text
 
 
-def shape_for(target: Target, shape: str) -> tuple[bytes, int, bytes, str]:
-    if shape == "bin name" and target.embedded is not None:
-        pytest.skip("the embedded server takes bin names in UTF-8 only")
-    return _SHAPES[shape]
-
-
 async def failure(call: Callable[[], Any]) -> BaseException:
     with pytest.raises(ProtocolError) as caught:
         await call()
     return caught.value
 
 
+async def write_undecodable(client: Client, target: Target, key: Key, shape: str) -> str:
+    """Write a record with an undecodable bin beside a good one; return what the error has to say about that bin."""
+    if shape == "bin name" and target.embedded is not None:
+        pytest.skip("the embedded server takes bin names in UTF-8 only")
+    name, particle, data, part = _SHAPES[shape]
+    await client.put(key, {"other": 1})
+    await write_raw(client, key, name, particle, data)
+    return part
+
+
 @pytest.mark.parametrize("shape", _SHAPES)
 async def test_text_that_is_not_utf_8_is_named_with_its_record(
     client: Client, target: Target, keys: Keys, shape: str
 ) -> None:
-    name, particle, data, part = shape_for(target, shape)
     key = keys()
-    await client.put(key, {"other": 1})
-    await write_raw(client, key, name, particle, data)
+    part = await write_undecodable(client, target, key, shape)
     for attempt in range(12):  # by then decoders made for the layout have been tried
         check(await failure(lambda: client.get(key)), key, part)
         assert (await client.select(key, ["other"])).bins == {"other": 1}, attempt
@@ -77,10 +79,8 @@ async def test_text_that_is_not_utf_8_is_named_with_its_record(
 async def test_a_query_goes_on_past_such_a_record_and_names_it(
     client: Client, target: Target, keys: Keys, shape: str
 ) -> None:
-    name, particle, data, part = shape_for(target, shape)
     key = keys()
-    await client.put(key, {"other": 1})
-    await write_raw(client, key, name, particle, data)
+    part = await write_undecodable(client, target, key, shape)
     partitions = aero.PartitionFilter.by_id(partition(key))
     async with client.query(key.namespace, key.set_name, partitions=partitions) as found:
         record = next(record for record in await found.results() if record.key == key)

@@ -21,6 +21,14 @@ def keys(count: int) -> list[Key]:
     return [Key("test", "configuration", number) for number in range(count)]
 
 
+async def put_keys(client: Client, count: int) -> list[Key]:
+    """Write a record for each of ``keys(count)``; return the keys."""
+    written = keys(count)
+    for key in written:
+        await client.put(key, {"a": 1})
+    return written
+
+
 def open_on(cluster: EmbeddedCluster, hosts: Any = None, **fields: Any) -> Any:
     """A client of a cluster in memory."""
     return open_client(cluster.hosts if hosts is None else hosts, connector=cluster.connector, **fields)

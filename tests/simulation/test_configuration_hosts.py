@@ -66,7 +66,7 @@ class NoResolver(trio.abc.HostnameResolver):
 
 @pytest.mark.parametrize("nodes", [1, 3])
 async def test_a_cluster_in_memory_cannot_be_dialled_and_the_error_names_the_connector(nodes: int) -> None:
-    """A test that forgets `connector=` must not write to whatever listens on port 3000 of this machine."""
+    """A test that forgets `connector=` must not write to a server on port 3000 of the local machine."""
     trio.socket.set_custom_hostname_resolver(NoResolver())
     async with open_embedded_cluster(nodes, memory=True) as cluster:
         assert all(host.endswith(".invalid") for host, _ in cluster.hosts)

@@ -13,7 +13,7 @@ from trio_aerospike import Client, Key, ReadPolicy, Replica, ResultCode, WritePo
 from trio_aerospike.server import Fault, open_embedded_cluster
 from trio_aerospike.testing import EmbeddedCluster
 
-from .configuration import KEY, keys, one_node, open_on
+from .configuration import KEY, keys, one_node, open_on, put_keys
 
 
 @pytest.mark.parametrize("interval", [0.1, 1.0, 10.0])
@@ -127,9 +127,7 @@ async def test_no_read_fails_that_a_replica_could_serve(
 ) -> None:
     async with open_embedded_cluster(3, memory=True) as cluster:
         async with open_on(cluster) as client:
-            wanted = keys(60)
-            for key in wanted:
-                await client.put(key, {"a": 1})
+            wanted = await put_keys(client, 60)
             load = Load()
 
             async def batch(key: Key) -> None:
@@ -178,9 +176,7 @@ async def test_commands_that_find_their_node_dead_hurry_the_tend_loop(autojump_c
     """With an interval of a minute nobody could wait for its time."""
     async with open_embedded_cluster(3, memory=True) as cluster:
         async with open_on(cluster, tend_interval=60.0) as client:
-            wanted = keys(60)
-            for key in wanted:
-                await client.put(key, {"a": 1})
+            wanted = await put_keys(client, 60)
             await cluster.stop_node(1)
             began = trio.current_time()
             policy = WritePolicy(total_timeout=5.0, max_retries=1)
@@ -280,9 +276,7 @@ async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
 ) -> None:
     async with open_embedded_cluster(3, memory=True) as cluster:
         async with open_on(cluster) as client:
-            wanted = keys(60)
-            for key in wanted:
-                await client.put(key, {"a": 1})
+            wanted = await put_keys(client, 60)
             failing, *healthy = cluster.nodes
 
             async def react(kind: str, request: object) -> Fault | ResultCode | None:

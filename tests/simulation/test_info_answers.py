@@ -1,4 +1,4 @@
-"""Info answers that are not answers to what was asked: an error at once, never "", success or a wait without end."""
+"""Info answers that do not belong to the request: an error at once, never "", success or a hang."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads when no node answers, or when nodes have no address of the kind that was asked for."""
+"""Error messages when no node answers, or when nodes have no address of the kind that was asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any number of tasks read one stream, on a mock clock: nothing is lost, nothing comes twice, whoever is cancelled."""
+"""Any number of tasks read one stream, on a mock clock: no result is lost or doubled, whichever task is cancelled."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STREAMS: dict[str, Callable[[Client], Stream]] = {
 
 
 def number_of(item: Any) -> int:
-    """The number of the record that a reader was given."""
+    """Return the number of the record that a reader got."""
     if hasattr(item, "result_code"):
         assert item.ok, item
         return int(item.key.user_key)

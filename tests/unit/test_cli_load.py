@@ -1,4 +1,4 @@
-"""`load`: which lines wait for which, and what is written after a problem."""
+"""`load`: order of the lines of one key, and which lines are written after an error."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_lines_of_other_keys_overtake_one_that_waits_for_its_key(tmp_path:
     assert store.peak == 8
 
 
-async def test_so_many_writes_are_in_flight_and_no_more(tmp_path: Path, autojump_clock: Any) -> None:
+async def test_in_flight_is_the_most_writes_at_a_time(tmp_path: Path, autojump_clock: Any) -> None:
     async def put(key: Key, number: int) -> None:
         await trio.sleep(1)
 

@@ -1,4 +1,4 @@
-"""The stall clock of asyncio loops."""
+"""Stall clock of asyncio loops: time in which the loop is blocked does not count."""
 
 from __future__ import annotations
 

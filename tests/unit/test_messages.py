@@ -1,4 +1,4 @@
-"""What error messages say to a person: bounded, with the right words, and with what to do."""
+"""Error messages: bounded, with the right words, and with what to do."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def commands_with_a_policy() -> list[str]:
 
 
 class _Cluster:
-    """As much of a cluster as a command looks at before its arguments."""
+    """Fake cluster with the attributes that a command uses before it checks its arguments."""
 
     trio_run = Mock(spec=TrioRun)
 

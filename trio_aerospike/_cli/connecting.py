@@ -187,7 +187,10 @@ def _password(options: argparse.Namespace) -> str:
         print(file=sys.stderr)  # the prompt ends without a line break
         raise
     except (EOFError, UnicodeDecodeError):
-        raise InvalidArgError("there is no password: nothing was entered that can be one") from None
+        raise InvalidArgError(
+            "password: nothing readable was entered; enter it again, or give --password-file, or AEROSPIKE_PASSWORD in "
+            "the environment"
+        ) from None
     finally:
         if before is signal.SIG_DFL:
             signal.signal(signal.SIGINT, before)

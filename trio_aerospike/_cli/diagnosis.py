@@ -1,4 +1,4 @@
-"""Hints on seeds that cannot be used: what listens at their addresses, if anything does."""
+"""Diagnose seeds that the client cannot use: find out what listens at their addresses, if anything does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def diagnose(hosts: Iterable[Host], tls: ssl.SSLContext | None, timeout: f
         timeout: seconds that the client was given; a look takes two at the most.
 
     Returns:
-        A sentence for each seed of which there is something to say.
+        A sentence for each seed with a finding.
     """
     hosts = list(hosts)
     found: dict[int, str] = {}
@@ -82,7 +82,7 @@ def _words(host: Host, error: OSError) -> str:
 
 
 async def _plain_answer(host: Host) -> bytes:
-    """The first bytes of the answer to an info request; none where the connection is closed instead."""
+    """Return the first bytes of the answer to an info request; b"" if the connection is closed instead."""
     async with await trio.open_tcp_stream(host.name, host.port) as stream:
         try:
             await stream.send_all(encode_info_request("build"))

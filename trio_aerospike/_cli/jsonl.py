@@ -12,8 +12,8 @@ JSON knows text keys and no bytes; what it lacks is said by an object with one k
     {"$map": [...], "order": 1}         a map that the server keeps in an order
     {"$list": [...], "order": 1}        a list that the server keeps sorted
 
-Read is JSON as its standard has it: NaN and Infinity are no numbers of JSON, a key stands once in an object, and a
-number that the database cannot hold is refused, not rounded.
+Input is standard JSON: NaN and Infinity are invalid, the keys of an object are unique, and a number that the database
+cannot hold is refused, not rounded.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class NotJSON(InvalidArgError):
 
 
 def read_json(text: str) -> Any:
-    """A JSON document, strictly by the standard.
+    """Parse a JSON document strictly by the standard.
 
     Raises:
         NotJSON: it is not JSON.
-        InvalidArgError: it is JSON, but nested too deeply, or says a key twice, or has a number that is too large.
+        InvalidArgError: it is JSON, but nested too deeply, or has a key twice, or has a number that is too large.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
@@ -62,7 +62,7 @@ def read_json(text: str) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     value = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}[name]
-    raise NotJSON(f'this is not JSON: {name} is no number of JSON; as a float it is {{"$float": "{value}"}}')
+    raise NotJSON(f'this is not JSON: {name} is not a JSON number; as a float it is {{"$float": "{value}"}}')
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -71,13 +71,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise InvalidArgError(f"the key {shown(name)} stands twice in an object")
+                raise InvalidArgError(f"the key {shown(name)} occurs twice in an object")
             seen.add(name)
     return document
 
 
 def write_json(document: Any) -> str:
-    """A document as one line of JSON."""
+    """Serialize a document as one line of JSON."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
@@ -128,7 +128,7 @@ def _geojson(text: str) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """The value of a bin that ``to_json`` made this of.
+    """Convert JSON back into the value of a bin: the inverse of ``to_json``.
 
     Raises:
         InvalidArgError: an object with a dollar is invalid, or a number is too large, or it is nested too deeply.
@@ -168,7 +168,7 @@ def _read_map(pairs: Any, order: int) -> dict[Any, Any]:
         if isinstance(name, (list, dict)):
             raise refused("a key of a $map", name, "neither a list nor a map")
         if name in items:
-            raise InvalidArgError(f"the key {shown(name)} stands twice in a $map")
+            raise InvalidArgError(f"the key {shown(name)} occurs twice in a $map")
         items[name] = _from_json(item)
     return OrderedMap(items, order) if order else items
 
@@ -235,8 +235,8 @@ def _unbase64(text: Any) -> bytes:
 def record_to_json(record: Record) -> dict[str, Any]:
     """A record as an object: its key, its generation, seconds to live (null: for ever) and its bins.
 
-    The digest stands there where no user key was stored, or where the one that was does not lead to the record: other
-    clients may have hashed it as another type.
+    The digest is included if no user key was stored, or if the stored one does not lead to the record: other clients
+    may have hashed it as another type.
     """
     key = record.key
     document: dict[str, Any] = {"namespace": key.namespace, "set": key.set_name}

@@ -26,7 +26,7 @@ _SHOW_INTERVAL = 0.1
 
 
 class OutputError(Exception):
-    """The output cannot be written; without arguments where the reader of a pipe has gone, which is no news."""
+    """The output cannot be written; without arguments if the reader of a pipe has gone, which is not reported."""
 
 
 class Output:
@@ -35,7 +35,7 @@ class Output:
     Args:
         descriptor: to write to; None for a standard output that is closed.
         name: for messages.
-        encoding: of a terminal; None where it is none.
+        encoding: of the terminal; None if the descriptor is not a terminal.
     """
 
     def __init__(self, descriptor: int | None, name: str, encoding: str | None) -> None:
@@ -45,7 +45,7 @@ class Output:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether people watch it."""
+        """Whether the descriptor is a terminal."""
         return self._encoding is not None
 
     async def write(self, text: str) -> None:
@@ -65,7 +65,7 @@ class Output:
             raise self.failed(error) from None
 
     def failed(self, error: OSError) -> OutputError:
-        """The error to raise for one of the system."""
+        """Return the error to raise for an OSError."""
         return OutputError(f"{self._name} cannot be written: {reason(error)}")
 
 
@@ -101,7 +101,7 @@ async def open_output(path: str | None) -> AsyncIterator[Output]:
 
 
 def encoded(text: str, encoding: str | None) -> bytes:
-    """A text as it is written.
+    """Encode a text for the output.
 
     Args:
         text: the text.
@@ -133,7 +133,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         try:
             rest = rest[os.write(descriptor, rest) :]
         except BlockingIOError:
-            # Somebody who shares it has made it non-blocking.
+            # Another process that shares the descriptor has made it non-blocking.
             wait_until_ready(descriptor, selectors.EVENT_WRITE)
 
 
@@ -145,7 +145,7 @@ def wait_until_ready(descriptor: int, event: int) -> None:
 
 
 def reason(error: OSError) -> str:
-    """The cause of an error of the system, in the system's words."""
+    """Return the operating system's text for an error."""
     return error.strerror or str(error) or type(error).__name__
 
 
@@ -201,7 +201,7 @@ def complain(text: object) -> None:
 
 
 def counted(count: int, what: str) -> str:
-    """A number of things: ``"1 record"``, ``"2,000 records"``."""
+    """Format a count with its noun: ``"1 record"``, ``"2,000 records"``."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
@@ -231,7 +231,7 @@ def progress(what: str, total: int | None = None, *, hidden: bool = False) -> It
         hidden: show nothing, because the terminal is used for something else.
 
     Yields:
-        To be called as often as one likes.
+        A callback, which may be called any number of times.
     """
     if hidden or sys.stderr is None or not sys.stderr.isatty():
         yield lambda done, count: None

@@ -23,7 +23,7 @@ from .jsonl import record_from_json
 from .terminal import Show, complain, counted, progress, reason, say, wait_until_ready
 
 _READ_SIZE = 256 * 1024
-#: A line of more bytes is no record: the server takes 8 MiB at the most, which JSON may make some times as long.
+#: Bytes of a line at the most: the server takes records of up to 8 MiB, which are several times as long in JSON.
 _LINE_MAX = 64 * 1024 * 1024
 _IN_FLIGHT_MAX = 65_536
 #: Lines that wait for an earlier one of their key are read ahead of, for each write that may be in flight.
@@ -139,12 +139,12 @@ class _Loader:
     async def run(self, source: int, show: Show) -> None:
         """Write what there is.
 
-        After a wrong line no later one is written. After an error of the cluster nothing more is begun. What is in
-        flight is waited for.
+        After an invalid line, no later line is written. After an error of the cluster, no more writes start. Writes in
+        flight are awaited.
 
         Args:
             source: a descriptor to read from.
-            show: told how many bytes have been consumed.
+            show: called with the number of bytes that have been consumed.
         """
         self._show = show
         self._send, self._receive = trio.open_memory_channel[_Write](0)
@@ -225,7 +225,7 @@ class _Loader:
             self._show(self._consumed, self.written)
 
     def _stop(self, number: int | None, error: AerospikeError) -> None:
-        """Write nothing more: from this line on where it is wrong, at all where the fault is not a line's."""
+        """Stop writing: from this line on if the line is invalid, at once for any other error."""
         if isinstance(error, InvalidArgError) and number is not None:
             earlier = number < self._wrong_line
             self._wrong_line = min(number, self._wrong_line)
@@ -242,7 +242,7 @@ def _read_some(source: int) -> bytes:
         try:
             return os.read(source, _READ_SIZE)
         except BlockingIOError:
-            # Somebody who shares it has made it non-blocking.
+            # Another process that shares the descriptor has made it non-blocking.
             wait_until_ready(source, selectors.EVENT_READ)
 
 

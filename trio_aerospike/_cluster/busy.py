@@ -2,7 +2,7 @@
 
 A timeout is about the server and the network. While our own tasks run, no answer is read and no request leaves, so one
 iteration of the event loop is charged with :data:`GRACE` at the most, however long it takes: starting 100,000 tasks, or
-a task that blocks the loop, costs no command its time. A pool that could not tell the two apart would also open
+a task that blocks the loop, uses up no command's timeout. A pool that could not tell the two apart would also open
 connections because its own process is busy.
 """
 
@@ -27,10 +27,10 @@ class LoopClock(trio.abc.Instrument):
     """Trio's clock without the time in which the event loop did no I/O. One serves all clients of a Trio run.
 
     Attributes:
-        trio_time: tells the time on Trio's clock.
-        turn: counts the iterations of the event loop: what happens at one count happens in one go.
+        trio_time: returns the time on Trio's clock.
+        turn: number of the current iteration of the event loop.
         stalled: seconds in which the loop did no I/O, beyond :data:`GRACE` for each iteration.
-        users: how many clients need it now: it is an instrument of the run while there are any.
+        users: how many clients need it now: it is an instrument of the run while this is above 0.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class LoopClock(trio.abc.Instrument):
         self._scopes: set[trio.CancelScope] = set()
 
     def begin(self) -> None:
-        """The tasks run from now on."""
+        """Note the time from which tasks run."""
         self._since = perf_counter()
 
     def before_io_wait(self, timeout: float) -> None:
@@ -110,7 +110,7 @@ class LoopClock(trio.abc.Instrument):
 
 
 def latency_of(passed: float, waited: float) -> float:
-    """Estimate a round-trip time, if that can be told.
+    """Estimate a round-trip time, if the measurement allows it.
 
     Args:
         passed: seconds that passed by the clock.

@@ -77,7 +77,7 @@ class Cluster(Uncopyable):
 
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
         self.config = config
-        #: Where alone all this may be used.
+        #: The only Trio run in which the cluster may be used.
         self.trio_run: TrioRun = TrioRun()
         self._resolve = resolve
         self._timeout = math.inf if config.timeout is None else config.timeout
@@ -87,7 +87,7 @@ class Cluster(Uncopyable):
         self.observers: Observers | None = None
         #: How many batches are under way.
         self.batches: int = 0
-        #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by who counts them.
+        #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by the executor, which counts them.
         self.spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"

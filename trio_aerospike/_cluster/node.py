@@ -430,12 +430,12 @@ class Node(Uncopyable):
             self._sweep_scope.deadline = self._clock.to_trio(deadline)
 
     def _watch(self) -> None:
-        """Requests stand behind others: see to it that a slow one does not hold them up."""
+        """Start to watch for slow requests, as requests are queued behind others."""
         if self._watcher is not None:
             self._watcher.set()
 
     async def _relieve(self) -> None:
-        """Look after the neighbours of slow requests, while there are requests behind others."""
+        """Reroute requests that are queued behind slow ones, for as long as any are queued behind others."""
         while True:
             self._watcher = trio.Event()
             await self._watcher.wait()

@@ -187,7 +187,7 @@ class Pending:
             if answered is not self:
                 self.finish()
         else:
-            self.fail(Failure.EXPIRED)  # a tombstone: whoever keeps its slot learns that it has ended
+            self.fail(Failure.EXPIRED)  # a tombstone: notifies the owner of its slot that it has ended
 
     def abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         """Trio's abort function: an unsent request is withdrawn, a sent one leaves its tombstone."""

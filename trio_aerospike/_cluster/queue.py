@@ -1,4 +1,4 @@
-"""Requests that wait for room, in order of arrival; those of a cancelled nursery leave from anywhere in it."""
+"""Queue of requests that wait for a connection, in order of arrival, with removal from any position."""
 
 from __future__ import annotations
 

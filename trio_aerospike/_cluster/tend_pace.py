@@ -88,5 +88,5 @@ class TendPace:
             del self._causes[name]
 
     def changed(self, name: str) -> None:
-        """Something has come of it: a new partition map (""), or a node that is gone or new."""
+        """Reset a cause after a change of the cluster: a new partition map (""), or a node that is gone or new."""
         self._causes.pop(name, None)

@@ -55,9 +55,9 @@ class Transport(Protocol):
 
 
 def unread(sock: socket.socket) -> Callable[[], object]:
-    """A function that tells, without waiting, whether the peer has sent anything that is not read yet, or has hung up.
+    """Return a function that checks, without blocking, whether the peer has sent unread bytes or closed the connection.
 
-    A poll object asks for that in 0.3 microseconds, a third of what peeking at the socket takes; Windows has none.
+    A poll object takes 0.3 microseconds, a third of what peeking at the socket takes; Windows has no poll objects.
     """
     if sys.platform != "win32" and hasattr(select, "poll"):
         poller = select.poll()

@@ -145,7 +145,7 @@ def decode_batch_rows(message: Message) -> tuple[int, int, list[BatchRequest], P
 
 
 class BatchRowReader(Iterator[BatchRequest]):
-    """The rows of a batch request one by one, up to the first that is not sound.
+    """Iterate over the rows of a batch request, up to the first malformed one.
 
     Attributes:
         flags: of the batch.

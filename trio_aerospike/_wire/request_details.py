@@ -1,7 +1,7 @@
 """Say what a request asked for, for the error of a server that refused it: its size, the generation, the bins.
 
-A server answers with a result code alone. What it refused stands in the request, which is read again here, so that
-requests that succeed pay nothing.
+A server answers with a result code alone. What it refused is in the request, which is parsed again here, so that
+requests that succeed cost nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .shown import shown
 _RECORD_GENERATION: Final = 3
 _RECORD_TOO_BIG: Final = 13
 #: Codes that are about a bin: it exists, has another type, is missing, has a wrong name, cannot take the operation, its
-#: element is missing or exists, its value is no GeoJSON.
+#: element is missing or exists, its value is not GeoJSON.
 _ABOUT_BINS: Final = frozenset((6, 12, 17, 21, 23, 24, 26, 160))
 DETAILED: Final = frozenset((_RECORD_GENERATION, _RECORD_TOO_BIG)) | _ABOUT_BINS
 

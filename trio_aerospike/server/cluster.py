@@ -87,7 +87,7 @@ class EmbeddedCluster:
         self.truncations: dict[str, int] = {}
         """Thresholds that clients have set, by namespace or "namespace|set": milliseconds since the Citrusleaf epoch.
 
-        Nodes tell each other of all of them; those of what does not exist have no effect.
+        Nodes exchange all of them; those of namespaces and sets that do not exist have no effect.
         """
         self.changed: trio.Event = trio.Event()
         """Set, and replaced, whenever a request that had to wait may find its node."""
@@ -97,7 +97,7 @@ class EmbeddedCluster:
         self._membership_changed = False
         self._rebalancing = False
         self._tables_lock = trio.Lock()
-        """Held by whoever changes the partition tables: that is done in slices, between which requests are served."""
+        """Held by a task that changes the partition tables, in slices, between which requests are served."""
         self._poked = trio.Event()
 
     def __repr__(self) -> str:
@@ -152,7 +152,7 @@ class EmbeddedCluster:
             lose_data: it comes back empty, as one that had everything in memory.
         """
         node = self.node(which)
-        # The tables must know of it, whoever stops to wait for that.
+        # Shielded: the tables have to be updated even if the caller is cancelled.
         with trio.CancelScope(shield=True):
             if node.running:
                 node.stop()
@@ -247,10 +247,10 @@ class EmbeddedCluster:
         return any(set_name in node.stores[namespace].sets for node in self.nodes if node.running)
 
     def truncate(self, namespace: str, set_name: str | None, threshold: int) -> None:
-        """Truncate a set, or with None the whole namespace: at once for whoever looks, in the background in memory.
+        """Truncate a set, or with None the whole namespace. Readers see it at once; memory is freed in the background.
 
         Args:
-            namespace: whose records; one that nobody has is ignored (server: as_truncate_cmd).
+            namespace: whose records; an unknown one is ignored (server: as_truncate_cmd).
             set_name: the set.
             threshold: what was updated before it goes, in milliseconds since the Citrusleaf epoch.
         """

@@ -190,7 +190,7 @@ def _known(request: InfoRequest, module: str) -> list[str]:
         return [f"{_index_key(definition)}={name}" for definition, name in cluster.indexes.all()]
     if module == "truncate":
         return [f"{place}={threshold}" for place, threshold in cluster.truncations.items()]
-    return [f"{name}={text}" for name, text in cluster.modules.told()]
+    return [f"{name}={text}" for name, text in cluster.modules.exchanged()]
 
 
 def _index_key(definition: Definition) -> str:

@@ -1,8 +1,8 @@
-"""Latency histograms, as the info command `latencies` shows them.
+"""Latency histograms for the info command `latencies`.
 
 Facts: histogram_dump and histogram_get_latencies in the server's cf/src/hist.c; which commands count is in
-as/src/transaction/read.c, write.c, udf.c, as/src/base/batch.c and as/src/query/query.c. A server works its histograms
-out every 10 s (ticker-interval), shows the latest whole interval, and shows nothing in the first one.
+as/src/transaction/read.c, write.c, udf.c, as/src/base/batch.c and as/src/query/query.c. A server computes its
+histograms every 10 s (ticker-interval), shows the latest whole interval, and shows nothing in the first one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Latencies:
         histogram.counts[min(int(seconds * 1000).bit_length(), COLUMNS) if seconds >= 0.001 else 0] += 1
 
     def text(self, name: str, now: float) -> str:
-        """Unit, commands per second, and the percentages slower than each threshold; "" where there are none yet."""
+        """Unit, commands per second, and the percentages slower than each threshold; "" before any was counted."""
         self._tick(now)
         histogram = self._histograms.get(name)
         return "" if histogram is None else histogram.shown

@@ -58,11 +58,12 @@ class Modules:
         return self._sources.get(name)
 
     def described(self) -> list[tuple[str, str]]:
-        """Name and hash of each module, by name: SHA-1 of the JSON in which nodes tell each other of it."""
-        return [(name, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()) for name, text in self.told()]
+        """Name and hash of each module, by name: SHA-1 of the JSON in which nodes exchange it."""
+        exchanged = self.exchanged()
+        return [(name, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()) for name, text in exchanged]
 
-    def told(self) -> list[tuple[str, str]]:
-        """Name of each module and the JSON in which nodes tell each other of it, by name."""
+    def exchanged(self) -> list[tuple[str, str]]:
+        """Name of each module and the JSON in which nodes exchange it, by name."""
         return [(name, _json(name, source)) for name, source in sorted(self._sources.items())]
 
     def loaded(self, name: str) -> LuaModule:

@@ -268,7 +268,7 @@ class EmbeddedNode:
             return Answer(ResultCode.TIMEOUT)
 
     def _reachable(self, requests: list[Request]) -> Iterator[None]:
-        """See to each row that its node is there; raises `Unreachable` where it is gone."""
+        """Check for each row that its node is running; raise `Unreachable` if one is not."""
         for request in requests:
             if self.joined:
                 self._owner(request, partition_id(request.digest))
@@ -425,7 +425,7 @@ class EmbeddedNode:
         return sum(1 for session in sessions if session is not None and session.user == user)
 
     def start_query(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
-        """Take a query in among those that run.
+        """Register a query that begins to run.
 
         Raises:
             Refused: FAIL_FORBIDDEN, there are no query threads left; PARAM, its number is in use.
@@ -443,7 +443,7 @@ class EmbeddedNode:
             self._nursery.start_soon(self._run_task, function, *args)
 
     def sweep(self, store: NamespaceStore) -> None:
-        """Have what has expired or was truncated removed, in the background, if there is anything."""
+        """Remove expired and truncated records in the background, if there are any."""
         store.all_counts()
         if store.needs_sweep and store not in self._swept:
             self.start_task(self._sweep, store)

@@ -47,7 +47,7 @@ _DEFAULT_TTL = 1.0
 
 
 class Streamed(Exception):
-    """A request is answered by a stream: `serve` sends it; `abandon` ends it unsent, where that takes anything."""
+    """A request is answered by a stream: `serve` sends it; `abandon` cleans up if it is never sent."""
 
     def __init__(self, serve: Callable[[], Awaitable[None]], abandon: Callable[[], None] = lambda: None) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Counts of a set's live records, kept with every write, so that to ask for them costs nothing.
 
 Records that expire or are truncated are left out of the counts at once, all of them together, and removed one by one
-later on. What has been left out must not be subtracted again when it is removed: the thresholds tell.
+later on. What has been left out must not be subtracted again when it is removed: the thresholds show which that is.
 """
 
 from __future__ import annotations

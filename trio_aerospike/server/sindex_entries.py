@@ -143,7 +143,7 @@ class Entries:
             store.watchers.append(self)
 
     def close(self) -> None:
-        """Follow no changes any more."""
+        """Stop following changes."""
         if self in self._store.watchers:
             self._store.watchers.remove(self)
 

@@ -222,7 +222,7 @@ class SortedEntries:
         return iter(()) if entries is None else entries.between(begin, end)
 
     def partitions(self, ranges: list[tuple[int, int]]) -> set[int] | None:
-        """The partitions that have entries in any of the ranges; None where there are so many that most have."""
+        """The partitions that have entries in any of the ranges; None if that may be most partitions."""
         found: set[int] = set()
         for begin, end in ranges:
             some = self._by_number.partitions(begin, end, self.MOST_SINGLED_OUT)

@@ -74,7 +74,7 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
 def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
     """The records of partitions of which the node is master, another replica, or neither.
 
-    As long as truncated or expired records wait for their removal, each role is told its share of the live ones.
+    As long as truncated or expired records wait for their removal, each role counts its share of the live ones.
     """
     table = node.cluster.tables[store.config.name]
     masters = proles = held = 0

@@ -43,7 +43,7 @@ _NO_KEY = -1
 
 
 class StoredRecord:
-    """One version of a record, which nothing changes.
+    """One version of a record, immutable.
 
     Args:
         set_name: "" for a record without a set.
@@ -151,7 +151,7 @@ class StoredRecord:
         return self._size
 
     def with_times(self, *, void_time: int, last_update: int) -> StoredRecord:
-        """The same record with another life."""
+        """The same record with another void-time and last update."""
         return StoredRecord(self.set_name, self.bins, self.generation, void_time, last_update, self.key)
 
     def _packed(self) -> bytes:
@@ -406,7 +406,7 @@ class NamespaceStore:
             self.needs_sweep = self._sweep_again = self._has_cuts = True
 
     def note_change(self, partition: int, digest: bytes, before: bytes | None, after: StoredRecord | None) -> None:
-        """Count a change of a record, the version before as its row, and tell the watchers; for trees to call."""
+        """Count a change of a record, the version before as its row, and notify the watchers; for trees to call."""
         if before is not None:
             _, void_time, last_update, size, _, _, set_size, _ = _HEAD.unpack_from(before)
             set_name = before[_HEAD_SIZE : _HEAD_SIZE + set_size].decode()

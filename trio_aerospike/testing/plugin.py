@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _FIXTURES = frozenset(("aerospike_cluster", "aerospike_client"))
-#: Markers of tests that somebody runs already: in Trio, or elsewhere.
+#: Markers of tests that another plugin runs already: in Trio, or elsewhere.
 _OTHERS = ("trio", "asyncio", "anyio")
 
 

@@ -36,12 +36,12 @@ from paired import LUA, MODULE, Blocking, plain  # type: ignore[import-not-found
 SET = "calls"
 NAMES = ("i", "s", "f", "l", "m", "b", "y")
 USER_KEYS = (1, 2, -5, "a", "b", "é", b"x", b"\xff\x00", "")
-#: How often an argument is none that can be.
+#: How often an argument is invalid.
 WRONG = 0.04
 
 
 class Maker:
-    """Makes arguments."""
+    """Generate arguments."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)

@@ -1,4 +1,4 @@
-"""More commands of an asyncio loop than a node takes at once: who waits, for how long, and in which order."""
+"""Fan-out in an asyncio loop of more commands than a node takes at once: waiting times and order."""
 
 from __future__ import annotations
 

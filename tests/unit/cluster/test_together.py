@@ -1,4 +1,4 @@
-"""Calls made at once: what their caller gets of the errors."""
+"""Concurrent calls: which errors their caller gets."""
 
 from __future__ import annotations
 

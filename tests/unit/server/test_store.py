@@ -1,4 +1,4 @@
-"""Records as trees hold them."""
+"""Records as trees store them: encoding, decoding, and no work for the garbage collector."""
 
 from __future__ import annotations
 

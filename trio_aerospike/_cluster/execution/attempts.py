@@ -33,7 +33,7 @@ _CAUSES: Final = {
 
 
 def outcome_of(pending: Pending) -> Outcome:
-    """How a request ended: the result code of its reply, or why there is none."""
+    """Return how a request ended: the result code of its reply, or why no reply came."""
     if pending.reply is not None:
         return pending.reply[RESULT_CODE]
     assert pending.failure is not None
@@ -78,13 +78,13 @@ def query_error_text(code: int) -> str:
 
 
 def waited_in_vain(node: Node, pending: Pending) -> str:
-    """What to tell of a request that no connection took: how long the node has been silent, and what to change."""
+    """Explain why no connection took a request: how long the node has been silent, and what to change."""
     silence = loop_clock().now() - max(pending.arrived, node.progress_at)
     return not_sent(node, pending.failure is Failure.NO_ROOM, silence, node.waiting)
 
 
 def not_sent(node: Node, full: bool, silence: float, waiting: int) -> str:
-    """What to tell of a request that waited for a connection in vain, and what to change.
+    """Explain why a request was not sent, and what to change.
 
     Args:
         node: where it was to go.

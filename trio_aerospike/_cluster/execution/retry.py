@@ -392,7 +392,7 @@ class RetryState:
         return twin
 
     def shift(self, seconds: float) -> None:
-        """Move all times to a clock that is ahead by so many seconds."""
+        """Move all times to a clock that is ahead by ``seconds``."""
         self.began += seconds
         self.limit += seconds
         self._progress_at += seconds

@@ -1,7 +1,7 @@
-"""The elements of a list or map, found and replaced without taking the whole apart.
+"""Find and replace elements of a list or map without decoding the whole value.
 
-MessagePack tells where an element begins only to who has read all before it. For large values a layout is kept that
-tells where some of them begin, so that to get one of 50,000 elements, or to put one in, costs microseconds. Layouts are
+To find an element in MessagePack, all elements before it have to be read. For large values a layout is kept that knows
+where some of them begin, so that to get one of 50,000 elements, or to put one in, costs microseconds. Layouts are
 made when a value is stored, follow single changes, and are made anew for a value whose layout was given up.
 """
 
@@ -156,12 +156,12 @@ def _marks(data: bytes, pos: int, count: int) -> tuple[list[int], list[int], int
 
 @lru_cache(KEPT)
 def layout_of(data: bytes) -> Layout:
-    """The layout of a large value, kept while it is used; empty where nobody has made it yet."""
+    """Return the layout of a large value, from a cache; empty if it has not been computed yet."""
     return Layout()
 
 
 class Content:
-    """The elements of a list, or keys and values of a map by turns.
+    """The elements of a list, or the alternating keys and values of a map.
 
     Args:
         data: the whole value.
@@ -200,8 +200,8 @@ class Content:
             return self._all[number]
         return self._data[self._place(number) : self._place(number + 1)]
 
-    def some(self, first: int, end: int) -> list[bytes]:
-        """The elements from one to before another."""
+    def between(self, first: int, end: int) -> list[bytes]:
+        """The elements from number ``first`` up to, but without, number ``end``."""
         if self._all is not None:
             return self._all[first:end]
         return split(self._data, self._place(first), max(end - first, 0))
@@ -265,7 +265,7 @@ class Elements(Sequence[bytes]):
         start, stop, step = at.indices(len(self))
         if step != 1 or 4 * (stop - start) > len(self):
             return self._whole()[at]
-        return self._content.some(start * self._step, stop * self._step)[self._first :: self._step]
+        return self._content.between(start * self._step, stop * self._step)[self._first :: self._step]
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._whole())
@@ -277,7 +277,7 @@ class Elements(Sequence[bytes]):
 
 
 class Mapped(Sequence[_T]):
-    """What a function makes of each element, made when it is asked for.
+    """The results of a function for each element, computed when they are asked for.
 
     Args:
         function: called with an element.

@@ -35,7 +35,7 @@ class StoredMap:
         flags: how it is ordered, and whether its index is kept.
         keys: the keys as they are stored, in their order.
         values: the value of each.
-        content: keys and values as they stand in a stored map; None where there is none.
+        content: keys and values as they are in a stored map; None if the map is not stored.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class StoredMap:
         """Look into a stored map.
 
         Raises:
-            Refused: it is none.
+            Refused: it is not a map.
         """
         try:
             _, count, flags, start = opened(data)

@@ -57,7 +57,7 @@ def test_changes_are_followed(elements: list[bytes], data: st.DataObject) -> Non
         found = looked_into(value)
         assert [found.one(number) for number in range(len(elements))] == elements
         end = data.draw(st.integers(first, len(elements))) if first <= len(elements) else len(elements)
-        assert found.some(min(first, len(elements)), end) == elements[min(first, len(elements)) : end]
+        assert found.between(min(first, len(elements)), end) == elements[min(first, len(elements)) : end]
 
 
 @given(st.lists(ELEMENTS, min_size=1, max_size=60))
