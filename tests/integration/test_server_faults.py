@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections import Counter
 
 import pytest
@@ -301,3 +303,14 @@ async def test_a_failure_inside_the_server_ends_no_more_than_its_request(
 
 def _fail(*args: object, **options: object) -> object:
     raise ZeroDivisionError
+
+
+async def test_a_busy_node_accepts_all_connections_that_wait_at_once() -> None:
+    """A node that accepted one in each iteration of a busy event loop would leave others unserved for seconds."""
+    async with open_embedded_cluster(1) as cluster:
+        with contextlib.ExitStack() as stack:
+            for _ in range(50):
+                stack.enter_context(contextlib.closing(socket.create_connection(cluster.hosts[0])))
+            for _ in range(6):
+                await trio.lowlevel.checkpoint()
+            assert cluster.nodes[0].stats.connections_open == 50

@@ -72,8 +72,7 @@ SHRINK = 0.8
 #: Seconds without a reply after which a request is taken for a slow one, besides the round trip. A quick one takes
 #: less than 1 ms, and a caller notices 100.
 STALL = 0.03
-#: Iterations of the event loop without a reply that there have to be as well: where they are long, a reply may have come
-#: and not been read.
+#: Iterations of the event loop without a reply, as well: where they are long, a reply may have come and not been read.
 STALL_TURNS = 4
 #: Requests that wait for connections, past which one more is no reason to look for room.
 FEW_WAITING = 64
@@ -161,6 +160,8 @@ class Pool(Uncopyable):
         self.window: float = max(WINDOW_START, limit)
         self.progress_at = -math.inf
         self._shrink_at = -math.inf
+        #: Seconds from a request to its reply, the average of late.
+        self._delay = 0.0
         #: When a request left that was not answered in its time.
         self._overdue_since = -math.inf
         #: Requests in flight at which the node was as quick as it can be, and the replies since when it was measured.
@@ -373,7 +374,7 @@ class Pool(Uncopyable):
     def _connections_wanted(self) -> int:
         """How many more connections those that wait would keep busy for as long as a request may wait.
 
-        Whatever number waits, a moderate number in flight keeps the node busy, and fewer connections carry longer bursts.
+        A moderate number in flight keeps the node busy, whatever number waits, and few connections carry long bursts.
         """
         second = len(self._rerouted)
         if not self.waiting:
@@ -541,6 +542,7 @@ class Pool(Uncopyable):
     def _adapt_window(self, count: int, age: float) -> None:
         """Learn from a burst of replies how many requests in flight the node can take; see :meth:`replied`."""
         now = self.progress_at = self._now()
+        self._delay += WEIGHT * (min(age, 1.0) - self._delay)
         delay = age - self._way.unloaded
         if delay > TARGET_DELAY:
             if now >= self._shrink_at and self.window > self._window_min:
@@ -689,7 +691,8 @@ class Pool(Uncopyable):
         """
         behind = False
         slow = False
-        threshold = STALL + 2 * self._way.loaded
+        # A busy node answers everything late, which makes none of it slow.
+        threshold = STALL + 2 * max(self._way.loaded, self._delay)
         for connection in self.connections:
             if connection.depth > 1 and not (connection.exclusive or connection.suspended):
                 behind = True

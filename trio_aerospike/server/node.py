@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 Address = tuple[str, int]
 
+#: Connections accepted in one go.
+ACCEPT_BURST = 64
+
 ROWS_AT_ONCE = 100
 """Rows of a batch up to which it is carried out at one go."""
 
@@ -576,8 +579,9 @@ class EmbeddedNode:
                 # Out of file descriptors, or the client left before it was taken in.
                 await trio.sleep(0.01)
                 continue
-            address = stream.socket.getsockname()[:2]
-            nursery.start_soon(self._greet, stream, address)
+            # A busy loop comes here seldom: all that wait are accepted, as by a server with a thread for it.
+            for one in (stream, *_accept_waiting(sock)):
+                nursery.start_soon(self._greet, one, one.socket.getsockname()[:2])
 
     async def _greet(self, stream: trio.SocketStream, address: Address) -> None:
         await self.serve_connection(await accepted_stream(stream, self.cluster.tls), address)
@@ -617,6 +621,21 @@ class _Acceptor:
 
     def __call__(self, stream: MemoryStream) -> None:
         self._nursery.start_soon(self._node.serve_connection, stream, self._address)
+
+
+def _accept_waiting(sock: trio.socket.SocketType) -> list[trio.SocketStream]:
+    """Accept the connections that wait on a listening socket, :data:`ACCEPT_BURST` at most, but wait for no more."""
+    streams: list[trio.SocketStream] = []
+    listener = socket.socket(fileno=sock.fileno())
+    try:
+        listener.setblocking(False)
+        for _ in range(ACCEPT_BURST):
+            streams.append(trio.SocketStream(trio.socket.from_stdlib_socket(listener.accept()[0])))
+    except OSError:
+        pass  # no more, or what the next call of Trio's own accept reports
+    finally:
+        listener.detach()
+    return streams
 
 
 async def _bound(address: Address) -> tuple[trio.socket.SocketType, Address]:
