@@ -116,7 +116,7 @@ class Pool(Uncopyable):
 
     Attributes:
         window: requests in flight at the most.
-        progress_at: when the node last answered. That it accepts a connection says nothing: its kernel does that.
+        progress_at: when the node last answered a request to its end. That it accepts a connection says nothing: its kernel does that.
         lent: connections of this pool that threads have for themselves.
     """
 
@@ -355,7 +355,7 @@ class Pool(Uncopyable):
     def _room_in_window(self) -> float:
         """How many more requests the window admits; a node that has fallen silent is sent one at a time, as a probe."""
         if self.progress_at < self._overdue_since:
-            return 1 - sum(connection.depth for connection in self.connections if not connection.overdue)
+            return 1 - sum(c.depth for c in self.connections if not (c.overdue or c.exclusive))
         return self.window - sum(connection.depth for connection in self.connections)
 
     def _connections_wanted(self) -> int:
@@ -508,6 +508,9 @@ class Pool(Uncopyable):
             cost: what the requests were expected to cost, in sum.
             writes: how many of them were writes.
         """
+        if not connection.depth:
+            # The answer to an exclusive request counts as well, once it is whole and makes room.
+            self.progress_at = max(self.progress_at, connection.replied_at)
         if count:
             self._adapt_window(count, age)
             way = self._way

@@ -245,6 +245,38 @@ async def test_waiting_for_room_ends_in_no_more_connections_at_the_total_deadlin
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("what", ["apply", "batch"])
+async def test_answers_to_requests_that_need_a_connection_are_progress_for_those_that_wait(autojump_clock, what):
+    async with scripted_client(max_conns_per_node=2) as (client, cluster):
+        cluster.node.default = after(0.5)
+
+        async def one():
+            if what == "apply":
+                await client.apply(KEY, "module", "function", policy=WritePolicy(total_timeout=1.0, socket_timeout=1.0))
+            else:
+                [result] = await client.batch_read([KEY], policy=BatchPolicy(total_timeout=1.0, socket_timeout=1.0))
+                assert result.error is None
+
+        watch = Stopwatch()
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(one)
+        assert watch.seconds == pytest.approx(20 / 2 * 0.5, abs=0.01)
+
+
+async def test_a_request_without_an_answer_does_not_lock_others_out_while_a_long_one_runs(autojump_clock):
+    async with scripted_client(max_conns_per_node=3) as (client, cluster):
+        cluster.node.script.extend([after(5.0), stall])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: client.batch_read([KEY], policy=BatchPolicy(total_timeout=None)))
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(errors.AerospikeTimeoutError):
+                await client.put(KEY, {"a": 1}, policy=WritePolicy(total_timeout=0.2, max_retries=0))
+            await client.get(KEY)  # over another connection
+            assert len(cluster.requests) == 3
+            nursery.cancel_scope.cancel()
+
+
 async def test_garbage_is_a_protocol_error_and_a_write_answered_with_it_is_in_doubt(autojump_clock):
     async def garbage(request):
         return b"HTTP/1.1 400 Bad Request\r\n\r\n"
