@@ -319,7 +319,7 @@ class Executor(Uncopyable):
                 pending = None
             if pending is not None:
                 limit = pending.expires  # a command that waited for a connection has its whole time from then on
-                total = None
+                total = None if pending.sent else pending.total
             if execution is None:
                 state = RetryState(
                     policy.max_retries,
@@ -329,6 +329,7 @@ class Executor(Uncopyable):
                     patience=cluster.patience,
                 )
                 execution = _Execution(what, key, frame, policy, write, cluster, state)
+            execution.state.limit = limit
             done = await execution.after(node, pending, scope_deadline)
             if done is not None:
                 if cluster.observers is not None:

@@ -492,6 +492,7 @@ class Pool(Uncopyable):
         while self._rerouted:
             self._rerouted.pop().finish()
         for pending in self.waiting.clear():
+            self._begin_time(pending)
             pending.fail(failure, error)
 
     def replied(
@@ -653,7 +654,7 @@ class Pool(Uncopyable):
         for pending in self.waiting:
             end = pending.deadline
             if pending.total is not None:
-                end = max(pending.arrived, self.progress_at) + pending.patience
+                end = max(end, self.progress_at + pending.patience)
             if end > now:
                 due = min(due, end)
                 self._note_waiting(pending)
@@ -666,11 +667,17 @@ class Pool(Uncopyable):
             failure = Failure.NO_ROOM
         for pending in overdue:
             self.waiting.remove(pending)
-            if pending.total is not None:
-                # Its time runs since the node made progress; what is left may be enough for a replica.
-                pending.expires = max(pending.arrived, self.progress_at) + pending.total
+            self._begin_time(pending)
             pending.fail(failure)
         return due
+
+    def _begin_time(self, pending: Pending) -> None:
+        """Say when the time of a request ends that waited in vain: it runs since the node last made progress.
+
+        What is left of it may be enough for a replica, or for another connection.
+        """
+        if pending.total is not None:
+            pending.expires = max(pending.expires, self.progress_at + pending.total)
 
     def relieve(self, now: float) -> bool:
         """Have the neighbours of slow requests served elsewhere.

@@ -277,6 +277,50 @@ async def test_a_request_without_an_answer_does_not_lock_others_out_while_a_long
             nursery.cancel_scope.cancel()
 
 
+async def test_a_connection_that_breaks_ends_no_command_whose_time_has_not_begun(autojump_clock):
+    async with scripted_client(max_conns_per_node=1, tend_interval=1000.0) as (client, cluster):
+        cluster.node.default = after(0.3)
+        ends = []
+
+        async def apply(number):
+            policy = WritePolicy(total_timeout=1.0, socket_timeout=1.0)
+            try:
+                await client.apply(("test", "s", number), "module", "function", policy=policy)
+                ends.append(number)
+            except errors.ConnectionFailed as error:
+                assert error.in_doubt
+                ends.append(None)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(apply, number)
+                await trio.sleep(0.001)
+            await trio.sleep(3.1)
+            [wire] = cluster.node.command_wires
+            wire.reset()
+        assert ends[:11] == [*range(10), None]
+        assert sorted(ends[11:]) == [*range(11, 20)]
+        assert ends[12:] == sorted(ends[12:])  # all come back at once, and one of them finds a connection
+
+
+async def test_a_batch_that_waited_for_long_has_its_time_on_a_node_that_was_idle(autojump_clock):
+    async with scripted_client(2, max_conns_per_node=1) as (client, cluster):
+        first, second = cluster.nodes
+        first.default = after(0.5)
+
+        async def read():
+            policy = BatchPolicy(total_timeout=1.0, socket_timeout=1.0)
+            return await client.batch_read([KEY], policy=policy)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(9):
+                nursery.start_soon(read)
+            await trio.sleep(3.2)
+            [wire] = first.command_wires
+            wire.reset()
+        assert len(second.requests) > 0
+
+
 async def test_garbage_is_a_protocol_error_and_a_write_answered_with_it_is_in_doubt(autojump_clock):
     async def garbage(request):
         return b"HTTP/1.1 400 Bad Request\r\n\r\n"
