@@ -421,7 +421,6 @@ class Pool(Uncopyable):
             pending = rerouted[0]
             if pending.superseded:
                 rerouted.popleft()
-                pending.finish()
                 continue
             connection = self._take_idle()
             if connection is None:
@@ -430,6 +429,13 @@ class Pool(Uncopyable):
                 connection = min(usable, key=lambda c: c.load, default=None)
             if connection is None or self._is_long(connection):
                 return
+            release = self._spare_slot()
+            if release is None:
+                # The slots are wanted for other commands: the first attempts have to do.
+                rerouted.clear()
+                self._rest_if_idle(connection)
+                return
+            pending.on_done = release
             rerouted.popleft()
             assert pending.frame is not None
             self._admit(pending, pending.frame, connection)
@@ -456,6 +462,7 @@ class Pool(Uncopyable):
         again: list[Pending] = []
         for pending in pendings:
             if pending.original is not None:
+                pending.finish()  # it takes a slot anew when it leaves
                 self._rerouted.append(pending)
                 continue
             pending.holder = self
@@ -489,8 +496,7 @@ class Pool(Uncopyable):
 
     def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
         """Wake everything that waits for room with a failure."""
-        while self._rerouted:
-            self._rerouted.pop().finish()
+        self._rerouted.clear()
         for pending in self.waiting.clear():
             self._begin_time(pending)
             pending.fail(failure, error)
@@ -525,8 +531,7 @@ class Pool(Uncopyable):
                 if age > way.loaded:
                     elapsed = min(elapsed, age - way.loaded)
             self._learn(count, elapsed, cost, writes)
-        if not connection.depth:
-            self._rest(connection)
+        self._rest_if_idle(connection)
         if self.waiting.count or self._rerouted:
             self._serve_waiting(connection)
 
@@ -597,6 +602,10 @@ class Pool(Uncopyable):
             connection.on_idle_stack = True
             self._idle.append(connection)
 
+    def _rest_if_idle(self, connection: Connection) -> None:
+        if not connection.depth:
+            self._rest(connection)
+
     def _learn(self, count: int, elapsed: float, cost: float, writes: int) -> None:
         """Move the service times towards what this burst took."""
         self._cold = False
@@ -621,8 +630,7 @@ class Pool(Uncopyable):
         due = math.inf
         for connection in list(self.connections):
             due = min(due, connection.expire(now))
-            if not connection.depth:
-                self._rest(connection)
+            self._rest_if_idle(connection)
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
@@ -687,6 +695,7 @@ class Pool(Uncopyable):
         """
         behind = False
         slow = False
+        slots: list[Callable[[], None]] = []
         threshold = STALL + 2 * self._way.loaded
         for connection in self.connections:
             if connection.depth > 1 and not (connection.exclusive or connection.suspended):
@@ -697,10 +706,11 @@ class Pool(Uncopyable):
                         release = self._spare_slot()
                         if release is None:
                             break
-                        second = read.reroute()
-                        second.on_done = release
-                        self._rerouted.append(second)
+                        slots.append(release)
+                        self._rerouted.append(read.reroute())
                     self._wait_again(connection.take_unsent())
+        for release in slots:
+            release()  # there are so many: each second attempt takes one when it leaves, and keeps none while it waits
         if slow or self._rerouted:
             self._serve_waiting()
         return behind
