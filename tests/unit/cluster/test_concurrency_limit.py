@@ -73,6 +73,25 @@ async def test_no_queue_timeout_waits_for_ever(autojump_clock):
             assert trio.current_time() > 499
 
 
+async def test_waits_for_a_slot_are_forgotten_once_they_have_ended(autojump_clock):
+    async with scripted_client(max_concurrent_operations=1, operation_queue_timeout=100.0) as (client, cluster):
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(client.get, KEY)
+            await trio.testing.wait_all_tasks_blocked()
+        assert not client._executor._queued
+        cluster.node.default = stall
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: client.get(KEY, policy=ReadPolicy(total_timeout=None, socket_timeout=None)))
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(errors.BackpressureError):
+                await client.get(KEY)
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() - began == pytest.approx(100.0, abs=0.001)
+        assert not client._executor._queued
+
+
 async def test_a_cancelled_waiter_gives_its_place_up(autojump_clock):
     async with scripted_client(max_concurrent_operations=1) as (client, cluster):
         go = trio.Event()
