@@ -262,6 +262,13 @@ class Pool(Uncopyable):
             return True
         return any(c.usable and not (exclusive and c.depth) for c in self.connections)
 
+    @property
+    def held(self) -> bool:
+        """Whether every connection that it may have is taken by a request that needs it alone, or is slow."""
+        if self.total < self.limit or self.opening:
+            return False
+        return all(c.exclusive or c.suspended or c.retired for c in self.connections)
+
     def withdraw(self, pending: Pending) -> None:
         """Forget a request that waited for room and whose caller has gone."""
         first = self.waiting.head() is pending

@@ -321,6 +321,19 @@ async def test_a_batch_that_waited_for_long_has_its_time_on_a_node_that_was_idle
         assert len(second.requests) > 0
 
 
+async def test_nobody_waits_in_a_pool_that_a_long_request_holds_while_another_pool_serves(autojump_clock):
+    async with scripted_client(max_conns_per_node=2, conn_pools_per_node=2) as (client, cluster):
+        cluster.node.script.append(after(5.0))
+        cluster.node.default = after(0.001)
+        async with trio.open_nursery() as nursery:
+            policy = WritePolicy(total_timeout=10.0, socket_timeout=10.0)
+            nursery.start_soon(lambda: client.apply(KEY, "module", "function", policy=policy))
+            await trio.sleep(0.1)
+            for _ in range(1000):
+                nursery.start_soon(client.get, KEY)
+        assert len(cluster.requests) == 1001
+
+
 async def test_garbage_is_a_protocol_error_and_a_write_answered_with_it_is_in_doubt(autojump_clock):
     async def garbage(request):
         return b"HTTP/1.1 400 Bad Request\r\n\r\n"
