@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from _thread import get_ident
-from collections import deque
+from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,8 @@ class Executor(Uncopyable):
         #: Of observed commands that did not come through at the first attempt: which node answered, after how many.
         self.notes: dict[Key, tuple[Node | None, int]] = {}
         #: The waits for a slot with their deadlines, in order of arrival.
-        self._queued: deque[tuple[float, trio.CancelScope]] = deque()
+        self._queued: OrderedDict[object, tuple[float, trio.CancelScope]] = OrderedDict()
+        self._expiring = False
         self.queue_timeout: float = math.inf if operation_queue_timeout is None else operation_queue_timeout
         #: How many operations wait for a slot; a lease that waits counts once.
         self.slots_awaited = 0
@@ -125,25 +126,31 @@ class Executor(Uncopyable):
             try:
                 with trio.CancelScope() as scope:
                     if self.queue_timeout < math.inf:
-                        if not self._queued:
+                        self._queued[operation] = (self._now() + self.queue_timeout, scope)
+                        if not self._expiring and not self._cluster.closed:
+                            self._expiring = True
                             self._cluster.in_background(self._expire_queued)
-                        self._queued.append((self._now() + self.queue_timeout, scope))
                     await limiter.acquire_on_behalf_of(operation)
             finally:
                 self.slots_awaited -= 1
+                self._queued.pop(operation, None)
             if scope.cancelled_caught:
                 raise self.no_slot_came_free(limiter.statistics().tasks_waiting) from None
         return operation
 
     async def _expire_queued(self) -> None:
         """End the waits for a slot whose time is over. All wait equally long, so that they end in their order."""
-        clock = self._clock
-        while self._queued:
-            deadline, scope = self._queued[0]
-            await trio.sleep_until(clock.to_trio(deadline))
-            if clock.now() >= deadline:
-                self._queued.popleft()
-                scope.cancel()  # a wait that has ended before is not touched
+        clock, queued = self._clock, self._queued
+        try:
+            while queued:
+                deadline, scope = next(iter(queued.values()))
+                if clock.now() >= deadline:
+                    queued.popitem(last=False)
+                    scope.cancel()
+                else:
+                    await trio.sleep_until(clock.to_trio(deadline))
+        finally:
+            self._expiring = False
 
     def no_slot_came_free(self, others: int) -> BackpressureError:
         """The error of an operation that waited for a slot for ``operation_queue_timeout``.
@@ -319,7 +326,7 @@ class Executor(Uncopyable):
                 pending = None
             if pending is not None:
                 limit = pending.expires  # a command that waited for a connection has its whole time from then on
-                total = None
+                total = None if pending.sent else pending.total
             if execution is None:
                 state = RetryState(
                     policy.max_retries,
@@ -329,6 +336,7 @@ class Executor(Uncopyable):
                     patience=cluster.patience,
                 )
                 execution = _Execution(what, key, frame, policy, write, cluster, state)
+            execution.state.limit = limit
             done = await execution.after(node, pending, scope_deadline)
             if done is not None:
                 if cluster.observers is not None:

@@ -164,6 +164,8 @@ class Node(Uncopyable):
             pool = pools[turn]
             if not pool.has_room(pending.exclusive):
                 pool = next((other for other in pools if other.has_room(pending.exclusive)), pool)
+                if pool.held:
+                    pool = next((other for other in pools if not other.held), pool)
             pool.submit(pending)
         if pending.deadline < self._due:
             self._hurry(pending.deadline)

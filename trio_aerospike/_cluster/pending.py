@@ -185,7 +185,8 @@ class Pending:
             answered.reply = body
             trio.lowlevel.reschedule(task, WOKEN)
             if answered is not self:
-                self.finish()
+                # The read itself is still on its way, and its command's slot is given back now: it keeps this one.
+                answered.on_done, self.on_done = self.on_done, None
         else:
             self.fail(Failure.EXPIRED)  # a tombstone: notifies the owner of its slot that it has ended
 

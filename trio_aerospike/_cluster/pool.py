@@ -120,7 +120,8 @@ class Pool(Uncopyable):
 
     Attributes:
         window: requests in flight at the most.
-        progress_at: when the node last answered. That it accepts a connection says nothing: its kernel does that.
+        progress_at: when the node last answered a request to its end. An accepted connection is no evidence: the
+            kernel accepts it.
         lent: connections of this pool that threads have for themselves.
     """
 
@@ -270,6 +271,13 @@ class Pool(Uncopyable):
             return True
         return any(c.usable and not (exclusive and c.depth) for c in self.connections)
 
+    @property
+    def held(self) -> bool:
+        """Whether every connection that it may have is taken by a request that needs it alone, or is slow."""
+        if self.total < self.limit or self.opening:
+            return False
+        return all(c.exclusive or c.suspended or c.retired for c in self.connections)
+
     def withdraw(self, pending: Pending) -> None:
         """Forget a request that waited for room and whose caller has gone."""
         first = self.waiting.head() is pending
@@ -367,7 +375,7 @@ class Pool(Uncopyable):
         silent = self.progress_at < self._overdue_since
         in_flight = 0
         for connection in self.connections:
-            if not (silent and connection.overdue):
+            if not (silent and (connection.overdue or connection.exclusive)):
                 in_flight += connection.depth
         return (1 if silent else self.window) - in_flight
 
@@ -434,7 +442,6 @@ class Pool(Uncopyable):
             pending = rerouted[0]
             if pending.superseded:
                 rerouted.popleft()
-                pending.finish()
                 continue
             connection = self._take_idle()
             if connection is None:
@@ -443,6 +450,13 @@ class Pool(Uncopyable):
                 connection = min(usable, key=lambda c: c.load, default=None)
             if connection is None or self._is_long(connection):
                 return
+            release = self._spare_slot()
+            if release is None:
+                # The slots are wanted for other commands: the first attempts have to do.
+                rerouted.clear()
+                self._rest_if_idle(connection)
+                return
+            pending.on_done = release
             rerouted.popleft()
             assert pending.frame is not None
             self._admit(pending, pending.frame, connection)
@@ -469,6 +483,7 @@ class Pool(Uncopyable):
         again: list[Pending] = []
         for pending in pendings:
             if pending.original is not None:
+                pending.finish()  # it takes a slot anew when it leaves
                 self._rerouted.append(pending)
                 continue
             pending.holder = self
@@ -502,9 +517,9 @@ class Pool(Uncopyable):
 
     def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
         """Wake everything that waits for room with a failure."""
-        while self._rerouted:
-            self._rerouted.pop().finish()
+        self._rerouted.clear()
         for pending in self.waiting.clear():
+            self._begin_time(pending)
             pending.fail(failure, error)
 
     def replied(
@@ -521,6 +536,9 @@ class Pool(Uncopyable):
             cost: what the requests were expected to cost, in sum.
             writes: how many of them were writes.
         """
+        if not connection.depth:
+            # The answer to an exclusive request counts as well, once it is whole and makes room.
+            self.progress_at = max(self.progress_at, connection.replied_at)
         if count:
             self._adapt_window(count, age)
             way = self._way
@@ -534,8 +552,7 @@ class Pool(Uncopyable):
                 if age > way.loaded:
                     elapsed = min(elapsed, age - way.loaded)
             self._learn(count, elapsed, cost, writes)
-        if not connection.depth:
-            self._rest(connection)
+        self._rest_if_idle(connection)
         if self.waiting.count or self._rerouted:
             self._serve_waiting(connection)
 
@@ -607,6 +624,10 @@ class Pool(Uncopyable):
             connection.on_idle_stack = True
             self._idle.append(connection)
 
+    def _rest_if_idle(self, connection: Connection) -> None:
+        if not connection.depth:
+            self._rest(connection)
+
     def _learn(self, count: int, elapsed: float, cost: float, writes: int) -> None:
         """Move the service times towards what this burst took."""
         self._cold = False
@@ -631,8 +652,7 @@ class Pool(Uncopyable):
         due = math.inf
         for connection in list(self.connections):
             due = min(due, connection.expire(now))
-            if not connection.depth:
-                self._rest(connection)
+            self._rest_if_idle(connection)
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
@@ -664,7 +684,7 @@ class Pool(Uncopyable):
         for pending in self.waiting:
             end = pending.deadline
             if pending.total is not None:
-                end = max(pending.arrived, self.progress_at) + pending.patience
+                end = max(end, self.progress_at + pending.patience)
             if end > now:
                 due = min(due, end)
                 self._note_waiting(pending)
@@ -677,11 +697,17 @@ class Pool(Uncopyable):
             failure = Failure.NO_ROOM
         for pending in overdue:
             self.waiting.remove(pending)
-            if pending.total is not None:
-                # Its time runs since the node made progress; what is left may be enough for a replica.
-                pending.expires = max(pending.arrived, self.progress_at) + pending.total
+            self._begin_time(pending)
             pending.fail(failure)
         return due
+
+    def _begin_time(self, pending: Pending) -> None:
+        """Say when the time of a request ends that waited in vain: it runs since the node last made progress.
+
+        What is left of it may be enough for a replica, or for another connection.
+        """
+        if pending.total is not None:
+            pending.expires = max(pending.expires, self.progress_at + pending.total)
 
     def relieve(self, now: float) -> bool:
         """Have the neighbours of slow requests served elsewhere.
@@ -691,6 +717,7 @@ class Pool(Uncopyable):
         """
         behind = False
         slow = False
+        slots: list[Callable[[], None]] = []
         # A busy node answers everything late, which makes none of it slow.
         threshold = STALL + 2 * max(self._way.loaded, self._delay)
         for connection in self.connections:
@@ -702,10 +729,11 @@ class Pool(Uncopyable):
                         release = self._spare_slot()
                         if release is None:
                             break
-                        second = read.reroute()
-                        second.on_done = release
-                        self._rerouted.append(second)
+                        slots.append(release)
+                        self._rerouted.append(read.reroute())
                     self._wait_again(connection.take_unsent())
+        for release in slots:
+            release()  # there are so many: each second attempt takes one when it leaves, and keeps none while it waits
         if slow or self._rerouted:
             self._serve_waiting()
         return behind

@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.unit.cluster.scripted import after, code, drop, scripted_client, stall, when
+from tests.unit.cluster.scripted import after, code, drop, pools_of, scripted_client, stall, when
 from trio_aerospike import ReadPolicy, errors
 
 KEY = ("test", "s", 1)
@@ -71,6 +71,25 @@ async def test_no_queue_timeout_waits_for_ever(autojump_clock):
             await trio.sleep(0.01)
             await client.get(KEY)
             assert trio.current_time() > 499
+
+
+async def test_waits_for_a_slot_are_forgotten_once_they_have_ended(autojump_clock):
+    async with scripted_client(max_concurrent_operations=1, operation_queue_timeout=100.0) as (client, cluster):
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(client.get, KEY)
+            await trio.testing.wait_all_tasks_blocked()
+        assert not client._executor._queued
+        cluster.node.default = stall
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: client.get(KEY, policy=ReadPolicy(total_timeout=None, socket_timeout=None)))
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(errors.BackpressureError):
+                await client.get(KEY)
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() - began == pytest.approx(100.0, abs=0.001)
+        assert not client._executor._queued
 
 
 async def test_a_cancelled_waiter_gives_its_place_up(autojump_clock):
@@ -178,3 +197,62 @@ async def test_nothing_is_taken_for_a_caller_that_is_cancelled_already():
         assert scope.cancelled_caught
         assert borrowed(client) == 0
         assert not cluster.requests
+
+
+# -- second attempts at reads ------------------------------------------------------------------------------------------
+
+
+def unanswered(client):
+    return sum(len(connection._sent) for pool in pools_of(client) for connection in pool.connections)
+
+
+async def test_a_second_attempt_that_waits_for_a_connection_takes_no_slot(autojump_clock):
+    async with scripted_client(max_concurrent_operations=10, max_conns_per_node=1) as (client, cluster):
+        await client.get(KEY)
+        cluster.node.script.append(after(0.5))
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(client.get, KEY)
+            await trio.sleep(0.2)
+            assert client._cluster.active_nodes()[0].pools[0]._rerouted
+            assert borrowed(client) == 5
+        assert borrowed(client) == 0
+
+
+async def test_a_read_that_its_second_attempt_answered_keeps_a_slot_until_it_is_answered_too(autojump_clock):
+    async with scripted_client(max_concurrent_operations=3) as (client, cluster):
+        await client.get(KEY)
+        go = trio.Event()
+        cluster.node.script.append(when(go))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.get, KEY)
+            nursery.start_soon(client.get, KEY)
+            await trio.sleep(0.2)
+            assert len(cluster.requests) == 3  # the second read over another connection
+            assert borrowed(client) == unanswered(client) == 2
+            go.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert borrowed(client) == unanswered(client) == 0
+
+
+async def test_second_attempts_are_given_up_where_other_commands_have_taken_the_slots_meanwhile(autojump_clock):
+    async with scripted_client(max_concurrent_operations=4) as (client, cluster):
+        await client.get(KEY)
+        opened = trio.Event()
+        cluster.node.on_connect = opened.wait
+        cluster.node.script.append(after(0.5))
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(client.get, KEY)
+            await trio.sleep(0.1)
+            for _ in range(2):
+                nursery.start_soon(client.get, KEY)
+            await trio.testing.wait_all_tasks_blocked()
+            opened.set()
+            await trio.sleep(0.1)
+            assert len(cluster.requests) == 4  # the other commands and no second attempt
+            assert borrowed(client) == 2
+        await trio.testing.wait_all_tasks_blocked()
+        assert borrowed(client) == unanswered(client) == 0
+        assert not any(pool._rerouted for pool in pools_of(client))
+        await client.get(KEY)

@@ -245,6 +245,95 @@ async def test_waiting_for_room_ends_in_no_more_connections_at_the_total_deadlin
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("what", ["apply", "batch"])
+async def test_answers_to_requests_that_need_a_connection_are_progress_for_those_that_wait(autojump_clock, what):
+    async with scripted_client(max_conns_per_node=2) as (client, cluster):
+        cluster.node.default = after(0.5)
+
+        async def one():
+            if what == "apply":
+                await client.apply(KEY, "module", "function", policy=WritePolicy(total_timeout=1.0, socket_timeout=1.0))
+            else:
+                [result] = await client.batch_read([KEY], policy=BatchPolicy(total_timeout=1.0, socket_timeout=1.0))
+                assert result.error is None
+
+        watch = Stopwatch()
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(one)
+        assert watch.seconds == pytest.approx(20 / 2 * 0.5, abs=0.01)
+
+
+async def test_a_request_without_an_answer_does_not_lock_others_out_while_a_long_one_runs(autojump_clock):
+    async with scripted_client(max_conns_per_node=3) as (client, cluster):
+        cluster.node.script.extend([after(5.0), stall])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: client.batch_read([KEY], policy=BatchPolicy(total_timeout=None)))
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(errors.AerospikeTimeoutError):
+                await client.put(KEY, {"a": 1}, policy=WritePolicy(total_timeout=0.2, max_retries=0))
+            await client.get(KEY)  # over another connection
+            assert len(cluster.requests) == 3
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_that_breaks_ends_no_command_whose_time_has_not_begun(autojump_clock):
+    async with scripted_client(max_conns_per_node=1, tend_interval=1000.0) as (client, cluster):
+        cluster.node.default = after(0.3)
+        ends = []
+
+        async def apply(number):
+            policy = WritePolicy(total_timeout=1.0, socket_timeout=1.0)
+            try:
+                await client.apply(("test", "s", number), "module", "function", policy=policy)
+                ends.append(number)
+            except errors.ConnectionFailed as error:
+                assert error.in_doubt
+                ends.append(None)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(apply, number)
+                await trio.sleep(0.001)
+            await trio.sleep(3.1)
+            [wire] = cluster.node.command_wires
+            wire.reset()
+        assert ends[:11] == [*range(10), None]
+        assert sorted(ends[11:]) == [*range(11, 20)]
+        assert ends[12:] == sorted(ends[12:])  # all come back at once, and one of them finds a connection
+
+
+async def test_a_batch_that_waited_for_long_has_its_time_on_a_node_that_was_idle(autojump_clock):
+    async with scripted_client(2, max_conns_per_node=1) as (client, cluster):
+        first, second = cluster.nodes
+        first.default = after(0.5)
+
+        async def read():
+            policy = BatchPolicy(total_timeout=1.0, socket_timeout=1.0)
+            return await client.batch_read([KEY], policy=policy)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(9):
+                nursery.start_soon(read)
+            await trio.sleep(3.2)
+            [wire] = first.command_wires
+            wire.reset()
+        assert len(second.requests) > 0
+
+
+async def test_nobody_waits_in_a_pool_that_a_long_request_holds_while_another_pool_serves(autojump_clock):
+    async with scripted_client(max_conns_per_node=2, conn_pools_per_node=2) as (client, cluster):
+        cluster.node.script.append(after(5.0))
+        cluster.node.default = after(0.001)
+        async with trio.open_nursery() as nursery:
+            policy = WritePolicy(total_timeout=10.0, socket_timeout=10.0)
+            nursery.start_soon(lambda: client.apply(KEY, "module", "function", policy=policy))
+            await trio.sleep(0.1)
+            for _ in range(1000):
+                nursery.start_soon(client.get, KEY)
+        assert len(cluster.requests) == 1001
+
+
 async def test_garbage_is_a_protocol_error_and_a_write_answered_with_it_is_in_doubt(autojump_clock):
     async def garbage(request):
         return b"HTTP/1.1 400 Bad Request\r\n\r\n"

@@ -255,6 +255,16 @@ def test_who_waited_for_room_until_its_deadline_is_told_that_there_was_none():
     assert not opener.pool.waiting
 
 
+def test_who_comes_from_another_node_has_its_patience_on_one_that_was_idle():
+    opener = Opener(limit=1)
+    request = opener.submit(1, arrived=0.0, total=1.0, deadline=101.0)
+    opener.pool.expire(100.5)
+    assert request.failure is None
+    assert opener.pool.expire(100.9) == 101.0
+    opener.pool.expire(101.0)
+    assert request.failure is Failure.EXPIRED
+
+
 def test_a_connection_that_does_not_answer_is_given_up_when_somebody_needs_room():
     opener = Opener(limit=1)
     [line] = busy(opener, 1)

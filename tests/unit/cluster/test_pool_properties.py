@@ -41,7 +41,7 @@ class PoolMachine(RuleBasedStateMachine):
     def submit(self, exclusive, write, time, running):
         request = Request(
             len(self.requests),
-            deadline=self.time + time,
+            deadline=self.time + (time if running else min(time, 1.0)),
             write=write,
             exclusive=exclusive,
             total=None if running else time,
@@ -100,7 +100,7 @@ class PoolMachine(RuleBasedStateMachine):
     def end_of(self, request):
         """When a request is given up, if nothing happens before."""
         if request.holder is self.pool and request.total is not None:
-            return max(request.arrived, self.pool.progress_at) + request.patience
+            return max(request.deadline, self.pool.progress_at + request.patience)
         return request.deadline
 
     @rule()
