@@ -42,7 +42,7 @@ from .peers import (
     Status,
     TendState,
 )
-from .pool import keep_nothing
+from .pool import no_slot_to_release
 from .tend_pace import TendPace
 from .transport import Connector, Transport
 
@@ -88,7 +88,7 @@ class Cluster(Uncopyable):
         #: How many batches are under way.
         self.batches: int = 0
         #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by the executor, which counts them.
-        self.spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing
+        self.spare_slot: Callable[[], Callable[[], None] | None] = lambda: no_slot_to_release
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"

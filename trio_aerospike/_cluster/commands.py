@@ -88,7 +88,7 @@ class Executor(Uncopyable):
         self.run: Run = self.plain_run
         #: Of observed commands that did not come through at the first attempt: which node answered, after how many.
         self.notes: dict[Key, tuple[Node | None, int]] = {}
-        #: The waits for a slot with their deadlines, in order of arrival.
+        #: Cancel scopes of operations waiting for a slot, with their deadlines, in order of arrival.
         self._queued: OrderedDict[object, tuple[float, trio.CancelScope]] = OrderedDict()
         self._expiring = False
         self.queue_timeout: float = math.inf if operation_queue_timeout is None else operation_queue_timeout
@@ -139,7 +139,7 @@ class Executor(Uncopyable):
         return operation
 
     async def _expire_queued(self) -> None:
-        """End the waits for a slot whose time is over. All wait equally long, so that they end in their order."""
+        """End the waits for a slot whose time is over. All have the same timeout, so they expire in order."""
         clock, queued = self._clock, self._queued
         try:
             while queued:

@@ -36,7 +36,7 @@ GATHER = 32
 UNSENT_LIMIT = 1024 * 1024
 #: Seconds that an abandoned request without a limit may hold up the line.
 ABANDONED_SECONDS = 1.0
-#: How often a read that stands behind slow requests is sent once more.
+#: Maximum reroutes of a read queued behind slow requests.
 MAX_REROUTED = 3
 
 logger = logging.getLogger("trio_aerospike")
@@ -59,7 +59,7 @@ def restamped(frame: bytes, expires: float, now: float) -> bytes:
 
 
 def stamped(frame: bytes, pending: Pending, now: float) -> bytes:
-    """A request with what is left of its command's time, or of its caller's scope, as its transaction ttl."""
+    """Return the request with its remaining time, or that of its caller's scope, as transaction ttl."""
     expires = pending.expires
     if pending.scope_deadline < math.inf:
         expires = min(expires, now + pending.scope_deadline - trio.current_time())
@@ -312,8 +312,8 @@ class Connection(Uncopyable):
         return due
 
     @property
-    def line_since(self) -> float:
-        """When the first request left that is not answered; infinity where there is none."""
+    def oldest_sent_at(self) -> float:
+        """When the oldest request without a reply was sent; infinity if nothing is in flight."""
         return self._sent[0].sent_at if self._sent else math.inf
 
     def is_stalled(self, now: float, threshold: float, turn: int) -> bool:
@@ -455,7 +455,7 @@ class Connection(Uncopyable):
                 except ProtocolError:
                     raise
                 except Exception as error:
-                    # The request has the connection for itself, so that nobody else needs the rest of the answer.
+                    # The request has the connection for itself, so the rest of the answer can be discarded.
                     pending.fail(Failure.UNREADABLE, error)
                     self.close(None)
                     return

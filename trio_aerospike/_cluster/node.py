@@ -16,7 +16,7 @@ from .info_line import InfoLine
 from .lending import CAN_LEND, MAX_LENT, Lender
 from .login import Session
 from .pending import Failure, Pending
-from .pool import MAX_LINE, STALL, Pool, keep_nothing
+from .pool import MAX_LINE, STALL, Pool, no_slot_to_release
 from .transport import SocketTransport, Transport
 
 logger = logging.getLogger("trio_aerospike")
@@ -78,7 +78,7 @@ class Node(Uncopyable):
         pools: int,
         pipelined: bool,
         lends: bool,
-        spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing,
+        spare_slot: Callable[[], Callable[[], None] | None] = lambda: no_slot_to_release,
     ) -> None:
         self.name = name
         self.host = host

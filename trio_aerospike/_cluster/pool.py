@@ -1,4 +1,6 @@
-"""Which connection takes a request, and when another one is worth opening. No awaits: decisions over plain state.
+"""Connection pool of a node: choose a connection for each request and decide when to open more.
+
+No awaits: decisions over plain state.
 
 The server works on one request of a connection at a time. Where a request costs it 15 us, a line of many on one
 connection saves system calls on both sides; where it costs 500 us, the same line is a queue. So a pool learns the time
@@ -62,9 +64,8 @@ WINDOW_MIN = 64
 #: Seconds between a request and its reply at which the window shrinks. It grows up to half of that. Requests that wait
 #: in the client cost nothing; in flight they run into their timeouts, so this is a small part of the usual second.
 TARGET_DELAY = 0.04
-#: The window is at most so many times what is answered within the target delay, so that it can find out whether more
-#: requests in flight are answered sooner. Measured on the wall clock over spans of so many seconds: where we are the
-#: ones who are busy, more in flight is no help.
+#: Upper bound of the window, as a multiple of the replies per target delay, and the seconds of wall clock over which
+#: those are counted. More requests in flight do not help where the client is the bottleneck.
 WINDOW_GAIN = 2.0
 RATE_SPAN = 0.1
 #: What is left of a window that shrinks.
@@ -98,7 +99,7 @@ class _StoppedClock:
     trio_time = now
 
 
-def keep_nothing() -> None:
+def no_slot_to_release() -> None:
     """Give back a slot where slots are not counted."""
 
 
@@ -114,12 +115,12 @@ class Pool(Uncopyable):
         reclaim: called when there is no room and connections are lent: those that rest are to be closed.
         hurry: tells the node's sweeper of a deadline.
         watch: called when a request is put behind another: :meth:`relieve` is to be called from time to time.
-        spare_slot: takes a slot of ``max_concurrent_operations`` for a second attempt at a read; returns what gives it
-            back, or None where there is none.
+        spare_slot: takes a slot of ``max_concurrent_operations`` for a second attempt at a read. Returns a callback
+            that releases it, or None if no slot is free.
         clock: the loop clock. Requests of one iteration of the event loop are gathered.
 
     Attributes:
-        window: requests in flight at the most.
+        window: maximum number of requests in flight.
         progress_at: when the node last answered a request to its end. An accepted connection is no evidence: the
             kernel accepts it.
         lent: connections of this pool that threads have for themselves.
@@ -136,7 +137,7 @@ class Pool(Uncopyable):
         reclaim: Callable[[], None] = lambda: None,
         hurry: Callable[[float], None] = lambda deadline: None,
         watch: Callable[[], None] = lambda: None,
-        spare_slot: Callable[[], Callable[[], None] | None] = lambda: keep_nothing,
+        spare_slot: Callable[[], Callable[[], None] | None] = lambda: no_slot_to_release,
         clock: Clock | None = None,
     ) -> None:
         self.limit = limit
@@ -172,7 +173,7 @@ class Pool(Uncopyable):
         #: Of those that wait: the shortest patience, and the earliest deadline of those whose time is running. Before
         #: they are over nobody has to be looked at.
         self._patience = self._waiting_due = math.inf
-        #: Second attempts at reads that stand behind slow requests.
+        #: Second attempts at reads queued behind slow requests.
         self._rerouted: deque[Pending] = deque()
         self.read_time = PRIOR_SERVICE_TIME
         self.write_time = PRIOR_SERVICE_TIME
@@ -380,7 +381,7 @@ class Pool(Uncopyable):
         return (1 if silent else self.window) - in_flight
 
     def _connections_wanted(self) -> int:
-        """How many more connections those that wait would keep busy for as long as a request may wait.
+        """How many more connections the waiting requests justify.
 
         A moderate number in flight keeps the node busy, whatever number waits, and few connections carry long bursts.
         """
@@ -557,7 +558,7 @@ class Pool(Uncopyable):
             self._serve_waiting(connection)
 
     def _adapt_window(self, count: int, age: float) -> None:
-        """Learn from a burst of replies how many requests in flight the node can take; see :meth:`replied`."""
+        """Adapt the window to a burst of replies; see :meth:`replied`."""
         now = self.progress_at = self._now()
         self._delay += WEIGHT * (min(age, 1.0) - self._delay)
         delay = age - self._way.unloaded
@@ -577,7 +578,7 @@ class Pool(Uncopyable):
             self._limit_lines()
 
     def _measure_rate(self, count: int) -> None:
-        """Learn from replies to a full window how many requests the node and we get done in the target delay."""
+        """Measure the throughput from replies to a full window, which bounds the window."""
         now = self._clock.trio_time()
         self._replies += count
         span = now - self._replies_since
@@ -658,7 +659,7 @@ class Pool(Uncopyable):
             if connection.suspended:
                 if connection.overdue:
                     self._stalled = True
-                    self._overdue_since = max(self._overdue_since, connection.line_since)
+                    self._overdue_since = max(self._overdue_since, connection.oldest_sent_at)
                 moved = connection.take_unsent()
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.
@@ -710,7 +711,7 @@ class Pool(Uncopyable):
             pending.expires = max(pending.expires, self.progress_at + pending.total)
 
     def relieve(self, now: float) -> bool:
-        """Have the neighbours of slow requests served elsewhere.
+        """Reroute requests queued behind slow ones.
 
         Returns:
             Whether there are requests behind others, so that this is to be called again soon.

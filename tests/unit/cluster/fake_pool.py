@@ -41,7 +41,7 @@ class Line:
         return len(self.sent) + len(self.unsent)
 
     @property
-    def line_since(self):
+    def oldest_sent_at(self):
         return self.sent[0].sent_at
 
     @property
