@@ -42,7 +42,7 @@ from ..records import BatchResult, Record
 from .busy import loop_clock
 from .cluster import Cluster
 from .connection import ttl_milliseconds
-from .execution.attempts import outcome_of, refused_login, report, wait_for_retry, waited_in_vain
+from .execution.attempts import outcome_of, refused_login, report, undecodable, wait_for_retry, waited_in_vain
 from .execution.retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 from .node import Node
 from .pending import Pending
@@ -564,6 +564,10 @@ class BatchRun:
             if not pending.sent:
                 text = f"{text}: {waited_in_vain(node, pending)}"
             return self._error(part, AerospikeTimeoutError, text)
+        if outcome is Cause.BAD_DATA:
+            error = self._error(part, ProtocolError, undecodable(pending))
+            error.__cause__ = pending.error
+            return error
         kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
         return self._error(part, kind, self._cluster.cause(node, pending.error))
 

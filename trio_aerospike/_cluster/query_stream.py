@@ -34,7 +34,7 @@ from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
 from .busy import loop_clock
 from .connection import ttl_milliseconds
-from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
 from .node import Node
 from .query_plan import NodePart, QueryPlan
@@ -249,6 +249,10 @@ class QueryStream(Uncopyable):
         elif outcome is Cause.POOL_FULL:
             text = "no connection came free (max_conns_per_node)"
             self._note(run, outcome, self._error(NoMoreConnections, text, part.node))
+        elif outcome is Cause.BAD_DATA:
+            error = self._error(ProtocolError, undecodable(pending), part.node)
+            error.__cause__ = pending.error
+            self._note(run, outcome, error)
         else:
             kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
             text = self._cluster.cause(part.node, pending.error)

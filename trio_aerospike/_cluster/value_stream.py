@@ -32,7 +32,7 @@ from ..errors import (
 from ..validation import Uncopyable
 from .arrivals import Arrivals, Run
 from .busy import loop_clock
-from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
+from .execution.attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
 from .execution.retry import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
@@ -261,6 +261,8 @@ class ValueStream(Uncopyable):
             name = "total_timeout" if loop_clock().now() >= self.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
             raise self._failed(run, outcome, AerospikeTimeoutError(), text)
+        if outcome is Cause.BAD_DATA:
+            raise self._failed(run, outcome, ProtocolError(), undecodable(pending)) from pending.error
         error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
         raise self._failed(run, outcome, error, self._cluster.cause(run.node, pending.error))
 

@@ -66,6 +66,12 @@ def refused_login(pending: Pending) -> AerospikeError:
     return error
 
 
+def undecodable(pending: Pending) -> str:
+    """What to say of an answer that raised an unexpected error while it was decoded."""
+    error = pending.error
+    return f"the answer could not be decoded: {type(error).__name__}{f': {error}' if str(error) else ''}"
+
+
 def query_error_text(code: int) -> str:
     """What a query's result code means, with what to do about it."""
     text = error_from_code(code).message
