@@ -447,7 +447,9 @@ class Pool(Uncopyable):
             connection = self._take_idle()
             if connection is None:
                 recently = self._now() - STALL
-                usable = (c for c in self.connections if c.usable and c.replied_at > recently)
+                assert pending.original is not None
+                taken = pending.original.holder  # behind the read itself it could only be answered later
+                usable = (c for c in self.connections if c.usable and c.replied_at > recently and c is not taken)
                 connection = min(usable, key=lambda c: c.load, default=None)
             if connection is None or self._is_long(connection):
                 return

@@ -334,6 +334,18 @@ async def test_nobody_waits_in_a_pool_that_a_long_request_holds_while_another_po
         assert len(cluster.requests) == 1001
 
 
+async def test_a_read_is_not_sent_again_behind_itself(autojump_clock):
+    async with scripted_client(max_conns_per_node=1) as (client, cluster):
+        await client.get(KEY)
+        cluster.node.script.append(after(0.2))
+        cluster.node.default = after(0.001)
+        async with trio.open_nursery() as nursery:
+            for _ in range(50):
+                nursery.start_soon(client.get, KEY)
+        await client.get(KEY)
+        assert len(cluster.requests) == 52
+
+
 async def test_garbage_is_a_protocol_error_and_a_write_answered_with_it_is_in_doubt(autojump_clock):
     async def garbage(request):
         return b"HTTP/1.1 400 Bad Request\r\n\r\n"
