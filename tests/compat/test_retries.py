@@ -45,10 +45,10 @@ def test_attempts_and_doubt_are_the_native_clients(
     client.put(KEY, {"a": 1})
     seen = 0
 
-    async def hook(kind: int, request: object) -> Any:
+    async def hook(kind: str, request: object) -> Any:
         nonlocal seen
-        seen += kind == 3
-        return fault if kind == 3 else None
+        seen += kind == "message"
+        return fault if kind == "message" else None
 
     cluster.set(on_request=hook)
     policy = {"total_timeout": 10_000, "max_retries": 3}
