@@ -22,7 +22,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.owner = object()
-        self.queue = WaitingQueue(self.owner)
+        self.queue = WaitingQueue[Pending](self.owner)
         self.time = 0.0
         self.inside = []
         self.outside = []
@@ -83,7 +83,7 @@ TestQueue = QueueMachine.TestCase
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0]), max_size=20))
 def test_requests_that_come_back_together_keep_their_order(arrivals):
     owner = object()
-    queue = WaitingQueue(owner)
+    queue = WaitingQueue[Pending](owner)
     pendings = [request(arrived) for arrived in sorted(arrivals)]
     for pending in pendings:
         pending.holder = owner
