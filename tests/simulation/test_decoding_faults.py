@@ -55,7 +55,7 @@ async def test_no_memory_while_frames_are_cut_ends_one_connection(autojump_clock
     class Reader(FrameReader):
         """Has no memory for the fourth piece that arrives."""
 
-        def feed(self, data: bytes) -> Any:
+        def feed(self, data: bytes | bytearray | memoryview) -> Any:
             nonlocal fed
             fed += 1
             if fed == 4:
