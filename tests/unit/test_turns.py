@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from trio_aerospike import _turns
+from trio_aerospike import _turns as turns
 
 
 class Clock:
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(_turns, "time", clock)
+    monkeypatch.setattr(turns, "time", clock)
     return clock
 
 
@@ -50,7 +50,7 @@ def in_a_thread(work: Callable[[], None]) -> None:
 
 def test_beside_the_main_thread_work_rests_once_in_a_millisecond(clock: Clock) -> None:
     def work() -> None:
-        turn = _turns.Turn()
+        turn = turns.Turn()
         for _ in range(100):
             clock.now += 0.0003
             turn.pause()
@@ -60,7 +60,7 @@ def test_beside_the_main_thread_work_rests_once_in_a_millisecond(clock: Clock) -
 
 
 def test_in_the_main_thread_no_time_is_given_away(clock: Clock) -> None:
-    turn = _turns.Turn()
+    turn = turns.Turn()
     clock.now += 1
     turn.pause()
     assert not clock.slept
@@ -77,7 +77,7 @@ def test_other_tasks_have_their_turn_in_every_thread(clock: Clock) -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(other)
-            turn = _turns.Turn()
+            turn = turns.Turn()
             await turn.give_way()
             assert not seen, "not yet"
             for _ in range(10):  # who of those that can run is first is Trio's to say
