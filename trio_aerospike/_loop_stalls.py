@@ -1,7 +1,8 @@
 """Stall clock of an asyncio loop: the time that counts against timeouts, without that in which it was blocked.
 
-The same rule as for Trio's loop (:mod:`trio_aerospike._cluster.busy`), which has hooks where asyncio has only timers: a
-timer that is due every :data:`PERIOD` seconds shows by its lateness for how long the loop read no answer.
+The same rule as for Trio's loop (:mod:`trio_aerospike._cluster.busy`), which has hooks where
+asyncio has only timers: a timer that is due every :data:`PERIOD` seconds shows by its lateness for how long the loop
+read no answer.
 """
 
 from __future__ import annotations
