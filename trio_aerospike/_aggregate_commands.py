@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
-from ._cluster.busy import loop_clock
+from ._cluster.connections.loop_clock import loop_clock
 from ._entering import NeedsAsyncWith
 from ._query_commands import predicate_fields, query_scope
 from ._stream_end import StreamFailure
@@ -25,9 +25,9 @@ from .query import QueryDuration, QueryPolicy
 from .validation import Uncopyable, checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
-    from ._cluster.value_stream import ValueStream
+    from ._cluster.execution.aggregate import ValueStream
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
     from ._lua import LuaModule
     from .predicates import Predicate
 
@@ -343,7 +343,7 @@ class AggregateCommands:
             return encode_aggregation(head, udf)
 
         def make_stream() -> ValueStream:
-            from ._cluster.value_stream import ValueStream
+            from ._cluster.execution.aggregate import ValueStream
 
             return ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
 

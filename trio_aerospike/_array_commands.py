@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from . import arrays
     from ._arrays.rows import Rows as FoundRows
-    from ._cluster.batch import MakeReader, Reader
+    from ._cluster.execution.batch import MakeReader, Reader
     from ._wire.batch_answers import BatchRow
     from ._wire.row_columns import ColumnDecoder, Columns
     from .arrays import LazyBatch, RecordArrays
@@ -195,7 +195,7 @@ class ArrayCommands(BatchCommands):
         self, what: str, keys: KeyColumns, form: ReadForm, policy: BatchPolicy, make_reader: MakeReader
     ) -> list[BatchResult]:
         """Send a batch of reads that all say the same."""
-        from ._cluster.batch import Batch
+        from ._cluster.execution.batch import Batch
 
         if keys.uniform:
             rests = [form.rest(keys[0], policy)] * len(keys)

@@ -12,8 +12,8 @@ from .policies import WritePolicy, chosen
 from .validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
     from .exp import Expression
     from .jobs import BackgroundJob
     from .predicates import Predicate
@@ -145,7 +145,7 @@ class BackgroundCommands:
         # As elsewhere in the client, what runs a cluster and what requests are made of is loaded with the first one.
         import secrets
 
-        from ._cluster.background import start_on_all
+        from ._cluster.execution.background import start_on_all
         from ._wire.query import QueryHead, encode_background_query
         from .jobs import BackgroundJob
 

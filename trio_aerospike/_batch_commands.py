@@ -23,9 +23,9 @@ from .validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
     from ._batch_streams import BatchStream
-    from ._cluster.batch import MakeReader
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
+    from ._cluster.execution.batch import MakeReader
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
 
 T = TypeVar("T")
 
@@ -413,7 +413,7 @@ class BatchCommands:
         self, what: str, rows: Rows, policy: BatchPolicy, make_reader: MakeReader | None = None
     ) -> list[BatchResult]:
         """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
-        from ._cluster.batch import Batch
+        from ._cluster.execution.batch import Batch
 
         batch = Batch(
             what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike

@@ -20,10 +20,10 @@ import trio
 
 from ._batch_forms import Rows
 from ._batch_streams import BatchStream
-from ._cluster.batch import Batch
-from ._cluster.cluster import Cluster
-from ._cluster.commands import Executor
-from ._cluster.node import Node
+from ._cluster.execution.batch import Batch
+from ._cluster.execution.single import Executor
+from ._cluster.tend.cluster import Cluster
+from ._cluster.tend.node import Node
 from ._entering import entered_with
 from .errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
 from .keys import Key

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._cluster.execution.attempts import RESULT_CODE as RESULT_CODE, not_sent
 from ._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
-from ._cluster.node import Node
+from ._cluster.tend.node import Node
 from ._wire.request_details import request_detail
 from .errors import (
     AerospikeError,
@@ -32,7 +32,7 @@ from .policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
     from ._client import Client
-    from ._cluster.commands import Run
+    from ._cluster.execution.single import Run
     from ._observed import Observers
 
 Policy: TypeAlias = ReadPolicy | WritePolicy

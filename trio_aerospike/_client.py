@@ -27,9 +27,9 @@ from .errors import InvalidArgError
 from .validation import Uncopyable, refused
 
 if TYPE_CHECKING:
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
-    from ._cluster.transport import Connector
+    from ._cluster.connections.transport import Connector
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
     from .instruments import Instrument
 
 __all__ = ["Client", "open_client"]
@@ -182,9 +182,9 @@ async def open_client(
     """
     require_trio("open_client")
     # What runs a cluster is loaded when there is one to run: every program pays for imports, and some want names only.
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
-    from ._cluster.transport import tcp_connector
+    from ._cluster.connections.transport import tcp_connector
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
 
     if isinstance(hosts, ClientConfig):
         config = hosts.replace(**fields) if fields else hosts

@@ -1,6 +1,6 @@
 """Stall clock of an asyncio loop: the time that counts against timeouts, without that in which it was blocked.
 
-The same rule as for Trio's loop (:mod:`trio_aerospike._cluster.busy`), which has hooks where
+The same rule as for Trio's loop (:mod:`trio_aerospike._cluster.connections.loop_clock`), which has hooks where
 asyncio has only timers: a timer that is due every :data:`PERIOD` seconds shows by its lateness for how long the loop
 read no answer.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from ._cluster.busy import GRACE
+from ._cluster.connections.loop_clock import GRACE
 
 #: Seconds between two looks at the time while commands are under way.
 PERIOD: Final = 0.02

@@ -16,10 +16,10 @@ from .errors import AerospikeError, RecordNotFound
 from .instruments import Instrument, Observation
 
 if TYPE_CHECKING:
-    from ._cluster.batch import Batch
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Run
-    from ._cluster.node import Node
+    from ._cluster.execution.batch import Batch
+    from ._cluster.execution.single import Run
+    from ._cluster.tend.cluster import Cluster
+    from ._cluster.tend.node import Node
     from .keys import Key
     from .policies import ReadPolicy, WritePolicy
     from .records import BatchResult

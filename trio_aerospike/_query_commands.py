@@ -24,9 +24,9 @@ from .records import Record
 from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
-    from ._cluster.query_stream import QueryStream
+    from ._cluster.execution.query import QueryStream
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
     from ._wire.query import QueryHead
     from ._wire.query_layouts import Place
     from .exp import Expression
@@ -454,8 +454,8 @@ class QueryCommands:
         record_max: int,
         policy: QueryPolicy,
     ) -> QueryStream:
-        from ._cluster.query_plan import PartitionState, QueryPlan
-        from ._cluster.query_stream import QueryStream
+        from ._cluster.execution.query import QueryStream
+        from ._cluster.execution.query_plan import PartitionState, QueryPlan
         from ._wire.query_answers import AnswerDecoder
 
         states = [

@@ -18,8 +18,8 @@ from .records import Metadata, OrderedResult, Record, checked_bins
 from .validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
 
 _GET_ALL = wire.INFO1_READ | wire.INFO1_GET_ALL
 _NO_BINS = wire.INFO1_READ | wire.INFO1_GET_NO_BINS

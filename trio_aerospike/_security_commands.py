@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from . import security
-    from ._cluster.cluster import Cluster
-    from ._cluster.node import Node
+    from ._cluster.tend.cluster import Cluster
+    from ._cluster.tend.node import Node
     from ._wire import admin as wire
     from .security import Privilege, PrivilegeCode, Role, User
 
@@ -324,7 +324,7 @@ class SecurityCommands:
     ) -> list[bytes]:
         """Ask any node; another one where a node cannot be reached, or where asking twice does no harm."""
         # What runs a cluster is loaded with the first one.
-        from ._cluster.administration import administer
+        from ._cluster.connections.admin import administer
 
         self._cluster.trio_run.check()
         seconds = chosen(policy, self._admin_policy, AdminPolicy).timeout

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Never, TypeVar
 
-from ._cluster.together import together
+from ._cluster.run_all import together
 from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from ._wire.index_ranges import INDEX_NAME_MAX
 from ._wire.info import parse_error
@@ -17,7 +17,7 @@ from .errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
 from .validation import checked_info_name, shown, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.node import Node
+    from ._cluster.tend.node import Node
     from .policies import InfoPolicy
     from .statistics import (
         ClusterStatistics,

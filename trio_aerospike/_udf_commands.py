@@ -25,8 +25,8 @@ from .records import UDF_SUCCESS, InfoResult
 from .validation import checked_info_name, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.cluster import Cluster
-    from ._cluster.commands import Executor
+    from ._cluster.execution.single import Executor
+    from ._cluster.tend.cluster import Cluster
 
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
 _SOURCE_MAX = 1024 * 1024

@@ -25,13 +25,13 @@ import trio
 
 from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstAttempt, Policy
 from ._client import Client
-from ._cluster.commands import Executor
-from ._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
-from ._cluster.lending import Link
-from ._cluster.node import Node
-from ._cluster.pool import TARGET_DELAY
-from ._cluster.queue import WaitingQueue
-from ._cluster.slot_leases import Slot, SlotLease
+from ._cluster.connections.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
+from ._cluster.connections.leases import Link
+from ._cluster.connections.pool import TARGET_DELAY
+from ._cluster.connections.slot_leases import Slot, SlotLease
+from ._cluster.connections.waiting import WaitingQueue
+from ._cluster.execution.single import Executor
+from ._cluster.tend.node import Node
 from ._loop_stalls import PERIOD, StallClock
 from ._record_commands import RecordCommands
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE

@@ -14,8 +14,8 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import Client
-from trio_aerospike._cluster import lending
-from trio_aerospike._cluster.node import Node
+from trio_aerospike._cluster.connections import leases as lending
+from trio_aerospike._cluster.tend.node import Node
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import encode_frame
 from trio_aerospike._wire.messages import Message, encode_message

@@ -22,7 +22,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.network import FaultyNetwork
 from tests.simulation.scene import busy_slots, run_load
 from trio_aerospike import BatchPolicy, Client, ReadPolicy, RecordNotFound, WritePolicy, open_client
-from trio_aerospike._cluster.transport import tcp_connector
+from trio_aerospike._cluster.connections.transport import tcp_connector
 from trio_aerospike.config import ClientFields
 
 HOSTS = os.environ.get("AEROSPIKE_HOSTS", "")

@@ -20,7 +20,7 @@ import trustme
 import trio_aerospike as aero
 from tests.integration.stage import BAD, KEY, SCENARIOS, Stage, descriptors, outcome
 from trio_aerospike import ReadPolicy, WritePolicy, operations as op
-from trio_aerospike._cluster import lending
+from trio_aerospike._cluster.connections import leases as lending
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import compress_frame, encode_frame
 from trio_aerospike._wire.messages import Message, encode_message

@@ -15,7 +15,7 @@ import attrs
 import trio
 
 from trio_aerospike import ProtocolError
-from trio_aerospike._cluster.transport import Connector, Transport
+from trio_aerospike._cluster.connections.transport import Connector, Transport
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.frames import FrameReader
 

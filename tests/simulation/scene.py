@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from trio_aerospike import BatchPolicy, Client, ReadPolicy, WritePolicy, open_client
-from trio_aerospike._cluster.pending import Pending
+from trio_aerospike._cluster.connections.request import Pending
 from trio_aerospike._wire.constants import N_PARTITIONS
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike.server import EmbeddedCluster, EmbeddedNode, open_embedded_cluster

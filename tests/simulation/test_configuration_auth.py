@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 import trio_aerospike as aero
 from trio_aerospike import AuthMode, ResultCode, open_client
-from trio_aerospike._cluster.transport import Transport
+from trio_aerospike._cluster.connections.transport import Transport
 from trio_aerospike._wire.admin_messages import COMMAND_LOGIN, AdminMessage
 from trio_aerospike.server import EmbeddedNode, UserSpec, open_embedded_cluster
 from trio_aerospike.server.faults import Request, Verdict

@@ -10,8 +10,8 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import BatchPolicy, ReadPolicy, ResultCode, WritePolicy
-from trio_aerospike._cluster.pool import MAX_LINE
-from trio_aerospike._cluster.transport import Transport
+from trio_aerospike._cluster.connections.pool import MAX_LINE
+from trio_aerospike._cluster.connections.transport import Transport
 from trio_aerospike.server import open_embedded_cluster
 
 from .configuration import KEY, all_at_once, keys, one_node, open_on

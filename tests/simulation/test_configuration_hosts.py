@@ -12,7 +12,7 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import Host, open_client
-from trio_aerospike._cluster.transport import Transport, tcp_connector
+from trio_aerospike._cluster.connections.transport import Transport, tcp_connector
 from trio_aerospike.server import open_embedded_cluster
 from trio_aerospike.testing import EmbeddedCluster
 

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from trio_aerospike import ProtocolError, open_client
-from trio_aerospike._cluster import arrivals, connection
+from trio_aerospike._cluster.connections import connection
+from trio_aerospike._cluster.execution import frame_buffer as arrivals
 from trio_aerospike._wire import batch_answers
 from trio_aerospike._wire.frames import FrameReader
 from trio_aerospike.testing import open_embedded_cluster

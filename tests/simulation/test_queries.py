@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_aerospike import AerospikeError, AerospikeTimeoutError, BackpressureError, Key, ProtocolError, predicates
-from trio_aerospike._cluster import arrivals
+from trio_aerospike._cluster.execution import frame_buffer as arrivals
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_particle_op
 from trio_aerospike._wire.frames import encode_frame

@@ -29,8 +29,8 @@ def within(package: str, names: Iterable[str]) -> set[str]:
 def test_what_runs_a_cluster_is_not_loaded_before_there_is_one_to_run(loaded: set[str]) -> None:
     assert "trio_aerospike.keys" in loaded
     unwanted = {
-        "trio_aerospike._cluster.cluster",
-        "trio_aerospike._cluster.batch",
+        "trio_aerospike._cluster.tend.cluster",
+        "trio_aerospike._cluster.execution.batch",
         "trio_aerospike.server",
     }
     assert not unwanted & loaded

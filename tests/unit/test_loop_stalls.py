@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from trio_aerospike._cluster.busy import GRACE
+from trio_aerospike._cluster.connections.loop_clock import GRACE
 from trio_aerospike._loop_stalls import PERIOD, StallClock
 
 

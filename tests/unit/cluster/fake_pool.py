@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from trio_aerospike._cluster.pending import Failure, Pending
-from trio_aerospike._cluster.pool import MAX_LINE, Pool
+from trio_aerospike._cluster.connections.pool import MAX_LINE, Pool
+from trio_aerospike._cluster.connections.request import Failure, Pending
 
 
 class Request(Pending):

@@ -7,8 +7,8 @@ import trio
 import trio.testing
 
 from tests.unit.cluster.scripted import Wire, answer, message_frame
-from trio_aerospike._cluster.connection import Connection
-from trio_aerospike._cluster.pending import Pending
+from trio_aerospike._cluster.connections.connection import Connection
+from trio_aerospike._cluster.connections.request import Pending
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.messages import Message, decode_message
 

@@ -12,7 +12,7 @@ import trio.testing
 
 import trio_aerospike as aero
 from trio_aerospike import BatchConcurrency, BatchPolicy, BatchRead, BatchWrite, Key, errors
-from trio_aerospike._cluster.batch import PART_SIZE
+from trio_aerospike._cluster.execution.batch import PART_SIZE
 from trio_aerospike._wire.batch_messages import BatchRequest, decode_batch_request, encode_batch_end, encode_batch_row
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.digests import partition_id

@@ -9,7 +9,7 @@ import trio.testing
 
 from tests.unit.cluster.scripted import after, code, drop, lines_of, ok, pools_of, scripted_client
 from trio_aerospike import ReadPolicy, WritePolicy, errors, operations as op
-from trio_aerospike._cluster.pending import Pending
+from trio_aerospike._cluster.connections.request import Pending
 
 KEY = ("test", "s", 1)
 MANY = [("test", "s", number) for number in range(10)]
@@ -249,8 +249,8 @@ async def test_requests_are_forgotten_once_they_have_ended(autojump_clock, monke
             super().__init__(*args, **kwargs)
             alive.add(self)
 
-    monkeypatch.setattr("trio_aerospike._cluster.commands.Pending", Watched)
-    monkeypatch.setattr("trio_aerospike._cluster.batch.Pending", Watched)
+    monkeypatch.setattr("trio_aerospike._cluster.execution.single.Pending", Watched)
+    monkeypatch.setattr("trio_aerospike._cluster.execution.batch.Pending", Watched)
     async with scripted_client(max_conns_per_node=1) as (client, cluster):
         cluster.node.default = after(0.01)
         async with trio.open_nursery() as nursery:

@@ -8,9 +8,9 @@ import trio
 import trio.lowlevel
 
 from tests.unit.cluster.one_connection import Owner, connected, number_of, numbers_sent, reply, request, settle, submit
-from trio_aerospike._cluster.connection import GATHER, Connection, ttl_milliseconds
-from trio_aerospike._cluster.pending import Failure
-from trio_aerospike._cluster.transport import SocketTransport
+from trio_aerospike._cluster.connections.connection import GATHER, Connection, ttl_milliseconds
+from trio_aerospike._cluster.connections.request import Failure
+from trio_aerospike._cluster.connections.transport import SocketTransport
 from trio_aerospike._wire.commands import TRANSACTION_TTL_OFFSET
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.frames import encode_frame

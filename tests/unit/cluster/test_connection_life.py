@@ -4,8 +4,8 @@ import trio
 
 from tests.unit.cluster.one_connection import Owner, connected, numbers_sent, reply, request, settle, submit
 from tests.unit.cluster.scripted import Wire
-from trio_aerospike._cluster.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, Connection
-from trio_aerospike._cluster.pending import Failure
+from trio_aerospike._cluster.connections.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, Connection
+from trio_aerospike._cluster.connections.request import Failure
 from trio_aerospike._wire.constants import PROTO_INFO
 from trio_aerospike._wire.info import encode_info_response
 

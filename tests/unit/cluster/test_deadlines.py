@@ -9,7 +9,7 @@ import pytest
 import trio
 from hypothesis import given, settings, strategies as st
 
-from trio_aerospike._cluster import deadlines
+from trio_aerospike._cluster.execution import deadlines
 
 scopes = st.lists(
     st.tuples(st.one_of(st.just(math.inf), st.floats(-5, 500)), st.booleans(), st.integers(0, 9).map(lambda n: n == 0)),

@@ -17,7 +17,7 @@ import weakref
 import pytest
 
 from trio_aerospike import ProtocolError
-from trio_aerospike._cluster.lending import Lender, Link
+from trio_aerospike._cluster.connections.leases import Lender, Link
 from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE
 from trio_aerospike._wire.frames import compress_frame, encode_frame
 from trio_aerospike._wire.messages import Message, encode_message

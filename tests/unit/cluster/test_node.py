@@ -9,10 +9,10 @@ import trio.testing
 
 from tests.unit.cluster.scripted import Wire, after, message_frame, pools_of, scripted_client, stall, when
 from trio_aerospike import InfoPolicy, ReadPolicy, errors
-from trio_aerospike._cluster.login import Session
-from trio_aerospike._cluster.node import Node
-from trio_aerospike._cluster.pending import Failure, Pending
-from trio_aerospike._cluster.pool import MAX_LINE
+from trio_aerospike._cluster.connections.login import Session
+from trio_aerospike._cluster.connections.pool import MAX_LINE
+from trio_aerospike._cluster.connections.request import Failure, Pending
+from trio_aerospike._cluster.tend.node import Node
 from trio_aerospike._wire.messages import Message
 
 KEY = ("test", "s", 1)

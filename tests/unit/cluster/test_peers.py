@@ -3,8 +3,8 @@
 import pytest
 
 from tests.unit.cluster.fake_peers import FakePeer, at
-from trio_aerospike._cluster.partitions import BITMAP_BYTES
-from trio_aerospike._cluster.peers import (
+from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES
+from trio_aerospike._cluster.tend.peers import (
     Add,
     Ask,
     Claims,

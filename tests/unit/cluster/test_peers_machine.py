@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.unit.cluster.fake_peers import FakePeer, at
-from trio_aerospike._cluster.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap
-from trio_aerospike._cluster.peers import (
+from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap
+from trio_aerospike._cluster.tend.peers import (
     Add,
     Ask,
     Claims,

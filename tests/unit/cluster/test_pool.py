@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.cluster.fake_pool import Opener, Request, busy
-from trio_aerospike._cluster.pending import Failure
-from trio_aerospike._cluster.pool import FAIR_LINE, MAX_OPENING, WAIT_BUDGET, WINDOW_START
+from trio_aerospike._cluster.connections.pool import FAIR_LINE, MAX_OPENING, WAIT_BUDGET, WINDOW_START
+from trio_aerospike._cluster.connections.request import Failure
 
 # -- where a request goes --------------------------------------------------------------------------------------------
 

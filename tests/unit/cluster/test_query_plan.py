@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from trio_aerospike._cluster.query_plan import NodePart, PartitionState, QueryPlan
+from trio_aerospike._cluster.execution.query_plan import NodePart, PartitionState, QueryPlan
 
 
 def digest(partition: int, number: int) -> bytes:

@@ -6,8 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from trio_aerospike._cluster.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap, partition_ids
-from trio_aerospike._cluster.peers import Add, Ask, Claims, Dial, Drop, Fetch, Reason, Reject, Seed, Status, TendState
+from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap, partition_ids
+from trio_aerospike._cluster.tend.peers import (
+    Add,
+    Ask,
+    Claims,
+    Dial,
+    Drop,
+    Fetch,
+    Reason,
+    Reject,
+    Seed,
+    Status,
+    TendState,
+)
 from trio_aerospike._wire.info_cluster import parse_peers, parse_replicas
 
 RECORDING = Path(__file__).parents[2] / "data" / "cluster-info.jsonl"

@@ -24,7 +24,7 @@ from trio_aerospike import (
     errors,
     operations as op,
 )
-from trio_aerospike._cluster.value_stream import ValueStream
+from trio_aerospike._cluster.execution.aggregate import ValueStream
 from trio_aerospike._wire.query import QueryHead, encode_aggregation
 
 from .scripted import Reaction, Request, answer, drop, scripted_client, stall

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from trio_aerospike._cluster.tend_pace import TendPace
+from trio_aerospike._cluster.tend.pace import TendPace
 
 
 def rounds(pace: TendPace, name: str, count: int, now: float = 0.0) -> list[float]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from trio_aerospike._cluster.together import together
+from trio_aerospike._cluster.run_all import together
 from trio_aerospike.errors import RecordNotFound, ServerError
 
 

@@ -12,7 +12,13 @@ import trio
 import trio.testing
 import trustme
 
-from trio_aerospike._cluster.transport import SocketTransport, StreamTransport, _living, resolve, tcp_connector
+from trio_aerospike._cluster.connections.transport import (
+    SocketTransport,
+    StreamTransport,
+    _living,
+    resolve,
+    tcp_connector,
+)
 
 
 @pytest.fixture

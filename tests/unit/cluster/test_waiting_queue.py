@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.unit.cluster.scripted import after, scripted_client
 from trio_aerospike import BatchPolicy, Key, ReadPolicy
-from trio_aerospike._cluster.pending import Pending
-from trio_aerospike._cluster.queue import WaitingQueue
+from trio_aerospike._cluster.connections.request import Pending
+from trio_aerospike._cluster.connections.waiting import WaitingQueue
 from trio_aerospike._wire.constants import FIELD_DIGEST
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.cluster.fake_pool import Opener, busy
-from trio_aerospike._cluster.busy import latency_of
-from trio_aerospike._cluster.way import Way
+from trio_aerospike._cluster.connections.loop_clock import latency_of
+from trio_aerospike._cluster.connections.rtt import Way
 
 
 def congested(way: Way, seconds: float, work: float = 0.0) -> None:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from ...errors import AerospikeError, ProtocolError, ResultCode, error_from_code
-from ..busy import loop_clock
-from ..connection import Connection
-from ..pending import Failure
+from ..connections.connection import Connection
+from ..connections.loop_clock import loop_clock
+from ..connections.request import Failure
 from .retry import Action, Cause, Outcome, RetryDecision, RetryState
 
 if TYPE_CHECKING:
-    from ..cluster import Cluster
-    from ..node import Node
-    from ..pending import Pending
+    from ..connections.request import Pending
+    from ..tend.cluster import Cluster
+    from ..tend.node import Node
 
 #: Where the result code stands in the body of a message.
 RESULT_CODE: Final = 5

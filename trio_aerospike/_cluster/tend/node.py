@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from ..errors import AerospikeError
-from ..validation import Uncopyable
-from .busy import loop_clock
-from .connection import Connection
-from .info_line import InfoLine
-from .lending import CAN_LEND, MAX_LENT, Lender
-from .login import Session
-from .pending import Failure, Pending
-from .pool import MAX_LINE, STALL, Pool, no_slot_to_release
-from .transport import SocketTransport, Transport
+from ...errors import AerospikeError
+from ...validation import Uncopyable
+from ..connections.connection import Connection
+from ..connections.info import InfoLine
+from ..connections.leases import CAN_LEND, MAX_LENT, Lender
+from ..connections.login import Session
+from ..connections.loop_clock import loop_clock
+from ..connections.pool import MAX_LINE, STALL, Pool, no_slot_to_release
+from ..connections.request import Failure, Pending
+from ..connections.transport import SocketTransport, Transport
 
 logger = logging.getLogger("trio_aerospike")
 
@@ -56,7 +56,7 @@ class Node(Uncopyable):
         pools: into how many pools they are split.
         pipelined: whether a connection may carry more than one request at a time.
         lends: whether its connections are plain sockets, which a thread can use by itself.
-        spare_slot: as :class:`~trio_aerospike._cluster.pool.Pool` has it.
+        spare_slot: as :class:`~trio_aerospike._cluster.connections.pool.Pool` has it.
     """
 
     def __init__(

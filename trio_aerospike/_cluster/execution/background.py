@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire.constants import PROTO_MESSAGE
-from ..errors import (
+from ..._wire.constants import PROTO_MESSAGE
+from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
     ClientClosed,
@@ -20,17 +20,17 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
-from .busy import loop_clock
-from .execution.attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
-from .execution.retry import Action, Cause, Outcome, RetryState
-from .pending import Pending
-from .together import together
+from ..connections.loop_clock import loop_clock
+from ..connections.request import Pending
+from ..run_all import together
+from .attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
+from .retry import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
-    from ..policies import WritePolicy
-    from .cluster import Cluster
-    from .commands import Executor
-    from .node import Node
+    from ...policies import WritePolicy
+    from ..tend.cluster import Cluster
+    from ..tend.node import Node
+    from .single import Executor
 
 
 async def start_on_all(

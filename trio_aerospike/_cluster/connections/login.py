@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-from .._wire.admin import (
+from ..._wire.admin import (
     LoginAnswer,
     decode_login_response,
     decode_result,
@@ -16,10 +16,10 @@ from .._wire.admin import (
     encode_login_pki,
     hash_password,
 )
-from .._wire.constants import PROTO_ADMIN
-from .._wire.frames import FrameReader
-from ..config import AuthMode
-from ..errors import ProtocolError, ResultCode, error_from_code
+from ..._wire.constants import PROTO_ADMIN
+from ..._wire.frames import FrameReader
+from ...config import AuthMode
+from ...errors import ProtocolError, ResultCode, error_from_code
 from .transport import Transport
 
 #: A session is renewed when less than this part of its life is left, and at the latest a minute before its end.

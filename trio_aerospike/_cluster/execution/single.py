@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire.constants import PROTO_MESSAGE
-from .._wire.records import decode_failure
-from .._wire.request_details import request_detail
-from ..errors import (
+from ..._wire.constants import PROTO_MESSAGE
+from ..._wire.records import decode_failure
+from ..._wire.request_details import request_detail
+from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
     BackpressureError,
@@ -30,25 +30,25 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
-from ..validation import Uncopyable
+from ...validation import Uncopyable
+from ..connections.connection import restamped
+from ..connections.loop_clock import loop_clock
+from ..connections.request import Pending
+from .attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry, waited_in_vain
 from .batch import Batch, BatchRun
-from .busy import loop_clock
-from .connection import restamped
 from .deadlines import deadline_reader
-from .execution.attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry, waited_in_vain
-from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
-from .pending import Pending
+from .retry import Action, Cause, Outcome, RetryDecision, RetryState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, TypeAlias
 
-    from ..keys import Key
-    from ..policies import ReadPolicy, WritePolicy
-    from ..records import BatchResult
-    from .cluster import Cluster
-    from .node import Node
-    from .slot_leases import Slot, SlotLease
+    from ...keys import Key
+    from ...policies import ReadPolicy, WritePolicy
+    from ...records import BatchResult
+    from ..connections.slot_leases import Slot, SlotLease
+    from ..tend.cluster import Cluster
+    from ..tend.node import Node
 
     Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire.constants import INFO3_LAST
-from .._wire.messages import Message, decode_messages
-from .._wire.shown import clipped
-from ..errors import (
+from ..._wire.constants import INFO3_LAST
+from ..._wire.messages import Message, decode_messages
+from ..._wire.shown import clipped
+from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
     ClientClosed,
@@ -29,17 +29,17 @@ from ..errors import (
     UDFError,
     error_from_code,
 )
-from ..validation import Uncopyable
-from .arrivals import Arrivals, Run
-from .busy import loop_clock
-from .execution.attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
-from .execution.retry import Action, Cause, Outcome, RetryState
+from ...validation import Uncopyable
+from ..connections.loop_clock import loop_clock
+from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
+from .frame_buffer import Arrivals, Run
+from .retry import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
-    from ..query import QueryPolicy
-    from .cluster import Cluster
-    from .commands import Executor
-    from .node import Node
+    from ...query import QueryPolicy
+    from ..tend.cluster import Cluster
+    from ..tend.node import Node
+    from .single import Executor
 
 Value = tuple[int, bytes]
 """Type and data of a particle."""

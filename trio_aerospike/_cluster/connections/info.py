@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import trio
 
-from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_answers, encode_info_request, refusal_of_all
-from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError, error_from_code
-from ..validation import Uncopyable
-from .busy import latency_of, loop_clock
+from ..._wire.constants import PROTO_INFO
+from ..._wire.info import decode_info_answers, encode_info_request, refusal_of_all
+from ...errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError, error_from_code
+from ...validation import Uncopyable
 from .connection import Connection
-from .pending import Failure, Pending
+from .loop_clock import latency_of, loop_clock
 from .pool import MAX_LINE
+from .request import Failure, Pending
 from .transport import Transport
 
 #: The quickest answers of the node are forgotten slowly, so that a changed route is learnt.

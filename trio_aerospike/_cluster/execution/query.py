@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from .._wire.query import QueryHead, encode_query
-from .._wire.query_answers import AnswerDecoder, Decoded
-from ..errors import (
+from ..._wire.query import QueryHead, encode_query
+from ..._wire.query_answers import AnswerDecoder, Decoded
+from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
     ClientClosed,
@@ -30,19 +30,19 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
-from ..validation import Uncopyable
-from .arrivals import Arrivals, Run
-from .busy import loop_clock
-from .connection import ttl_milliseconds
-from .execution.attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
-from .execution.retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
-from .node import Node
+from ...validation import Uncopyable
+from ..connections.connection import ttl_milliseconds
+from ..connections.loop_clock import loop_clock
+from ..tend.node import Node
+from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
+from .frame_buffer import Arrivals, Run
 from .query_plan import NodePart, QueryPlan
+from .retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
 
 if TYPE_CHECKING:
-    from ..query import QueryPolicy
-    from .cluster import Cluster
-    from .commands import Executor
+    from ...query import QueryPolicy
+    from ..tend.cluster import Cluster
+    from .single import Executor
 
 #: Records that are decoded at a time: the rest of the program waits that long.
 CHUNK_SIZE = 256

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._wire.constants import PROTO_ADMIN
-from .._wire.frames import FrameReader
-from ..errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError
-from .busy import loop_clock
+from ..._wire.constants import PROTO_ADMIN
+from ..._wire.frames import FrameReader
+from ...errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, ProtocolError
+from .loop_clock import loop_clock
 
 if TYPE_CHECKING:
-    from .node import Node
+    from ..tend.node import Node
     from .transport import Transport
 
 _RECEIVE = 65536

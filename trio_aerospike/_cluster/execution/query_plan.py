@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from .._wire.constants import N_PARTITIONS
-from .._wire.query import Resumed
+from ..._wire.constants import N_PARTITIONS
+from ..._wire.query import Resumed
 
 T = TypeVar("T")
 

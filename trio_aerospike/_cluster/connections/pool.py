@@ -23,11 +23,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from ..validation import Uncopyable
+from ...validation import Uncopyable
 from .connection import Connection
-from .pending import Failure, Pending
-from .queue import WaitingQueue
-from .way import Way
+from .request import Failure, Pending
+from .rtt import Way
+from .waiting import WaitingQueue
 
 #: Seconds that a request may stand in a line before another connection is preferred.
 WAIT_BUDGET = 0.0005
@@ -80,7 +80,7 @@ FEW_WAITING = 64
 
 
 class Clock(Protocol):
-    """The clock of an event loop; see :class:`~trio_aerospike._cluster.busy.LoopClock`."""
+    """The clock of an event loop; see :class:`~trio_aerospike._cluster.connections.loop_clock.LoopClock`."""
 
     @property
     def turn(self) -> int: ...

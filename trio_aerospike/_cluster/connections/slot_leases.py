@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from ..validation import Uncopyable
+from ...validation import Uncopyable
 
 if TYPE_CHECKING:
-    from .commands import Executor
+    from ..execution.single import Executor
 
 #: Seconds after which a leased slot that no command has used returns to the limiter.
 IDLE: Final = 0.01

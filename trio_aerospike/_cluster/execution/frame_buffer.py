@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
 
-from .._wire.constants import PROTO_MESSAGE
-from .._wire.query_answers import is_end
-from ..errors import AerospikeError
-from .busy import loop_clock
-from .connection import Connection
-from .pending import Failure, Pending
+from ..._wire.constants import PROTO_MESSAGE
+from ..._wire.query_answers import is_end
+from ...errors import AerospikeError
+from ..connections.connection import Connection
+from ..connections.loop_clock import loop_clock
+from ..connections.request import Failure, Pending
 
 if TYPE_CHECKING:
-    from .cluster import Cluster
-    from .node import Node
+    from ..tend.cluster import Cluster
+    from ..tend.node import Node
 
 #: Bytes that may wait for the reader before connections are left unread. A frame of the server's has up to 1.75 MB.
 STORE_SIZE = 2 * 1024 * 1024

@@ -21,10 +21,10 @@ import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from .._wire.constants import MESSAGE_HEADER_SIZE, PROTO_HEADER_SIZE, PROTO_MESSAGE
-from .._wire.frames import FrameReader
-from ..errors import ProtocolError
-from ..validation import Uncopyable
+from ..._wire.constants import MESSAGE_HEADER_SIZE, PROTO_HEADER_SIZE, PROTO_MESSAGE
+from ..._wire.frames import FrameReader
+from ...errors import ProtocolError
+from ...validation import Uncopyable
 from .transport import unread
 
 #: Connections lent per node at the most; threads beyond that go through Trio, where their requests share connections.

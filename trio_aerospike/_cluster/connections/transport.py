@@ -19,7 +19,7 @@ from typing import Protocol
 
 import trio
 
-from ..validation import Uncopyable
+from ...validation import Uncopyable
 
 
 class Transport(Protocol):

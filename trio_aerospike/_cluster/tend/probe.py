@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 
 import trio
 
-from .._wire.constants import PROTO_INFO
-from .._wire.info import decode_info_answers, encode_info_request, is_error, refusal_of_all
-from .._wire.info_cluster import parse_services
-from ..config import AuthMode, ClientConfig, Host
-from ..errors import AerospikeError, ConnectionFailed, error_from_code
-from .busy import latency_of, loop_clock
-from .login import Credentials, Session, exchange
+from ..._wire.constants import PROTO_INFO
+from ..._wire.info import decode_info_answers, encode_info_request, is_error, refusal_of_all
+from ..._wire.info_cluster import parse_services
+from ...config import AuthMode, ClientConfig, Host
+from ...errors import AerospikeError, ConnectionFailed, error_from_code
+from ..connections.login import Credentials, Session, exchange
+from ..connections.loop_clock import latency_of, loop_clock
+from ..connections.transport import Connector, Transport, resolve
 from .peers import STATUS_NAMES, Address, Status
-from .transport import Connector, Transport, resolve
 
 logger = logging.getLogger("trio_aerospike")
 

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
-from .._trio_run import TrioRun
-from .._wire.info import is_error, parse_error
-from .._wire.info_cluster import parse_peers, parse_replicas
-from ..config import AuthMode, ClientConfig, Host
-from ..errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
-from ..policies import Replica
-from ..validation import Uncopyable
-from .busy import loop_clock, running_loop_clock
-from .dialing import Dialer, Found, close_transport
-from .login import Credentials
+from ..._trio_run import TrioRun
+from ..._wire.info import is_error, parse_error
+from ..._wire.info_cluster import parse_peers, parse_replicas
+from ...config import AuthMode, ClientConfig, Host
+from ...errors import AdminError, AerospikeError, ClusterError, ProtocolError, error_from_code
+from ...policies import Replica
+from ...validation import Uncopyable
+from ..connections.login import Credentials
+from ..connections.loop_clock import loop_clock, running_loop_clock
+from ..connections.pool import no_slot_to_release
+from ..connections.transport import Connector, Transport
 from .node import Node, NodeLeftError
+from .pace import TendPace
 from .partitions import PartitionMap
 from .peers import (
     STATUS_NAMES,
@@ -42,12 +44,10 @@ from .peers import (
     Status,
     TendState,
 )
-from .pool import no_slot_to_release
-from .tend_pace import TendPace
-from .transport import Connector, Transport
+from .probe import Dialer, Found, close_transport
 
 if TYPE_CHECKING:
-    from .._observed import Observers
+    from ..._observed import Observers
 
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")

@@ -17,13 +17,13 @@ from typing import Protocol
 
 import trio
 
-from .._wire.commands import TRANSACTION_TTL_OFFSET, transaction_ttl_of
-from .._wire.constants import MESSAGE_HEADER_SIZE
-from .._wire.frames import FrameReader
-from ..errors import ProtocolError
-from ..validation import Uncopyable
-from .busy import loop_clock
-from .pending import WOKEN, Failure, Pending
+from ..._wire.commands import TRANSACTION_TTL_OFFSET, transaction_ttl_of
+from ..._wire.constants import MESSAGE_HEADER_SIZE
+from ..._wire.frames import FrameReader
+from ...errors import ProtocolError
+from ...validation import Uncopyable
+from .loop_clock import loop_clock
+from .request import WOKEN, Failure, Pending
 from .transport import Transport
 
 #: Bytes asked of the transport at a time. A larger buffer is mapped and unmapped by the allocator for each receive.

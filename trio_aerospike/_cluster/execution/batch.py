@@ -18,14 +18,14 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from .._turns import Turn
-from .._wire.batch import all_same, encode_batch, encode_indexed
-from .._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
-from .._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
-from .._wire.digests import partition_ids
-from .._wire.request_details import DETAILED, row_detail
-from .._wire.shown import clipped
-from ..errors import (
+from ..._turns import Turn
+from ..._wire.batch import all_same, encode_batch, encode_indexed
+from ..._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
+from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
+from ..._wire.digests import partition_ids
+from ..._wire.request_details import DETAILED, row_detail
+from ..._wire.shown import clipped
+from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
     ClientClosed,
@@ -36,17 +36,17 @@ from ..errors import (
     ResultCode,
     error_from_code,
 )
-from ..keys import Key, of_one_place
-from ..policies import BatchConcurrency, BatchPolicy
-from ..records import BatchResult, Record
-from .busy import loop_clock
-from .cluster import Cluster
-from .connection import ttl_milliseconds
-from .execution.attempts import outcome_of, refused_login, report, undecodable, wait_for_retry, waited_in_vain
-from .execution.retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
-from .node import Node
-from .pending import Pending
-from .together import together
+from ...keys import Key, of_one_place
+from ...policies import BatchConcurrency, BatchPolicy
+from ...records import BatchResult, Record
+from ..connections.connection import ttl_milliseconds
+from ..connections.loop_clock import loop_clock
+from ..connections.request import Pending
+from ..run_all import together
+from ..tend.cluster import Cluster
+from ..tend.node import Node
+from .attempts import outcome_of, refused_login, report, undecodable, wait_for_retry, waited_in_vain
+from .retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 
 #: Rows in one request at the most. (Servers before 8 took no more than 5,000: batch-max-requests.)
 PART_SIZE = 4000

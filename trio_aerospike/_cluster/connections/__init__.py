@@ -1,0 +1,1 @@
+"""Network connections to nodes: opening, pipelining, pooling, leasing them."""

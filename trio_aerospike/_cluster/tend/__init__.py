@@ -1,0 +1,1 @@
+"""Who is in the cluster and who owns which partition: the tend loop and what it learns."""
