@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Unpack
 
 import trio
 
-from ._aggregate_commands import AggregateCommands
-from ._array_commands import ArrayCommands
-from ._background_commands import BackgroundCommands
-from ._cluster_commands import ClusterCommands
+from ._commands.aggregate import AggregateCommands
+from ._commands.arrays import ArrayCommands
+from ._commands.background import BackgroundCommands
+from ._commands.indexes import IndexCommands
+from ._commands.info import ClusterCommands
+from ._commands.query import QueryCommands
+from ._commands.records import RecordCommands
+from ._commands.security import SecurityCommands
+from ._commands.statistics import StatisticsCommands
+from ._commands.udf import UDFCommands
 from ._entering import entered_with
-from ._index_commands import IndexCommands
-from ._query_commands import QueryCommands
-from ._record_commands import RecordCommands
-from ._security_commands import SecurityCommands
-from ._statistics_commands import StatisticsCommands
 from ._trio_run import require_trio
-from ._udf_commands import UDFCommands
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
 from .validation import Uncopyable, refused

@@ -32,8 +32,8 @@ from ._cluster.connections.slot_leases import Slot, SlotLease
 from ._cluster.connections.waiting import WaitingQueue
 from ._cluster.execution.single import Executor
 from ._cluster.tend.node import Node
+from ._commands.records import RecordCommands
 from ._loop_stalls import PERIOD, StallClock
-from ._record_commands import RecordCommands
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
 from ._wire.frames import FrameReader
 from .errors import ClientClosed, ClientError, ProtocolError

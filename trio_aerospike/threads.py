@@ -18,7 +18,7 @@ import trio
 from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, Policy
 from ._client import Client
 from ._cluster.tend.node import Node
-from ._record_commands import RecordCommands
+from ._commands.records import RecordCommands
 from .errors import ClientClosed, ProtocolError
 from .keys import Key
 from .validation import Uncopyable

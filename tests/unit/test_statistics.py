@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from trio_aerospike import _statistics as statistics
+from trio_aerospike._commands import statistics_parsing as statistics
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 
 NODE = (

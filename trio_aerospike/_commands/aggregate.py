@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
-from ._cluster.connections.loop_clock import loop_clock
-from ._entering import NeedsAsyncWith
-from ._query_commands import predicate_fields, query_scope
-from ._stream_end import StreamFailure
-from ._trio_run import TrioRun
-from ._udf_call import checked_call
-from ._wire.constants import PARTICLE_LIST
-from ._wire.particles import decode_value
-from .errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
-from .policies import chosen
-from .query import QueryDuration, QueryPolicy
-from .validation import Uncopyable, checked_int, refused, unknown_argument
+from .._cluster.connections.loop_clock import loop_clock
+from .._entering import NeedsAsyncWith
+from .._stream_end import StreamFailure
+from .._trio_run import TrioRun
+from .._udf_call import checked_call
+from .._wire.constants import PARTICLE_LIST
+from .._wire.particles import decode_value
+from ..errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
+from ..policies import chosen
+from ..query import QueryDuration, QueryPolicy
+from ..validation import Uncopyable, checked_int, refused, unknown_argument
+from .query import predicate_fields, query_scope
 
 if TYPE_CHECKING:
-    from ._cluster.execution.aggregate import ValueStream
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
-    from ._lua import LuaModule
-    from .predicates import Predicate
+    from .._cluster.execution.aggregate import ValueStream
+    from .._cluster.execution.single import Executor
+    from .._cluster.tend.cluster import Cluster
+    from .._lua import LuaModule
+    from ..predicates import Predicate
 
 __all__ = ["AggregateCommands", "Values"]
 
@@ -207,7 +207,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
 
     def _run(self, deadline: float | None) -> list[Any]:
         """Have Lua make some values."""
-        from ._lua import FunctionFailed, Unusable, to_particle
+        from .._lua import FunctionFailed, Unusable, to_particle
 
         found: list[Any] = []
         until = time.monotonic() + _GATHER
@@ -229,7 +229,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         return found
 
     def _start(self, deadline: float | None) -> Iterator[Any]:
-        from ._lua import CompileError, LuaModule, from_particle
+        from .._lua import CompileError, LuaModule, from_particle
 
         module, function, packed = self._udf
         try:
@@ -244,7 +244,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         )
 
     def _from_servers(self) -> Iterator[Any]:
-        from ._lua import from_particle
+        from .._lua import from_particle
 
         assert self._stream is not None
         while (values := trio.from_thread.run(self._stream.next_values)) is not None:
@@ -337,13 +337,13 @@ class AggregateCommands:
             what += f", where {where}"
 
         def make_frame(trid: int) -> bytes:
-            from ._wire.query import QueryHead, encode_aggregation
+            from .._wire.query import QueryHead, encode_aggregation
 
             head = QueryHead(namespace=name, set_name=group, trid=trid, records_per_second=rate, **fields)
             return encode_aggregation(head, udf)
 
         def make_stream() -> ValueStream:
-            from ._cluster.execution.aggregate import ValueStream
+            from .._cluster.execution.aggregate import ValueStream
 
             return ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
 
@@ -356,7 +356,7 @@ class AggregateCommands:
 
 
 def _check_lua() -> None:
-    from ._lua import is_available
+    from .._lua import is_available
 
     if not is_available():
         raise ClientError("aggregate needs lupa, which runs Lua here: pip install 'trio-aerospike[udf]'")

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Never
 
-from ._wire import constants as wire
-from ._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
-from ._wire.record_layouts import RecordDecoder
-from ._wire.records import decode_header, decode_ordered, decode_record
-from ._wire.values import HyperLogLog
-from .errors import InvalidArgError, ProtocolError, RecordNotFound
-from .keys import Key, KeyLike, UserKey, as_key
-from .operations import Operation
-from .policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
-from .records import Metadata, OrderedResult, Record, checked_bins
-from .validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
+from .._wire import constants as wire
+from .._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
+from .._wire.record_layouts import RecordDecoder
+from .._wire.records import decode_header, decode_ordered, decode_record
+from .._wire.values import HyperLogLog
+from ..errors import InvalidArgError, ProtocolError, RecordNotFound
+from ..keys import Key, KeyLike, UserKey, as_key
+from ..operations import Operation
+from ..policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
+from ..records import Metadata, OrderedResult, Record, checked_bins
+from ..validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
+    from .._cluster.execution.single import Executor
+    from .._cluster.tend.cluster import Cluster
 
 _GET_ALL = wire.INFO1_READ | wire.INFO1_GET_ALL
 _NO_BINS = wire.INFO1_READ | wire.INFO1_GET_NO_BINS

@@ -7,22 +7,22 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Never
 
-from ._cluster_commands import check_done
-from ._late import LateModule
-from ._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
-from ._wire.index_ranges import INDEX_NAME_MAX
-from ._wire.info import parse_error
-from .ctx import ContextLike, encode as encode_context
-from .errors import ProtocolError, error_from_code
-from .indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list
-from .predicates import Packable, packed_source
-from .records import InfoResult
-from .validation import checked_bin_name, checked_enum, checked_info_name, refused, unknown_argument
+from .._late import LateModule
+from .._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
+from .._wire.index_ranges import INDEX_NAME_MAX
+from .._wire.info import parse_error
+from ..ctx import ContextLike, encode as encode_context
+from ..errors import ProtocolError, error_from_code
+from ..indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list
+from ..predicates import Packable, packed_source
+from ..records import InfoResult
+from ..validation import checked_bin_name, checked_enum, checked_info_name, refused, unknown_argument
+from .info import check_done
 
 if TYPE_CHECKING:
-    from . import jobs
-    from .jobs import IndexJob
-    from .policies import InfoPolicy
+    from .. import jobs
+    from ..jobs import IndexJob
+    from ..policies import InfoPolicy
 else:
     # Few programs make indexes: what stands for that work is loaded with the first one.
     jobs = LateModule("trio_aerospike.jobs")

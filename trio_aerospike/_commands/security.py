@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Never, TypeVar
 
 import trio
 
-from ._late import LateModule
-from .config import AuthMode
-from .errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
-from .policies import AdminPolicy, chosen
-from .validation import checked_int, checked_text, refused, unknown_argument
+from .._late import LateModule
+from ..config import AuthMode
+from ..errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
+from ..policies import AdminPolicy, chosen
+from ..validation import checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from . import security
-    from ._cluster.tend.cluster import Cluster
-    from ._cluster.tend.node import Node
-    from ._wire import admin as wire
-    from .security import Privilege, PrivilegeCode, Role, User
+    from .. import security
+    from .._cluster.tend.cluster import Cluster
+    from .._cluster.tend.node import Node
+    from .._wire import admin as wire
+    from ..security import Privilege, PrivilegeCode, Role, User
 
     Privileges: TypeAlias = Sequence[Privilege | PrivilegeCode | str]
 else:
@@ -324,7 +324,7 @@ class SecurityCommands:
     ) -> list[bytes]:
         """Ask any node; another one where a node cannot be reached, or where asking twice does no harm."""
         # What runs a cluster is loaded with the first one.
-        from ._cluster.connections.admin import administer
+        from .._cluster.connections.admin import administer
 
         self._cluster.trio_run.check()
         seconds = chosen(policy, self._admin_policy, AdminPolicy).timeout
@@ -364,7 +364,7 @@ async def _hashed(where: str, password: str) -> bytes:
 
 
 def _role(where: str, name: str) -> str:
-    from ._wire.admin_messages import ROLE_MAX
+    from .._wire.admin_messages import ROLE_MAX
 
     return checked_text(where, name, 1, ROLE_MAX)
 

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Never, TypeVar
 
-from ._cluster.run_all import together
-from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
-from ._wire.index_ranges import INDEX_NAME_MAX
-from ._wire.info import parse_error
-from .errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
-from .validation import checked_info_name, shown, unknown_argument
+from .._cluster.run_all import together
+from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from .._wire.index_ranges import INDEX_NAME_MAX
+from .._wire.info import parse_error
+from ..errors import AerospikeError, InvalidArgError, ResultCode, error_from_code
+from ..validation import checked_info_name, shown, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.tend.node import Node
-    from .policies import InfoPolicy
-    from .statistics import (
+    from .._cluster.tend.node import Node
+    from ..policies import InfoPolicy
+    from ..statistics import (
         ClusterStatistics,
         IndexStatistics,
         NamespaceInfo,
@@ -62,7 +62,7 @@ class StatisticsCommands:
         """
         if unknown:
             raise unknown_argument(self, "statistics", unknown)
-        from ._statistics import cluster_statistics
+        from .statistics_parsing import cluster_statistics
 
         told = await self._told("statistics", self._known_nodes(), _NODE, self._info_timeout(policy))
         return cluster_statistics({name: _node(name, answers) for name, answers in told.items()})
@@ -124,7 +124,7 @@ class StatisticsCommands:
         """
         if unknown:
             raise unknown_argument(self, "namespace_info", unknown)
-        from ._statistics import namespace_info
+        from .statistics_parsing import namespace_info
 
         name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX, also="/")
         command = f"namespace/{name}"
@@ -148,7 +148,7 @@ class StatisticsCommands:
         """
         if unknown:
             raise unknown_argument(self, "sets", unknown)
-        from ._wire.statistics import parse_sets
+        from .._wire.statistics import parse_sets
 
         name = checked_info_name("sets.namespace", namespace, NAMESPACE_MAX, also="/")
         return await self._sets("sets", name, f"sets/{name}", partial(parse_sets, name), policy)
@@ -171,7 +171,7 @@ class StatisticsCommands:
         """
         if unknown:
             raise unknown_argument(self, "set_info", unknown)
-        from ._wire.statistics import parse_pairs
+        from .._wire.statistics import parse_pairs
 
         name = checked_info_name("set_info.namespace", namespace, NAMESPACE_MAX, also="/")
         wanted = checked_info_name("set_info.set_name", set_name, SET_NAME_MAX)
@@ -190,7 +190,7 @@ class StatisticsCommands:
         parse: Callable[[str], dict[str, dict[str, str]]],
         policy: InfoPolicy | None,
     ) -> list[SetInfo]:
-        from ._statistics import namespace_info, set_info, set_on_node
+        from .statistics_parsing import namespace_info, set_info, set_on_node
 
         of_namespace = f"namespace/{namespace}"
         told = await self._told(what, self._known_nodes(), (of_namespace, command), self._info_timeout(policy))
@@ -219,7 +219,7 @@ class StatisticsCommands:
         """
         if unknown:
             raise unknown_argument(self, "index_statistics", unknown)
-        from ._statistics import index_on_node, index_statistics
+        from .statistics_parsing import index_on_node, index_statistics
 
         where = checked_info_name("index_statistics.namespace", namespace, NAMESPACE_MAX)
         index = checked_info_name("index_statistics.name", name, INDEX_NAME_MAX)
@@ -255,7 +255,7 @@ class StatisticsCommands:
 
 
 def _node(name: str, answers: Mapping[str, str]) -> NodeStatistics:
-    from ._statistics import node_statistics
+    from .statistics_parsing import node_statistics
 
     return node_statistics(name, answers["build"], answers["edition"], answers["statistics"])
 
@@ -264,7 +264,7 @@ def _on_nodes(
     what: str, namespace: str, command: str, told: Mapping[str, Mapping[str, str]]
 ) -> dict[str, NamespaceOnNode]:
     """What those nodes tell of a namespace that have it: not all need to."""
-    from ._statistics import namespace_on_node
+    from .statistics_parsing import namespace_on_node
 
     found = {
         node: namespace_on_node(namespace, node, answers[command])

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
-from ._batch_commands import BatchCommands
-from ._batch_forms import ReadForm, Rows, WriteForm
-from ._batch_keys import KeyColumns, key_columns
-from ._batch_policies import BatchWritePolicy
-from ._late import LateModule
-from .keys import Key, KeyLike
-from .policies import BatchPolicy
-from .records import BatchResult, BatchResults
-from .validation import unknown_argument
+from .._batch_forms import ReadForm, Rows, WriteForm
+from .._batch_keys import KeyColumns, key_columns
+from .._batch_policies import BatchWritePolicy
+from .._late import LateModule
+from ..keys import Key, KeyLike
+from ..policies import BatchPolicy
+from ..records import BatchResult, BatchResults
+from ..validation import unknown_argument
+from .batch import BatchCommands
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from . import arrays
-    from ._arrays.rows import Rows as FoundRows
-    from ._cluster.execution.batch import MakeReader, Reader
-    from ._wire.batch_answers import BatchRow
-    from ._wire.row_columns import ColumnDecoder, Columns
-    from .arrays import LazyBatch, RecordArrays
+    from .. import arrays
+    from .._arrays.rows import Rows as FoundRows
+    from .._cluster.execution.batch import MakeReader, Reader
+    from .._wire.batch_answers import BatchRow
+    from .._wire.row_columns import ColumnDecoder, Columns
+    from ..arrays import LazyBatch, RecordArrays
 else:
     # What decodes into columns and arrays is loaded with the first batch that is read so.
     arrays = LateModule("trio_aerospike.arrays")
@@ -63,7 +63,7 @@ class ArrayCommands(BatchCommands):
         if unknown:
             raise unknown_argument(self, "batch_read_numpy", unknown)
         arrays.with_numpy("batch_read_numpy")
-        from ._arrays.fields import fields_of
+        from .._arrays.fields import fields_of
 
         fields = fields_of(dtype, "batch_read_numpy.dtype")
         lazy = await self._read_lazy("batch_read_numpy", keys, [field.name for field in fields], policy, decode=False)
@@ -139,7 +139,7 @@ class ArrayCommands(BatchCommands):
         if unknown:
             raise unknown_argument(self, "batch_write_numpy", unknown)
         arrays.with_numpy("batch_write_numpy")
-        from ._arrays.writing import writes_of_array
+        from .._arrays.writing import writes_of_array
 
         policy = self._policy("batch_write_numpy", policy)
         form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
@@ -163,7 +163,7 @@ class ArrayCommands(BatchCommands):
         *,
         decode: bool,
     ) -> LazyBatch:
-        from ._wire.row_columns import Columns
+        from .._wire.row_columns import Columns
 
         self._cluster.trio_run.check(what)
         policy = self._policy(what, policy)
@@ -195,7 +195,7 @@ class ArrayCommands(BatchCommands):
         self, what: str, keys: KeyColumns, form: ReadForm, policy: BatchPolicy, make_reader: MakeReader
     ) -> list[BatchResult]:
         """Send a batch of reads that all say the same."""
-        from ._cluster.execution.batch import Batch
+        from .._cluster.execution.batch import Batch
 
         if keys.uniform:
             rests = [form.rest(keys[0], policy)] * len(keys)
@@ -211,7 +211,7 @@ class ArrayCommands(BatchCommands):
 
 
 def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
-    from ._arrays.keeping import KeepingReader
+    from .._arrays.keeping import KeepingReader
 
     runs: list[ColumnDecoder] = []
 
@@ -229,7 +229,7 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
 
 
 def _finding(found: list[FoundRows]) -> MakeReader:
-    from ._arrays.reading import RawReader
+    from .._arrays.reading import RawReader
 
     def make(
         keys: Sequence[Key],

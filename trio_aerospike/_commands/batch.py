@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias, TypeVar
 
 import trio
 
-from ._batch_forms import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
-from ._batch_policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
-from ._turns import Turn
-from .batch import BatchApply, BatchRead, BatchRemove, BatchWrite
-from .errors import InvalidArgError
-from .keys import Key, KeyLike, as_key
-from .operations import Operation
-from .policies import BatchPolicy, chosen
-from .records import BatchResult, BatchResults
-from .validation import checked_int, refused, unknown_argument
+from .._batch_forms import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
+from .._batch_policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
+from .._turns import Turn
+from ..batch import BatchApply, BatchRead, BatchRemove, BatchWrite
+from ..errors import InvalidArgError
+from ..keys import Key, KeyLike, as_key
+from ..operations import Operation
+from ..policies import BatchPolicy, chosen
+from ..records import BatchResult, BatchResults
+from ..validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
-    from ._batch_streams import BatchStream
-    from ._cluster.execution.batch import MakeReader
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
+    from .._batch_streams import BatchStream
+    from .._cluster.execution.batch import MakeReader
+    from .._cluster.execution.single import Executor
+    from .._cluster.tend.cluster import Cluster
 
 T = TypeVar("T")
 
@@ -310,7 +310,7 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "get_many", unknown)
-        from ._batch_pump import open_reads
+        from .._batch_pump import open_reads
 
         policy = self._policy("get_many", policy)
         form = ReadForm("get_many", bins, None, None)
@@ -367,7 +367,7 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "put_many", unknown)
-        from ._batch_pump import open_writes
+        from .._batch_pump import open_writes
 
         policy = self._policy("put_many", policy)
         form = WriteForm(None, ttl, None, write_policy, "put_many")
@@ -413,7 +413,7 @@ class BatchCommands:
         self, what: str, rows: Rows, policy: BatchPolicy, make_reader: MakeReader | None = None
     ) -> list[BatchResult]:
         """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
-        from ._cluster.execution.batch import Batch
+        from .._cluster.execution.batch import Batch
 
         batch = Batch(
             what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike

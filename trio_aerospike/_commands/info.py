@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Never
 
 import trio
 
-from ._cluster.run_all import together
-from ._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
-from ._wire.info import parse_error
-from .errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, ProtocolError, error_from_code
-from .policies import InfoPolicy, chosen
-from .records import InfoResult, NodeInfo
-from .validation import checked_info_name, checked_text, refused, shown, unknown_argument
+from .._cluster.run_all import together
+from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
+from .._wire.info import parse_error
+from ..errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, ProtocolError, error_from_code
+from ..policies import InfoPolicy, chosen
+from ..records import InfoResult, NodeInfo
+from ..validation import checked_info_name, checked_text, refused, shown, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.tend.cluster import Cluster
-    from ._cluster.tend.node import Node
+    from .._cluster.tend.cluster import Cluster
+    from .._cluster.tend.node import Node
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 

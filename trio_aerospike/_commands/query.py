@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any, Never
 import attrs
 import trio
 
-from ._entering import NeedsAsyncWith
-from ._stream_end import StreamFailure
-from ._wire import constants as wire
-from ._wire.commands import op_name_only
-from .errors import BackpressureError, InvalidArgError, ProtocolError
-from .keys import Key, known_key
-from .operations import Operation
-from .policies import chosen, packed_filter
-from .predicates import Predicate
-from .query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
-from .records import Record
-from .validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
+from .._entering import NeedsAsyncWith
+from .._stream_end import StreamFailure
+from .._wire import constants as wire
+from .._wire.commands import op_name_only
+from ..errors import BackpressureError, InvalidArgError, ProtocolError
+from ..keys import Key, known_key
+from ..operations import Operation
+from ..policies import chosen, packed_filter
+from ..predicates import Predicate
+from ..query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
+from ..records import Record
+from ..validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
 
 if TYPE_CHECKING:
-    from ._cluster.execution.query import QueryStream
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
-    from ._wire.query import QueryHead
-    from ._wire.query_layouts import Place
-    from .exp import Expression
+    from .._cluster.execution.query import QueryStream
+    from .._cluster.execution.single import Executor
+    from .._cluster.tend.cluster import Cluster
+    from .._wire.query import QueryHead
+    from .._wire.query_layouts import Place
+    from ..exp import Expression
 
 __all__ = ["QueryCommands", "Records", "ScannedRecord", "UnreadableRecord"]
 
@@ -454,9 +454,9 @@ class QueryCommands:
         record_max: int,
         policy: QueryPolicy,
     ) -> QueryStream:
-        from ._cluster.execution.query import QueryStream
-        from ._cluster.execution.query_plan import PartitionState, QueryPlan
-        from ._wire.query_answers import AnswerDecoder
+        from .._cluster.execution.query import QueryStream
+        from .._cluster.execution.query_plan import PartitionState, QueryPlan
+        from .._wire.query_answers import AnswerDecoder
 
         states = [
             PartitionState(number, None if digest is None else (digest, value))
@@ -535,7 +535,7 @@ def _query_head(
     policy: QueryPolicy,
 ) -> QueryHead:
     # What requests of queries are made of is loaded with the first one.
-    from ._wire.query import QueryHead
+    from .._wire.query import QueryHead
 
     name, group = query_scope("query", namespace, set_name)
     short = policy.expected_duration is QueryDuration.SHORT

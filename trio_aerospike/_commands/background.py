@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Never
 
-from ._query_commands import filter_bytes, predicate_fields, query_scope
-from ._udf_call import check_policy, checked_call
-from .operations import Operation
-from .policies import WritePolicy, chosen
-from .validation import checked_int, refused, unknown_argument
+from .._udf_call import check_policy, checked_call
+from ..operations import Operation
+from ..policies import WritePolicy, chosen
+from ..validation import checked_int, refused, unknown_argument
+from .query import filter_bytes, predicate_fields, query_scope
 
 if TYPE_CHECKING:
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
-    from .exp import Expression
-    from .jobs import BackgroundJob
-    from .predicates import Predicate
-    from .records import InfoResult
+    from .._cluster.execution.single import Executor
+    from .._cluster.tend.cluster import Cluster
+    from ..exp import Expression
+    from ..jobs import BackgroundJob
+    from ..predicates import Predicate
+    from ..records import InfoResult
 
 __all__ = ["BackgroundCommands"]
 
@@ -145,9 +145,9 @@ class BackgroundCommands:
         # As elsewhere in the client, what runs a cluster and what requests are made of is loaded with the first one.
         import secrets
 
-        from ._cluster.execution.background import start_on_all
-        from ._wire.query import QueryHead, encode_background_query
-        from .jobs import BackgroundJob
+        from .._cluster.execution.background import start_on_all
+        from .._wire.query import QueryHead, encode_background_query
+        from ..jobs import BackgroundJob
 
         self._cluster.trio_run.check(what)
         policy = chosen(policy, self._write_policy, WritePolicy)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from ._wire.constants import CITRUSLEAF_EPOCH
-from ._wire.statistics import parse_pairs, typed
-from .errors import ProtocolError
-from .statistics import (
+from .._wire.constants import CITRUSLEAF_EPOCH
+from .._wire.statistics import parse_pairs, typed
+from ..errors import ProtocolError
+from ..statistics import (
     ClusterStatistics,
     IndexOnNode,
     IndexStatistics,

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any, Never
 import attrs
 import trio
 
-from ._record_commands import undecodable
-from ._udf_call import MODULE_MAX, check_policy, udf_fields
-from ._wire import constants as wire
-from ._wire.commands import encode_command, encode_field, key_fields
-from ._wire.info import parse_error
-from ._wire.records import decode_record
-from .errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, ResultCode, UDFError, error_from_code
-from .keys import KeyLike, as_key
-from .policies import InfoPolicy, WritePolicy, chosen, wire_ttl
-from .records import UDF_SUCCESS, InfoResult
-from .validation import checked_info_name, refused, shown, unknown_argument
+from .._udf_call import MODULE_MAX, check_policy, udf_fields
+from .._wire import constants as wire
+from .._wire.commands import encode_command, encode_field, key_fields
+from .._wire.info import parse_error
+from .._wire.records import decode_record
+from ..errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, ResultCode, UDFError, error_from_code
+from ..keys import KeyLike, as_key
+from ..policies import InfoPolicy, WritePolicy, chosen, wire_ttl
+from ..records import UDF_SUCCESS, InfoResult
+from ..validation import checked_info_name, refused, shown, unknown_argument
+from .records import undecodable
 
 if TYPE_CHECKING:
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
+    from .._cluster.execution.single import Executor
+    from .._cluster.tend.cluster import Cluster
 
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
 _SOURCE_MAX = 1024 * 1024
