@@ -18,7 +18,7 @@ from . import (
     policies as policies,
     predicates as predicates,
 )
-from ._batch_policies import (
+from ._batch.policies import (
     BatchApplyPolicy as BatchApplyPolicy,
     BatchReadPolicy as BatchReadPolicy,
     BatchRemovePolicy as BatchRemovePolicy,

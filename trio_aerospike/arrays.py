@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trio_aerospike._arrays.keeping import ANSWERED, decode_all
-from trio_aerospike._batch_keys import KeyColumns as KeyColumns
+from trio_aerospike._batch.keys import KeyColumns as KeyColumns
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
 from trio_aerospike._wire.row_columns import Columns
 from trio_aerospike.errors import ProtocolError

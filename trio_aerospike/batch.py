@@ -12,14 +12,14 @@ from typing import Any
 
 import attrs
 
-from trio_aerospike._batch_forms import ApplyForm, Ops, ReadForm, RemoveForm, WriteForm
-from trio_aerospike._batch_policies import (
+from trio_aerospike._batch.policies import (
     BatchApplyPolicy as BatchApplyPolicy,
     BatchReadPolicy as BatchReadPolicy,
     BatchRemovePolicy as BatchRemovePolicy,
     BatchWritePolicy as BatchWritePolicy,
 )
-from trio_aerospike._batch_streams import BatchStream as BatchStream, StreamCounts as StreamCounts
+from trio_aerospike._batch.rows import ApplyForm, Ops, ReadForm, RemoveForm, WriteForm
+from trio_aerospike._batch.streams import BatchStream as BatchStream, StreamCounts as StreamCounts
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.keys import Key, as_key
 from trio_aerospike.operations import Operation

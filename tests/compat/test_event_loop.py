@@ -19,7 +19,7 @@ import aerospike_py as aerospike
 from aerospike_py import _results as results
 from aerospike_py._habits import Habit
 from tests.compat.background import BackgroundCluster
-from trio_aerospike._batch_keys import KeyColumns
+from trio_aerospike._batch.keys import KeyColumns
 from trio_aerospike._wire.row_columns import ColumnReader
 from trio_aerospike.arrays import RecordColumns
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from trio_aerospike._batch_keys import KeyColumns, key_columns
+from trio_aerospike._batch.keys import KeyColumns, key_columns
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.keys import Key, as_key
 

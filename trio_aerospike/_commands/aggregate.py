@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
+from .._batch.udf_call import checked_call
 from .._cluster.connections.loop_clock import loop_clock
 from .._entering import NeedsAsyncWith
 from .._stream_end import StreamFailure
 from .._trio_run import TrioRun
-from .._udf_call import checked_call
 from .._wire.constants import PARTICLE_LIST
 from .._wire.particles import decode_value
 from ..errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
-from .._batch_forms import ReadForm, Rows, WriteForm
-from .._batch_keys import KeyColumns, key_columns
-from .._batch_policies import BatchWritePolicy
+from .._batch.keys import KeyColumns, key_columns
+from .._batch.policies import BatchWritePolicy
+from .._batch.rows import ReadForm, Rows, WriteForm
 from .._late import LateModule
 from ..keys import Key, KeyLike
 from ..policies import BatchPolicy

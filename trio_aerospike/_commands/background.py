@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Never
 
-from .._udf_call import check_policy, checked_call
+from .._batch.udf_call import check_policy, checked_call
 from ..operations import Operation
 from ..policies import WritePolicy, chosen
 from ..validation import checked_int, refused, unknown_argument

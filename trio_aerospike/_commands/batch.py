@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias, TypeVar
 
 import trio
 
-from .._batch_forms import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
-from .._batch_policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
+from .._batch.policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
+from .._batch.rows import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
 from .._turns import Turn
 from ..batch import BatchApply, BatchRead, BatchRemove, BatchWrite
 from ..errors import InvalidArgError
@@ -22,7 +22,7 @@ from ..records import BatchResult, BatchResults
 from ..validation import checked_int, refused, unknown_argument
 
 if TYPE_CHECKING:
-    from .._batch_streams import BatchStream
+    from .._batch.streams import BatchStream
     from .._cluster.execution.batch import MakeReader
     from .._cluster.execution.single import Executor
     from .._cluster.tend.cluster import Cluster
@@ -310,7 +310,7 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "get_many", unknown)
-        from .._batch_pump import open_reads
+        from .._batch.pipeline import open_reads
 
         policy = self._policy("get_many", policy)
         form = ReadForm("get_many", bins, None, None)
@@ -367,7 +367,7 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "put_many", unknown)
-        from .._batch_pump import open_writes
+        from .._batch.pipeline import open_writes
 
         policy = self._policy("put_many", policy)
         form = WriteForm(None, ttl, None, write_policy, "put_many")

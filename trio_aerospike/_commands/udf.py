@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Never
 import attrs
 import trio
 
-from .._udf_call import MODULE_MAX, check_policy, udf_fields
+from .._batch.udf_call import MODULE_MAX, check_policy, udf_fields
 from .._wire import constants as wire
 from .._wire.commands import encode_command, encode_field, key_fields
 from .._wire.info import parse_error

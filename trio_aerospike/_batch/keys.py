@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 
-from ._wire.digests import pack_int_key, set_state
-from .keys import Key, KeyLike, UserKey, as_key, known_key
-from .validation import refused
+from .._wire.digests import pack_int_key, set_state
+from ..keys import Key, KeyLike, UserKey, as_key, known_key
+from ..validation import refused
 
 _END: Final = object()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ._wire import constants as wire
-from ._wire.cdt_pack import pack_value
-from ._wire.commands import encode_field
-from .errors import InvalidArgError
-from .policies import WritePolicy
-from .validation import checked_text, refused
+from .._wire import constants as wire
+from .._wire.cdt_pack import pack_value
+from .._wire.commands import encode_field
+from ..errors import InvalidArgError
+from ..policies import WritePolicy
+from ..validation import checked_text, refused
 
 __all__ = ["FUNCTION_MAX", "MODULE_MAX", "check_policy", "checked_call", "udf_fields"]
 

@@ -18,17 +18,17 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 
-from ._batch_forms import Rows
-from ._batch_streams import BatchStream
-from ._cluster.execution.batch import Batch
-from ._cluster.execution.single import Executor
-from ._cluster.tend.cluster import Cluster
-from ._cluster.tend.node import Node
-from ._entering import entered_with
-from .errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
-from .keys import Key
-from .policies import BatchPolicy, Replica
-from .records import BatchResult
+from .._cluster.execution.batch import Batch
+from .._cluster.execution.single import Executor
+from .._cluster.tend.cluster import Cluster
+from .._cluster.tend.node import Node
+from .._entering import entered_with
+from ..errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
+from ..keys import Key
+from ..policies import BatchPolicy, Replica
+from ..records import BatchResult
+from .rows import Rows
+from .streams import BatchStream
 
 #: Records in one request at the most; more make it no quicker, and the first of them wait for the last.
 CHUNK = 256

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from .policies import (
+from ..policies import (
     GENERATION_MAX,
     CommitLevel,
     Exists,
@@ -23,7 +23,7 @@ from .policies import (
     packed_filter,
     shown_filter,
 )
-from .validation import boolean, integer, member, named_arguments, settle_enum
+from ..validation import boolean, integer, member, named_arguments, settle_enum
 
 
 @named_arguments

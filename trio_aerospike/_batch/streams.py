@@ -9,11 +9,11 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from ._stream_end import StreamFailure
-from ._trio_run import TrioRun
-from .errors import AerospikeError, ClientClosed, ResultCode
-from .records import BatchResult
-from .validation import Uncopyable, shown
+from .._stream_end import StreamFailure
+from .._trio_run import TrioRun
+from ..errors import AerospikeError, ClientClosed, ResultCode
+from ..records import BatchResult
+from ..validation import Uncopyable, shown
 
 
 @attrs.frozen

@@ -12,16 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-from ._batch_policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolicy, BatchWritePolicy
-from ._udf_call import udf_fields
-from ._wire import constants as wire
-from ._wire.batch import all_same, encode_rest, read_row
-from ._wire.commands import encode_field, encode_op, user_key_field
-from .errors import InvalidArgError
-from .keys import Key, of_one_place
-from .operations import Operation
-from .policies import BatchPolicy, checked_generation, chosen, wire_ttl
-from .validation import checked_bin_name, checked_bins, refused
+from .._wire import constants as wire
+from .._wire.batch import all_same, encode_rest, read_row
+from .._wire.commands import encode_field, encode_op, user_key_field
+from ..errors import InvalidArgError
+from ..keys import Key, of_one_place
+from ..operations import Operation
+from ..policies import BatchPolicy, checked_generation, chosen, wire_ttl
+from ..validation import checked_bin_name, checked_bins, refused
+from .policies import BatchApplyPolicy, BatchReadPolicy, BatchRemovePolicy, BatchWritePolicy
+from .udf_call import udf_fields
 
 _READ: Final = BatchReadPolicy()
 _WRITE: Final = BatchWritePolicy()
