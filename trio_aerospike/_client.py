@@ -108,7 +108,7 @@ class Client(
         self._observe(tuple(one for one in self.instruments if one is not instrument))
 
     def _observe(self, instruments: tuple[Instrument, ...]) -> None:
-        from ._observed import Observers, observed
+        from ._instrumentation import Observers, observed
 
         self._cluster.observers = Observers(self._cluster, instruments, self.remove_instrument) if instruments else None
         self._executor.observe()

@@ -23,7 +23,6 @@ from typing import Any, Protocol
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstAttempt, Policy
 from ._client import Client
 from ._cluster.connections.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from ._cluster.connections.leases import Link
@@ -33,7 +32,8 @@ from ._cluster.connections.waiting import WaitingQueue
 from ._cluster.execution.single import Executor
 from ._cluster.tend.node import Node
 from ._commands.records import RecordCommands
-from ._loop_stalls import PERIOD, StallClock
+from ._drivers.attempt import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstAttempt, Policy
+from ._drivers.loop_stalls import PERIOD, StallClock
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
 from ._wire.frames import FrameReader
 from .errors import ClientClosed, ClientError, ProtocolError

@@ -15,10 +15,10 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 
-from ._borrowed import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, Policy
 from ._client import Client
 from ._cluster.tend.node import Node
 from ._commands.records import RecordCommands
+from ._drivers.attempt import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, Policy
 from .errors import ClientClosed, ProtocolError
 from .keys import Key
 from .validation import Uncopyable

@@ -82,7 +82,7 @@ def test_many_threads_may_be_the_first_to_need_a_module() -> None:
     program = """
 import sys, threading
 import trio_aerospike
-from trio_aerospike._late import LateModule
+from trio_aerospike._lazy import LateModule
 sys.setswitchinterval(1e-6)
 late = LateModule("trio_aerospike.security")
 together = threading.Barrier(8)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from trio_aerospike import _turns as turns
+from trio_aerospike import _fairness as turns
 
 
 class Clock:

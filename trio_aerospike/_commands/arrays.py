@@ -11,7 +11,7 @@ import trio
 from .._batch.keys import KeyColumns, key_columns
 from .._batch.policies import BatchWritePolicy
 from .._batch.rows import ReadForm, Rows, WriteForm
-from .._late import LateModule
+from .._lazy import LateModule
 from ..keys import Key, KeyLike
 from ..policies import BatchPolicy
 from ..records import BatchResult, BatchResults

@@ -12,7 +12,7 @@ import trio
 
 from .._batch.policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
 from .._batch.rows import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
-from .._turns import Turn
+from .._fairness import Turn
 from ..batch import BatchApply, BatchRead, BatchRemove, BatchWrite
 from ..errors import InvalidArgError
 from ..keys import Key, KeyLike, as_key

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Never
 
-from .._late import LateModule
+from .._lazy import LateModule
 from .._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.index_ranges import INDEX_NAME_MAX
 from .._wire.info import parse_error

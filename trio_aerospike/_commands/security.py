@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Never, TypeVar
 
 import trio
 
-from .._late import LateModule
+from .._lazy import LateModule
 from ..config import AuthMode
 from ..errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
 from ..policies import AdminPolicy, chosen

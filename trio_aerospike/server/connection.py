@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._turns import Turn
+from .._fairness import Turn
 from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode

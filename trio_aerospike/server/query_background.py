@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._turns import Turn
+from .._fairness import Turn
 from .._wire import constants as wire
 from .._wire.frames import encode_frame
 from .._wire.messages import Message

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from .._fairness import Turn
 from .._lua import FunctionFailed, LuaModule, Unusable, to_particle
 from .._lua.values import NOTHING, held
-from .._turns import Turn
 from .._wire import constants as wire
 from .._wire.messages import Message
 from ..errors import ResultCode

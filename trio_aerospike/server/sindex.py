@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from .._turns import Turn
+from .._fairness import Turn
 from .._wire import constants as wire
 from .._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from .._wire.query import Resumed

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import trio
 
-from .._turns import Turn
+from .._fairness import Turn
 
 
 async def in_slices(steps: Iterable[object]) -> None:

@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from ..._turns import Turn
+from ..._fairness import Turn
 from ..._wire.batch import all_same, encode_batch, encode_indexed
 from ..._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE

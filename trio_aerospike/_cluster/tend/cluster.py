@@ -47,7 +47,7 @@ from .peers import (
 from .probe import Dialer, Found, close_transport
 
 if TYPE_CHECKING:
-    from ..._observed import Observers
+    from ..._instrumentation import Observers
 
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")

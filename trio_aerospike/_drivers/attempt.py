@@ -13,11 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._cluster.execution.attempts import RESULT_CODE as RESULT_CODE, not_sent
-from ._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
-from ._cluster.tend.node import Node
-from ._wire.request_details import request_detail
-from .errors import (
+from .._cluster.execution.attempts import RESULT_CODE as RESULT_CODE, not_sent
+from .._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .._cluster.tend.node import Node
+from .._wire.request_details import request_detail
+from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
     ClientClosed,
@@ -27,13 +27,13 @@ from .errors import (
     ResultCode,
     error_from_code,
 )
-from .keys import Key
-from .policies import ReadPolicy, WritePolicy
+from ..keys import Key
+from ..policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
-    from ._client import Client
-    from ._cluster.execution.single import Run
-    from ._observed import Observers
+    from .._client import Client
+    from .._cluster.execution.single import Run
+    from .._instrumentation import Observers
 
 Policy: TypeAlias = ReadPolicy | WritePolicy
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from ._cluster.connections.loop_clock import GRACE
+from .._cluster.connections.loop_clock import GRACE
 
 #: Seconds between two looks at the time while commands are under way.
 PERIOD: Final = 0.02
