@@ -24,7 +24,7 @@ from trio_aerospike._wire.info import decode_info_request, decode_info_response,
 from trio_aerospike._wire.messages import Field, Message, decode_messages
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import EmbeddedCluster, NamespaceConfig, open_embedded_cluster
-from trio_aerospike.server.modules import DIRECTORY
+from trio_aerospike.server.udf.modules import DIRECTORY
 
 from .server_peer import connected, message_frame, put_message
 

@@ -14,7 +14,8 @@ from trio_aerospike._wire.index_ranges import Range, integer_end
 from trio_aerospike._wire.messages import Field, Message, decode_messages
 from trio_aerospike._wire.query import QueryHead, encode_background_query, encode_query
 from trio_aerospike.indexes import IndexType
-from trio_aerospike.server import EmbeddedCluster, UserSpec, open_embedded_cluster, sindex
+from trio_aerospike.server import EmbeddedCluster, UserSpec, open_embedded_cluster
+from trio_aerospike.server.sindex import registry as sindex
 from trio_aerospike.server.store import StoredRecord
 
 from .server_peer import Peer, connected, message_frame
@@ -281,8 +282,8 @@ async def test_a_query_that_fails_inside_the_server_ends_with_its_connection_alo
     async with open_embedded_cluster(1, memory=True) as cluster:
         fill(cluster, 10)
         with monkeypatch.context() as broken:
-            broken.setattr("trio_aerospike.server.query.is_wanted", fail)
-            broken.setattr("trio_aerospike.server.query_background.is_wanted", fail)
+            broken.setattr("trio_aerospike.server.query.answer.is_wanted", fail)
+            broken.setattr("trio_aerospike.server.query.background.is_wanted", fail)
             async with connected(cluster) as peer:
                 with pytest.raises(EOFError):
                     await answers(peer, query(trid=7))

@@ -15,9 +15,9 @@ import attrs
 
 from .._wire import bit_ops, constants as wire
 from ..errors import ResultCode
-from .call_arguments import Arguments
 from .results import Refused
 from .store import Particle
+from .udf.arguments import Arguments
 
 _MAX_BYTES = wire.PROTO_SIZE_MAX
 _MAX_BITS = wire.PROTO_SIZE_MAX * 8

@@ -13,13 +13,13 @@ import trio
 from .._trio_run import require_trio
 from .clock import ServerClock
 from .memory import MemoryNetwork, MemoryStream
-from .modules import Modules
 from .node import Address, EmbeddedNode, check_server_context
 from .partitions import Move, MoveKind, PartitionTable
 from .security import Security, UserSpec
-from .sindex import IndexRegistry
+from .sindex.registry import IndexRegistry
 from .slices import in_slices
 from .store import NamespaceConfig, StoredRecord
+from .udf.modules import Modules
 
 MEMORY_HOST = "in-memory.invalid"
 """The host name of nodes in memory: no resolver answers for the top-level domain `invalid` (RFC 6761)."""

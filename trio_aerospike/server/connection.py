@@ -15,7 +15,7 @@ from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
 from .faults import Fault, Reply, Request, RequestKind
-from .query import Streamed
+from .query.answer import Streamed
 from .requests import Answer
 from .security import Caller, Session
 from .streams import ServerStream

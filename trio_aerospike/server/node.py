@@ -17,32 +17,32 @@ from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
 from .._wire.messages import Message, Op, decode_message
 from ..errors import ResultCode
-from . import (
-    commands,
-    info_diagnostics as info_diagnostics,
-    info_formation as info_formation,
-    info_indexes as info_indexes,
-    info_modules as info_modules,
-    info_settings as info_settings,
-)
+from . import commands
 from .batch import Batch, batch_error
 from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
-from .functions import call_function
-from .info import SUMMARY, answer_info, info_lines, is_long
-from .latencies import Latencies, histogram_name
+from .info import (
+    cluster as info_formation,
+    config as info_settings,
+    diagnostics as info_diagnostics,
+    indexes as info_indexes,
+    udf as info_modules,
+)
+from .info.handlers import SUMMARY, answer_info, info_lines, is_long
+from .info.latencies import Latencies, histogram_name
 from .memory import MemoryStream
-from .query import Streamed, answer_query
-from .query_jobs import QueryJob, QueryJobs, QueryLimits
-from .query_request import QueryRequest
+from .query.answer import Streamed, answer_query
+from .query.jobs import QueryJob, QueryJobs, QueryLimits
+from .query.request import QueryRequest
 from .requests import Answer, Call, Request, refusal, request_from_message
 from .results import Refused
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE
-from .sindex import NodeIndexes
+from .sindex.registry import NodeIndexes
 from .slices import in_slices
 from .store import NamespaceStore, StoredRecord, Tree
 from .streams import ServerStream, accepted_stream
+from .udf.call import call_function
 
 if TYPE_CHECKING:
     from .cluster import EmbeddedCluster

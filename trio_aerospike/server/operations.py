@@ -12,9 +12,9 @@ import attrs
 from .._wire import constants as wire
 from .._wire.messages import Op
 from ..errors import ResultCode
-from . import bits as bit_calls, cdt, expression_operations, hll as sketch_calls
+from . import bits as bit_calls, cdt, hll as sketch_calls
 from .cdt.elements import to_wire
-from .expressions import Scope
+from .expressions import Scope, operations as expression_operations
 from .particles import appended, incremented, is_stored_type, prepended, stored
 from .results import Refused
 from .store import Particle

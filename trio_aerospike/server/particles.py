@@ -13,7 +13,7 @@ from .._wire import constants as wire
 from .._wire.hll_ops import are_widths, is_sketch
 from ..errors import ResultCode
 from .cdt.incoming import stored_value
-from .geo import geojson_particle
+from .geo.geojson import geojson_particle
 from .results import Refused
 from .store import Particle
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trio_aerospike.errors import ResultCode
-from trio_aerospike.server.geo import geojson_particle, point_cell, shape_of
+from trio_aerospike.server.geo.geojson import geojson_particle, point_cell, shape_of
 from trio_aerospike.server.results import Refused
 
 

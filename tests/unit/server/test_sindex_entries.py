@@ -13,12 +13,13 @@ from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES, Range
 from trio_aerospike._wire.particles import encode_value
-from trio_aerospike.server import sindex_tree, store as store_module
+from trio_aerospike.server import store as store_module
 from trio_aerospike.server.clock import ServerClock
 from trio_aerospike.server.particles import stored
-from trio_aerospike.server.sindex import Definition
-from trio_aerospike.server.sindex_entries import Entries, Site, Wanted, signed, wanted_values
-from trio_aerospike.server.sindex_tree import SIGNED, UNSIGNED, SortedEntries
+from trio_aerospike.server.sindex import tree as sindex_tree
+from trio_aerospike.server.sindex.entries import Entries, Site, Wanted, signed, wanted_values
+from trio_aerospike.server.sindex.registry import Definition
+from trio_aerospike.server.sindex.tree import SIGNED, UNSIGNED, SortedEntries
 from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, StoredRecord
 
 CLOCK = ServerClock(lambda: wire.CITRUSLEAF_EPOCH + 1000.0)

@@ -7,7 +7,7 @@ import struct
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from ..geo import shape_of
+from ..geo.geojson import shape_of
 from ..results import Refused
 from ..store import Particle
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds

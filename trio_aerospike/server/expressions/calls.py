@@ -13,7 +13,7 @@ from ..._wire.cdt_ops import CONTEXT_EVAL, SELECT
 from .. import bits, cdt, hll
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from ..geo import geojson_particle, geojson_text
+from ..geo.geojson import geojson_particle, geojson_text
 from ..results import Refused
 from ..store import Particle
 from .bins import value_of

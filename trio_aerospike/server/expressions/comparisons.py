@@ -9,7 +9,7 @@ from typing import Any
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from ..geo import Shape, geojson_text, shape_of
+from ..geo.geojson import Shape, geojson_text, shape_of
 from ..results import Refused
 from .building import Builder, Part, Type, builds
 from .ordering import compare_packed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from ..geo import shape_of
+from ..geo.geojson import shape_of
 from ..results import Refused
 from .building import LITERAL, Builder, Part, Type, builds, constant
 from .values import REMOVED, UNKNOWN, Extension, without_cells

@@ -6,7 +6,7 @@ import struct
 
 from ..._wire import constants as wire
 from ..cdt import elements
-from ..geo import geojson_particle, geojson_text
+from ..geo.geojson import geojson_particle, geojson_text
 from ..store import Particle
 from .values import NO_CELLS, Extension, Special, Value
 

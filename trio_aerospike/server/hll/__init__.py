@@ -13,9 +13,9 @@ import attrs
 
 from ..._wire import constants as wire, hll_ops
 from ...errors import ResultCode
-from ..call_arguments import Arguments
 from ..results import Refused
 from ..store import Particle
+from ..udf.arguments import Arguments
 from . import estimates
 from .sketch import Sketch, template, union
 

@@ -15,8 +15,7 @@ from trio_aerospike._wire.digests import compute_digest
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike._wire.values import GeoJSON, OrderedMap
 from trio_aerospike.errors import ResultCode
-from trio_aerospike.server import expression_operations
-from trio_aerospike.server.expressions import UNKNOWN, Scope, compile_expression
+from trio_aerospike.server.expressions import UNKNOWN, Scope, compile_expression, operations as expression_operations
 from trio_aerospike.server.results import Refused
 from trio_aerospike.server.store import StoredRecord
 

@@ -1,0 +1,116 @@
+"""Operations that evaluate an expression: to answer its value, or to make it a bin's (server: as/src/base/expop.c)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..._wire import exp_ops
+from ...errors import ResultCode
+from ..cdt.elements import Malformed
+from ..results import Refused
+from ..store import Particle
+from . import REMOVED, UNKNOWN, Expression, Scope, compile_expression
+from .packing import particle_of
+from .scan import Reader
+from .values import Extension
+
+_READ_FLAGS: Final = exp_ops.FLAG_EVAL_NO_FAIL
+_MODIFY_FLAGS: Final = (
+    exp_ops.FLAG_CREATE_ONLY
+    | exp_ops.FLAG_UPDATE_ONLY
+    | exp_ops.FLAG_ALLOW_DELETE
+    | exp_ops.FLAG_POLICY_NO_FAIL
+    | exp_ops.FLAG_EVAL_NO_FAIL
+)
+
+
+def read(scope: Scope, payload: bytes) -> Particle | None:
+    """What an expression is worth; None for nil.
+
+    Args:
+        scope: what it can see.
+        payload: the operation's data: a list of the expression and flags.
+
+    Raises:
+        Refused: PARAM, the operation is none; OP_NOT_APPLICABLE, the value cannot be told.
+    """
+    expression, flags = _parsed(payload, _READ_FLAGS)
+    worth = _evaluated(expression, scope)
+    if isinstance(worth, Unevaluated):
+        _check_evaluation(flags)
+        return None
+    return worth
+
+
+def modify(scope: Scope, old: Particle | None, payload: bytes) -> Particle | None:
+    """The value that an expression gives to a bin; None where there is to be none.
+
+    Args:
+        scope: what it can see.
+        old: the bin's value.
+        payload: the operation's data: a list of the expression and flags.
+
+    Raises:
+        Refused: the bin is not to be changed.
+    """
+    expression, flags = _parsed(payload, _MODIFY_FLAGS)
+    forbidden, result = (
+        (exp_ops.FLAG_UPDATE_ONLY, ResultCode.BIN_NOT_FOUND)
+        if old is None
+        else (exp_ops.FLAG_CREATE_ONLY, ResultCode.BIN_EXISTS)
+    )
+    if flags & forbidden:
+        if flags & exp_ops.FLAG_POLICY_NO_FAIL:
+            return old
+        raise Refused(result)
+    worth = _evaluated(expression, scope)
+    if isinstance(worth, Unevaluated):
+        _check_evaluation(flags)
+        return old
+    if worth is None and old is not None and not flags & exp_ops.FLAG_ALLOW_DELETE:
+        if flags:
+            # Any flag keeps this from failing, by the server's own mistake.
+            return old
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+    return worth
+
+
+class Unevaluated:
+    """Instead of a value: there is none, or none that a bin can have."""
+
+
+_UNEVALUATED = Unevaluated()
+
+
+def _evaluated(expression: Expression, scope: Scope) -> Particle | Unevaluated | None:
+    value = expression.evaluate(scope)
+    if value is UNKNOWN or value is REMOVED or isinstance(value, Extension):
+        return _UNEVALUATED
+    try:
+        return particle_of(value)
+    except Refused:
+        return _UNEVALUATED
+
+
+def _check_evaluation(flags: int) -> None:
+    if not flags & exp_ops.FLAG_EVAL_NO_FAIL:
+        raise Refused(ResultCode.OP_NOT_APPLICABLE)
+
+
+def _parsed(payload: bytes, allowed: int) -> tuple[Expression, int]:
+    reader = Reader(payload)
+    try:
+        count = reader.list_count()
+        if not 1 <= count <= 2:
+            raise Malformed
+        packed = reader.take()
+    except (Malformed, IndexError) as error:
+        raise Refused(ResultCode.PARAM) from error
+    # Whatever stands in the place of flags and is no integer counts as none.
+    try:
+        flags = reader.unsigned()
+    except (Malformed, IndexError):
+        flags = 0
+    if flags & ~allowed:
+        raise Refused(ResultCode.PARAM)
+    return compile_expression(packed), flags

@@ -1,0 +1,1 @@
+"""GeoJSON values, S2 cells and regions of the embedded server."""

@@ -1,0 +1,1 @@
+"""Info commands of the embedded server."""

@@ -1,0 +1,122 @@
+"""Info commands that tell and change the configuration of a node (server: as/src/base/cfg_info.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import ResultCode
+from ..settings import Settings, Value
+from ..settings_tables import SET
+from . import statistics
+from .handlers import MAX_INFO_SET, InfoError, InfoRequest, info_command, namespace_store
+
+if TYPE_CHECKING:
+    from ..node import EmbeddedNode
+    from ..store import NamespaceStore
+
+_CONTEXT_SIZE = 1024
+_BENCHMARKS = (
+    "enable-benchmarks-batch-sub",
+    "enable-benchmarks-ops-sub",
+    "enable-benchmarks-read",
+    "enable-benchmarks-udf",
+    "enable-benchmarks-udf-sub",
+    "enable-benchmarks-write",
+)
+
+
+# Telling ------------------------------------------------------------------------------------------------------
+
+
+@info_command("get-config", "config-get")
+def _get_config(request: InfoRequest) -> str:
+    node = request.node
+    if not request.params:
+        return f"{_service_text(node)};{_network_text(node)}"
+    context = request.required("context", _CONTEXT_SIZE)
+    if context == "service":
+        return _service_text(node)
+    if context == "network":
+        return _network_text(node)
+    if context == "namespace":
+        return statistics.joined(namespace_store(request, "id").settings.told())
+    if context in ("security", "xdr"):
+        return ""
+    raise InfoError(ResultCode.PARAM, "invalid context")
+
+
+def _service_text(node: EmbeddedNode) -> str:
+    known: dict[str, Value | None] = {"cluster-name": node.cluster.cluster_name, "node-id": node.name}
+    return statistics.joined(node.settings.told(known))
+
+
+def _network_text(node: EmbeddedNode) -> str:
+    alternate = node.alternate_addresses[0] if node.alternate_addresses else None
+    access = node.addresses[0] if node.addresses[0] != node.listen_address else None
+    known: dict[str, Value | None] = {
+        "service.port": node.port,
+        "service.address": node.host,
+        "service.access-port": 0 if access is None or access[1] == node.port else access[1],
+        "service.access-address": None if access is None else access[0],
+        "service.alternate-access-port": 0 if alternate is None or alternate[1] == node.port else alternate[1],
+        "service.alternate-access-address": None if alternate is None else alternate[0],
+        "heartbeat.address": node.host,
+        "fabric.address": node.host,
+    }
+    return statistics.joined(node.network_settings.told(known))
+
+
+# Changing -----------------------------------------------------------------------------------------------------
+
+
+@info_command("set-config", "config-set", permission="set-config")
+def _set_config(request: InfoRequest) -> str:
+    context = request.required("context", _CONTEXT_SIZE)
+    try:
+        if context == "service":
+            _set_service(request)
+        elif context == "network":
+            request.node.network_settings.change(request.param)
+        elif context == "namespace":
+            _set_namespace(request, namespace_store(request, "id"))
+        elif context in ("security", "xdr"):
+            raise InfoError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
+        else:
+            raise InfoError(ResultCode.PARAM, "invalid context")
+    except ValueError as error:
+        raise InfoError(ResultCode.PARAM, "invalid set-config parameter") from error
+    return "ok"
+
+
+def _set_service(request: InfoRequest) -> None:
+    node = request.node
+    if request.param("microsecond-histograms") is not None and _is_benchmarked(node):
+        raise ValueError("benchmarks are on")
+    size = request.param("min-cluster-size")
+    if size is not None and size.isdigit() and int(size) > len(node.cluster.members):
+        raise ValueError("the cluster is smaller")
+    name = node.settings.change(request.param)
+    if name == "cluster-name":
+        node.cluster.cluster_name = str(node.settings.values[name])
+    elif name == "query-max-done":
+        node.queries.keep(node.settings.number(name))
+
+
+def _is_benchmarked(node: EmbeddedNode) -> bool:
+    return node.settings.flag("enable-benchmarks-fabric") or any(
+        store.settings.flag(name) for store in node.stores.values() for name in _BENCHMARKS
+    )
+
+
+def _set_namespace(request: InfoRequest, store: NamespaceStore) -> None:
+    set_name = request.param("set")
+    if set_name is None:
+        store.settings.change(request.param)
+        return
+    if not 0 < len(set_name.encode()) < MAX_INFO_SET:
+        raise ValueError("no name of a set")
+    # The set is there from now on, even if what is said of it cannot be.
+    store.sets[set_name] = None
+    own = store.set_settings.get(set_name) or Settings(SET, above=store.settings)
+    own.change(request.param)
+    store.set_settings[set_name] = own

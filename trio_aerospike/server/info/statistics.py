@@ -1,0 +1,150 @@
+"""What info commands tell of a node in numbers: names and order are the server's (`statistics_tables`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..settings import Settings
+from ..settings_tables import SET
+from ..sindex.registry import INDEX_SIZE
+from ..store import NamespaceStore
+from .statistics_tables import STRIPES, namespace_statistics, node_statistics
+
+if TYPE_CHECKING:
+    from ..node import EmbeddedNode
+
+
+STORED_MULTIPLE = 16
+"""Bytes that the size of every stored record is a multiple of."""
+_INDEX_ENTRY = 64
+"""Bytes of a record in the primary index."""
+
+
+def joined(pairs: Mapping[str, object], between: str = ";") -> str:
+    """Names and values as info commands tell them."""
+    return between.join(
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in pairs.items()
+    )
+
+
+def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
+    """The answer to namespace/<name>: statistics, then configuration."""
+    node.sweep(store)
+    table = node.cluster.tables[store.config.name]
+    counts = store.all_counts().values()
+    objects = sum(count.objects for count in counts)
+    size = sum(count.size for count in counts)
+    masters, proles, others = _by_role(node, store, objects)
+    migrating = len(table.pending())
+    total = store.settings.number("storage-engine.data-size")
+    told = namespace_statistics()
+    blocks = size // STORED_MULTIPLE
+    for stripe in range(STRIPES):
+        # As many bytes in each: records are spread by their digests.
+        used = STORED_MULTIPLE * (blocks // STRIPES + (stripe < blocks % STRIPES))
+        told[f"storage-engine.stripe[{stripe}].used_bytes"] = used
+    value_indexes = node.cluster.indexes.count(store.config.name)
+    told.update(
+        {
+            "ns_cluster_size": len(node.cluster.members),
+            "effective_replication_factor": table.columns,
+            "objects": objects,
+            "master_objects": masters,
+            "prole_objects": proles,
+            "non_replica_objects": others,
+            "current_time": store.clock.seconds(),
+            "non_expirable_objects": objects - sum(count.expirable for count in counts),
+            "expired_objects": store.expired,
+            "truncate_lut": store.config.truncation.namespace,
+            "index_used_bytes": _INDEX_ENTRY * objects,
+            "sindex_used_bytes": INDEX_SIZE * value_indexes,
+            "data_total_bytes": total,
+            "data_used_bytes": size,
+            "data_used_pct": 100 * size // total,
+            "data_avail_pct": 100 - 100 * size // total,
+            "migrate_rx_partitions_remaining": migrating,
+            "migrate_tx_partitions_remaining": migrating,
+        }
+    )
+    told.update(node.counters)
+    return f"{joined(told)};{joined(store.settings.told())}"
+
+
+def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
+    """The records of partitions of which the node is master, another replica, or neither.
+
+    As long as truncated or expired records wait for their removal, each role counts its share of the live ones.
+    """
+    table = node.cluster.tables[store.config.name]
+    masters = proles = held = 0
+    for number, tree in enumerate(store.trees):
+        if not tree:
+            continue
+        held += len(tree)
+        if table.master(number) == node.name:
+            masters += len(tree)
+        elif table.serves_reads(node.name, number):
+            proles += len(tree)
+    if held != objects:
+        masters, proles = masters * objects // held, proles * objects // held
+    return masters, proles, objects - masters - proles
+
+
+def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -> str:
+    """The answer to sets, sets/<namespace> or sets/<namespace>/<set>, for one namespace."""
+    node.sweep(store)
+    counts = dict.fromkeys(store.sets, (0, 0))
+    counts.update({name: (count.objects, count.size) for name, count in store.all_counts().items() if name})
+    namespace = store.config.name
+    indexed = [definition.set_name for definition, _ in node.cluster.indexes.of(namespace) if not definition.is_of_set]
+    text = ""
+    for name, (objects, size) in counts.items():
+        if set_name is not None and name != set_name:
+            continue
+        told: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
+        told |= {
+            "objects": objects,
+            "tombstones": 0,
+            "data_used_bytes": size,
+            "truncate_lut": store.config.truncation.sets.get(name, 0),
+            "sindexes": indexed.count(name),
+            "index_populating": False,
+            "truncating": False,
+        }
+        told |= (store.set_settings.get(name) or Settings(SET)).told()
+        text += joined(told, ":") + ";"
+    return text
+
+
+def node_text(node: EmbeddedNode) -> str:
+    """The answer to statistics."""
+    cluster = node.cluster
+    principal = max(cluster.members, default=node.name)
+    now = cluster.clock.unix()
+    told = node_statistics()
+    told.update(
+        {
+            "cluster_size": len(cluster.members) if node.joined else 1,
+            "cluster_key": cluster.cluster_key,
+            "cluster_generation": cluster.cluster_generation,
+            "cluster_principal": principal,
+            "cluster_integrity": node.joined,
+            "cluster_is_member": node.joined,
+            "uptime": int(now - node.started_at),
+            "objects": sum(store.objects() for store in node.stores.values()),
+            "client_connections": node.stats.connections_open,
+            "client_connections_opened": node.stats.connections_total,
+            "client_connections_closed": node.stats.connections_total - node.stats.connections_open,
+            "info_complete": node.stats.requests["info"],
+            "demarshal_error": node.demarshal_errors,
+            "long_queries_active": len(node.queries.active),
+            "batch_index_initiate": node.batches,
+            "batch_index_complete": node.batches,
+            "paxos_principal": principal,
+            "time_since_rebalance": int(now - node.rebalanced_at),
+            "migrate_allowed": node.joined,
+            "migrate_partitions_remaining": sum(len(table.pending()) for table in cluster.tables.values()),
+        }
+    )
+    return joined(told)

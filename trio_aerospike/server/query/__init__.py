@@ -1,0 +1,1 @@
+"""Queries and scans of the embedded server."""

@@ -1,0 +1,322 @@
+"""The entries of a secondary index on one node: which values a record is found under.
+
+As in the real server they are changed with every write of a record. Facts: sbin_from_bin and those it calls in the
+server's as/src/sindex/sindex.c; the order is that of key_cmp in sindex_tree.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..._wire import constants as wire
+from ..._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, Range
+from ...errors import ResultCode
+from ..cdt.calls import Reader
+from ..cdt.context import dig
+from ..cdt.elements import Malformed, opened, pairs_of, particle_of, split
+from ..clock import ServerClock
+from ..expressions import REMOVED, UNKNOWN, Scope, Value, compile_expression
+from ..expressions.packing import particle_of as particle_of_value
+from ..expressions.values import Extension
+from ..geo import cells as geo_cells
+from ..geo.cover import covering
+from ..geo.geojson import Area, Place, Shape, geojson_particle, geojson_text, shape_of
+from ..results import Refused
+from ..store import NamespaceStore, Particle, StoredRecord, Tree
+from ..wyhash import wyhash
+from .tree import SIGNED, UNSIGNED, SortedEntries
+
+if TYPE_CHECKING:
+    from .registry import Definition
+
+TEXT_MAX = 2048
+"""Bytes of a string or blob that can be indexed (server: MAX_STRING_KSIZE)."""
+_SIGN = 1 << 63
+_WRAP = 1 << 64
+
+
+def signed(number: int) -> int:
+    """64 bits taken with their sign."""
+    return number - _WRAP if number & _SIGN else number
+
+
+@attrs.frozen
+class Site:
+    """A place or region on earth, as an index holds it: the cells that it lies in or is covered by, and its text."""
+
+    cells: tuple[int, ...]
+    is_region: bool
+    text: bytes
+
+
+Key = int | Site
+"""What a record is found under."""
+
+
+@attrs.define(eq=False, slots=False)
+class Wanted:
+    """What a query asks for.
+
+    Args:
+        begin, end: numbers, both included.
+        shape: the region that places are to be in, or the place that regions are to contain; with it the numbers mean
+            nothing.
+    """
+
+    begin: int = 0
+    end: int = 0
+    shape: Shape | None = None
+
+    @property
+    def is_range(self) -> bool:
+        return self.shape is not None or self.begin != self.end
+
+    def cell_of(self, site: Site) -> int | None:
+        """The cell under which a place or region is found; None if it is not what is wanted.
+
+        Points are looked for in regions and regions around points, never like with like.
+        """
+        shape = self.shape
+        if isinstance(shape, Place):
+            cell = next((cell for cell in site.cells if geo_cells.contains(cell, shape.cell)), None)
+            return cell if cell is not None and site.is_region and shape_of(site.text).contains(shape) else None
+        if shape is None or site.is_region or not shape.contains(Place(site.cells[0])):
+            return None
+        return site.cells[0]
+
+    @cached_property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where in the order of the index there may be what is wanted: first and last numbers.
+
+        Regions around a point are under one of the cells that the point is in, points within a region in one of the
+        cells that cover it.
+        """
+        shape = self.shape
+        if shape is None:
+            return [(self.begin, self.end)]
+        if isinstance(shape, Area):
+            return [(geo_cells.range_min(cell), geo_cells.range_max(cell)) for cell in covering(shape.region)]
+        cells = [geo_cells.parent(shape.cell, level) for level in range(geo_cells.MAX_LEVEL + 1)]
+        return [(cell, cell) for cell in cells]
+
+
+def wanted_values(asked: Range) -> Wanted:
+    """What a predicate asks an index for.
+
+    Raises:
+        Refused: PARAM, it is nothing of its type.
+    """
+    if asked.particle == wire.PARTICLE_INTEGER:
+        return Wanted(int.from_bytes(asked.begin, "big", signed=True), int.from_bytes(asked.end, "big", signed=True))
+    if asked.particle == wire.PARTICLE_GEOJSON:
+        try:
+            return Wanted(shape=shape_of(asked.begin))
+        except Refused as error:
+            raise Refused(ResultCode.PARAM) from error
+    number = signed(wyhash(asked.begin))
+    return Wanted(number, number)
+
+
+class Entries:
+    """One index on one node; it follows the changes of the node's records.
+
+    Attributes:
+        populated: partitions that have been looked through since it was made; changes in the others are not followed,
+            as they are looked through later.
+        load_time: milliseconds that this took.
+    """
+
+    def __init__(self, definition: Definition, store: NamespaceStore, clock: ServerClock) -> None:
+        self._definition = definition
+        self._store = store
+        self._values = _extractor(definition, clock)
+        self._is_geo = definition.type == wire.PARTICLE_GEOJSON
+        self._sorted = SortedEntries(UNSIGNED if self._is_geo else SIGNED)
+        self._n_records = 0
+        self.populated: int = 0
+        self.load_time = 0
+        if not definition.is_of_set:
+            store.watchers.append(self)
+
+    def close(self) -> None:
+        """Stop following changes."""
+        if self in self._store.watchers:
+            self._store.watchers.remove(self)
+
+    @property
+    def is_readable(self) -> bool:
+        return self.populated == len(self._store.trees)
+
+    @property
+    def has_several(self) -> bool:
+        """Whether a record may be found under more than one value."""
+        return self._definition.kind != INDEX_DEFAULT
+
+    def rank(self, number: int) -> int:
+        """What entries are ordered by: the numbers of places have no sign."""
+        return number % _WRAP if self._is_geo else number
+
+    def populate(self) -> Iterator[None]:
+        """Look through the partitions that have not been; a step is some records, or a partition."""
+        while not self.is_readable:
+            partition = self.populated
+            # Until the partition is done, its changes are not followed: all of it is taken in at one go.
+            self.populated += 1
+            if not self._definition.is_of_set:
+                for digest, record in self._store.trees[partition].items():
+                    self.changed(partition, digest, None, record)
+            yield
+
+    def changed(
+        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
+    ) -> None:
+        """Follow the change of a record."""
+        if partition >= self.populated:
+            return
+        old, new = self._numbers(before, digest), self._numbers(after, digest)
+        if old == new:
+            return
+        for number in old - new:
+            self._sorted.remove(partition, number, digest)
+        for number in new - old:
+            self._sorted.add(partition, number, digest)
+        self._n_records += bool(new) - bool(old)
+
+    def cleared(self) -> None:
+        """All records are gone."""
+        self._sorted.clear()
+        self._n_records = 0
+
+    def _numbers(self, record: StoredRecord | None, digest: bytes) -> frozenset[int]:
+        """What a record is found under, as numbers."""
+        if record is None or (self._definition.set_name and record.set_name != self._definition.set_name):
+            return _NOTHING
+        keys = self._values(record, digest)
+        if not keys:
+            return _NOTHING
+        if self._is_geo:
+            return frozenset(cell for key in keys if isinstance(key, Site) for cell in key.cells)
+        return frozenset(key for key in keys if isinstance(key, int))
+
+    def partitions(self, wanted: Wanted) -> set[int] | None:
+        """The partitions where there is something of what is wanted; None where that may be nearly everywhere."""
+        return self._sorted.partitions(wanted.ranges)
+
+    def find(self, tree: Tree, partition: int, wanted: Wanted) -> list[tuple[bytes, int]]:
+        """Digests of records that have what is wanted, with the value for each, in the index's order."""
+        found = [entry for begin, end in wanted.ranges for entry in self._sorted.between(partition, begin, end)]
+        if self._is_geo:
+            found = [(cell, digest) for cell, digest in found if self._is_wanted_at(tree, digest, cell, wanted)]
+        if len(wanted.ranges) > 1:
+            found.sort()
+        return [(digest, signed(number) if self._is_geo else number) for number, digest in found]
+
+    def _is_wanted_at(self, tree: Tree, digest: bytes, cell: int, wanted: Wanted) -> bool:
+        """Whether one of a record's places or regions is what is wanted and is found under the cell."""
+        record = tree.get(digest)
+        if record is None:
+            return False
+        return any(isinstance(key, Site) and wanted.cell_of(key) == cell for key in self._values(record, digest))
+
+    def count(self) -> tuple[int, int, int]:
+        """How many entries there are, of how many values and how many records."""
+        return len(self._sorted), self._sorted.distinct, self._n_records
+
+
+_NOTHING: frozenset[int] = frozenset()
+
+
+# What a record is found under ---------------------------------------------------------------------------------
+
+
+def _extractor(definition: Definition, clock: ServerClock) -> Callable[[StoredRecord, bytes], tuple[Key, ...]]:
+    """A function that tells what an index has of a record."""
+    compiled = None if definition.expression is None else compile_expression(definition.expression)
+
+    def values(record: StoredRecord, digest: bytes) -> tuple[Key, ...]:
+        if definition.is_of_set:
+            return ()
+        if compiled is None:
+            value = record.bin(definition.bin_name)
+        else:
+            value = _particle(compiled.evaluate(Scope.of_record(record, digest, clock)))
+        if value is None:
+            return ()
+        try:
+            return _keys(definition, value)
+        except (Malformed, Refused):
+            return ()
+
+    return values
+
+
+def _particle(value: Value) -> Particle | None:
+    if value is UNKNOWN or value is REMOVED or isinstance(value, Extension):
+        return None
+    try:
+        return particle_of_value(value)
+    except Refused:
+        # A region that takes too many cells to be stored.
+        return None
+
+
+def _keys(definition: Definition, value: Particle) -> tuple[Key, ...]:
+    if definition.context is not None:
+        if value[0] not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP):
+            return ()
+        inner = dig(value[1], Reader(definition.context), creates=False).target.data
+        particle = None if inner is None else particle_of(inner)
+        if particle is None:
+            return ()
+        value = particle
+    if definition.kind == INDEX_DEFAULT:
+        key = _key(definition.type, value)
+        return () if key is None else (key,)
+    keys = (_key(definition.type, element) for element in _elements(definition.kind, value))
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _elements(kind: int, value: Particle) -> list[Particle]:
+    """The elements of a list, or the keys or values of a map, that have a form as a particle."""
+    if value[0] != (wire.PARTICLE_LIST if kind == INDEX_LIST else wire.PARTICLE_MAP):
+        return []
+    _, count, _, start = opened(value[1])
+    if kind == INDEX_LIST:
+        elements = split(value[1], start, count)
+    else:
+        place = 0 if kind == INDEX_MAP_KEYS else 1
+        elements = [pair[place] for pair in pairs_of(value[1], start, count)]
+    found = []
+    for element in elements:
+        try:
+            particle = particle_of(element)
+        except Malformed:
+            continue
+        if particle is not None:
+            found.append(particle)
+    return found
+
+
+def _key(wanted: int, value: Particle) -> Key | None:
+    kind, data = value
+    if kind != wanted:
+        return None
+    if kind == wire.PARTICLE_INTEGER:
+        return int.from_bytes(data, "big", signed=True)
+    if kind == wire.PARTICLE_GEOJSON:
+        return _site(data)
+    return signed(wyhash(data)) if len(data) <= TEXT_MAX else None
+
+
+def _site(data: bytes) -> Site | None:
+    """A GeoJSON value as it is stored; an element of a list or map comes without cells. None for an empty shape."""
+    text = geojson_text(data)
+    if data[1:3] == b"\0\0":
+        data = geojson_particle(data)
+    n_cells = int.from_bytes(data[1:3], "big")
+    cells = tuple(int.from_bytes(data[3 + 8 * place : 11 + 8 * place], "big") for place in range(n_cells))
+    return Site(cells, bool(data[0] & 1), text) if cells else None

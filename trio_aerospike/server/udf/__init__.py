@@ -1,0 +1,1 @@
+"""User-defined functions in Lua of the embedded server."""

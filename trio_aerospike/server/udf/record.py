@@ -1,0 +1,307 @@
+"""A record in the hands of a function: what `rec[...]`, `record` and `aerospike` do in Lua.
+
+Facts: the server's udf_record.c and udf_aerospike.c, mod_lua_record.c of mod-lua. Bins that are set are remembered,
+`aerospike:create` and `aerospike:update` write them, and the record itself changes when the function has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..._lua import Unusable, from_particle, to_particle
+from ..._lua.values import (
+    NOTHING,
+    Fault,
+    LuaBytes,
+    Record,
+    Table,
+    held,
+    integer_at,
+    object_at,
+    record_at,
+    string_at,
+    text_of,
+)
+from ..._wire import constants as wire
+from ...errors import ResultCode
+from ..commands import UNWRITTEN_SIZE
+from ..particles import stored
+from ..results import Refused
+from ..store import NamespaceStore, Particle, StoredRecord
+
+BINS_MAX = 512
+"""Bins of a record that functions work on (server: UDF_BIN_LIMIT)."""
+UPDATES_MAX = 1024
+"""Bins that a function has read or set (server: UDF_UPDATE_LIMIT)."""
+_EXISTS = 1
+_FAILED = -1
+_NOT_OPEN = -2
+_KEYS = (wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB)
+
+
+class LuaRecord(Record):
+    """A record that is there, or may be created.
+
+    Attributes:
+        bins: those that the record will have.
+        key: the user key that it will have, as stored.
+        is_open: whether it is there, or has been created.
+        has_updates: whether there is something to write.
+        result: what went wrong with a write.
+        ttl: seconds to live that the function asked for; None where it did not.
+    """
+
+    __slots__ = (
+        "_cached", "_digest", "_dirty", "_record", "_set_name", "_store", "_too_many", "bins", "has_updates",
+        "is_open", "key", "result", "ttl",
+    )  # fmt: skip
+
+    def __init__(
+        self, store: NamespaceStore, digest: bytes, set_name: str, record: StoredRecord | None, key: bytes | None
+    ) -> None:
+        self._store = store
+        self._digest = digest
+        self._set_name = set_name
+        self._record = record
+        self._cached: dict[str, Any] = {}
+        self._dirty: set[str] = set()
+        self._too_many = False
+        self.bins: dict[str, Particle] = {} if record is None else dict(record.bins)
+        self.key = key
+        self.is_open: bool = record is not None
+        self.has_updates: bool = False
+        self.result: ResultCode = ResultCode.OK
+        self.ttl: int | None = None
+
+    def __getitem__(self, name: Any) -> Any:
+        bin_name = _bin_name(name)
+        if bin_name is None:
+            return None
+        if bin_name not in self._cached:
+            found = self.bins.get(bin_name)
+            if found is None:
+                return None
+            try:
+                value = from_particle(*found)
+            except Unusable:
+                return None
+            self._remember(bin_name, value)
+            return value
+        return self._cached[bin_name]
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        given = string_at((None, name), 2)
+        if given is None:
+            return
+        kept = held(value)
+        if kept is NOTHING:
+            raise Fault(f"can't set bin {text_of(given)} to unsupported type")
+        bin_name = _bin_name(given)
+        if bin_name is not None and self._remember(bin_name, kept):
+            self._dirty.add(bin_name)
+
+    def _remember(self, name: str, value: Any) -> bool:
+        """Keep a value at hand; returns whether there is room."""
+        if self._too_many:
+            return False
+        if name not in self._cached:
+            inserts = sum(kept is not None for kept in self._cached.values())
+            if len(self._cached) >= UPDATES_MAX or (value is not None and inserts >= BINS_MAX):
+                self._too_many = True
+                return False
+        self._cached[name] = value
+        return True
+
+    # -- aerospike -----------------------------------------------------------------------------------------------
+
+    def create(self) -> int:
+        """`aerospike:create(rec)`."""
+        if self.is_open:
+            return _EXISTS if self.bins else self._update()
+        is_truncated = self._store.clock.milliseconds() < self._store.config.truncation.threshold(self._set_name)
+        if is_truncated or not self._store.takes_more(self._set_name):
+            return 4
+        failed = self._update()
+        self.is_open = not failed
+        return failed
+
+    def update(self) -> int:
+        """`aerospike:update(rec)`."""
+        return self._update() if self.is_open else _NOT_OPEN
+
+    def remove(self) -> int:
+        """`aerospike:remove(rec)`."""
+        if not self.is_open:
+            return _EXISTS
+        self._too_many = False
+        self._cached = dict.fromkeys(self.bins)
+        self._dirty = set(self.bins)
+        return self._update()
+
+    def _update(self) -> int:
+        if not self._store.takes_writes(self._set_name):
+            return self._fail(ResultCode.FAIL_FORBIDDEN)
+        if self._too_many:
+            return self._fail(ResultCode.BIN_NAME)
+        bins = dict(self.bins)
+        for name in [name for name in self._cached if name in self._dirty]:
+            value = self._cached[name]
+            if value is None:
+                bins = _without(bins, name)
+                del self._cached[name]
+                continue
+            if name not in bins and len(bins) == BINS_MAX:
+                return self._fail(ResultCode.BIN_NAME)
+            try:
+                bins[name] = stored(*to_particle(value, stored=True))
+            except (Unusable, Refused):
+                return self._fail(ResultCode.BIN_TYPE)
+        self.bins = bins
+        self._dirty.clear()
+        self.result = ResultCode.OK
+        self.has_updates = True
+        return 0
+
+    def _fail(self, result: ResultCode) -> int:
+        self.bins = {} if self._record is None else dict(self._record.bins)
+        self._cached.clear()
+        self._dirty.clear()
+        self._too_many = False
+        self.result, self.has_updates = result, False
+        return _FAILED
+
+    # -- record --------------------------------------------------------------------------------------------------
+
+    def ttl_left(self) -> int:
+        """Seconds."""
+        if self._record is None:
+            return 0
+        return max(0, self._record.void_time - self._store.clock.seconds())
+
+    def last_update_time(self) -> int:
+        """Milliseconds since the Citrusleaf epoch."""
+        return 0 if self._record is None else self._record.last_update
+
+    def generation(self) -> int:
+        """0 for one that is not written yet."""
+        return 0 if self._record is None else self._record.generation
+
+    def size(self) -> int:
+        """Bytes in storage."""
+        if self._record is None:
+            return UNWRITTEN_SIZE if self.is_open else 0
+        return self._record.size()
+
+    def user_key(self) -> Any:
+        """The user key, where it is stored."""
+        if not self.is_open or self.key is None or self.key[0] not in _KEYS:
+            return None
+        return from_particle(self.key[0], self.key[1:])
+
+    def drop_key(self) -> None:
+        """Store the key no more."""
+        if self.is_open:
+            self.key = None
+
+    def setname(self) -> bytes | None:
+        """The set, nil for none."""
+        name = self._set_name if self._record is None else self._record.set_name
+        return name.encode() if name and self.is_open else None
+
+    def digest(self) -> LuaBytes:
+        """The key's."""
+        return LuaBytes(self._digest)
+
+    def bin_names(self) -> Table:
+        """Those of the bins that are written."""
+        if not self.is_open:
+            raise Fault("can't get bin names")
+        return Table([name.encode() for name in self.bins])
+
+
+def _without(bins: dict[str, Particle], name: str) -> dict[str, Particle]:
+    """The bins without one; the last takes its place (server: as_bin_remove)."""
+    if name not in bins:
+        return bins
+    names = list(bins)
+    last = names.pop()
+    if last != name:
+        names[names.index(name)] = last
+    return {kept: bins[kept] for kept in names}
+
+
+def _bin_name(name: Any) -> str | None:
+    given = string_at((None, name), 2)
+    if given is None:
+        return None
+    given = given.partition(b"\0")[0]
+    return text_of(given) if len(given) <= wire.BIN_NAME_MAX else None
+
+
+def _of_record(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
+    """A function of the library ``record``."""
+    return lambda *arguments: call(object_at(LuaRecord, arguments, 1))
+
+
+def _set_ttl(*arguments: Any) -> None:
+    object_at(LuaRecord, arguments, 1).ttl = integer_at(arguments, 2) & 0xFFFF_FFFF
+
+
+RECORD: Mapping[str, Callable[..., Any]] = {
+    "ttl": _of_record(LuaRecord.ttl_left),
+    "last_update_time": _of_record(LuaRecord.last_update_time),
+    "gen": _of_record(LuaRecord.generation),
+    "size": _of_record(LuaRecord.size),
+    "memory_size": _of_record(LuaRecord.size),
+    "device_size": _of_record(lambda record: 0),  # the namespaces of this server are in memory
+    "key": _of_record(LuaRecord.user_key),
+    "setname": _of_record(LuaRecord.setname),
+    "digest": _of_record(LuaRecord.digest),
+    "numbins": _of_record(lambda record: len(record.bins)),
+    "set_ttl": _set_ttl,
+    "drop_key": _of_record(LuaRecord.drop_key),
+    "bin_names": _of_record(LuaRecord.bin_names),
+}
+
+
+def _of_aerospike(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
+    """A method of ``aerospike``, which is the first argument."""
+    return lambda *arguments: call(record_at(arguments, 2))
+
+
+AEROSPIKE: Mapping[str, Callable[..., Any]] = {
+    "create": _of_aerospike(lambda record: record.create()),
+    "update": _of_aerospike(lambda record: record.update()),
+    "exists": _of_aerospike(lambda record: record.is_open),
+    "remove": _of_aerospike(lambda record: record.remove()),
+}
+
+
+class StreamRecord(LuaRecord):
+    """A record in the stream of an aggregation, which reads and changes nothing (server: as_aggr_record_hooks)."""
+
+    __slots__ = ()
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        given = string_at((None, name), 2)
+        if given is not None and held(value) is NOTHING:
+            raise Fault(f"can't set bin {text_of(given)} to unsupported type")
+
+    def create(self) -> int:
+        """Nothing happens."""
+        return 1
+
+    def update(self) -> int:
+        """Nothing happens."""
+        return 1
+
+    def remove(self) -> int:
+        """Nothing happens."""
+        return 1
+
+    def drop_key(self) -> None:
+        """Nothing happens."""
+
+
+AEROSPIKE_OF_STREAMS: Mapping[str, Callable[..., Any]] = {**AEROSPIKE, "get_current_time": lambda *_: 0}
