@@ -21,12 +21,12 @@ from . import commands
 from .batch import Batch, batch_error
 from .connection import Connection, Unreachable, logger
 from .faults import NodeStats, RequestHook
-from .info import (
-    cluster as info_formation,
-    config as info_settings,
-    diagnostics as info_diagnostics,
-    indexes as info_indexes,
-    udf as info_modules,
+from .info import (  # each registers its commands
+    cluster as cluster,
+    config as config,
+    diagnostics as diagnostics,
+    indexes as indexes,
+    udf as udf,
 )
 from .info.handlers import SUMMARY, answer_info, info_lines, is_long
 from .info.latencies import Latencies, histogram_name
