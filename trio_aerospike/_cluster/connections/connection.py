@@ -402,9 +402,9 @@ class Connection(Uncopyable):
                     completed.clear()  # the bodies belong to their tasks now
                 if pipeline.error is not None:
                     return pipeline.error
-                head = pipeline.sent[0] if pipeline.sent else None
-                if head is not None and head.hold is not None:
-                    await head.hold.wait()
+                hold = pipeline.sent[0].hold if pipeline.sent else None
+                if hold is not None:
+                    await hold.wait()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError) as error:
             return error
         except Exception as error:

@@ -259,6 +259,8 @@ class Request:
 
     def finish(self) -> None:
         """Tell whoever keeps something for this request that nothing more will come of it."""
+        if not self.sent:
+            self.consume = None  # it often refers to the request, in a circle
         if self.on_done is not None:
             done, self.on_done = self.on_done, None
             done()
