@@ -24,8 +24,7 @@ from typing import Any, Protocol
 import trio
 
 from ._client import Client
-from ._cluster.connections.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
-from ._cluster.connections.leases import Link
+from ._cluster.connections.blocking import BlockingConnection
 from ._cluster.connections.pool import TARGET_DELAY
 from ._cluster.connections.slot_leases import Slot, SlotLease
 from ._cluster.connections.waiting import WaitingQueue
@@ -36,6 +35,7 @@ from ._drivers.attempt import LOGGED_OUT, RESULT_CODE, BorrowingExecutor, FirstA
 from ._drivers.loop_stalls import PERIOD, StallClock
 from ._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
 from ._wire.frames import FrameReader
+from ._wire.pipeline import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from .errors import ClientClosed, ClientError, ProtocolError
 from .keys import Key
 from .validation import Uncopyable
@@ -660,7 +660,7 @@ class _Lines:
             self.node.ask_to_lend()
         return None
 
-    def _add(self, link: Link, loop: asyncio.AbstractEventLoop) -> _Line | None:
+    def _add(self, link: BlockingConnection, loop: asyncio.AbstractEventLoop) -> _Line | None:
         self._ask_at = 0.0
         try:
             line = _Line(link, self.node, loop, self)
@@ -730,14 +730,14 @@ class _Lines:
 class _Telling:
     """Passes on what Trio's thread has to say to a line, in the line's own loop. Keeps neither of the two alive."""
 
-    def __init__(self, line: _Line, link: Link, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, line: _Line, link: BlockingConnection, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         self._line = weakref.ref(line, self._collected)
         self._link = link
         self._node = node
         self._loop = weakref.ref(loop)
 
     def close_if_idle_since(self, oldest: float) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`LeaseOwner` has it."""
         line, loop = self._line(), self._loop()
         if line is None or loop is None or loop.is_closed():
             self._discard()  # whatever was under way
@@ -745,16 +745,16 @@ class _Telling:
             self._say(_Line.close_idle)
 
     def give_back(self) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`LeaseOwner` has it."""
         self._say(_Line.retire)
 
     def close(self) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`LeaseOwner` has it."""
         self._say(_Line.close, ConnectionResetError("the client closed the connection"))
 
     @property
     def awaited(self) -> bool:
-        """As :class:`Holder` has it."""
+        """As :class:`LeaseOwner` has it."""
         line, loop = self._line(), self._loop()
         return line is not None and loop is not None and not loop.is_closed() and line.awaited
 
@@ -783,7 +783,7 @@ class _Line(Uncopyable):
     callback and leave a request half moved from one queue to the next; after one the line is closed.
     """
 
-    def __init__(self, link: Link, node: Node, loop: asyncio.AbstractEventLoop, lines: _Lines) -> None:
+    def __init__(self, link: BlockingConnection, node: Node, loop: asyncio.AbstractEventLoop, lines: _Lines) -> None:
         self._link = link
         self._node = node
         self._lines = lines

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import random
 import sys
 import time
@@ -23,6 +24,7 @@ from trio_aerospike._wire import admin, batch_answers, batch_messages, info, inf
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.cdt_unpack import unpack_exactly
 from trio_aerospike._wire.frames import FrameReader, decompress_body
+from trio_aerospike._wire.pipeline import RequestPipeline
 from trio_aerospike.errors import ProtocolError
 
 MAX_SIZE = 1 << 20
@@ -88,6 +90,62 @@ def check_body(kind: int, body: bytes) -> None:
                 check_message(message)
 
 
+class Request:
+    """What a request pipeline asks of a request."""
+
+    frame = b"request"
+    deadline = math.inf
+    sent = False
+    sent_at = 0.0
+
+    def __init__(self, kind: int, frames: int, abandoned: bool) -> None:
+        self.kind = kind
+        self.left = frames
+        self.abandoned = abandoned
+        self.consume: Callable[[bytes], bool] | None = self.count if frames > 1 else None
+
+    def count(self, body: bytes) -> bool:
+        """Whether that was the last frame of the answer."""
+        self.left -= 1
+        return not self.left
+
+    def expires_at(self, now: float) -> float:
+        """When the command ends."""
+        return math.inf
+
+
+def answered(data: bytes, size: int, seed: int) -> tuple[list[bytes], bool]:
+    """Feed a stream in pieces to a pipeline that is owed answers; returns their bodies and whether it failed."""
+    chance = random.Random(seed)
+    pipeline: RequestPipeline[Request] = RequestPipeline("fuzz")
+    requests = [
+        Request(chance.choice((1, 2, 3, 3, 3)), chance.choice((1, 1, 1, 3)), chance.random() < 0.2) for _ in range(4)
+    ]
+    for request in requests:
+        pipeline.submit(request)
+    pipeline.bytes_sent(len(pipeline.data_to_send(0.0)))
+    completed: list[tuple[Request, bytes]] = []
+    for start in range(0, len(data), size):
+        if pipeline.error is None:
+            completed += pipeline.receive_data(data[start : start + size])
+    failed = pipeline.error is not None
+    owners = [request for request, _ in completed]
+    if owners + pipeline.close()[0] != requests:
+        raise AssertionError(f"requests are lost or out of order: {data.hex()}")
+    if any(bool(body) == request.abandoned and (body or request.kind == 3) for request, body in completed):
+        raise AssertionError(f"an answer is dropped, or not dropped: {data.hex()}")
+    return [body for _, body in completed], failed
+
+
+def check_pipeline(data: bytes) -> None:
+    """What a pipeline makes of a stream depends on its splits only where there are more answers than requests."""
+    seed = sum(data)
+    whole, failed = answered(data, max(1, len(data)), seed)
+    pieces, also_failed = answered(data, 7, seed)
+    if failed != also_failed or pieces[: len(whole)] != whole or (not failed and pieces != whole):
+        raise AssertionError(f"answers depend on the split: {data.hex()}")
+
+
 def check(data: bytes) -> None:
     """One input: as a stream of frames in two splits, and as a body of every type."""
     whole = FrameReader(MAX_SIZE)
@@ -99,6 +157,7 @@ def check(data: bytes) -> None:
             again += split.feed(data[start : start + 7])
     if frames != again or (whole.error is None) != (split.error is None):
         raise AssertionError(f"frames depend on the split: {data.hex()}")
+    check_pipeline(data)
     for kind, body in frames:
         check_body(kind, body)
     for kind in BODY_DECODERS:

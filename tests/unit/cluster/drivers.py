@@ -1,0 +1,159 @@
+"""One connection behind the same plain face, whichever driver carries it: Trio or blocking.
+
+Another driver is added to :data:`DRIVERS`: a class that takes a connected socket and can exchange one request.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+import time
+from typing import Any, Protocol
+
+import attrs
+import trio
+
+from trio_aerospike._cluster.connections.blocking import BlockingConnection
+from trio_aerospike._cluster.connections.connection import Connection
+from trio_aerospike._cluster.connections.loop_clock import loop_clock
+from trio_aerospike._cluster.connections.request import Failure, Request
+from trio_aerospike._cluster.connections.transport import SocketTransport
+from trio_aerospike._wire.constants import PROTO_MESSAGE
+from trio_aerospike.errors import ProtocolError
+
+
+@attrs.frozen
+class Outcome:
+    """How a request ended.
+
+    Attributes:
+        what: "answered", "timeout", "broken", "protocol" (the server sent what is no answer), or "refused": the
+            connection was found unusable before the request was sent.
+        body: the answer.
+        sent: whether the server may have received any of it.
+    """
+
+    what: str
+    body: bytes = b""
+    sent: bool = True
+
+
+class Driver(Protocol):
+    """One connection. The methods block, and may be called from one thread."""
+
+    def __init__(self, sock: socket.socket) -> None: ...
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request would be sent."""
+
+    def exchange(self, frame: bytes, seconds: float) -> Outcome:
+        """Send a request and wait for its end."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class BlockingDriver:
+    """A leased connection in the calling thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._connection = BlockingConnection(sock)
+
+    @property
+    def usable(self) -> bool:
+        return self._connection.fresh()
+
+    def exchange(self, frame: bytes, seconds: float) -> Outcome:
+        if not self.usable:
+            return Outcome("refused", sent=False)
+        try:
+            return Outcome("answered", self._connection.exchange(frame, time.monotonic() + seconds))
+        except TimeoutError:
+            what = "timeout"
+        except ProtocolError:
+            what = "protocol"
+        except OSError:
+            what = "broken"
+        return Outcome(what, sent=self._connection.sent)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class TrioDriver:
+    """A connection in a Trio run of another thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=trio.run, args=(self._run, sock, ready))
+        self._thread.start()
+        self._token: trio.lowlevel.TrioToken = ready.get()
+
+    async def _run(self, sock: socket.socket, ready: queue.SimpleQueue[Any]) -> None:
+        self._connection = Connection(SocketTransport(sock), self, max_depth=128, label="A1")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._connection.run)
+            await trio.testing.wait_all_tasks_blocked()
+            self._end = trio.Event()
+            ready.put(trio.lowlevel.current_trio_token())
+            await self._end.wait()
+            self._connection.close(None)
+
+    def _in_trio(self, function: Any, *args: Any) -> Any:
+        return trio.from_thread.run(function, *args, trio_token=self._token)
+
+    @property
+    def usable(self) -> bool:
+        return bool(self._in_trio(self._usable))
+
+    async def _usable(self) -> bool:
+        await trio.testing.wait_all_tasks_blocked()  # the reader has seen what has arrived
+        return self._connection.usable
+
+    def exchange(self, frame: bytes, seconds: float) -> Outcome:
+        outcome: Outcome = self._in_trio(self._exchange, frame, seconds)
+        return outcome
+
+    async def _exchange(self, frame: bytes, seconds: float) -> Outcome:
+        if not self._connection.usable:
+            return Outcome("refused", sent=False)
+        now = loop_clock().now
+        request = Request(frame, PROTO_MESSAGE, now() + seconds, now() + seconds, seconds, True)
+        self._connection.submit(request)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._expire, request)
+            await request.wait()
+            nursery.cancel_scope.cancel()
+        if request.reply is not None:
+            return Outcome("answered", request.reply)
+        if request.failure is Failure.EXPIRED:
+            return Outcome("timeout", sent=request.sent)
+        if not request.sent:
+            return Outcome("refused", sent=False)
+        return Outcome("protocol" if isinstance(request.error, ProtocolError) else "broken", sent=True)
+
+    async def _expire(self, request: Request) -> None:
+        clock = loop_clock()
+        while clock.now() < request.deadline:
+            await trio.sleep_until(clock.to_trio(request.deadline))
+        self._connection.expire(clock.now())
+
+    def close(self) -> None:
+        trio.from_thread.run_sync(lambda: self._end.set(), trio_token=self._token)
+        self._thread.join()
+
+    # -- as the owner of the connection --------------------------------------------------------------------------------
+
+    def replied(self, *args: object) -> None: ...
+
+    def due(self, deadline: float) -> None: ...
+
+    def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
+        for request in unsent:
+            request.fail(Failure.BROKEN, error)
+
+
+DRIVERS: dict[str, type[Driver]] = {"trio": TrioDriver, "blocking": BlockingDriver}
