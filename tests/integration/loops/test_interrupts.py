@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,14 @@ import pytest
 import trio_aerospike as aero
 from tests.integration.loop_stage import LoopStage
 from tests.interrupting import Interrupter
+from trio_aerospike import _drivers
+
+#: The modules that run in the loop.
+FILES = [f"trio_aerospike/_drivers/{path.name}" for path in Path(_drivers.__path__[0]).glob("loop_*.py")]
 
 
 @pytest.mark.parametrize("limit", [0, 8])
-def test_commands_interrupted_at_any_line_leave_commands_that_work(
+def test_commands_interrupted_at_any_connection_leave_commands_that_work(
     stages: Callable[..., LoopStage], limit: int
 ) -> None:
     stage = stages(max_concurrent_operations=limit)
@@ -36,7 +41,7 @@ def test_commands_interrupted_at_any_line_leave_commands_that_work(
         for step in itertools.count():
             run(stage.warm(commands))
             reads = [loop.create_task(commands.get(key)) for key in keys]
-            with Interrupter(step, "trio_aerospike/loops.py", opcodes=False) as interrupter:
+            with Interrupter(step, *FILES, opcodes=False) as interrupter:
                 try:
                     run(asyncio.wait(reads))
                 except KeyboardInterrupt:
