@@ -1,0 +1,392 @@
+"""Request pipeline of one connection, sans-I/O: requests leave in order, and answers complete them in the same order.
+
+The server works on one request of a connection at a time and answers in order (``as/src/base/service.c``), so answers
+carry no correlation id: the oldest request that was sent owns the next answer. There is no socket, no clock and no task
+here. A driver (Trio, asyncio, a blocking thread) moves bytes and times in, and settles the requests that come out::
+
+    pipeline.submit(request)
+    data = pipeline.data_to_send(now)
+    pipeline.bytes_sent(sock.send(data))
+    for request, body in pipeline.receive_data(sock.recv(65536)):
+        ...  # body is b"" where nobody waits for the answer any more
+    if pipeline.error is not None:
+        ...  # close the connection: pipeline.close() returns the requests that are left
+
+A request moves through these states. The columns are the calls, "-" is a mistake of the driver, "." changes nothing.
+
+========== ============ ============= ============= ========= ========= ========= ======== ========= ===================
+request    data_to_send bytes_sent(0) bytes_sent(n) answer    withdraw  abandon   expire   take_     fault, close
+                                                                                           unsent
+========== ============ ============= ============= ========= ========= ========= ======== ========= ===================
+UNSENT     OFFERED      .             .             (fault)   removed   -         removed  removed   returned as unsent
+OFFERED    .            UNSENT        SENT          completed -         ABANDONED ABANDON. .         returned as sent
+SENT       .            .             .             completed -         ABANDONED ABANDON. .         returned as sent
+ABANDONED  .            .             .             dropped   -         .         .        .         returned as sent
+========== ============ ============= ============= ========= ========= ========= ======== ========= ===================
+
+``request.sent`` is true in all states but UNSENT. An OFFERED request counts as sent, since nobody knows what a send
+that was interrupted has delivered; only ``bytes_sent(0)`` says that nothing left. An ABANDONED request is a tombstone:
+it keeps its place until its answer has been read and dropped.
+
+The pipeline itself has two states: sound, and failed, which is final. It fails when the server sends what no request is
+owed (an answer too many, or a part of one after the last) or what is no answer: then nothing tells which answer belongs
+to which request. Answers that were whole before the fault are still handed out where their owners are certain.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+from ..errors import ProtocolError
+from .commands import transaction_ttl_of
+from .constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE, TRANSACTION_TTL_OFFSET
+from .frames import FrameReader
+
+#: Bytes gathered for one send; requests behind them can still be withdrawn.
+SEND_SIZE: Final = 128 * 1024
+#: Unsent bytes past which a driver submits nothing more.
+UNSENT_LIMIT: Final = 1024 * 1024
+#: Seconds for which an abandoned request without a deadline may delay those behind it.
+ABANDONED_SECONDS: Final = 1.0
+
+_pack_ttl = struct.Struct(">I").pack
+
+
+def restamped(frame: bytes, expires: float, now: float) -> bytes:
+    """Return a request with its remaining time as transaction ttl: whole milliseconds, at least 1.
+
+    A frame that is no message, or whose command has no time limit, is returned as it is.
+    """
+    if frame[1] != PROTO_MESSAGE or expires == math.inf:
+        return frame
+    ttl = _pack_ttl(transaction_ttl_of(expires - now))
+    return frame[:TRANSACTION_TTL_OFFSET] + ttl + frame[TRANSACTION_TTL_OFFSET + 4 :]
+
+
+class PipelinedRequest(Protocol):
+    """What the pipeline reads and writes of a request. A driver's requests hold more.
+
+    Attributes:
+        frame: the bytes of the request.
+        kind: protocol type of the answer.
+        deadline: when the attempt is given up, on the driver's clock.
+        sent: whether the server may have received any of it.
+        sent_at: when it was last handed to the socket.
+        abandoned: nobody waits for the answer any more.
+        consume: None for an answer of one frame. Otherwise called with each frame of the answer; returns whether that
+            was the last. It may return False always where the driver calls :meth:`RequestPipeline.complete`.
+    """
+
+    frame: bytes
+    deadline: float
+    sent: bool
+    sent_at: float
+    abandoned: bool
+    consume: Callable[[bytes], bool] | None
+
+    @property
+    def kind(self) -> int: ...
+
+    def expires_at(self, now: float, /) -> float:
+        """When the whole command is given up: what is left until then is its transaction ttl."""
+
+
+R = TypeVar("R", bound=PipelinedRequest)
+
+
+class RequestPipeline(Generic[R]):
+    """The requests of one connection, first in, first out; the module describes its states.
+
+    A driver reads the attributes and changes none but ``blocked``.
+
+    Whatever interrupts a call (a KeyboardInterrupt in a callback of an event loop), each request is then found in
+    ``unsent``, ``sent``, ``completed`` or ``expired``, perhaps in two of them.
+
+    Args:
+        peer: names the server in errors.
+
+    Attributes:
+        unsent: requests that wait to be sent, in order.
+        sent: requests that are owed an answer, in order, tombstones included.
+        unsent_bytes: size of the frames in ``unsent``.
+        blocked: the socket takes nothing at the moment. A driver sets it when it starts to wait for the socket; what
+            goes out afterwards carries its remaining time as transaction ttl.
+        error: why the pipeline has failed; None while it is sound.
+        completed: what the last :meth:`receive_data` returned. A driver may clear it, to release the bodies.
+        expired: what the last :meth:`expire` returned.
+    """
+
+    __slots__ = (
+        "_feed",
+        "_frames",
+        "_offered",
+        "_outgoing",
+        "_peer",
+        "_sending",
+        "blocked",
+        "completed",
+        "error",
+        "expired",
+        "sent",
+        "unsent",
+        "unsent_bytes",
+    )
+
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+        self._frames = FrameReader()
+        self._feed = self._frames.feed
+        self.unsent: deque[R] = deque()
+        self.sent: deque[R] = deque()
+        self.unsent_bytes: int = 0
+        #: Bytes of sent requests that the socket has not taken yet.
+        self._outgoing = b""
+        #: ``_outgoing`` is in the driver's hands, which has not said yet how much of it was sent.
+        self._sending = False
+        #: How many requests ``_outgoing`` holds of which nothing was sent before.
+        self._offered = 0
+        self.blocked: bool = False
+        self.error: ProtocolError | None = None
+        self.completed: list[tuple[R, bytes]] = []
+        self.expired: list[R] = []
+
+    def __repr__(self) -> str:
+        state = "sound" if self.error is None else f"failed: {self.error}"
+        return f"<RequestPipeline {self._peer} {state}, {len(self.sent)} sent, {len(self.unsent)} unsent>"
+
+    @property
+    def depth(self) -> int:
+        """Requests that were submitted and are not answered, tombstones included."""
+        return len(self.sent) + len(self.unsent)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits for an answer."""
+        return bool(self.unsent) or any(not request.abandoned for request in self.sent)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def submit(self, request: R) -> None:
+        """Put a request at the end of the queue.
+
+        Raises:
+            ProtocolError: the pipeline has failed.
+        """
+        if self.error is not None:
+            raise self.error
+        self.unsent.append(request)
+        self.unsent_bytes += len(request.frame)
+
+    def data_to_send(self, now: float) -> bytes:
+        """Return the next bytes for the socket: the rest of those before, or whole requests, which count as sent now.
+
+        A single request is not copied. :meth:`bytes_sent` has to follow; until then there is nothing more to send.
+
+        Args:
+            now: the driver's time.
+
+        Returns:
+            The bytes; ``b""`` where there is nothing to send.
+        """
+        if self._outgoing:
+            if self._sending:
+                return b""
+            self._sending = True
+            return self._outgoing
+        unsent = self.unsent
+        if not unsent or self.error is not None:
+            return b""
+        restamp = self.blocked
+        self.blocked = False
+        sent = self.sent
+        size = 0
+        frames: list[bytes] = []
+        while unsent and size < SEND_SIZE:
+            request = unsent[0]
+            frame = request.frame
+            size += len(frame)
+            if restamp:
+                frame = request.frame = restamped(frame, request.expires_at(now), now)
+            request.sent = True
+            request.sent_at = now
+            sent.append(request)
+            unsent.popleft()
+            frames.append(frame)
+        self.unsent_bytes -= size
+        self._offered = len(frames)
+        self._sending = True
+        data = self._outgoing = frame if len(frames) == 1 else b"".join(frames)
+        return data
+
+    def bytes_sent(self, count: int) -> None:
+        """Note how many bytes of the last :meth:`data_to_send` the socket took.
+
+        With 0 the requests that were offered are unsent again, in no doubt, unless one of them was answered or
+        abandoned meanwhile.
+        """
+        self._sending = False
+        if count == len(self._outgoing):
+            self._outgoing = b""
+            return
+        if count or not self._take_back():
+            self._outgoing = self._outgoing[count:]
+        self._offered = 0
+
+    def _take_back(self) -> bool:
+        """Make the offered requests unsent again; returns whether that was possible."""
+        sent, count = self.sent, self._offered
+        if not count or count > len(sent) or any(sent[-place].abandoned for place in range(1, count + 1)):
+            return False
+        for _ in range(count):
+            request = sent[-1]
+            request.sent = False
+            self.unsent.appendleft(request)
+            sent.pop()
+            self.unsent_bytes += len(request.frame)
+        self._outgoing = b""
+        return True
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> list[tuple[R, bytes]]:
+        """Take bytes from the socket and hand out the requests that they complete.
+
+        Requests that were completed before a fault are still returned; :attr:`error` is set then. Of a burst with more
+        answers than requests nothing is returned: which of them are the answers cannot be told.
+
+        Returns:
+            Completed requests, in order, with the body of their answer; ``b""`` in place of the body where the request
+            was abandoned. An answer of several frames completes its request with the body of the last.
+
+        Raises:
+            ProtocolError: the pipeline had failed before.
+        """
+        if self.error is not None:
+            raise self.error
+        frames = self._feed(data)
+        completed: list[tuple[R, bytes]] = []
+        self.completed = completed
+        sent = self.sent
+        if frames:
+            if not sent or (len(frames) > len(sent) and sent[0].consume is None):
+                self._fail_unsolicited(f"{len(frames)} answers to {len(sent)} requests")
+                return completed
+            for kind, body in frames:
+                if not sent:
+                    self._fail_unsolicited("a frame after its last answer")
+                    return completed
+                request = sent[0]
+                if kind != request.kind:
+                    text = f"{self._peer} answered a request of type {request.kind} with type {kind}"
+                    self.error = ProtocolError(text)
+                    return completed
+                if request.consume is not None:
+                    if not request.consume(body):
+                        continue
+                    request.consume = None  # it often refers to the request, in a circle
+                elif kind == PROTO_MESSAGE and len(body) < MESSAGE_HEADER_SIZE:
+                    text = f"{self._peer} sent a message of {len(body)} bytes, shorter than its header"
+                    self.error = ProtocolError(text)
+                    return completed
+                completed.append((request, b"" if request.abandoned else body))
+                sent.popleft()
+        if self._frames.error is not None:
+            self.error = self._frames.error
+        elif not sent and self._frames.pending:
+            self._fail_unsolicited(f"{self._frames.pending} bytes after its last answer")
+        return completed
+
+    def complete(self, request: R, left_over: int = 0) -> None:
+        """End an answer of several frames whose last frame the driver has found, instead of ``consume``.
+
+        Args:
+            request: the oldest one that was sent.
+            left_over: frames that ``consume`` has taken behind the last one: they were unsolicited.
+        """
+        assert self.sent[0] is request
+        request.consume = None
+        self.sent.popleft()
+        if left_over or (not self.sent and self._frames.pending):
+            self._fail_unsolicited("a frame after its last answer")
+
+    def _fail_unsolicited(self, what: str) -> None:
+        self.error = ProtocolError(f"{self._peer} sent a reply without a request: {what}")
+
+    # -- requests that end otherwise ---------------------------------------------------------------------------------
+
+    def withdraw(self, request: R) -> None:
+        """Remove an unsent request.
+
+        Raises:
+            ValueError: it is not unsent.
+        """
+        self.unsent.remove(request)
+        self.unsent_bytes -= len(request.frame)
+
+    def abandon(self, request: R, now: float) -> None:
+        """Turn a sent request into a tombstone, whose answer is dropped.
+
+        Where it had no deadline it gets one, for those behind it have to go elsewhere if it is never answered.
+        """
+        assert request.sent
+        request.abandoned = True
+        if request.deadline == math.inf:
+            request.deadline = now + ABANDONED_SECONDS
+
+    def expire(self, now: float) -> tuple[list[R], float]:
+        """Give up requests whose deadline has passed: unsent ones are removed, sent ones become tombstones.
+
+        Returns:
+            The requests that are overdue (a sent one each time, until it is answered), and the earliest deadline of
+            the others; infinity where there is none.
+        """
+        overdue: list[R] = []
+        self.expired = overdue
+        due = math.inf
+        for request in self.sent:
+            if request.deadline > now:
+                due = min(due, request.deadline)
+            else:
+                request.abandoned = True
+                overdue.append(request)
+        late = 0
+        for request in self.unsent:
+            if request.deadline > now:
+                due = min(due, request.deadline)
+            else:
+                late += 1
+                overdue.append(request)
+                self.unsent_bytes -= len(request.frame)
+        if late:
+            self.unsent = deque(request for request in self.unsent if request.deadline > now)
+        return overdue, due
+
+    def take_unsent(self) -> list[R]:
+        """Remove and return the requests that were not sent, to go elsewhere."""
+        taken = list(self.unsent)
+        self.unsent.clear()
+        self.unsent_bytes = 0
+        return taken
+
+    def close(self, error: ProtocolError | None = None) -> tuple[list[R], list[R]]:
+        """Fail the pipeline because its connection has ended; nothing can be submitted or received any more.
+
+        Args:
+            error: what ended it, if that was not the pipeline's own error.
+
+        Returns:
+            The requests that were sent and will not be answered, tombstones included, and those that were not sent.
+        """
+        if self.error is None:
+            self.error = error or ProtocolError(f"the connection to {self._peer} is closed")
+        sent = list(self.sent)
+        for request in sent:
+            request.consume = None
+        self.sent.clear()
+        self._outgoing = b""
+        self._sending = False
+        return sent, self.take_unsent()
