@@ -1,4 +1,4 @@
-"""Pipelined connection of an asyncio loop: a leased socket that the loop watches, and its queue of requests."""
+"""Pipelined connection of an asyncio loop: drive the request pipeline over a leased socket that the loop watches."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import math
 import socket
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from .._cluster.connections.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, restamped
 from .._cluster.connections.leases import Link
 from .._cluster.connections.slot_leases import Slot
 from .._cluster.tend.node import Node
-from .._wire.constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE
-from .._wire.frames import FrameReader
+from .._wire.pipeline import UNSENT_LIMIT, RequestPipeline
 from ..errors import ProtocolError
 from ..validation import Uncopyable
 from .attempt import RESULT_CODE
@@ -110,19 +107,16 @@ class LoopLeaseOwner:
 
 
 class LoopConnection(Uncopyable):
-    """A leased connection and its queue of requests, run by callbacks of the loop.
+    """A leased connection, run by callbacks of the loop, and its request pipeline.
 
-    Only the loop, which watches the socket, keeps it alive. A KeyboardInterrupt may be raised anywhere in a callback
-    and leave a request half moved from one queue to the next: the connection is closed then.
+    Only the loop, which watches the socket, keeps it alive. A KeyboardInterrupt may be raised anywhere in a callback:
+    the connection is closed then, and each request ends.
 
     Args:
         link: the leased connection.
         node: the node.
         loop: the loop.
         owner: what the connection reports to.
-
-    Attributes:
-        depth: queue depth: requests that have not been answered.
     """
 
     def __init__(self, link: Link, node: Node, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner) -> None:
@@ -130,17 +124,14 @@ class LoopConnection(Uncopyable):
         self._node = node
         self._owner = owner
         self._clock = owner.clock
+        self._pipeline: RequestPipeline[LoopRequest] = RequestPipeline(f"node {node.name}")
         self._sock: socket.socket = link.for_loop()
         # A loop that is given the socket itself may keep it open beyond its own end.
         self._fileno = self._sock.fileno()
-        self._frames = FrameReader()
-        #: Requests that were sent and not answered, in order.
-        self._sent: deque[LoopRequest] = deque()
-        self._unsent: deque[LoopRequest] = deque()
-        self._unsent_bytes = 0
-        self._outgoing = b""
+        #: A flush is scheduled.
         self._flushing = False
         self._flush_at = 0.0
+        #: The loop waits until the socket takes more.
         self._blocked = False
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
@@ -151,7 +142,6 @@ class LoopConnection(Uncopyable):
         self._began = 0.0
         #: Whether nothing has been answered since the queue was last empty.
         self._fresh = True
-        self.depth = 0
         try:
             loop.add_reader(self._fileno, self._readable)
             node.lender.hold(link, LoopLeaseOwner(self, link, node, loop))
@@ -161,9 +151,17 @@ class LoopConnection(Uncopyable):
             raise
 
     @property
+    def depth(self) -> int:
+        """Queue depth: requests that have not been answered."""
+        pipeline = self._pipeline
+        return len(pipeline.sent) + len(pipeline.unsent)
+
+    @property
     def has_room(self) -> bool:
         """Whether the connection takes one more request now."""
-        return self.accepts_requests and self.depth < self._owner.max_depth and self._unsent_bytes < UNSENT_LIMIT
+        return (
+            self.accepts_requests and self.depth < self._owner.max_depth and self._pipeline.unsent_bytes < UNSENT_LIMIT
+        )
 
     @property
     def accepts_requests(self) -> bool:
@@ -175,17 +173,16 @@ class LoopConnection(Uncopyable):
         """Whether a task waits for an answer; may be read in any thread."""
         if self._owner.has_waiters:
             return True
-        depth = self.depth
-        answers = [request.answer for request in (*self._unsent.copy(), *self._sent.copy())]
-        return len(answers) < depth or not all(answer.done() for answer in answers)
+        pipeline = self._pipeline
+        # A request that moves between the two meanwhile is in one of the three copies.
+        requests = (*pipeline.sent.copy(), *pipeline.unsent.copy(), *pipeline.sent.copy())
+        return not all(request.answer.done() for request in requests)
 
     def append(self, request: LoopRequest, now: float) -> None:
         """Append a request to the queue. Its time runs from ``now`` on the stall clock."""
         request.admit(now)
         request.connection = self
-        self._unsent.append(request)
-        self._unsent_bytes += len(request.frame)
-        self.depth += 1
+        self._pipeline.submit(request)
         if request.deadline < self._due or self._due < now:
             self._set_timer(request.deadline)
 
@@ -201,7 +198,7 @@ class LoopConnection(Uncopyable):
     def flush_again(self) -> None:
         """Schedule a flush, unless one is scheduled already or the socket is blocked."""
         now = time.monotonic()
-        if not self._unsent:
+        if self._blocked or not self._pipeline.unsent:
             return
         if not self._flushing or now - self._flush_at > _FLUSH_AGAIN:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -210,105 +207,66 @@ class LoopConnection(Uncopyable):
 
     def abandoned(self, request: LoopRequest) -> None:
         """Note that the task of a request has ended: it is not sent any more, or its answer is dropped."""
-        if not self._alive:
-            return
-        if request.deadline == math.inf:
-            # It had no time limit, but those behind it may have one: they are moved if its answer does not come.
-            request.deadline = self._clock.now() + ABANDONED_SECONDS
-            if request.deadline < self._due:
-                self._set_timer(request.deadline)
-        elif self._suspended:
+        if not self._alive or not request.in_flight:
+            return  # an unsent request is withdrawn before the next send
+        # Requests behind it may have less time than it had.
+        self._pipeline.abandon(request, self._clock.now())
+        if request.deadline < self._due:
+            self._set_timer(request.deadline)
+        if self._suspended:
             self._close_unless_waited_for()
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
         try:
-            self._send_waiting()
+            self._flushing = False
+            self._send()
         except BaseException:
             self.interrupted()
             raise
 
-    def _send_waiting(self) -> None:
-        if not self._alive:
+    def _send(self) -> None:
+        """Send what is unsent, as far as the socket takes it."""
+        if not self._alive or self._blocked:
             return
+        pipeline = self._pipeline
         now = self._clock.now()
-        if not self._sent:
+        self._withdraw_cancelled()
+        if not pipeline.sent:
             if not self._link.fresh():
                 self.close(ConnectionResetError("the server closed the connection, or sent a reply without a request"))
                 return
             self._began = now
             self._fresh = True
-        restamp = self._blocked
-        self._flushing = self._blocked = False
-        while self._alive and not self._blocked:
-            if self._outgoing:
-                data, self._outgoing = self._outgoing, b""
-                self._send(data, [])
-            elif self._unsent:
-                frames = self._gather(now, restamp)
-                if frames:
-                    self._send(frames[0] if len(frames) == 1 else b"".join(frames), frames)
-            else:
+        while data := pipeline.data_to_send(now):
+            try:
+                count = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                count = 0
+            except OSError as error:
+                pipeline.bytes_sent(0)
+                self.close(error)
+                return
+            pipeline.bytes_sent(count)
+            if count < len(data):
+                self._blocked = pipeline.blocked = True
+                asyncio.get_running_loop().add_writer(self._fileno, self._writable)
                 break
         if not self.depth:
             self._became_idle()  # all were withdrawn
 
-    def _gather(self, now: float, restamp: bool) -> list[bytes]:
-        """Return the frames of the requests to send next, which count as sent from now on."""
-        unsent = self._unsent
-        sent = self._sent
-        frames: list[bytes] = []
-        size = 0
-        while unsent and size < SEND_SIZE:
-            request = unsent[0]
-            frame = request.frame
-            self._unsent_bytes -= len(frame)
-            if request.answer.done():
-                unsent.popleft()
-                self.depth -= 1  # withdrawn
-                continue
-            if restamp:
-                frame = request.frame = restamped(frame, request.limit, now)
-            frames.append(frame)
-            size += len(frame)
-            # Appended first, then removed: wherever this is interrupted, the request is in a queue.
-            request.in_flight = True
-            sent.append(request)
-            unsent.popleft()
-        return frames
-
-    def _send(self, data: bytes, frames: list[bytes]) -> None:
-        """Send bytes. If the socket takes none of them, the requests of ``frames`` are unsent again."""
-        try:
-            taken = self._sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            taken = 0
-        except OSError as error:
-            self._put_back(frames)
-            self.close(error)
-            return
-        if taken == len(data):
-            return
-        if taken or not frames:
-            self._outgoing = data[taken:]
-        else:
-            self._put_back(frames)
-        self._flushing = self._blocked = True  # new requests gather until the socket takes more
-        asyncio.get_running_loop().add_writer(self._fileno, self._writable)
-
-    def _put_back(self, frames: list[bytes]) -> None:
-        for frame in reversed(frames):
-            request = self._sent[-1]
-            self._unsent.appendleft(request)
-            request.in_flight = False
-            self._sent.pop()
-            self._unsent_bytes += len(frame)
+    def _withdraw_cancelled(self) -> None:
+        """Withdraw unsent requests whose tasks have ended."""
+        pipeline = self._pipeline
+        for request in [request for request in pipeline.unsent if request.answer.done()]:
+            pipeline.withdraw(request)
 
     def _writable(self) -> None:
         try:
+            self._blocked = False
             asyncio.get_running_loop().remove_writer(self._fileno)
-            self._send_waiting()
+            self._send()
             if self._owner.queued:
                 self._owner.serve()
         except BaseException:
@@ -339,54 +297,41 @@ class LoopConnection(Uncopyable):
             return
         if not data:
             raise ConnectionResetError("the server closed the connection")
-        sent = self._sent
+        pipeline = self._pipeline
         owner = self._owner
-        frames = self._frames.feed(data)
-        if frames:
-            if len(frames) > len(sent):
-                # It cannot be told which of them are the answers, so none of them is used.
-                raise self._unsolicited(f"{len(frames)} answers to {len(sent)} requests")
-            for kind, body in frames:
-                if kind != PROTO_MESSAGE or len(body) < MESSAGE_HEADER_SIZE:
-                    raise self._unsolicited(f"a frame of type {kind} with {len(body)} bytes")
-                request = sent[0]
-                if request.answer.done():
-                    request.finish()
-                else:
-                    request.in_flight = False
-                    request.answer.set_result(body)
-                    slot = request.slot
-                    if slot is not None and not body[RESULT_CODE] and owner.slots is not None:
-                        request.slot = None
-                        owner.slots.release(slot)  # the next request starts at once
-                sent.popleft()
-                self.depth -= 1
+        completed = pipeline.receive_data(data)
+        slots = owner.slots
+        if pipeline.error is not None:
+            self._retired = True
+        for request, body in completed:
+            request.settle(body)
+            slot = request.slot
+            if slot is not None and slots is not None and body and not body[RESULT_CODE]:
+                request.slot = None
+                slots.release(slot)  # the next request starts at once
+        if completed:
             self._suspended = False
             now = self._clock.now()
-            self._owner.replied(len(frames), now - self._began, self._fresh)
+            owner.replied(len(completed), now - self._began, self._fresh)
             self._began = now
             self._fresh = False
-        if self._frames.error is not None:
-            raise self._frames.error
-        if not sent and self._frames.pending:
-            raise self._unsolicited(f"{self._frames.pending} bytes after its last answer")
-        if frames and owner.queued:
+        if pipeline.error is not None:
+            raise pipeline.error
+        if completed and owner.queued:
             owner.refill(self)
-        if self._unsent and not self._blocked:
+        if pipeline.unsent:
             # At once, so that the server works while the tasks run whose answers have arrived.
-            self._send_waiting()
+            self._send()
             if self._alive and owner.queued and not self.has_room:
                 owner.serve()
         if not self.depth and self._alive:
             self._became_idle()
+        completed.clear()
 
     def read(self) -> None:
         """Read what has arrived."""
         if self._alive:
             self._readable()
-
-    def _unsolicited(self, what: str) -> ProtocolError:
-        return ProtocolError(f"node {self._node.name} sent a reply without a request: {what}")
 
     def _became_idle(self) -> None:
         self._link.rested_since = time.monotonic()
@@ -416,36 +361,29 @@ class LoopConnection(Uncopyable):
 
     def _fail_overdue(self) -> None:
         """Fail what is overdue. An overdue head suspends the connection, and closes it when no task waits."""
+        pipeline = self._pipeline
+        sent = pipeline.sent
         self._timer = None
         self._due = math.inf
-        if self._sent and self._sent[0].deadline <= self._clock.now():
+        if sent and sent[0].deadline <= self._clock.now():
             self._readable()  # the answer may have arrived while the loop was blocked
             if not self._alive:
                 return
         now = self._clock.now()
-        due = math.inf
-        for request in self._sent:
-            if request.deadline > now:
-                due = min(due, request.deadline)
-            elif request.answer.done():
-                request.finish()
-            else:
-                request.answer.set_exception(TimeoutError())
-        for request in self._unsent:
-            if request.deadline > now:
-                due = min(due, request.deadline)
-            elif not request.answer.done():
-                request.answer.set_exception(Unsent())
-        if self._sent and self._sent[0].deadline <= now:
+        overdue, due = pipeline.expire(now)
+        for request in overdue:
+            request.fail(TimeoutError() if request.sent else Unsent())
+        overdue.clear()
+        if sent and sent[0].deadline <= now:
             self._suspended = True
             self._owner.timed_out()
-            self._return_unsent()
+            self._move_unsent()
             if self._close_unless_waited_for():
                 return
         self._set_timer(due)
 
     def _close_unless_waited_for(self) -> bool:
-        if any(not request.answer.done() for request in self._sent):
+        if any(not request.answer.done() for request in self._pipeline.sent):
             return False
         self.close(None)
         return True
@@ -464,38 +402,44 @@ class LoopConnection(Uncopyable):
             self.close(None)
 
     def interrupted(self) -> None:
-        """Close the connection, since a KeyboardInterrupt may have left its queues in any state."""
+        """Close the connection, since a KeyboardInterrupt may have left any state."""
         self.close(ConnectionAbortedError("interrupted while requests were sent or answers read"))
 
     def close(self, error: Exception | None) -> None:
         """Close the connection: requests that were sent fail, those that were not are executed by Trio."""
         if not self._alive:
             return
-        self._alive = False
+        try:
+            self._close(error)
+        except BaseException:
+            self._close(error)  # all of it may be done twice: whatever was interrupted, each request ends
+            raise
+
+    def _close(self, error: Exception | None) -> None:
+        self._retired = True
         self._owner.connection_closed(self)
         self._set_timer(math.inf)
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._fileno)
         loop.remove_writer(self._fileno)
-        if isinstance(error, TimeoutError):
+        if error is None:
+            error = TimeoutError()
+        elif isinstance(error, TimeoutError):
             # From the kernel (ETIMEDOUT): the peer does not respond, however much time the requests have left.
             error = ConnectionAbortedError(*error.args)
-        for request in self._sent:
-            if request.answer.done():
-                request.finish()
-            else:
-                request.in_flight = False
-                request.answer.set_exception(error or TimeoutError())
-        self._sent.clear()
-        self._return_unsent()
-        self.depth = 0
+        pipeline = self._pipeline
+        # An interrupted call may have left requests between its result and the pipeline's queues.
+        for request, body in pipeline.completed:
+            request.settle(body)
+        for request in (*pipeline.expired, *pipeline.sent):
+            request.fail(error if request.sent else Unsent())
+        self._move_unsent()
+        pipeline.close()
+        self._alive = False
         self._node.lender.discard(self._link)
 
-    def _return_unsent(self) -> None:
+    def _move_unsent(self) -> None:
         """Have requests that were not sent executed elsewhere."""
-        self.depth -= len(self._unsent)
-        for request in self._unsent:
-            if not request.answer.done():
-                request.answer.set_exception(Unsent())
-        self._unsent.clear()
-        self._unsent_bytes = 0
+        for request in self._pipeline.unsent:
+            request.fail(Unsent())
+        self._pipeline.take_unsent()

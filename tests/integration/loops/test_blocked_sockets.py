@@ -51,7 +51,7 @@ async def test_what_a_socket_does_not_take_stays_unsent_and_moves_on(stage, comm
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     blocked.watch()
-    assert not connection._sent and connection.depth == 3
+    assert not connection._pipeline.sent and connection.depth == 3
     tasks[1].cancel()
     await asyncio.sleep(0)
     seen = stage.script()
@@ -85,7 +85,11 @@ async def test_what_gathers_behind_a_blocked_socket_is_bounded(stage, commands):
     await asyncio.sleep(0)
     for _ in range(20):
         blocked.watch()
-        assert len(connection._outgoing) <= 250_000 and connection._unsent_bytes < 1_200_000 and connection.depth <= 20
+        assert (
+            len(connection._pipeline._outgoing) <= 250_000
+            and connection._pipeline.unsent_bytes < 1_200_000
+            and connection.depth <= 20
+        )
         blocked.takes = 10_000
         connection._writable()
         await asyncio.sleep(0)
@@ -119,7 +123,7 @@ async def test_behind_a_head_that_is_overdue_nothing_unsent_waits(stage, command
     (connection,) = connections_of(commands)
     stage.script(Fault.SILENCE)
     first = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(total_timeout=0.1, max_retries=0)))
-    await stage.loop_until(lambda: connection._sent)
+    await stage.loop_until(lambda: connection._pipeline.sent)
     blocked = Blocked(connection)
     second = asyncio.ensure_future(commands.put(KEY, {"a": 2}))
     await asyncio.sleep(0)

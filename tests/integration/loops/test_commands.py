@@ -154,7 +154,7 @@ def test_nobody_gets_anothers_answer_whoever_is_cancelled_or_late(stages, run):
         # The last tombstones are answered, sooner or later.
         await stage.loop_until(
             lambda: all(
-                not connection.depth and not connection._sent and not connection._unsent_bytes
+                not connection.depth and not connection._pipeline.sent and not connection._pipeline.unsent_bytes
                 for connection in connections_of(commands)
             )
         )
@@ -234,7 +234,7 @@ async def test_a_connection_that_the_kernel_gave_up_is_no_timeout_of_ours(stage,
     stage.script(then=Fault.SILENCE)
     (connection,) = connections_of(commands)
     read = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(max_retries=0)))
-    await stage.loop_until(lambda: connection._sent)
+    await stage.loop_until(lambda: connection._pipeline.sent)
     connection.close(TimeoutError(110, "Connection timed out"))
     await fails(read, aero.ConnectionFailed)
 
@@ -281,7 +281,7 @@ async def test_an_answer_that_lay_while_the_loop_was_busy_is_not_late(stage, com
     stage.cluster.nodes[0].delay = 0.02
     policy = ReadPolicy(total_timeout=0.05, max_retries=0)
     read = asyncio.ensure_future(commands.get(KEY, policy=policy))
-    await stage.loop_until(lambda: connection._sent)
+    await stage.loop_until(lambda: connection._pipeline.sent)
     time.sleep(0.1)  # noqa: ASYNC251 - this is what it is about
     connection._expire()
     assert (await read)["a"] == 1

@@ -403,7 +403,7 @@ def test_a_loop_that_ends_with_requests_under_way_leaves_nothing_behind(stages):
             executor: Any = commands._executor
             command = executor.run("get", KEY, _frame(stage), ReadPolicy(), False)
             command.send(None)
-            await stage.loop_until(lambda: connection._sent)
+            await stage.loop_until(lambda: connection._pipeline.sent)
             command.close()
 
         loop.run_until_complete(main())

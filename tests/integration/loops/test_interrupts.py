@@ -18,6 +18,7 @@ from trio_aerospike import _drivers
 
 #: The modules that run in the loop.
 FILES = [f"trio_aerospike/_drivers/{path.name}" for path in Path(_drivers.__path__[0]).glob("loop_*.py")]
+FILES.append("trio_aerospike/_wire/pipeline.py")
 
 
 @pytest.mark.parametrize("limit", [0, 8])
