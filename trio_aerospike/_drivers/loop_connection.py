@@ -183,8 +183,10 @@ class LoopConnection(Uncopyable):
         request.admit(now)
         request.connection = self
         self._pipeline.submit(request)
-        if request.deadline < self._due or self._due < now:
+        if request.deadline < self._due:
             self._set_timer(request.deadline)
+        elif self._due < now:
+            self._set_timer(now)  # the timer is late, or was lost to a KeyboardInterrupt
 
     def submit(self, request: LoopRequest, began: float) -> None:
         """Append a request to the queue; those that gather until the loop's tasks have run leave in one send.
