@@ -88,7 +88,7 @@ class Stage:
         return node
 
     @property
-    def lender(self) -> lending.Lender:
+    def lender(self) -> lending.ConnectionLeases:
         return self.node.lender
 
     def warm_up(self, connections: int = 1) -> None:

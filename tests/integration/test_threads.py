@@ -20,7 +20,8 @@ import trustme
 import trio_aerospike as aero
 from tests.integration.stage import BAD, KEY, SCENARIOS, Stage, descriptors, outcome
 from trio_aerospike import ReadPolicy, WritePolicy, operations as op
-from trio_aerospike._cluster.connections import leases as lending
+from trio_aerospike._cluster.connections import blocking, leases
+from trio_aerospike._wire import frames, pipeline
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import compress_frame, encode_frame
 from trio_aerospike._wire.messages import Message, encode_message
@@ -453,7 +454,8 @@ def test_a_forked_child_does_not_touch_the_parents_connections(stage):
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 def test_an_interrupt_at_any_step_costs_a_connection_at_the_most(stage):
     """KeyboardInterrupt before each instruction: never a wrong answer, nothing lost and nothing counted twice."""
-    files = (lending.__file__, sys.modules[ThreadCommands.__module__].__file__)
+    modules = (leases, blocking, pipeline, frames, sys.modules[ThreadCommands.__module__])
+    files = [module.__file__ for module in modules]
     steps = 0
 
     def trace(frame: Any, event: str, arg: object) -> Any:
@@ -492,7 +494,7 @@ def test_an_interrupt_at_any_step_costs_a_connection_at_the_most(stage):
         assert stage.wait("get", KEY)["n"] == interrupted
         assert stage.wait("get", other)["o"] == interrupted
     assert 200 < interrupted < 1999
-    assert stage.lender.lent <= lending.MAX_LENT
+    assert stage.lender.lent <= leases.MAX_LEASED
     stage.check_counts()
 
 

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from trio_aerospike import BatchPolicy, Client, ReadPolicy, WritePolicy, open_client
-from trio_aerospike._cluster.connections.request import Pending
+from trio_aerospike._cluster.connections.request import Request
 from trio_aerospike._wire.constants import N_PARTITIONS
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike.server import EmbeddedCluster, EmbeddedNode, open_embedded_cluster
@@ -39,8 +39,9 @@ def busy_slots(client: Client) -> list[str]:
             if len(pool.connections) > pool.limit:
                 found.append(f"{pool}: more connections than its limit")
             for connection in pool.connections:
-                if connection.depth or connection.load or connection._sent or connection._unsent_bytes:
-                    found.append(f"{connection}: load {connection.load}, {connection._unsent_bytes} bytes unsent")
+                pipeline = connection._pipeline
+                if connection.depth or connection.load or pipeline.depth or pipeline.unsent_bytes:
+                    found.append(f"{connection}: load {connection.load}, {pipeline.unsent_bytes} bytes unsent")
                 elif not connection.usable:
                     found.append(f"{connection}: takes nothing")
                 elif not connection.on_idle_stack or connection not in pool._idle:
@@ -54,7 +55,7 @@ def busy_slots(client: Client) -> list[str]:
 def pendings() -> set[int]:
     """The identities of the requests that are in memory."""
     gc.collect()
-    return {id(thing) for thing in gc.get_objects() if type(thing) is Pending}
+    return {id(thing) for thing in gc.get_objects() if type(thing) is Request}
 
 
 def wrong_owners(client: Client, cluster: EmbeddedCluster) -> int:

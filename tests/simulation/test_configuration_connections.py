@@ -10,7 +10,7 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import BatchPolicy, ReadPolicy, ResultCode, WritePolicy
-from trio_aerospike._cluster.connections.pool import MAX_LINE
+from trio_aerospike._cluster.connections.pool import MAX_DEPTH
 from trio_aerospike._cluster.connections.transport import Transport
 from trio_aerospike.server import open_embedded_cluster
 
@@ -159,7 +159,7 @@ async def test_the_most_is_shared_by_reads_writes_and_batches(autojump_clock: An
 
 async def test_when_every_line_is_full_commands_wait_for_room_within_their_deadline(autojump_clock: Any) -> None:
     """Two connections hold two lines; what does not fit in waits, and is never sent when its time is over."""
-    room = 2 * MAX_LINE
+    room = 2 * MAX_DEPTH
     async with one_node(max_conns_per_node=2) as (node, client):
         await client.put(KEY, {"a": 1})
         node.pause()
@@ -199,8 +199,8 @@ async def test_room_that_comes_up_in_time_is_used(autojump_clock: Any) -> None:
                 node.resume()
 
             policy = WritePolicy(total_timeout=0.5)
-            outcomes = await all_at_once(lambda key: client.put(key, {"a": 2}, policy=policy), keys(3 * MAX_LINE))
-        assert outcomes == [None] * (3 * MAX_LINE)
+            outcomes = await all_at_once(lambda key: client.put(key, {"a": 2}, policy=policy), keys(3 * MAX_DEPTH))
+        assert outcomes == [None] * (3 * MAX_DEPTH)
 
 
 async def test_when_batches_hold_every_connection_commands_wait_and_then_there_are_no_more(

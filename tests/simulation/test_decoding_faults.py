@@ -6,9 +6,8 @@ import pytest
 import trio
 
 from trio_aerospike import ProtocolError, open_client
-from trio_aerospike._cluster.connections import connection
-from trio_aerospike._cluster.execution import frame_buffer as arrivals
-from trio_aerospike._wire import batch_answers
+from trio_aerospike._cluster.execution import frame_buffer
+from trio_aerospike._wire import batch_answers, pipeline
 from trio_aerospike._wire.frames import FrameReader
 from trio_aerospike.testing import open_embedded_cluster
 
@@ -40,7 +39,7 @@ async def test_no_memory_for_a_querys_frame_fails_the_query_only(autojump_clock:
             for key in KEYS:
                 await client.put(key, {"a": key[2]})
             with monkeypatch.context() as patch:
-                patch.setattr(arrivals, "is_end", no_memory)
+                patch.setattr(frame_buffer, "is_end", no_memory)
                 with pytest.raises(ProtocolError, match="could not be decoded: MemoryError"):
                     async with client.query("test", "decoding") as records:
                         async for _ in records:
@@ -63,7 +62,7 @@ async def test_no_memory_while_frames_are_cut_ends_one_connection(autojump_clock
                 raise MemoryError
             return super().feed(data)
 
-    monkeypatch.setattr(connection, "FrameReader", Reader)
+    monkeypatch.setattr(pipeline, "FrameReader", Reader)
     async with open_embedded_cluster(memory=True) as cluster:
         async with open_client(cluster.hosts, connector=cluster.connector) as client:
             await client.put(KEYS[0], {"a": 0})

@@ -90,34 +90,34 @@ class BlockingExecutor(LeasingExecutor):
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
         node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
-        link = None if node is None or self._limited else node.lender.borrow()
-        if node is None or link is None:
+        connection = None if node is None or self._limited else node.lender.borrow()
+        if node is None or connection is None:
             return self._in_trio(self._run_and_lend, node, what, key, frame, policy, write)
         limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
         deadline = limit if policy.socket_timeout is None else min(limit, began + policy.socket_timeout)
         try:
-            body = link.exchange(frame, deadline)
+            body = connection.exchange(frame, deadline)
         except (OSError, ProtocolError) as error:
-            node.lender.discard(link)
+            node.lender.discard(connection)
             attempt = self._first_attempt(what, key, policy, write, node, began)
             if self._cluster.closed:
-                raise attempt.closed(sent=link.sent) from error
+                raise attempt.closed(sent=connection.sent) from error
             if not isinstance(error, TimeoutError):
                 node.lent_connection_broke()
-            if link.sent:
+            if connection.sent:
                 attempt.broken(error)
             else:
                 attempt.unsent()
         except BaseException:
             # Interrupted: the answer is still owed, so no other thread may use this connection.
-            node.lender.discard(link)
+            node.lender.discard(connection)
             raise
         else:
             code = body[RESULT_CODE]
             if code in LOGGED_OUT:
-                node.lender.discard(link)  # a new session is for new connections
+                node.lender.discard(connection)  # a new session is for new connections
             else:
-                node.lender.give_back(link)
+                node.lender.give_back(connection)
             if not code:
                 return body
             attempt = self._first_attempt(what, key, policy, write, node, began)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
-from .._cluster.connections.leases import Link
+from .._cluster.connections.blocking import BlockingConnection
 from .._cluster.connections.slot_leases import Slot
 from .._cluster.tend.node import Node
 from .._wire.pipeline import UNSENT_LIMIT, RequestPipeline
@@ -60,31 +60,33 @@ class ConnectionOwner(Protocol):
 class LoopLeaseOwner:
     """Forwards calls from Trio's thread to a connection, in the loop of the connection. Keeps neither alive."""
 
-    def __init__(self, connection: LoopConnection, link: Link, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, connection: LoopConnection, leased: BlockingConnection, node: Node, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._connection = weakref.ref(connection, self._collected)
-        self._link = link
+        self._leased = leased
         self._node = node
         self._loop = weakref.ref(loop)
 
     def close_if_idle_since(self, oldest: float) -> None:
-        """As in :class:`Holder`."""
+        """As in :class:`LeaseOwner`."""
         connection, loop = self._connection(), self._loop()
         if connection is None or loop is None or loop.is_closed():
             self._discard()  # whatever is in flight
-        elif not connection.depth and self._link.rested_since <= oldest:
+        elif not connection.depth and self._leased.rested_since <= oldest:
             self._call_in_loop(LoopConnection.close_idle)
 
     def give_back(self) -> None:
-        """As in :class:`Holder`."""
+        """As in :class:`LeaseOwner`."""
         self._call_in_loop(LoopConnection.retire)
 
     def close(self) -> None:
-        """As in :class:`Holder`."""
+        """As in :class:`LeaseOwner`."""
         self._call_in_loop(LoopConnection.close, ConnectionResetError("the client closed the connection"))
 
     @property
     def awaited(self) -> bool:
-        """As in :class:`Holder`."""
+        """As in :class:`LeaseOwner`."""
         connection, loop = self._connection(), self._loop()
         return connection is not None and loop is not None and not loop.is_closed() and connection.has_waiters
 
@@ -99,7 +101,7 @@ class LoopLeaseOwner:
             self._discard()  # the loop is closed: no task waits for anything
 
     def _discard(self) -> None:
-        self._node.lender.discard(self._link)
+        self._node.lender.discard(self._leased)
 
     def _collected(self, _: object) -> None:
         """Discard the lease of a connection that was collected along with its loop."""
@@ -113,19 +115,21 @@ class LoopConnection(Uncopyable):
     the connection is closed then, and each request ends.
 
     Args:
-        link: the leased connection.
+        leased: the leased connection.
         node: the node.
         loop: the loop.
         owner: what the connection reports to.
     """
 
-    def __init__(self, link: Link, node: Node, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner) -> None:
-        self._link = link
+    def __init__(
+        self, leased: BlockingConnection, node: Node, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner
+    ) -> None:
+        self._leased = leased
         self._node = node
         self._owner = owner
         self._clock = owner.clock
         self._pipeline: RequestPipeline[LoopRequest] = RequestPipeline(f"node {node.name}")
-        self._sock: socket.socket = link.for_loop()
+        self._sock: socket.socket = leased.for_loop()
         # A loop that is given the socket itself may keep it open beyond its own end.
         self._fileno = self._sock.fileno()
         #: A flush is scheduled.
@@ -144,7 +148,7 @@ class LoopConnection(Uncopyable):
         self._fresh = True
         try:
             loop.add_reader(self._fileno, self._readable)
-            node.lender.hold(link, LoopLeaseOwner(self, link, node, loop))
+            node.lender.hold(leased, LoopLeaseOwner(self, leased, node, loop))
         except BaseException as error:
             if not isinstance(error, NotImplementedError):
                 loop.remove_reader(self._fileno)
@@ -236,7 +240,7 @@ class LoopConnection(Uncopyable):
         now = self._clock.now()
         self._withdraw_cancelled()
         if not pipeline.sent:
-            if not self._link.fresh():
+            if not self._leased.fresh():
                 self.close(ConnectionResetError("the server closed the connection, or sent a reply without a request"))
                 return
             self._began = now
@@ -336,7 +340,7 @@ class LoopConnection(Uncopyable):
             self._readable()
 
     def _became_idle(self) -> None:
-        self._link.rested_since = time.monotonic()
+        self._leased.rested_since = time.monotonic()
         if self._retired:
             self.close(None)
 
@@ -438,7 +442,7 @@ class LoopConnection(Uncopyable):
         self._move_unsent()
         pipeline.close()
         self._alive = False
-        self._node.lender.discard(self._link)
+        self._node.lender.discard(self._leased)
 
     def _move_unsent(self) -> None:
         """Have requests that were not sent executed elsewhere."""

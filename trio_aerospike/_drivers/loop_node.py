@@ -7,7 +7,7 @@ import math
 import time
 import weakref
 
-from .._cluster.connections.leases import Link
+from .._cluster.connections.blocking import BlockingConnection
 from .._cluster.connections.pool import TARGET_DELAY
 from .._cluster.connections.waiting import WaitingQueue
 from .._cluster.tend.node import Node
@@ -281,9 +281,9 @@ class NodeConnections:
 
     def _lease(self, loop: asyncio.AbstractEventLoop) -> LoopConnection | None:
         """Lease another connection, if one is idle; otherwise ask the node to open one."""
-        link = self.node.lender.borrow()
-        if link is not None:
-            return self._add(link, loop)
+        leased = self.node.lender.borrow()
+        if leased is not None:
+            return self._add(leased, loop)
         # No task of the loop waits for it: such a task would hold up the end of the loop.
         now = time.monotonic()
         if now >= self._ask_at and self.node.may_lend:
@@ -291,17 +291,17 @@ class NodeConnections:
             self.node.ask_to_lend()
         return None
 
-    def _add(self, link: Link, loop: asyncio.AbstractEventLoop) -> LoopConnection | None:
+    def _add(self, leased: BlockingConnection, loop: asyncio.AbstractEventLoop) -> LoopConnection | None:
         self._ask_at = 0.0
         try:
-            connection = LoopConnection(link, self.node, loop, self)
+            connection = LoopConnection(leased, self.node, loop, self)
         except NotImplementedError:
             # A loop that cannot watch sockets, such as the proactor of Windows: Trio executes all commands.
             self._can_watch_sockets = False
-            self.node.lender.discard(link)
+            self.node.lender.discard(leased)
             return None
         except BaseException:
-            self.node.lender.discard(link)
+            self.node.lender.discard(leased)
             raise
         self._connections.append(weakref.ref(connection))
         self._limit_depth()

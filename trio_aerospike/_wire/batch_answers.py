@@ -295,3 +295,18 @@ def decode_batch_response(body: bytes) -> tuple[list[BatchRow], int | None]:
     except struct.error as error:
         raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
     return rows, None
+
+
+def is_batch_end(body: bytes) -> bool:
+    """Whether a frame is the last of an answer to a batch; decodes no values."""
+    tail = len(body) - MESSAGE_HEADER_SIZE
+    if tail < 0 or body[tail] != MESSAGE_HEADER_SIZE or not body[tail + 3] & INFO3_LAST:
+        return False
+    position = 0
+    try:
+        while position < tail:
+            n_fields, n_ops = _unpack_answer(body, position)[6:]
+            position = skip_bins(body, skip_fields(body, position + MESSAGE_HEADER_SIZE, n_fields), n_ops)
+    except (struct.error, ProtocolError):
+        return False
+    return position == tail

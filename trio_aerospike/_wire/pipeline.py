@@ -78,7 +78,8 @@ class PipelinedRequest(Protocol):
         sent_at: when it was last handed to the socket.
         abandoned: nobody waits for the answer any more.
         consume: None for an answer of one frame. Otherwise called with each frame of the answer; returns whether that
-            was the last. It may return False always where the driver calls :meth:`RequestPipeline.complete`.
+            was the last. It may return False always where the driver calls :meth:`RequestPipeline.complete`. What it
+            raises comes out of :meth:`RequestPipeline.receive_data`; the connection has to be closed then.
     """
 
     frame: bytes

@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-from trio_aerospike._cluster.connections.pool import MAX_LINE, Pool
-from trio_aerospike._cluster.connections.request import Failure, Pending
+from trio_aerospike._cluster.connections.pool import MAX_DEPTH, Pool
+from trio_aerospike._cluster.connections.request import Failure, Request as ClientRequest
 
 
-class Request(Pending):
+class Request(ClientRequest):
     def __init__(
         self, number=0, *, deadline=math.inf, write=False, exclusive=False, size=10, total=None, arrived=-math.inf
     ):
@@ -21,12 +21,12 @@ class Request(Pending):
         return self.gone or self.failure is not None or self.reply is not None
 
 
-class Line:
+class FakeConnection:
     """A connection as the pool sees it."""
 
-    def __init__(self, pool, max_line=MAX_LINE, assigned=None):
+    def __init__(self, pool, max_depth=MAX_DEPTH, assigned=None):
         self.pool = pool
-        self.max_line = max_line
+        self.max_depth = max_depth
         self.assigned = [] if assigned is None else assigned
         self.sent: list[Request] = []
         self.unsent: list[Request] = []
@@ -47,10 +47,10 @@ class Line:
     @property
     def usable(self):
         held = self.suspended or self.retired or self.exclusive
-        return self.alive and not held and self.depth < self.max_line
+        return self.alive and not held and self.depth < self.max_depth
 
     @property
-    def has_live_requests(self):
+    def awaited(self):
         return any(not request.ended for request in self.sent + self.unsent)
 
     def submit(self, request, *, waited=False, alone=True):
@@ -86,7 +86,7 @@ class Line:
         self._left(request)
         self.pool.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
-    def abandoned(self, request):
+    def abandon(self, request):
         if self.suspended:
             self.pool.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
@@ -155,14 +155,14 @@ class Opener:
         self.hurried = min(self.hurried, deadline)
 
     def open(self, count=1):
-        lines = []
+        connections = []
         for _ in range(count):
             assert self.asked
             self.asked -= 1
-            line = Line(self.pool, self.pool.max_line, self.assigned)
-            lines.append(line)
-            self.pool.add(line)  # type: ignore[arg-type]
-        return lines[0] if count == 1 else lines
+            connection = FakeConnection(self.pool, self.pool.max_depth, self.assigned)
+            connections.append(connection)
+            self.pool.add(connection)  # type: ignore[arg-type]
+        return connections[0] if count == 1 else connections
 
     def fail(self):
         self.asked -= 1
@@ -182,10 +182,10 @@ def busy(opener, count, depth=1) -> Any:
     """Open ``count`` connections and give each ``depth`` requests."""
     for _ in range(count):
         opener.pool._open()
-    lines = opener.open(count) if count > 1 else [opener.open()]
-    for line in lines:
+    connections = opener.open(count) if count > 1 else [opener.open()]
+    for connection in connections:
         for _ in range(depth):
             request = Request(-1)
             request.cost = opener.pool.read_time
-            line.submit(request)
-    return lines
+            connection.submit(request)
+    return connections

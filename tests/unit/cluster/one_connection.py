@@ -8,7 +8,7 @@ import trio.testing
 
 from tests.unit.cluster.scripted import Wire, answer, message_frame
 from trio_aerospike._cluster.connections.connection import Connection
-from trio_aerospike._cluster.connections.request import Pending
+from trio_aerospike._cluster.connections.request import Request
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.messages import Message, decode_message
 
@@ -35,7 +35,7 @@ def request(
     """A request that carries its number where a reply carries it too."""
     frame = message_frame(Message(generation=number, transaction_ttl=TRANSACTION_TTL_NO_LIMIT)) + b"\x00" * size
     expires = deadline if expires is None else expires
-    return Pending(frame, kind, deadline, expires, socket_timeout, False, consume)
+    return Request(frame, kind, deadline, expires, socket_timeout, False, consume)
 
 
 def reply(number):
@@ -53,9 +53,9 @@ def numbers_sent(wire):
 
 
 @asynccontextmanager
-async def connected(max_line=128, running=True):
+async def connected(max_depth=128, running=True):
     wire, owner = Wire(), Owner()
-    connection = Connection(wire, owner, max_line=max_line, label="A1 #1")
+    connection = Connection(wire, owner, max_depth=max_depth, label="A1 #1")
     async with trio.open_nursery() as nursery:
         if running:
             nursery.start_soon(connection.run)
@@ -68,16 +68,16 @@ async def settle():
     await trio.testing.wait_all_tasks_blocked()
 
 
-def submit(connection, nursery, pending, results=None, key=None):
+def submit(connection, nursery, request, results=None, key=None):
     """Submit now and wait in a task; returns the scope that cancels the wait."""
     scope = trio.CancelScope()
-    connection.submit(pending)
+    connection.submit(request)
 
     async def wait():
         with scope:
-            await pending.wait()
+            await request.wait()
             if results is not None:
-                results[key] = pending.failure if pending.reply is None else number_of(pending.reply)
+                results[key] = request.failure if request.reply is None else number_of(request.reply)
         if scope.cancelled_caught and results is not None:
             results[key] = "cancelled"
 

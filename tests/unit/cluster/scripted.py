@@ -315,4 +315,4 @@ def lines_of(client: Client) -> Iterator[tuple[int, float, int]]:
     """Depth, load and unsent bytes of every connection for commands: zeros when nothing is on its way."""
     for pool in pools_of(client):
         for connection in pool.connections:
-            yield connection.depth, connection.load, connection._unsent_bytes
+            yield connection.depth, connection.load, connection._pipeline.unsent_bytes

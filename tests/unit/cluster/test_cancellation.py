@@ -9,7 +9,7 @@ import trio.testing
 
 from tests.unit.cluster.scripted import after, code, drop, lines_of, ok, pools_of, scripted_client
 from trio_aerospike import ReadPolicy, WritePolicy, errors, operations as op
-from trio_aerospike._cluster.connections.request import Pending
+from trio_aerospike._cluster.connections.request import Request
 
 KEY = ("test", "s", 1)
 MANY = [("test", "s", number) for number in range(10)]
@@ -240,17 +240,17 @@ async def test_a_cancelled_write_may_be_applied_and_is_not_sent_again(autojump_c
 
 
 async def test_requests_are_forgotten_once_they_have_ended(autojump_clock, monkeypatch):
-    alive: weakref.WeakSet[Pending] = weakref.WeakSet()
+    alive: weakref.WeakSet[Request] = weakref.WeakSet()
 
-    class Watched(Pending):
+    class Watched(Request):
         __slots__ = ("__weakref__",)
 
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             alive.add(self)
 
-    monkeypatch.setattr("trio_aerospike._cluster.execution.single.Pending", Watched)
-    monkeypatch.setattr("trio_aerospike._cluster.execution.batch.Pending", Watched)
+    monkeypatch.setattr("trio_aerospike._cluster.execution.single.Request", Watched)
+    monkeypatch.setattr("trio_aerospike._cluster.execution.batch.Request", Watched)
     async with scripted_client(max_conns_per_node=1) as (client, cluster):
         cluster.node.default = after(0.01)
         async with trio.open_nursery() as nursery:

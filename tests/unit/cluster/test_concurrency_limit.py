@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.unit.cluster.scripted import after, code, drop, pools_of, scripted_client, stall, when
+from tests.unit.cluster.scripted import after, answer, code, drop, pools_of, scripted_client, stall, when
 from trio_aerospike import ReadPolicy, errors
 
 KEY = ("test", "s", 1)
@@ -23,7 +23,10 @@ async def test_the_server_never_sees_more_in_flight(autojump_clock, limit):
             nonlocal seen
             seen = max(seen, borrowed(client))
             sent = sum(
-                len(c._sent) for node in client._cluster.active_nodes() for p in node.pools for c in p.connections
+                len(c._pipeline.sent)
+                for node in client._cluster.active_nodes()
+                for p in node.pools
+                for c in p.connections
             )
             assert sent <= limit
             return await after(0.1)(request)
@@ -158,7 +161,7 @@ async def test_a_slot_is_not_lost_when_the_end_comes_in_the_moment_of_the_cancel
                 [connection] = pool.connections
                 scope.cancel()  # aborts the wait; the task itself runs later
                 if how == "answered":
-                    connection._hand_out([(3, b"\x16" + bytes(21))])
+                    connection._hand_out(connection._pipeline.receive_data(answer()))
                 elif how == "broken":
                     connection.close(ConnectionResetError())
                 else:
@@ -203,7 +206,7 @@ async def test_nothing_is_taken_for_a_caller_that_is_cancelled_already():
 
 
 def unanswered(client):
-    return sum(len(connection._sent) for pool in pools_of(client) for connection in pool.connections)
+    return sum(len(connection._pipeline.sent) for pool in pools_of(client) for connection in pool.connections)
 
 
 async def test_a_second_attempt_that_waits_for_a_connection_takes_no_slot(autojump_clock):

@@ -146,7 +146,7 @@ async def test_an_unsent_request_that_is_cancelled_never_leaves_and_frees_its_pl
         wire.reply(*(reply(100 + n) for n in (0, 1, 2, 3, 5)))
         await settle()
         assert results == {0: "cancelled", 1: 101, 2: 102, 3: 103, 4: "cancelled", 5: 105}
-        assert (connection.depth, connection._unsent_bytes) == (0, 0)
+        assert (connection.depth, connection._pipeline.unsent_bytes) == (0, 0)
 
 
 async def test_requests_withdrawn_from_a_blocked_line_leave_nothing_behind():
@@ -159,7 +159,7 @@ async def test_requests_withdrawn_from_a_blocked_line_leave_nothing_behind():
             await settle()
             scope.cancel()
             await settle()
-        assert (connection.depth, len(connection._unsent), connection._unsent_bytes) == (1, 0, 0)
+        assert (connection.depth, len(connection._pipeline.unsent), connection._pipeline.unsent_bytes) == (1, 0, 0)
 
 
 # -- partial sends and blocked sockets -------------------------------------------------------------------------------
@@ -330,7 +330,7 @@ async def test_a_reply_left_over_on_an_idle_connection_is_not_the_next_reply(alo
     owner = Owner()
     with peer:
         peer.setblocking(True)
-        connection = Connection(SocketTransport(mine), owner, max_line=8, label="A1 #1")
+        connection = Connection(SocketTransport(mine), owner, max_depth=8, label="A1 #1")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.run)
             await settle()

@@ -4,10 +4,11 @@ import trio
 
 from tests.unit.cluster.one_connection import Owner, connected, numbers_sent, reply, request, settle, submit
 from tests.unit.cluster.scripted import Wire
-from trio_aerospike._cluster.connections.connection import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT, Connection
+from trio_aerospike._cluster.connections.connection import Connection
 from trio_aerospike._cluster.connections.request import Failure
 from trio_aerospike._wire.constants import PROTO_INFO
 from trio_aerospike._wire.info import encode_info_response
+from trio_aerospike._wire.pipeline import ABANDONED_SECONDS, SEND_SIZE, UNSENT_LIMIT
 
 # -- time ------------------------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ async def test_a_retired_connection_closes_when_its_last_request_is_withdrawn():
 
 
 async def test_a_line_takes_no_more_requests_than_its_length():
-    async with connected(max_line=3) as (connection, wire, _, nursery):
+    async with connected(max_depth=3) as (connection, wire, _, nursery):
         for n in range(3):
             assert connection.usable
             submit(connection, nursery, request(n))
@@ -142,24 +143,24 @@ async def test_a_line_with_too_many_unsent_bytes_takes_nothing_until_they_are_ou
         await settle()
         while connection.usable:
             submit(connection, nursery, request(1, size=SEND_SIZE))
-        assert UNSENT_LIMIT <= connection._unsent_bytes < UNSENT_LIMIT + 2 * SEND_SIZE
+        assert UNSENT_LIMIT <= connection._pipeline.unsent_bytes < UNSENT_LIMIT + 2 * SEND_SIZE
         wire.make_room()
         await settle()
-        assert connection._unsent_bytes == 0
+        assert connection._pipeline.unsent_bytes == 0
         assert connection.usable
         assert max(map(len, wire.sends)) < 2 * SEND_SIZE + 1000
 
 
 async def test_the_tasks_of_a_connection_end_with_it():
     wire, owner = Wire(), Owner()
-    connection = Connection(wire, owner, max_line=4, label="A1 #1")
+    connection = Connection(wire, owner, max_depth=4, label="A1 #1")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.run)
         await settle()
         connection.close(None)
     assert wire.closed
     wire = Wire()
-    connection = Connection(wire, owner, max_line=4, label="A1 #2")
+    connection = Connection(wire, owner, max_depth=4, label="A1 #2")
     with trio.move_on_after(0) as scope:
         await connection.run()
     assert scope.cancelled_caught

@@ -10,8 +10,8 @@ import trio.testing
 from tests.unit.cluster.scripted import Wire, after, message_frame, pools_of, scripted_client, stall, when
 from trio_aerospike import InfoPolicy, ReadPolicy, errors
 from trio_aerospike._cluster.connections.login import Session
-from trio_aerospike._cluster.connections.pool import MAX_LINE
-from trio_aerospike._cluster.connections.request import Failure, Pending
+from trio_aerospike._cluster.connections.pool import MAX_DEPTH
+from trio_aerospike._cluster.connections.request import Failure, Request
 from trio_aerospike._cluster.tend.node import Node
 from trio_aerospike._wire.messages import Message
 
@@ -19,7 +19,7 @@ KEY = ("test", "s", 1)
 
 
 def request(deadline=math.inf, consume=None):
-    return Pending(message_frame(Message()), 3, deadline, deadline, 1.0, False, consume)
+    return Request(message_frame(Message()), 3, deadline, deadline, 1.0, False, consume)
 
 
 async def ended(pending):
@@ -285,11 +285,11 @@ async def test_no_more_info_commands_stand_in_line_than_a_line_holds(autojump_cl
         nursery.start_soon(node.run)
         began = trio.current_time()
         async with trio.open_nursery() as asking:
-            for _ in range(2 * MAX_LINE):
+            for _ in range(2 * MAX_DEPTH):
                 asking.start_soon(ask)
         [wire] = wires
-        assert wire.sent.count(b"statistics") == MAX_LINE
-        assert timeouts == pytest.approx([began + 0.5] * 2 * MAX_LINE)
+        assert wire.sent.count(b"statistics") == MAX_DEPTH
+        assert timeouts == pytest.approx([began + 0.5] * 2 * MAX_DEPTH)
         node.remove()
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.cluster.fake_pool import Opener, Request, busy
-from trio_aerospike._cluster.connections.pool import FAIR_LINE, MAX_OPENING, WAIT_BUDGET, WINDOW_START
+from trio_aerospike._cluster.connections.pool import FAIR_DEPTH, MAX_OPENING, WAIT_BUDGET, WINDOW_START
 from trio_aerospike._cluster.connections.request import Failure
 
 # -- where a request goes --------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_those_that_wait_are_told_when_only_a_connection_that_does_not_answer_is
 
 
 def test_what_a_broken_connection_had_not_sent_goes_to_another_before_those_that_wait():
-    opener = Opener(limit=2, max_line=2)
+    opener = Opener(limit=2, max_depth=2)
     lines = busy(opener, 2, depth=0)
     for number in range(6):
         opener.submit(number)
@@ -245,7 +245,7 @@ def test_closing_gives_no_hope_to_what_waits():
 
 
 def test_who_waited_for_room_until_its_deadline_is_told_that_there_was_none():
-    opener = Opener(limit=1, max_line=1)
+    opener = Opener(limit=1, max_depth=1)
     busy(opener, 1)
     request = opener.submit(1, deadline=2.0)
     assert opener.pool.expire(1.0) == 2.0
@@ -329,7 +329,7 @@ def test_closed_connections_are_forgotten_without_anybody_asking_for_one():
 
 
 def test_many_that_give_up_waiting_at_once_cost_no_more_than_one_each(monkeypatch):
-    opener = Opener(limit=1, max_line=1)
+    opener = Opener(limit=1, max_depth=1)
     busy(opener, 1)
     requests = [opener.submit(number) for number in range(20_000)]
     looks = 0
@@ -383,6 +383,6 @@ def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are
 def test_writes_do_not_stand_in_deep_lines_where_another_connection_is_idle():
     opener = Opener(limit=2)
     lines = busy(opener, 2, depth=0)
-    for number in range(FAIR_LINE + 1):
+    for number in range(FAIR_DEPTH + 1):
         opener.submit(number, write=True)
-    assert sorted(line.depth for line in lines) == [1, FAIR_LINE]
+    assert sorted(line.depth for line in lines) == [1, FAIR_DEPTH]

@@ -13,12 +13,12 @@ class PoolMachine(RuleBasedStateMachine):
     """Whatever happens in whatever order: no more connections than allowed, and no request lost, doubled or stuck."""
 
     limit = 3
-    max_line = 3
+    max_depth = 3
 
     def __init__(self):
         super().__init__()
         self.time = 0.0
-        self.opener = Opener(self.limit, 1, max_line=self.max_line, clock=self)
+        self.opener = Opener(self.limit, 1, max_depth=self.max_depth, clock=self)
         self.pool = self.opener.pool
         self.requests = []
 
@@ -166,7 +166,7 @@ TestPool.settings = settings(
 class OneAtATime(PoolMachine):
     """As over TLS: a connection carries one request."""
 
-    max_line = 1
+    max_depth = 1
 
 
 TestPoolOverTls = OneAtATime.TestCase

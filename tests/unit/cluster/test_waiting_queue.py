@@ -9,20 +9,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.unit.cluster.scripted import after, scripted_client
 from trio_aerospike import BatchPolicy, Key, ReadPolicy
-from trio_aerospike._cluster.connections.request import Pending
+from trio_aerospike._cluster.connections.request import Request
 from trio_aerospike._cluster.connections.waiting import WaitingQueue
 from trio_aerospike._wire.constants import FIELD_DIGEST
 
 
 def request(arrived):
-    return Pending(b"", 3, math.inf, math.inf, 1.0, False, arrived=arrived)
+    return Request(b"", 3, math.inf, math.inf, 1.0, False, arrived=arrived)
 
 
 class QueueMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.owner = object()
-        self.queue = WaitingQueue[Pending](self.owner)
+        self.queue = WaitingQueue[Request](self.owner)
         self.time = 0.0
         self.inside = []
         self.outside = []
@@ -83,7 +83,7 @@ TestQueue = QueueMachine.TestCase
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0]), max_size=20))
 def test_requests_that_come_back_together_keep_their_order(arrivals):
     owner = object()
-    queue = WaitingQueue[Pending](owner)
+    queue = WaitingQueue[Request](owner)
     pendings = [request(arrived) for arrived in sorted(arrivals)]
     for pending in pendings:
         pending.holder = owner

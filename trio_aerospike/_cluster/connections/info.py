@@ -13,8 +13,8 @@ from ...errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, P
 from ...validation import Uncopyable
 from .connection import Connection
 from .loop_clock import latency_of, loop_clock
-from .pool import MAX_LINE
-from .request import Failure, Pending
+from .pool import MAX_DEPTH
+from .request import Failure, Request
 from .transport import Transport
 
 #: The quickest answers of the node are forgotten slowly, so that a changed route is learnt.
@@ -62,7 +62,7 @@ class InfoLine(Uncopyable):
         self._transport = transport
         self._opening = trio.Lock()
         #: As many as a line holds may ask at a time; the others wait within their own time.
-        self._asking = trio.Semaphore(MAX_LINE if pipelined else 1)
+        self._asking = trio.Semaphore(MAX_DEPTH if pipelined else 1)
         self.connection: Connection | None = None
         self.connections = 0
         self.latency = 0.0
@@ -71,29 +71,29 @@ class InfoLine(Uncopyable):
         """Ask commands in one request; see :meth:`Node.info`."""
         clock = loop_clock()
         deadline = clock.now() + limit
-        pending = Pending(encode_info_request(*names), PROTO_INFO, deadline, deadline, 0.0, False)
-        pending.cost = float(probe)
+        request = Request(encode_info_request(*names), PROTO_INFO, deadline, deadline, 0.0, False)
+        request.cost = float(probe)
         async with contextlib.AsyncExitStack() as stack:
             with self._refused_as_ours(limit):
                 with clock.fail_after(limit):
                     await stack.enter_async_context(self._asking)
                     connection = await self._connected()
-            connection.submit(pending)
+            connection.submit(request)
             self._hurry(deadline)
-            await pending.wait()
-        if pending.reply is not None:
-            return self._answers(connection, pending.reply, names)
-        if pending.failure is Failure.EXPIRED:
+            await request.wait()
+        if request.reply is not None:
+            return self._answers(connection, request.reply, names)
+        if request.failure is Failure.EXPIRED:
             raise AerospikeTimeoutError(
                 f"{self._label} did not answer {', '.join(names)} within {limit} s",
                 node=self._name,
-                attempts=int(pending.sent),
+                attempts=int(request.sent),
             )
-        if isinstance(pending.error, AerospikeError):
-            raise pending.error
+        if isinstance(request.error, AerospikeError):
+            raise request.error
         raise ConnectionFailed(
-            f"{self._label} closed the connection: {pending.error}", node=self._name, attempts=int(pending.sent)
-        ) from pending.error
+            f"{self._label} closed the connection: {request.error}", node=self._name, attempts=int(request.sent)
+        ) from request.error
 
     def _answers(self, connection: Connection, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
         refused = refusal_of_all(body)
@@ -130,7 +130,7 @@ class InfoLine(Uncopyable):
                 transport, self._transport = self._transport, None
                 if transport is None:
                     transport = await self._open_transport()
-                connection = Connection(transport, self, max_line=MAX_LINE, label=f"{self._label} (info)")
+                connection = Connection(transport, self, max_depth=MAX_DEPTH, label=f"{self._label} (info)")
                 self.connection = connection
                 self.connections += 1
                 try:
@@ -153,12 +153,12 @@ class InfoLine(Uncopyable):
         """Something in the line is to be looked at sooner than was known."""
         self._hurry(deadline)
 
-    def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None:
+    def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
         """The connection is gone."""
         if self.connection is connection:
             self.connection = None
-        for pending in unsent:
-            pending.fail(Failure.BROKEN, error)
+        for request in unsent:
+            request.fail(Failure.BROKEN, error)
         if error is not None:
             self._on_break()
 

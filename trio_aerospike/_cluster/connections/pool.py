@@ -25,7 +25,7 @@ from typing import Protocol
 
 from ...validation import Uncopyable
 from .connection import Connection
-from .request import Failure, Pending
+from .request import Failure, Request
 from .rtt import Way
 from .waiting import WaitingQueue
 
@@ -36,11 +36,11 @@ WAIT_BUDGET = 0.0005
 PATIENCE = 4
 #: Requests in a line past which a write goes to another connection, however quick the server seems: it may wait for a
 #: replica while everything behind it waits too, so that deep lines beside shallow ones make for a long tail.
-FAIR_LINE = 24
+FAIR_DEPTH = 24
 #: Seconds from which on a request is a slow one.
 SLOW = 0.2 * WAIT_BUDGET
 #: Requests in a line at the most.
-MAX_LINE = 128
+MAX_DEPTH = 128
 #: Seconds that a request is taken to cost before anything has been measured: a read from memory.
 PRIOR_SERVICE_TIME = 0.00002
 #: Connections that a pool opens at the same time at the most.
@@ -109,7 +109,7 @@ class Pool(Uncopyable):
     Args:
         limit: connections at the most, those being opened included.
         minimum: connections to keep.
-        max_line: requests in a line at the most (1 over TLS).
+        max_depth: requests in a line at the most (1 over TLS).
         open_one: called when another connection is wanted; answered by :meth:`add` or :meth:`open_failed`.
         latency: tells the seconds that the way to the node and back takes where nothing else is on it.
         reclaim: called when there is no room and connections are lent: those that rest are to be closed.
@@ -132,7 +132,7 @@ class Pool(Uncopyable):
         minimum: int,
         *,
         open_one: Callable[[Pool], None],
-        max_line: int = MAX_LINE,
+        max_depth: int = MAX_DEPTH,
         latency: Callable[[], float] = lambda: 0.0,
         reclaim: Callable[[], None] = lambda: None,
         hurry: Callable[[float], None] = lambda deadline: None,
@@ -140,9 +140,11 @@ class Pool(Uncopyable):
         spare_slot: Callable[[], Callable[[], None] | None] = lambda: no_slot_to_release,
         clock: Clock | None = None,
     ) -> None:
+        #: A pool takes requests for as long as it exists; connections are what retires.
+        self.retired = False
         self.limit = limit
         self.minimum = minimum
-        self.max_line = max_line
+        self.max_depth = max_depth
         self._open_one = open_one
         self._way = Way(latency)
         #: The wait that is worth no other connection. Where the way is long, what is in line is mostly on its way.
@@ -157,7 +159,7 @@ class Pool(Uncopyable):
         self.lent = 0
         self.connections: list[Connection] = []
         self.opening = 0
-        self.waiting: WaitingQueue[Pending] = WaitingQueue(self)
+        self.waiting: WaitingQueue[Request] = WaitingQueue(self)
         self._window_min: float = max(WINDOW_MIN, limit)
         self.window: float = max(WINDOW_START, limit)
         self.progress_at = -math.inf
@@ -174,7 +176,7 @@ class Pool(Uncopyable):
         #: they are over nobody has to be looked at.
         self._patience = self._waiting_due = math.inf
         #: Second attempts at reads queued behind slow requests.
-        self._rerouted: deque[Pending] = deque()
+        self._rerouted: deque[Request] = deque()
         self.read_time = PRIOR_SERVICE_TIME
         self.write_time = PRIOR_SERVICE_TIME
         self._idle: list[Connection] = []
@@ -208,7 +210,7 @@ class Pool(Uncopyable):
     @property
     def awaited(self) -> bool:
         """Whether anybody waits for an answer, or for room."""
-        return bool(self.waiting) or any(connection.has_live_requests for connection in self.connections)
+        return bool(self.waiting) or any(connection.awaited for connection in self.connections)
 
     def room_came_up(self) -> None:
         """A lent connection is closed: another may be opened for those that wait."""
@@ -217,34 +219,32 @@ class Pool(Uncopyable):
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
-    def submit(self, pending: Pending) -> None:
+    def submit(self, request: Request) -> None:
         """Give a request to a connection, or let it wait here for room."""
-        frame = pending.frame
-        assert frame is not None
-        pending.cost = self._cost_of(pending, frame)
+        request.cost = self._cost_of(request)
         if self.waiting.count:
             connection = None  # first come, first served
-        elif pending.exclusive:
+        elif request.exclusive:
             connection = self._take_idle()
         else:
             connection = self._current
             if connection is None or not connection.usable:
                 connection = self._choose()
             elif connection.depth and (
-                connection.load > self._budget or (pending.write and connection.depth >= FAIR_LINE)
+                connection.load > self._budget or (request.write and connection.depth >= FAIR_DEPTH)
             ):
                 if self._train > 0:
                     self._train -= 1
                 else:
                     connection = self._choose()
         if connection is None:
-            pending.holder = self
+            request.holder = self
             if not self.waiting.count:
                 self._patience = self._waiting_due = math.inf
-            self._note_waiting(pending)
-            self.waiting.add(pending)
+            self._note_waiting(request)
+            self.waiting.add(request)
             # With many waiting, one more changes nothing: replies and connections that come up see to them.
-            if pending.exclusive or self.waiting.count <= FEW_WAITING:
+            if request.exclusive or self.waiting.count <= FEW_WAITING:
                 self._make_room()
         else:
             if connection.depth:
@@ -252,17 +252,17 @@ class Pool(Uncopyable):
             # The first request of a turn goes out at once, so that the server is at work while the others gather. Where
             # requests take long, lines are short and there is nothing to gather.
             turn = self._clock.turn
-            connection.submit(pending, alone=turn != self._last_turn or pending.cost > SLOW)
+            connection.submit(request, alone=turn != self._last_turn or request.cost > SLOW)
             self._last_turn = turn
 
-    def _note_waiting(self, pending: Pending) -> None:
-        if pending.total is None:
-            self._waiting_due = min(self._waiting_due, pending.deadline)
+    def _note_waiting(self, request: Request) -> None:
+        if request.total is None:
+            self._waiting_due = min(self._waiting_due, request.deadline)
         else:
-            self._patience = min(self._patience, pending.patience)
+            self._patience = min(self._patience, request.patience)
 
-    def _cost_of(self, pending: Pending, frame: bytes) -> float:
-        return (self.write_time if pending.write else self.read_time) + len(frame) * COST_PER_BYTE
+    def _cost_of(self, request: Request) -> float:
+        return (self.write_time if request.write else self.read_time) + len(request.frame) * COST_PER_BYTE
 
     def has_room(self, exclusive: bool) -> bool:
         """Whether a request would be in a line at once, or as soon as another connection is open."""
@@ -279,16 +279,30 @@ class Pool(Uncopyable):
             return False
         return all(c.exclusive or c.suspended or c.retired for c in self.connections)
 
-    def withdraw(self, pending: Pending) -> None:
+    def withdraw(self, request: Request) -> None:
         """Forget a request that waited for room and whose caller has gone."""
-        first = self.waiting.head() is pending
-        self.waiting.remove(pending)
-        pending.finish()
+        first = self.waiting.head() is request
+        self.waiting.remove(request)
+        request.finish()
         if first:
             self._serve_waiting()  # what stood behind it may be easier to please
 
-    def abandoned(self, pending: Pending) -> None:
-        """Nothing that waits here has been sent, so nothing sent is abandoned here."""
+    def abandon(self, request: Request) -> None:
+        """As :class:`Holder` has it; nothing that waits here has been sent."""
+        raise AssertionError(f"{request!r} waits for a connection, and has not been sent")
+
+    def prolong(self, request: Request, deadline: float) -> None:
+        """As :class:`Holder` has it."""
+        request.deadline = deadline
+        self._hurry(deadline)
+
+    def complete(self, request: Request, left_over: int) -> None:
+        """As :class:`Holder` has it; nothing that waits here is answered."""
+        raise AssertionError(f"{request!r} waits for a connection, and has no answer")
+
+    def discard(self, request: Request, error: BaseException | None) -> None:
+        """As :class:`Holder` has it."""
+        self.withdraw(request)
 
     def due(self, deadline: float) -> None:
         """Something in a line is to be looked at sooner than was known."""
@@ -366,7 +380,7 @@ class Pool(Uncopyable):
             self._reclaim()
         if self._stalled:
             for connection in self.connections:
-                if connection.overdue and not connection.has_live_requests:
+                if connection.overdue and not connection.awaited:
                     connection.close(None)
                     return
 
@@ -392,7 +406,7 @@ class Pool(Uncopyable):
         if self.waiting.head().exclusive:
             return count + second
         window = min(count + self.window - self._room_in_window, WINDOW_START)
-        enough = 1 + int(max(window * max(self.read_time, self.write_time) / self._budget, window / self.max_line))
+        enough = 1 + int(max(window * max(self.read_time, self.write_time) / self._budget, window / self.max_depth))
         shared = sum(1 for c in self.connections if not (c.suspended or c.exclusive or c.retired))
         return min(count, max(0, enough - shared)) + second
 
@@ -412,43 +426,42 @@ class Pool(Uncopyable):
         self._serve_rerouted()
         room = self._room_in_window
         while self.waiting:
-            pending = self.waiting.head()
-            if room <= 0 and not pending.exclusive:
+            request = self.waiting.head()
+            if room <= 0 and not request.exclusive:
                 break
             room -= 1
-            connection = self._room_for(pending, freed)
+            connection = self._room_for(request, freed)
             if connection is None:
                 break
-            if pending.exclusive:
+            if request.exclusive:
                 self._rescan = True  # lines with room stood idle behind it
-            self.waiting.remove(pending)
-            assert pending.frame is not None
-            self._admit(pending, pending.frame, connection)
+            self.waiting.remove(request)
+            self._admit(request, connection)
         self._serving = self._rescan = False
         if self.waiting.count or self._rerouted:
             self._make_room()
 
-    def _admit(self, pending: Pending, frame: bytes, connection: Connection) -> None:
+    def _admit(self, request: Request, connection: Connection) -> None:
         """Give a request that has waited to a connection."""
-        pending.cost = self._cost_of(pending, frame)
+        request.cost = self._cost_of(request)
         if connection.depth:
             self._watch()
-        connection.submit(pending, waited=True)
-        self._hurry(pending.deadline)
+        connection.submit(request, waited=True)
+        self._hurry(request.deadline)
 
     def _serve_rerouted(self) -> None:
         """Send second attempts where an answer can be expected: on idle connections, and on those that just replied."""
         rerouted = self._rerouted
         while rerouted:
-            pending = rerouted[0]
-            if pending.superseded:
+            request = rerouted[0]
+            if request.superseded:
                 rerouted.popleft()
                 continue
             connection = self._take_idle()
             if connection is None:
                 recently = self._now() - STALL
-                assert pending.original is not None
-                taken = pending.original.holder  # behind the read itself it could only be answered later
+                assert request.original is not None
+                taken = request.original.holder  # behind the read itself it could only be answered later
                 usable = (c for c in self.connections if c.usable and c.replied_at > recently and c is not taken)
                 connection = min(usable, key=lambda c: c.load, default=None)
             if connection is None or self._is_long(connection):
@@ -459,14 +472,13 @@ class Pool(Uncopyable):
                 rerouted.clear()
                 self._rest_if_idle(connection)
                 return
-            pending.on_done = release
+            request.on_done = release
             rerouted.popleft()
-            assert pending.frame is not None
-            self._admit(pending, pending.frame, connection)
+            self._admit(request, connection)
 
-    def _room_for(self, pending: Pending, freed: Connection | None) -> Connection | None:
+    def _room_for(self, request: Request, freed: Connection | None) -> Connection | None:
         connection = self._take_idle()
-        if connection is not None or pending.exclusive:
+        if connection is not None or request.exclusive:
             return connection
         if freed is not None and freed.usable and not self._is_long(freed):
             return freed
@@ -481,17 +493,17 @@ class Pool(Uncopyable):
             self._rescan = False
         return None
 
-    def _wait_again(self, pendings: Iterable[Pending]) -> None:
+    def _wait_again(self, requests: Iterable[Request]) -> None:
         """Put requests that were in a line, and have not been sent, where they belong by their arrival."""
-        again: list[Pending] = []
-        for pending in pendings:
-            if pending.original is not None:
-                pending.finish()  # it takes a slot anew when it leaves
-                self._rerouted.append(pending)
+        again: list[Request] = []
+        for request in requests:
+            if request.original is not None:
+                request.finish()  # it takes a slot anew when it leaves
+                self._rerouted.append(request)
                 continue
-            pending.holder = self
-            self._note_waiting(pending)
-            again.append(pending)
+            request.holder = self
+            self._note_waiting(request)
+            again.append(request)
         self.waiting.put_back(again)
 
     # -- connections -------------------------------------------------------------------------------------------------
@@ -501,7 +513,7 @@ class Pool(Uncopyable):
         self.opening -= 1
         self._refused = False
         self.connections.append(connection)
-        self._limit_lines()
+        self._limit_depths()
         self._rest(connection)
         # With no other on its way, lines that were too long to stand in are the best there is now.
         self._serve_waiting(connection if self.opening else None)
@@ -521,9 +533,9 @@ class Pool(Uncopyable):
     def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
         """Wake everything that waits for room with a failure."""
         self._rerouted.clear()
-        for pending in self.waiting.clear():
-            self._begin_time(pending)
-            pending.fail(failure, error)
+        for request in self.waiting.clear():
+            self._begin_time(request)
+            request.fail(failure, error)
 
     def replied(
         self, connection: Connection, count: int, elapsed: float, fresh: bool, age: float, cost: float, writes: int
@@ -569,7 +581,7 @@ class Pool(Uncopyable):
                 # Replies to what was sent before this are no reason to shrink once more.
                 self._shrink_at = now + age
                 self.window = max(self._window_min, self.window * SHRINK)
-                self._limit_lines()
+                self._limit_depths()
             return
         if not self.waiting.count:
             self._replies_since = -math.inf  # what comes now says nothing of what the node can do
@@ -577,7 +589,7 @@ class Pool(Uncopyable):
         self._measure_rate(count)
         if delay < TARGET_DELAY / 2 and self.window < self._window_max:
             self.window = min(self.window + count, self._window_max)
-            self._limit_lines()
+            self._limit_depths()
 
     def _measure_rate(self, count: int) -> None:
         """Measure the throughput from replies to a full window, which bounds the window."""
@@ -591,30 +603,30 @@ class Pool(Uncopyable):
             self._window_max = max(WINDOW_START, self._window_min, WINDOW_GAIN * delay * self._replies / span)
             if self.window > self._window_max:
                 self.window = self._window_max
-                self._limit_lines()
+                self._limit_depths()
         self._replies, self._replies_since = 0, now
 
-    def _limit_lines(self) -> None:
+    def _limit_depths(self) -> None:
         """Divide the window among the connections."""
         count = len(self.connections)
         if count:
-            depth = min(self.max_line, max(1, math.ceil(self.window / count)))
+            depth = min(self.max_depth, max(1, math.ceil(self.window / count)))
             for connection in self.connections:
-                connection.max_line = depth
+                connection.max_depth = depth
 
-    def closed(self, connection: Connection, unsent: list[Pending], error: BaseException | None) -> None:
+    def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
         """A connection is gone; what it had not sent goes to the others."""
         if connection in self.connections:
             self.connections.remove(connection)
-            self._limit_lines()
+            self._limit_depths()
         if connection.on_idle_stack:
             connection.on_idle_stack = False
             self._idle.remove(connection)
         if self._current is connection:
             self._current = None
         if self._closing or (error is not None and not self.connections):
-            for pending in unsent:
-                pending.fail(Failure.BROKEN, error)
+            for request in unsent:
+                request.fail(Failure.BROKEN, error)
             if not self.opening:
                 self.fail_waiting(Failure.BROKEN, error)
             return
@@ -665,7 +677,7 @@ class Pool(Uncopyable):
                 moved = connection.take_unsent()
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.
-                due = min([due, *(pending.deadline for pending in moved)])
+                due = min([due, *(request.deadline for request in moved)])
         due = min(due, self._expire_waiting(now))
         if self.waiting.count or self._rerouted:
             self._serve_waiting()
@@ -683,34 +695,34 @@ class Pool(Uncopyable):
         if now < due:
             return due
         self._patience = self._waiting_due = due = math.inf
-        overdue: list[Pending] = []
-        for pending in self.waiting:
-            end = pending.deadline
-            if pending.total is not None:
-                end = max(end, self.progress_at + pending.patience)
+        overdue: list[Request] = []
+        for request in self.waiting:
+            end = request.deadline
+            if request.total is not None:
+                end = max(end, self.progress_at + request.patience)
             if end > now:
                 due = min(due, end)
-                self._note_waiting(pending)
+                self._note_waiting(request)
             else:
-                overdue.append(pending)
+                overdue.append(request)
         failure = Failure.NO_PROGRESS
         if not self.connections:
             failure = Failure.EXPIRED
         elif self.total >= self.limit:
             failure = Failure.NO_ROOM
-        for pending in overdue:
-            self.waiting.remove(pending)
-            self._begin_time(pending)
-            pending.fail(failure)
+        for request in overdue:
+            self.waiting.remove(request)
+            self._begin_time(request)
+            request.fail(failure)
         return due
 
-    def _begin_time(self, pending: Pending) -> None:
+    def _begin_time(self, request: Request) -> None:
         """Say when the time of a request ends that waited in vain: it runs since the node last made progress.
 
         What is left of it may be enough for a replica, or for another connection.
         """
-        if pending.total is not None:
-            pending.expires = max(pending.expires, self.progress_at + pending.total)
+        if request.total is not None:
+            request.expires = max(request.expires, self.progress_at + request.total)
 
     def relieve(self, now: float) -> bool:
         """Reroute requests queued behind slow ones.

@@ -1,4 +1,4 @@
-"""One request on its way: who waits for it, where it stands, and what became of it."""
+"""One request of the client: the task that waits for it, what has it now, and how it ended."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import trio
 if TYPE_CHECKING:
     import outcome
 
-    from .connection import Connection
-
 
 class _Woken:
-    """What a parked task is sent: nothing. Trio's own is made anew for each, since it serves once."""
+    """The outcome that a parked task receives: none. Trio makes one for each call, since an Outcome serves once."""
 
     __slots__ = ()
 
@@ -24,12 +22,12 @@ class _Woken:
         """As ``outcome.Value(None).unwrap``."""
 
 
-#: To be given to ``trio.lowlevel.reschedule``.
+#: To be passed to ``trio.lowlevel.reschedule``.
 WOKEN = cast("outcome.Outcome[None]", _Woken())
 
 
 class Failure(enum.Enum):
-    """Why a request ended without a reply. Whether it had been sent is said by :attr:`Pending.sent`."""
+    """Why a request ended without a reply. :attr:`Request.sent` tells whether it had been sent."""
 
     EXPIRED = "no reply in time"
     BROKEN = "the connection broke"
@@ -41,43 +39,69 @@ class Failure(enum.Enum):
 
 
 class Holder(Protocol):
-    """What a pending request stands in: a connection's line or a pool's queue for room."""
+    """What has a request that is under way: a connection, or the pool where it waits for one."""
 
-    def withdraw(self, pending: Pending, /) -> None: ...
+    @property
+    def retired(self) -> bool:
+        """Whether it takes nothing new any more."""
 
-    def abandoned(self, pending: Pending, /) -> None: ...
+    def withdraw(self, request: Request, /) -> None:
+        """Forget an unsent request that nobody waits for any more."""
+
+    def abandon(self, request: Request, /) -> None:
+        """Drop the answer of a sent request when it comes."""
+
+    def prolong(self, request: Request, deadline: float, /) -> None:
+        """Give a request another deadline."""
+
+    def complete(self, request: Request, left_over: int, /) -> None:
+        """End an answer of several frames whose last frame the request's task has found.
+
+        Args:
+            request: the request.
+            left_over: frames that came behind the last one; they were unsolicited.
+        """
+
+    def discard(self, request: Request, error: BaseException | None, /) -> None:
+        """End a request at once. Where its answer is owed or cannot be understood, its connection is closed."""
 
 
-class Pending:
-    """A request and the task parked for its reply. Made once per attempt, so it is small and has no behaviour to spare.
+class Request:
+    """A request and the task that is parked for its reply. Made once per attempt, so it is small.
 
-    After the task has been woken, exactly one of ``reply`` and ``failure`` is set. Times are on the loop clock.
+    After the task has been woken, ``reply`` or ``failure`` is set, or frames of an answer of several have arrived.
+    Times are on the loop clock.
 
     Attributes:
-        task: the parked task; None before it parks and once it has been woken or cancelled. A sent request whose
-            task is gone is a tombstone: its reply is read and dropped.
-        frame: the bytes of the request; None once they have left, unless they may have to be sent again.
+        task: the parked task; None before it parks and once it has been woken or cancelled.
+        frame: the bytes of the request; empty once they are sent and cannot be needed again.
         kind: the protocol type that the reply must have.
         deadline: when the attempt is given up.
         expires: when the whole command is given up.
-        scope_deadline: when the caller's cancel scope ends, on Trio's clock. The transaction ttl is what is left until
-            then or until ``expires``.
+        scope_deadline: when the caller's cancel scope ends, on Trio's clock.
         socket_timeout: seconds that a connection may owe the reply before it is closed.
         total: seconds that the command may take once it is admitted to a connection; None where its time is running
             already.
         arrived: when the command began: the order in which requests that wait are served.
         write: whether the server is asked to change something.
         exclusive: whether the request takes a connection for itself (its answer is unbounded).
-        consume: called with each frame of a reply of several; returns whether that was the last.
-        cost: seconds that the request is expected to keep its connection busy.
+        consume: takes each frame of a reply of several; returns whether that was the last.
+        attended: whether a task waits for this request; False for frames that are stored for a later reader, and for a
+            second attempt.
+        cost: seconds that the request is expected to keep its connection occupied.
+        sent: whether the server may have received any of it.
+        sent_at: when it was handed to the socket.
+        abandoned: nobody waits for the answer any more: the request is a tombstone, whose reply is read and dropped.
         on_done: called once a tombstone is answered or given up.
         hold: while it is there and not set, the rest of a reply of several frames is left unread.
-        original: where this is a second attempt at a read that stands behind a slow request: that read.
+        original: where this is a second attempt at a read that is queued behind a slow request: that read.
         rerouted: how many such second attempts a read has had.
     """
 
     __slots__ = (
+        "abandoned",
         "arrived",
+        "attended",
         "consume",
         "cost",
         "deadline",
@@ -117,7 +141,7 @@ class Pending:
         arrived: float = -math.inf,
     ) -> None:
         self.task: trio.lowlevel.Task | None = None
-        self.frame: bytes | None = frame
+        self.frame: bytes = frame
         self.kind: int = kind
         self.deadline: float = deadline
         self.expires: float = expires
@@ -128,16 +152,18 @@ class Pending:
         self.write: bool = write
         self.consume: Callable[[bytes], bool] | None = consume
         self.exclusive: bool = consume is not None
+        self.attended: bool = True
         self.cost: float = 0.0
         self.sent: bool = False
         self.sent_at: float = 0.0
+        self.abandoned: bool = False
         self.reply: bytes | None = None
         self.failure: Failure | None = None
         self.error: BaseException | None = None
-        self.holder: Holder | Connection | None = None
+        self.holder: Holder | None = None
         self.on_done: Callable[[], None] | None = None
         self.hold: trio.Event | None = None
-        self.original: Pending | None = None
+        self.original: Request | None = None
         self.rerouted: int = 0
 
     @property
@@ -146,9 +172,20 @@ class Pending:
         return self.socket_timeout if self.total is None else min(self.total, self.socket_timeout)
 
     @property
+    def awaited(self) -> bool:
+        """Whether a task waits for the answer, or is about to decode it."""
+        return self.attended and not self.abandoned
+
+    @property
     def superseded(self) -> bool:
         """Whether this is a second attempt at a read that has ended meanwhile."""
         return self.original is not None and self.original.task is None
+
+    def expires_at(self, now: float, /) -> float:
+        """When the command ends, by its own limit or that of the caller's scope; sets its transaction ttl."""
+        if self.scope_deadline < math.inf:
+            return min(self.expires, now + self.scope_deadline - trio.current_time())
+        return self.expires
 
     def admit(self, now: float) -> None:
         """Give the request to a connection for the first time: from now on the command's time runs."""
@@ -158,12 +195,11 @@ class Pending:
             self.expires = now + total
             self.deadline = now + min(total, self.socket_timeout)
 
-    def reroute(self) -> Pending:
+    def reroute(self) -> Request:
         """Make a second attempt at a read, which is answered by whichever attempt is answered first."""
-        frame = self.frame
-        assert frame is not None and not self.write
-        twin = Pending(
-            frame,
+        assert self.frame and not self.write
+        twin = Request(
+            self.frame,
             self.kind,
             self.deadline,
             self.expires,
@@ -173,19 +209,26 @@ class Pending:
             arrived=self.arrived,
         )
         twin.original = self
+        twin.attended = False
         self.rerouted += 1
         return twin
+
+    def wake(self) -> None:
+        """Wake the task, if it is parked."""
+        task = self.task
+        if task is not None:
+            self.task = None
+            trio.lowlevel.reschedule(task, WOKEN)
 
     def answer(self, body: bytes) -> None:
         """Take the reply, and wake the task: that of the read where this is a second attempt at one."""
         answered = self if self.original is None else self.original
-        task = answered.task
-        if task is not None:
-            answered.task = None
+        if answered.task is not None:
             answered.reply = body
-            trio.lowlevel.reschedule(task, WOKEN)
+            answered.wake()
             if answered is not self:
-                # The read itself is still on its way, and its command's slot is given back now: it keeps this one.
+                # The read itself is still under way, and its command's slot is given back now: it keeps this one.
+                answered.abandoned = True
                 answered.on_done, self.on_done = self.on_done, None
         else:
             self.fail(Failure.EXPIRED)  # a tombstone: notifies the owner of its slot that it has ended
@@ -195,7 +238,7 @@ class Pending:
         self.task = None
         if self.holder is not None:
             if self.sent:
-                self.holder.abandoned(self)
+                self.holder.abandon(self)
             else:
                 self.holder.withdraw(self)
         return trio.lowlevel.Abort.SUCCEEDED
@@ -205,14 +248,11 @@ class Pending:
         if self.failure is None and self.reply is None:
             self.failure = failure
             self.error = error
-        task = self.task
-        if task is not None:
-            self.task = None
-            trio.lowlevel.reschedule(task, WOKEN)
+        self.wake()
         self.finish()
 
     async def wait(self) -> None:
-        """Park until there is a reply or a failure. (The hot path has these lines in place.)"""
+        """Park until there is a reply, a failure or a frame. (The hot path has these lines in place.)"""
         if self.failure is None:
             self.task = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self.abort)

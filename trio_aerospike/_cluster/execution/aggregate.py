@@ -32,7 +32,7 @@ from ...errors import (
 from ...validation import Uncopyable
 from ..connections.loop_clock import loop_clock
 from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
-from .frame_buffer import Arrivals, Run
+from .frame_buffer import FrameBuffer, NodeAnswer
 from .retry import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class ValueStream(Uncopyable):
             limit=self.limit,
             patience=min(cluster.patience, silence),
         )
-        self._arrivals: Arrivals[Run] = self._no_arrivals()
+        self._buffer: FrameBuffer[NodeAnswer] = self._empty_buffer()
         self._began = False
         #: How the last attempt failed and whether it was sent; None where asking again cannot help.
         self._failure: tuple[Outcome, bool] | None = None
@@ -97,9 +97,9 @@ class ValueStream(Uncopyable):
         self._masters: list[Node | None] = []
         self.handed_on = False
 
-    def _no_arrivals(self) -> Arrivals[Run]:
+    def _empty_buffer(self) -> FrameBuffer[NodeAnswer]:
         silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-        return Arrivals(self._cluster, self.limit, silence)
+        return FrameBuffer(self._cluster, self.limit, silence)
 
     async def next_values(self) -> list[Value] | None:
         """The next values, at least one; None when there are no more.
@@ -125,18 +125,18 @@ class ValueStream(Uncopyable):
         if not self._began:
             self._begin()
         while True:
-            while self._arrivals.store:
-                run, body = self._arrivals.store.popleft()
+            while self._buffer.frames:
+                run, body = self._buffer.frames.popleft()
                 if body is None:
                     self._ended(run)
                 else:
                     values = self._read(run, body)
                     if values:
                         return values
-            if not self._arrivals.runs:
+            if not self._buffer.answers:
                 await self._check_masters()
                 return None
-            await self._arrivals.wait()
+            await self._buffer.wait()
 
     def _begin(self) -> None:
         self._began = True
@@ -150,8 +150,8 @@ class ValueStream(Uncopyable):
             raise self._noted(Cause.NO_OWNER, error, None, sent=False)
         self._masters = self._cluster.masters(self._namespace)
         for node in nodes:
-            run = Run(node)
-            self._arrivals.ask(run, self._make_frame(run.trid))
+            run = NodeAnswer(node)
+            self._buffer.ask(run, self._make_frame(run.trid))
 
     # -- asking for all of it again ----------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class ValueStream(Uncopyable):
                 return False
         if self._cluster.closed or loop_clock().now() >= self.limit:
             return False
-        self._arrivals = self._no_arrivals()
+        self._buffer = self._empty_buffer()
         self._began = False
         return True
 
@@ -205,12 +205,12 @@ class ValueStream(Uncopyable):
     def close(self) -> None:
         """End it: connections of answers under way are closed, and the servers hear that they may stop."""
         self._began = True
-        self._arrivals.close(tell=True)
+        self._buffer.close(tell=True)
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
-    def _read(self, run: Run, body: bytes) -> list[Value]:
-        self._arrivals.used(len(body))
+    def _read(self, run: NodeAnswer, body: bytes) -> list[Value]:
+        self._buffer.used(len(body))
         try:
             messages = decode_messages(body)
         except ProtocolError as error:
@@ -223,7 +223,7 @@ class ValueStream(Uncopyable):
                 values += self._values(run, message)
         return values
 
-    def _values(self, run: Run, message: Message) -> list[Value]:
+    def _values(self, run: NodeAnswer, message: Message) -> list[Value]:
         values = []
         for op in message.ops:
             if op.name == "FAILURE":
@@ -232,20 +232,20 @@ class ValueStream(Uncopyable):
             values.append((op.particle, op.data))
         return values
 
-    def _check_end(self, run: Run, message: Message) -> None:
+    def _check_end(self, run: NodeAnswer, message: Message) -> None:
         code = message.result_code
         if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
             self._answered_once = True
             return  # a node that does not know of the set has nothing to tell
-        if run.pending is not None:
-            report(self._cluster, run.node, run.pending, code)
+        if run.request is not None:
+            report(self._cluster, run.node, run.request, code)
         error = error_from_code(code)
         raise self._failed(run, code, error, query_error_text(code))
 
-    def _ended(self, run: Run) -> None:
+    def _ended(self, run: NodeAnswer) -> None:
         """The reader has come to the end of an answer."""
-        self._arrivals.runs.discard(run)
-        pending = run.pending
+        self._buffer.answers.discard(run)
+        pending = run.request
         if run.whole or pending is None:
             return
         if self._cluster.closed:
@@ -266,11 +266,11 @@ class ValueStream(Uncopyable):
         error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
         raise self._failed(run, outcome, error, self._cluster.cause(run.node, pending.error))
 
-    def _failed(self, run: Run, outcome: Outcome, error: AerospikeError, text: str) -> AerospikeError:
+    def _failed(self, run: NodeAnswer, outcome: Outcome, error: AerospikeError, text: str) -> AerospikeError:
         """The error of one node's answer, which ends the attempt."""
         node = run.node
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text}",)
-        return self._noted(outcome, error, node, sent=run.pending is not None and run.pending.sent)
+        return self._noted(outcome, error, node, sent=run.request is not None and run.request.sent)
 
     def _noted(self, outcome: Outcome, error: AerospikeError, node: Node | None, *, sent: bool) -> AerospikeError:
         """Note how an attempt ended, for :meth:`restart` and in its error."""

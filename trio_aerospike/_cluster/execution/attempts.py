@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from ...errors import AerospikeError, ProtocolError, ResultCode, error_from_code
-from ..connections.connection import Connection
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Failure
 from .retry import Action, Cause, Outcome, RetryDecision, RetryState
 
 if TYPE_CHECKING:
-    from ..connections.request import Pending
+    from ..connections.request import Request
     from ..tend.cluster import Cluster
     from ..tend.node import Node
 
@@ -32,7 +31,7 @@ _CAUSES: Final = {
 }
 
 
-def outcome_of(pending: Pending) -> Outcome:
+def outcome_of(pending: Request) -> Outcome:
     """Return how a request ended: the result code of its reply, or why no reply came."""
     if pending.reply is not None:
         return pending.reply[RESULT_CODE]
@@ -45,20 +44,17 @@ def outcome_of(pending: Pending) -> Outcome:
     return cause
 
 
-def report(cluster: Cluster, node: Node, pending: Pending, outcome: Outcome) -> None:
+def report(cluster: Cluster, node: Node, pending: Request, outcome: Outcome) -> None:
     """Have the cluster look at a node whose connection failed or whose partitions have moved, and renew its session."""
     if outcome in (Cause.CONNECTION, Cause.PROTOCOL):
         cluster.report_failure(node)
     elif outcome == ResultCode.PARTITION_UNAVAILABLE:
         cluster.hurry()
-    elif outcome == ResultCode.EXPIRED_SESSION:
-        # Unless that has been done since the request was sent.
-        connection = pending.holder
-        if not isinstance(connection, Connection) or not connection.retired:
-            node.session_expired()
+    elif outcome == ResultCode.EXPIRED_SESSION and (pending.holder is None or not pending.holder.retired):
+        node.session_expired()  # which has not been done since the request was sent
 
 
-def refused_login(pending: Pending) -> AerospikeError:
+def refused_login(pending: Request) -> AerospikeError:
     """The error of a refused login; other requests fail with the same one, so that each raises a copy."""
     assert isinstance(pending.error, AerospikeError)
     error = copy.copy(pending.error)
@@ -66,7 +62,7 @@ def refused_login(pending: Pending) -> AerospikeError:
     return error
 
 
-def undecodable(pending: Pending) -> str:
+def undecodable(pending: Request) -> str:
     """What to say of an answer that raised an unexpected error while it was decoded."""
     error = pending.error
     return f"the answer could not be decoded: {type(error).__name__}{f': {error}' if str(error) else ''}"
@@ -83,7 +79,7 @@ def query_error_text(code: int) -> str:
     return text
 
 
-def waited_in_vain(node: Node, pending: Pending) -> str:
+def waited_in_vain(node: Node, pending: Request) -> str:
     """Explain why no connection took a request: how long the node has been silent, and what to change."""
     silence = loop_clock().now() - max(pending.arrived, node.progress_at)
     return not_sent(node, pending.failure is Failure.NO_ROOM, silence, node.waiting)

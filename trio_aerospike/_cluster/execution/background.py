@@ -21,7 +21,7 @@ from ...errors import (
     error_from_code,
 )
 from ..connections.loop_clock import loop_clock
-from ..connections.request import Pending
+from ..connections.request import Request
 from ..run_all import together
 from .attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
 from .retry import Action, Cause, Outcome, RetryState
@@ -109,7 +109,7 @@ class _Start:
             now = loop_clock().now()
             state.attempt_began(now)
             limit = state.limit
-            pending = Pending(
+            pending = Request(
                 self._frame,
                 PROTO_MESSAGE,
                 min(limit, now + silence),
@@ -138,7 +138,7 @@ class _Start:
             if not node.active:
                 return  # nothing was begun there, and it is not one of the cluster's any more
 
-    def _error(self, outcome: Outcome, node: Node, pending: Pending) -> AerospikeError:
+    def _error(self, outcome: Outcome, node: Node, pending: Request) -> AerospikeError:
         error: AerospikeError
         if not isinstance(outcome, Cause):
             error = error_from_code(outcome)

@@ -20,7 +20,7 @@ import trio
 
 from ..._fairness import Turn
 from ..._wire.batch import all_same, encode_batch, encode_indexed
-from ..._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
+from ..._wire.batch_answers import BatchAnswerReader, BatchRow, is_batch_end
 from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from ..._wire.digests import partition_ids
 from ..._wire.request_details import DETAILED, row_detail
@@ -41,11 +41,12 @@ from ...policies import BatchConcurrency, BatchPolicy
 from ...records import BatchResult, Record
 from ..connections.connection import ttl_milliseconds
 from ..connections.loop_clock import loop_clock
-from ..connections.request import Pending
+from ..connections.request import Request
 from ..run_all import together
 from ..tend.cluster import Cluster
 from ..tend.node import Node
 from .attempts import outcome_of, refused_login, report, undecodable, wait_for_retry, waited_in_vain
+from .frame_buffer import AnswerFrames
 from .retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 
 #: Rows in one request at the most. (Servers before 8 took no more than 5,000: batch-max-requests.)
@@ -134,14 +135,13 @@ class _Part:
         refused: rows that were answered with a code that another attempt may change.
     """
 
-    __slots__ = ("fault", "indexes", "node", "outcome", "over", "refused", "sent", "state")
+    __slots__ = ("fault", "indexes", "node", "outcome", "refused", "sent", "state")
 
     def __init__(self, node: Node | None, indexes: Sequence[int], state: RetryState) -> None:
         self.node = node
         self.indexes = indexes
         self.state = state
         self.sent = False
-        self.over = False
         self.fault: AerospikeError | None = None
         self.outcome: Outcome = ResultCode.OK
         self.refused: dict[int, int] = {}
@@ -173,7 +173,7 @@ class BatchRun:
         self._part_size = PART_SIZE
         self._faults: dict[int, AerospikeError] = {}
         self._doubts: set[int] = set()
-        self._abandoned: list[Pending] = []
+        self._abandoned: list[Request] = []
         self._heard = False
         #: Seconds spent on decoding, where somebody wants to know.
         self.decoding = 0.0
@@ -448,29 +448,18 @@ class BatchRun:
         """Send one part and collect its rows; what goes wrong is left in the part."""
         now = loop_clock().now()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
-        read = self._reader(part)
-        result = 0
-
-        def consume(body: bytes) -> bool:
-            nonlocal result
-            # What comes when nobody waits any more must not change results that have been handed out.
-            end = decode_batch_response(body)[1] if part.over else read(body)
-            if end is None:
-                return False
-            result = end
-            return True
-
+        frames = AnswerFrames(is_batch_end)
         limit = part.state.limit
         expires = min(limit, now + self._scope_deadline - trio.current_time())
         frame = self._batch.encode(part.indexes, ttl_milliseconds(expires, now))
-        pending = Pending(
+        pending = frames.request = Request(
             frame,
             PROTO_MESSAGE,
             min(limit, now + socket_timeout),
             limit,
             socket_timeout,
             self._batch.writes is not None,
-            consume,
+            frames.take,
             scope_deadline=self._scope_deadline,
             total=None if part.state.attempts else self._total,
             arrived=self._began,
@@ -478,13 +467,11 @@ class BatchRun:
         del frame
         node.submit(pending)
         try:
-            await pending.wait()
+            result = await self._read_answer(part, frames)
         except trio.Cancelled:
             if pending.sent:
                 self._abandoned.append(pending)
             raise
-        finally:
-            part.over = True
         part.state.limit = pending.expires  # a part that waited for a connection has its whole time from then on
         part.sent = pending.sent
         if pending.reply is None:
@@ -498,6 +485,20 @@ class BatchRun:
             part.outcome = gravest((code, True) for code in part.refused.values())[0]
         if part.outcome and not self._cluster.closed:
             report(self._cluster, node, pending, part.outcome)
+
+    async def _read_answer(self, part: _Part, frames: AnswerFrames) -> int:
+        """Decode the frames of a part's answer as they come; returns the result of the part, 0 where it failed."""
+        read = self._reader(part)
+        while (body := await frames.next()) is not None:
+            try:
+                result = read(body)
+            except Exception as error:
+                frames.undecodable(error)
+                break
+            if result is not None:
+                frames.complete(body)
+                return result
+        return 0
 
     def _reader(self, part: _Part) -> Callable[[bytes], int | None]:
         """What takes the frames of a part's answer; see :class:`Reader`."""
@@ -551,7 +552,7 @@ class BatchRun:
             record = Record(key, bins, row.generation, row.void_time)
             self._results[index] = BatchResult(key, 0, record, None, False, row.results)
 
-    def _failure(self, part: _Part, node: Node, pending: Pending) -> AerospikeError:
+    def _failure(self, part: _Part, node: Node, pending: Request) -> AerospikeError:
         """The error where there was no whole answer."""
         outcome = part.outcome
         if outcome is Cause.POOL_FULL:

@@ -35,7 +35,7 @@ from ..connections.connection import ttl_milliseconds
 from ..connections.loop_clock import loop_clock
 from ..tend.node import Node
 from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
-from .frame_buffer import Arrivals, Run
+from .frame_buffer import FrameBuffer, NodeAnswer
 from .query_plan import NodePart, QueryPlan
 from .retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
 
@@ -56,7 +56,7 @@ class Chunk:
     values: list[int]
 
 
-class _Run(Run):
+class _Run(NodeAnswer):
     """One node's answer on its way."""
 
     __slots__ = ("began", "part", "result")
@@ -111,7 +111,7 @@ class QueryStream(Uncopyable):
             limit=self._limit,
             patience=min(cluster.patience, self._silence),
         )
-        self._arrivals: Arrivals[_Run] = Arrivals(cluster, self._limit, self._silence)
+        self._buffer: FrameBuffer[_Run] = FrameBuffer(cluster, self._limit, self._silence)
         self._open: tuple[_Run, bytes, int] | None = None
         self._began = False
         self._answered_once = False
@@ -145,9 +145,9 @@ class QueryStream(Uncopyable):
 
     async def _read(self) -> Chunk | None:
         while True:
-            if self._arrivals.runs:
-                if not self._arrivals.store and self._open is None:
-                    await self._arrivals.wait()
+            if self._buffer.answers:
+                if not self._buffer.frames and self._open is None:
+                    await self._buffer.wait()
             else:
                 await self._next_round()
             chunk = self._ready()
@@ -158,14 +158,14 @@ class QueryStream(Uncopyable):
         """Whether everything has been read that is wanted; False before the beginning."""
         if self._began and self._head.n_ops and self._plan.full:
             self.close()  # the nodes do not count, and would go on
-        left = self._arrivals.runs or self._arrivals.store or self._open is not None
+        left = self._buffer.answers or self._buffer.frames or self._open is not None
         return self._began and not left and self._plan.over
 
     def close(self) -> None:
         """End it: connections of answers under way are closed, and the servers hear that they may stop."""
         self.closed = True
         self._open = None
-        self._arrivals.close(tell=not self._head.short)
+        self._buffer.close(tell=not self._head.short)
 
     # -- what has arrived --------------------------------------------------------------------------------------------
 
@@ -180,9 +180,9 @@ class QueryStream(Uncopyable):
                 self.close()
                 raise self._fatal
             if self._open is None:
-                if not self._arrivals.store:
+                if not self._buffer.frames:
                     return None
-                run, body = self._arrivals.store.popleft()
+                run, body = self._buffer.frames.popleft()
                 if body is None:
                     self._ended(run)
                     continue
@@ -201,7 +201,7 @@ class QueryStream(Uncopyable):
             return None
         if found.position >= len(body):
             self._open = None
-            self._arrivals.used(len(body))
+            self._buffer.used(len(body))
         else:
             self._open = (run, body, found.position)
         return self._admitted(run, found)
@@ -222,14 +222,14 @@ class QueryStream(Uncopyable):
 
     def _ended(self, run: _Run) -> None:
         """The reader has come to the end of an answer: see what it was worth."""
-        if run not in self._arrivals.runs:
+        if run not in self._buffer.answers:
             return
-        self._arrivals.runs.discard(run)
+        self._buffer.answers.discard(run)
         part = run.part
         if run.whole:
             self._judge_result(run)
             return
-        pending = run.pending
+        pending = run.request
         assert pending is not None
         self._plan.failed(part)
         if self._cluster.closed:
@@ -273,13 +273,13 @@ class QueryStream(Uncopyable):
         text = query_error_text(code)
         if code == ResultCode.INDEX_NOT_FOUND:
             text = f"{text}; {self._hint()}"
-        assert run.pending is not None
-        report(self._cluster, part.node, run.pending, code)
+        assert run.request is not None
+        report(self._cluster, part.node, run.request, code)
         self._note(run, code, self._of_code(code, part.node, text))
 
     def _note(self, run: _Run, outcome: Outcome, error: AerospikeError) -> None:
         """One node's share has failed; the decision is taken when the others have ended as well, unless it is final."""
-        sent = run.pending is not None and run.pending.sent
+        sent = run.request is not None and run.request.sent
         now = loop_clock().now()
         self._state.note(outcome, sent=sent, write=False, now=now, node=run.node.name, began=run.began)
         error.attempts = self._state.retries + sent
@@ -357,7 +357,7 @@ class QueryStream(Uncopyable):
             record_max=part.record_max,
             transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, loop_clock().now()),
         )
-        self._arrivals.ask(run, frame)
+        self._buffer.ask(run, frame)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 

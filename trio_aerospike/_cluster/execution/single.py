@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..._wire.constants import PROTO_MESSAGE
+from ..._wire.pipeline import restamped
 from ..._wire.records import decode_failure
 from ..._wire.request_details import request_detail
 from ...errors import (
@@ -31,9 +32,8 @@ from ...errors import (
     error_from_code,
 )
 from ...validation import Uncopyable
-from ..connections.connection import restamped
 from ..connections.loop_clock import loop_clock
-from ..connections.request import Pending
+from ..connections.request import Request
 from .attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry, waited_in_vain
 from .batch import Batch, BatchRun
 from .deadlines import deadline_reader
@@ -299,7 +299,7 @@ class Executor(Uncopyable):
                 node = cluster.owner(key.namespace, partition, sequence, policy.replica)
             if node is not None:
                 attempt_limit = now + socket_timeout
-                pending = Pending(
+                pending = Request(
                     frame,
                     PROTO_MESSAGE,
                     attempt_limit if attempt_limit < limit else limit,
@@ -405,7 +405,7 @@ class Executor(Uncopyable):
         frame = restamped(frame, state.limit, self._now())
         return await self.run_leased(what, key, frame, policy, write, leased, state)
 
-    async def _wait_with_slot(self, pending: Pending, slots: list[object]) -> None:
+    async def _wait_with_slot(self, pending: Request, slots: list[object]) -> None:
         """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""
         try:
             await trio.lowlevel.wait_task_rescheduled(pending.abort)
@@ -450,7 +450,7 @@ class _Execution:
         self._cluster = cluster
         self.state = state
 
-    async def after(self, node: Node | None, pending: Pending | None, scope_deadline: float) -> bytes | None:
+    async def after(self, node: Node | None, pending: Request | None, scope_deadline: float) -> bytes | None:
         """Ask the retry engine what follows an attempt, and wait where it says so.
 
         Args:
@@ -493,7 +493,7 @@ class _Execution:
             raise error
         return None
 
-    def _error(self, outcome: Outcome, node: Node | None, pending: Pending | None) -> AerospikeError:
+    def _error(self, outcome: Outcome, node: Node | None, pending: Request | None) -> AerospikeError:
         if node is None or pending is None:
             return self._nobody()
         if outcome is Cause.POOL_FULL:
@@ -517,7 +517,7 @@ class _Execution:
             f"{self._what} {self._key!r}: no node serves its partition; known nodes: {self._cluster.describe()}"
         )
 
-    def _timed_out(self, node: Node, pending: Pending) -> AerospikeError:
+    def _timed_out(self, node: Node, pending: Request) -> AerospikeError:
         now = loop_clock().now()
         name = "total_timeout" if now >= self.state.limit else "socket_timeout"
         place = f"{self._what} {self._key!r}: node {node.name} at {node.address}"
@@ -526,7 +526,7 @@ class _Execution:
             return AerospikeTimeoutError(f"{place} took no request {within}: {waited_in_vain(node, pending)}")
         return AerospikeTimeoutError(f"{place} did not answer {within} ({now - self.state.began:.3f} s passed)")
 
-    def _broken(self, node: Node, pending: Pending) -> AerospikeError:
+    def _broken(self, node: Node, pending: Request) -> AerospikeError:
         cause = self._cluster.cause(node, pending.error)
         text = f"{self._what} {self._key!r}: node {node.name} at {node.address}: {cause}"
         if isinstance(pending.error, ProtocolError):

@@ -12,11 +12,11 @@ from ...errors import AerospikeError
 from ...validation import Uncopyable
 from ..connections.connection import Connection
 from ..connections.info import InfoLine
-from ..connections.leases import CAN_LEND, MAX_LENT, Lender
+from ..connections.leases import CAN_LEASE, MAX_LEASED, ConnectionLeases
 from ..connections.login import Session
 from ..connections.loop_clock import loop_clock
-from ..connections.pool import MAX_LINE, STALL, Pool, no_slot_to_release
-from ..connections.request import Failure, Pending
+from ..connections.pool import MAX_DEPTH, STALL, Pool, no_slot_to_release
+from ..connections.request import Failure, Request
 from ..connections.transport import SocketTransport, Transport
 
 logger = logging.getLogger("trio_aerospike")
@@ -97,18 +97,18 @@ class Node(Uncopyable):
         self._tend_line = self._make_info_line(pipelined, tend_transport)
         self._tend_line.latency = latency
         self._info_line = self._make_info_line(pipelined, None)
-        self.lends: bool = lends and CAN_LEND and isinstance(tend_transport, SocketTransport)
+        self.lends: bool = lends and CAN_LEASE and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
-        self.lender: Lender = Lender(self._lent_was_closed)
+        self.lender: ConnectionLeases = ConnectionLeases(self._lent_was_closed)
         self._clock = loop_clock()
-        max_line = MAX_LINE if pipelined else 1
+        max_depth = MAX_DEPTH if pipelined else 1
         self.pools: list[Pool] = [
             Pool(
                 max_connections // pools + (index < max_connections % pools),
                 min_connections // pools + (index < min_connections % pools),
                 open_one=self._start_opening,
-                max_line=max_line,
+                max_depth=max_depth,
                 latency=lambda: self._tend_line.latency,
                 reclaim=self._reclaim,
                 hurry=self._hurry,
@@ -151,24 +151,24 @@ class Node(Uncopyable):
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
-    def submit(self, pending: Pending) -> None:
+    def submit(self, request: Request) -> None:
         """Take a request: it is in a line, or waits for room, when this returns; a removed node fails it."""
         if not self.active or self._nursery is None:
-            pending.fail(Failure.UNREACHABLE)
+            request.fail(Failure.UNREACHABLE)
             return
         pools = self.pools
         if len(pools) == 1:
-            pools[0].submit(pending)
+            pools[0].submit(request)
         else:
             self._turn = turn = (self._turn + 1) % len(pools)
             pool = pools[turn]
-            if not pool.has_room(pending.exclusive):
-                pool = next((other for other in pools if other.has_room(pending.exclusive)), pool)
+            if not pool.has_room(request.exclusive):
+                pool = next((other for other in pools if other.has_room(request.exclusive)), pool)
                 if pool.held:
                     pool = next((other for other in pools if not other.held), pool)
-            pool.submit(pending)
-        if pending.deadline < self._due:
-            self._hurry(pending.deadline)
+            pool.submit(request)
+        if request.deadline < self._due:
+            self._hurry(request.deadline)
 
     async def info(self, *names: str, timeout: float | None = None) -> dict[str, str]:
         """Ask info commands over a connection for them, which is none of the pool's.
@@ -240,7 +240,7 @@ class Node(Uncopyable):
     @property
     def may_lend(self) -> bool:
         """Whether it is worth asking for another connection to lend. For any thread."""
-        return self.lends and self.active and self.lender.lent < MAX_LENT
+        return self.lends and self.active and self.lender.lent < MAX_LEASED
 
     def _reserve(self) -> bool:
         """Count a connection to lend, if a pool has room for it besides its minimum and nobody waits for that room."""
@@ -394,7 +394,7 @@ class Node(Uncopyable):
             self._note_minimum()
             return
         connection = Connection(
-            transport, pool, max_line=pool.max_line, label=f"{self.name} #{len(pool.connections) + 1}"
+            transport, pool, max_depth=pool.max_depth, label=f"{self.name} #{len(pool.connections) + 1}"
         )
         pool.add(connection)
         self._note_minimum()
@@ -414,7 +414,9 @@ class Node(Uncopyable):
             self._sweep_scope = None
             if clock.now() < self._due:
                 continue  # the loop was busy: that time does not count
-            # What has arrived is read first: the readers run between the second and the third line.
+            # What has arrived is read first, and answers of several frames are decoded: the readers run between the
+            # second and the third line, and the tasks that they wake between the third and the fourth.
+            await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
             now = clock.now()
