@@ -18,7 +18,7 @@ from ..errors import ProtocolError
 from ..validation import Uncopyable
 from .attempt import RESULT_CODE
 from .loop_request import LoopRequest, Unsent
-from .loop_stalls import StallClock
+from .loop_stalls import PERIOD, StallClock
 
 _RECEIVE_SIZE = 64 * 1024
 #: Seconds after which a flush that has not run is scheduled again.
@@ -189,19 +189,22 @@ class LoopConnection(Uncopyable):
         self._pipeline.submit(request)
         if request.deadline < self._due:
             self._set_timer(request.deadline)
-        elif self._due < now:
-            self._set_timer(now)  # the timer is late, or was lost to a KeyboardInterrupt
 
     def submit(self, request: LoopRequest, began: float) -> None:
         """Append a request to the queue; those that gather until the loop's tasks have run leave in one send.
 
-        asyncio loses a callback that a KeyboardInterrupt ends before its first statement. A flush that is overdue is
-        therefore scheduled again.
+        asyncio loses a callback that a KeyboardInterrupt ends before its first statement: see :meth:`reschedule`.
         """
         self.append(request, began)
-        self.flush_again()
+        self._schedule_flush()
 
-    def flush_again(self) -> None:
+    def reschedule(self, now: float) -> None:
+        """Schedule a flush or a timer once more that is overdue: a KeyboardInterrupt may have lost it."""
+        self._schedule_flush()
+        if self._due < now - PERIOD:
+            self._set_timer(now)
+
+    def _schedule_flush(self) -> None:
         """Schedule a flush, unless one is scheduled already or the socket is blocked."""
         now = time.monotonic()
         if self._blocked or not self._pipeline.unsent:
@@ -371,7 +374,8 @@ class LoopConnection(Uncopyable):
         sent = pipeline.sent
         self._timer = None
         self._due = math.inf
-        if sent and sent[0].deadline <= self._clock.now():
+        now = self._clock.start()
+        if sent and sent[0].deadline <= now:
             self._readable()  # the answer may have arrived while the loop was blocked
             if not self._alive:
                 return

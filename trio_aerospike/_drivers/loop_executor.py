@@ -39,13 +39,19 @@ class LoopExecutor(LeasingExecutor):
         # everything else here refers to both weakly.
         self._loop = weakref.ref(loop)
         self._nodes: dict[Node, NodeConnections] = {}
-        self._clock = StallClock(loop, self._has_waiters)
+        self._clock = StallClock(loop, self._check)
         self._now = self._clock.now
         self._slots = None if self._inner.limiter is None else SlotQueue(self._inner, self._clock, loop)
 
-    def _has_waiters(self) -> bool:
+    def _check(self) -> bool:
+        """Run again what a KeyboardInterrupt may have lost; return whether commands are in flight or wait."""
         slots = self._slots
-        return (slots is not None and slots.has_waiters) or any(node.has_requests for node in self._nodes.values())
+        needed = slots is not None and slots.has_waiters
+        for node in self._nodes.values():
+            if node.has_requests:
+                needed = True
+                node.reschedule()
+        return needed
 
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
         loop = asyncio.get_running_loop()

@@ -204,10 +204,14 @@ class NodeConnections:
         if self.waiting.count:
             self.serve()
 
-    def flush_again(self) -> None:
-        """Schedule sends that are overdue once more."""
+    def reschedule(self) -> None:
+        """Schedule callbacks once more that are overdue: a KeyboardInterrupt may have lost them."""
+        now = self.clock.now()
         for connection in self._alive():
-            connection.flush_again()
+            connection.reschedule(now)
+        loop = self._loop()
+        if self.waiting.count and loop is not None and self._check_at < now - PERIOD:
+            self._check_after(0.0, now, loop)
 
     def abandoned(self, request: LoopRequest) -> None:
         """Note that the task that waited for a request has ended."""
@@ -247,7 +251,7 @@ class NodeConnections:
 
     def _expire_waiting(self) -> None:
         """Fail requests that have waited for as long as their commands may take while the node made no progress."""
-        if self.clock.now() < self._progress_at + self._shortest_patience:
+        if self.clock.start() < self._progress_at + self._shortest_patience:
             return
         for connection in self._alive():
             connection.read()  # answers may have arrived while the loop was blocked

@@ -58,7 +58,7 @@ class SlotQueue:
         lease.wanted = len(self._waiting)
         if self._asked_at <= time.monotonic() - _ASK_AGAIN:
             # Commands that have slots may wait for a callback that a KeyboardInterrupt ended.
-            request.admission.flush_again()
+            request.admission.reschedule()
         self._ask()
         if not self._timer_set and self._executor.queue_timeout < math.inf:
             loop.call_later(self._executor.queue_timeout, self._expire)
@@ -127,6 +127,7 @@ class SlotQueue:
 
     def _expire(self) -> None:
         self._timer_set = False
+        self._clock.start()
         self._serve()
         waiting = self._waiting
         while waiting:

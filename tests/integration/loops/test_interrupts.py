@@ -117,7 +117,6 @@ def test_commands_whose_connection_ends_while_they_are_interrupted_end_too(
                 except KeyboardInterrupt:
                     pass
             stage.script()
-            print("XX", step, interrupter.place)
             run(asyncio.sleep(0.002))
             assert run(commands.get(KEY, policy=again))["a"] == 1, interrupter.place
             if scenario == "cancelled":
