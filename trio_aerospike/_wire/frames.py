@@ -90,28 +90,30 @@ class FrameReader:
 
     Attributes:
         error: the fault the stream came to, None while it is sound. Final: from then on every :meth:`feed` raises it.
+        partial: what has come of a frame that is not whole yet, always the same object. If it is not empty at the end
+            of a stream, the stream was cut off.
     """
 
-    __slots__ = ("_buffer", "_kinds", "_need", "_unpacks", "error", "max_size")
+    __slots__ = ("_kinds", "_need", "_unpacks", "error", "max_size", "partial")
 
     def __init__(self, max_size: int = PROTO_SIZE_MAX, *, of_requests: bool = False) -> None:
         self._kinds = _REQUEST_KINDS if of_requests else _KINDS
         self._unpacks = not of_requests
         self.max_size = max_size
         self.error: ProtocolError | None = None
-        # What has come of an incomplete frame, and how much of it is needed before it is worth looking at again: a
-        # large frame in many small pieces is not copied over and over.
-        self._buffer = bytearray()
+        self.partial = bytearray()
+        # How much of the incomplete frame is needed before it is looked at again: a large frame in many small pieces
+        # is not copied over and over.
         self._need = PROTO_HEADER_SIZE
 
     def __repr__(self) -> str:
-        state = f"failed: {self.error}" if self.error else f"{len(self._buffer)} of {self._need} bytes"
+        state = f"failed: {self.error}" if self.error else f"{len(self.partial)} of {self._need} bytes"
         return f"<FrameReader {state}>"
 
     @property
     def pending(self) -> int:
-        """Bytes held of a frame that is not whole yet: not 0 at the end of a stream means it was cut off."""
-        return len(self._buffer)
+        """How many bytes are held of a frame that is not whole yet."""
+        return len(self.partial)
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[tuple[int, bytes]]:
         """Take bytes, return the frames they complete as (type, body without the frame's header).
@@ -125,7 +127,7 @@ class FrameReader:
             raise self.error
         if type(data) is not bytes:
             data = bytes(data)
-        buffer = self._buffer
+        buffer = self.partial
         if buffer:
             buffer += data
             if len(buffer) < self._need:

@@ -43,7 +43,13 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from ..errors import ProtocolError
 from .commands import transaction_ttl_of
-from .constants import MESSAGE_HEADER_SIZE, PROTO_MESSAGE, TRANSACTION_TTL_OFFSET
+from .constants import (
+    MESSAGE_HEADER_SIZE,
+    PROTO_HEADER_SIZE,
+    PROTO_MESSAGE,
+    PROTO_VERSION,
+    TRANSACTION_TTL_OFFSET,
+)
 from .frames import FrameReader
 
 #: Bytes gathered for one send; requests behind them can still be withdrawn.
@@ -53,7 +59,13 @@ UNSENT_LIMIT: Final = 1024 * 1024
 #: Seconds for which an abandoned request without a deadline may delay those behind it.
 ABANDONED_SECONDS: Final = 1.0
 
+#: Size of the smallest frame that holds a message.
+_SMALLEST: Final = PROTO_HEADER_SIZE + MESSAGE_HEADER_SIZE
+#: The header of a frame that is one message, as a number, less the size of the frame.
+_MESSAGE_OF: Final = (PROTO_VERSION << 56 | PROTO_MESSAGE << 48) - PROTO_HEADER_SIZE
+
 _pack_ttl = struct.Struct(">I").pack
+_unpack_header = struct.Struct(">Q").unpack_from
 
 
 def restamped(frame: bytes, expires: float, now: float) -> bytes:
@@ -126,8 +138,9 @@ class RequestPipeline(Generic[R]):
         "_frames",
         "_offered",
         "_outgoing",
+        "_partial",
         "_peer",
-        "_sending",
+        "_rest",
         "blocked",
         "completed",
         "error",
@@ -141,15 +154,16 @@ class RequestPipeline(Generic[R]):
         self._peer = peer
         self._frames = FrameReader()
         self._feed = self._frames.feed
+        self._partial = self._frames.partial
         self.unsent: deque[R] = deque()
         self.sent: deque[R] = deque()
         self.unsent_bytes: int = 0
-        #: Bytes of sent requests that the socket has not taken yet.
+        #: What the last :meth:`data_to_send` returned, until :meth:`bytes_sent` tells how much of it was sent.
         self._outgoing = b""
-        #: ``_outgoing`` is in the driver's hands, which has not said yet how much of it was sent.
-        self._sending = False
-        #: How many requests ``_outgoing`` holds of which nothing was sent before.
+        #: How many requests it holds of which nothing was sent before.
         self._offered = 0
+        #: The rest of what the socket did not take.
+        self._rest = b""
         self.blocked: bool = False
         self.error: ProtocolError | None = None
         self.completed: list[tuple[R, bytes]] = []
@@ -193,17 +207,29 @@ class RequestPipeline(Generic[R]):
         Returns:
             The bytes; ``b""`` where there is nothing to send.
         """
-        if self._outgoing:
-            if self._sending:
-                return b""
-            self._sending = True
-            return self._outgoing
-        unsent = self.unsent
-        if not unsent or self.error is not None:
+        if self._outgoing or self.error is not None:
             return b""
-        restamp = self.blocked
-        self.blocked = False
+        if self._rest:
+            data = self._outgoing = self._rest
+            self._rest = b""
+            self._offered = 0
+            return data
+        unsent = self.unsent
+        if not unsent:
+            return b""
         sent = self.sent
+        restamp = self.blocked
+        if len(unsent) == 1 and not restamp:
+            request = unsent[0]
+            request.sent = True
+            request.sent_at = now
+            sent.append(request)
+            unsent.popleft()
+            self.unsent_bytes = 0
+            self._offered = 1
+            data = self._outgoing = request.frame
+            return data
+        self.blocked = False
         size = 0
         frames: list[bytes] = []
         while unsent and size < SEND_SIZE:
@@ -219,8 +245,7 @@ class RequestPipeline(Generic[R]):
             frames.append(frame)
         self.unsent_bytes -= size
         self._offered = len(frames)
-        self._sending = True
-        data = self._outgoing = frame if len(frames) == 1 else b"".join(frames)
+        data = self._outgoing = b"".join(frames)
         return data
 
     def bytes_sent(self, count: int) -> None:
@@ -229,13 +254,10 @@ class RequestPipeline(Generic[R]):
         With 0 the requests that were offered are unsent again, in no doubt, unless one of them was answered or
         abandoned meanwhile.
         """
-        self._sending = False
-        if count == len(self._outgoing):
-            self._outgoing = b""
-            return
-        if count or not self._take_back():
-            self._outgoing = self._outgoing[count:]
-        self._offered = 0
+        data = self._outgoing
+        self._outgoing = b""
+        if count < len(data) and (count or not self._take_back()):
+            self._rest = data[count:]
 
     def _take_back(self) -> bool:
         """Make the offered requests unsent again; returns whether that was possible."""
@@ -248,7 +270,6 @@ class RequestPipeline(Generic[R]):
             self.unsent.appendleft(request)
             sent.pop()
             self.unsent_bytes += len(request.frame)
-        self._outgoing = b""
         return True
 
     # -- receiving ---------------------------------------------------------------------------------------------------
@@ -268,10 +289,16 @@ class RequestPipeline(Generic[R]):
         """
         if self.error is not None:
             raise self.error
-        frames = self._feed(data)
-        completed: list[tuple[R, bytes]] = []
-        self.completed = completed
         sent = self.sent
+        if sent and not self._partial and len(data) >= _SMALLEST and _unpack_header(data)[0] == _MESSAGE_OF + len(data):
+            # One whole message and nothing else, the usual answer to one request at a time: half the work.
+            request = sent[0]
+            if request.consume is None and request.kind == PROTO_MESSAGE:
+                completed = self.completed = [(request, b"" if request.abandoned else data[PROTO_HEADER_SIZE:])]
+                sent.popleft()
+                return completed
+        frames = self._feed(data)
+        completed = self.completed = []
         if frames:
             if not sent or (len(frames) > len(sent) and sent[0].consume is None):
                 self._fail_unsolicited(f"{len(frames)} answers to {len(sent)} requests")
@@ -297,8 +324,8 @@ class RequestPipeline(Generic[R]):
                 sent.popleft()
         if self._frames.error is not None:
             self.error = self._frames.error
-        elif not sent and self._frames.pending:
-            self._fail_unsolicited(f"{self._frames.pending} bytes after its last answer")
+        elif self._partial and not sent:
+            self._fail_unsolicited(f"{len(self._partial)} bytes after its last answer")
         return completed
 
     def complete(self, request: R, left_over: int = 0) -> None:
@@ -311,7 +338,7 @@ class RequestPipeline(Generic[R]):
         assert self.sent[0] is request
         request.consume = None
         self.sent.popleft()
-        if left_over or (not self.sent and self._frames.pending):
+        if left_over or (self._partial and not self.sent):
             self._fail_unsolicited("a frame after its last answer")
 
     def _fail_unsolicited(self, what: str) -> None:
@@ -388,6 +415,5 @@ class RequestPipeline(Generic[R]):
         for request in sent:
             request.consume = None
         self.sent.clear()
-        self._outgoing = b""
-        self._sending = False
+        self._outgoing = self._rest = b""
         return sent, self.take_unsent()

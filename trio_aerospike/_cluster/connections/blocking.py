@@ -79,7 +79,8 @@ class BlockingConnection(Uncopyable):
 
         Asked before each request: the protocol has no number that tells an unsolicited frame from the answer.
         """
-        if self._pipeline.depth or self._pipeline.error is not None:
+        pipeline = self._pipeline
+        if pipeline.sent or pipeline.unsent or pipeline.error is not None:
             return False
         look = self._unread
         if look is None:

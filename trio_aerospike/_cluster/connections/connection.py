@@ -426,15 +426,17 @@ class Connection(Uncopyable):
         now = self.replied_at = self._now()
         self._iteration = self._clock.turn
         began = completed[0][0].sent_at
-        count = writes = 0
+        count = len(completed)
+        self.depth -= count
+        writes = 0
         cost = 0.0
         reschedule = trio.lowlevel.reschedule
         for request, body in completed:
             if request.exclusive:
                 self.exclusive = False  # how long its answer took says nothing about a single record
                 self.load -= request.cost
+                count -= 1
             else:
-                count += 1
                 cost += request.cost
                 writes += request.write
             task = request.task
@@ -447,7 +449,6 @@ class Connection(Uncopyable):
             else:
                 request.fail(Failure.EXPIRED)  # a tombstone
         self.suspended = self.overdue = False
-        self.depth -= len(completed)
         if self.depth:
             self.load -= cost
         else:
