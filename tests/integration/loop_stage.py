@@ -13,7 +13,8 @@ import trio
 
 from tests.integration.stage import KEY, Stage
 from trio_aerospike import ReadPolicy
-from trio_aerospike.loops import LoopCommands, _Line
+from trio_aerospike._drivers.loop_connection import LoopConnection
+from trio_aerospike.loops import LoopCommands
 
 ONCE = ReadPolicy(max_retries=0)
 FOR_EVER: dict[str, Any] = {"total_timeout": None, "socket_timeout": None}
@@ -79,46 +80,46 @@ class LoopStage(Stage):
             while not condition():
                 await asyncio.sleep(0.001)
 
-    async def warm(self, commands: LoopCommands, lines: int = 1) -> None:
-        """Have the loop hold lines that work."""
+    async def warm(self, commands: LoopCommands, connections: int = 1) -> None:
+        """Have the loop lease connections that work."""
         await self.from_loop(self.client.put, KEY, {"a": 1})
-        while len(lines_of(commands)) < lines:
+        while len(connections_of(commands)) < connections:
             await self.loop_until(lambda: self.lender._resting or not self.lender.opening)
             if self.lender._resting:
                 executor: Any = commands._executor
-                executor._lines_to(self.node)._borrow(asyncio.get_running_loop())
+                executor._connections_to(self.node)._lease(asyncio.get_running_loop())
             else:
                 await self.from_loop(self.node.lend)
-        await asyncio.gather(*(commands.get(KEY) for _ in range(lines)))
+        await asyncio.gather(*(commands.get(KEY) for _ in range(connections)))
         self.crossings = 0
 
 
-def lines_of(commands: LoopCommands) -> list[_Line]:
+def connections_of(commands: LoopCommands) -> list[LoopConnection]:
     executor: Any = commands._executor
-    return [line for lines in executor._lines.values() for ref in lines._lines if (line := ref()) is not None]
+    return [connection for node in executor._nodes.values() for connection in node._alive()]
 
 
 def in_loop(
     body: Callable[[LoopStage, LoopCommands], Awaitable[None]],
     stage: LoopStage,
-    lines: int = 1,
+    connections: int = 1,
     run: Runner = asyncio.run,
 ) -> None:
     async def main() -> None:
         commands = stage.commands()
-        if lines:
-            await stage.warm(commands, lines)
+        if connections:
+            await stage.warm(commands, connections)
         await body(stage, commands)
 
     run(main())
 
 
-def looped(lines: int = 1) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
+def looped(connections: int = 1) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
     """The test is a coroutine function of a stage and of the commands of the loop that runs it."""
 
     def wrap(body: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         def test(stage: LoopStage) -> None:
-            in_loop(body, stage, lines)
+            in_loop(body, stage, connections)
 
         test.__name__ = body.__name__
         test.__doc__ = body.__doc__

@@ -1,8 +1,8 @@
 """First attempt of a command outside Trio: interpret its outcome and decide what is left for Trio to do.
 
-Threads and asyncio loops may send a single-record command on a connection that they have borrowed. That is one attempt;
-routing anew, waiting for the cluster and trying again are the executor's, in Trio. The retry engine decides what
-follows the attempt, and its state goes on to the executor.
+Blocking threads and asyncio loops send a single-record command on a connection that they have leased. That is one
+attempt; routing again, waiting for the cluster and further attempts are the executor's, in Trio. The retry engine
+decides what follows the attempt, and its state is passed to the executor.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .._cluster.execution.attempts import RESULT_CODE as RESULT_CODE, not_sent
 from .._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .._cluster.execution.single import Executor
+from .._cluster.tend.cluster import Cluster
 from .._cluster.tend.node import Node
 from .._wire.request_details import request_detail
+from ..config import ClientConfig
 from ..errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -31,7 +34,6 @@ from ..keys import Key
 from ..policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
-    from .._client import Client
     from .._cluster.execution.single import Run
     from .._instrumentation import Observers
 
@@ -40,29 +42,40 @@ Policy: TypeAlias = ReadPolicy | WritePolicy
 #: Answers that say that the connection's login is of no use any more.
 LOGGED_OUT = frozenset((ResultCode.EXPIRED_SESSION, ResultCode.NOT_AUTHENTICATED))
 
-_GO_ON = RetryDecision(Action.RETRY_NOW)
+_RETRY_NOW = RetryDecision(Action.RETRY_NOW)
 
 
-class BorrowingExecutor(ABC):
-    """Stands in for the client's executor: one attempt on a borrowed connection, everything else in Trio."""
+class ConnectedClient(Protocol):
+    """What the drivers use of a :class:`trio_aerospike.Client`."""
+
+    _cluster: Cluster
+    _executor: Executor
+
+    @property
+    def config(self) -> ClientConfig:
+        """What the client was opened with."""
+
+
+class LeasingExecutor(ABC):
+    """Replaces the client's executor: first attempt on a leased connection, everything else in Trio."""
 
     limiter = None
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: ConnectedClient) -> None:
         self._cluster = client._cluster
         self._inner = client._executor
-        #: Who is told of commands now, and what tells them.
-        self._told: tuple[Observers, Run] | None = None
+        #: The observers of commands, and the wrapper that notifies them.
+        self._instrumented: tuple[Observers, Run] | None = None
 
     def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
         """As ``Executor.run``."""
         observers = self._cluster.observers
         if observers is None:
             return self._run(what, key, frame, policy, write)
-        told = self._told
-        if told is None or told[0] is not observers:
-            told = self._told = observers, observers.runner(self._run, self._inner.notes)
-        return told[1](what, key, frame, policy, write)
+        instrumented = self._instrumented
+        if instrumented is None or instrumented[0] is not observers:
+            instrumented = self._instrumented = observers, observers.runner(self._run, self._inner.notes)
+        return instrumented[1](what, key, frame, policy, write)
 
     def _first_attempt(
         self, what: str, key: Key, policy: Policy, write: bool, node: Node, began: float
@@ -76,7 +89,7 @@ class BorrowingExecutor(ABC):
 
 
 class FirstAttempt:
-    """One command's first attempt, on a borrowed connection. Times are on the clock that ``now`` reads.
+    """One command's first attempt, on a leased connection. Times are on the clock that ``now`` reads.
 
     Args:
         what: the command's name, for messages.
@@ -132,7 +145,7 @@ class FirstAttempt:
         self._patience = patience
         self._state: RetryState | None = None
         self.arrived: float = arrived
-        self.decision = _GO_ON
+        self.decision = _RETRY_NOW
         self.error: AerospikeError | None = None
         self.limit: float = math.inf
         self.deadline: float = math.inf

@@ -25,7 +25,8 @@ class StallClock:
 
     Args:
         loop: the loop, which the clock does not keep alive.
-        needed: returns whether commands are under way. No timer runs otherwise.
+        needed: called in the loop every :data:`PERIOD` seconds while it returns that commands are under way. No timer
+            runs otherwise.
 
     Attributes:
         stalled: seconds for which the loop was blocked while it was watched.
@@ -46,7 +47,11 @@ class StallClock:
         return (now if now < self._stop else self._stop) - self.stalled
 
     def start(self) -> float:
-        """Watch the loop while commands are under way; returns the time."""
+        """Watch the loop while commands are under way; return the time.
+
+        To be called where a command begins and where a timer may expire one: it also starts the clock again whose own
+        timer was lost to a KeyboardInterrupt.
+        """
         now = monotonic()
         if now < self._stop < math.inf:
             return now - self.stalled

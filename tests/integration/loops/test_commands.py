@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import trio_aerospike as aero
-from tests.integration.loop_stage import FOR_EVER, ONCE, LoopStage, fails, in_loop, lines_of, looped, uvloop_run
+from tests.integration.loop_stage import FOR_EVER, ONCE, LoopStage, connections_of, fails, in_loop, looped, uvloop_run
 from tests.integration.stage import BAD, KEY, SCENARIOS, outcome
 from trio_aerospike import ReadPolicy, WritePolicy, operations as op
 from trio_aerospike._wire.constants import PROTO_MESSAGE
@@ -79,7 +79,7 @@ async def test_records_of_a_megabyte_both_ways_and_packed_answers(stage, command
 @looped()
 async def test_an_answer_may_come_in_any_pieces(stage, commands):
     """One byte at a time, and with the next answer glued to every part of it."""
-    (line,) = lines_of(commands)
+    (connection,) = connections_of(commands)
     replies = [encode_frame(PROTO_MESSAGE, encode_message(Message(generation=number))) for number in (5, 6)]
     data = b"".join(replies)
 
@@ -93,20 +93,20 @@ async def test_an_answer_may_come_in_any_pieces(stage, commands):
         def send(self, data: bytes) -> int:
             return len(data)
 
-    real: Any = line._sock
+    real: Any = connection._sock
     for pieces in [
         [data[i : i + 1] for i in range(len(data))],
         *([data[:cut], data[cut:]] for cut in range(1, len(data))),
     ]:
         fake: Any = Pieces(pieces)
-        line._sock = fake
+        connection._sock = fake
         reads = [asyncio.ensure_future(commands.get(KEY)) for _ in replies]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         while fake.pieces:
-            line._readable()
+            connection._readable()
         assert [(await read).generation for read in reads] == [5, 6]
-    line._sock = real
+    connection._sock = real
     assert (await commands.get(KEY))["a"] == 1
     assert stage.crossings == 0
 
@@ -153,7 +153,10 @@ def test_nobody_gets_anothers_answer_whoever_is_cancelled_or_late(stages, run):
         assert stage.cluster.nodes[0].stats.command_connections_peak <= 8
         # The last tombstones are answered, sooner or later.
         await stage.loop_until(
-            lambda: all(not line.depth and not line._sent and not line._unsent_bytes for line in lines_of(commands))
+            lambda: all(
+                not connection.depth and not connection._pipeline.sent and not connection._pipeline.unsent_bytes
+                for connection in connections_of(commands)
+            )
         )
 
     in_loop(body, stage, run=run)
@@ -201,7 +204,7 @@ def test_a_failure_ends_as_it_does_in_trio(shared, scenario, retries):
             assert (in_loop, sent) == (in_trio, len(seen))
         stage.script()
 
-    in_loop(body, shared, lines=0)
+    in_loop(body, shared, connections=0)
 
 
 def _raise(error: BaseException) -> None:
@@ -209,17 +212,17 @@ def _raise(error: BaseException) -> None:
 
 
 @looped()
-async def test_rubbish_and_what_nobody_asked_for_end_the_line(stage, commands):
+async def test_rubbish_and_what_nobody_asked_for_end_the_connection(stage, commands):
     stage.script(Reply(BAD))
     _, error = await fails(commands.get(KEY, policy=ONCE), aero.ProtocolError)
     assert error.attempts == 1
     stage.script()
     await stage.warm(commands)
-    (line,) = lines_of(commands)
+    (connection,) = connections_of(commands)
     answer = encode_frame(PROTO_MESSAGE, encode_message(Message()))
     stage.script(Reply(answer + answer))
     await fails(commands.get(KEY, policy=ONCE), aero.ProtocolError)  # which of the two is meant cannot be told
-    assert not line._alive
+    assert not connection._alive
     stage.script()
     await stage.warm(commands)
     stage.script(Reply(encode_frame(PROTO_MESSAGE, b"short")))
@@ -229,10 +232,10 @@ async def test_rubbish_and_what_nobody_asked_for_end_the_line(stage, commands):
 @looped()
 async def test_a_connection_that_the_kernel_gave_up_is_no_timeout_of_ours(stage, commands):
     stage.script(then=Fault.SILENCE)
-    (line,) = lines_of(commands)
+    (connection,) = connections_of(commands)
     read = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(max_retries=0)))
-    await stage.loop_until(lambda: line._sent)
-    line.close(TimeoutError(110, "Connection timed out"))
+    await stage.loop_until(lambda: connection._pipeline.sent)
+    connection.close(TimeoutError(110, "Connection timed out"))
     await fails(read, aero.ConnectionFailed)
 
 
@@ -274,13 +277,13 @@ async def test_the_server_is_told_what_time_is_left(stage, commands):
 
 @looped()
 async def test_an_answer_that_lay_while_the_loop_was_busy_is_not_late(stage, commands):
-    (line,) = lines_of(commands)
+    (connection,) = connections_of(commands)
     stage.cluster.nodes[0].delay = 0.02
     policy = ReadPolicy(total_timeout=0.05, max_retries=0)
     read = asyncio.ensure_future(commands.get(KEY, policy=policy))
-    await stage.loop_until(lambda: line._sent)
+    await stage.loop_until(lambda: connection._pipeline.sent)
     time.sleep(0.1)  # noqa: ASYNC251 - this is what it is about
-    line._expire()
+    connection._expire()
     assert (await read)["a"] == 1
 
 
@@ -291,19 +294,19 @@ async def test_an_answer_that_lay_while_the_loop_was_busy_is_not_late(stage, com
 async def test_what_is_cancelled_before_it_left_is_never_sent(stage, commands):
     seen = stage.script()
     tasks = [asyncio.ensure_future(commands.put(KEY, {"n": number})) for number in range(5)]
-    await asyncio.sleep(0)  # all are in the line, and nothing has left
-    assert not seen and lines_of(commands)[0].depth == 5
+    await asyncio.sleep(0)  # all are in the connection, and nothing has left
+    assert not seen and connections_of(commands)[0].depth == 5
     for number in (0, 2, 4):
         tasks[number].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert [task.cancelled() for task in tasks] == [True, False, True, False, True]
-    assert len(seen) == 2 and lines_of(commands)[0].depth == 0 and stage.crossings == 0
+    assert len(seen) == 2 and connections_of(commands)[0].depth == 0 and stage.crossings == 0
 
 
 @looped()
 async def test_the_answer_of_one_who_has_gone_is_dropped(stage, commands):
     stage.cluster.nodes[0].delay = 0.05
-    (line,) = lines_of(commands)
+    (connection,) = connections_of(commands)
     others = [aero.Key("test", "threads", number) for number in range(3)]
     for number, key in enumerate(others):
         await stage.from_loop(stage.client.put, key, {"n": number})
@@ -313,18 +316,18 @@ async def test_the_answer_of_one_who_has_gone_is_dropped(stage, commands):
     tasks[0].cancel()
     tasks[1].cancel()
     assert (await tasks[2])["n"] == 2
-    assert len(seen) == 3 and line._alive and not line.depth and stage.crossings == 0
+    assert len(seen) == 3 and connection._alive and not connection.depth and stage.crossings == 0
 
 
 @looped()
 async def test_one_who_had_all_the_time_and_has_gone_does_not_hold_up_the_others_for_ever(stage, commands):
-    (line,) = lines_of(commands)
+    (connection,) = connections_of(commands)
     seen = stage.script(Fault.SILENCE)
     task = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(**FOR_EVER)))
     await stage.loop_until(lambda: seen)
     task.cancel()
     await fails(task, asyncio.CancelledError)
     began = time.monotonic()
-    await stage.loop_until(lambda: not line._alive)
+    await stage.loop_until(lambda: not connection._alive)
     assert 0.8 < time.monotonic() - began < 1.3
     assert (await commands.get(KEY))["a"] == 1

@@ -8,11 +8,12 @@ import time
 from typing import Any
 
 import trio_aerospike as aero
-from tests.integration.loop_stage import ONCE, LoopStage, fails, in_loop, lines_of, looped
+from tests.integration.loop_stage import ONCE, LoopStage, connections_of, fails, in_loop, looped
 from tests.integration.stage import KEY
 from trio_aerospike import ReadPolicy, WritePolicy
+from trio_aerospike._drivers.loop_node import PROBES, WINDOW
 from trio_aerospike._wire.constants import FIELD_DIGEST
-from trio_aerospike.loops import PROBES, WINDOW, LoopCommands
+from trio_aerospike.loops import LoopCommands
 from trio_aerospike.server import Fault
 
 KEYS = [aero.Key("test", "threads", number) for number in range(1_000)]
@@ -24,9 +25,9 @@ def borrowed(stage: LoopStage) -> int:
     return limiter.borrowed_tokens
 
 
-def lines_to_node(stage: LoopStage, commands: LoopCommands) -> Any:
+def connections_to_node(stage: LoopStage, commands: LoopCommands) -> Any:
     executor: Any = commands._executor
-    return executor._lines_to(stage.node)
+    return executor._connections_to(stage.node)
 
 
 async def learn(commands: LoopCommands) -> None:
@@ -43,12 +44,12 @@ def test_what_is_past_the_window_waits_in_order_of_arrival(stages):
         seen = stage.script()
         puts = [asyncio.ensure_future(commands.put(key, {"n": key.user_key})) for key in KEYS]
         await asyncio.sleep(0)
-        lines = lines_to_node(stage, commands)
-        assert sum(line.depth for line in lines_of(commands)) == WINDOW
-        assert lines.waiting.count == len(KEYS) - WINDOW
+        connections = connections_to_node(stage, commands)
+        assert sum(connection.depth for connection in connections_of(commands)) == WINDOW
+        assert connections.waiting.count == len(KEYS) - WINDOW
         await asyncio.gather(*puts)
         assert [message.field(FIELD_DIGEST) for message in seen] == [key.digest for key in KEYS]
-        assert stage.crossings == 0 and not lines.waiting.count
+        assert stage.crossings == 0 and not connections.waiting.count
 
     in_loop(body, stages(max_conns_per_node=2))
 
@@ -70,7 +71,7 @@ async def test_those_who_have_gone_while_they_waited_are_never_sent(stage, comma
         get.cancel()
     assert all(record["a"] == 1 for record in await asyncio.gather(*gets[:WINDOW]))
     await asyncio.wait(gets)
-    assert len(seen) == WINDOW and not lines_to_node(stage, commands).waiting.count
+    assert len(seen) == WINDOW and not connections_to_node(stage, commands).waiting.count
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def test_slots_pass_from_command_to_command_in_order_and_all_come_back(stages):
         assert stage.crossings <= 64
         await stage.loop_until(lambda: borrowed(stage) == 0)
 
-    in_loop(body, stages(max_concurrent_operations=1), lines=0)
+    in_loop(body, stages(max_concurrent_operations=1), connections=0)
 
 
 def test_a_cancelled_command_keeps_its_slot_until_its_answer_is_in(stages):

@@ -378,7 +378,7 @@ class Executor(Uncopyable):
             if slots:
                 self.release_slot(slots.pop())
 
-    async def go_on(
+    async def resume(
         self,
         what: str,
         key: Key,

@@ -1,4 +1,4 @@
-"""The lines of asyncio loops: how they end, what they leave room for, and what remains of them."""
+"""The connections of asyncio loops: how they end, what they leave room for, and what remains of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import trio_aerospike as aero
-from tests.integration.loop_stage import FOR_EVER, LoopStage, fails, in_loop, lines_of, looped, uvloop_run
+from tests.integration.loop_stage import FOR_EVER, LoopStage, connections_of, fails, in_loop, looped, uvloop_run
 from tests.integration.stage import BAD, KEY, Stage, descriptors
 from trio_aerospike import ReadPolicy, WritePolicy
+from trio_aerospike._drivers.loop_node import MAX_CONNECTIONS
 from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE
 from trio_aerospike._wire.frames import encode_frame
 from trio_aerospike._wire.messages import Message, encode_message
@@ -33,15 +34,15 @@ def close_all(stage: Stage) -> None:
 
 
 @looped(2)
-async def test_lines_that_the_server_closes_while_idle_are_let_go(stage, commands):
+async def test_connections_that_the_server_closes_while_idle_are_let_go(stage, commands):
     stage.now_in_trio(close_all, stage)
-    await stage.loop_until(lambda: not lines_of(commands))
+    await stage.loop_until(lambda: not connections_of(commands))
     assert not stage.lender._held
     await commands.put(KEY, {"a": 3})
 
 
 @looped()
-async def test_a_line_is_looked_at_before_a_write_is_entrusted_to_it(stage, commands):
+async def test_a_connection_is_looked_at_before_a_write_is_entrusted_to_it(stage, commands):
     """The loop was busy when the server closed the connection, so it has not heard of that yet."""
     await asyncio.sleep(0.02)
     stage.now_in_trio(close_all, stage)
@@ -52,14 +53,14 @@ async def test_a_line_is_looked_at_before_a_write_is_entrusted_to_it(stage, comm
 
 
 @looped()
-async def test_a_frame_left_over_is_not_handed_out_and_ends_its_line(stage, commands):
+async def test_a_frame_left_over_is_not_handed_out_and_ends_its_connection(stage, commands):
     for _ in range(20):
         await stage.warm(commands)
-        [line] = lines_of(commands)
+        [connection] = connections_of(commands)
         assert (await commands.get(KEY))["a"] == 1
         stage.send_unasked()  # the loop is held up meanwhile, and has not read it when the next request comes
         assert (await commands.get(KEY))["a"] == 1
-        assert not line._alive
+        assert not connection._alive
 
 
 ANSWER = encode_frame(PROTO_MESSAGE, encode_message(Message(generation=666)))
@@ -77,17 +78,17 @@ ANSWER = encode_frame(PROTO_MESSAGE, encode_message(Message(generation=666)))
         pytest.param(encode_frame(PROTO_MESSAGE, b"short"), id="short"),
     ],
 )
-def test_anything_but_the_answer_owed_ends_the_line(stage, data):
+def test_anything_but_the_answer_owed_ends_the_connection(stage, data):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
-        [line] = lines_of(commands)
+        [connection] = connections_of(commands)
         stage.script(Reply(data))
         found = await commands.get(KEY, policy=ReadPolicy(max_retries=1, sleep_between_retries=0.0))
         if data[: len(ANSWER)] == ANSWER and len(data) < 2 * len(ANSWER):
             # The answer may have been read before the rest of it came.
-            await stage.loop_until(lambda: not line._alive)
+            await stage.loop_until(lambda: not connection._alive)
         else:
             assert found["a"] == 1
-        assert not line._alive
+        assert not connection._alive
         stage.script()
         assert (await commands.get(KEY))["a"] == 1
 
@@ -116,7 +117,7 @@ def test_a_closed_loop_is_not_kept_by_commands_or_client(stage, run, ends):
     gc.collect()
     assert kept[-1]() is None
     # Its connections are closed with it, not when the next command of some other loop comes.
-    assert lines_of(kept[0]) == [] and not stage.lender._held
+    assert connections_of(kept[0]) == [] and not stage.lender._held
     stage.until(lambda: stage.lender.lent == len(stage.lender._resting))
     stage.script()
 
@@ -145,39 +146,39 @@ def test_commands_are_refused_in_another_loop(stage):
         second.run(other())
 
 
-def test_a_session_that_ended_retires_the_line(stages):
+def test_a_session_that_ended_retires_the_connection(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
-        lines = lines_of(commands)
+        connections = connections_of(commands)
         assert (await commands.get(KEY))["a"] == 1 and stage.crossings == 0
         stage.script(ResultCode.EXPIRED_SESSION, ResultCode.EXPIRED_SESSION)
         assert (await commands.get(KEY))["a"] == 1
         stage.script()
-        await stage.loop_until(lambda: not any(line._alive for line in lines[:1]))
+        await stage.loop_until(lambda: not any(connection._alive for connection in connections[:1]))
         await stage.warm(commands)
         assert (await commands.get(KEY))["a"] == 1 and stage.crossings == 0
 
     in_loop(body, stages(users={"ann": "secret"}))
 
 
-def test_idle_lines_are_closed_and_the_next_command_works(stages):
+def test_idle_connections_are_closed_and_the_next_command_works(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
-        await stage.loop_until(lambda: stage.lender.lent == 0 and not lines_of(commands))
+        await stage.loop_until(lambda: stage.lender.lent == 0 and not connections_of(commands))
         assert (await commands.get(KEY))["a"] == 1
 
-    in_loop(body, stages(idle_timeout=0.15), lines=3)
+    in_loop(body, stages(idle_timeout=0.15), connections=3)
 
 
 @looped(2)
-async def test_a_retired_line_whose_requests_are_withdrawn_closes(stage, commands):
-    line = lines_of(commands)[0]
+async def test_a_retired_connection_whose_requests_are_withdrawn_closes(stage, commands):
+    connection = connections_of(commands)[0]
     tasks = [asyncio.ensure_future(commands.get(KEY)) for _ in range(2)]
     await asyncio.sleep(0)
-    for one in lines_of(commands):
+    for one in connections_of(commands):
         one.retire()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await stage.loop_until(lambda: not line._alive and not lines_of(commands))
+    await stage.loop_until(lambda: not connection._alive and not connections_of(commands))
     assert not stage.lender._held
 
 
@@ -220,7 +221,7 @@ def test_a_node_that_stops_under_load_gets_each_write_once(stages):
             assert certain[number] <= found <= certain[number] + doubtful[number]
         assert sum(certain) > 100
         executor: Any = commands._executor
-        assert all(node.active or not lines for node, lines in executor._lines.items())
+        assert all(node.active or not its.count for node, its in executor._nodes.items())
 
     in_loop(body, stages(nodes=3, tend_interval=0.05))
 
@@ -279,7 +280,7 @@ def test_no_more_connections_than_allowed_for_several_loops_at_once(stages):
 
     def thread() -> None:
         try:
-            in_loop(body, stage, lines=0)
+            in_loop(body, stage, connections=0)
         except BaseException as error:
             failures.append(error)
 
@@ -296,15 +297,14 @@ def test_no_more_connections_than_allowed_for_several_loops_at_once(stages):
 def test_a_slow_node_is_left_to_trios_many_connections(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
         stage.cluster.nodes[0].delay = 0.002
-        began = time.monotonic()
 
         async def work() -> None:
             for _ in range(20):
-                await commands.get(KEY, policy=ReadPolicy(total_timeout=5.0))
+                await commands.get(KEY, policy=ReadPolicy(total_timeout=60.0))
 
         await asyncio.gather(*(work() for _ in range(64)))
         assert stage.crossings > 64
-        assert time.monotonic() - began < 1.5  # in eight lines it would be at least 0.32 s; in one, 2.56 s
+        assert stage.cluster.nodes[0].stats.commands_peak > 2 * MAX_CONNECTIONS
 
     in_loop(body, stages())
 
@@ -316,7 +316,7 @@ def test_a_limit_on_operations_holds_for_loops_too(stages):
         assert stage.crossings < 40  # slots are leased, and pass from command to command in the loop
         assert stage.cluster.nodes[0].stats.commands_peak <= 2
 
-    in_loop(body, stages(max_concurrent_operations=2), lines=0)
+    in_loop(body, stages(max_concurrent_operations=2), connections=0)
 
 
 def test_over_a_connector_of_the_users_own_everything_crosses(stages):
@@ -325,7 +325,7 @@ def test_over_a_connector_of_the_users_own_everything_crosses(stages):
             await commands.put(KEY, {"a": 1})
         assert stage.crossings == 3 and stage.lender.lent == 0
 
-    in_loop(body, stages(memory=True), lines=0)
+    in_loop(body, stages(memory=True), connections=0)
 
 
 def test_a_loop_that_cannot_watch_sockets_crosses(stage):
@@ -343,10 +343,10 @@ def test_a_loop_that_cannot_watch_sockets_crosses(stage):
         for _ in range(20):
             await commands.put(KEY, {"a": 1})
             await asyncio.sleep(0.002)
-        assert stage.crossings == 20 and not lines_of(commands) and not stage.lender.lent
+        assert stage.crossings == 20 and not connections_of(commands) and not stage.lender.lent
 
     with asyncio.Runner(loop_factory=Blind) as runner:
-        in_loop(body, stage, lines=0, run=runner.run)
+        in_loop(body, stage, connections=0, run=runner.run)
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_closing_the_client_while_a_connection_to_lend_is_on_its_way(stage):
         await fails(asyncio.wait_for(task, 5), aero.ClientClosed)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    in_loop(body, stage, lines=0)
+    in_loop(body, stage, connections=0)
 
 
 def test_a_loop_that_ends_with_requests_under_way_leaves_nothing_behind(stages):
@@ -398,12 +398,12 @@ def test_a_loop_that_ends_with_requests_under_way_leaves_nothing_behind(stages):
             stage.script()
             await stage.warm(commands, 3)
             stage.script(then=Fault.SILENCE)
-            (line, *_) = lines_of(commands)
+            (connection, *_) = connections_of(commands)
             # By hand, since a task that is destroyed while it waits is the program's fault, and asyncio says so.
             executor: Any = commands._executor
             command = executor.run("get", KEY, _frame(stage), ReadPolicy(), False)
             command.send(None)
-            await stage.loop_until(lambda: line._sent)
+            await stage.loop_until(lambda: connection._pipeline.sent)
             command.close()
 
         loop.run_until_complete(main())
@@ -440,7 +440,7 @@ def test_nothing_is_left_open():
             asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(**FOR_EVER)))  # noqa: RUF006 - it ends with the loop
         await stage.loop_until(lambda: len(seen) >= 4)
 
-    in_loop(body, stage, lines=4)
+    in_loop(body, stage, connections=4)
     stage.end()
     del stage
     assert descriptors() == before
