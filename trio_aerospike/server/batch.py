@@ -14,8 +14,8 @@ from .._wire.frames import encode_frame
 from .._wire.messages import Message
 from ..errors import ProtocolError, ResultCode
 from .expressions import compile_filter
-from .requests import Answer, Request, request_from_row
-from .results import Refused
+from .refused import Refused
+from .requests import Request, Response, request_from_row
 
 _FRAME_SIZE = 128 * 1024
 _NO_FAILURE = {ResultCode.OK, ResultCode.RECORD_NOT_FOUND, ResultCode.FILTERED_OUT}
@@ -66,7 +66,7 @@ class Batch:
             self.requests.append(request_from_row(row, self._condition))
             yield
 
-    def execute(self, execute: Callable[[Request], Answer]) -> Iterator[None]:
+    def execute(self, execute: Callable[[Request], Response]) -> Iterator[None]:
         """Carry the rows out, one at each step.
 
         Args:
@@ -101,7 +101,7 @@ class _Frames:
         self._result = 0
         self._is_full = False
 
-    def add(self, index: int, answer: Answer) -> None:
+    def add(self, index: int, answer: Response) -> None:
         """Take in the answer to the next row."""
         if self._is_full:
             return

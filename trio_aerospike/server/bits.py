@@ -15,9 +15,9 @@ import attrs
 
 from .._wire import bit_ops, constants as wire
 from ..errors import ResultCode
-from .results import Refused
-from .store import Particle
-from .udf.arguments import Arguments
+from .arguments import Arguments
+from .refused import Refused
+from .values import Particle
 
 _MAX_BYTES = wire.PROTO_SIZE_MAX
 _MAX_BITS = wire.PROTO_SIZE_MAX * 8
@@ -437,13 +437,12 @@ _READS = {
 }
 
 
-def read(value: Particle | None, payload: bytes, scope: object = None) -> Particle | None:
-    """Answer an operation that reads.
+def read(value: Particle | None, payload: bytes) -> Particle | None:
+    """Carry out an operation that reads.
 
     Args:
         value: the bin's value, None where there is no such bin: that answers nothing, whatever the call is.
         payload: the call.
-        scope: what an expression knows of its record; bits need nothing of it.
 
     Raises:
         Refused: the call is malformed, the value is no blob, or the field is not within it.
@@ -458,13 +457,12 @@ def read(value: Particle | None, payload: bytes, scope: object = None) -> Partic
     return operation.apply(call, _field(call, _blob(value)))
 
 
-def modify(value: Particle | None, payload: bytes, scope: object = None) -> tuple[Particle | None, Particle | None]:
+def modify(value: Particle | None, payload: bytes) -> tuple[Particle | None, Particle | None]:
     """Carry out an operation that changes a blob, or creates one.
 
     Args:
         value: the bin's value, None where there is no such bin.
         payload: the call.
-        scope: what an expression knows of its record; bits need nothing of it.
 
     Returns:
         The new value, None where the bin still does not exist; and the answer, which is always None.

@@ -12,13 +12,15 @@ import trio
 
 from .._trio_run import require_trio
 from .clock import ServerClock
+from .listener import Address, check_server_context
 from .memory import MemoryNetwork, MemoryStream
-from .node import Address, EmbeddedNode, check_server_context
+from .node import EmbeddedNode
 from .partitions import Move, MoveKind, PartitionTable
+from .record import StoredRecord
 from .security import Security, UserSpec
 from .sindex.registry import IndexRegistry
-from .slices import in_slices
-from .store import NamespaceConfig, StoredRecord
+from .store import NamespaceConfig
+from .time_slices import run_in_time_slices
 from .udf.modules import Modules
 
 MEMORY_HOST = "in-memory.invalid"
@@ -158,13 +160,13 @@ class EmbeddedCluster:
                 node.stop()
                 async with self._tables_lock:
                     for table in self.tables.values():
-                        await in_slices(table.depart_steps(node.name))
+                        await run_in_time_slices(table.depart_steps(node.name))
                 self._note_membership()
             if lose_data:
                 async with self._tables_lock:
                     for name, store in node.stores.items():
-                        await in_slices(self.tables[name].forget_steps(node.name))
-                        await in_slices(store.clear())
+                        await run_in_time_slices(self.tables[name].forget_steps(node.name))
+                        await run_in_time_slices(store.clear())
         await trio.lowlevel.checkpoint()
 
     async def start_node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
@@ -271,7 +273,7 @@ class EmbeddedCluster:
         self.evictions[namespace] = void_time
         for node in self.nodes:
             if namespace in node.stores and self._nursery is not None:
-                self._nursery.start_soon(in_slices, node.stores[namespace].evict(void_time))
+                self._nursery.start_soon(run_in_time_slices, node.stores[namespace].evict(void_time))
 
     def recluster(self) -> None:
         """Form the cluster anew, with the nodes and the settings that there are now."""
@@ -400,7 +402,7 @@ class EmbeddedCluster:
         changes = Counter[str]()
         is_first = self.cluster_generation == 1
         for namespace, table in self.tables.items():
-            await in_slices(self._rebalanced(namespace, table, members, changes))
+            await run_in_time_slices(self._rebalanced(namespace, table, members, changes))
         for name in members:
             node = self._by_name[name]
             peers = [self._by_name[other] for other in members if other != name]
@@ -423,7 +425,7 @@ class EmbeddedCluster:
             pending = table.pending()
             some = pending if left < 0 else pending[:left]
             left -= len(some)
-            await in_slices(self._migrated(namespace, table, some))
+            await run_in_time_slices(self._migrated(namespace, table, some))
         self.announce_change()
 
     def _migrated(self, namespace: str, table: PartitionTable, partitions: list[int]) -> Iterator[None]:

@@ -13,9 +13,11 @@ from ..errors import ResultCode
 from .expressions import Metadata, Scope
 from .filters import check_filter
 from .operations import Bins, apply
-from .requests import Answer, Request
-from .results import Refused
-from .store import NamespaceStore, Particle, StoredRecord, Tree
+from .record import StoredRecord
+from .refused import Refused
+from .requests import Request, Response
+from .store import NamespaceStore, Tree
+from .values import Particle
 
 MAX_OPS = 32 * 1024
 MAX_BINS = 32 * 1024
@@ -39,23 +41,23 @@ _ANSWERS_A_BIN = {wire.OP_CDT_MODIFY, wire.OP_HLL_MODIFY, *READS}
 
 @attrs.frozen(eq=False)
 class Change:
-    """What a write does to every copy of its record: the new version, or None for none."""
+    """The new version of a record, for all its copies; None if it was deleted."""
 
     record: StoredRecord | None
 
 
 @attrs.frozen(eq=False)
-class Outcome:
-    """An answer, and the change that goes with it."""
+class CommandResult:
+    """The response to a command, and its change to the record."""
 
-    answer: Answer
+    response: Response
     change: Change | None = None
 
 
 # Reading ------------------------------------------------------------------------------------------------------
 
 
-def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+def read(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
     """Read a record, its metadata, or some of its bins.
 
     Raises:
@@ -80,11 +82,11 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise fail(ResultCode.KEY_MISMATCH)
     metadata = (ResultCode.OK, record.generation, record.void_time)
     if request.info1 & wire.INFO1_GET_NO_BINS:
-        return Outcome(Answer(*metadata), change)
+        return CommandResult(Response(*metadata), change)
     if len(request.ops) > MAX_OPS:
         raise fail(ResultCode.PARAM)
     if request.info1 & wire.INFO1_GET_ALL:
-        return Outcome(Answer(*metadata, whole=record), change)
+        return CommandResult(Response(*metadata, whole=record), change)
     if not request.ops:
         raise fail(ResultCode.PARAM)
     bins = Bins(
@@ -101,7 +103,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
             apply(bins, op)
         except Refused as error:
             raise fail(error.result) from error
-    return Outcome(Answer(*metadata, bins.answers), change)
+    return CommandResult(Response(*metadata, bins.answers), change)
 
 
 def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -> StoredRecord | None:
@@ -127,7 +129,7 @@ def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -
 # Writing ------------------------------------------------------------------------------------------------------
 
 
-def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+def write(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
     """Change, create or empty a record by operations on its bins, and read bins on the way.
 
     Raises:
@@ -184,12 +186,12 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
             raise fail(ResultCode.RECORD_NOT_FOUND)
         if request.info2 & wire.INFO2_DURABLE_DELETE:
             raise fail(ResultCode.ENTERPRISE_ONLY)
-        return Outcome(Answer(ResultCode.OK, ops=bins.answers), Change(None))
+        return CommandResult(Response(ResultCode.OK, ops=bins.answers), Change(None))
     changed = new_version(store, request, record, bins.bins, key, void_time, fail)
-    return Outcome(Answer(ResultCode.OK, changed.generation, changed.void_time, bins.answers), Change(changed))
+    return CommandResult(Response(ResultCode.OK, changed.generation, changed.void_time, bins.answers), Change(changed))
 
 
-def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+def delete(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
     """Delete a record; answers to deletes carry no metadata. A transaction that it may be part of is not looked at.
 
     An expired record can still be deleted until it is swept away, as in the Community Edition (server: delete_master in
@@ -212,7 +214,7 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     check_filter(request.filter, store, record, request.digest)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise Refused(ResultCode.KEY_MISMATCH)
-    return Outcome(Answer(), Change(None))
+    return CommandResult(Response(), Change(None))
 
 
 # Helpers ------------------------------------------------------------------------------------------------------

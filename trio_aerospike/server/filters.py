@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..errors import ResultCode
 from .expressions import UNKNOWN, Expression, Scope, compile_filter
-from .results import Refused
-from .store import NamespaceStore, StoredRecord
+from .record import StoredRecord
+from .refused import Refused
+from .store import NamespaceStore
 
 
 def check_filter(

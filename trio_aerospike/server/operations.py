@@ -14,10 +14,10 @@ from .._wire.messages import Op
 from ..errors import ResultCode
 from . import bits as bit_calls, cdt, hll as sketch_calls
 from .cdt.elements import to_wire
-from .expressions import Scope, operations as expression_operations
+from .expressions import Scope, compile_expression, operations as expression_operations
 from .particles import appended, incremented, is_stored_type, prepended, stored
-from .results import Refused
-from .store import Particle
+from .refused import Refused
+from .values import Particle
 
 
 @attrs.define(eq=False)
@@ -184,10 +184,10 @@ def _read_inside(bins: Bins, op: Op) -> None:
         # Without a bin to read the server does not look at the operation.
         bins.done(op)
     else:
-        bins.read(op, cdt.read(value, op.data))
+        bins.read(op, cdt.read(value, op.data, compile_expression))
 
 
-_handles(wire.OP_CDT_MODIFY)(_modifies_with(cdt.modify))
+_handles(wire.OP_CDT_MODIFY)(_modifies_with(lambda value, payload: cdt.modify(value, payload, compile_expression)))
 
 
 @_handles(wire.OP_EXP_READ)

@@ -14,8 +14,8 @@ from .._wire.hll_ops import are_widths, is_sketch
 from ..errors import ResultCode
 from .cdt.incoming import stored_value
 from .geo.geojson import geojson_particle
-from .results import Refused
-from .store import Particle
+from .refused import Refused
+from .values import Particle
 
 _INTEGER_SIZES = {1, 2, 4, 8}
 

@@ -17,7 +17,7 @@ import attrs
 
 from .._wire import admin, admin_messages as messages
 from ..errors import ResultCode
-from .results import Refused
+from .refused import Refused
 
 ALL_ROLES = ("user-admin", "sys-admin", "data-admin", "read-write-udf", "truncate")
 

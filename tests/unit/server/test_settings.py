@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from trio_aerospike.server.record import StoredRecord
 from trio_aerospike.server.settings import NEVER, Settings, c_int, c_seconds
 from trio_aerospike.server.settings_tables import NAMESPACE, NETWORK, SERVICE, SET
-from trio_aerospike.server.store import StoredRecord, merge_trees
+from trio_aerospike.server.store import merge_trees
 
 
 def given(**parameters: str) -> Callable[[str], str | None]:

@@ -5,30 +5,28 @@ Values are kept and answered as the bytes that clients send; nothing is decoded 
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import lists, maps
 from .calls import Call, Target
 from .context import dig
 from .elements import LIST, MAP, kind_of, to_wire
 from .maps_unsorted import as_it_was, sorted_map, unsorted_keys
-from .paths import select
+from .paths import CompileExpression, select
 
 _KINDS = {wire.PARTICLE_LIST: LIST, wire.PARTICLE_MAP: MAP}
 _PARTICLES = {LIST: wire.PARTICLE_LIST, MAP: wire.PARTICLE_MAP}
 
 
-def read(value: Particle | None, payload: bytes, scope: Any = None) -> Particle | None:
-    """Answer from a list or map.
+def read(value: Particle | None, payload: bytes, compile_expression: CompileExpression) -> Particle | None:
+    """Read from a list or map.
 
     Args:
         value: the bin's; None for a bin that has none.
         payload: the operation's data.
-        scope: what expressions in it are evaluated in.
+        compile_expression: compiles the expressions of a path.
 
     Returns:
         The answer; None for none.
@@ -38,7 +36,7 @@ def read(value: Particle | None, payload: bytes, scope: Any = None) -> Particle 
     """
     call = Call.parse(payload)
     if call.op == ops.SELECT:
-        return _shown(select(value, call, changes=False)[1])
+        return _shown(select(value, call, compile_expression, changes=False)[1])
     if call.op == ops.CONTEXT_EVAL:
         if call.n_arguments != 2:
             raise Refused(ResultCode.PARAM)
@@ -55,13 +53,15 @@ def read(value: Particle | None, payload: bytes, scope: Any = None) -> Particle 
     return _shown(maps.read(data if unsorted_keys(data) is None else sorted_map(data), call))
 
 
-def modify(value: Particle | None, payload: bytes, scope: Any = None) -> tuple[Particle | None, Particle | None]:
+def modify(
+    value: Particle | None, payload: bytes, compile_expression: CompileExpression
+) -> tuple[Particle | None, Particle | None]:
     """Change a list or map.
 
     Args:
         value: the bin's; None for a bin that has none.
         payload: the operation's data.
-        scope: what expressions in it are evaluated in.
+        compile_expression: compiles the expressions of a path.
 
     Returns:
         The bin's new value, None for none; and the answer, None for none.
@@ -71,7 +71,7 @@ def modify(value: Particle | None, payload: bytes, scope: Any = None) -> tuple[P
     """
     call = Call.parse(payload)
     if call.op == ops.SELECT:
-        value, answer = select(value, call, changes=True)
+        value, answer = select(value, call, compile_expression, changes=True)
         return value, _shown(answer)
     if call.op == ops.CONTEXT_EVAL:
         return _modify_inside(value, call)

@@ -16,7 +16,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .elements import LIST, Malformed, end_of, has_nonstorage, header_at, kind_of, signed, unsigned
 
 _UINT32_MAX: Final = 0xFFFF_FFFF

@@ -12,7 +12,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .calls import Reader, Target
 from .elements import (
     LIST,

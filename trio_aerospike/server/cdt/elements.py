@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..._wire import constants as wire
-from ..store import Particle
+from ..values import Particle
 
 # Kinds of elements, in the order in which they sort (server: msgpack_type).
 ERROR: Final = 0

@@ -6,73 +6,75 @@ from collections.abc import Callable
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import lists_change as change, lists_find as find
 from .calls import Arguments, Call, Target
 from .elements import Malformed, integer
 from .lists_find import Answered, StoredList
-from .ranges import Wanted
+from .ranges import ReturnSpec
 
 _Finder = Callable[[StoredList, Arguments], Answered]
 _Changer = Callable[[Target, Arguments], Particle | None]
 
 
 def _get(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_VALUE, multiple=False), given.number(0), 1)
+    return find.by_index_range(stored, ReturnSpec(ops.RETURN_VALUE, multiple=False), given.number(0), 1)
 
 
 def _get_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_VALUE), given.number(0), given.count(1))
+    return find.by_index_range(stored, ReturnSpec(ops.RETURN_VALUE), given.number(0), given.count(1))
 
 
 def _remove(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_COUNT, multiple=False), given.number(0), 1)
+    return find.by_index_range(stored, ReturnSpec(ops.RETURN_COUNT, multiple=False), given.number(0), 1)
 
 
 def _remove_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_COUNT), given.number(0), given.count(1))
+    return find.by_index_range(stored, ReturnSpec(ops.RETURN_COUNT), given.number(0), given.count(1))
 
 
 def _trim(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_COUNT, inverted=True), given.number(0), given.count(1))
+    return find.by_index_range(stored, ReturnSpec(ops.RETURN_COUNT, inverted=True), given.number(0), given.count(1))
 
 
 def _by_index(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted.parse(given.number(0), multiple=False), given.number(1), 1)
+    return find.by_index_range(stored, ReturnSpec.parse(given.number(0), multiple=False), given.number(1), 1)
 
 
 def _by_index_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted.parse(given.number(0), multiple=True), given.number(1), given.count(2))
+    return find.by_index_range(
+        stored, ReturnSpec.parse(given.number(0), multiple=True), given.number(1), given.count(2)
+    )
 
 
 def _by_rank(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_rank_range(stored, Wanted.parse(given.number(0), multiple=False), given.number(1), 1)
+    return find.by_rank_range(stored, ReturnSpec.parse(given.number(0), multiple=False), given.number(1), 1)
 
 
 def _by_rank_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_rank_range(stored, Wanted.parse(given.number(0), multiple=True), given.number(1), given.count(2))
+    return find.by_rank_range(stored, ReturnSpec.parse(given.number(0), multiple=True), given.number(1), given.count(2))
 
 
 def _by_value(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_value(stored, Wanted.parse(given.number(0), multiple=False), given.element(1))
+    return find.by_value(stored, ReturnSpec.parse(given.number(0), multiple=False), given.element(1))
 
 
 def _all_by_value(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_value(stored, Wanted.parse(given.number(0), multiple=True), given.element(1))
+    return find.by_value(stored, ReturnSpec.parse(given.number(0), multiple=True), given.element(1))
 
 
 def _by_value_list(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_value_list(stored, Wanted.parse(given.number(0), multiple=True), given.element(1))
+    return find.by_value_list(stored, ReturnSpec.parse(given.number(0), multiple=True), given.element(1))
 
 
 def _by_value_interval(stored: StoredList, given: Arguments) -> Answered:
-    wanted = Wanted.parse(given.number(0), multiple=True)
+    wanted = ReturnSpec.parse(given.number(0), multiple=True)
     return find.by_value_interval(stored, wanted, given.element(1), given.optional(2))
 
 
 def _by_relative_rank_range(stored: StoredList, given: Arguments) -> Answered:
-    wanted = Wanted.parse(given.number(0), multiple=True)
+    wanted = ReturnSpec.parse(given.number(0), multiple=True)
     return find.by_relative_rank_range(stored, wanted, given.element(1), given.number(2), given.count(3))
 
 
@@ -126,7 +128,7 @@ _CHANGES: dict[int, _Changer] = {
 
 
 def read(data: bytes, call: Call) -> Particle | None:
-    """Answer from a stored list.
+    """Read from a stored list.
 
     Raises:
         Refused: it cannot be answered.

@@ -6,8 +6,8 @@ import math
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .calls import Target
 from .elements import (
     DOUBLE,

@@ -12,8 +12,8 @@ from functools import cached_property
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .content import Content, Elements, Mapped
 from .elements import (
     LIST,
@@ -30,7 +30,7 @@ from .elements import (
     split,
 )
 from .order import Key, OddKey, by_rank_range as indexes_by_rank, compare, key_of, search, sorted_indexes, value_range
-from .ranges import Wanted, int_list, one, relative, several
+from .ranges import ReturnSpec, int_list, one, relative, several
 
 Answered = tuple[Particle | None, Sequence[int]]
 """An answer, and the indexes of what was found."""
@@ -119,7 +119,6 @@ class StoredList:
             return self.replaced(first, count, ())
         return list_of([element for index, element in enumerate(self.elements) if index not in gone], self.flags)
 
-
     def replaced(self, first: int, removed: int, added: Sequence[bytes]) -> bytes:
         """The list as it is stored with some elements in the place of others."""
         head = list_start(self.size - removed + len(added), self.flags)
@@ -134,12 +133,12 @@ class StoredList:
         return self.replaced(low, high - low, between)
 
 
-def _refuse_single_inverted(wanted: Wanted) -> None:
+def _refuse_single_inverted(wanted: ReturnSpec) -> None:
     if wanted.inverted and not wanted.multiple:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
 
 
-def _not_found(wanted: Wanted, index: int) -> Answered:
+def _not_found(wanted: ReturnSpec, index: int) -> Answered:
     """The answer when there is nothing; lists have no keys."""
     if wanted.kind in (ops.RETURN_KEY, *_MAP_KINDS):
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
@@ -152,7 +151,7 @@ _MAP_KINDS = (ops.RETURN_KEY_VALUE_MAP, ops.RETURN_UNORDERED_MAP, ops.RETURN_ORD
 # By index -----------------------------------------------------------------------------------------------------
 
 
-def by_index_range(stored: StoredList, wanted: Wanted, index: int, count: int) -> Answered:
+def by_index_range(stored: StoredList, wanted: ReturnSpec, index: int, count: int) -> Answered:
     """Elements from an index on."""
     size = stored.size
     if wanted.multiple:
@@ -180,7 +179,7 @@ def by_index_range(stored: StoredList, wanted: Wanted, index: int, count: int) -
     return _index_answer(stored, wanted, start, found), range(start, start + found)
 
 
-def _index_answer(stored: StoredList, wanted: Wanted, start: int, count: int) -> Particle | None:
+def _index_answer(stored: StoredList, wanted: ReturnSpec, start: int, count: int) -> Particle | None:
     kind, size = wanted.kind, stored.size
     if wanted.is_rank:
         if count == size:
@@ -200,7 +199,7 @@ def _index_answer(stored: StoredList, wanted: Wanted, start: int, count: int) ->
     return wanted.positions(start, count, size)
 
 
-def _around(stored: StoredList, wanted: Wanted, index: int, count: int) -> Answered:
+def _around(stored: StoredList, wanted: ReturnSpec, index: int, count: int) -> Answered:
     """The elements before and behind some in the middle (server: packed_list_trim)."""
     size, end = stored.size, index + count
     indexes = (*range(index), *range(end, size))
@@ -223,17 +222,17 @@ def _around(stored: StoredList, wanted: Wanted, index: int, count: int) -> Answe
 # By value -----------------------------------------------------------------------------------------------------
 
 
-def by_value(stored: StoredList, wanted: Wanted, value: bytes) -> Answered:
+def by_value(stored: StoredList, wanted: ReturnSpec, value: bytes) -> Answered:
     """The elements that equal a value, or the first of them."""
     return _by_keys(stored, wanted, key_of(value), None, single=True)
 
 
-def by_value_interval(stored: StoredList, wanted: Wanted, begin: bytes, end: bytes | None) -> Answered:
+def by_value_interval(stored: StoredList, wanted: ReturnSpec, begin: bytes, end: bytes | None) -> Answered:
     """The elements from one value up to another, without that; to the end where there is none."""
     return _by_keys(stored, wanted, key_of(begin), None if end is None else key_of(end), single=False)
 
 
-def _by_keys(stored: StoredList, wanted: Wanted, begin: Key, end: Key | None, *, single: bool) -> Answered:
+def _by_keys(stored: StoredList, wanted: ReturnSpec, begin: Key, end: Key | None, *, single: bool) -> Answered:
     _refuse_single_inverted(wanted)
     if stored.is_ordered:
         if single:
@@ -275,7 +274,7 @@ def _interval_in_order(keys: Sequence[Key], begin: Key, end: Key | None) -> tupl
 
 
 def _scan(
-    keys: Sequence[Key], wanted: Wanted, begin: Key, end: Key | None, *, single: bool
+    keys: Sequence[Key], wanted: ReturnSpec, begin: Key, end: Key | None, *, single: bool
 ) -> tuple[int, Sequence[int]]:
     """The rank of the first value, and the indexes of what is wanted."""
     rank = 0
@@ -299,7 +298,7 @@ def _scan(
 # By rank ------------------------------------------------------------------------------------------------------
 
 
-def by_rank_range(stored: StoredList, wanted: Wanted, rank: int, count: int) -> Answered:
+def by_rank_range(stored: StoredList, wanted: ReturnSpec, rank: int, count: int) -> Answered:
     """Elements from a rank on."""
     _refuse_single_inverted(wanted)
     if stored.is_ordered:
@@ -338,7 +337,7 @@ def _others(indexes: Iterable[int], size: int) -> list[int]:
     return [index for index in range(size) if index not in chosen]
 
 
-def by_relative_rank_range(stored: StoredList, wanted: Wanted, value: bytes, rank: int, count: int) -> Answered:
+def by_relative_rank_range(stored: StoredList, wanted: ReturnSpec, value: bytes, rank: int, count: int) -> Answered:
     """Elements from a rank on that is counted from where a value is or would be."""
     key = key_of(value)
     if stored.is_ordered:
@@ -351,7 +350,7 @@ def by_relative_rank_range(stored: StoredList, wanted: Wanted, value: bytes, ran
 # By a list of values ------------------------------------------------------------------------------------------
 
 
-def by_value_list(stored: StoredList, wanted: Wanted, values: bytes) -> Answered:
+def by_value_list(stored: StoredList, wanted: ReturnSpec, values: bytes) -> Answered:
     """The elements that equal any of the values."""
     if wanted.is_rank_range or wanted.is_index_range:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
@@ -368,7 +367,7 @@ def by_value_list(stored: StoredList, wanted: Wanted, values: bytes) -> Answered
     return (_list_in_order if stored.is_ordered else _list_unordered)(stored, wanted, keys)
 
 
-def _list_in_order(stored: StoredList, wanted: Wanted, values: Sequence[Key]) -> Answered:
+def _list_in_order(stored: StoredList, wanted: ReturnSpec, values: Sequence[Key]) -> Answered:
     size = stored.size
     runs = [range(rank, rank + count) for rank, count in (_run(stored, value) for value in values) if count]
     found: Sequence[int] = sorted({index for run in runs for index in run})
@@ -387,7 +386,7 @@ def _run(stored: StoredList, value: Key) -> tuple[int, int]:
     return value_range(stored.keys, value, multiple=True)
 
 
-def _list_unordered(stored: StoredList, wanted: Wanted, values: Sequence[Key]) -> Answered:
+def _list_unordered(stored: StoredList, wanted: ReturnSpec, values: Sequence[Key]) -> Answered:
     size, n_values = stored.size, len(values)
     order = sorted_indexes(values)
     target = n_values if wanted.is_rank else n_values + 1
@@ -423,7 +422,7 @@ def _list_unordered(stored: StoredList, wanted: Wanted, values: Sequence[Key]) -
     return int_list([*positions, *wanted.run(last, size - last, size)]), found
 
 
-def _found_answer(stored: StoredList, wanted: Wanted, found: Sequence[int]) -> Particle | None:
+def _found_answer(stored: StoredList, wanted: ReturnSpec, found: Sequence[int]) -> Particle | None:
     kind = wanted.kind
     if kind == ops.RETURN_NONE:
         return None

@@ -10,19 +10,19 @@ from typing import Final
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import maps_change as change, maps_find as find, maps_find_listed as listed
 from .calls import Arguments, Call, Target
 from .elements import PERSIST_INDEX, integer
 from .maps_change import Change, Control
 from .maps_find import Found
 from .maps_stored import KNOWN_FLAGS, StoredMap, packed
-from .ranges import Wanted
+from .ranges import ReturnSpec
 
 # Finding ------------------------------------------------------------------------------------------------------
 
-_Finder = Callable[[StoredMap, Wanted, Arguments], Found]
+_Finder = Callable[[StoredMap, ReturnSpec, Arguments], Found]
 
 _ONE, _SEVERAL = False, True
 
@@ -94,7 +94,7 @@ _REMOVES: Final = {remove_op: (finder, multiple) for _, remove_op, multiple, fin
 
 def _find(stored: StoredMap, call: Call, finder: _Finder, multiple: bool) -> Found:
     arguments = call.arguments()
-    return finder(stored, Wanted.parse(arguments.number(0), multiple=multiple), arguments)
+    return finder(stored, ReturnSpec.parse(arguments.number(0), multiple=multiple), arguments)
 
 
 def read(data: bytes, call: Call) -> Particle | None:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
 from .elements import boolean
-from .maps_answers import (
+from .maps_return import (
     ELEMENTS,
-    Answer,
+    Result,
     elements,
     everything,
     no_key,
@@ -26,13 +26,13 @@ from .maps_answers import (
 )
 from .maps_stored import StoredMap
 from .order import Key, compare, key_of, search
-from .ranges import Wanted, int_list, one, relative, several
+from .ranges import ReturnSpec, int_list, one, relative, several
 
-Found = tuple[Sequence[int], Answer]
+Found = tuple[Sequence[int], Result]
 """The places of the pairs that a removal takes out, and the answer."""
 
 
-def _bounds(wanted: Wanted, at: int, count: int, total: int) -> tuple[int, int]:
+def _bounds(wanted: ReturnSpec, at: int, count: int, total: int) -> tuple[int, int]:
     """The places that a range has.
 
     Raises:
@@ -46,7 +46,7 @@ def _bounds(wanted: Wanted, at: int, count: int, total: int) -> tuple[int, int]:
     return place, 1
 
 
-def _straightened(wanted: Wanted, at: int, count: int, total: int) -> tuple[Wanted, int, int]:
+def _straightened(wanted: ReturnSpec, at: int, count: int, total: int) -> tuple[ReturnSpec, int, int]:
     """The same without an inversion, where all but a range is a range itself."""
     if not count:
         return wanted.straight(), 0, total
@@ -65,7 +65,7 @@ def others(found: Sequence[int], total: int) -> list[int]:
 
 def _found_by_key(
     stored: StoredMap,
-    wanted: Wanted,
+    wanted: ReturnSpec,
     chosen: Sequence[int],
     at: int,
     count: int,
@@ -80,7 +80,7 @@ def _found_by_key(
 
 
 def _found_by_value(
-    stored: StoredMap, wanted: Wanted, chosen: Sequence[int], at: int, count: int, unsayable: ResultCode
+    stored: StoredMap, wanted: ReturnSpec, chosen: Sequence[int], at: int, count: int, unsayable: ResultCode
 ) -> Found:
     """What was found among the values; `at` and `count` are the ranks of it, or inverted of the others."""
     if wanted.kind in ELEMENTS:
@@ -93,7 +93,7 @@ def _found_by_value(
 # Index --------------------------------------------------------------------------------------------------------
 
 
-def by_index(stored: StoredMap, wanted: Wanted, index: int, count: int = 1) -> Found:
+def by_index(stored: StoredMap, wanted: ReturnSpec, index: int, count: int = 1) -> Found:
     """Pairs by where they stand in the order of keys.
 
     Raises:
@@ -120,7 +120,7 @@ def by_index(stored: StoredMap, wanted: Wanted, index: int, count: int = 1) -> F
     return _found_by_key(stored, wanted, chosen, at, count, unsayable)
 
 
-def _all_but_indexes(stored: StoredMap, wanted: Wanted, at: int, count: int) -> Found:
+def _all_but_indexes(stored: StoredMap, wanted: ReturnSpec, at: int, count: int) -> Found:
     """All but a range in the middle of an ordered map (server: packed_map_trim_ordered)."""
     total = len(stored)
     chosen = others(range(at, at + count), total)
@@ -135,7 +135,7 @@ def _all_but_indexes(stored: StoredMap, wanted: Wanted, at: int, count: int) -> 
 # Keys ---------------------------------------------------------------------------------------------------------
 
 
-def by_key(stored: StoredMap, wanted: Wanted, key: bytes) -> Found:
+def by_key(stored: StoredMap, wanted: ReturnSpec, key: bytes) -> Found:
     """The pair of one key.
 
     Raises:
@@ -153,7 +153,7 @@ def by_key(stored: StoredMap, wanted: Wanted, key: bytes) -> Found:
     return _found_by_key(stored, wanted, (at,), stored.first_at_least(key), 1)
 
 
-def by_key_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes | None) -> Found:
+def by_key_interval(stored: StoredMap, wanted: ReturnSpec, start: bytes, end: bytes | None) -> Found:
     """Pairs from one key to before another, or to the last.
 
     Raises:
@@ -175,7 +175,7 @@ def by_key_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes 
     return _found_by_key(stored, wanted, chosen, at, count)
 
 
-def by_relative_index(stored: StoredMap, wanted: Wanted, key: bytes, index: int, count: int) -> Found:
+def by_relative_index(stored: StoredMap, wanted: ReturnSpec, key: bytes, index: int, count: int) -> Found:
     """Pairs by how far they are from where a key is or would be.
 
     Raises:
@@ -188,7 +188,7 @@ def by_relative_index(stored: StoredMap, wanted: Wanted, key: bytes, index: int,
 # Rank ---------------------------------------------------------------------------------------------------------
 
 
-def by_rank(stored: StoredMap, wanted: Wanted, rank: int, count: int = 1) -> Found:
+def by_rank(stored: StoredMap, wanted: ReturnSpec, rank: int, count: int = 1) -> Found:
     """Pairs by where they stand in the order of values.
 
     Raises:
@@ -213,7 +213,7 @@ def by_rank(stored: StoredMap, wanted: Wanted, rank: int, count: int = 1) -> Fou
 # Values -------------------------------------------------------------------------------------------------------
 
 
-def by_value(stored: StoredMap, wanted: Wanted, value: bytes) -> Found:
+def by_value(stored: StoredMap, wanted: ReturnSpec, value: bytes) -> Found:
     """The pairs of a value, or the first of them where one is wanted.
 
     Raises:
@@ -222,7 +222,7 @@ def by_value(stored: StoredMap, wanted: Wanted, value: bytes) -> Found:
     return _by_values(stored, wanted, key_of(value), None, exactly=True)
 
 
-def by_value_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes | None) -> Found:
+def by_value_interval(stored: StoredMap, wanted: ReturnSpec, start: bytes, end: bytes | None) -> Found:
     """Pairs of values from one to before another, or to the highest.
 
     Raises:
@@ -231,7 +231,7 @@ def by_value_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: byte
     return _by_values(stored, wanted, key_of(start), None if end is None else key_of(end), exactly=False)
 
 
-def _by_values(stored: StoredMap, wanted: Wanted, start: Key, end: Key | None, *, exactly: bool) -> Found:
+def _by_values(stored: StoredMap, wanted: ReturnSpec, start: Key, end: Key | None, *, exactly: bool) -> Found:
     if wanted.is_index_range or (wanted.inverted and not wanted.multiple):
         raise not_applicable()
     total = len(stored)
@@ -285,7 +285,7 @@ def _ranks_of_values(stored: StoredMap, start: Key, end: Key | None, *, exactly:
     return first.place, search(start, stored.value_keys, stored.ranked, target=total).place - first.place
 
 
-def by_relative_rank(stored: StoredMap, wanted: Wanted, value: bytes, rank: int, count: int) -> Found:
+def by_relative_rank(stored: StoredMap, wanted: ReturnSpec, value: bytes, rank: int, count: int) -> Found:
     """Pairs by how far they are from where a value is or would be.
 
     Raises:

@@ -15,21 +15,21 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .elements import LIST, Malformed, boolean, has_nonstorage, header_at, integer, kind_of, split
-from .maps_answers import (
+from .maps_find import Found, others
+from .maps_return import (
     ELEMENTS,
-    Answer,
+    Result,
     elements,
     everything,
     not_applicable,
     places,
     ranks_of,
 )
-from .maps_find import Found, others
 from .maps_stored import StoredMap
 from .order import Key, key_of, search, sorted_indexes
-from .ranges import Wanted, int_list
+from .ranges import ReturnSpec, int_list
 
 MOST_LISTED: Final = 1 << 20
 """How many keys or values may be listed (server: CDT_MAX_PARAM_LIST_COUNT)."""
@@ -38,7 +38,7 @@ _Run = tuple[int, int]
 """The first of consecutive indexes or ranks, and how many there are."""
 
 
-def by_key_list(stored: StoredMap, wanted: Wanted, listed: bytes) -> Found:
+def by_key_list(stored: StoredMap, wanted: ReturnSpec, listed: bytes) -> Found:
     """The pairs of any of the keys.
 
     Raises:
@@ -67,7 +67,7 @@ def by_key_list(stored: StoredMap, wanted: Wanted, listed: bytes) -> Found:
     return chosen, _of_the_chosen(stored, wanted, chosen)
 
 
-def by_value_list(stored: StoredMap, wanted: Wanted, listed: bytes) -> Found:
+def by_value_list(stored: StoredMap, wanted: ReturnSpec, listed: bytes) -> Found:
     """The pairs of any of the values.
 
     Raises:
@@ -110,7 +110,7 @@ def _items(listed: bytes) -> list[bytes]:
         raise Refused(ResultCode.PARAM) from None
 
 
-def _by_empty_list(stored: StoredMap, wanted: Wanted) -> Found:
+def _by_empty_list(stored: StoredMap, wanted: ReturnSpec) -> Found:
     if wanted.is_index_range or wanted.is_rank_range:
         raise not_applicable()
     if not wanted.inverted:
@@ -146,16 +146,16 @@ def _run_of_value(stored: StoredMap, value: bytes) -> _Run:
     return first.place, last.place - first.place
 
 
-def _in_runs(runs: Iterable[_Run], order: Sequence[int], wanted: Wanted) -> list[int]:
+def _in_runs(runs: Iterable[_Run], order: Sequence[int], wanted: ReturnSpec) -> list[int]:
     chosen = sorted({order[rank] for at, count in runs for rank in range(at, at + count)})
     return others(chosen, len(order)) if wanted.inverted else chosen
 
 
-def _runs_answer(wanted: Wanted, runs: Iterable[_Run], total: int) -> Answer:
+def _runs_answer(wanted: ReturnSpec, runs: Iterable[_Run], total: int) -> Result:
     return int_list([number for at, count in runs for number in wanted.run(at, count, total)])
 
 
-def _of_the_chosen(stored: StoredMap, wanted: Wanted, chosen: Sequence[int]) -> Answer:
+def _of_the_chosen(stored: StoredMap, wanted: ReturnSpec, chosen: Sequence[int]) -> Result:
     kind = wanted.kind
     if kind == ops.RETURN_NONE:
         return None
@@ -217,7 +217,7 @@ class _Tally:
         """The places of the pairs that are listed, or of all others."""
         return others(self.hits, self.total) if inverted else self.hits
 
-    def answer(self, wanted: Wanted) -> Answer:
+    def answer(self, wanted: ReturnSpec) -> Result:
         """Indexes or ranks (server: result_data_set_by_itemlist_irc)."""
         numbers: list[int] = []
         total = self.total

@@ -6,15 +6,15 @@ what was passed on the way, or as a list of its leaves; or it is replaced by wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
 
 import attrs
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .calls import Call, Reader
 from .elements import (
     LIST,
@@ -36,9 +36,6 @@ from .elements import (
 from .order import Key, by_rank, compare, is_sorted, key_of, sorted_indexes
 from .ranges import one
 
-if TYPE_CHECKING:
-    from ..expressions import Expression, Scope
-
 # What is answered, and that what cannot be told is no failure (server: select_flags).
 _TREE: Final = 0
 _LEAVES: Final = 1
@@ -51,6 +48,26 @@ _LIST_KINDS: Final = ops.CONTEXT_CDT_TYPE_MASK
 _MAP_KINDS: Final = 0xF0
 
 
+REMOVED: Final = b""
+"""In place of an element that an expression removes."""
+
+
+class PathExpression(Protocol):
+    """An expression that is evaluated on an element: its key, its value and its index, as MessagePack or None."""
+
+    def matches_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bool | None:
+        """Whether it is true of the element; None if that is unknown."""
+        ...
+
+    def modified_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bytes | None:
+        """The element's new value as MessagePack, or `REMOVED`; None if it is unknown."""
+        ...
+
+
+CompileExpression = Callable[[bytes], PathExpression]
+"""Compiles an expression from its bytes; raises `Refused` if it is invalid."""
+
+
 @attrs.define(eq=False)
 class _Step:
     """One level of a path: which elements are taken there."""
@@ -58,9 +75,9 @@ class _Step:
     number: int
     index: int = 0
     value: bytes = b""
-    filter: Expression | None = None
+    filter: PathExpression | None = None
     """None takes every element."""
-    also: Expression | None = None
+    also: PathExpression | None = None
     """What has to be true besides."""
     has_also: bool = False
 
@@ -77,13 +94,21 @@ class _Entry:
     key: bytes | None = None
     index: int | None = None
 
+    @property
+    def builtins(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """What an expression sees of it."""
+        return self.key, self.value, None if self.index is None else packed_int(self.index)
 
-def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Particle | None, Particle | None]:
+
+def select(
+    value: Particle | None, call: Call, compile_expression: CompileExpression, *, changes: bool
+) -> tuple[Particle | None, Particle | None]:
     """Carry out a path expression.
 
     Args:
         value: the bin's; None for a bin that has none.
         call: the operation, its arguments yet to be read.
+        compile_expression: compiles the expressions of the path.
         changes: it may change the bin.
 
     Returns:
@@ -98,7 +123,7 @@ def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Partic
     count = reader.list_count()
     if not count or count % 2 or count // 2 > _MAX_LEVELS:
         raise Refused(ResultCode.PARAM)
-    steps = _steps(reader, count // 2)
+    steps = _steps(reader, count // 2, compile_expression)
     flags = reader.signed()
     kind = flags & _KIND_MASK
     if kind > _APPLY or call.n_arguments != (3 if kind == _APPLY else 2):
@@ -107,7 +132,7 @@ def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Partic
     if kind == _APPLY:
         if not changes:
             raise Refused(ResultCode.PARAM)
-        change = _compiled(reader.element())
+        change = compile_expression(reader.element())
     walk = _Walk(steps, kind, bool(flags & _NO_FAIL), change)
     try:
         tree = walk.level(value[1], 0)
@@ -120,13 +145,7 @@ def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Partic
     return value, (wire.PARTICLE_LIST, list_of(walk.leaves))
 
 
-def _compiled(data: bytes) -> Expression:
-    from ..expressions import compile_expression
-
-    return compile_expression(data)
-
-
-def _steps(reader: Reader, count: int) -> list[_Step]:
+def _steps(reader: Reader, count: int, compile_expression: CompileExpression) -> list[_Step]:
     """The steps of the path; one that only adds a condition belongs to that before (server: select_stack_init)."""
     steps: list[_Step] = []
     for _ in range(count):
@@ -148,7 +167,7 @@ def _steps(reader: Reader, count: int) -> list[_Step]:
         elif base in (ops.CONTEXT_KEY, ops.CONTEXT_VALUE, ops.CONTEXT_KEY_LIST):
             step.value = reader.element()
         elif base == ops.CONTEXT_EXP:
-            condition = _condition(reader.element())
+            condition = _condition(reader.element(), compile_expression)
             if adds:
                 step.also = condition
             else:
@@ -158,13 +177,13 @@ def _steps(reader: Reader, count: int) -> list[_Step]:
     return steps
 
 
-def _condition(data: bytes) -> Expression | None:
+def _condition(data: bytes, compile_expression: CompileExpression) -> PathExpression | None:
     kind = kind_of(data)
     if kind == TRUE:
         return None
     if kind != LIST:
         raise Refused(ResultCode.PARAM)
-    return _compiled(data)
+    return compile_expression(data)
 
 
 @attrs.define(eq=False)
@@ -174,7 +193,7 @@ class _Walk:
     steps: list[_Step]
     kind: int
     no_fail: bool
-    change: Expression | None
+    change: PathExpression | None
     leaves: list[bytes] = attrs.Factory(list)
     at_end: bool = False
     """An element was taken by its rank, or out of a map by its index: the server goes on at the end of the whole value
@@ -347,14 +366,10 @@ class _Walk:
 
     def _changed(self, entry: _Entry) -> bytes | None:
         """What the expression makes of an element; None where it is removed."""
-        from ..expressions import REMOVED, UNKNOWN
-        from ..expressions.packing import packed
-
         assert self.change is not None
-        result = self.change.evaluate(_scope(entry))
-        if result is REMOVED:
+        value = self.change.modified_element(*entry.builtins)
+        if value == REMOVED:
             return None
-        value = None if result is UNKNOWN else packed(result)
         if value is None:
             if not self.no_fail:
                 raise Refused(ResultCode.SERVER)
@@ -364,20 +379,9 @@ class _Walk:
         return value
 
 
-def _scope(entry: _Entry) -> Scope:
-    from ..expressions import Scope
-
-    return Scope.of_element(entry.key, entry.value, None if entry.index is None else packed_int(entry.index))
-
-
-def _matches(condition: Expression | None, entry: _Entry) -> bool | None:
-    """Whether it is true of the element; None if it cannot be told."""
-    from ..expressions import UNKNOWN
-
-    if condition is None:
-        return True
-    result = condition.matches(_scope(entry))
-    return None if result is UNKNOWN else result is True
+def _matches(condition: PathExpression | None, entry: _Entry) -> bool | None:
+    """Whether a condition is true of the element; None if that is unknown."""
+    return True if condition is None else condition.matches_element(*entry.builtins)
 
 
 def _changed_list(elements: list[bytes], flags: int, changed: dict[int, bytes | None]) -> bytes:

@@ -9,8 +9,8 @@ import attrs
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .elements import MAP_K_ORDERED, MAP_PRESERVE_ORDER, boolean, integer, ints_of, map_of, wrapped
 
 _UINT64: Final = 1 << 64
@@ -63,7 +63,7 @@ def relative(index: int, count: int, place: int) -> tuple[int, int]:
 
 
 @attrs.frozen
-class Wanted:
+class ReturnSpec:
     """What an operation is to answer with.
 
     Args:
@@ -77,11 +77,11 @@ class Wanted:
     multiple: bool = True
 
     @classmethod
-    def parse(cls, number: int, *, multiple: bool) -> Wanted:
+    def parse(cls, number: int, *, multiple: bool) -> ReturnSpec:
         """What the argument says (server: result_data_set)."""
         return cls(number & _RESULT_MASK, bool(number & ops.RETURN_INVERTED), multiple)
 
-    def straight(self) -> Wanted:
+    def straight(self) -> ReturnSpec:
         """The same, not inverted."""
         return attrs.evolve(self, inverted=False)
 

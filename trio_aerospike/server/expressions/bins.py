@@ -8,8 +8,8 @@ from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo.geojson import shape_of
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .literals import unknown
 from .values import UNKNOWN, Frame, Value, without_cells

@@ -14,6 +14,7 @@ import attrs
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
+from ..cdt.paths import CompileExpression
 from .scan import Reader
 from .values import Evaluation, Value
 
@@ -77,8 +78,10 @@ class Variable:
 class Builder:
     """One expression while it is built."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, compile_expression: CompileExpression) -> None:
         self.reader: Reader = Reader(data)
+        self.compile_expression = compile_expression
+        """For the expressions in paths of lists and maps, which are compiled when they are evaluated."""
         self.variables: list[Variable] = []
         self.n_variables = 0
         """The most that are in scope at once."""

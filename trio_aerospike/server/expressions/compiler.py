@@ -9,11 +9,13 @@ import attrs
 from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..cdt.elements import Malformed
-from ..results import Refused
+from ..cdt.paths import REMOVED as REMOVED_ELEMENT
+from ..refused import Refused
 from . import arithmetic, bins, calls, choices, comparisons, literals, metadata  # noqa: F401  (they register what they build)
 from .building import PARTICLES, Builder, Type
+from .packing import packed
 from .scan import check_whole
-from .values import UNKNOWN, Evaluation, Frame, Scope, Value
+from .values import REMOVED, UNKNOWN, Evaluation, Frame, Scope, Value
 
 CACHED_EXPRESSIONS = 256
 
@@ -53,6 +55,18 @@ class Expression:
         value = self.evaluate(scope)
         return value if value is UNKNOWN else value is True
 
+    def matches_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bool | None:
+        """Whether it is true of an element of a list or map; None if that is unknown (`cdt.paths.PathExpression`)."""
+        result = self.matches(Scope.of_element(key, value, index))
+        return None if result is UNKNOWN else result is True
+
+    def modified_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bytes | None:
+        """What it makes of an element, as MessagePack (`cdt.paths.PathExpression`)."""
+        result = self.evaluate(Scope.of_element(key, value, index))
+        if result is REMOVED:
+            return REMOVED_ELEMENT
+        return None if result is UNKNOWN else packed(result)
+
 
 @lru_cache(CACHED_EXPRESSIONS)
 def compile_expression(data: bytes) -> Expression:
@@ -63,7 +77,7 @@ def compile_expression(data: bytes) -> Expression:
     """
     try:
         check_whole(data)
-        builder = Builder(data)
+        builder = Builder(data, compile_expression)
         part = builder.next()
         if part.type is Type.OTHER:
             raise Malformed

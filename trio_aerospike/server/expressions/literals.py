@@ -6,7 +6,7 @@ from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo.geojson import shape_of
-from ..results import Refused
+from ..refused import Refused
 from .building import LITERAL, Builder, Part, Type, builds, constant
 from .values import REMOVED, UNKNOWN, Extension, without_cells
 

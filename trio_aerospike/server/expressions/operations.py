@@ -7,8 +7,8 @@ from typing import Final
 from ..._wire import exp_ops
 from ...errors import ResultCode
 from ..cdt.elements import Malformed
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import REMOVED, UNKNOWN, Expression, Scope, compile_expression
 from .packing import particle_of
 from .scan import Reader

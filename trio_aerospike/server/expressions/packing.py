@@ -7,7 +7,7 @@ import struct
 from ..._wire import constants as wire
 from ..cdt import elements
 from ..geo.geojson import geojson_particle, geojson_text
-from ..store import Particle
+from ..values import Particle
 from .values import NO_CELLS, Extension, Special, Value
 
 _LISTS_AND_MAPS = (wire.PARTICLE_LIST, wire.PARTICLE_MAP)

@@ -10,7 +10,8 @@ import attrs
 
 from ..._wire import constants as wire
 from ..clock import ServerClock
-from ..store import Particle, StoredRecord
+from ..record import StoredRecord
+from ..values import Particle
 
 
 class Special(Enum):

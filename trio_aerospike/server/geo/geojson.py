@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias
 import attrs
 
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .caps import Cap
 from .cells import cell_at, center, point_cell as point_cell
 from .cover import MAX_CELLS, Region, covering
@@ -30,7 +30,7 @@ _INT64 = 1 << 63
 _INTEGER_DIGITS = 19
 
 
-class _NoGeoJSON(Exception):
+class InvalidGeoJSON(Exception):
     """It is none, or none that the server knows."""
 
 
@@ -93,7 +93,7 @@ def shape_of(text: bytes) -> Shape:
 def _shape(text: bytes) -> Shape:
     try:
         return _parsed(text)
-    except (_NoGeoJSON, ValueError, OverflowError, RecursionError) as error:
+    except (InvalidGeoJSON, ValueError, OverflowError, RecursionError) as error:
         raise Refused(ResultCode.GEO_INVALID_GEOJSON) from error
 
 
@@ -122,10 +122,10 @@ def _refuse_escapes(text: bytes) -> None:
         unit = int(match[1], 16) if match[1] else -1
         is_low = 0xDC00 <= unit <= 0xDFFF
         if unit == 0 or is_low != (awaited >= 0) or (is_low and match.start() != awaited):
-            raise _NoGeoJSON("a NUL or half of a surrogate pair")
+            raise InvalidGeoJSON("a NUL or half of a surrogate pair")
         awaited = match.end() if 0xD800 <= unit <= 0xDBFF else -1
     if awaited >= 0:
-        raise _NoGeoJSON("half of a surrogate pair")
+        raise InvalidGeoJSON("half of a surrogate pair")
 
 
 def _parsed(text: bytes) -> Shape:
@@ -136,51 +136,51 @@ def _parsed(text: bytes) -> Shape:
         shape = _object(shape.get("geometry"))
     read = _SHAPES.get(_name(shape.get("type")))
     if read is None:
-        raise _NoGeoJSON("a shape that the server does not know")
+        raise InvalidGeoJSON("a shape that the server does not know")
     return read(shape.get("coordinates"))
 
 
 def _refuse(name: str) -> NoReturn:
-    raise _NoGeoJSON(f"{name} is no JSON")
+    raise InvalidGeoJSON(f"{name} is no JSON")
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _INTEGER_DIGITS + 1:
-        raise _NoGeoJSON("an integer of more than 64 bits")
+        raise InvalidGeoJSON("an integer of more than 64 bits")
     number = int(digits)
     if not -_INT64 <= number < _INT64:
-        raise _NoGeoJSON("an integer of more than 64 bits")
+        raise InvalidGeoJSON("an integer of more than 64 bits")
     return number
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise _NoGeoJSON("a number that is too large")
+        raise InvalidGeoJSON("a number that is too large")
     return number
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _NoGeoJSON("no object")
+        raise InvalidGeoJSON("no object")
     return value
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str):
-        raise _NoGeoJSON("no name")
+        raise InvalidGeoJSON("no name")
     return value
 
 
 def _array(value: Any) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise _NoGeoJSON("no array")
+        raise InvalidGeoJSON("no array")
     return value
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _NoGeoJSON("no number")
+        raise InvalidGeoJSON("no number")
     return float(value)
 
 
@@ -190,10 +190,10 @@ def _number(value: Any) -> float:
 def _position(value: Any) -> Point:
     numbers = _array(value)
     if len(numbers) != 2:
-        raise _NoGeoJSON("a position has two coordinates")
+        raise InvalidGeoJSON("a position has two coordinates")
     longitude, latitude = map(_number, numbers)
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise _NoGeoJSON("no place on earth")
+        raise InvalidGeoJSON("no place on earth")
     return from_degrees(latitude, longitude)
 
 
@@ -208,7 +208,7 @@ def _loop(value: Any) -> Loop:
         if not points or point != points[-1]:
             points.append(point)
     if len(points) < 4 or points[0] != points[-1]:
-        raise _NoGeoJSON("a ring has three points at least, and ends where it begins")
+        raise InvalidGeoJSON("a ring has three points at least, and ends where it begins")
     return Loop(points[:-1])
 
 
@@ -227,7 +227,7 @@ def _polygons_area(coordinates: Any) -> Shape:
 def _circle_area(coordinates: Any) -> Shape:
     parts = _array(coordinates)
     if len(parts) != 2:
-        raise _NoGeoJSON("a circle has a center and a radius")
+        raise InvalidGeoJSON("a circle has a center and a radius")
     return Area(Cap(_position(parts[0]), _number(parts[1]) / EARTH_RADIUS))
 
 

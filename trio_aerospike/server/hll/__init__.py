@@ -13,9 +13,9 @@ import attrs
 
 from ..._wire import constants as wire, hll_ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
-from ..udf.arguments import Arguments
+from ..arguments import Arguments
+from ..refused import Refused
+from ..values import Particle
 from . import estimates
 from .sketch import Sketch, template, union
 
@@ -233,13 +233,12 @@ def _stored_sketch(value: Particle) -> Sketch:
     return Sketch.decode(data)
 
 
-def read(value: Particle | None, payload: bytes, scope: object = None) -> Particle | None:
-    """Answer an operation that reads.
+def read(value: Particle | None, payload: bytes) -> Particle | None:
+    """Carry out an operation that reads.
 
     Args:
         value: the bin's value, None where there is no such bin: that answers nothing, whatever the call is.
         payload: the call.
-        scope: what an expression knows of its record; sketches need nothing of it.
 
     Raises:
         Refused: the call is malformed, the value is no sketch, or the sketches do not go together.
@@ -254,13 +253,12 @@ def read(value: Particle | None, payload: bytes, scope: object = None) -> Partic
     return answer(args.fill(_Call(), len(arguments), arguments), sketch)
 
 
-def modify(value: Particle | None, payload: bytes, scope: object = None) -> tuple[Particle | None, Particle | None]:
+def modify(value: Particle | None, payload: bytes) -> tuple[Particle | None, Particle | None]:
     """Carry out an operation that changes a sketch, or creates one.
 
     Args:
         value: the bin's value, None where there is no such bin.
         payload: the call.
-        scope: what an expression knows of its record; sketches need nothing of it.
 
     Returns:
         The new value, None where the bin still does not exist; and the answer, None where there is none.

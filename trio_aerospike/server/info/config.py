@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...errors import ResultCode
 from ..settings import Settings, Value
 from ..settings_tables import SET
+from ..store import NamespaceStore
 from . import statistics
-from .handlers import MAX_INFO_SET, InfoError, InfoRequest, info_command, namespace_store
-
-if TYPE_CHECKING:
-    from ..node import EmbeddedNode
-    from ..store import NamespaceStore
+from .registry import MAX_INFO_SET, InfoError, InfoRequest, bad_parameter, info_command, namespace_store
+from .views import NodeView
 
 _CONTEXT_SIZE = 1024
 _BENCHMARKS = (
@@ -42,15 +38,15 @@ def _get_config(request: InfoRequest) -> str:
         return statistics.joined(namespace_store(request, "id").settings.told())
     if context in ("security", "xdr"):
         return ""
-    raise InfoError(ResultCode.PARAM, "invalid context")
+    raise bad_parameter("invalid context")
 
 
-def _service_text(node: EmbeddedNode) -> str:
+def _service_text(node: NodeView) -> str:
     known: dict[str, Value | None] = {"cluster-name": node.cluster.cluster_name, "node-id": node.name}
     return statistics.joined(node.settings.told(known))
 
 
-def _network_text(node: EmbeddedNode) -> str:
+def _network_text(node: NodeView) -> str:
     alternate = node.alternate_addresses[0] if node.alternate_addresses else None
     access = node.addresses[0] if node.addresses[0] != node.listen_address else None
     known: dict[str, Value | None] = {
@@ -82,9 +78,9 @@ def _set_config(request: InfoRequest) -> str:
         elif context in ("security", "xdr"):
             raise InfoError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
         else:
-            raise InfoError(ResultCode.PARAM, "invalid context")
+            raise bad_parameter("invalid context")
     except ValueError as error:
-        raise InfoError(ResultCode.PARAM, "invalid set-config parameter") from error
+        raise bad_parameter("invalid set-config parameter") from error
     return "ok"
 
 
@@ -102,7 +98,7 @@ def _set_service(request: InfoRequest) -> None:
         node.queries.keep(node.settings.number(name))
 
 
-def _is_benchmarked(node: EmbeddedNode) -> bool:
+def _is_benchmarked(node: NodeView) -> bool:
     return node.settings.flag("enable-benchmarks-fabric") or any(
         store.settings.flag(name) for store in node.stores.values() for name in _BENCHMARKS
     )

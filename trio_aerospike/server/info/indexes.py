@@ -17,14 +17,16 @@ from ..cdt.elements import LIST, kind_of, opened, split, unsigned
 from ..expressions import Expression, compile_expression
 from ..expressions.building import Type
 from ..expressions.display import shown_context, shown_expression
-from ..results import Refused
+from ..refused import Refused
 from ..sindex.context import BadContext, NotNormal, check_context
-from ..sindex.registry import INDEX_SIZE, KINDS, MAX_INDEXES, TYPES, Definition
-from .handlers import (
+from ..sindex.node_indexes import INDEX_SIZE
+from ..sindex.registry import KINDS, MAX_INDEXES, TYPES, IndexDefinition
+from .registry import (
     MAX_INFO_NAMESPACE,
     MAX_INFO_SET,
     InfoError,
     InfoRequest,
+    bad_parameter,
     c_number,
     error_text,
     info_command,
@@ -61,10 +63,6 @@ _EXPRESSION_NAMES = {
 }
 
 
-def _bad(message: str) -> InfoError:
-    return InfoError(ResultCode.PARAM, message)
-
-
 # Making and dropping ------------------------------------------------------------------------------------------
 
 
@@ -96,41 +94,43 @@ def _sindex_create(request: InfoRequest) -> str:
     return "ok"
 
 
-def _set_index(request: InfoRequest, namespace: str) -> Definition:
+def _set_index(request: InfoRequest, namespace: str) -> IndexDefinition:
     for name in ("context", "indexdata", "type", "bin", "exp"):
         if request.param(name):
-            raise _bad(f"{name} parameter is not supported for set index")
+            raise bad_parameter(f"{name} parameter is not supported for set index")
     set_name = request.required("set", MAX_INFO_SET)
     if namespace not in request.node.stores:
-        raise _bad("namespace not found")
-    return Definition(namespace, set_name, is_of_set=True)
+        raise bad_parameter("namespace not found")
+    return IndexDefinition(namespace, set_name, is_of_set=True)
 
 
-def _value_index(request: InfoRequest, namespace: str) -> Definition:
+def _value_index(request: InfoRequest, namespace: str) -> IndexDefinition:
     set_name = request.optional("set", MAX_INFO_SET) or ""
     context = _context(request)
     kind = INDEX_DEFAULT
     if (text := request.optional("indextype", 10)) is not None:
         if text.lower() not in KINDS:
-            raise _bad("bad 'indextype' - must be one of 'default', 'list', 'mapkeys', 'mapvalues'")
+            raise bad_parameter("bad 'indextype' - must be one of 'default', 'list', 'mapkeys', 'mapvalues'")
         kind = KINDS[text.lower()]
     data = request.optional("indexdata", wire.BIN_NAME_MAX + 13)
     type_name = request.optional("type", 12)
     if data is None and type_name is None:
-        raise _bad("both 'indexdata' and 'type' are missing")
+        raise bad_parameter("both 'indexdata' and 'type' are missing")
     if data is not None and type_name is not None:
-        raise _bad("both 'indexdata' and 'type' are specified")
+        raise bad_parameter("both 'indexdata' and 'type' are specified")
     expression = None
     if type_name is not None:
         if type_name.lower() not in TYPES:
-            raise _bad(f"bad 'type' - {_TYPES_TEXT}")
+            raise bad_parameter(f"bad 'type' - {_TYPES_TEXT}")
         value_type = TYPES[type_name.lower()]
         bin_name, expression = _source(request, context, kind, value_type)
     else:
         bin_name, value_type = _index_data(data or "")
     if kind == INDEX_MAP_KEYS and value_type == wire.PARTICLE_GEOJSON:
-        raise _bad("bad 'indexdata' bin type for 'indextype' 'mapkeys' - must be one of 'numeric', 'string', 'blob'")
-    return Definition(namespace, set_name, bin_name, value_type, kind, context, expression)
+        raise bad_parameter(
+            "bad 'indexdata' bin type for 'indextype' 'mapkeys' - must be one of 'numeric', 'string', 'blob'"
+        )
+    return IndexDefinition(namespace, set_name, bin_name, value_type, kind, context, expression)
 
 
 def _source(request: InfoRequest, context: bytes | None, kind: int, value_type: int) -> tuple[str, bytes | None]:
@@ -138,19 +138,19 @@ def _source(request: InfoRequest, context: bytes | None, kind: int, value_type: 
     bin_name = request.optional("bin", wire.BIN_NAME_MAX + 1)
     packed = request.optional("exp", _EXPRESSION_SIZE)
     if bin_name is not None and packed is not None:
-        raise _bad("both 'bin' and 'exp' are specified")
+        raise bad_parameter("both 'bin' and 'exp' are specified")
     if bin_name is None and packed is None:
-        raise _bad("both 'bin' and 'exp' are missing")
+        raise bad_parameter("both 'bin' and 'exp' are missing")
     if packed is None:
         return bin_name or "", None
     if context is not None:
-        raise _bad("both 'context' and 'exp' are specified")
+        raise bad_parameter("both 'context' and 'exp' are specified")
     data, expression = _expression(packed)
     wanted = _VALUE_TYPES[value_type]
     if kind != INDEX_DEFAULT:
         wanted = Type.MAP if kind in (INDEX_MAP_KEYS, INDEX_MAP_VALUES) else Type.LIST
     if expression.type is not wanted:
-        raise _bad(
+        raise bad_parameter(
             f"bad 'exp' - expression type '{_EXPRESSION_NAMES.get(expression.type, '?')}' does not match expected "
             f"type '{_EXPRESSION_NAMES[wanted]}'"
         )
@@ -163,10 +163,10 @@ def _expression(packed: str) -> tuple[bytes, Expression]:
         data = base64.b64decode(packed, validate=True)
         expression = compile_expression(data)
     except (binascii.Error, Refused) as error:
-        raise _bad("bad 'exp'") from error
+        raise bad_parameter("bad 'exp'") from error
     called = set(_called(data))
     if called & _NOT_INDEXED or not (expression.bin_names or exp_ops.META_DIGEST_MOD in called):
-        raise _bad("bad 'exp'")
+        raise bad_parameter("bad 'exp'")
     return data, expression
 
 
@@ -196,13 +196,13 @@ def _index_data(data: str) -> tuple[str, int]:
     """Bin name and type in the older form, with a comma between."""
     bin_name, comma, type_name = data.partition(",")
     if not comma:
-        raise _bad("'indexdata' missing bin type")
+        raise bad_parameter("'indexdata' missing bin type")
     if not bin_name:
-        raise _bad("'indexdata' missing bin name")
+        raise bad_parameter("'indexdata' missing bin name")
     if len(bin_name) > wire.BIN_NAME_MAX:
-        raise _bad("'indexdata' bin name too long")
+        raise bad_parameter("'indexdata' bin name too long")
     if type_name.lower() not in TYPES:
-        raise _bad(f"bad 'indexdata' bin type - {_TYPES_TEXT}")
+        raise bad_parameter(f"bad 'indexdata' bin type - {_TYPES_TEXT}")
     return bin_name, TYPES[type_name.lower()]
 
 
@@ -213,13 +213,13 @@ def _context(request: InfoRequest) -> bytes | None:
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise _bad("'context' invalid base64") from error
+        raise bad_parameter("'context' invalid base64") from error
     try:
         check_context(data)
     except NotNormal as error:
-        raise _bad("'context' not normalized msgpack") from error
+        raise bad_parameter("'context' not normalized msgpack") from error
     except BadContext as error:
-        raise _bad("'context' invalid cdt context") from error
+        raise bad_parameter("'context' invalid cdt context") from error
     return data
 
 
@@ -279,7 +279,7 @@ def _sindex_list(request: InfoRequest) -> str:
         raise InfoError(error.code, f"{error};ERROR:{error.code}:{error}") from None
     b64 = request.optional("b64", 6)
     if b64 not in (None, "true", "false"):
-        raise _bad("bad b64")
+        raise bad_parameter("bad b64")
     return _listed(request, [namespace] if namespace is not None else list(request.node.stores), packed=b64 == "true")
 
 
@@ -295,7 +295,7 @@ def _listed(request: InfoRequest, namespaces: list[str], *, packed: bool) -> str
     return ";".join([*of_values, *of_sets])
 
 
-def _line(request: InfoRequest, definition: Definition, name: str, *, packed: bool) -> str:
+def _line(request: InfoRequest, definition: IndexDefinition, name: str, *, packed: bool) -> str:
     state = "RW" if request.node.indexes.entries(definition).is_readable else "WO"
     context, expression = definition.context, definition.expression
     if packed:
@@ -355,7 +355,7 @@ def _sindex(request: InfoRequest) -> str:
 def _trid(text: str) -> int:
     number = c_number(text)
     if not number:
-        raise _bad("bad id")
+        raise bad_parameter("bad id")
     return number
 
 

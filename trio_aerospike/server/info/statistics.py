@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..settings import Settings
 from ..settings_tables import SET
-from ..sindex.registry import INDEX_SIZE
+from ..sindex.node_indexes import INDEX_SIZE
 from ..store import NamespaceStore
 from .statistics_tables import STRIPES, namespace_statistics, node_statistics
-
-if TYPE_CHECKING:
-    from ..node import EmbeddedNode
-
+from .views import NodeView
 
 STORED_MULTIPLE = 16
 """Bytes that the size of every stored record is a multiple of."""
@@ -28,7 +24,7 @@ def joined(pairs: Mapping[str, object], between: str = ";") -> str:
     )
 
 
-def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
+def namespace_text(node: NodeView, store: NamespaceStore) -> str:
     """The answer to namespace/<name>: statistics, then configuration."""
     node.sweep(store)
     table = node.cluster.tables[store.config.name]
@@ -71,7 +67,7 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
     return f"{joined(told)};{joined(store.settings.told())}"
 
 
-def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
+def _by_role(node: NodeView, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
     """The records of partitions of which the node is master, another replica, or neither.
 
     As long as truncated or expired records wait for their removal, each role counts its share of the live ones.
@@ -91,7 +87,7 @@ def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[i
     return masters, proles, objects - masters - proles
 
 
-def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -> str:
+def sets_text(node: NodeView, store: NamespaceStore, set_name: str | None) -> str:
     """The answer to sets, sets/<namespace> or sets/<namespace>/<set>, for one namespace."""
     node.sweep(store)
     counts = dict.fromkeys(store.sets, (0, 0))
@@ -117,7 +113,7 @@ def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -
     return text
 
 
-def node_text(node: EmbeddedNode) -> str:
+def node_text(node: NodeView) -> str:
     """The answer to statistics."""
     cluster = node.cluster
     principal = max(cluster.members, default=node.name)

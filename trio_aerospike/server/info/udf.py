@@ -8,7 +8,7 @@ import binascii
 from ..._lua import CompileError, is_available
 from ...errors import ResultCode
 from ..udf.modules import SOURCE_MAX
-from .handlers import InfoError, InfoRequest, info_command
+from .registry import InfoError, InfoRequest, info_command
 
 _NAME_MAX = 128
 _LUA = "LUA"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,13 +24,13 @@ from ..expressions.values import Extension
 from ..geo import cells as geo_cells
 from ..geo.cover import covering
 from ..geo.geojson import Area, Place, Shape, geojson_particle, geojson_text, shape_of
-from ..results import Refused
-from ..store import NamespaceStore, Particle, StoredRecord, Tree
+from ..record import StoredRecord
+from ..refused import Refused
+from ..store import NamespaceStore, Tree
+from ..values import Particle
 from ..wyhash import wyhash
+from .registry import IndexDefinition
 from .tree import SIGNED, UNSIGNED, SortedEntries
-
-if TYPE_CHECKING:
-    from .registry import Definition
 
 TEXT_MAX = 2048
 """Bytes of a string or blob that can be indexed (server: MAX_STRING_KSIZE)."""
@@ -58,7 +57,7 @@ Key = int | Site
 
 
 @attrs.define(eq=False, slots=False)
-class Wanted:
+class IndexQuery:
     """What a query asks for.
 
     Args:
@@ -104,21 +103,23 @@ class Wanted:
         return [(cell, cell) for cell in cells]
 
 
-def wanted_values(asked: Range) -> Wanted:
+def index_query(asked: Range) -> IndexQuery:
     """What a predicate asks an index for.
 
     Raises:
         Refused: PARAM, it is nothing of its type.
     """
     if asked.particle == wire.PARTICLE_INTEGER:
-        return Wanted(int.from_bytes(asked.begin, "big", signed=True), int.from_bytes(asked.end, "big", signed=True))
+        return IndexQuery(
+            int.from_bytes(asked.begin, "big", signed=True), int.from_bytes(asked.end, "big", signed=True)
+        )
     if asked.particle == wire.PARTICLE_GEOJSON:
         try:
-            return Wanted(shape=shape_of(asked.begin))
+            return IndexQuery(shape=shape_of(asked.begin))
         except Refused as error:
             raise Refused(ResultCode.PARAM) from error
     number = signed(wyhash(asked.begin))
-    return Wanted(number, number)
+    return IndexQuery(number, number)
 
 
 class Entries:
@@ -130,7 +131,7 @@ class Entries:
         load_time: milliseconds that this took.
     """
 
-    def __init__(self, definition: Definition, store: NamespaceStore, clock: ServerClock) -> None:
+    def __init__(self, definition: IndexDefinition, store: NamespaceStore, clock: ServerClock) -> None:
         self._definition = definition
         self._store = store
         self._values = _extractor(definition, clock)
@@ -171,9 +172,7 @@ class Entries:
                     self.changed(partition, digest, None, record)
             yield
 
-    def changed(
-        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
-    ) -> None:
+    def changed(self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None) -> None:
         """Follow the change of a record."""
         if partition >= self.populated:
             return
@@ -202,11 +201,11 @@ class Entries:
             return frozenset(cell for key in keys if isinstance(key, Site) for cell in key.cells)
         return frozenset(key for key in keys if isinstance(key, int))
 
-    def partitions(self, wanted: Wanted) -> set[int] | None:
+    def partitions(self, wanted: IndexQuery) -> set[int] | None:
         """The partitions where there is something of what is wanted; None where that may be nearly everywhere."""
         return self._sorted.partitions(wanted.ranges)
 
-    def find(self, tree: Tree, partition: int, wanted: Wanted) -> list[tuple[bytes, int]]:
+    def find(self, tree: Tree, partition: int, wanted: IndexQuery) -> list[tuple[bytes, int]]:
         """Digests of records that have what is wanted, with the value for each, in the index's order."""
         found = [entry for begin, end in wanted.ranges for entry in self._sorted.between(partition, begin, end)]
         if self._is_geo:
@@ -215,7 +214,7 @@ class Entries:
             found.sort()
         return [(digest, signed(number) if self._is_geo else number) for number, digest in found]
 
-    def _is_wanted_at(self, tree: Tree, digest: bytes, cell: int, wanted: Wanted) -> bool:
+    def _is_wanted_at(self, tree: Tree, digest: bytes, cell: int, wanted: IndexQuery) -> bool:
         """Whether one of a record's places or regions is what is wanted and is found under the cell."""
         record = tree.get(digest)
         if record is None:
@@ -233,7 +232,7 @@ _NOTHING: frozenset[int] = frozenset()
 # What a record is found under ---------------------------------------------------------------------------------
 
 
-def _extractor(definition: Definition, clock: ServerClock) -> Callable[[StoredRecord, bytes], tuple[Key, ...]]:
+def _extractor(definition: IndexDefinition, clock: ServerClock) -> Callable[[StoredRecord, bytes], tuple[Key, ...]]:
     """A function that tells what an index has of a record."""
     compiled = None if definition.expression is None else compile_expression(definition.expression)
 
@@ -264,7 +263,7 @@ def _particle(value: Value) -> Particle | None:
         return None
 
 
-def _keys(definition: Definition, value: Particle) -> tuple[Key, ...]:
+def _keys(definition: IndexDefinition, value: Particle) -> tuple[Key, ...]:
     if definition.context is not None:
         if value[0] not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP):
             return ()

@@ -11,17 +11,19 @@ from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..commands import (
     Change,
+    CommandResult,
     Failure,
-    Outcome,
     check_record_filter,
     key_to_store,
     new_version,
     refuse_transaction,
     void_time_after,
 )
-from ..requests import Answer, Call, Request
-from ..results import Refused
-from ..store import NamespaceStore, Particle, StoredRecord, Tree
+from ..record import StoredRecord
+from ..refused import Refused
+from ..requests import Call, Request, Response
+from ..store import NamespaceStore, Tree
+from ..values import Particle
 from .modules import Modules
 from .record import LuaRecord
 
@@ -31,7 +33,7 @@ _FORBIDDEN_3 = wire.INFO3_UPDATE_ONLY | wire.INFO3_CREATE_OR_REPLACE | wire.INFO
 _TIME_MAX = 1.0
 
 
-def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: Modules) -> Outcome:
+def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: Modules) -> CommandResult:
     """Have a function work on a record, which it may create, change or delete.
 
     Returns:
@@ -62,11 +64,11 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
         result = _called(modules, call, in_lua)
     except FunctionFailed as error:
         text = str(error).encode("utf-8", "surrogateescape")
-        return Outcome(_answer(record, "FAILURE", (wire.PARTICLE_STRING, text), ResultCode.UDF))
+        return CommandResult(_answer(record, "FAILURE", (wire.PARTICLE_STRING, text), ResultCode.UDF))
     if in_lua.result != ResultCode.OK:
         raise fail(in_lua.result)
     if not in_lua.has_updates:
-        return Outcome(_answer(record, "SUCCESS", result))
+        return CommandResult(_answer(record, "SUCCESS", result))
     return _written(store, request, record, in_lua, fail, result)
 
 
@@ -99,7 +101,7 @@ def _written(
     in_lua: LuaRecord,
     fail: Failure,
     result: Particle,
-) -> Outcome:
+) -> CommandResult:
     if in_lua.ttl is not None:
         request.record_ttl = in_lua.ttl
     void_time = void_time_after(store, request, record, fail)
@@ -110,15 +112,15 @@ def _written(
             raise fail(ResultCode.ENTERPRISE_ONLY)
         # Unlike that of a delete, this answer tells of the version that is gone already.
         generation = record.generation + 1 if record.generation < 0xFFFF else 1
-        return Outcome(Answer(ResultCode.OK, generation, void_time, [_op("SUCCESS", result)]), Change(None))
+        return CommandResult(Response(ResultCode.OK, generation, void_time, [_op("SUCCESS", result)]), Change(None))
     changed = new_version(store, request, record, in_lua.bins, in_lua.key, void_time, fail)
-    return Outcome(_answer(changed, "SUCCESS", result), Change(changed))
+    return CommandResult(_answer(changed, "SUCCESS", result), Change(changed))
 
 
 def _op(name: str, value: Particle) -> tuple[int, int, str, bytes]:
     return wire.OP_READ, value[0], name, value[1]
 
 
-def _answer(record: StoredRecord | None, name: str, value: Particle, result: ResultCode = ResultCode.OK) -> Answer:
+def _answer(record: StoredRecord | None, name: str, value: Particle, result: ResultCode = ResultCode.OK) -> Response:
     generation, void_time = (0, 0) if record is None else (record.generation, record.void_time)
-    return Answer(result, generation, void_time, [_op(name, value)])
+    return Response(result, generation, void_time, [_op(name, value)])

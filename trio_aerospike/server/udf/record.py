@@ -27,8 +27,10 @@ from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..commands import UNWRITTEN_SIZE
 from ..particles import stored
-from ..results import Refused
-from ..store import NamespaceStore, Particle, StoredRecord
+from ..record import StoredRecord
+from ..refused import Refused
+from ..store import NamespaceStore
+from ..values import Particle
 
 BINS_MAX = 512
 """Bins of a record that functions work on (server: UDF_BIN_LIMIT)."""

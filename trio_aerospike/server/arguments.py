@@ -11,10 +11,10 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..._wire.cdt_calls import value_end
-from ..._wire.cdt_pack import pack_value
-from ...errors import ProtocolError, ResultCode
-from ..results import Refused
+from .._wire.cdt_calls import value_end
+from .._wire.cdt_pack import pack_value
+from ..errors import ProtocolError, ResultCode
+from .refused import Refused
 
 C = TypeVar("C")
 

@@ -9,7 +9,7 @@ import trio
 from .._fairness import Turn
 
 
-async def in_slices(steps: Iterable[object]) -> None:
+async def run_in_time_slices(steps: Iterable[object]) -> None:
     """Do all steps of some work; other tasks run after each two milliseconds of it, and at the end.
 
     Args:

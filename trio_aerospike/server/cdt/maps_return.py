@@ -10,8 +10,8 @@ from typing import Final
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .elements import (
     MAP_K_ORDERED,
     MAP_PRESERVE_ORDER,
@@ -21,9 +21,9 @@ from .elements import (
     particle_of,
 )
 from .maps_stored import StoredMap, packed
-from .ranges import Wanted, int_list
+from .ranges import ReturnSpec, int_list
 
-Answer = Particle | None
+Result = Particle | None
 
 _MAP_FLAGS: Final = {
     ops.RETURN_KEY_VALUE_MAP: MAP_PRESERVE_ORDER,
@@ -39,7 +39,7 @@ def not_applicable() -> Refused:
     return Refused(ResultCode.OP_NOT_APPLICABLE)
 
 
-def no_key(wanted: Wanted, at: int) -> Answer:
+def no_key(wanted: ReturnSpec, at: int) -> Result:
     """The answer when no key was found: it has no range of ranks.
 
     Raises:
@@ -50,7 +50,7 @@ def no_key(wanted: Wanted, at: int) -> Answer:
     return wanted.not_found(at)
 
 
-def no_value(wanted: Wanted, at: int) -> Answer:
+def no_value(wanted: ReturnSpec, at: int) -> Result:
     """The answer when no value was found: it has no range of indexes.
 
     Raises:
@@ -61,7 +61,7 @@ def no_value(wanted: Wanted, at: int) -> Answer:
     return wanted.not_found(at)
 
 
-def places(wanted: Wanted, found: Sequence[int], total: int) -> Answer:
+def places(wanted: ReturnSpec, found: Sequence[int], total: int) -> Result:
     """Indexes or ranks one by one, in the order given; of a single one, the first, -1 where there is none."""
     if wanted.multiple:
         return wanted.each(found, total)
@@ -70,15 +70,15 @@ def places(wanted: Wanted, found: Sequence[int], total: int) -> Answer:
     return integer(total - found[0] - 1 if wanted.is_reversed else found[0])
 
 
-def ranks_of(wanted: Wanted, stored: StoredMap, found: Sequence[int]) -> Answer:
+def ranks_of(wanted: ReturnSpec, stored: StoredMap, found: Sequence[int]) -> Result:
     """The ranks of the pairs at these places."""
     ranks = stored.ranks
     return places(wanted, [ranks[place] for place in found], len(stored))
 
 
 def elements(
-    wanted: Wanted, stored: StoredMap, found: Sequence[int], unsayable: ResultCode = ResultCode.SERVER
-) -> Answer:
+    wanted: ReturnSpec, stored: StoredMap, found: Sequence[int], unsayable: ResultCode = ResultCode.SERVER
+) -> Result:
     """Keys, values or pairs, in the order given.
 
     Args:
@@ -108,7 +108,7 @@ def _map(keys: Sequence[bytes], values: Sequence[bytes], kind: int) -> Particle:
     return wire.PARTICLE_MAP, packed(_MAP_FLAGS[kind], keys, values)
 
 
-def everything(wanted: Wanted, stored: StoredMap) -> Answer:
+def everything(wanted: ReturnSpec, stored: StoredMap) -> Result:
     """The answer when an operation is about the whole map (server: packed_map_get_remove_all).
 
     Raises:
