@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._wire.admin_messages import AdminMessage as AdminMessage
 from .._wire.messages import Message as Message
-from .cluster import EmbeddedCluster as EmbeddedCluster, open_embedded_cluster as open_embedded_cluster
+from .cluster import EmbeddedCluster as EmbeddedCluster
 from .faults import (
     Fault as Fault,
     NodeStats as NodeStats,
@@ -19,5 +19,6 @@ from .faults import (
     Verdict as Verdict,
 )
 from .node import EmbeddedNode as EmbeddedNode
+from .opening import open_embedded_cluster as open_embedded_cluster
 from .security import UserSpec as UserSpec
 from .store import NamespaceConfig as NamespaceConfig
