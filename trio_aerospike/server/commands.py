@@ -1,6 +1,6 @@
-"""The commands on one record, as a master carries them out.
+"""Commands on a single record: read, write, delete.
 
-The order of the checks is the server's, so that a request that fails several of them gets the same answer (server:
+The checks are in the server's order, so that a request that fails several of them gets the same result code (server:
 as/src/transaction/read.c, write.c, delete.c and rw_utils_ce.c).
 """
 
@@ -61,10 +61,10 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
     """Read a record, its metadata, or some of its bins.
 
     Raises:
-        Refused: it cannot be read.
+        Refused: the record does not exist, or a check fails.
     """
     if request.info3 & _SC_READ_BITS == wire.INFO3_SC_READ_TYPE:
-        # A linearized read, which the Community Edition refuses before it looks (server: replica_ping_ce.c).
+        # A linearized read, which the Community Edition refuses first (server: replica_ping_ce.c).
         raise Refused(ResultCode.ENTERPRISE_ONLY)
     refuse_transaction(request)
     record = store.find(tree, request.digest)
@@ -107,7 +107,7 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
 
 
 def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -> StoredRecord | None:
-    """The record with its life renewed, where a read comes late enough in it (server: as_read_touch_check)."""
+    """The record with its time to live renewed, if the read is late enough in it (server: as_read_touch_check)."""
     percent = request.record_ttl
     if not record.void_time or percent == NEVER_TOUCH:
         return None
@@ -130,7 +130,7 @@ def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -
 
 
 def write(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
-    """Change, create or empty a record by operations on its bins, and read bins on the way.
+    """Write a record by operations on its bins, which may also read; without bins it is deleted.
 
     Raises:
         Refused: nothing was changed.
@@ -192,9 +192,9 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
 
 
 def delete(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
-    """Delete a record; answers to deletes carry no metadata. A transaction that it may be part of is not looked at.
+    """Delete a record; responses to deletes have no metadata. Transaction fields are ignored.
 
-    An expired record can still be deleted until it is swept away, as in the Community Edition (server: delete_master in
+    An expired record can still be deleted until it is swept, as in the Community Edition (server: delete_master in
     delete_ce.c, nsup.c).
 
     Raises:
@@ -221,13 +221,13 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult
 
 
 def refuse_transaction(request: Request) -> None:
-    """Transactions are an Enterprise Edition's; this comes before anything is known of the record (mrt_utils_ce.c)."""
+    """Refuse transactions, which need an Enterprise Edition, before the record is read (mrt_utils_ce.c)."""
     if request.in_transaction:
         raise Refused(ResultCode.ENTERPRISE_ONLY)
 
 
 class Failure:
-    """Makes refusals that carry the record's metadata."""
+    """Makes `Refused` errors with the record's metadata."""
 
     def __init__(self, record: StoredRecord | None) -> None:
         self._metadata = (0, 0) if record is None else (record.generation, record.void_time)
@@ -241,7 +241,7 @@ def is_bin_name(name: str) -> bool:
 
 
 def check_record_filter(store: NamespaceStore, request: Request, record: StoredRecord, fail: Failure) -> None:
-    """Refuse a record that the request's filter is not true for."""
+    """Refuse a record that does not pass the request's filter."""
     try:
         check_filter(request.filter, store, record, request.digest)
     except Refused as error:
@@ -251,7 +251,7 @@ def check_record_filter(store: NamespaceStore, request: Request, record: StoredR
 def _scope_of_write(
     store: NamespaceStore, request: Request, record: StoredRecord | None, void_time: int, *, replaces: bool
 ) -> Scope:
-    """What expressions of a write see: times are new already, key and size in storage are still the old ones."""
+    """The scope for expressions of a write: times are new, key and size in storage are still the old ones."""
     now = store.clock.milliseconds()
     if record is None:
         metadata = Metadata(request.digest, request.set_name, now, void_time, False, UNWRITTEN_SIZE)
@@ -264,7 +264,7 @@ def _scope_of_write(
 
 
 def _policies(request: Request) -> tuple[bool, bool]:
-    """Whether the record must be there already, and whether it is replaced (server: write_master_policies)."""
+    """Whether the record must exist, and whether it is replaced (server: write_master_policies)."""
     ops = request.ops
     if not 0 < len(ops) <= MAX_OPS:
         raise Refused(ResultCode.PARAM)
@@ -312,7 +312,7 @@ def _generation_fits(request: Request, record: StoredRecord | None) -> bool:
 
 
 def key_to_store(request: Request, record: StoredRecord | None, fail: Failure) -> bytes | None:
-    """The key that the record has from now on: once stored, it stays (server: handle_msg_key)."""
+    """The user key after the write: a stored key is kept (server: handle_msg_key)."""
     sent = request.key
     if record is not None and record.key is not None:
         if sent is not None and sent != record.key:
@@ -324,7 +324,7 @@ def key_to_store(request: Request, record: StoredRecord | None, fail: Failure) -
 
 
 def void_time_after(store: NamespaceStore, request: Request, record: StoredRecord | None, fail: Failure) -> int:
-    """When the record expires after this write, in seconds since the Citrusleaf epoch, 0 for never."""
+    """The void-time after the write, in seconds since the Citrusleaf epoch; 0 for never."""
     ttl = request.record_ttl
     if ttl == wire.TTL_DONT_UPDATE and record is not None:
         return record.void_time
@@ -352,10 +352,10 @@ def new_version(
     void_time: int,
     fail: Failure,
 ) -> StoredRecord:
-    """The record as a write leaves it.
+    """The new version of a record after a write.
 
     Raises:
-        Refused: it would be too large.
+        Refused: it is too large.
     """
     if len(bins) > MAX_BINS:
         raise fail(ResultCode.PARAM)

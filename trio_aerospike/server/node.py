@@ -1,4 +1,4 @@
-"""One node of an embedded cluster: its stores and settings, its connections, and what it answers."""
+"""One node of an embedded cluster: stores, settings, connections, and the dispatch of requests."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class EmbeddedNode:
     """A node of an embedded cluster; the cluster makes, starts and stops it.
 
     Attributes:
-        name: as the info command `node` tells it.
-        delay: seconds that each message takes to serve, one at a time on a connection; others go on meanwhile.
+        name: its name for the info command `node`.
+        delay: seconds that each message takes to serve, one at a time on a connection.
         on_request: an async function `(kind, request)` that gets every request before it is served and may fail it;
             `kind` is "info", "admin" or "message" (`RequestKind`). See `trio_aerospike.server.faults`.
         stats: counters.
         running: it listens.
-        joined: it has a part in the cluster's partition map.
-        settings: of the context `service`, as `set-config` changes them; those of namespaces are in their stores.
-        network_settings: of the context `network`.
+        joined: it is in the cluster's partition map.
+        settings: those of the context `service`; those of namespaces are in their stores.
+        network_settings: those of the context `network`.
     """
 
     def __init__(self, cluster: NodeCluster, name: str, listen: Address) -> None:
@@ -97,7 +97,7 @@ class EmbeddedNode:
         self._nursery: trio.Nursery | None = None
         self._sockets: list[trio.socket.SocketType] = []
         self.attentive: bool = False
-        """Whether requests need more than to be answered at once: a delay, a hook, a pause."""
+        """Whether requests cannot be answered at once, because of a delay, a hook or a pause."""
 
     def __repr__(self) -> str:
         state = "paused" if self.paused else "running" if self.running else "stopped"
@@ -108,15 +108,15 @@ class EmbeddedNode:
 
     @property
     def host(self) -> str:
-        """The host that it listens on."""
+        """The host of its listen address."""
         return self.listen_address[0]
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port of its listen address."""
         return self.listen_address[1]
 
-    # What tests turn ------------------------------------------------------------------------------------------
+    # Faults for tests -----------------------------------------------------------------------------------------
 
     @property
     def delay(self) -> float:
@@ -130,7 +130,7 @@ class EmbeddedNode:
 
     @property
     def on_request(self) -> RequestHook | None:
-        """The hook that sees every request first."""
+        """The hook that gets every request first."""
         return self._on_request
 
     @on_request.setter
@@ -168,18 +168,18 @@ class EmbeddedNode:
     # Requests -------------------------------------------------------------------------------------------------
 
     def answer(self, connection: Connection, kind: int, body: bytes) -> bytes | StreamingResponse:
-        """The frames that answer a request.
+        """Execute a request; returns the frames of its response.
 
         Raises:
-            Unreachable: the node that has to serve it is gone and the map does not show it yet; nothing was done.
-            ProtocolError: it cannot be read; the connection has to be closed.
+            Unreachable: the node that has to serve it is down and the map does not show it yet; nothing was done.
+            ProtocolError: it is malformed; the connection has to be closed.
         """
         if kind == wire.PROTO_MESSAGE:
             return self._answer_message(connection, body)
         if kind == wire.PROTO_INFO:
             return self._answer_info(connection, body)
         if kind == wire.PROTO_COMPRESSED:
-            # An Enterprise Edition would have it unpacked by the connection (server: as/src/base/proto_ce.c).
+            # The connection of an Enterprise Edition would have decompressed it (server: as/src/base/proto_ce.c).
             self.demarshal_errors += 1
             return Response(ResultCode.ENTERPRISE_ONLY).frame()
         return self._answer_admin(connection, body)
@@ -231,7 +231,7 @@ class EmbeddedNode:
         return sum(1 for session in sessions if session is not None and session.user == user)
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
+        """Run a task for as long as the node runs; an exception is logged."""
         if self._nursery is not None:
             self._nursery.start_soon(self._run_task, function, *args)
 
@@ -248,7 +248,7 @@ class EmbeddedNode:
         try:
             while store.needs_sweep:
                 for _ in store.sweep():
-                    # Nobody waits for this: it is a small part of each iteration of the loop.
+                    # One partition per iteration of the event loop, as no request waits for it.
                     await trio.lowlevel.checkpoint()
         finally:
             self._swept.discard(store)
@@ -262,7 +262,7 @@ class EmbeddedNode:
     # The partition map ----------------------------------------------------------------------------------------
 
     def bitmaps(self) -> dict[str, list[bytes]]:
-        """The claims of the node, per namespace a bitmap per replica column, as of its partition generation."""
+        """The partitions that the node claims, per namespace a bitmap per replica, as of its partition generation."""
         if not self.joined:
             return {name: [bytes(wire.N_PARTITIONS // 8)] for name in self.stores}
         version = (self.rebalance_generation, self.partition_generation)
@@ -272,7 +272,7 @@ class EmbeddedNode:
         return self._bitmaps[1]
 
     def take_part(self, peers: list[EmbeddedNode], changes: int) -> None:
-        """A rebalance is done: note the peers and how many partitions changed."""
+        """Join the cluster after a rebalance: set the peers and count the changed partitions."""
         known, now = set(self.peers), set(peers)
         self.peers_generation += 2 * len(now - known) + len(known - now)
         self.peers = peers
@@ -289,10 +289,10 @@ class EmbeddedNode:
     # Listening ------------------------------------------------------------------------------------------------
 
     async def bind(self) -> None:
-        """Take the node's addresses, without listening yet; a port of 0 becomes a free one.
+        """Bind the node's addresses, without listening yet; a port of 0 becomes a free one.
 
         Raises:
-            OSError: an address is taken or not this machine's.
+            OSError: an address is in use, or not this machine's.
         """
         if self.cluster.network is not None or self._sockets:
             return
@@ -323,12 +323,12 @@ class EmbeddedNode:
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            # Once stopped, the node may run anew before this task gets here: then nothing of it is this task's.
+            # The node may have been stopped and started again before this task gets here: then leave it alone.
             if self._scope is scope:
                 self.stop()
 
     def stop(self) -> None:
-        """Die at once: connections are reset, addresses refuse."""
+        """Stop at once, as a killed process: connections are reset, addresses refuse."""
         self.running = self.joined = False
         self.resume()
         if self.cluster.network is not None:
@@ -342,7 +342,7 @@ class EmbeddedNode:
         if self._scope is not None:
             self._scope.cancel()
             self._scope = self._nursery = None
-        # What a process knows of its queries, and was told to do otherwise than its configuration says, ends with it.
+        # The state of a process ends with it: queries, histograms, changed settings.
         self.queries, self.latencies = QueryJobs(), Latencies()
         self.settings, self.network_settings = Settings(SERVICE), Settings(NETWORK)
         self.log_levels, self.tips = {}, set()
@@ -358,7 +358,7 @@ class EmbeddedNode:
         return [self.listen_address, *self.extra_listen_addresses]
 
     def drop_connections(self) -> None:
-        """Reset every connection, as a network that fails for a moment does; the node goes on."""
+        """Reset all connections, as a network failure; the node goes on."""
         for connection in list(self.connections):
             connection.stream.abort()
 
@@ -370,10 +370,10 @@ class EmbeddedNode:
             except trio.ClosedResourceError:
                 return
             except OSError:
-                # Out of file descriptors, or the client left before it was taken in.
+                # Out of file descriptors, or the client closed the connection before it was accepted.
                 await trio.sleep(0.01)
                 continue
-            # A busy loop comes here seldom: all that wait are accepted, as by a server with a thread for it.
+            # A busy loop comes here seldom: accept all that wait, as a server with a thread for it does.
             for one in (stream, *accept_waiting(sock)):
                 nursery.start_soon(self._greet, one, one.socket.getsockname()[:2])
 
@@ -406,7 +406,7 @@ class EmbeddedNode:
 
 
 class _Acceptor:
-    """Takes in connections to one address in memory."""
+    """Accepts connections to one in-memory address."""
 
     def __init__(self, node: EmbeddedNode, nursery: trio.Nursery, address: Address) -> None:
         self._node = node

@@ -41,34 +41,34 @@ async def open_embedded_cluster(
 
     Args:
         nodes: how many.
-        ports: one for each node, 0 for a free one; all free when left out.
-        host: the address to listen on, 127.0.0.1 when left out. In memory it is only a name, by default one that
+        ports: one for each node, 0 for a free one; all free by default.
+        host: the address to listen on, by default 127.0.0.1. In memory it is only a name, by default one that
             cannot be resolved, so that a client without `connector` never reaches a real server by mistake.
-        cluster_name: what clients are told.
-        namespaces: names, or configurations that then have their own replication factor and default ttl.
+        cluster_name: the name that clients get.
+        namespaces: names, or configurations with their own replication factor and default ttl.
         replication_factor: copies of each record, as far as there are nodes.
-        default_ttl: seconds that records live when a write does not say, 0 for ever.
-        users: switches security on: passwords (with all rights), or `UserSpec`s, by name.
-        session_ttl: life of a session token in seconds.
+        default_ttl: seconds that records live if a write has no ttl; 0 for ever.
+        users: enables access control: passwords (with all rights), or `UserSpec`s, by name.
+        session_ttl: lifetime of a session token in seconds.
         quotas: whether roles may have quotas (the real server's enable-quotas).
-        tls: the server's context; all connections then use TLS, which an Enterprise Edition does.
-        tls_name: the name in the certificate of every node, as the nodes tell it to clients; empty where the
-            certificate is for the address.
-        alternate_addresses: per node what it tells clients that use alternate addresses: a host (with the node's
+        tls: the server's SSL context; all connections then use TLS, as of an Enterprise Edition.
+        tls_name: the name in the certificate of every node, which nodes send to clients; empty if the certificate is
+            for the address.
+        alternate_addresses: per node the address for clients that use alternate addresses: a host (with the node's
             own port), "host:port", (host, port), or None.
-        advertised_addresses: per node what it tells all other clients, in place of the address it listens on, as a
-            node behind NAT does.
+        advertised_addresses: per node the address for all other clients, in place of the listen address, as of a
+            node behind NAT.
         bind_alternates: listen on the alternate addresses, too.
-        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted. Without
-            that connector, a client given the cluster's `hosts` fails at once.
-        clock: returns Unix time in seconds; follows Trio's clock when left out.
-        detection_time: seconds after which the others notice a node that came or went.
+        memory: use no sockets: clients connect through `EmbeddedCluster.connector`, also under a mock clock. Without
+            that connector, a client with the cluster's `hosts` fails at once.
+        clock: returns Unix time in seconds; by default, follows Trio's clock.
+        detection_time: seconds after which the others detect a node that joined or left.
         migration_time: seconds that the migration of records takes after that.
 
     Raises:
-        OSError: an address is taken.
+        OSError: an address is in use.
         ValueError: the arguments contradict each other.
-        ClientError: no Trio runs here.
+        ClientError: there is no running Trio.
     """
     require_trio("open_embedded_cluster")
     if nodes < 1:

@@ -1,4 +1,4 @@
-"""One version of a record: its metadata and bins, and the row of bytes that a tree holds.
+"""Stored records: metadata and bins, and their packed form, the row of bytes in a tree.
 
 Records are never changed in place. A write makes a new one and puts it into the trees of the master and of its
 replicas, which therefore share it; readers of any copy see whole records only.
@@ -15,7 +15,7 @@ _HEAD = struct.Struct("<HIqI?HIi")
 """The start of a row: generation, void-time, last update, size in storage, whether lists and maps are sent as they are
 stored, number of bins, bytes of the set name, bytes of the key (-1 without a key). Set name, key and bins follow."""
 _BIN = struct.Struct(">IBBBB")
-"""The start of a bin, the same as in an answer: size, operation, particle type, version, bytes of the name."""
+"""The start of a bin, the same as in a response: size, operation, particle type, version, bytes of the name."""
 _HEAD_SIZE = _HEAD.size
 _BIN_SIZE = _BIN.size
 _NO_KEY = -1
@@ -30,7 +30,7 @@ class StoredRecord:
         generation: 1 to 65535.
         void_time: seconds since the Citrusleaf epoch, 0 for a record that never expires.
         last_update: milliseconds since the Citrusleaf epoch.
-        key: the user key as the client sent it (particle type byte first), None when it was never sent.
+        key: the user key as the client sent it (particle type byte first); None if it was never sent.
     """
 
     __slots__ = ("_bins", "_row", "_size", "generation", "key", "last_update", "set_name", "void_time")
@@ -64,7 +64,7 @@ class StoredRecord:
 
     @classmethod
     def of_row(cls, row: bytes) -> StoredRecord:
-        """The record that a tree holds as this row; its bins are only decoded when they are asked for."""
+        """Unpack a row; the bins are decoded on demand."""
         record = cls.__new__(cls)
         head = _HEAD.unpack_from(row)
         record.generation, record.void_time, record.last_update, record._size, _, _, set_size, key_size = head
@@ -77,7 +77,7 @@ class StoredRecord:
 
     @property
     def row(self) -> bytes:
-        """The record as a tree holds it."""
+        """The packed form for a tree."""
         if self._row is None:
             self._row = self._packed()
         return self._row
@@ -97,7 +97,7 @@ class StoredRecord:
         return self._bins
 
     def bin(self, name: str) -> Particle | None:
-        """One bin's value, without decoding the others; None where there is no such bin."""
+        """The value of one bin, without decoding the others; None if it does not exist."""
         if self._bins is not None:
             return self._bins.get(name)
         row, wanted = self.row, name.encode()
@@ -115,8 +115,8 @@ class StoredRecord:
         _, _, _, _, _, _, set_size, key_size = _HEAD.unpack_from(self.row)
         return _start_of_bins(set_size, key_size)
 
-    def answer_to_a_read(self) -> tuple[int, bytes] | None:
-        """The number of bins and the operations that answer a read of all; None where a value is not sent as stored."""
+    def read_response(self) -> tuple[int, bytes] | None:
+        """The number of bins and their encoded operations for a full read; None if one is not sent as stored."""
         row = self.row
         _, _, _, _, is_sent_as_stored, n_bins, set_size, key_size = _HEAD.unpack_from(row)
         if not is_sent_as_stored:
@@ -130,7 +130,7 @@ class StoredRecord:
         return self._size
 
     def with_times(self, *, void_time: int, last_update: int) -> StoredRecord:
-        """The same record with another void-time and last update."""
+        """A copy with another void-time and last update."""
         return StoredRecord(self.set_name, self.bins, self.generation, void_time, last_update, self.key)
 
     def _packed(self) -> bytes:
@@ -170,7 +170,7 @@ _CONTAINERS = (PARTICLE_LIST, PARTICLE_MAP)
 
 
 def _may_differ_when_sent(data: bytes) -> bool:
-    """Whether a list or map may begin with flags that clients do not see (`to_wire` decides, and takes them off)."""
+    """Whether a list or map may begin with flags that clients do not get (`to_wire` decides, and removes them)."""
     first = data[0]
     place = 1 if first < 0xDC else 3 if first in (0xDC, 0xDE) else 5
     if data[place : place + 2] == b"\xc7\x00" and not data[place + 2] & 0x10:
@@ -183,7 +183,7 @@ def _varint_size(number: int) -> int:
 
 
 def _stored_size(kind: int, data: bytes) -> int:
-    """The bytes of a value with its type: of integers as few as hold it, of others a length of 4 bytes and the data."""
+    """The size of a value with its type: integers take as few bytes as possible, others 4 bytes of length and data."""
     if kind == PARTICLE_INTEGER:
         significant = len(data.lstrip(b"\0"))
         return 2 + (1 if significant <= 1 else 2 if significant == 2 else 4 if significant <= 4 else 8)
@@ -195,6 +195,6 @@ def _stored_size(kind: int, data: bytes) -> int:
 
 
 def row_metadata(row: bytes) -> tuple[str, int, int, int]:
-    """Set name, last update, void-time and size in storage of a record that is held as this row."""
+    """Set name, last update, void-time and size in storage of a row."""
     _, void_time, last_update, size, _, _, set_size, _ = _HEAD.unpack_from(row)
     return row[_HEAD_SIZE : _HEAD_SIZE + set_size].decode(), last_update, void_time, size

@@ -104,7 +104,7 @@ class Response:
         """The message without the frame's header; `index` is the row of a batch."""
         ops: Sequence[tuple[int, int, str, bytes]] = self.ops
         if self.whole is not None:
-            stored = self.whole.answer_to_a_read()
+            stored = self.whole.read_response()
             if stored is not None:
                 return self._prefix(index, info3, stored[0]) + stored[1]
             ops = [(wire.OP_READ, kind, name, to_wire(kind, data)) for name, (kind, data) in self.whole.bins.items()]

@@ -1,7 +1,7 @@
-"""The records of a namespace on one node, by partition, with their counts and expiry; nothing of the protocol.
+"""The store of a namespace on one node: records by partition, counters, expiry, truncation, conflict resolution.
 
-A tree holds each record as one `bytes` object. Python's cyclic garbage collector does not look at `bytes`, nor at a
-dict that holds nothing else, so that its passes cost the same with a million records as with none.
+A tree holds each record as one `bytes` object. Python's cyclic garbage collector does not traverse `bytes`, nor a dict
+that holds nothing else, so that its passes take as long with a million records as with none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .settings_tables import NAMESPACE
 
 @attrs.define
 class Truncation:
-    """Thresholds in milliseconds since the Citrusleaf epoch: what was updated before them is gone."""
+    """Truncation thresholds in milliseconds since the Citrusleaf epoch: records updated before them are removed."""
 
     namespace: int = 0
     sets: dict[str, int] = attrs.Factory(dict)
@@ -33,7 +33,7 @@ class Truncation:
 
 @attrs.define(eq=False)
 class NamespaceConfig:
-    """What a configuration file would say of a namespace: all nodes begin with it, and share its truncation."""
+    """The initial configuration of a namespace on all nodes, and its truncation, which they share."""
 
     name: str
     replication_factor: int = 2
@@ -41,22 +41,22 @@ class NamespaceConfig:
     max_record_size: int = 1024 * 1024
     default_read_touch_ttl_percent: int = 0
     regime: int = 0
-    """What clients are told with the replicas; always 0 in namespaces that are not strongly consistent."""
+    """Sent to clients with the replicas; always 0 in namespaces without strong consistency."""
     truncation: Truncation = attrs.Factory(Truncation)
 
 
 class Watcher(Protocol):
-    """Something that follows the changes of a node's records, as an index does."""
+    """An observer of the changes of a node's records, such as an index."""
 
     def changed(self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None) -> None:
-        """A record was written or removed: the version before and the version after, None for no record."""
+        """A record was written or removed: its versions before and after, None for no record."""
 
     def cleared(self) -> None:
-        """All records are gone."""
+        """All records were removed."""
 
 
 class Tree(MutableMapping[bytes, StoredRecord]):
-    """The records of one partition on one node, by digest. Every change is counted, and indexes follow it."""
+    """The records of one partition on one node, by digest. Changes update counters and indexes."""
 
     __slots__ = ("_partition", "_rows", "_store")
 
@@ -94,7 +94,7 @@ class Tree(MutableMapping[bytes, StoredRecord]):
         self._store.note_change(self._partition, digest, self._rows.pop(digest), None)
 
     def forget(self) -> None:
-        """Leave the counts and the indexes, as a whole; what reads this tree goes on with it."""
+        """Remove all records from counters and indexes; the tree itself stays readable."""
         for digest, row in self._rows.items():
             self._store.note_change(self._partition, digest, row, None)
 
@@ -103,12 +103,12 @@ class NamespaceStore:
     """One node's records of one namespace.
 
     Attributes:
-        settings: what `set-config` changes, for this node alone and as long as it runs.
-        set_settings: the same of sets, for those that have any.
-        sets: the names of all sets that there ever were: the server forgets none.
+        settings: those of this node, as long as it runs.
+        set_settings: the settings of sets that have any.
+        sets: the names of all sets that ever existed.
         watchers: called with every change of a record.
-        expired: records that have expired, as far as they have been counted.
-        needs_sweep: some records have expired or were truncated, and take room until `sweep` has removed them.
+        expired: the number of expired records that were counted.
+        needs_sweep: some records have expired or were truncated, and use memory until `sweep` removes them.
     """
 
     def __init__(self, config: NamespaceConfig, clock: ServerClock) -> None:
@@ -127,7 +127,7 @@ class NamespaceStore:
         self._sweeping_since = clock.seconds()
 
     def restart(self) -> None:
-        """Begin anew, as a process that reads its configuration file."""
+        """Reset the settings, as a process that reads its configuration file."""
         self.settings = self._new_settings()
         self.set_settings.clear()
         self._sweeping_since = self.clock.seconds()
@@ -147,11 +147,11 @@ class NamespaceStore:
     # Settings that depend on the set --------------------------------------------------------------------------
 
     def default_ttl(self, set_name: str) -> int:
-        """Seconds that a record of the set lives when a write does not say; 0 for ever."""
+        """The time to live of records of the set for writes without one, in seconds; 0 for ever."""
         return self._of_set(set_name, "default-ttl")
 
     def default_read_touch(self, set_name: str) -> int:
-        """The percentage of a record's life from which on a read renews it; 0 for never."""
+        """The percentage of the time to live after which a read renews it; 0 for never."""
         return self._of_set(set_name, "default-read-touch-ttl-pct")
 
     def _of_set(self, set_name: str, name: str) -> int:
@@ -163,7 +163,7 @@ class NamespaceStore:
         return value or self.settings.number(name)
 
     def takes_more(self, set_name: str) -> bool:
-        """Whether another record of the set may be made (server: stop-writes-count)."""
+        """Whether another record of the set may be created (server: stop-writes-count)."""
         own = self.set_settings.get(set_name) if set_name else None
         limit = 0 if own is None else own.number("stop-writes-count")
         return not limit or self.counts(set_name).objects < limit
@@ -175,14 +175,14 @@ class NamespaceStore:
         return not limit or self.counts(set_name).size <= limit
 
     def may_expire(self, ttl: int) -> bool:
-        """Whether a record may have that life: it may not where nothing would ever remove it."""
+        """Whether a record may have a time to live: only if nsup would remove it, or that is not required."""
         settings = self.settings
         return not ttl or settings.number("nsup-period") != 0 or settings.flag("allow-ttl-without-nsup")
 
     # Counts ---------------------------------------------------------------------------------------------------
 
     def counts(self, set_name: str) -> SetCounts:
-        """How many live records a set has ("" for those without a set), as of now."""
+        """The counters of a set's live records ("" for those without a set), as of now."""
         counts = self._counts.get(set_name)
         if counts is None:
             counts = self._counts[set_name] = SetCounts()
@@ -190,17 +190,17 @@ class NamespaceStore:
         return counts
 
     def all_counts(self) -> dict[str, SetCounts]:
-        """The counts of all sets that have or had records, as of now."""
+        """The counters of all sets that have or had records, as of now."""
         for set_name, counts in self._counts.items():
             self._update_counts(set_name, counts)
         return self._counts
 
     def objects(self) -> int:
-        """How many live records there are."""
+        """The number of live records."""
         return sum(counts.objects for counts in self.all_counts().values())
 
     def _update_counts(self, set_name: str, counts: SetCounts) -> None:
-        """Leave out what has expired or was truncated since."""
+        """Subtract the records that have expired or were truncated since."""
         if expired := counts.expire(self.clock.seconds()):
             self.expired += expired
             self.needs_sweep = self._sweep_again = True
@@ -208,7 +208,7 @@ class NamespaceStore:
             self.needs_sweep = self._sweep_again = self._has_cuts = True
 
     def note_change(self, partition: int, digest: bytes, before: bytes | None, after: StoredRecord | None) -> None:
-        """Count a change of a record, the version before as its row, and notify the watchers; for trees to call."""
+        """Count a change of a record, given its former row, and notify the watchers; called by trees."""
         if before is not None:
             set_name, last_update, void_time, size = row_metadata(before)
             self._counts[set_name].remove(last_update, void_time, size)
@@ -225,7 +225,7 @@ class NamespaceStore:
     # Records --------------------------------------------------------------------------------------------------
 
     def is_doomed(self, record: StoredRecord) -> bool:
-        """Whether the record has expired or was truncated: it is there, but nobody may see it.
+        """Whether the record has expired or was truncated, and is only waiting for its removal.
 
         A record is alive in the second of its void-time (server: as_record_is_expired).
         """
@@ -237,7 +237,7 @@ class NamespaceStore:
         truncation = self.config.truncation
         if (truncation.namespace or truncation.sets) and record.last_update < truncation.threshold(record.set_name):
             return True
-        # To take a truncation back does not bring back what it has taken.
+        # Undoing a truncation does not restore truncated records.
         if not self._has_cuts or (counts := self._counts.get(record.set_name)) is None:
             return False
         return record.last_update < counts.cut
@@ -251,12 +251,12 @@ class NamespaceStore:
         return record.void_time < now - (now - self._sweeping_since) % period
 
     def find(self, tree: Tree, digest: bytes) -> StoredRecord | None:
-        """The record that commands work on. One that has expired may be there yet, one that was truncated is gone."""
+        """The record for a command; None if it does not exist or was truncated. It may have expired."""
         record = tree.get(digest)
         return None if record is None or self._is_truncated(record) else record
 
     def sweep(self) -> Iterator[None]:
-        """Remove everything that has expired or was truncated, a partition at each step."""
+        """Remove expired and truncated records, one partition at each step."""
         self.all_counts()
         self._sweep_again = False
         for partition in range(N_PARTITIONS):
@@ -273,14 +273,14 @@ class NamespaceStore:
                 counts.forget_cut()
 
     def purge(self) -> None:
-        """Remove everything that has expired or was truncated, at once."""
+        """Remove expired and truncated records at once."""
         for _ in self.sweep():
             pass
 
     def evict(self, void_time: int) -> Iterator[None]:
-        """Remove the records that end before that time, a partition at each step.
+        """Remove the records that expire before a time, one partition at each step.
 
-        Sets that are exempt keep theirs (disable-eviction).
+        Sets with disable-eviction are exempt.
         """
         exempt = {name for name, own in self.set_settings.items() if own.flag("disable-eviction")}
         for partition in range(N_PARTITIONS):
@@ -293,7 +293,7 @@ class NamespaceStore:
             yield
 
     def clear(self) -> Iterator[None]:
-        """Forget every record, at the first step; the steps after it give the memory back."""
+        """Remove all records in the first step; the following steps free their memory."""
         old, self.trees = self.trees, self._empty_trees()
         self._counts = {}
         self.needs_sweep = self._has_cuts = False
@@ -307,7 +307,7 @@ class NamespaceStore:
         return [Tree(self, partition) for partition in range(N_PARTITIONS)]
 
     def copy_partition(self, partition: int, source: Mapping[bytes, StoredRecord]) -> None:
-        """Hold exactly these records of a partition; a query that is under way goes on with those that were there."""
+        """Replace the records of a partition; running queries continue with the old ones."""
         old = self.trees[partition]
         tree = self.trees[partition] = Tree(self, partition)
         old.forget()
@@ -316,13 +316,13 @@ class NamespaceStore:
                 tree[digest] = record
 
     def merge_partition(self, partition: int, source: Mapping[bytes, StoredRecord]) -> None:
-        """Take over those records of a partition that win over the ones that are here."""
+        """Merge records into a partition by conflict resolution."""
         by_generation = self.settings.values["conflict-resolution-policy"] == "generation"
         arriving = {digest: record for digest, record in source.items() if not self._is_truncated(record)}
         merge_trees(self.trees[partition], arriving, by_generation=by_generation)
 
     def records(self) -> Iterator[StoredRecord]:
-        """The live records, with a look at each of all: not for requests."""
+        """All live records, by a full scan: not for requests."""
         for tree in self.trees:
             for record in tree.values():
                 if not self.is_doomed(record):
@@ -332,12 +332,12 @@ class NamespaceStore:
 def merge_trees(
     target: MutableMapping[bytes, StoredRecord], source: Mapping[bytes, StoredRecord], *, by_generation: bool
 ) -> None:
-    """Take over those records of the source that win over the target's own (server: conflict-resolution-policy).
+    """Copy the records of the source that win over the target's (server: conflict-resolution-policy).
 
     Args:
-        target: the tree that takes.
-        source: the tree to take from.
-        by_generation: whether the record wins that was updated more often; else the one that was updated later.
+        target: the tree to change.
+        source: the records to copy.
+        by_generation: the record with the higher generation wins; else the one with the later update.
     """
 
     def rank(record: StoredRecord) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Long work in slices, so that a node serves its connections meanwhile."""
+"""Run long work in time slices, so that a node serves its connections meanwhile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .._fairness import Turn
 
 
 async def run_in_time_slices(steps: Iterable[object]) -> None:
-    """Do all steps of some work; other tasks run after each two milliseconds of it, and at the end.
+    """Run all steps of an iterator, with a checkpoint after each two milliseconds and at the end.
 
     Args:
-        steps: does a step, of some tenths of a millisecond at most, whenever it is asked for the next item.
+        steps: does one step, of some tenths of a millisecond at most, per item.
     """
     turn = Turn()
     for _ in steps:

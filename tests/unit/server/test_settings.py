@@ -45,7 +45,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("table", [SERVICE, NETWORK, NAMESPACE, SET])
 def test_no_setting_is_told_twice_and_every_default_is_one(table: tuple[object, ...]) -> None:
-    assert len(Settings(table).told()) == len(table)  # type: ignore[arg-type]
+    assert len(Settings(table).values_with()) == len(table)  # type: ignore[arg-type]
 
 
 def test_the_first_parameter_of_the_table_is_changed_and_no_other() -> None:

@@ -57,13 +57,13 @@ def test_a_read_of_all_is_answered_bin_by_bin(record: StoredRecord) -> None:
     expected = Response(0, record.generation, record.void_time, ops).body(5)
     assert Response(0, record.generation, record.void_time, whole=StoredRecord.of_row(record.row)).body(5) == expected
     if all(to_wire(kind, data) == data for kind, data in record.bins.values()):
-        assert record.answer_to_a_read() is not None
+        assert record.read_response() is not None
 
 
 @pytest.mark.parametrize("data", [b"\x82\xc7\x00\x10\xc0\x01\x02", b"\x82\xc7\x00\x13\xc0\x01\x02"])
 def test_an_index_that_is_kept_is_not_sent(data: bytes) -> None:
     record = StoredRecord("set", {"m": (wire.PARTICLE_MAP, data)}, 1, 0, 0)
-    assert record.answer_to_a_read() is None
+    assert record.read_response() is None
 
 
 def test_the_collector_does_not_look_at_records() -> None:

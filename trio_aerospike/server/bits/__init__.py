@@ -1,9 +1,9 @@
-"""Operations on the bits of a blob.
+"""Bit operations on blobs.
 
 Bits are numbered from the most significant one of the first byte on. An operation works on a field of bits, which here
 is one Python integer; everything around the field stays as it is. The order of the checks is the server's, and so are
-a few unexpected results (server: as/src/base/particle_blob.c). These operations take no contexts: the server knows no
-call that would carry one.
+a few unexpected results (server: as/src/base/particle_blob.c). These operations take no contexts: the server has no
+call with one.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ def read(value: Particle | None, payload: bytes) -> Particle | None:
     """Carry out an operation that reads.
 
     Args:
-        value: the bin's value, None where there is no such bin: that answers nothing, whatever the call is.
+        value: the bin's value; None if there is no bin, for which the result is None, whatever the call.
         payload: the call.
 
     Raises:
-        Refused: the call is malformed, the value is no blob, or the field is not within it.
+        Refused: the call is malformed, the value is not a blob, or the field is not within it.
     """
     if value is None:
         return None
@@ -105,14 +105,14 @@ def modify(value: Particle | None, payload: bytes) -> tuple[Particle | None, Par
     """Carry out an operation that changes a blob, or creates one.
 
     Args:
-        value: the bin's value, None where there is no such bin.
+        value: the bin's value; None if there is no bin.
         payload: the call.
 
     Returns:
-        The new value, None where the bin still does not exist; and the answer, which is always None.
+        The new value, None if the bin still does not exist; and the result, which is always None.
 
     Raises:
-        Refused: the call is malformed, or cannot be carried out on that value.
+        Refused: the call is malformed, or not applicable to the value.
     """
     args = Arguments(payload)
     operation = _MODIFIES.get(args.number)

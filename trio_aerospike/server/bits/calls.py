@@ -1,4 +1,4 @@
-"""The calls of bit operations, with the readers of their arguments."""
+"""Parse the arguments of bit operations."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_BITS = wire.PROTO_SIZE_MAX * 8
 
 @attrs.define(eq=False)
 class Call:
-    """An operation with its arguments, filled in as they are read."""
+    """The call of an operation, filled in as its arguments are read."""
 
     flags_allowed: int = 0
     offset: int = 0
-    """In bits, from the end of the blob where it is negative."""
+    """In bits; from the end of the blob if negative."""
     size: int = 0
     """In bits."""
     value: int = 0
@@ -35,14 +35,14 @@ class Call:
         return bool(self.flags & bit_ops.FLAG_NO_FAIL)
 
     def fails(self, result: ResultCode) -> NoReturn:
-        """End the operation: as a refusal, or without effect where it must not fail."""
+        """End the operation: with an error, or without effect if the flag NO_FAIL is set."""
         if not self.no_fail:
             raise Refused(result)
         raise NoEffect
 
 
 class NoEffect(Exception):
-    """The operation ends without having changed anything, and without an error."""
+    """Ends the operation without a change and without an error."""
 
 
 # Arguments ----------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ ReadArgument = Callable[[Arguments, Call], None]
 
 def _checked_offset(args: Arguments, unit: int) -> int:
     offset = args.signed()
-    # The server's labs leaves the least integer negative, and its low 32 bits are zero.
+    # The server's labs() leaves the least integer negative, and its low 32 bits are zero.
     if offset == -(1 << 63):
         return 0
     if abs(offset) * unit > MAX_BITS:
@@ -102,12 +102,12 @@ def read_buffer(args: Arguments, call: Call) -> None:
     content = args.blob()
     if len(content) == 1:
         raise Refused(ResultCode.PARAM)
-    # An empty one has 32 bits of minus eight, which is too much for every blob.
+    # For an empty buffer this is minus eight in 32 bits, which is too large for every blob.
     size = (len(content) - 1) * 8 & 0xFFFF_FFFF
     if call.size == 0:
         call.size = size
     elif not content or size < call.size:
-        # Of an empty one the server would read whatever stands behind it in memory.
+        # For an empty one the server would read past its end in memory.
         raise Refused(ResultCode.PARAM)
     call.buffer = content[1:]
 

@@ -1,4 +1,4 @@
-"""What bit operations do: to a whole blob, to a field of bits, or to answer from one."""
+"""Bit operations by function: resize a blob, modify a field of bits, read a field."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _ALL_64 = 0xFFFF_FFFF_FFFF_FFFF
 
 @attrs.frozen(eq=False)
 class Field:
-    """The bits that an operation works on, within the bytes that hold them."""
+    """The bits that an operation works on, and the bytes that hold them."""
 
     blob: bytes
     first: int
     """The first byte."""
     last: int
-    """The byte behind the last one."""
+    """The byte after the last one."""
     offset: int
     """The bits of the first byte before the field."""
     size: int
-    """The bits of the field."""
+    """The number of bits."""
 
     def window(self) -> int:
         """The bytes up to the field's last bit, as an integer."""
@@ -37,11 +37,11 @@ class Field:
         return whole >> ((self.last - self.first) * 8 - self.offset - self.size)
 
     def get(self) -> int:
-        """The field."""
+        """The value of the field."""
         return self.window() & ((1 << self.size) - 1)
 
     def replaced(self, value: int) -> bytes:
-        """The blob with another value in the field."""
+        """The blob with a new value in the field."""
         n_bytes = self.last - self.first
         tail = n_bytes * 8 - self.offset - self.size
         mask = ((1 << self.size) - 1) << tail
@@ -51,7 +51,7 @@ class Field:
 
 
 def first_byte(call: Call, size: int) -> int:
-    """The byte where the operation begins; of the call's offset only the bits within that byte stay.
+    """The first byte of the operation; the call's offset becomes the bits within that byte.
 
     Raises:
         Refused: the offset lies before the blob.
@@ -66,7 +66,7 @@ def first_byte(call: Call, size: int) -> int:
 
 
 def field_of(call: Call, blob: bytes) -> Field:
-    """The field of a call that stays within the blob, or is cut where the call allows that."""
+    """The field of a call, within the blob, or truncated if the call allows that."""
     first = first_byte(call, len(blob))
     if first >= len(blob):
         call.fails(ResultCode.OP_NOT_APPLICABLE)
@@ -77,12 +77,13 @@ def field_of(call: Call, blob: bytes) -> Field:
             call.fails(ResultCode.OP_NOT_APPLICABLE)
         last = len(blob)
         size = (last - first) * 8 - call.offset
-        # The server forgets that the field begins at ``first``: a shift sees this size (bits_prepare_modify_op).
+        # As in the server, a shift uses this size, which ignores that the field begins at ``first``
+        # (bits_prepare_modify_op).
         call.size = last * 8 - call.offset
     return Field(blob, first, last, call.offset, size)
 
 
-# Operations that change the size --------------------------------------------------------------------------------
+# Operations that change the size ------------------------------------------------------------------------------
 
 
 def resize(call: Call, blob: bytes) -> bytes:
@@ -120,7 +121,7 @@ def _check_new_size(size: int) -> None:
         raise Refused(ResultCode.PARAM)
 
 
-# Operations on a field ------------------------------------------------------------------------------------------
+# Operations on a field ----------------------------------------------------------------------------------------
 
 
 def _given(call: Call, field: Field) -> int:
@@ -163,8 +164,8 @@ def lshift(call: Call, field: Field) -> int:
         return field.get() << shift
     n_bytes = field.last - field.first
     if shift < call.size and shift % 8 and shift // 8 >= n_bytes:
-        # A cut field, shifted out of itself by less than the size that the server believes in: it leaves the last
-        # byte, shifted, in the first place (lshift in particle_blob.c).
+        # A truncated field, shifted by more than its size but less than the server assumes: the last byte, shifted,
+        # stays in the first position (lshift in particle_blob.c).
         stray = field.blob[field.last - 1] << shift % 8 & 0xFF
         return stray << (n_bytes - 1) * 8
     return 0
@@ -210,7 +211,7 @@ def _signed(value: int, size: int) -> int:
 
 
 def _within_signed(call: Call, size: int, load: int, value: int, result: int) -> int:
-    """The sum, unless it overflows. As in the server, a sum of zero never does (handle_signed_overflow)."""
+    """The sum, checked for overflow; as in the server, a sum of zero never overflows (handle_signed_overflow)."""
     a, b, total = _signed(load, size), _signed(value, size), _signed(result, size)
     if a < 0 and b < 0 and total > 0:
         return _overflow(call, 1 << (size - 1))
@@ -225,7 +226,7 @@ def _overflow(call: Call, limit: int) -> int:
     return limit
 
 
-# Reads ----------------------------------------------------------------------------------------------------------
+# Reads --------------------------------------------------------------------------------------------------------
 
 
 def get_bits(call: Call, field: Field) -> Particle:
@@ -247,7 +248,7 @@ def lscan(call: Call, field: Field) -> Particle:
 
 
 def rscan(call: Call, field: Field) -> Particle:
-    # The server goes on to the beginning of the field's first byte, and answers with what it finds there.
+    # The server searches down to the start of the field's first byte, and returns what it finds there.
     reach = field.offset + field.size
     bits = field.window() & ((1 << reach) - 1)
     if not call.value:

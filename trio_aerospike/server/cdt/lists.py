@@ -1,4 +1,4 @@
-"""The operations on lists: what each does with its arguments (server: as/src/base/particle_list.c)."""
+"""List operations by code: parse the arguments, call the function (server: as/src/base/particle_list.c)."""
 
 from __future__ import annotations
 
@@ -11,71 +11,71 @@ from ..values import Particle
 from . import lists_change as change, lists_find as find
 from .calls import Arguments, Call, Target
 from .elements import Malformed, integer
-from .lists_find import Answered, StoredList
+from .lists_find import Found, StoredList
 from .ranges import ReturnSpec
 
-_Finder = Callable[[StoredList, Arguments], Answered]
+_Finder = Callable[[StoredList, Arguments], Found]
 _Changer = Callable[[Target, Arguments], Particle | None]
 
 
-def _get(stored: StoredList, given: Arguments) -> Answered:
+def _get(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(stored, ReturnSpec(ops.RETURN_VALUE, multiple=False), given.number(0), 1)
 
 
-def _get_range(stored: StoredList, given: Arguments) -> Answered:
+def _get_range(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(stored, ReturnSpec(ops.RETURN_VALUE), given.number(0), given.count(1))
 
 
-def _remove(stored: StoredList, given: Arguments) -> Answered:
+def _remove(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(stored, ReturnSpec(ops.RETURN_COUNT, multiple=False), given.number(0), 1)
 
 
-def _remove_range(stored: StoredList, given: Arguments) -> Answered:
+def _remove_range(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(stored, ReturnSpec(ops.RETURN_COUNT), given.number(0), given.count(1))
 
 
-def _trim(stored: StoredList, given: Arguments) -> Answered:
+def _trim(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(stored, ReturnSpec(ops.RETURN_COUNT, inverted=True), given.number(0), given.count(1))
 
 
-def _by_index(stored: StoredList, given: Arguments) -> Answered:
+def _by_index(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(stored, ReturnSpec.parse(given.number(0), multiple=False), given.number(1), 1)
 
 
-def _by_index_range(stored: StoredList, given: Arguments) -> Answered:
+def _by_index_range(stored: StoredList, given: Arguments) -> Found:
     return find.by_index_range(
         stored, ReturnSpec.parse(given.number(0), multiple=True), given.number(1), given.count(2)
     )
 
 
-def _by_rank(stored: StoredList, given: Arguments) -> Answered:
+def _by_rank(stored: StoredList, given: Arguments) -> Found:
     return find.by_rank_range(stored, ReturnSpec.parse(given.number(0), multiple=False), given.number(1), 1)
 
 
-def _by_rank_range(stored: StoredList, given: Arguments) -> Answered:
+def _by_rank_range(stored: StoredList, given: Arguments) -> Found:
     return find.by_rank_range(stored, ReturnSpec.parse(given.number(0), multiple=True), given.number(1), given.count(2))
 
 
-def _by_value(stored: StoredList, given: Arguments) -> Answered:
+def _by_value(stored: StoredList, given: Arguments) -> Found:
     return find.by_value(stored, ReturnSpec.parse(given.number(0), multiple=False), given.element(1))
 
 
-def _all_by_value(stored: StoredList, given: Arguments) -> Answered:
+def _all_by_value(stored: StoredList, given: Arguments) -> Found:
     return find.by_value(stored, ReturnSpec.parse(given.number(0), multiple=True), given.element(1))
 
 
-def _by_value_list(stored: StoredList, given: Arguments) -> Answered:
+def _by_value_list(stored: StoredList, given: Arguments) -> Found:
     return find.by_value_list(stored, ReturnSpec.parse(given.number(0), multiple=True), given.element(1))
 
 
-def _by_value_interval(stored: StoredList, given: Arguments) -> Answered:
-    wanted = ReturnSpec.parse(given.number(0), multiple=True)
-    return find.by_value_interval(stored, wanted, given.element(1), given.optional(2))
+def _by_value_interval(stored: StoredList, given: Arguments) -> Found:
+    returns = ReturnSpec.parse(given.number(0), multiple=True)
+    return find.by_value_interval(stored, returns, given.element(1), given.optional(2))
 
 
-def _by_relative_rank_range(stored: StoredList, given: Arguments) -> Answered:
-    wanted = ReturnSpec.parse(given.number(0), multiple=True)
-    return find.by_relative_rank_range(stored, wanted, given.element(1), given.number(2), given.count(3))
+def _by_relative_rank_range(stored: StoredList, given: Arguments) -> Found:
+    returns = ReturnSpec.parse(given.number(0), multiple=True)
+    return find.by_relative_rank_range(stored, returns, given.element(1), given.number(2), given.count(3))
 
 
 _READS: dict[int, _Finder] = {
@@ -131,7 +131,7 @@ def read(data: bytes, call: Call) -> Particle | None:
     """Read from a stored list.
 
     Raises:
-        Refused: it cannot be answered.
+        Refused: the arguments are invalid, or the list has no such elements.
     """
     try:
         stored = StoredList(data)
@@ -146,10 +146,10 @@ def read(data: bytes, call: Call) -> Particle | None:
 
 
 def modify(target: Target, call: Call) -> Particle | None:
-    """Change a list; the answer, None for none.
+    """Change a list; returns the result, None if there is none.
 
     Raises:
-        Refused: it cannot be changed like that.
+        Refused: nothing has changed.
     """
     remover = _REMOVES.get(call.op)
     if remover is not None:
@@ -157,10 +157,10 @@ def modify(target: Target, call: Call) -> Particle | None:
             return None
         given = call.arguments()
         stored = change.opened_list(target)
-        answer, removed = _found(remover, stored, given)
+        result, removed = _found(remover, stored, given)
         if removed:
             target.result = stored.without(removed)
-        return answer
+        return result
     if call.op == ops.LIST_CLEAR:
         change.clear(target)
         return None
@@ -175,7 +175,7 @@ def modify(target: Target, call: Call) -> Particle | None:
         raise Refused(ResultCode.PARAM) from None
 
 
-def _found(finder: _Finder, stored: StoredList, given: Arguments) -> Answered:
+def _found(finder: _Finder, stored: StoredList, given: Arguments) -> Found:
     try:
         return finder(stored, given)
     except Malformed:

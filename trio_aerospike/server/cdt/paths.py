@@ -1,7 +1,7 @@
-"""Path expressions: selecting elements of nested lists and maps level by level, and changing what is selected.
+"""Path expressions: select elements of nested lists and maps level by level, and modify them.
 
-Server: cdt_select_* in as/src/base/cdt.c. A path has a step for each level. What it selects is answered as a tree of
-what was passed on the way, or as a list of its leaves; or it is replaced by what an expression makes of it.
+Server: cdt_select_* in as/src/base/cdt.c. A path has a step for each level. The selected elements are returned as a
+tree with the levels above them, or as a list of leaves; or an expression modifies them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .elements import (
 from .order import Key, by_rank, compare, is_sorted, key_of, sorted_indexes
 from .ranges import one
 
-# What is answered, and that what cannot be told is no failure (server: select_flags).
+# What is returned, and whether unknown conditions are no failure (server: select_flags).
 _TREE: Final = 0
 _LEAVES: Final = 1
 _KEYS: Final = 2
@@ -70,15 +70,15 @@ CompileExpression = Callable[[bytes], PathExpression]
 
 @attrs.define(eq=False)
 class _Step:
-    """One level of a path: which elements are taken there."""
+    """One step of a path: which elements of a level it selects."""
 
     number: int
     index: int = 0
     value: bytes = b""
     filter: PathExpression | None = None
-    """None takes every element."""
+    """None selects every element."""
     also: PathExpression | None = None
-    """What has to be true besides."""
+    """A further condition."""
     has_also: bool = False
 
     @property
@@ -88,7 +88,7 @@ class _Step:
 
 @attrs.frozen(eq=False)
 class _Entry:
-    """An element that may be taken: its key if it is in a map, its index if it is in a list."""
+    """An element that may be selected, with its key in a map or its index in a list."""
 
     value: bytes | None
     key: bytes | None = None
@@ -96,7 +96,7 @@ class _Entry:
 
     @property
     def builtins(self) -> tuple[bytes | None, bytes | None, bytes | None]:
-        """What an expression sees of it."""
+        """Key, value and index for expressions."""
         return self.key, self.value, None if self.index is None else packed_int(self.index)
 
 
@@ -106,13 +106,13 @@ def select(
     """Carry out a path expression.
 
     Args:
-        value: the bin's; None for a bin that has none.
-        call: the operation, its arguments yet to be read.
+        value: the bin's value; None if there is no bin.
+        call: the operation, whose arguments have not been read yet.
         compile_expression: compiles the expressions of the path.
         changes: it may change the bin.
 
     Returns:
-        The bin's value, and the answer.
+        The bin's value, and the result.
 
     Raises:
         Refused: nothing was selected or changed.
@@ -146,7 +146,7 @@ def select(
 
 
 def _steps(reader: Reader, count: int, compile_expression: CompileExpression) -> list[_Step]:
-    """The steps of the path; one that only adds a condition belongs to that before (server: select_stack_init)."""
+    """Parse the steps of a path; one that only adds a condition is merged into the one before (select_stack_init)."""
     steps: list[_Step] = []
     for _ in range(count):
         number = reader.unsigned()
@@ -188,7 +188,7 @@ def _condition(data: bytes, compile_expression: CompileExpression) -> PathExpres
 
 @attrs.define(eq=False)
 class _Walk:
-    """A path on its way through a value."""
+    """The traversal of a value along a path."""
 
     steps: list[_Step]
     kind: int
@@ -196,11 +196,11 @@ class _Walk:
     change: PathExpression | None
     leaves: list[bytes] = attrs.Factory(list)
     at_end: bool = False
-    """An element was taken by its rank, or out of a map by its index: the server goes on at the end of the whole value
-    then, where it finds nothing if there should have been something (offset_index_ensure_from_ext_mp)."""
+    """An element was selected by rank, or by index in a map: the server then continues at the end of the whole value,
+    where an element that it expects is missing (offset_index_ensure_from_ext_mp)."""
 
     def level(self, data: bytes, level: int) -> bytes:
-        """What becomes of a list or map on that level: the tree of what is taken, or the whole as it is changed."""
+        """Traverse a list or map on a level; returns the tree of selected elements, or the changed value."""
         if kind_of(data) == LIST:
             return self._list(data, level)
         return self._map(data, level)
@@ -233,7 +233,7 @@ class _Walk:
         return _changed_list(elements, flags, changed)
 
     def _list_places(self, step: _Step, elements: list[bytes], flags: int) -> Iterator[int]:
-        """The places of those elements that the step takes."""
+        """The positions of the elements that the step selects."""
         base = step.base
         if base in (ops.CONTEXT_INDEX, ops.CONTEXT_RANK):
             place = one(step.index, len(elements))
@@ -262,7 +262,7 @@ class _Walk:
                 yield index
 
     def _nothing_there(self, step: _Step, index: int) -> Refused:
-        """What becomes of a path that goes on behind the end of a list: the condition is asked all the same."""
+        """The error for a path that continues past the end of a list: the condition is evaluated all the same."""
         asks = step.base == ops.CONTEXT_EXP and not self.no_fail
         unknown = asks and _matches(step.filter, _Entry(None, index=index)) is None
         return Refused(ResultCode.PARAM if unknown else ResultCode.SERVER)
@@ -334,7 +334,7 @@ class _Walk:
         return True if step.also is None else _matches(step.also, entry)
 
     def _decided(self, step: _Step, entry: _Entry, result: bool | None) -> bool:
-        """Whether the entry is taken, when its step has said so, or that it cannot tell (None)."""
+        """Whether the entry is selected, given the result of its step (None: unknown)."""
         if result:
             result = self._passes(step, entry)
         if result is None and not self.no_fail:
@@ -344,7 +344,7 @@ class _Walk:
     def _take(
         self, entry: _Entry, level: int, changed: dict[int, bytes | None], place: int, taken: list[bytes]
     ) -> None:
-        """What a taken entry adds to the answer, or changes into."""
+        """Add a selected entry to the result, or modify it."""
         is_leaf = self._is_leaf(level)
         value = entry.value
         assert value is not None
@@ -365,7 +365,7 @@ class _Walk:
             taken.append(value)
 
     def _changed(self, entry: _Entry) -> bytes | None:
-        """What the expression makes of an element; None where it is removed."""
+        """The modified element; None if it is removed."""
         assert self.change is not None
         value = self.change.modified_element(*entry.builtins)
         if value == REMOVED:
@@ -385,7 +385,7 @@ def _matches(condition: PathExpression | None, entry: _Entry) -> bool | None:
 
 
 def _changed_list(elements: list[bytes], flags: int, changed: dict[int, bytes | None]) -> bytes:
-    """A list with some elements replaced, and those removed that have become None; in order if it was ordered."""
+    """A list with some elements replaced, or removed (None); sorted if it was ordered."""
     kept = [changed.get(index, element) for index, element in enumerate(elements)]
     new = [element for element in kept if element is not None]
     if flags & LIST_ORDERED and changed:
@@ -396,10 +396,10 @@ def _changed_list(elements: list[bytes], flags: int, changed: dict[int, bytes | 
 
 
 class _KeyList:
-    """Keys to be found in a map, whose keys come in order.
+    """A list of keys to look up, in ascending order.
 
     Raises:
-        Refused: PARAM, it is no list, or out of order although it says that it is ordered.
+        Refused: PARAM, it is not a list, or claims to be ordered but is not.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -411,7 +411,7 @@ class _KeyList:
         except Malformed:
             raise Refused(ResultCode.PARAM) from None
         if flags & LIST_ORDERED:
-            # The server does not get past the second key when it checks their order (order_index_check_order).
+            # The server's check of their order fails from the third key on (order_index_check_order).
             if count > 2 or not is_sorted(keys):
                 raise Refused(ResultCode.PARAM)
             self._keys: list[Key] = keys
@@ -420,7 +420,7 @@ class _KeyList:
         self._at = 0
 
     def has(self, key: Key) -> bool:
-        """Whether the key, greater than that asked before, is one of them."""
+        """Whether the key, greater than the one asked before, is in the list."""
         while self._at < len(self._keys):
             result = compare(key, self._keys[self._at])
             if result < 0:

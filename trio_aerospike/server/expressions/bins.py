@@ -1,4 +1,4 @@
-"""Bins, the stored key, and the built-in variables of expressions within contexts."""
+"""Build access to bins, the stored key, and the built-in variables of path expressions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _unpack_float = struct.Struct(">d").unpack
 
 
 def value_of(particle: Particle | None) -> Value:
-    """A particle as a value."""
+    """Convert a particle to a value."""
     if particle is None:
         return None
     kind, data = particle
@@ -99,7 +99,7 @@ def _key(builder: Builder, _count: int) -> Part:
     return Part(kind, evaluate)
 
 
-# The element that the expression is asked about -----------------------------------------------------------------
+# The element that the expression is asked about ---------------------------------------------------------------
 
 
 @builds(codes.VAR_BUILTIN, n_arguments=2)

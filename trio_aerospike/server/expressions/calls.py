@@ -23,7 +23,7 @@ from .packing import packed
 from .scan import Reader, call_start
 from .values import UNKNOWN, Evaluation, Frame, Value
 
-# Pieces of a call that the server has room for: the bytes between two expressions are one, each expression is one.
+# The most pieces of a call: each expression is one, the bytes between two expressions are one.
 _MAX_PIECES = 18
 
 _Call = Callable[[Particle | None, bytes, CompileExpression], Particle | None]
@@ -54,7 +54,7 @@ _SYSTEMS: dict[int, tuple[tuple[Type, ...], _Call]] = {
     codes.CALL_HLL: ((Type.HLL,), _read(hll.read)),
     codes.CALL_HLL | codes.CALL_MODIFY_LOCAL: ((Type.HLL,), _modified(hll.modify)),
 }
-"""Types of values that may be called on, and the call, for each number of a system."""
+"""Per number of a system: the types of values that it works on, and the call."""
 
 
 @builds(codes.CALL, n_arguments=4)
@@ -69,7 +69,7 @@ def _call(builder: Builder, _count: int) -> Part:
     allowed, carry_out = _SYSTEMS.get(system, ((), _refuse))
     evaluate = _evaluation(pieces, subject.evaluate, carry_out, kind, builder.compile_expression)
     if subject.type is Type.NIL:
-        # A call on nil passes for nil itself when types are checked, whatever it gives.
+        # For type checks, a call on nil has type nil, whatever its result.
         return Part(Type.NIL, evaluate)
     if subject.type not in allowed:
         raise Malformed
@@ -82,7 +82,7 @@ def _refuse(_value: Particle | None, _payload: bytes, _compile: CompileExpressio
 
 
 def _pieces(builder: Builder) -> list[bytes | Evaluation]:
-    """The call's bytes, with the expressions among its arguments in their places."""
+    """The call's bytes, with the expressions among its arguments at their positions."""
     reader = builder.reader
     start = reader.at
     _check_context(reader)
@@ -105,7 +105,7 @@ def _pieces(builder: Builder) -> list[bytes | Evaluation]:
 
 
 def _check_context(reader: Reader) -> None:
-    """Refuse a path expression within a context, which the server's two passes do not read alike."""
+    """Refuse a path expression within a context, which the server's two passes parse differently."""
     ahead = Reader(reader.data)
     ahead.at = reader.at
     if ahead.list_count() == 3 and ahead.unsigned() == CONTEXT_EVAL:

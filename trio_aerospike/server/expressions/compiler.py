@@ -1,4 +1,4 @@
-"""From bytes to something that can be asked about records."""
+"""Compile expressions from their bytes, with a cache."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Expression:
     """A compiled expression.
 
     Args:
-        type: of its value.
-        bin_names: those that it looks at.
+        type: the type of its value.
+        bin_names: the bins that it reads.
     """
 
     type: Type
@@ -36,11 +36,11 @@ class Expression:
 
     @property
     def particle(self) -> int:
-        """The particle type of its value; that of nil where it has none."""
+        """The particle type of its value; that of nil if it has none."""
         return PARTICLES.get(self.type, wire.PARTICLE_NULL)
 
     def evaluate(self, scope: Scope) -> Value:
-        """What it is worth; UNKNOWN where that cannot be told."""
+        """Evaluate it; UNKNOWN if its value is undetermined."""
         try:
             return self._evaluate(Frame(scope, self._n_variables))
         except RecursionError:
@@ -49,8 +49,7 @@ class Expression:
     def matches(self, scope: Scope) -> Value:
         """True, False or UNKNOWN, for an expression of type bool.
 
-        With the bins in sight the server takes UNKNOWN for a mismatch; whoever asks about metadata alone has to ask
-        again.
+        With the bins in scope, UNKNOWN means a mismatch; with metadata alone, evaluate again with the bins.
         """
         value = self.evaluate(scope)
         return value if value is UNKNOWN else value is True
@@ -61,7 +60,7 @@ class Expression:
         return None if result is UNKNOWN else result is True
 
     def modified_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bytes | None:
-        """What it makes of an element, as MessagePack (`cdt.paths.PathExpression`)."""
+        """Evaluate it on an element that it modifies (`cdt.paths.PathExpression`)."""
         result = self.evaluate(Scope.of_element(key, value, index))
         if result is REMOVED:
             return REMOVED_ELEMENT
@@ -70,7 +69,7 @@ class Expression:
 
 @lru_cache(CACHED_EXPRESSIONS)
 def compile_expression(data: bytes) -> Expression:
-    """Compile an expression as it travels; the latest ones are kept.
+    """Compile an expression; the latest ones are cached.
 
     Raises:
         Refused: PARAM, the server would refuse to build it.

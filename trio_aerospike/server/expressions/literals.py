@@ -1,4 +1,4 @@
-"""Literals, quoted lists, and the instructions without arguments."""
+"""Build literals and quoted lists, and the instruction "unknown"."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BLOBS = {wire.PARTICLE_STRING: Type.STR, wire.PARTICLE_BLOB: Type.BLOB, wire.PA
 
 @builds(LITERAL)
 def _literal(builder: Builder, kind: int) -> Part:
-    """Build a value that stands for itself; `kind` is what the element is.
+    """Build a literal of the kind of the next element.
 
     Raises:
-        Malformed: no value of that kind is allowed.
+        Malformed: that kind is not allowed.
     """
     packed = builder.reader.take()
     if kind == elements.NIL:

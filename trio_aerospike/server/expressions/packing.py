@@ -1,4 +1,4 @@
-"""Values as MessagePack, as arguments of calls and results of path expressions; and as particles, as results."""
+"""Convert values to MessagePack, for calls and path expressions, and to particles, for results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LISTS_AND_MAPS = (wire.PARTICLE_LIST, wire.PARTICLE_MAP)
 
 
 def packed(value: Value) -> bytes | None:
-    """The value as an element of a list or map; None for what has no such form."""
+    """The value as an element of a list or map; None if it has no such form."""
     if isinstance(value, Special):
         return None
     if isinstance(value, tuple):
@@ -48,7 +48,7 @@ def packed_text(kind: int, data: bytes) -> bytes:
 
 
 def particle_of(value: bool | int | float | Particle | None) -> Particle | None:
-    """The value as a bin's; None for nil.
+    """The value as a bin has it; None for nil.
 
     Raises:
         Refused: it is a region that cannot be stored.

@@ -1,6 +1,6 @@
-"""GeoJSON values: what the server takes for one, what it stores with it, and which points are within which regions.
+"""Parse GeoJSON values, store them with their S2 cells, and test which regions contain which points.
 
-Points are known by the S2 cell (of some centimetres) that they lie in, here and in every comparison. Facts: the
+A point is represented by its S2 leaf cell (of about a centimetre) in all comparisons. Facts: the
 server's as/src/geospatial/geojson.cc, geospatial.cc and as/src/base/particle_geojson.c.
 """
 
@@ -23,7 +23,7 @@ from .polygons import Loop, Polygon, Union
 from .vectors import Point, from_degrees
 
 EARTH_RADIUS: Final = 6_371_000.0
-"""Metres, of circles."""
+"""In metres, for circles."""
 CACHED_SHAPES = 512
 _IS_REGION = 1
 _INT64 = 1 << 63
@@ -31,12 +31,12 @@ _INTEGER_DIGITS = 19
 
 
 class InvalidGeoJSON(Exception):
-    """It is none, or none that the server knows."""
+    """The text is invalid GeoJSON, or of a kind that the server does not support."""
 
 
 @attrs.frozen
 class Place:
-    """A point, as the cell that it lies in."""
+    """A point, as its leaf cell."""
 
     cell: int
 
@@ -52,7 +52,7 @@ class Area:
         self.region = region
 
     def contains(self, other: Shape) -> bool:
-        """Whether the other is a point within; regions are not compared with each other."""
+        """Whether it contains a point; regions are not compared with each other."""
         return isinstance(other, Place) and self.region.contains(center(other.cell))
 
 
@@ -60,13 +60,12 @@ Shape: TypeAlias = Place | Area
 
 
 def geojson_particle(data: bytes) -> bytes:
-    """A GeoJSON value as it is stored: flags, number of cells, cells, text.
+    """The stored form of a GeoJSON value: flags, number of cells, cells, text.
 
-    The cells are a point's own, or such as cover a region; those that a client sends are ignored.
+    The cells are a point's own, or the covering of a region; those that a client sends are ignored.
 
     Raises:
-        Refused: GEO_INVALID_GEOJSON, the text is no GeoJSON that the server knows, or it takes too many cells to cover
-            the region.
+        Refused: GEO_INVALID_GEOJSON, the text is invalid or not supported, or the covering has too many cells.
     """
     n_cells = int.from_bytes(data[1:3], "big")
     if len(data) < 3 + 8 * n_cells:
@@ -76,15 +75,15 @@ def geojson_particle(data: bytes) -> bytes:
 
 
 def geojson_text(data: bytes) -> bytes:
-    """The text of a GeoJSON value as it is stored: without flags and cells."""
+    """The text of a stored GeoJSON value, without flags and cells."""
     return data[3 + 8 * int.from_bytes(data[1:3], "big") :]
 
 
 def shape_of(text: bytes) -> Shape:
-    """The shape that a GeoJSON text describes.
+    """Parse the shape of a GeoJSON text.
 
     Raises:
-        Refused: GEO_INVALID_GEOJSON, it is none that the server knows.
+        Refused: GEO_INVALID_GEOJSON, it is invalid or not supported.
     """
     return _shape(text)
 
@@ -107,17 +106,17 @@ def _front(text: bytes) -> bytes:
     return bytes((flags,)) + len(cells).to_bytes(2, "big") + packed
 
 
-# Text -----------------------------------------------------------------------------------------------------------
+# Text ---------------------------------------------------------------------------------------------------------
 
 
 _ESCAPED = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 
 
 def _refuse_escapes(text: bytes) -> None:
-    """Refuse an escaped NUL and unpaired surrogates: Python's parser takes them, the server's (jansson) does not."""
+    """Refuse an escaped NUL and unpaired surrogates: Python's parser accepts them, the server's (jansson) does not."""
     if rb"\u" not in text:
         return
-    awaited = -1  # where the second half of a surrogate pair has to stand
+    awaited = -1  # where the second half of a surrogate pair must be
     for match in _ESCAPED.finditer(text):
         unit = int(match[1], 16) if match[1] else -1
         is_low = 0xDC00 <= unit <= 0xDFFF
@@ -184,7 +183,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-# Shapes ---------------------------------------------------------------------------------------------------------
+# Shapes -------------------------------------------------------------------------------------------------------
 
 
 def _position(value: Any) -> Point:

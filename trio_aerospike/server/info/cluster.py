@@ -49,13 +49,13 @@ def _recluster(request: InfoRequest) -> str:
 
 @info_command("mcast")
 def _mcast(request: InfoRequest) -> str:
-    # The mode that the server names is the one that was asked for.
+    # As in the server, the message names the mode that was asked for, not the actual one.
     raise bad_parameter("heartbeat is in multicast mode")
 
 
 @info_command("tip", permission="service-ctrl")
 def _tip(request: InfoRequest) -> str:
-    """Another node to look for; those of an embedded cluster know each other, so that is only noted."""
+    """Add a seed node; it is only stored, as embedded nodes know each other."""
     host, port = request.required("host", 1024), request.required("port", 50)
     tls = request.optional("tls", 50)
     try:
@@ -113,7 +113,7 @@ def _smd_show(request: InfoRequest) -> str:
 
 
 def _known(request: InfoRequest, module: str) -> list[str]:
-    """The keys and values of what a cluster keeps in common."""
+    """The keys and values of a module of the shared metadata."""
     cluster = request.node.cluster
     if module == "evict":
         return [f"{namespace}={void_time}" for namespace, void_time in cluster.evictions.items()]

@@ -1,4 +1,4 @@
-"""Info commands that tell and change the configuration of a node (server: as/src/base/cfg_info.c)."""
+"""Info commands that get and set the configuration of a node (server: as/src/base/cfg_info.c)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BENCHMARKS = (
 )
 
 
-# Telling ------------------------------------------------------------------------------------------------------
+# get-config ---------------------------------------------------------------------------------------------------
 
 
 @info_command("get-config", "config-get")
@@ -35,7 +35,7 @@ def _get_config(request: InfoRequest) -> str:
     if context == "network":
         return _network_text(node)
     if context == "namespace":
-        return statistics.joined(namespace_store(request, "id").settings.told())
+        return statistics.joined(namespace_store(request, "id").settings.values_with())
     if context in ("security", "xdr"):
         return ""
     raise bad_parameter("invalid context")
@@ -43,7 +43,7 @@ def _get_config(request: InfoRequest) -> str:
 
 def _service_text(node: NodeView) -> str:
     known: dict[str, Value | None] = {"cluster-name": node.cluster.cluster_name, "node-id": node.name}
-    return statistics.joined(node.settings.told(known))
+    return statistics.joined(node.settings.values_with(known))
 
 
 def _network_text(node: NodeView) -> str:
@@ -59,10 +59,10 @@ def _network_text(node: NodeView) -> str:
         "heartbeat.address": node.host,
         "fabric.address": node.host,
     }
-    return statistics.joined(node.network_settings.told(known))
+    return statistics.joined(node.network_settings.values_with(known))
 
 
-# Changing -----------------------------------------------------------------------------------------------------
+# set-config ---------------------------------------------------------------------------------------------------
 
 
 @info_command("set-config", "config-set", permission="set-config")
@@ -110,8 +110,8 @@ def _set_namespace(request: InfoRequest, store: NamespaceStore) -> None:
         store.settings.change(request.param)
         return
     if not 0 < len(set_name.encode()) < MAX_INFO_SET:
-        raise ValueError("no name of a set")
-    # The set is there from now on, even if what is said of it cannot be.
+        raise ValueError("invalid name of a set")
+    # The set exists from now on, even if the parameter is invalid.
     store.sets[set_name] = None
     own = store.set_settings.get(set_name) or Settings(SET, above=store.settings)
     own.change(request.param)

@@ -1,7 +1,7 @@
-"""Info commands that tell how a node is: its log, its threads, its histograms (server: as/src/base/thr_info.c).
+"""Info commands for diagnostics: logs, dumps, threads, histograms (server: as/src/base/thr_info.c).
 
-Latencies are those of the basic histograms; others are empty here, as those of a real server are until they are
-enabled. What a server writes into its log on demand goes to the logger `trio_aerospike.server`.
+Only basic histograms have latencies; others are empty, as on a real server until they are enabled. Dumps go to the
+logger `trio_aerospike.server`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _logs(request: InfoRequest) -> str:
 
 @info_command("log")
 def _log(request: InfoRequest) -> str:
-    """The levels of a sink, of which there is one: of all contexts, or of one."""
+    """The log levels of the only sink, of all contexts or of one."""
     number, slash, context = request.params.partition("/")
     try:
         sink = c_int(number)
@@ -124,7 +124,7 @@ def _log_message(request: InfoRequest) -> str:
     return ""
 
 
-# What a server writes into its log ----------------------------------------------------------------------------
+# Dumps to the log ---------------------------------------------------------------------------------------------
 
 
 def _dumped(request: InfoRequest) -> str:
@@ -146,7 +146,7 @@ def _dump_plainly(request: InfoRequest) -> str:
 
 @info_command("dump-wb-summary", permission="logging-ctrl")
 def _dump_blocks(request: InfoRequest) -> str:
-    """The real server takes the name of the namespace for the value of `verbose`."""
+    """A fault of the real server: it checks the name of the namespace as the value of `verbose`."""
     if namespace_store(request, "ns").config.name not in ("true", "false"):
         raise bad_parameter("'verbose' may be either 'true' or 'false'")
     return _dumped(request)
@@ -154,7 +154,7 @@ def _dump_blocks(request: InfoRequest) -> str:
 
 @info_command("jem-stats", permission="logging-ctrl")
 def _jem_stats(request: InfoRequest) -> str:
-    """Statistics of memory go nowhere: there is no such allocator, and no file is written on a client's demand."""
+    """Write no memory statistics: there is no jemalloc, and no file is written on a client's request."""
     for name in ("file", "options", "sites"):
         request.optional(name, 100)
     return _dumped(request)

@@ -1,6 +1,6 @@
 """Info commands about secondary indexes and queries.
 
-The checks, their order and their words are those of a Community Edition 8.1.2 (server: as/src/sindex/sindex_manager.c,
+The checks, their order and texts are those of a Community Edition 8.1.2 (server: as/src/sindex/sindex_manager.c,
 as/src/base/thr_info.c).
 """
 
@@ -39,7 +39,7 @@ _EXPRESSION_SIZE = 16 * 1024
 _TRID_SIZE = 26
 _CALL_PLACE = 3
 _NOT_INDEXED = {*range(exp_ops.META_DEVICE_SIZE, exp_ops.META_RECORD_SIZE + 1), exp_ops.REC_KEY}
-"""What an index would have to be told of without a write to the record (server: build_meta_default)."""
+"""Metadata that changes without a write to the record, and cannot be indexed (server: build_meta_default)."""
 _KIND_NAMES = {number: name for name, number in KINDS.items()}
 _TYPE_NAMES = {number: name for name, number in TYPES.items()}
 _TYPES_TEXT = "must be one of 'numeric', 'string', 'blob', 'geo2dsphere'"
@@ -63,7 +63,7 @@ _EXPRESSION_NAMES = {
 }
 
 
-# Making and dropping ------------------------------------------------------------------------------------------
+# Create and delete --------------------------------------------------------------------------------------------
 
 
 @info_command("sindex-create", permission="sindex-admin")
@@ -85,7 +85,7 @@ def _sindex_create(request: InfoRequest) -> str:
     if not definition.is_of_set and not is_known and registry.count(namespace) >= MAX_INDEXES:
         raise InfoError(ResultCode.INDEX_MAX_COUNT, "already at sindex definition limit")
     registry.put(definition, name)
-    # The definition is known to all nodes even where the namespace is unknown; then no node has entries for it.
+    # All nodes get the definition even if the namespace is unknown; then no node has entries for it.
     if not is_known and namespace in cluster.namespaces:
         for node in cluster.nodes:
             node.indexes.create(definition)
@@ -134,7 +134,7 @@ def _value_index(request: InfoRequest, namespace: str) -> IndexDefinition:
 
 
 def _source(request: InfoRequest, context: bytes | None, kind: int, value_type: int) -> tuple[str, bytes | None]:
-    """Bin name or expression: what values come from."""
+    """The source of values: bin name or expression."""
     bin_name = request.optional("bin", wire.BIN_NAME_MAX + 1)
     packed = request.optional("exp", _EXPRESSION_SIZE)
     if bin_name is not None and packed is not None:
@@ -158,7 +158,7 @@ def _source(request: InfoRequest, context: bytes | None, kind: int, value_type: 
 
 
 def _expression(packed: str) -> tuple[bytes, Expression]:
-    """An expression that depends on bins or the digest alone, as those of indexes have to."""
+    """Compile the expression of an index, which may depend only on bins or the digest."""
     try:
         data = base64.b64decode(packed, validate=True)
         expression = compile_expression(data)
@@ -171,7 +171,7 @@ def _expression(packed: str) -> tuple[bytes, Expression]:
 
 
 def _called(data: bytes) -> Iterator[int]:
-    """The instructions of an expression that compiles."""
+    """The instructions of a valid expression."""
     if kind_of(data) != LIST:
         return
     _, count, _, start = opened(data)
@@ -184,7 +184,7 @@ def _called(data: bytes) -> Iterator[int]:
         return
     for place, element in enumerate(elements[1:], 1):
         if number == exp_ops.CALL and place == _CALL_PLACE:
-            # The call of an operation begins with a number of its own.
+            # The call of an operation begins with the number of the operation.
             _, inner, _, inner_start = opened(element)
             for argument in split(element, inner_start, inner)[1:]:
                 yield from _called(argument)
@@ -193,7 +193,7 @@ def _called(data: bytes) -> Iterator[int]:
 
 
 def _index_data(data: str) -> tuple[str, int]:
-    """Bin name and type in the older form, with a comma between."""
+    """Parse bin name and type in the older form, separated by a comma."""
     bin_name, comma, type_name = data.partition(",")
     if not comma:
         raise bad_parameter("'indexdata' missing bin type")
@@ -224,7 +224,7 @@ def _context(request: InfoRequest) -> bytes | None:
 
 
 def _of_index(request: InfoRequest, answer: Callable[[str], str]) -> str:
-    """The answer about an index by its name. Where that is missing the real server says so, and goes on to answer."""
+    """The answer about an index by name; if that is missing, the error and an answer, as from a real server."""
     try:
         name = request.required("indexname", _NAME_SIZE)
     except InfoError as error:
@@ -238,7 +238,7 @@ def _of_index(request: InfoRequest, answer: Callable[[str], str]) -> str:
 
 @info_command("sindex-delete", permission="sindex-admin")
 def _sindex_delete(request: InfoRequest) -> str:
-    """To delete an index that is not there succeeds."""
+    """Delete an index; succeeds if it does not exist."""
     return _of_index(request, lambda name: _delete(request, name))
 
 
@@ -255,7 +255,7 @@ def _delete(request: InfoRequest, name: str) -> str:
     return "ok"
 
 
-# Telling ------------------------------------------------------------------------------------------------------
+# List and statistics ------------------------------------------------------------------------------------------
 
 
 @info_command("sindex-exists", permission="sindex-admin")
@@ -275,7 +275,7 @@ def _sindex_list(request: InfoRequest) -> str:
         if namespace is not None and namespace not in request.node.stores:
             raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
     except InfoError as error:
-        # There are two lists, of indexes of values and of sets: what is wrong is said of both.
+        # There are two lists, of value indexes and of set indexes: both report the error.
         raise InfoError(error.code, f"{error};ERROR:{error.code}:{error}") from None
     b64 = request.optional("b64", 6)
     if b64 not in (None, "true", "false"):
@@ -284,7 +284,7 @@ def _sindex_list(request: InfoRequest) -> str:
 
 
 def _listed(request: InfoRequest, namespaces: list[str], *, packed: bool) -> str:
-    """Indexes of values, then those of sets."""
+    """List value indexes, then set indexes."""
     of_values, of_sets = [], []
     for namespace in namespaces:
         for definition, name in request.node.cluster.indexes.of(namespace):
@@ -340,7 +340,7 @@ def _ratio(entries: int, count: int) -> int:
 
 @info_command("sindex")
 def _sindex(request: InfoRequest) -> str:
-    """The older form: all indexes, those of a namespace, or the statistics of one."""
+    """The older form: list all indexes, or those of a namespace, or show the statistics of one."""
     namespace, slash, name = request.params.partition("/")
     if namespace and namespace not in request.node.stores:
         return "ns_type=unknown"

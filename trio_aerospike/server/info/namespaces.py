@@ -40,7 +40,7 @@ def _objects(request: InfoRequest) -> str:
 def _truncate(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     set_name = request.required("set", MAX_INFO_SET)
-    return _cut(request, namespace, set_name)
+    return _set_threshold(request, namespace, set_name)
 
 
 @info_command("truncate-namespace", permission="truncate")
@@ -48,7 +48,7 @@ def _truncate_namespace(request: InfoRequest) -> str:
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     if request.param("set") is not None:
         raise bad_parameter("unexpected set name")
-    return _cut(request, namespace, None)
+    return _set_threshold(request, namespace, None)
 
 
 @info_command("truncate-undo", permission="truncate")
@@ -74,8 +74,8 @@ def _truncate_namespace_undo(request: InfoRequest) -> str:
     return "ok"
 
 
-def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
-    """Set a threshold on every node."""
+def _set_threshold(request: InfoRequest, namespace: str, set_name: str | None) -> str:
+    """Set a truncation threshold on all nodes."""
     now = request.node.cluster.clock.milliseconds()
     threshold = now
     if (text := request.optional("lut", 24)) is not None:
@@ -89,14 +89,14 @@ def _cut(request: InfoRequest, namespace: str, set_name: str | None) -> str:
     truncations[place] = max(truncations.get(place, 0), threshold)
     known = namespace in request.node.cluster.namespaces
     if set_name is None or (known and request.node.cluster.knows_set(namespace, set_name)):
-        # A set that does not exist gets no threshold: there is nothing to truncate (server: truncate.c).
+        # A set that does not exist gets no threshold (server: truncate.c).
         request.node.cluster.truncate(namespace, set_name, threshold)
     return "ok"
 
 
 @info_command("eviction-reset", permission="evict-admin")
 def _eviction_reset(request: InfoRequest) -> str:
-    """Have records end now that would soon end by themselves; without a ttl, no longer."""
+    """Remove the records that expire within a ttl; without a ttl, reset the eviction."""
     namespace = request.required("namespace", MAX_INFO_NAMESPACE)
     text = request.optional("ttl", 12)
     cluster = request.node.cluster

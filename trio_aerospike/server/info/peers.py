@@ -115,7 +115,7 @@ def _endpoints(request: InfoRequest) -> str:
     access = node.addresses[0]
     alternate = node.alternate_addresses[0] if node.alternate_addresses else ("null", node.port)
     settings = node.network_settings
-    told: dict[str, object] = {
+    endpoints: dict[str, object] = {
         "service.port": node.port,
         "service.addresses": node.host,
         "service.access-port": access[1],
@@ -124,8 +124,8 @@ def _endpoints(request: InfoRequest) -> str:
         "service.alternate-access-addresses": alternate[0],
     }
     for name in ("service.tls-", "service.tls-access-", "service.tls-alternate-access-", "admin.", "admin.tls-"):
-        told |= {f"{name}port": 0, f"{name}addresses": "null"}
+        endpoints |= {f"{name}port": 0, f"{name}addresses": "null"}
     for name in ("heartbeat", "fabric"):
-        told |= {f"{name}.port": settings.number(f"{name}.port"), f"{name}.addresses": node.host}
-        told |= {f"{name}.tls-port": 0, f"{name}.tls-addresses": "null"}
-    return statistics.joined(told)
+        endpoints |= {f"{name}.port": settings.number(f"{name}.port"), f"{name}.addresses": node.host}
+        endpoints |= {f"{name}.tls-port": 0, f"{name}.tls-addresses": "null"}
+    return statistics.joined(endpoints)

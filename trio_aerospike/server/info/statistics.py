@@ -1,4 +1,4 @@
-"""What info commands tell of a node in numbers: names and order are the server's (`statistics_tables`)."""
+"""Format the statistics of nodes, namespaces and sets, with the server's names and order (`statistics_tables`)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .statistics_tables import STRIPES, namespace_statistics, node_statistics
 from .views import NodeView
 
 STORED_MULTIPLE = 16
-"""Bytes that the size of every stored record is a multiple of."""
+"""The size of every stored record is a multiple of these bytes."""
 _INDEX_ENTRY = 64
 """Bytes of a record in the primary index."""
 
 
 def joined(pairs: Mapping[str, object], between: str = ";") -> str:
-    """Names and values as info commands tell them."""
+    """Format names and values as `name=value`."""
     return between.join(
         f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in pairs.items()
     )
@@ -34,14 +34,14 @@ def namespace_text(node: NodeView, store: NamespaceStore) -> str:
     masters, proles, others = _by_role(node, store, objects)
     migrating = len(table.pending())
     total = store.settings.number("storage-engine.data-size")
-    told = namespace_statistics()
+    statistics = namespace_statistics()
     blocks = size // STORED_MULTIPLE
     for stripe in range(STRIPES):
-        # As many bytes in each: records are spread by their digests.
+        # All stripes have the same size, as records are spread by their digests.
         used = STORED_MULTIPLE * (blocks // STRIPES + (stripe < blocks % STRIPES))
-        told[f"storage-engine.stripe[{stripe}].used_bytes"] = used
+        statistics[f"storage-engine.stripe[{stripe}].used_bytes"] = used
     value_indexes = node.cluster.indexes.count(store.config.name)
-    told.update(
+    statistics.update(
         {
             "ns_cluster_size": len(node.cluster.members),
             "effective_replication_factor": table.columns,
@@ -63,14 +63,14 @@ def namespace_text(node: NodeView, store: NamespaceStore) -> str:
             "migrate_tx_partitions_remaining": migrating,
         }
     )
-    told.update(node.counters)
-    return f"{joined(told)};{joined(store.settings.told())}"
+    statistics.update(node.counters)
+    return f"{joined(statistics)};{joined(store.settings.values_with())}"
 
 
 def _by_role(node: NodeView, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
-    """The records of partitions of which the node is master, another replica, or neither.
+    """The numbers of records in partitions of which the node is master, another replica, or neither.
 
-    As long as truncated or expired records wait for their removal, each role counts its share of the live ones.
+    While truncated or expired records wait for their removal, each role counts its share of the live records.
     """
     table = node.cluster.tables[store.config.name]
     masters = proles = held = 0
@@ -98,8 +98,8 @@ def sets_text(node: NodeView, store: NamespaceStore, set_name: str | None) -> st
     for name, (objects, size) in counts.items():
         if set_name is not None and name != set_name:
             continue
-        told: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
-        told |= {
+        statistics: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
+        statistics |= {
             "objects": objects,
             "tombstones": 0,
             "data_used_bytes": size,
@@ -108,8 +108,8 @@ def sets_text(node: NodeView, store: NamespaceStore, set_name: str | None) -> st
             "index_populating": False,
             "truncating": False,
         }
-        told |= (store.set_settings.get(name) or Settings(SET)).told()
-        text += joined(told, ":") + ";"
+        statistics |= (store.set_settings.get(name) or Settings(SET)).values_with()
+        text += joined(statistics, ":") + ";"
     return text
 
 
@@ -118,8 +118,8 @@ def node_text(node: NodeView) -> str:
     cluster = node.cluster
     principal = max(cluster.members, default=node.name)
     now = cluster.clock.unix()
-    told = node_statistics()
-    told.update(
+    statistics = node_statistics()
+    statistics.update(
         {
             "cluster_size": len(cluster.members) if node.joined else 1,
             "cluster_key": cluster.cluster_key,
@@ -143,4 +143,4 @@ def node_text(node: NodeView) -> str:
             "migrate_partitions_remaining": sum(len(table.pending()) for table in cluster.tables.values()),
         }
     )
-    return joined(told)
+    return joined(statistics)

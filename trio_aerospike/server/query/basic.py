@@ -34,7 +34,7 @@ CHECKPOINT_EVERY = 100
 _PARTITIONS_A_RECORD = 10
 """Partitions that take as much time to pass over as a record does to send."""
 _DEFAULT_TTL = 1.0
-"""Seconds that a short query may take where the client does not say."""
+"""Seconds that a short query may take without a limit of the client."""
 
 
 class BasicQuery(QueryStream):
@@ -60,7 +60,7 @@ class BasicQuery(QueryStream):
         serves_reads, name = self._table.serves_reads, self._host.name
         for partition, start in (self._request.partitions or {}).items():
             if singled_out is not None and partition not in singled_out and serves_reads(name, partition):
-                continue  # there is nothing to find
+                continue  # no matches there
             job.partition = partition
             if self._is_served(partition):
                 await self._serve_partition(partition, start)
@@ -117,7 +117,7 @@ class BasicQuery(QueryStream):
         request = self._request
         ops, n_ops = b"", 0
         if not request.no_bins:
-            whole = None if request.ops or self._wanted_bins is not None else record.answer_to_a_read()
+            whole = None if request.ops or self._wanted_bins is not None else record.read_response()
             if whole is not None:
                 n_ops, ops = whole
             else:

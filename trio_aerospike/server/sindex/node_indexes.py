@@ -52,7 +52,7 @@ class QueryPredicate:
 
 
 class NodeIndexes:
-    """One node's entries of all indexes."""
+    """The entries of all indexes on one node."""
 
     def __init__(self, host: IndexHost, registry: IndexRegistry, clock: ServerClock) -> None:
         self._host = host
@@ -81,7 +81,7 @@ class NodeIndexes:
                 pass
 
     def resume(self) -> None:
-        """Go on to fill the indexes that were being filled when the node stopped, or made while it was away."""
+        """Continue to fill indexes that were incomplete when the node stopped, or created while it was down."""
         for entries in self._entries.values():
             if not entries.is_readable:
                 self._host.start_task(self._populate, entries)
@@ -98,7 +98,7 @@ class NodeIndexes:
         entries.load_time = int((trio.current_time() - began) * 1000)
 
     def forget(self, definition: IndexDefinition) -> None:
-        """The index is gone."""
+        """Remove a dropped index."""
         found = self._entries.pop(definition, None)
         if found is not None:
             found.close()
@@ -154,11 +154,11 @@ class IndexSearch:
     _query: IndexQuery
 
     def partitions(self) -> set[int] | None:
-        """The partitions where there is something to find; None where that may be nearly everywhere."""
+        """The partitions that may have matches; None if that may be most of them."""
         return self._entries.partitions(self._query)
 
     def partition(self, tree: Tree, partition: int, start: Resumed | None) -> Iterable[tuple[bytes, int]]:
-        """Digests of a partition's records with the indexed value for each, in the server's order."""
+        """Digests of a partition's matching records, each with its value, in the server's order."""
         found = self._entries.find(tree, partition, self._query)
         if start is not None:
             digest, value = start

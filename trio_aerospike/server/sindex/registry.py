@@ -26,17 +26,17 @@ TYPES = {
 
 @attrs.frozen
 class IndexDefinition:
-    """What is indexed.
+    """What an index covers.
 
     Args:
         namespace: of the records.
         set_name: "" for all sets.
         bin_name: "" with an expression.
-        type: the particle type of what is kept.
+        type: the particle type of the values.
         kind: INDEX_*.
         context: packed, or None.
         expression: packed, or None.
-        is_of_set: there is nothing but the membership in the set: scans of the set are quicker.
+        is_of_set: a set index, which has no values.
     """
 
     namespace: str
@@ -50,17 +50,17 @@ class IndexDefinition:
 
 
 class IndexRegistry:
-    """The indexes of a cluster, by what they index; each has a name."""
+    """The indexes of a cluster by definition, with their names."""
 
     def __init__(self) -> None:
         self._names: dict[IndexDefinition, str] = {}
 
     def named(self, namespace: str, name: str) -> list[IndexDefinition]:
-        """The indexes of that name; more than one only where they came to it by chance."""
+        """The indexes with a name; there may be several."""
         return [known for known, given in self._names.items() if known.namespace == namespace and given == name]
 
     def of(self, namespace: str) -> Iterator[tuple[IndexDefinition, str]]:
-        """The indexes of a namespace with their names, in the order in which they were made."""
+        """The indexes of a namespace with their names, in the order of creation."""
         return ((known, name) for known, name in list(self._names.items()) if known.namespace == namespace)
 
     def all(self) -> list[tuple[IndexDefinition, str]]:
@@ -68,21 +68,21 @@ class IndexRegistry:
         return list(self._names.items())
 
     def name_of(self, definition: IndexDefinition) -> str | None:
-        """The name of an index; None if there is none such."""
+        """The name of an index; None if it does not exist."""
         return self._names.get(definition)
 
     def count(self, namespace: str) -> int:
-        """How many there are of values, not of sets."""
+        """The number of indexes of values, without set indexes."""
         return sum(known.namespace == namespace and not known.is_of_set for known in self._names)
 
     def put(self, definition: IndexDefinition, name: str) -> None:
-        """Make an index, or give it another name."""
+        """Add or rename an index."""
         self._names[definition] = name
 
     def remove(self, definition: IndexDefinition) -> None:
-        """Forget an index."""
+        """Remove an index."""
         self._names.pop(definition, None)
 
     def names_set(self, namespace: str, set_name: str) -> bool:
-        """Whether there is an index on that set."""
+        """Whether there is an index on a set."""
         return any(known.namespace == namespace and known.set_name == set_name for known in self._names)

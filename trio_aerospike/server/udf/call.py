@@ -1,4 +1,4 @@
-"""Calls of user-defined functions on records, as a master carries them out (server: as/src/transaction/udf.c)."""
+"""Apply a UDF to a record (server: as/src/transaction/udf.c)."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from .record import LuaRecord
 
 _FORBIDDEN_2 = wire.INFO2_GENERATION | wire.INFO2_GENERATION_GT | wire.INFO2_CREATE_ONLY
 _FORBIDDEN_3 = wire.INFO3_UPDATE_ONLY | wire.INFO3_CREATE_OR_REPLACE | wire.INFO3_REPLACE_ONLY
-#: Seconds that a call may take where the request does not say.
+#: Seconds that a call may take if the request has no limit.
 _TIME_MAX = 1.0
 
 
 def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: Modules) -> CommandResult:
-    """Have a function work on a record, which it may create, change or delete.
+    """Call a function with a record, which it may create, change or delete.
 
     Returns:
-        The answer, with what the function returned or why it failed, and the change to the record.
+        The response, with the function's result or error, and the change to the record.
 
     Raises:
-        Refused: the function was not called, or what it wrote cannot be.
+        Refused: the function was not called, or its write is invalid.
     """
     call = request.call
     assert call is not None
@@ -73,7 +73,7 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
 
 
 def given_arguments(call: Call) -> list[Any]:
-    """The arguments of a call; none where they cannot be read (server: udf_def_init_from_msg)."""
+    """The arguments of a call; empty if they are invalid (server: udf_def_init_from_msg)."""
     if not call.arguments:
         return []
     try:
@@ -84,7 +84,7 @@ def given_arguments(call: Call) -> list[Any]:
 
 
 def _called(modules: Modules, call: Call, record: LuaRecord) -> Particle:
-    """What a function returned, as it travels; a value that cannot is nil."""
+    """Call the function; returns its result as a particle, nil if it cannot be one."""
     module = modules.loaded(call.module)
     deadline = time.monotonic() + (call.seconds or _TIME_MAX)
     result = module.apply(call.function, record, given_arguments(call), deadline)
@@ -110,7 +110,7 @@ def _written(
             raise fail(ResultCode.RECORD_NOT_FOUND)
         if request.info2 & wire.INFO2_DURABLE_DELETE:
             raise fail(ResultCode.ENTERPRISE_ONLY)
-        # Unlike that of a delete, this answer tells of the version that is gone already.
+        # Unlike a delete, the response has the metadata of the version that is deleted.
         generation = record.generation + 1 if record.generation < 0xFFFF else 1
         return CommandResult(Response(ResultCode.OK, generation, void_time, [_op("SUCCESS", result)]), Change(None))
     changed = new_version(store, request, record, in_lua.bins, in_lua.key, void_time, fail)
