@@ -50,11 +50,7 @@ def from_particle(kind: int, data: bytes) -> Any:
 
 
 def to_particle(value: Any, *, stored: bool = False) -> Particle:
-    """Convert a Lua value to its wire form, or to its stored form.
-
-    Raises:
-        Unusable: the database cannot have it.
-    """
+    """Convert a Lua value to its wire form, or to its stored form. Raises `Unusable`: the database cannot have it."""
     if isinstance(value, bool):
         return wire.PARTICLE_BOOL, b"\1" if value else b"\0"
     if isinstance(value, int):

@@ -284,11 +284,7 @@ def _rank(key: Any) -> _Rank | None:
 
 
 def check_size(size: int, limit: int) -> None:
-    """Check a size limit.
-
-    Raises:
-        Fault: the value would be too large.
-    """
+    """Check a size limit. Raises `Fault`: the value would be too large."""
     if size > limit:
         raise Fault("not enough memory")
 
@@ -345,11 +341,7 @@ def lua_type(value: Any) -> str:
 
 
 def integer_at(arguments: tuple[Any, ...], place: int, default: int = 0) -> int:
-    """An argument as an integer; ``default`` if it is missing (luaL_optinteger).
-
-    Raises:
-        Fault: it is not a number.
-    """
+    """An argument as an integer; ``default`` if it is missing (luaL_optinteger). Raises `Fault`: it is not a number."""
     value = arguments[place - 1] if place <= len(arguments) else None
     if value is None:
         return default
@@ -399,11 +391,7 @@ def string_at(arguments: tuple[Any, ...], place: int) -> bytes | None:
 
 
 def object_at(kind: type[Userdata], arguments: tuple[Any, ...], place: int) -> Any:
-    """An argument of a userdata class.
-
-    Raises:
-        Fault: it is of another type.
-    """
+    """An argument of a userdata class. Raises `Fault`: it is of another type."""
     value = arguments[place - 1] if place <= len(arguments) else None
     if isinstance(value, kind):
         return value
@@ -412,11 +400,7 @@ def object_at(kind: type[Userdata], arguments: tuple[Any, ...], place: int) -> A
 
 
 def record_at(arguments: tuple[Any, ...], place: int) -> Any:
-    """A record argument of a method of ``aerospike``.
-
-    Raises:
-        Fault: it is of another type.
-    """
+    """A record argument of a method of ``aerospike``. Raises `Fault`: it is of another type."""
     value = arguments[place - 1] if place <= len(arguments) else None
     if not isinstance(value, Record):
         raise Fault(f"Record expected, got {name_of(arguments, place)}", place)

@@ -352,11 +352,7 @@ def new_version(
     void_time: int,
     fail: Failure,
 ) -> StoredRecord:
-    """The new version of a record after a write.
-
-    Raises:
-        Refused: it is too large.
-    """
+    """The new version of a record after a write. Raises `Refused`: it is too large."""
     if len(bins) > MAX_BINS:
         raise fail(ResultCode.PARAM)
     now = store.clock.milliseconds()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import trio
 
 from .._wire.constants import DIGEST_SIZE
 from .._wire.digests import partition_id
-from .._wire.messages import Message, Op
+from .._wire.messages import Message
 from ..errors import ResultCode
 from . import commands
 from .batch import Batch, batch_error
@@ -20,7 +20,7 @@ from .latencies import Latencies, histogram_name
 from .partitions import PartitionTable
 from .record import StoredRecord
 from .refused import Refused, Unreachable
-from .requests import Call, Request, Response, StreamingResponse, refusal
+from .requests import Request, Response, StreamingResponse, refusal
 from .settings import Settings
 from .store import NamespaceStore, Tree
 from .time_slices import run_in_time_slices
@@ -180,21 +180,8 @@ class CommandExecutor:
                 if origin == "client":
                     connection.began = now
 
-    def execute_internal(
-        self,
-        namespace: str,
-        digest: bytes,
-        record: StoredRecord,
-        *,
-        info2: int,
-        info3: int,
-        record_ttl: int,
-        origin: str,
-        ops: Sequence[Op] = (),
-        call: Call | None = None,
-    ) -> Response:
-        """Write to a record for a background job of this node, by operations or by a UDF. Raises `Refused`."""
-        request = Request(namespace, record.set_name, digest, None, 0, info2, info3, 0, record_ttl, ops, call=call)
+    def execute_internal(self, request: Request, origin: str) -> Response:
+        """Execute a write of a background job of this node. Raises `Refused`."""
         return self._execute(request, origin)
 
     def _execute(self, request: Request, origin: str) -> Response:
@@ -260,10 +247,10 @@ class CommandExecutor:
 
     def _check_rights(self, connection: Connection, request: Request) -> None:
         if request.call is not None:
-            wanted = ["execute-udf"]
+            rights = ["execute-udf"]
         else:
-            wanted = [right for right, asked in (("write", request.is_write), ("read", request.is_read)) if asked]
-        for right in wanted:
+            rights = [right for right, asked in (("write", request.is_write), ("read", request.is_read)) if asked]
+        for right in rights:
             if not connection.may(right, request.namespace, request.set_name):
                 raise Refused(ResultCode.ROLE_VIOLATION)
             if not connection.within_quota("write" if request.is_write else "read"):

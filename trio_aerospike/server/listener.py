@@ -52,10 +52,6 @@ def accept_waiting(sock: trio.socket.SocketType) -> list[trio.SocketStream]:
 
 
 def check_server_context(context: ssl.SSLContext | None) -> None:
-    """Refuse an SSL context that cannot be used by servers.
-
-    Raises:
-        ValueError: it was made for clients.
-    """
+    """Refuse an SSL context that cannot be used by servers. Raises `ValueError`: it was made for clients."""
     if context is not None and context.protocol == ssl.PROTOCOL_TLS_CLIENT:
         raise ValueError("tls needs an SSLContext for servers: ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)")

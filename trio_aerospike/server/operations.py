@@ -79,11 +79,7 @@ def _handles(number: int) -> Callable[[_Handler], _Handler]:
 
 
 def apply(bins: Bins, op: Op) -> None:
-    """Carry out one operation.
-
-    Raises:
-        Refused: the operation fails, and with it the whole command.
-    """
+    """Carry out one operation. Raises `Refused`: the operation fails, and with it the whole command."""
     handler = _HANDLERS.get(op.op)
     if handler is None:
         raise Refused(ResultCode.PARAM)

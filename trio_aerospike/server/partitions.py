@@ -89,7 +89,7 @@ class PartitionTable:
     """The partitions of one namespace over the nodes of a cluster.
 
     Args:
-        replication_factor: copies of each record wanted, at least 1.
+        replication_factor: intended copies of each record, at least 1.
     """
 
     def __init__(self, replication_factor: int) -> None:

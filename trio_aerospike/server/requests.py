@@ -90,7 +90,7 @@ class Request:
 
 @attrs.frozen
 class Response:
-    """What a client is told about one record; `void_time` in seconds since the Citrusleaf epoch."""
+    """The response to a command on one record; `void_time` in seconds since the Citrusleaf epoch."""
 
     result: int = 0
     generation: int = 0

@@ -131,11 +131,7 @@ class Reader:
         return self._pos >= len(self._data)
 
     def element(self) -> bytes:
-        """The next element.
-
-        Raises:
-            Refused: PARAM, it is missing.
-        """
+        """The next element. Raises `Refused`: PARAM, it is missing."""
         element = self._take()
         self.nonstorage = self.nonstorage or has_nonstorage(element)
         return element
@@ -150,19 +146,11 @@ class Reader:
         return element
 
     def unsigned(self) -> int:
-        """The next element as an unsigned 64-bit integer.
-
-        Raises:
-            Refused: PARAM, it is not an integer.
-        """
+        """The next element as an unsigned 64-bit integer. Raises `Refused`: PARAM, it is not an integer."""
         return self._number(unsigned)
 
     def signed(self) -> int:
-        """The next element as a signed 64-bit integer.
-
-        Raises:
-            Refused: PARAM, it is not an integer.
-        """
+        """The next element as a signed 64-bit integer. Raises `Refused`: PARAM, it is not an integer."""
         return self._number(signed)
 
     def _number(self, convert: Callable[[bytes], int]) -> int:
@@ -255,11 +243,7 @@ class Call:
         return self.op < ops.MAP_SET_TYPE
 
     def arguments(self) -> Arguments:
-        """Read the arguments.
-
-        Raises:
-            Refused: PARAM, there are too many or too few, or one is of the wrong kind.
-        """
+        """Read the arguments. Raises `Refused`: PARAM, there are too many or too few, or one is of the wrong kind."""
         optional, kinds = _TABLE[self.op]
         if not len(kinds) - optional <= self.n_arguments <= len(kinds):
             raise Refused(ResultCode.PARAM)

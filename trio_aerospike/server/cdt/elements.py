@@ -128,11 +128,7 @@ def end_of(data: bytes, pos: int = 0, count: int = 1) -> int:
 
 
 def split(data: bytes, pos: int, count: int) -> list[bytes]:
-    """Split the bytes into `count` elements.
-
-    Raises:
-        Malformed: they are invalid MessagePack, or truncated.
-    """
+    """Split the bytes into `count` elements. Raises `Malformed`: they are invalid MessagePack, or truncated."""
     size = len(data)
     if count > size - pos:
         raise Malformed
@@ -239,11 +235,7 @@ def is_ext(data: bytes, pos: int = 0) -> bool:
 
 
 def ext_at(data: bytes, pos: int) -> tuple[int, int, int]:
-    """Type, size and end of the extension at `pos`.
-
-    Raises:
-        Malformed: it is truncated.
-    """
+    """Type, size and end of the extension at `pos`. Raises `Malformed`: it is truncated."""
     first = data[pos]
     width = _EXT_LENGTHS.get(first, 0)
     start = pos + 1 + width
@@ -258,11 +250,7 @@ def ext_at(data: bytes, pos: int) -> tuple[int, int, int]:
 
 
 def unsigned(element: bytes) -> int:
-    """An integer as unsigned 64 bits (server: msgpack_get_uint64).
-
-    Raises:
-        Malformed: it is not an integer.
-    """
+    """An integer as unsigned 64 bits (server: msgpack_get_uint64). Raises `Malformed`: it is not an integer."""
     return signed(element) % _UINT64
 
 
@@ -289,11 +277,7 @@ def signed(element: bytes) -> int:
 
 
 def double(element: bytes) -> float:
-    """A float of either size.
-
-    Raises:
-        Malformed: it is not a float.
-    """
+    """A float of either size. Raises `Malformed`: it is not a float."""
     first = element[:1]
     if first == b"\xcb" and len(element) >= 9:
         return float(struct.unpack_from(">d", element, 1)[0])
@@ -308,11 +292,7 @@ def wrapped(number: int) -> int:
 
 
 def text_of(element: bytes) -> bytes:
-    """The content of a string or blob, its particle type included.
-
-    Raises:
-        Malformed: it is of another kind.
-    """
+    """The content of a string or blob, its particle type included. Raises `Malformed`: it is of another kind."""
     first = element[0] if element else 0
     if first & 0xE0 == 0xA0:
         return element[1 : 1 + (first & 0x1F)]

@@ -58,11 +58,7 @@ class _Level:
     is_unsorted: bool = False
 
     def closed(self) -> bytes:
-        """The normalized list or map.
-
-        Raises:
-            Malformed: a key is repeated.
-        """
+        """The normalized list or map. Raises `Malformed`: a key is repeated."""
         if self.kind == LIST:
             return self._joined(list_start(len(self.parts), self.flags))
         if self.is_unsorted:
@@ -82,11 +78,7 @@ class _Level:
         return whole
 
     def expect(self, data: bytes, pos: int) -> None:
-        """Check whether the next element may be a key, and is in order.
-
-        Raises:
-            Malformed: it is invalid there.
-        """
+        """Check whether the next element may be a key, and is in order. Raises `Malformed`: it is invalid there."""
         if self.kind == LIST:
             if not self.flags & LIST_ORDERED:
                 return

@@ -128,11 +128,7 @@ _CHANGES: dict[int, _Changer] = {
 
 
 def read(data: bytes, call: Call) -> Particle | None:
-    """Read from a stored list.
-
-    Raises:
-        Refused: the arguments are invalid, or the list has no such elements.
-    """
+    """Read from a stored list. Raises `Refused`: the arguments are invalid, or the list has no such elements."""
     try:
         stored = StoredList(data)
     except Malformed:
@@ -146,11 +142,7 @@ def read(data: bytes, call: Call) -> Particle | None:
 
 
 def modify(target: Target, call: Call) -> Particle | None:
-    """Change a list; returns the result, None if there is none.
-
-    Raises:
-        Refused: nothing has changed.
-    """
+    """Change a list; returns the result, None if there is none. Raises `Refused`: nothing has changed."""
     remover = _REMOVES.get(call.op)
     if remover is not None:
         if target.data is None:

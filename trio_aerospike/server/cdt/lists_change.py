@@ -81,11 +81,7 @@ def _stored(value: bytes) -> bytes:
 
 
 def _items(values: bytes) -> list[bytes]:
-    """The elements of a list of items to add.
-
-    Raises:
-        Refused: PARAM, it is not a list, or malformed.
-    """
+    """The elements of a list of items to add. Raises `Refused`: PARAM, it is not a list, or malformed."""
     _require_list(values)
     values = _stored(values)
     _, count, _, start = opened(values)

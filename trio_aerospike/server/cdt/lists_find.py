@@ -100,11 +100,7 @@ class StoredList:
         return wire.PARTICLE_LIST, list_of([elements[index] for index in indexes])
 
     def single(self, index: int, failure: ResultCode) -> Particle | None:
-        """The element as a bin's value.
-
-        Raises:
-            Refused: with `failure`, a bin cannot have such a value.
-        """
+        """The element as a bin's value. Raises `Refused`: with `failure`, a bin cannot have such a value."""
         try:
             return particle_of(self.elements[index])
         except Malformed:

@@ -33,11 +33,7 @@ Found = tuple[Sequence[int], Result]
 
 
 def _bounds(returns: ReturnSpec, at: int, count: int, total: int) -> tuple[int, int]:
-    """The positions of a range.
-
-    Raises:
-        Refused: the single element asked for does not exist.
-    """
+    """The positions of a range. Raises `Refused`: the single element asked for does not exist."""
     if returns.multiple:
         return several(at, count, total)
     place = one(at, total)
@@ -94,11 +90,7 @@ def _found_by_value(
 
 
 def by_index(stored: StoredMap, returns: ReturnSpec, index: int, count: int = 1) -> Found:
-    """Pairs by index range.
-
-    Raises:
-        Refused: there is none, or the return type is not applicable.
-    """
+    """Pairs by index range. Raises `Refused`: there is none, or the return type is not applicable."""
     total = len(stored)
     at, count = _bounds(returns, index, count, total)
     if returns.is_rank_range:
@@ -136,11 +128,7 @@ def _all_but_indexes(stored: StoredMap, returns: ReturnSpec, at: int, count: int
 
 
 def by_key(stored: StoredMap, returns: ReturnSpec, key: bytes) -> Found:
-    """The pair of one key.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """The pair of one key. Raises `Refused`: the return type is not applicable."""
     if returns.is_rank_range:
         raise not_applicable()
     there, at = stored.find(key)
@@ -154,11 +142,7 @@ def by_key(stored: StoredMap, returns: ReturnSpec, key: bytes) -> Found:
 
 
 def by_key_interval(stored: StoredMap, returns: ReturnSpec, start: bytes, end: bytes | None) -> Found:
-    """Pairs by key interval, the end excluded.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """Pairs by key interval, the end excluded. Raises `Refused`: the return type is not applicable."""
     if returns.is_rank_range:
         raise not_applicable()
     total = len(stored)
@@ -176,11 +160,7 @@ def by_key_interval(stored: StoredMap, returns: ReturnSpec, start: bytes, end: b
 
 
 def by_relative_index(stored: StoredMap, returns: ReturnSpec, key: bytes, index: int, count: int) -> Found:
-    """Pairs by index range relative to a key.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """Pairs by index range relative to a key. Raises `Refused`: the return type is not applicable."""
     at = stored.search(key)[1] if stored.is_key_ordered else stored.first_at_least(key)
     return by_index(stored, returns, *relative(index, count, at))
 
@@ -189,11 +169,7 @@ def by_relative_index(stored: StoredMap, returns: ReturnSpec, key: bytes, index:
 
 
 def by_rank(stored: StoredMap, returns: ReturnSpec, rank: int, count: int = 1) -> Found:
-    """Pairs by rank range.
-
-    Raises:
-        Refused: there is none, or the return type is not applicable.
-    """
+    """Pairs by rank range. Raises `Refused`: there is none, or the return type is not applicable."""
     total = len(stored)
     at, count = _bounds(returns, rank, count, total)
     if returns.is_index_range or (returns.inverted and not returns.multiple):
@@ -214,20 +190,12 @@ def by_rank(stored: StoredMap, returns: ReturnSpec, rank: int, count: int = 1) -
 
 
 def by_value(stored: StoredMap, returns: ReturnSpec, value: bytes) -> Found:
-    """The pairs with a value, or only the first of them.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """The pairs with a value, or only the first of them. Raises `Refused`: the return type is not applicable."""
     return _by_values(stored, returns, key_of(value), None, exactly=True)
 
 
 def by_value_interval(stored: StoredMap, returns: ReturnSpec, start: bytes, end: bytes | None) -> Found:
-    """Pairs by value interval, the end excluded.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """Pairs by value interval, the end excluded. Raises `Refused`: the return type is not applicable."""
     return _by_values(stored, returns, key_of(start), None if end is None else key_of(end), exactly=False)
 
 
@@ -286,11 +254,7 @@ def _ranks_of_values(stored: StoredMap, start: Key, end: Key | None, *, exactly:
 
 
 def by_relative_rank(stored: StoredMap, returns: ReturnSpec, value: bytes, rank: int, count: int) -> Found:
-    """Pairs by rank range relative to a value.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """Pairs by rank range relative to a value. Raises `Refused`: the return type is not applicable."""
     key = key_of(value)
     if stored.is_value_indexed:
         at, _ = _ranks_of_values(stored, key, None, exactly=True, many=returns.multiple)

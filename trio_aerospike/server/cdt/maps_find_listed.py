@@ -39,11 +39,7 @@ _Run = tuple[int, int]
 
 
 def by_key_list(stored: StoredMap, returns: ReturnSpec, listed: bytes) -> Found:
-    """The pairs of any of the keys.
-
-    Raises:
-        Refused: it is not a list, or the return type is not applicable.
-    """
+    """The pairs of any of the keys. Raises `Refused`: it is not a list, or the return type is not applicable."""
     items = _items(listed)
     if not items:
         if returns.is_rank:
@@ -68,11 +64,7 @@ def by_key_list(stored: StoredMap, returns: ReturnSpec, listed: bytes) -> Found:
 
 
 def by_value_list(stored: StoredMap, returns: ReturnSpec, listed: bytes) -> Found:
-    """The pairs with any of the values.
-
-    Raises:
-        Refused: it is not a list, or the return type is not applicable.
-    """
+    """The pairs with any of the values. Raises `Refused`: it is not a list, or the return type is not applicable."""
     items = _items(listed)
     if not items:
         return _by_empty_list(stored, returns)

@@ -40,11 +40,7 @@ def not_applicable() -> Refused:
 
 
 def no_key(returns: ReturnSpec, at: int) -> Result:
-    """The result if no key was found: there is no rank range.
-
-    Raises:
-        Refused: the return type is not applicable.
-    """
+    """The result if no key was found: there is no rank range. Raises `Refused`: the return type is not applicable."""
     if returns.is_rank_range:
         raise not_applicable()
     return returns.not_found(at)

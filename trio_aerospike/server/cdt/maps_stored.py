@@ -48,11 +48,7 @@ class StoredMap:
 
     @classmethod
     def parse(cls, data: bytes) -> StoredMap:
-        """Parse a stored map.
-
-        Raises:
-            Refused: it is not a map.
-        """
+        """Parse a stored map. Raises `Refused`: it is not a map."""
         try:
             _, count, flags, start = opened(data)
             content = Content(data, start, 2 * count)

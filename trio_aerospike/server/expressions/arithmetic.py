@@ -275,19 +275,19 @@ def _arithmetic_right(value: int, shift: int) -> int:
     return value >> (shift & 63)
 
 
-def _sought(value: int, wanted: bool) -> int:
-    return (value if wanted else ~value) & _MASK
+def _bits_set(value: int, bit: bool) -> int:
+    return (value if bit else ~value) & _MASK
 
 
-def _first_from_left(value: int, wanted: bool) -> int:
+def _first_from_left(value: int, bit: bool) -> int:
     """The position of the first such bit, counted from the left; -1 if there is none."""
-    bits = _sought(value, wanted)
+    bits = _bits_set(value, bit)
     return 64 - bits.bit_length() if bits else -1
 
 
-def _first_from_right(value: int, wanted: bool) -> int:
+def _first_from_right(value: int, bit: bool) -> int:
     """The position of the last such bit, counted from the left; -1 if there is none."""
-    bits = _sought(value, wanted)
+    bits = _bits_set(value, bit)
     return 63 - ((bits & -bits).bit_length() - 1) if bits else -1
 
 

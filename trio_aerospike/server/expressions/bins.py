@@ -56,12 +56,12 @@ def _bin(builder: Builder, _count: int) -> Part:
         raise Malformed
     kind = Type(number)
     name = _as_stored(_bin_name(builder))
-    wanted = PARTICLES[kind]
+    expected = PARTICLES[kind]
 
     def evaluate(frame: Frame) -> Value:
         bins = frame.scope.bins
         particle = bins.get(name) if bins is not None else None
-        if particle is None or particle[0] != wanted:
+        if particle is None or particle[0] != expected:
             return UNKNOWN
         return value_of(particle)
 
@@ -88,13 +88,13 @@ def _key(builder: Builder, _count: int) -> Part:
     if number not in _KEY_TYPES:
         raise Malformed
     kind = Type(number)
-    wanted = _KEY_TYPES[kind]
+    expected = _KEY_TYPES[kind]
 
     def evaluate(frame: Frame) -> Value:
         key = frame.scope.key
-        if not key or key[0] != wanted or (kind is Type.INT and len(key) != 9):
+        if not key or key[0] != expected or (kind is Type.INT and len(key) != 9):
             return UNKNOWN
-        return value_of((wanted, key[1:]))
+        return value_of((expected, key[1:]))
 
     return Part(kind, evaluate)
 

@@ -88,11 +88,7 @@ class Builder:
         self.bin_names: set[bytes] = set()
 
     def next(self) -> Part:
-        """Build the instruction or literal that comes next.
-
-        Raises:
-            Malformed: the server would refuse to build it.
-        """
+        """Build the instruction or literal that comes next. Raises `Malformed`: the server would refuse to build it."""
         reader = self.reader
         kind = reader.kind()
         if kind != elements.LIST:
@@ -104,11 +100,7 @@ class Builder:
         return build(self, n_arguments)
 
     def typed(self, *allowed: Type) -> Part:
-        """Build the next part and check its type.
-
-        Raises:
-            Malformed: it has another type.
-        """
+        """Build the next part and check its type. Raises `Malformed`: it has another type."""
         part = self.next()
         if part.type not in allowed:
             raise Malformed

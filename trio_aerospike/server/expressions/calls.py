@@ -122,7 +122,7 @@ def _evaluation(
     kind: Type,
     compile_expression: CompileExpression,
 ) -> Evaluation:
-    wanted = PARTICLES[kind]
+    expected = PARTICLES[kind]
 
     def evaluate(frame: Frame) -> Value:
         payload = b""
@@ -136,15 +136,15 @@ def _evaluation(
             return UNKNOWN
         try:
             result = carry_out(value, payload, compile_expression)
-            return _result(result, wanted)
+            return _result(result, expected)
         except (Refused, Malformed):
             return UNKNOWN
 
     return evaluate
 
 
-def _result(result: Particle | None, wanted: int) -> Value:
-    if (wire.PARTICLE_NULL if result is None else result[0]) != wanted:
+def _result(result: Particle | None, expected: int) -> Value:
+    if (wire.PARTICLE_NULL if result is None else result[0]) != expected:
         return UNKNOWN
     if result is not None and result[0] == wire.PARTICLE_GEOJSON:
         # Elements have no cells.

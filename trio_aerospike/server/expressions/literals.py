@@ -15,11 +15,7 @@ _BLOBS = {wire.PARTICLE_STRING: Type.STR, wire.PARTICLE_BLOB: Type.BLOB, wire.PA
 
 @builds(LITERAL)
 def _literal(builder: Builder, kind: int) -> Part:
-    """Build a literal of the kind of the next element.
-
-    Raises:
-        Malformed: that kind is not allowed.
-    """
+    """Build a literal of the kind of the next element. Raises `Malformed`: that kind is not allowed."""
     packed = builder.reader.take()
     if kind == elements.NIL:
         return constant(Type.NIL, None)

@@ -48,11 +48,7 @@ def packed_text(kind: int, data: bytes) -> bytes:
 
 
 def particle_of(value: bool | int | float | Particle | None) -> Particle | None:
-    """The value as a bin has it; None for nil.
-
-    Raises:
-        Refused: it is a region that cannot be stored.
-    """
+    """The value as a bin has it; None for nil. Raises `Refused`: it is a region that cannot be stored."""
     if isinstance(value, tuple) and value[0] == wire.PARTICLE_GEOJSON and value[1].startswith(NO_CELLS):
         return wire.PARTICLE_GEOJSON, geojson_particle(value[1])
     if value is None or isinstance(value, tuple):

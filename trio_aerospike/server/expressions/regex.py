@@ -191,7 +191,7 @@ class _Translation:
         token = self.token
         kind = token.kind
         if kind == _ANCHOR:
-            # Nothing can be repeated behind an anchor: what would repeat stands in front of the next part.
+            # An anchor cannot be repeated: the operator belongs to the next part.
             self._next()
             return token.content
         if kind == _OPEN:
@@ -262,7 +262,7 @@ class _Translation:
             found = self._number()
             high = _UNBOUNDED if found is None else found
         if self.token.kind != _INTERVAL_END or (high != _UNBOUNDED and low > high):
-            raise UnsupportedPattern("an interval that is none")
+            raise UnsupportedPattern("invalid interval")
         if max(low, high) > _MAX_REPEAT:
             raise UnsupportedPattern("too many repetitions")
         return low, high

@@ -98,11 +98,7 @@ class Reader:
         return elements.kind_of(self.data, self.at)
 
     def take(self, count: int = 1) -> bytes:
-        """Take the next elements.
-
-        Raises:
-            Malformed: they are invalid or truncated.
-        """
+        """Take the next elements. Raises `Malformed`: they are invalid or truncated."""
         start = self.at
         self.at = elements.end_of(self.data, start, count)
         return self.data[start : self.at]
@@ -116,27 +112,15 @@ class Reader:
         return elements.signed(self.take())
 
     def unsigned(self) -> int:
-        """Take an unsigned 64-bit integer.
-
-        Raises:
-            Malformed: the next element is not an integer.
-        """
+        """Take an unsigned 64-bit integer. Raises `Malformed`: the next element is not an integer."""
         return elements.unsigned(self.take())
 
     def text(self) -> bytes:
-        """Take the content of a string or blob.
-
-        Raises:
-            Malformed: the next element is of another kind.
-        """
+        """Take the content of a string or blob. Raises `Malformed`: the next element is of another kind."""
         return elements.text_of(self.take())
 
     def list_count(self) -> int:
-        """Enter a list; returns its number of elements.
-
-        Raises:
-            Malformed: the next element is not a list.
-        """
+        """Enter a list; returns its number of elements. Raises `Malformed`: the next element is not a list."""
         if self.at >= len(self.data) or self.kind() != elements.LIST:
             raise Malformed
         self.at, count = elements.header_at(self.data, self.at)

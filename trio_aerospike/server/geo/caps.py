@@ -111,8 +111,8 @@ class Cap:
 
 
 def _length2(one: Point, other: Point) -> float:
-    way = minus(one, other)
-    return min(_FULL, dot(way, way))
+    chord = minus(one, other)
+    return min(_FULL, dot(chord, chord))
 
 
 def _corners(cell: int) -> list[Point]:

@@ -80,11 +80,7 @@ def geojson_text(data: bytes) -> bytes:
 
 
 def shape_of(text: bytes) -> Shape:
-    """Parse the shape of a GeoJSON text.
-
-    Raises:
-        Refused: GEO_INVALID_GEOJSON, it is invalid or not supported.
-    """
+    """Parse the shape of a GeoJSON text. Raises `Refused`: GEO_INVALID_GEOJSON, it is invalid or not supported."""
     return _shape(text)
 
 

@@ -45,11 +45,7 @@ class InfoRequest:
         return None
 
     def required(self, name: str, limit: int, *aliases: str) -> str:
-        """A required parameter, shorter than `limit` bytes.
-
-        Raises:
-            InfoError: it is missing, empty or too long.
-        """
+        """A required parameter, shorter than `limit` bytes. Raises `InfoError`: it is missing, empty or too long."""
         value = self.optional(name, limit, *aliases)
         if value is None:
             raise InfoError(_parameter_error_code(name), f"missing '{name}'")

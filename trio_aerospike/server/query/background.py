@@ -19,6 +19,7 @@ from ...errors import ResultCode
 from ..expressions.compiler import compile_filter
 from ..record import StoredRecord
 from ..refused import Refused
+from ..requests import Request
 from ..sindex.node_indexes import IndexSearch
 from .host import QueryClient, QueryHost, find_index, start_query
 from .jobs import QueryJob
@@ -40,16 +41,12 @@ def start_background_ops(host: QueryHost, client: QueryClient, message: Message)
         raise Refused(ResultCode.PARAM)
 
     def work(digest: bytes, record: StoredRecord) -> None:
-        host.executor.execute_internal(
-            request.namespace,
-            digest,
-            record,
-            info2=wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE,
-            info3=wire.INFO3_UPDATE_ONLY | message.info3 & wire.INFO3_REPLACE_ONLY,
-            record_ttl=message.record_ttl,
-            ops=message.ops,
-            origin="ops_sub",
+        info2 = wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE
+        info3 = wire.INFO3_UPDATE_ONLY | message.info3 & wire.INFO3_REPLACE_ONLY
+        write = Request(
+            request.namespace, record.set_name, digest, None, 0, info2, info3, 0, message.record_ttl, message.ops
         )
+        host.executor.execute_internal(write, "ops_sub")
 
     return start_job(host, client, Kind.BACKGROUND_OPS, request, search, work, lambda: ":ops-active=0")
 

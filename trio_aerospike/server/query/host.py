@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ..._wire.messages import Op
 from ..latencies import Latencies
 from ..partitions import PartitionTable
-from ..record import StoredRecord
-from ..requests import Call, Response
+from ..requests import Request, Response
 from ..settings import Settings
 from ..sindex.node_indexes import IndexSearch, NodeIndexes
 from ..store import NamespaceStore
@@ -32,22 +30,10 @@ class QueryCluster(Protocol):
 
 
 class RecordWriter(Protocol):
-    """Writes to records for background queries."""
+    """Executes the writes of background queries."""
 
-    def execute_internal(
-        self,
-        namespace: str,
-        digest: bytes,
-        record: StoredRecord,
-        *,
-        info2: int,
-        info3: int,
-        record_ttl: int,
-        origin: str,
-        ops: Sequence[Op] = (),
-        call: Call | None = None,
-    ) -> Response:
-        """Write to a record; raises `Refused`."""
+    def execute_internal(self, request: Request, origin: str) -> Response:
+        """Execute a write; raises `Refused`."""
         ...
 
 

@@ -65,11 +65,7 @@ class Kind:
 
 
 def kind_of(message: Message) -> str:
-    """The kind of query of a message.
-
-    Raises:
-        Refused: PARAM, it names a UDF without its purpose.
-    """
+    """The kind of query of a message. Raises `Refused`: PARAM, it names a UDF without its purpose."""
     is_udf = message.field(wire.FIELD_UDF_FILENAME) is not None
     if not is_udf:
         return Kind.BACKGROUND_OPS if message.info2 & wire.INFO2_WRITE else Kind.BASIC
@@ -140,13 +136,13 @@ def _predicate(message: Message) -> QueryPredicate | None:
     data = message.field(wire.FIELD_INDEX_RANGE)
     if data is None:
         return None
-    wanted = decode_range(data)
+    index_range = decode_range(data)
     name = message.field(wire.FIELD_INDEX_NAME)
     context = message.field(wire.FIELD_INDEX_CONTEXT)
     expression = message.field(wire.FIELD_INDEX_EXPRESSION)
     kind = message.field(wire.FIELD_INDEX_TYPE)
     named = name is not None or expression is not None
-    if bool(wanted.bin_name) == named or wanted.particle not in _KEY_PARTICLES:
+    if bool(index_range.bin_name) == named or index_range.particle not in _KEY_PARTICLES:
         raise ProtocolError("an index range with a bin and a name, with neither, or of another type")
     if kind == b"" or context == b"" or expression == b"" or (name is not None and not 0 < len(name) < _NAME_MAX):
         raise ProtocolError("an empty field about an index")
@@ -157,13 +153,13 @@ def _predicate(message: Message) -> QueryPredicate | None:
             check_context(context)
         except BadContext as error:
             raise ProtocolError("a context that no index can have") from error
-    limit = _GEOJSON_MAX if wanted.particle == wire.PARTICLE_GEOJSON else INDEX_VALUE_MAX + 1
-    if len(wanted.begin) >= limit:
+    limit = _GEOJSON_MAX if index_range.particle == wire.PARTICLE_GEOJSON else INDEX_VALUE_MAX + 1
+    if len(index_range.begin) >= limit:
         raise ProtocolError("a value of an index range is too long")
-    if wanted.particle == wire.PARTICLE_INTEGER and _signed(wanted.begin) > _signed(wanted.end):
+    if index_range.particle == wire.PARTICLE_INTEGER and _signed(index_range.begin) > _signed(index_range.end):
         raise ProtocolError("an index range that ends before it begins")
     return QueryPredicate(
-        range=wanted,
+        range=index_range,
         kind=INDEX_DEFAULT if kind is None else kind[0],
         name=None if name is None else text(name),
         context=context,

@@ -21,7 +21,7 @@ from ..._wire.messages import Message
 from ...errors import ResultCode
 from ..record import StoredRecord
 from ..refused import Refused
-from ..requests import Call, Response, call_of
+from ..requests import Call, Request, Response, call_of
 from ..sindex.node_indexes import IndexSearch
 from ..udf.call import given_arguments
 from ..udf.record import StreamRecord
@@ -44,18 +44,13 @@ def start_background_udf(host: QueryHost, client: QueryClient, message: Message)
     call = _whole_call(message)
 
     def work(digest: bytes, record: StoredRecord) -> None:
-        answer = host.executor.execute_internal(
-            request.namespace,
-            digest,
-            record,
-            info2=wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE,
-            info3=0,
-            record_ttl=message.record_ttl,
-            origin="udf_sub",
-            call=call,
+        info2 = wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE
+        write = Request(
+            request.namespace, record.set_name, digest, None, 0, info2, 0, 0, message.record_ttl, (), call=call
         )
-        if answer.result:
-            raise Refused(ResultCode(answer.result))
+        response = host.executor.execute_internal(write, "udf_sub")
+        if response.result:
+            raise Refused(ResultCode(response.result))
 
     def details() -> str:
         return f":udf-filename={call.module}:udf-function={call.function}:udf-active=0"

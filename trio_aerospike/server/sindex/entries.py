@@ -102,22 +102,18 @@ class IndexQuery:
         return [(cell, cell) for cell in cells]
 
 
-def index_query(asked: Range) -> IndexQuery:
-    """Decode the values of a predicate.
-
-    Raises:
-        Refused: PARAM, a value is invalid for its type.
-    """
-    if asked.particle == wire.PARTICLE_INTEGER:
+def index_query(predicate: Range) -> IndexQuery:
+    """Decode the values of a predicate. Raises `Refused`: PARAM, a value is invalid for its type."""
+    if predicate.particle == wire.PARTICLE_INTEGER:
         return IndexQuery(
-            int.from_bytes(asked.begin, "big", signed=True), int.from_bytes(asked.end, "big", signed=True)
+            int.from_bytes(predicate.begin, "big", signed=True), int.from_bytes(predicate.end, "big", signed=True)
         )
-    if asked.particle == wire.PARTICLE_GEOJSON:
+    if predicate.particle == wire.PARTICLE_GEOJSON:
         try:
-            return IndexQuery(shape=shape_of(asked.begin))
+            return IndexQuery(shape=shape_of(predicate.begin))
         except Refused as error:
             raise Refused(ResultCode.PARAM) from error
-    number = signed(wyhash(asked.begin))
+    number = signed(wyhash(predicate.begin))
     return IndexQuery(number, number)
 
 
