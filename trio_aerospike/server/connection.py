@@ -66,15 +66,12 @@ class ConnectionHost(Protocol):
 
     def answer(self, connection: Connection, kind: int, body: bytes) -> bytes | StreamingResponse:
         """The response to a request; raises `Unreachable` or `ProtocolError`."""
-        ...
 
     async def wait_resumed(self) -> None:
         """Wait while the node is paused."""
-        ...
 
     def connection_became_command(self) -> None:
         """Count a connection that sent its first message."""
-        ...
 
 
 class _Closing(Exception):

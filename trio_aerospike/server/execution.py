@@ -55,11 +55,9 @@ class RecordCluster(Protocol):
 
     def node(self, which: str) -> RecordHost:
         """The node of that name."""
-        ...
 
     def replicate(self, namespace: str, partition: int, digest: bytes, record: StoredRecord | None) -> None:
         """Put a new version of a record, or None to remove it, into all its copies."""
-        ...
 
 
 class ExecutionHost(RecordHost, Protocol):
@@ -82,6 +80,8 @@ class CommandExecutor:
     def __init__(self, host: ExecutionHost) -> None:
         self._host = host
         self._cluster = host.cluster
+        self._name = host.name
+        self._stores = host.stores
         self._counters = host.counters
 
     # Batches --------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class CommandExecutor:
         host = self._host
         host.batches += 1
         try:
-            batch = Batch(message, host.stores, host.settings.number("batch-max-requests"))
+            batch = Batch(message, self._stores, host.settings.number("batch-max-requests"))
         except Refused as refused:
             frames = batch_error(refused.result)
         else:
@@ -159,10 +159,9 @@ class CommandExecutor:
             Refused: nothing was changed.
             Unreachable: nothing was changed.
         """
-        host = self._host
-        if request.namespace not in host.stores:
+        if request.namespace not in self._stores:
             raise Refused(ResultCode.INVALID_NAMESPACE)
-        if not host.joined:
+        if not self._host.joined:
             raise Refused(ResultCode.PARTITION_UNAVAILABLE)
         if len(request.digest) != DIGEST_SIZE:
             raise Refused(ResultCode.PARAM)
@@ -233,7 +232,7 @@ class CommandExecutor:
 
     def _owner(self, request: Request, partition: int) -> RecordHost:
         """The node that serves a command: this one if it can, else the master."""
-        name = self._host.name
+        name = self._name
         table = self._cluster.tables[request.namespace]
         if not request.is_write and table.serves_reads(name, partition):
             return self._host

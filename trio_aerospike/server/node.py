@@ -38,7 +38,6 @@ class NodeCluster(ClusterView, ConnectionCluster, RecordCluster, Protocol):
 
     def announce_change(self) -> None:
         """Let requests that wait for a node look for it again."""
-        ...
 
 
 class EmbeddedNode:

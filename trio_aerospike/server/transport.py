@@ -21,19 +21,15 @@ class ServerStream(Protocol):
 
     async def send_all(self, data: bytes) -> None:
         """Send everything."""
-        ...
 
     def abort(self) -> None:
         """Close at once with a reset; the peer loses what it has not read."""
-        ...
 
     async def aclose(self) -> None:
         """Close in good order."""
-        ...
 
     def certificate_name(self) -> str | None:
         """The common name of the peer's certificate; None if it has none."""
-        ...
 
 
 class TcpStream:

@@ -26,73 +26,37 @@ _Finder = Callable[[StoredMap, ReturnSpec, Arguments], Found]
 
 _ONE, _SEVERAL = False, True
 
-_FINDERS: Final[tuple[tuple[int, int, bool, _Finder], ...]] = (
-    (ops.MAP_GET_BY_KEY, ops.MAP_REMOVE_BY_KEY, _ONE, lambda m, w, a: find.by_key(m, w, a.element(1))),
-    (ops.MAP_GET_BY_INDEX, ops.MAP_REMOVE_BY_INDEX, _ONE, lambda m, w, a: find.by_index(m, w, a.number(1))),
-    (ops.MAP_GET_BY_VALUE, ops.MAP_REMOVE_BY_VALUE, _ONE, lambda m, w, a: find.by_value(m, w, a.element(1))),
-    (ops.MAP_GET_BY_RANK, ops.MAP_REMOVE_BY_RANK, _ONE, lambda m, w, a: find.by_rank(m, w, a.number(1))),
-    (
-        ops.MAP_GET_ALL_BY_VALUE,
-        ops.MAP_REMOVE_ALL_BY_VALUE,
-        _SEVERAL,
-        lambda m, w, a: find.by_value(m, w, a.element(1)),
-    ),
-    (
-        ops.MAP_GET_BY_KEY_INTERVAL,
-        ops.MAP_REMOVE_BY_KEY_INTERVAL,
-        _SEVERAL,
-        lambda m, w, a: find.by_key_interval(m, w, a.element(1), a.optional(2)),
-    ),
-    (
-        ops.MAP_GET_BY_VALUE_INTERVAL,
-        ops.MAP_REMOVE_BY_VALUE_INTERVAL,
-        _SEVERAL,
-        lambda m, w, a: find.by_value_interval(m, w, a.element(1), a.optional(2)),
-    ),
-    (
-        ops.MAP_GET_BY_INDEX_RANGE,
-        ops.MAP_REMOVE_BY_INDEX_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_index(m, w, a.number(1), a.count(2)),
-    ),
-    (
-        ops.MAP_GET_BY_RANK_RANGE,
-        ops.MAP_REMOVE_BY_RANK_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_rank(m, w, a.number(1), a.count(2)),
-    ),
-    (
-        ops.MAP_GET_BY_KEY_REL_INDEX_RANGE,
-        ops.MAP_REMOVE_BY_KEY_REL_INDEX_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_relative_index(m, w, a.element(1), a.number(2), a.count(3)),
-    ),
-    (
-        ops.MAP_GET_BY_VALUE_REL_RANK_RANGE,
-        ops.MAP_REMOVE_BY_VALUE_REL_RANK_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_relative_rank(m, w, a.element(1), a.number(2), a.count(3)),
-    ),
-    (
-        ops.MAP_GET_BY_KEY_LIST,
-        ops.MAP_REMOVE_BY_KEY_LIST,
-        _SEVERAL,
-        lambda m, w, a: listed.by_key_list(m, w, a.element(1)),
-    ),
-    (
-        ops.MAP_GET_BY_VALUE_LIST,
-        ops.MAP_REMOVE_BY_VALUE_LIST,
-        _SEVERAL,
-        lambda m, w, a: listed.by_value_list(m, w, a.element(1)),
-    ),
-)
-"""Per read: its code, the code of the removal, whether they find several elements, and the function."""
+_FINDERS: Final[dict[str, tuple[bool, _Finder]]] = {
+    "BY_KEY": (_ONE, lambda m, r, args: find.by_key(m, r, args.element(1))),
+    "BY_INDEX": (_ONE, lambda m, r, args: find.by_index(m, r, args.number(1))),
+    "BY_VALUE": (_ONE, lambda m, r, args: find.by_value(m, r, args.element(1))),
+    "BY_RANK": (_ONE, lambda m, r, args: find.by_rank(m, r, args.number(1))),
+    "ALL_BY_VALUE": (_SEVERAL, lambda m, r, args: find.by_value(m, r, args.element(1))),
+    "BY_KEY_INTERVAL": (_SEVERAL, lambda m, r, args: find.by_key_interval(m, r, args.element(1), args.optional(2))),
+    "BY_VALUE_INTERVAL": (_SEVERAL, lambda m, r, args: find.by_value_interval(m, r, args.element(1), args.optional(2))),
+    "BY_INDEX_RANGE": (_SEVERAL, lambda m, r, args: find.by_index(m, r, args.number(1), args.count(2))),
+    "BY_RANK_RANGE": (_SEVERAL, lambda m, r, args: find.by_rank(m, r, args.number(1), args.count(2))),
+    "BY_KEY_REL_INDEX_RANGE": (_SEVERAL, lambda m, r, args: find.by_relative_index(m, r, *_relative(args))),
+    "BY_VALUE_REL_RANK_RANGE": (_SEVERAL, lambda m, r, args: find.by_relative_rank(m, r, *_relative(args))),
+    "BY_KEY_LIST": (_SEVERAL, lambda m, r, args: listed.by_key_list(m, r, args.element(1))),
+    "BY_VALUE_LIST": (_SEVERAL, lambda m, r, args: listed.by_value_list(m, r, args.element(1))),
+}
+"""Per pair of operations MAP_GET_... and MAP_REMOVE_...: whether they find several elements, and the function."""
 
-_READS: Final = {read_op: (finder, multiple) for read_op, _, multiple, finder in _FINDERS}
-_REMOVES: Final = {remove_op: (finder, multiple) for _, remove_op, multiple, finder in _FINDERS}
+_READS: Final[dict[int, tuple[bool, _Finder]]] = {
+    getattr(ops, f"MAP_GET_{name}"): row for name, row in _FINDERS.items()
+}
+_REMOVES: Final[dict[int, tuple[bool, _Finder]]] = {
+    getattr(ops, f"MAP_REMOVE_{name}"): row for name, row in _FINDERS.items()
+}
 
 
-def _find(stored: StoredMap, call: Call, finder: _Finder, multiple: bool) -> Found:
+def _relative(arguments: Arguments) -> tuple[bytes, int, int]:
+    """The key or value, the relative index or rank, and the count of a relative range."""
+    return arguments.element(1), arguments.number(2), arguments.count(3)
+
+
+def _find(stored: StoredMap, call: Call, multiple: bool, finder: _Finder) -> Found:
     arguments = call.arguments()
     return finder(stored, ReturnSpec.parse(arguments.number(0), multiple=multiple), arguments)
 

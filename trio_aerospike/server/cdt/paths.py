@@ -57,11 +57,9 @@ class PathExpression(Protocol):
 
     def matches_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bool | None:
         """Whether it is true of the element; None if that is unknown."""
-        ...
 
     def modified_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bytes | None:
         """The element's new value as MessagePack, or `REMOVED`; None if it is unknown."""
-        ...
 
 
 CompileExpression = Callable[[bytes], PathExpression]

@@ -141,12 +141,12 @@ def _refresh_count(call: _Call, sketch: Sketch | None) -> tuple[Sketch, int | No
 def _fold(call: _Call, sketch: Sketch | None) -> tuple[Sketch, int | None]:
     if sketch is None:
         raise Refused(ResultCode.BIN_NOT_FOUND)
-    wanted = call.index_bits & 0xFF
-    if sketch.minhash_bits or sketch.index_bits < wanted:
+    index_bits = call.index_bits & 0xFF
+    if sketch.minhash_bits or sketch.index_bits < index_bits:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
-    if sketch.index_bits == wanted:
+    if sketch.index_bits == index_bits:
         return sketch, None
-    return union([sketch], wanted, 0), None
+    return union([sketch], index_bits, 0), None
 
 
 # Reads --------------------------------------------------------------------------------------------------------

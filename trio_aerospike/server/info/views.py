@@ -28,7 +28,6 @@ class ClientView(Protocol):
 
     def may(self, permission: str, namespace: str = "", set_name: str = "") -> bool:
         """Whether the client has a right."""
-        ...
 
 
 class PeerView(Protocol):
@@ -67,19 +66,15 @@ class ClusterView(Protocol):
 
     def knows_set(self, namespace: str, set_name: str) -> bool:
         """Whether the set has or had records, or is named by an index."""
-        ...
 
     def truncate(self, namespace: str, set_name: str | None, threshold: int) -> None:
         """Truncate a set or a whole namespace."""
-        ...
 
     def evict(self, namespace: str, void_time: int) -> None:
         """Remove the records that expire before a time."""
-        ...
 
     def recluster(self) -> None:
         """Form the cluster anew."""
-        ...
 
 
 class NodeView(PeerView, Protocol):
@@ -125,12 +120,9 @@ class NodeView(PeerView, Protocol):
 
     def bitmaps(self) -> Mapping[str, Sequence[bytes]]:
         """The partitions that the node claims, per namespace a bitmap for each replica."""
-        ...
 
     def forget_alumni(self) -> None:
         """Keep only those former peers that are peers now."""
-        ...
 
     def sweep(self, store: NamespaceStore) -> None:
         """Remove expired and truncated records in the background."""
-        ...

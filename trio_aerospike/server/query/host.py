@@ -26,7 +26,6 @@ class QueryCluster(Protocol):
 
     def knows_set(self, namespace: str, set_name: str) -> bool:
         """Whether the set has or had records, or is named by an index."""
-        ...
 
 
 class RecordWriter(Protocol):
@@ -34,7 +33,6 @@ class RecordWriter(Protocol):
 
     def execute_internal(self, request: Request, origin: str) -> Response:
         """Execute a write; raises `Refused`."""
-        ...
 
 
 class QueryHost(Protocol):
@@ -60,11 +58,9 @@ class QueryHost(Protocol):
 
     async def wait_resumed(self) -> None:
         """Wait while the node is paused."""
-        ...
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run something for as long as the node runs."""
-        ...
 
 
 class QueryClient(Protocol):
@@ -77,7 +73,6 @@ class QueryClient(Protocol):
 
     def may(self, permission: str, namespace: str = "", set_name: str = "") -> bool:
         """Whether the client has a right."""
-        ...
 
 
 def find_index(host: QueryHost, request: QueryRequest) -> IndexSearch | None:

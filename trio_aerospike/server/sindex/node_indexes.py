@@ -36,7 +36,6 @@ class IndexHost(Protocol):
 
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run something for as long as the node runs."""
-        ...
 
 
 @attrs.frozen(eq=False, kw_only=True)
