@@ -18,7 +18,7 @@ from benchmarks.workers.common import NAMESPACE, bins_of
 from trio_aerospike._wire.digests import partition_id
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.server import EmbeddedCluster
-from trio_aerospike.server.store import StoredRecord
+from trio_aerospike.server.record import StoredRecord
 from trio_aerospike.testing import open_embedded_cluster
 
 EMBEDDED_SET = "embedded"

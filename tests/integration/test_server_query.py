@@ -15,8 +15,8 @@ from trio_aerospike._wire.messages import Field, Message, decode_messages
 from trio_aerospike._wire.query import QueryHead, encode_background_query, encode_query
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.server import EmbeddedCluster, UserSpec, open_embedded_cluster
-from trio_aerospike.server.sindex import registry as sindex
-from trio_aerospike.server.store import StoredRecord
+from trio_aerospike.server.record import StoredRecord
+from trio_aerospike.server.sindex import node_indexes as sindex
 
 from .server_peer import Peer, connected, message_frame
 
@@ -233,7 +233,7 @@ async def test_no_more_records_come_than_the_client_lets_the_node_send() -> None
 async def test_an_index_over_many_records_is_filled_in_the_background_and_refuses_until_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sindex, "RESTS_EVERY", 1)
+    monkeypatch.setattr(sindex, "CHECKPOINT_EVERY", 1)
     async with open_embedded_cluster(3, memory=True) as cluster, connected(cluster) as peer:
         fill(cluster, 300)
         assert await peer.info_one("sindex-create:ns=test;set=many;indexname=i;bin=n;type=numeric") == "ok"
@@ -282,7 +282,7 @@ async def test_a_query_that_fails_inside_the_server_ends_with_its_connection_alo
     async with open_embedded_cluster(1, memory=True) as cluster:
         fill(cluster, 10)
         with monkeypatch.context() as broken:
-            broken.setattr("trio_aerospike.server.query.answer.is_wanted", fail)
+            broken.setattr("trio_aerospike.server.query.basic.is_wanted", fail)
             broken.setattr("trio_aerospike.server.query.background.is_wanted", fail)
             async with connected(cluster) as peer:
                 with pytest.raises(EOFError):

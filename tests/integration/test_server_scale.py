@@ -17,7 +17,7 @@ import trio_aerospike as aero
 from trio_aerospike import Client, IndexType, Key, WritePolicy, predicates
 from trio_aerospike.operations import write
 from trio_aerospike.server import EmbeddedCluster, open_embedded_cluster
-from trio_aerospike.server.store import StoredRecord
+from trio_aerospike.server.record import StoredRecord
 
 COUNT = 200_000
 LOOP_LIMIT = 5e-3

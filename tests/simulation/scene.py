@@ -17,7 +17,7 @@ from trio_aerospike._cluster.connections.request import Request
 from trio_aerospike._wire.constants import N_PARTITIONS
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike.server import EmbeddedCluster, EmbeddedNode, open_embedded_cluster
-from trio_aerospike.server.store import StoredRecord
+from trio_aerospike.server.record import StoredRecord
 
 from .ledger import NAMESPACE, Ledger
 from .network import FaultyNetwork

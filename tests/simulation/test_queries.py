@@ -22,7 +22,7 @@ from trio_aerospike.indexes import IndexType
 from trio_aerospike.query import Cursor, QueryDuration, QueryPolicy
 from trio_aerospike.server import Fault
 from trio_aerospike.server.faults import Reply, Request
-from trio_aerospike.server.store import StoredRecord
+from trio_aerospike.server.record import StoredRecord
 
 from .scene import Scene, busy_slots, open_scene
 

@@ -1,4 +1,4 @@
-"""Lua modules as the server runs them: for the embedded server, and for the last step of an aggregation in the client.
+"""Run Lua modules (UDFs) as the server does: in the embedded server, and in the client for final reductions.
 
 Needs lupa (the extra ``udf``), which is imported when the first module is loaded.
 """

@@ -1,12 +1,12 @@
--- What Lua's own libraries do in C, where nothing looks at the time, within bounds.
--- Called before anything else; returns nothing. Its arguments: whether a call's time is over, and how many steps C may
--- take between two looks at that.
+-- Time limits for functions of Lua's own libraries, which run in C, where no hook checks the time.
+-- Called before anything else; returns nothing. Arguments: a function that tells whether a call's time is over, and the
+-- number of steps that C may take between two checks.
 --
--- A pattern may take longer than anybody lives, and so may moving the elements of a table that says that it has 2^62 of
--- them. What can be told to be quick is left to C. The rest is done here, step by step, where the time counts.
--- What a pattern means is what lstrlib.c of Lua 5.4 makes of it; the meaning of classes and sets is asked of it. Errors
--- are C's but for one thing: of a wrong call that is the last that a function does, `return string.rep(nil)`, nobody knows
--- the line any more.
+-- A pattern may take exponential time, and so may moving the elements of a table that claims a length of 2^62. Calls that
+-- are known to be quick are left to C. All others are executed here, step by step, with checks of the time. Patterns have
+-- the semantics of lstrlib.c of Lua 5.4, which is also called for classes and sets. Errors are those of C, with one
+-- exception: for a wrong call in tail position, `return string.rep(nil)`, the line is unknown.
+--
 local is_over, STEPS = ...
 
 local find, match, gmatch, gsub, rep = string.find, string.match, string.gmatch, string.gsub, string.rep
@@ -17,12 +17,12 @@ local select, ipairs, rawlen, rawget, rawset, setmetatable_of_c = select, ipairs
 local protected, metatable_of = pcall, debug.getmetatable
 local LARGEST, math_min = math.maxinteger, math.min
 
--- Elements that C may move at a time.
+-- The most elements that C may move at a time.
 local MOVES = STEPS // 20
 local TOO_LATE = "UDF Execution Timeout"
 local spent = 0
 
--- Whether C may do what takes so many steps at the most.
+-- Whether a number of steps is small enough for C.
 local function affordable(steps)
   if steps > STEPS then return false end
   spent = spent + steps
@@ -35,9 +35,9 @@ end
 
 -- Arguments -----------------------------------------------------------------------------------------------------------
 
--- The error that C would raise, from a function that stands in its place (lauxlib: luaL_argerror). Where that is the
--- last that a function did, the function is not there any more to be named, as it would be for one of C's.
--- `depth`: of how many of ours the function has called one another.
+-- Raise the error that C would raise, from a function in its place (lauxlib: luaL_argerror). In tail position the
+-- caller is not on the stack any more and cannot be named, as it would be for a C function.
+-- `depth`: the number of nested functions of this file.
 local function wrong(name, place, text, depth)
   depth = depth or 0
   local called = getinfo(2 + depth, "nt") or {}
@@ -59,7 +59,7 @@ local function expected(what, place, ...)
   return what .. " expected, got " .. got
 end
 
--- An integer, or nil and what is wrong with it.
+-- An integer, or nil and the error.
 local function integer(default, place, ...)
   local value = (select(place, ...))
   if value == nil then return default end
@@ -71,14 +71,14 @@ local function integer(default, place, ...)
   return nil, expected("number", place, ...)
 end
 
--- Patterns taken apart ------------------------------------------------------------------------------------------------
+-- Parsing patterns ----------------------------------------------------------------------------------------------------
 
 local CAPTURES, DEPTH = 32, 200
 local PERCENT, OPEN, CLOSE, DOLLAR, BRACKET, CARET = 37, 40, 41, 36, 91, 94
 local QUANTIFIERS = {[42] = "*", [43] = "+", [45] = "-", [63] = "?"}
 local SPECIALS = "[%^%$%*%+%?%.%(%[%%%-]"
 
--- Behind a class that begins at a place; nil and what is wrong.
+-- The position after a class; nil and the error if it is malformed.
 local function class_end(pattern, place)
   local first = byte(pattern, place)
   if first == PERCENT then
@@ -97,7 +97,7 @@ local function class_end(pattern, place)
   return place + 1
 end
 
--- Which bytes a class or set has, as C sees it.
+-- The bytes of a class or set, as C matches them.
 local function members(class)
   local found, wanted = {}, "^" .. class
   for code = 0, 255 do
@@ -106,8 +106,8 @@ local function members(class)
   return found
 end
 
--- The parts of a pattern from a place on; what is wrong with it stands in `problem`, and ends the parts.
--- powers: by how many parts the steps may multiply with the length of the text; factor: by what besides.
+-- The parts of a pattern from a position on; an error is in `problem`, and ends the parts.
+-- powers: the number of parts that multiply the steps by the length of the text; factor: a further factor.
 local function taken_apart(pattern, place)
   local parts, powers, factor, depth = {}, 0, 1.0, 0
   local opened, closed, count = {}, {}, 0
@@ -167,7 +167,7 @@ local function taken_apart(pattern, place)
   return {parts = parts, captures = count, powers = powers, factor = factor * (#pattern + 1), problem = problem}
 end
 
--- By where they begin, which is behind an anchor, and by their text.
+-- Cached by start, which is after an anchor, and by text.
 local known, kept = {{}, {}}, 0
 
 local function of_pattern(pattern, place)
@@ -184,14 +184,14 @@ local function is_cheap(text, apart, starts)
   return affordable(starts * (#text + 1.0) ^ apart.powers * apart.factor)
 end
 
--- What C gave, or its error in the name of who called the caller, which C would not find: it stands where the caller
--- stood.
+-- The results of C, or its error with the name of the caller's caller, which C would not find, as this function is in
+-- the caller's place.
 local function as_given(succeeded, ...)
   if not succeeded then fail((...), 2) end
   return ...
 end
 
--- The sets of a pattern that is carried out here. Raises what is wrong with it for who called the caller's caller.
+-- The sets of a pattern that is executed here. Raises its errors at the level of the caller's caller.
 local function ready(apart)
   if apart.problem then fail(apart.problem, 4) end
   if not apart.ready then
@@ -203,10 +203,10 @@ local function ready(apart)
   return apart.parts
 end
 
--- Patterns carried out ------------------------------------------------------------------------------------------------
+-- Matching patterns ---------------------------------------------------------------------------------------------------
 
--- Where the parts from one on end that begin at a place of the text; nil where they do not fit.
--- Captures are written into `taken`: beginnings under their numbers, ends under these negative; a place has end 0.
+-- The end of a match of the parts from one on, at a position of the text; nil if they do not match.
+-- Captures are written to `taken`: starts under their numbers, ends under the negative numbers; a position capture has end 0.
 local function fits(text, at, parts, index, taken)
   while true do
     local part = parts[index]
@@ -274,7 +274,7 @@ local function captured(text, taken, number)
   return sub(text, from, behind - 1)
 end
 
--- What a match gives: its captures, or without any all of it.
+-- The results of a match: its captures, or the whole match.
 local function captures(text, taken, count, from, behind)
   if count == 0 then
     if from == nil then return end
@@ -285,7 +285,7 @@ local function captures(text, taken, count, from, behind)
   return unpack(found, 1, count)
 end
 
--- The first match from a place on: where it begins, behind it, and what it took.
+-- The first match from a position on: its start, the position after it, and its captures.
 local function first_match(text, parts, at, anchored)
   local taken = {}
   repeat
@@ -296,7 +296,7 @@ local function first_match(text, parts, at, anchored)
   return nil
 end
 
--- Plain text in plain text: C looks for so much of it as is quick, here it is seen whether the rest follows.
+-- Find plain text: C searches for a prefix that is quick to find, here the rest is compared.
 local function find_plain(text, wanted, at)
   local part = sub(wanted, 1, STEPS // (#text + 1) + 1)
   while true do
@@ -308,9 +308,9 @@ local function find_plain(text, wanted, at)
   end
 end
 
--- In the place of C's ---------------------------------------------------------------------------------------------------
+-- Replacements for C ----------------------------------------------------------------------------------------------------
 
--- Where to begin; nil where that is behind the text.
+-- The start position; nil if it is past the end of the text.
 local function beginning(init, length)
   if init > 0 then return init <= length + 1 and init or nil end
   if init == 0 or init < -length then return 1 end
@@ -321,7 +321,7 @@ local function anchor_of(pattern)
   return byte(pattern) == CARET
 end
 
--- The arguments that all but gsub begin with.
+-- The first arguments, common to all functions but gsub.
 local function given(name, ...)
   local text, pattern, init = ...
   if not is_text(text) then wrong(name, 1, expected("string", 1, ...), 1) end
@@ -331,7 +331,7 @@ local function given(name, ...)
   return text .. "", pattern .. "", from
 end
 
--- The first match from where a call says on, as `first_match` gives it.
+-- The first match from the start position of a call, as `first_match` returns it.
 local function searched(text, apart, from, anchored)
   local parts = ready(apart)
   from = beginning(from, #text)
@@ -393,14 +393,14 @@ end
 
 function string.gmatch(...)
   local text, pattern, from = given("string.gmatch", ...)
-  -- There is no anchor here.
+  -- Anchors have no meaning here.
   local apart = of_pattern(pattern, 1)
   if is_cheap(text, apart, #text + 1) then return gmatch(text, pattern, from) end
   local step = stepping(text, apart, from)
   return step
 end
 
--- What stands in the place of a match, which C takes as a text, a table or a function.
+-- The replacement of a match, given as a text, a table or a function.
 local function replacing(by)
   local kind = type_of(by)
   if kind == "table" then return function(first) return by[first] end end
@@ -421,7 +421,7 @@ local function replacing(by)
           if number > 1 and number >= count then
             fail(format("invalid capture index %%%d", number), 4)
           end
-          -- The whole match comes first here; without captures it is the first of them, too.
+          -- The whole match comes first; without captures it is also the first capture.
           found[#found + 1] = number < count and select(number + 1, ...) or all
         else
           fail("invalid use of '%' in replacement string", 4)
@@ -433,7 +433,7 @@ local function replacing(by)
   end
 end
 
--- A table or function whose values are looked at before C does.
+-- A table or function whose values are checked before C uses them.
 local function checked(by)
   local is_table = type_of(by) == "table"
   return function(...)
@@ -444,7 +444,7 @@ local function checked(by)
   end
 end
 
--- What gsub gives.
+-- The results of gsub.
 local function replaced_in(text, apart, by, left, anchored)
   local parts, replaced, whole_first = ready(apart), replacing(by), is_text(by)
   local found, count, at, copied, last = {}, 0, 1, 1, nil
@@ -507,7 +507,7 @@ end
 
 function string.rep(...)
   local text, count, between = ...
-  -- Nothing, ever so often.
+  -- The empty string, any number of times.
   if text == "" and (between == nil or between == "") and type_of(count) == "number" and count > 0 then
     if to_integer(count) then return "" end
   end
@@ -516,7 +516,7 @@ function string.rep(...)
   if times == nil then wrong("string.rep", 2, problem or expected("number", 2, ...)) end
   if between ~= nil and not is_text(between) then wrong("string.rep", 3, expected("string", 3, ...)) end
   local size = (#(text .. "") + #((between or "") .. "")) * (times + 0.0)
-  -- Too large for C, which would not find whom to name.
+  -- Too large for C, which would not find the name of the caller.
   if size >= 1 << 30 then return as_given(protected(rep, text, times, between)) end
   return rep(text, times, between)
 end
@@ -552,7 +552,7 @@ function table.move(...)
   return to
 end
 
--- A metatable may tell any length.
+-- A metatable may return any length.
 local function has_false_length(value)
   return type_of(value) == "table" and #value > rawlen(value) + MOVES
 end
@@ -586,7 +586,7 @@ function table.remove(...)
   return removed
 end
 
--- What a table does when it is collected is done where nothing looks at the time, so it is not done here.
+-- Finalizers run where no hook checks the time, so they are disabled.
 function setmetatable(...)
   local one, meta = ...
   if type_of(one) ~= "table" then wrong("setmetatable", 1, expected("table", 1, ...)) end

@@ -1,7 +1,7 @@
-"""The functions that Lua programs find in ``list``, ``map`` and ``iterator`` (server: mod-lua).
+"""The Lua libraries ``list``, ``map`` and ``iterator`` (server: mod-lua).
 
-What each does with arguments that it cannot use (nothing, in most cases) is what mod_lua_list.c and mod_lua_map.c do.
-Functions that the server has written in Lua stand in prelude.lua.
+Invalid arguments are treated as in mod_lua_list.c and mod_lua_map.c (in most cases, nothing is done). Functions that
+the server has written in Lua are in prelude.lua.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .values import (
 
 
 def steps(left: Iterator[Any]) -> tuple[Function, Iterator_]:
-    """What a generic ``for`` of Lua takes: a function, and what it steps on."""
+    """The values for a generic ``for`` of Lua: a step function and its state."""
     return _step, Iterator_(left)
 
 
@@ -53,7 +53,7 @@ def _shown(kind: type[Userdata]) -> Function:
 
 
 def _entries(arguments: tuple[Any, ...], most: int) -> list[tuple[Any, Any]]:
-    """What stands in the table that a constructor was called with; its own table is the first argument."""
+    """The contents of the table that a constructor was called with; its own table is the first argument."""
     table = arguments[1] if 2 <= len(arguments) <= most else None
     if table is None or isinstance(table, (bool, int, float, bytes, Userdata)) or lua_type(table) != "table":
         return []
@@ -80,7 +80,7 @@ def _new_list(*arguments: Any) -> LuaList | None:
 
 
 def _storable(arguments: tuple[Any, ...], place: int) -> Any:
-    """The argument that is to go into a list; NOTHING where it cannot."""
+    """An argument as a list item; NOTHING if a list cannot have it."""
     value = held(arguments[place - 1]) if place <= len(arguments) else NOTHING
     return NOTHING if isinstance(value, Record) else value
 

@@ -1,6 +1,6 @@
-"""The functions that Lua programs find in ``bytes`` (server: mod_lua_bytes.c).
+"""The Lua library ``bytes`` (server: mod_lua_bytes.c).
 
-Each wants an exact number of arguments; with another it fails: getters with nothing, setters with false.
+Each function takes an exact number of arguments; with another number, getters return nothing and setters false.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _Order = Literal["big", "little"]
 
 
 def make_bytes(*arguments: Any) -> LuaBytes | None:
-    """``bytes(n)``: none yet, with room for ``n``."""
+    """``bytes(n)``: empty, with a capacity of ``n``."""
     if not 1 <= len(arguments) <= 2:
         return None
     made = LuaBytes()
@@ -100,7 +100,7 @@ def _var_int_setter(*, appends: bool) -> Function:
         number = integer_at(arguments, count)
         if not (1 <= place <= _U32 and -(1 << 31) <= number < 1 << 31):
             return 0
-        # As in the server, this does not count: it is there for get_var_int, and the next append stands in its place.
+        # As in the server, the size does not grow: get_var_int reads it, and the next append overwrites it.
         data = _var_int(number)
         target.make_room(place + 4)
         target.memory[place - 1 : place - 1 + len(data)] = data
@@ -169,7 +169,7 @@ def _set_bytes(*arguments: Any) -> bool:
     if not (1 <= place <= _U32 and 0 <= count <= _U32):
         return False
     target.make_room(place - 1 + min(count, len(source)))
-    # The server makes room for what there is, and then wants to write as much as it was told.
+    # The server reserves the size of the value, but writes as many bytes as it was told to.
     if place - 1 + count > len(target.memory):
         return False
     target.put(place, source.data[:count].ljust(count, b"\0"))

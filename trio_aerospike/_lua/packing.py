@@ -1,4 +1,4 @@
-"""Values between the database's form and Lua: particles in, particles out.
+"""Convert values between particles and Lua.
 
 Facts: as_msgpack.c of aerospike-common; particle_blob.c, particle_list.c and particle_map.c of the server.
 """
@@ -17,19 +17,19 @@ from .values import NOTHING, LuaBytes, LuaGeoJSON, LuaList, LuaMap, Record
 Particle = tuple[int, bytes]
 
 _float = struct.Struct(">d")
-#: Kinds of bytes that keep their kind; others are blobs.
+#: Types of bytes that are kept; others become blobs.
 _KEPT = {*range(wire.PARTICLE_JAVA_BLOB, wire.PARTICLE_ERLANG_BLOB + 1), wire.PARTICLE_VECTOR, wire.PARTICLE_HLL}
 
 
 class Unusable(Exception):
-    """A value that the other side has no form for."""
+    """A value that cannot be converted."""
 
 
 def from_particle(kind: int, data: bytes) -> Any:
-    """A value of a bin, an argument or a stream as Lua sees it.
+    """Convert a value of a bin, an argument or a stream to Lua.
 
     Raises:
-        Unusable: Lua has no form for it, such as a map with keys that are neither numbers nor text nor bytes.
+        Unusable: Lua cannot have it, such as a map with keys that are neither numbers nor text nor bytes.
     """
     if kind == wire.PARTICLE_INTEGER:
         return int.from_bytes(data, "big", signed=True)
@@ -50,11 +50,7 @@ def from_particle(kind: int, data: bytes) -> Any:
 
 
 def to_particle(value: Any, *, stored: bool = False) -> Particle:
-    """A value of Lua as it travels, or as it is stored in a bin.
-
-    Raises:
-        Unusable: the database has no form for it.
-    """
+    """Convert a Lua value to its wire form, or to its stored form. Raises `Unusable`: the database cannot have it."""
     if isinstance(value, bool):
         return wire.PARTICLE_BOOL, b"\1" if value else b"\0"
     if isinstance(value, int):
@@ -68,7 +64,7 @@ def to_particle(value: Any, *, stored: bool = False) -> Particle:
     if isinstance(value, LuaMap):
         return wire.PARTICLE_MAP, pack(value, stored=stored)
     if isinstance(value, LuaBytes):
-        # Only bins keep the kind: what is answered is a blob (server: as_particle_type_from_asval).
+        # Only bins keep the type: results are blobs (server: as_particle_type_from_asval).
         kept = stored and value.type in _KEPT
         return value.type if kept else wire.PARTICLE_BLOB, value.data
     if isinstance(value, LuaGeoJSON):
@@ -79,14 +75,14 @@ def to_particle(value: Any, *, stored: bool = False) -> Particle:
 
 
 def pack(value: Any, *, stored: bool = False) -> bytes:
-    """A value as it stands in a list or map.
+    """Convert a Lua value to an element of a list or map.
 
     Args:
-        value: of Lua.
-        stored: with the order of lists, which is not told where they travel.
+        value: the Lua value.
+        stored: include the order of lists, which is not sent.
 
     Raises:
-        Unusable: the database has no form for it.
+        Unusable: the database cannot have it.
     """
     out = bytearray()
     _pack(value, out, stored)
@@ -125,10 +121,10 @@ _packer = msgpack.Packer()
 
 
 def unpack(data: bytes) -> Any:
-    """A list or map, or a value of one, as Lua sees it.
+    """Convert a list or map, or an element of one, to Lua.
 
     Raises:
-        Unusable: Lua has no form for it, or it is no MessagePack.
+        Unusable: Lua cannot have it, or it is invalid MessagePack.
     """
     try:
         found = msgpack.unpackb(data, raw=True, strict_map_key=False, object_pairs_hook=tuple)

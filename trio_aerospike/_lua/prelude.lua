@@ -1,16 +1,16 @@
--- What a module finds around it: the types of the database, the stream of an aggregation, logging.
--- Called with the functions that Python provides; returns what the runtime calls.
+-- The environment of a module: the types of the database, the streams of aggregations, logging.
+-- Called with functions from Python; returns the functions that the runtime calls.
 local host = ...
 
 local type_of, show, fail, load_text, getinfo, sethook = type, tostring, error, load, debug.getinfo, debug.sethook
 local protected, metatable_of = xpcall, getmetatable
 local format, pack, unpack = string.format, table.pack, table.unpack
 
--- Nothing of the process that runs the module.
+-- No access to the process that runs the module.
 os.exit, os.remove, os.rename, os.execute, os.setlocale, os.tmpname, os.getenv = nil, nil, nil, nil, nil, nil, nil
 io, python, dofile, loadfile, package, collectgarbage = nil, nil, nil, nil, nil, nil
 
--- Only text: code that was compiled elsewhere could do anything.
+-- Source code only: bytecode could leave the sandbox.
 function load(chunk, name, mode, ...)
   if select("#", ...) > 0 then return load_text(chunk, name, "t", (...)) end
   return load_text(chunk, name, "t")
@@ -18,8 +18,8 @@ end
 
 -- Errors --------------------------------------------------------------------------------------------------------------
 
--- Makes of what Python raised the error that the server's library would have raised (lauxlib: luaL_argerror).
--- Runs where the error is, before anything is unwound: `level` is that of the function that raised it.
+-- Convert a Python exception to the error that the server's library would have raised (lauxlib: luaL_argerror).
+-- Runs before the stack is unwound: `level` is that of the function that raised it.
 local function explained(problem, level)
   if type_of(problem) ~= "userdata" then return problem end
   local text, place = host.fault(problem)
@@ -41,15 +41,15 @@ local function explained(problem, level)
   return text
 end
 
--- Called in its place, so that the levels are those of whoever calls it.
+-- Called in its place, so that levels are those of its caller.
 local function handler(problem) return explained(problem, 2) end
 
--- The time that a call may take. Nothing that a module catches keeps it alive.
+-- The time limit of a call, which a module cannot evade by catching errors.
 local EVERY = 5000
 local TOO_LATE = "UDF Execution Timeout"
 
 local function on_time()
-  -- As luaL_error in a hook, this names the place where the running function was called.
+  -- Like luaL_error in a hook, this names the position where the running function was called.
   if host.is_over() then fail(TOO_LATE, 3) end
 end
 
@@ -65,7 +65,7 @@ end
 
 function xpcall(call, own, ...)
   local function both(problem)
-    -- What comes of a hook is handled where no hooks are called: there is nothing left to stop a handler.
+    -- Errors of a hook are handled with hooks disabled: nothing could stop a handler.
     if host.was_over() then return problem end
     return own(explained(problem, 3))
   end
@@ -122,7 +122,7 @@ List, Map, Bytes, Aerospike, Iterator = classes.List, classes.Map, classes.Bytes
 function type(...)
   if select("#", ...) == 0 then fail("bad argument #1 to 'type' (value expected)", 2) end
   local name = type_of((...))
-  -- Python's functions are not Lua's.
+  -- Python functions are not Lua functions.
   if name == "userdata" and host.kind_of((...)) == nil then return "function" end
   return name
 end
@@ -132,7 +132,7 @@ function getmetatable(...)
   return metatable_of(...)
 end
 
--- All objects of Python share one metatable, which knows no lengths.
+-- All Python objects share one metatable, which has no length.
 local shared = debug.getmetatable(list())
 shared.__name = "userdata"
 shared.__len = host.length
@@ -156,7 +156,7 @@ function map.clone(one)
   return copy
 end
 
--- A false answer of the function counts as none.
+-- A false result of the function counts as none.
 function map.merge(one, other, join)
   local joined = map.clone(one)
   for key, value in map.pairs(other) do
@@ -210,9 +210,9 @@ function require(name)
   return loaded[name]
 end
 
--- Streams: what a function asks for is noted first, and then done for as many values as there are. --------------------
+-- Streams: operations are recorded first, then applied to the values ---------------------------------------------------
 
--- Where each step runs: on the servers, or, from the first reduce on, once more where the servers' results meet.
+-- Where each operation runs: on the servers, or from the first reduce on again on the client.
 local SERVERS, EITHER, BOTH = "servers", "either", "both"
 local steps = {}
 local Stream = {__index = steps}
@@ -240,7 +240,7 @@ function steps:groupby(key_of)
   return self:aggregate(map(), gather):reduce(join)
 end
 
--- A fresh copy of the value that an aggregation begins with: it begins more than once.
+-- A copy of the initial value of an aggregation, which begins more than once.
 local function copied(value)
   if type_of(value) == "table" then
     local copy = {}
@@ -279,7 +279,7 @@ function doing.aggregate(values, start, add)
     local sum = copied(start)
     for value in values do
       sum = add(sum, value)
-      -- The server hands a large number on and begins anew (mod-lua: stream operations).
+      -- After many values the server passes the aggregate on and begins anew (mod-lua: stream operations).
       if type_of(sum) == "number" and sum >= 1000 then return sum end
     end
     over = true
@@ -320,7 +320,7 @@ local function stream(wanted, on_client, read, ...)
     return value
   end
   local result = wanted(setmetatable({}, Stream), ...)
-  -- What is no stream fails here, with words of Lua's own.
+  -- A result that is not a stream fails here, with Lua's own message.
   local _ = result[1]
   for _, step in ipairs(chosen(result, on_client)) do
     values = doing[step.name](values, unpack(step.arguments, 1, step.arguments.n))
@@ -328,7 +328,7 @@ local function stream(wanted, on_client, read, ...)
   return values
 end
 
--- What the runtime calls ----------------------------------------------------------------------------------------------
+-- Functions for the runtime --------------------------------------------------------------------------------------------
 
 -- As in the server, `debug` writes to the log.
 debug = logging(3)

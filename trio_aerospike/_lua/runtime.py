@@ -1,4 +1,4 @@
-"""One Lua module, loaded and ready to be called."""
+"""Load a Lua module in a sandboxed state, and call its functions with time limits."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from .values import (
 
 logger = logging.getLogger("trio_aerospike.lua")
 _LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG, 4: logging.DEBUG}
-#: Bytes that a module's own values may take.
+#: Memory limit of a module's own values, in bytes.
 _MEMORY_MAX = 256 * 1024 * 1024
-#: Steps that the libraries of Lua may take without a look at the time: a tenth of a second, or so.
+#: Steps of Lua's own libraries between checks of the time: about a tenth of a second.
 _STEPS = 20_000_000
 _PLACE = re.compile(r"[^\n]*?\.[^\n.]*?:(\d+): (.*)$", re.DOTALL)
 
@@ -44,11 +44,11 @@ def _text(name: str) -> bytes:
 
 
 class CompileError(Exception):
-    """The text of a module is not Lua, or what stands outside of its functions fails.
+    """The source of a module does not compile, or its top-level code fails.
 
     Attributes:
-        line: where; 0 where Lua does not say.
-        message: Lua's words, without file and line.
+        line: the line of the error; 0 if unknown.
+        message: Lua's message, without file and line.
     """
 
     def __init__(self, line: int, message: str) -> None:
@@ -60,7 +60,7 @@ class CompileError(Exception):
 class FunctionFailed(Exception):
     """A function of a module raised an error, is missing, or took too long.
 
-    The text is Lua's; where what was raised is no text, it is the server's for that.
+    The text is Lua's; for an error that is not a text, the server's.
     """
 
 
@@ -75,7 +75,7 @@ def is_available() -> bool:
 
 
 class Aerospike(Userdata):
-    """What programs know as ``aerospike``."""
+    """The object ``aerospike`` of Lua programs."""
 
     __slots__ = ("_functions",)
     NAME: ClassVar[str] = "Aerospike"
@@ -101,21 +101,21 @@ def _of_aerospike(call: Function, *arguments: Any) -> Any:
 
 
 class LuaModule:
-    """A module in a Lua state of its own, whose globals last from call to call, as in the server.
+    """A module in a Lua state of its own, whose globals persist from call to call, as in the server.
 
     Args:
-        name: its file name, which errors show.
-        source: its text.
+        name: its file name, for errors.
+        source: its source code.
         record: functions of the library ``record``, by name; the first argument of each is the record.
-        aerospike: methods of ``aerospike``, by name; they get all arguments, ``aerospike`` the first.
-        source_of: the text of another module by its name without extension, for ``require``; None where there is
-            none.
-        deadline: on the monotonic clock, for what stands outside of functions; None for none.
-        directory: where modules are, with a slash at the end; errors show it before file names.
+        aerospike: methods of ``aerospike``, by name; the first argument of each is ``aerospike``.
+        source_of: returns the source of another module by its name without extension, for ``require``; None if there
+            is no such module.
+        deadline: for top-level code, on the monotonic clock; None for no limit.
+        directory: the directory of modules, with a slash at the end, which errors show before file names.
 
     Raises:
-        CompileError: the text is not Lua, or what stands outside of its functions failed.
-        ImportError: there is no lupa.
+        CompileError: the source does not compile, or its top-level code failed.
+        ImportError: lupa is not installed.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class LuaModule:
             function: its name.
             record: its first argument.
             arguments: the others.
-            deadline: on the monotonic clock; None for none.
+            deadline: on the monotonic clock; None for no limit.
 
         Returns:
             A Lua value.
@@ -215,18 +215,18 @@ class LuaModule:
         deadline: float | None = None,
         is_over: Callable[[], bool] | None = None,
     ) -> Iterator[Any]:
-        """Have a function say what is to be done with a stream of values, and do it.
+        """Run an aggregation: a function that sets up the operations on a stream of values.
 
         Args:
             function: its name; it gets the stream and the arguments.
-            values: what the stream holds, Lua values or records. What it raises ends the stream and comes out of here.
+            values: the stream, Lua values or records. An exception of it ends the stream and is raised here.
             arguments: Lua values.
-            on_client: do what is left to do where the servers' results meet, rather than what a server does.
-            deadline: on the monotonic clock; None for none.
-            is_over: asked now and then whether to give up, besides; what it raises comes out of here.
+            on_client: run the part of the client, which reduces the results of the servers, not that of a server.
+            deadline: on the monotonic clock; None for no limit.
+            is_over: called now and then: whether to stop; its exceptions are raised here.
 
         Yields:
-            The values that come out, as Lua values.
+            The results, as Lua values.
 
         Raises:
             FunctionFailed: it raised an error, is missing, or took too long.
@@ -277,7 +277,7 @@ class LuaModule:
         raise FunctionFailed(text_of(problem.partition(b"\0")[0]))
 
     def _exposed(self, call: Function) -> Function:
-        """A function as Lua sees it: it may answer with a table of its own."""
+        """Wrap a function for Lua: it may return a table of its own."""
 
         def exposed(*arguments: Any) -> Any:
             found = call(*arguments)
@@ -286,7 +286,7 @@ class LuaModule:
         return exposed
 
     def _look(self) -> bool:
-        """Whether the call has to end, asked while it runs."""
+        """Whether the call has to end; called while it runs."""
         try:
             self._was_over = self._was_over or self._ended_by is not None or self._is_over()
         except BaseException as error:
@@ -294,7 +294,7 @@ class LuaModule:
         return self._was_over
 
     def _fault(self, problem: Any) -> Any:
-        """Text and place of what a function of ours raised; what was not meant for the program ends the call."""
+        """Text and argument number of an exception of our functions; an unexpected one ends the call."""
         if isinstance(problem, Fault):
             return bytes_of(problem.text), problem.place
         if not isinstance(problem, BaseException):
@@ -310,7 +310,7 @@ class LuaModule:
 
 
 def iter_of(items: Sequence[Any]) -> Callable[..., Any]:
-    """What a generic ``for`` of Lua calls for each step: nil ends it."""
+    """The step function of a generic ``for`` of Lua: nil ends it."""
     left = iter(items)
     return lambda *_: next(left, None)
 
@@ -320,7 +320,7 @@ def _never() -> bool:
 
 
 def _no_attributes(obj: object, name: object, is_setting: bool) -> object:
-    """Python objects show a module their items and nothing else: attributes lead out of the sandbox."""
+    """Modules may use the items of Python objects only: attributes lead out of the sandbox."""
     shown = text_of(name) if isinstance(name, bytes) else str(name)
     raise AttributeError(f"attempt to index a userdata value (field '{shown}')")
 
@@ -329,7 +329,7 @@ def _length(value: Any, *_: Any) -> int:
     if isinstance(value, (LuaList, LuaMap)):
         return len(value)
     if isinstance(value, LuaBytes):
-        return 0  # Lua gives the operand of # twice, which is one argument more than the server's function takes
+        return 0  # Lua passes the operand of # twice, one argument more than the server's function takes
     raise Fault("attempt to get length of a userdata value")
 
 

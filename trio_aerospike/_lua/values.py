@@ -1,4 +1,4 @@
-"""Values of the database inside Lua: List, Map, Bytes and GeoJSON.
+"""The types of Lua programs: List, Map, Bytes, GeoJSON, Record; and checks of arguments.
 
 Lua's own strings are bytes here, since both Lua's and the server's have no encoding. Facts: as_arraylist.c,
 as_orderedmap.c, as_bytes.c of aerospike-common and their ``*_tostring``; mod_lua_val.c of mod-lua for what a value of
@@ -15,11 +15,11 @@ from .._wire.constants import PARTICLE_BLOB
 
 
 class Fault(Exception):
-    """What a function of the library complains about, raised in Lua as an error.
+    """An error of a library function, raised in Lua.
 
     Attributes:
-        text: in the server's words.
-        place: which argument is wrong, counted from 1; 0 where it is none.
+        text: the server's message.
+        place: the number of the wrong argument, counted from 1; 0 for none.
     """
 
     def __init__(self, text: str, place: int = 0) -> None:
@@ -29,7 +29,7 @@ class Fault(Exception):
 
 
 class Userdata:
-    """What Lua programs see as userdata; ``NAME`` is what messages call it."""
+    """Userdata of Lua programs; ``NAME`` is its name in messages."""
 
     __slots__ = ()
     NAME: ClassVar[str] = "userdata"
@@ -42,12 +42,12 @@ class Userdata:
 
 
 class LuaList(Userdata):
-    """The List of Lua programs, counted from 1; also what ``l[i]`` and ``#l`` do there.
+    """The List of Lua programs, counted from 1, with ``l[i]`` and ``#l``.
 
     Attributes:
-        items: what is in it.
-        flags: of its order, as stored.
-        limit: how many items it can take; None where it grows.
+        items: its items.
+        flags: its order, as stored.
+        limit: its capacity; None if it grows.
     """
 
     __slots__ = ("flags", "items", "limit")
@@ -71,13 +71,13 @@ class LuaList(Userdata):
                 self.items[place - 1] = kept
 
     def grow_to(self, size: int) -> None:
-        """Put nils behind the last item, as far as there is room."""
+        """Append nils, as far as there is room."""
         if size > len(self.items) and (self.limit is None or size <= self.limit):
             check_size(size, ITEMS_MAX)
             self.items += [None] * (size - len(self.items))
 
     def has_room(self, count: int) -> bool:
-        """Whether so many more fit."""
+        """Whether more items fit."""
         check_size(len(self.items) + count, ITEMS_MAX)
         return self.limit is None or len(self.items) + count <= self.limit
 
@@ -89,10 +89,10 @@ class LuaList(Userdata):
 
 
 class LuaMap(Userdata):
-    """The Map of Lua programs, sorted by keys: integers, strings and bytes; also what ``m[k]`` and ``#m`` do there.
+    """The Map of Lua programs, sorted by keys: integers, strings and bytes; with ``m[k]`` and ``#m``.
 
     Attributes:
-        flags: of its order, as stored.
+        flags: its order, as stored.
     """
 
     __slots__ = ("_order", "_pairs", "flags")
@@ -116,7 +116,7 @@ class LuaMap(Userdata):
             self.put(held(key), kept)
 
     def put(self, key: Any, value: Any) -> bool:
-        """Have a key stand for a value; returns whether it can be a key."""
+        """Set the value of a key; returns whether it is a valid key."""
         rank = _rank(key)
         if rank is None:
             return False
@@ -127,13 +127,13 @@ class LuaMap(Userdata):
         return True
 
     def remove(self, key: Any) -> None:
-        """Take a key out, if it is there."""
+        """Remove a key, if it exists."""
         rank = _rank(held(key))
         if rank is not None and self._pairs.pop(rank, None) is not None:
             self._order.remove(rank)
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
-        """Keys and values in their order; may be changed on the way, as a list may."""
+        """Keys and values in order; the map may be changed during the iteration, as a list may."""
         place = 0
         while place < len(self._order):
             yield self._pairs[self._order[place]]
@@ -147,7 +147,7 @@ class LuaMap(Userdata):
         for key, value in self.pairs():
             shown_key, shown = _shown(key), _shown(value)
             if shown_key is None or shown is None:
-                break  # as in the server, nothing is shown behind empty bytes
+                break  # as in the server, nothing is shown after empty bytes
             parts.append(f"{shown_key}:{shown}")
         return "{" + ", ".join(parts) + "}"
 
@@ -156,9 +156,9 @@ class LuaBytes(Userdata):
     """The Bytes of Lua programs, counted from 1.
 
     Attributes:
-        memory: for how many there is room, and what stands there, also behind the end.
-        size: how many there are.
-        type: what they are stored as.
+        memory: the buffer, also past the end.
+        size: the number of bytes.
+        type: the stored type.
     """
 
     __slots__ = ("memory", "size", "type")
@@ -184,13 +184,13 @@ class LuaBytes(Userdata):
             self.put(place, bytes((number,)))
 
     def make_room(self, capacity: int) -> None:
-        """Have room for so many, zeros at first."""
+        """Reserve room, filled with zeros."""
         check_size(capacity, BYTES_MAX)
         if capacity > len(self.memory):
             self.memory += bytes(capacity - len(self.memory))
 
     def put(self, place: int, data: bytes) -> None:
-        """Write bytes from a place on; what lies before them and had no value yet is zero."""
+        """Write bytes at an offset; a gap before them is filled with zeros."""
         end = place - 1 + len(data)
         self.make_room(end)
         self.memory[place - 1 : end] = data
@@ -220,7 +220,7 @@ class LuaGeoJSON(Userdata):
 
 
 class Record(Userdata):
-    """A record in the hands of a function; servers say what it does."""
+    """The Record of Lua programs; the server implements it."""
 
     __slots__ = ()
     NAME: ClassVar[str] = "Record"
@@ -230,7 +230,7 @@ class Record(Userdata):
 
 
 class Iterator_(Userdata):
-    """What ``list.iterator`` and its like give besides the function that steps on."""
+    """The state of ``list.iterator`` and similar functions, besides the step function."""
 
     __slots__ = ("_ahead", "_left")
     NAME: ClassVar[str] = "Iterator"
@@ -240,23 +240,23 @@ class Iterator_(Userdata):
         self._ahead: list[Any] = []
 
     def step(self) -> Any:
-        """The next value, several as a tuple; None at the end."""
+        """The next value, or a tuple of several; None at the end."""
         return self._ahead.pop() if self._ahead else next(self._left, None)
 
     def has_next(self) -> bool:
-        """Whether there is one more."""
+        """Whether there is another value."""
         if not self._ahead:
             self._ahead = [value for value, _ in zip(self._left, (0,), strict=False)]
         return bool(self._ahead)
 
 
 class Table(list[Any]):
-    """Goes to Lua as a table of its own."""
+    """A list that Lua gets as a table."""
 
 
-#: What a value becomes that the database has no type for, such as a table or a function.
+#: In place of a value that the database cannot have, such as a table or a function.
 NOTHING: Any = type("Nothing", (), {})()
-#: How long a list or map may become, and how many bytes: one program shares the process with others.
+#: The largest list or map, and the most bytes: a Lua program shares the process with others.
 ITEMS_MAX = 1 << 22
 BYTES_MAX = 1 << 26
 
@@ -266,14 +266,14 @@ _OBJECTS = (LuaList, LuaMap, LuaBytes, LuaGeoJSON, Record)
 
 
 def held(value: Any) -> Any:
-    """A value of Lua as the database would hold it: strings end at a zero byte, and NOTHING stands for a table."""
+    """Normalize a Lua value for the database: strings end at a zero byte, and a table becomes NOTHING."""
     if isinstance(value, bytes):
         return value.partition(b"\0")[0]
     return value if isinstance(value, (*_SCALARS, *_OBJECTS)) else NOTHING
 
 
 def _rank(key: Any) -> _Rank | None:
-    """Where a key stands among others; None for what cannot be one (as_orderedmap.c: is_valid_key_type)."""
+    """The sort key of a map key; None if it is invalid (as_orderedmap.c: is_valid_key_type)."""
     if type(key) is int:
         return 0, key
     if isinstance(key, bytes):
@@ -284,27 +284,23 @@ def _rank(key: Any) -> _Rank | None:
 
 
 def check_size(size: int, limit: int) -> None:
-    """Refuse what would grow too large.
-
-    Raises:
-        Fault: it would.
-    """
+    """Check a size limit. Raises `Fault`: the value would be too large."""
     if size > limit:
         raise Fault("not enough memory")
 
 
 def text_of(data: bytes) -> str:
-    """Bytes as text, with what is not UTF-8 kept."""
+    """Decode bytes; invalid UTF-8 is kept as surrogates."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def bytes_of(text: str) -> bytes:
-    """The bytes of which :func:`text_of` made text."""
+    """Encode text of :func:`text_of`."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def _shown(value: Any) -> str | None:
-    """A value inside a list or map, as text; None where the server has none."""
+    """A value of a list or map as text; None if the server has none."""
     if isinstance(value, bytes):
         return f'"{text_of(value)}"'
     if isinstance(value, bool):
@@ -322,7 +318,7 @@ def _shown(value: Any) -> str | None:
 
 
 def name_of(arguments: tuple[Any, ...], place: int) -> str:
-    """What Lua's messages call the type of an argument."""
+    """The type of an argument in Lua's messages."""
     if place > len(arguments):
         return "no value"
     value = arguments[place - 1]
@@ -338,18 +334,14 @@ def name_of(arguments: tuple[Any, ...], place: int) -> str:
 
 
 def lua_type(value: Any) -> str:
-    """What Lua calls an object of its own."""
+    """The type name of a Lua object."""
     from lupa.lua54 import lua_type as type_of
 
     return str(type_of(value) or "userdata")
 
 
 def integer_at(arguments: tuple[Any, ...], place: int, default: int = 0) -> int:
-    """An argument that is an integer, or can be read as one; ``default`` where there is none (luaL_optinteger).
-
-    Raises:
-        Fault: it is something else.
-    """
+    """An argument as an integer; ``default`` if it is missing (luaL_optinteger). Raises `Fault`: it is not a number."""
     value = arguments[place - 1] if place <= len(arguments) else None
     if value is None:
         return default
@@ -382,10 +374,10 @@ def _number(text: bytes) -> int | float | None:
 
 
 def string_at(arguments: tuple[Any, ...], place: int) -> bytes | None:
-    """An argument that is a string or a number; None where there is none (luaL_optstring).
+    """An argument as a string, also a number; None if it is missing (luaL_optstring).
 
     Raises:
-        Fault: it is something else.
+        Fault: it is of another type.
     """
     value = arguments[place - 1] if place <= len(arguments) else None
     if value is None or isinstance(value, bytes):
@@ -399,11 +391,7 @@ def string_at(arguments: tuple[Any, ...], place: int) -> bytes | None:
 
 
 def object_at(kind: type[Userdata], arguments: tuple[Any, ...], place: int) -> Any:
-    """An argument of a class of ours.
-
-    Raises:
-        Fault: it is something else.
-    """
+    """An argument of a userdata class. Raises `Fault`: it is of another type."""
     value = arguments[place - 1] if place <= len(arguments) else None
     if isinstance(value, kind):
         return value
@@ -412,11 +400,7 @@ def object_at(kind: type[Userdata], arguments: tuple[Any, ...], place: int) -> A
 
 
 def record_at(arguments: tuple[Any, ...], place: int) -> Any:
-    """An argument that is a record, as the methods of ``aerospike`` want it.
-
-    Raises:
-        Fault: it is something else.
-    """
+    """A record argument of a method of ``aerospike``. Raises `Fault`: it is of another type."""
     value = arguments[place - 1] if place <= len(arguments) else None
     if not isinstance(value, Record):
         raise Fault(f"Record expected, got {name_of(arguments, place)}", place)

@@ -1,14 +1,36 @@
-"""A server of the Aerospike protocol in this process: for development, tests and demonstrations.
+"""Embedded Aerospike server in this process, for development, tests and demonstrations.
 
-It keeps everything in memory and answers as a Community Edition 8.1.2 does. `open_embedded_cluster` runs it;
+It keeps all data in memory and answers like a Community Edition 8.1.2. `open_embedded_cluster` runs it;
 `trio-aerospike serve` starts it from a shell, `trio_aerospike.testing` from tests.
+
+Layers, each of which imports only from those below it, type annotations included:
+
+- `opening`: `open_embedded_cluster`
+- `cluster`: membership, partition map, replication, migrations
+- `node`: one node: dispatch of requests, tasks, listening (`listener`)
+- `execution`: rights, owner, statistics and replication of commands on records
+- `connection`: requests and responses of one client, faults of tests
+- `info`: info commands, in a registry (`info.registry`)
+- `query`: basic queries, aggregations, background jobs
+- `udf`, `batch`: calls of Lua functions on records; rows of batches
+- `sindex`: secondary indexes
+- `commands`, `operations`, `filters`, `requests`: commands on single records
+- `expressions`: compiler and evaluation
+- `store`, `record`, `set_counts`, `settings`, `partitions`, `clock`: records, their metadata, who owns them
+- `particles`, and the types of values: `cdt` (lists, maps), `bits`, `hll`, `geo`; `security`: users, roles, sessions
+- `values`, `refused`, `arguments`, and modules on their own: `transport`, `memory`, `faults`, `latencies`,
+  `time_slices`, `wyhash`
+
+A layer that needs something from above gets it as a small protocol (`info.views`, `query.host`, `IndexHost`,
+`ConnectionHost`, `ExecutionHost`, `NodeCluster`) or as a callable (`cdt.paths.CompileExpression`). Of the rest of the
+package the server imports only `_wire`, `errors`, `_lua`, `_fairness` and `_trio_run`.
 """
 
 from __future__ import annotations
 
 from .._wire.admin_messages import AdminMessage as AdminMessage
 from .._wire.messages import Message as Message
-from .cluster import EmbeddedCluster as EmbeddedCluster, open_embedded_cluster as open_embedded_cluster
+from .cluster import EmbeddedCluster as EmbeddedCluster
 from .faults import (
     Fault as Fault,
     NodeStats as NodeStats,
@@ -19,5 +41,6 @@ from .faults import (
     Verdict as Verdict,
 )
 from .node import EmbeddedNode as EmbeddedNode
+from .opening import open_embedded_cluster as open_embedded_cluster
 from .security import UserSpec as UserSpec
 from .store import NamespaceConfig as NamespaceConfig

@@ -1,8 +1,7 @@
-"""The embedded server's one source of time.
+"""The clock of the embedded server: Trio's clock as Unix time.
 
-Everything that the server dates (last-update times, void-times, truncation) follows Trio's clock, so that
-`trio.testing.MockClock` moves expiry along. The wall clock is read once, when the server starts, to place Trio's
-arbitrary zero on the calendar.
+All times of records (last update, void-time, truncation) follow Trio's clock, so that `trio.testing.MockClock` controls
+expiry. The wall clock is read once, when the server starts, to map Trio's arbitrary zero to Unix time.
 """
 
 from __future__ import annotations

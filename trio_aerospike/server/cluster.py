@@ -1,24 +1,24 @@
-"""A cluster of embedded nodes: who is in it, which partitions they have, and how records get to all their copies."""
+"""A cluster of embedded nodes: membership, partition map, replication and migrations."""
 
 from __future__ import annotations
 
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import trio
 
-from .._trio_run import require_trio
 from .clock import ServerClock
+from .listener import Address, check_server_context
 from .memory import MemoryNetwork, MemoryStream
-from .node import Address, EmbeddedNode, check_server_context
+from .node import EmbeddedNode
 from .partitions import Move, MoveKind, PartitionTable
+from .record import StoredRecord
 from .security import Security, UserSpec
 from .sindex.registry import IndexRegistry
-from .slices import in_slices
-from .store import NamespaceConfig, StoredRecord
+from .store import NamespaceConfig
+from .time_slices import run_in_time_slices
 from .udf.modules import Modules
 
 MEMORY_HOST = "in-memory.invalid"
@@ -34,8 +34,8 @@ class EmbeddedCluster:
 
     Attributes:
         nodes: all nodes, stopped ones included, in the order in which they were added.
-        cluster_name: what clients are told.
-        security: users and sessions; None when everybody may do everything.
+        cluster_name: the name that clients get.
+        security: users and sessions; None without access control.
     """
 
     def __init__(
@@ -83,40 +83,40 @@ class EmbeddedCluster:
         self.cluster_key: str = "0"
         self.cluster_generation: int = 0
         self.evictions: dict[str, int] = {}
-        """The void times up to which records of a namespace are evicted, as long as that is not taken back."""
+        """Per namespace, the void-time before which records are evicted, until it is reset."""
         self.truncations: dict[str, int] = {}
         """Thresholds that clients have set, by namespace or "namespace|set": milliseconds since the Citrusleaf epoch.
 
         Nodes exchange all of them; those of namespaces and sets that do not exist have no effect.
         """
         self.changed: trio.Event = trio.Event()
-        """Set, and replaced, whenever a request that had to wait may find its node."""
+        """Set and replaced when a waiting request may find its node."""
         self._host = host or (MEMORY_HOST if memory else "127.0.0.1")
         self._by_name: dict[str, EmbeddedNode] = {}
         self._nursery: trio.Nursery | None = None
         self._membership_changed = False
         self._rebalancing = False
         self._tables_lock = trio.Lock()
-        """Held by a task that changes the partition tables, in slices, between which requests are served."""
+        """Held by a task that changes the partition tables, in time slices between which requests are served."""
         self._poked = trio.Event()
 
     def __repr__(self) -> str:
         states = ", ".join(f"{node.name} {'up' if node.running else 'down'}" for node in self.nodes)
         return f"<EmbeddedCluster {self.cluster_name}: {states}{', migrating' if self.migrating else ''}>"
 
-    # What clients need ----------------------------------------------------------------------------------------
+    # Access ---------------------------------------------------------------------------------------------------
 
     @property
     def hosts(self) -> list[Address]:
-        """The addresses of the nodes that are running: seeds for a client.
+        """The addresses of the running nodes: seeds for a client.
 
-        Those of a cluster in memory cannot be resolved or dialled: its clients need `connector` as well.
+        Those of a cluster in memory cannot be resolved or dialled: its clients need `connector`, too.
         """
         return [node.listen_address for node in self.nodes if node.running]
 
     @property
     def is_enterprise(self) -> bool:
-        """Whether it has what only an Enterprise Edition has: users or TLS. Then it takes compressed requests, too."""
+        """Whether it acts as an Enterprise Edition: with users or TLS. Then it accepts compressed requests, too."""
         return self.security is not None or self.tls is not None
 
     async def connector(self, host: str, port: int, tls_name: str | None = None) -> MemoryStream:
@@ -124,7 +124,7 @@ class EmbeddedCluster:
 
         Raises:
             ConnectionRefusedError: no node of the cluster listens there.
-            RuntimeError: the cluster is on the network.
+            RuntimeError: the cluster listens on sockets.
         """
         if self.network is None:
             raise RuntimeError("this cluster listens on sockets: only one made with memory=True has a connector")
@@ -133,10 +133,10 @@ class EmbeddedCluster:
     # Nodes ----------------------------------------------------------------------------------------------------
 
     def node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
-        """A node by its place in `nodes` or by its name.
+        """A node by its index in `nodes` or by its name.
 
         Raises:
-            LookupError: there is none.
+            LookupError: it does not exist.
         """
         if isinstance(which, EmbeddedNode):
             return which
@@ -145,33 +145,33 @@ class EmbeddedCluster:
     async def stop_node(self, which: int | str | EmbeddedNode, *, lose_data: bool = False) -> None:
         """Kill a node: its connections are reset, its address refuses; the others notice after `detection_time`.
 
-        Its records are there again when it comes back, as on a disk.
+        Its records are kept for its restart, as on a disk.
 
         Args:
             which: the node.
-            lose_data: it comes back empty, as one that had everything in memory.
+            lose_data: it restarts empty, as a node with storage in memory.
         """
         node = self.node(which)
-        # Shielded: the tables have to be updated even if the caller is cancelled.
+        # Shielded: the tables must be updated even if the caller is cancelled.
         with trio.CancelScope(shield=True):
             if node.running:
                 node.stop()
                 async with self._tables_lock:
                     for table in self.tables.values():
-                        await in_slices(table.depart_steps(node.name))
+                        await run_in_time_slices(table.depart_steps(node.name))
                 self._note_membership()
             if lose_data:
                 async with self._tables_lock:
                     for name, store in node.stores.items():
-                        await in_slices(self.tables[name].forget_steps(node.name))
-                        await in_slices(store.clear())
+                        await run_in_time_slices(self.tables[name].forget_steps(node.name))
+                        await run_in_time_slices(store.clear())
         await trio.lowlevel.checkpoint()
 
     async def start_node(self, which: int | str | EmbeddedNode) -> EmbeddedNode:
-        """Bring a stopped node back at its old address; it joins the others after `detection_time`.
+        """Restart a stopped node at its old address; it joins the others after `detection_time`.
 
         Raises:
-            OSError: its address is taken.
+            OSError: its address is in use.
         """
         node = self.node(which)
         if node.running:
@@ -190,7 +190,7 @@ class EmbeddedCluster:
         """Start one more node; it joins the others after `detection_time`.
 
         Raises:
-            OSError: its address is taken.
+            OSError: its address is in use.
         """
         node = self._make_node(port)
         await node.bind()
@@ -199,33 +199,33 @@ class EmbeddedCluster:
         return node
 
     def pause_node(self, which: int | str | EmbeddedNode) -> None:
-        """Let a node accept connections and requests but answer nothing."""
+        """Pause a node: it accepts connections and requests, but answers none."""
         self.node(which).pause()
 
     def resume_node(self, which: int | str | EmbeddedNode) -> None:
-        """Let a paused node answer again."""
+        """Resume a paused node."""
         self.node(which).resume()
 
     async def wait_stable(self) -> None:
-        """Wait until every running node has joined and nothing has to be migrated."""
+        """Wait until all running nodes have joined and all migrations are done."""
         while self.losing or self.migrating:
             await self.changed.wait()
         await trio.lowlevel.checkpoint()
 
     @property
     def migrating(self) -> bool:
-        """Whether records are still on their way to where they belong."""
+        """Whether migrations remain."""
         return any(table.is_migrating for table in self.tables.values())
 
     @property
     def losing(self) -> bool:
-        """Whether nodes have come or gone and the partition map does not show it yet."""
+        """Whether nodes have joined or left and the partition map does not show it yet."""
         return self._membership_changed or self._rebalancing
 
     # Records --------------------------------------------------------------------------------------------------
 
     def replicate(self, namespace: str, partition: int, digest: bytes, record: StoredRecord | None) -> None:
-        """Put a new version of a record, or None for none, into all its copies."""
+        """Put a new version of a record, or None to remove it, into all its copies."""
         for name in self.tables[namespace].takers(partition):
             node = self._by_name[name]
             if not node.running:
@@ -241,18 +241,18 @@ class EmbeddedCluster:
                 store.sets[record.set_name] = None
 
     def knows_set(self, namespace: str, set_name: str) -> bool:
-        """Whether there ever was a record in the set, or anything was said of it."""
+        """Whether the set has or had records, or is named by an index or a setting."""
         if self.indexes.names_set(namespace, set_name):
             return True
         return any(set_name in node.stores[namespace].sets for node in self.nodes if node.running)
 
     def truncate(self, namespace: str, set_name: str | None, threshold: int) -> None:
-        """Truncate a set, or with None the whole namespace. Readers see it at once; memory is freed in the background.
+        """Truncate a set or a whole namespace. Readers see it at once; memory is freed in the background.
 
         Args:
-            namespace: whose records; an unknown one is ignored (server: as_truncate_cmd).
-            set_name: the set.
-            threshold: what was updated before it goes, in milliseconds since the Citrusleaf epoch.
+            namespace: an unknown one is ignored (server: as_truncate_cmd).
+            set_name: the set; None for the whole namespace.
+            threshold: records updated before it are removed, in milliseconds since the Citrusleaf epoch.
         """
         config = self.namespaces.get(namespace)
         if config is None:
@@ -267,16 +267,16 @@ class EmbeddedCluster:
                 node.sweep(node.stores[namespace])
 
     def evict(self, namespace: str, void_time: int) -> None:
-        """Have records end now that would end before that time, in seconds since the Citrusleaf epoch."""
+        """Remove the records that expire before a time, in seconds since the Citrusleaf epoch."""
         self.evictions[namespace] = void_time
         for node in self.nodes:
             if namespace in node.stores and self._nursery is not None:
-                self._nursery.start_soon(in_slices, node.stores[namespace].evict(void_time))
+                self._nursery.start_soon(run_in_time_slices, node.stores[namespace].evict(void_time))
 
     def recluster(self) -> None:
-        """Form the cluster anew, with the nodes and the settings that there are now."""
+        """Form the cluster anew, with the current nodes and settings."""
         if self.losing:
-            return  # which it will be anyway
+            return  # a rebalance is due anyway
         for namespace, table in self.tables.items():
             settings = self.node(max(self.members)).stores[namespace].settings
             table.replication_factor = settings.number("replication-factor")
@@ -285,10 +285,10 @@ class EmbeddedCluster:
         if self._nursery is not None:
             self._nursery.start_soon(self._recluster)
 
-    # Inner life -----------------------------------------------------------------------------------------------
+    # Life cycle -----------------------------------------------------------------------------------------------
 
     def announce_change(self) -> None:
-        """Let requests that wait for a node look again."""
+        """Let requests that wait for a node look for it again."""
         self.changed.set()
         self.changed = trio.Event()
 
@@ -300,7 +300,7 @@ class EmbeddedCluster:
         advertised_addresses: Sequence[AddressLike],
         bind_alternates: bool,
     ) -> None:
-        """Start all nodes; the first listens last, when the cluster is formed."""
+        """Start all nodes; the first one listens last, when the cluster is formed."""
         self._nursery = nursery
         for port in ports:
             await self._make_node(port).bind()
@@ -351,7 +351,7 @@ class EmbeddedCluster:
         self._poked.set()
 
     async def _manage(self) -> None:
-        """Notice nodes that come and go after a while, and migrate bit by bit."""
+        """Detect nodes that join or leave after `detection_time`, and migrate step by step."""
         while True:
             self._poked = trio.Event()
             if self._membership_changed:
@@ -400,41 +400,41 @@ class EmbeddedCluster:
         changes = Counter[str]()
         is_first = self.cluster_generation == 1
         for namespace, table in self.tables.items():
-            await in_slices(self._rebalanced(namespace, table, members, changes))
+            await run_in_time_slices(self._rebalanced(namespace, table, members, changes))
         for name in members:
             node = self._by_name[name]
             peers = [self._by_name[other] for other in members if other != name]
             if node.running:
-                # A cluster that has just formed has not changed anything yet.
+                # A cluster that has just formed has no changes yet.
                 node.take_part(peers, 0 if is_first else changes[name])
 
     def _rebalanced(
         self, namespace: str, table: PartitionTable, members: list[str], changes: Counter[str]
     ) -> Iterator[None]:
         for moves, changed in table.rebalance_steps(members):
-            self._carry_out(namespace, moves)
+            self._move_records(namespace, moves)
             changes.update(changed)
             yield
 
     async def _migrate(self) -> None:
-        """Move the records of some partitions to where they belong; the tables' lock is held."""
+        """Migrate the records of some partitions; the caller holds the lock of the tables."""
         left = self._migration_batch if self.migration_time else -1
         for namespace, table in self.tables.items():
             pending = table.pending()
             some = pending if left < 0 else pending[:left]
             left -= len(some)
-            await in_slices(self._migrated(namespace, table, some))
+            await run_in_time_slices(self._migrated(namespace, table, some))
         self.announce_change()
 
     def _migrated(self, namespace: str, table: PartitionTable, partitions: list[int]) -> Iterator[None]:
         for partition in partitions:
             moves, changes = table.migrate(partition)
-            self._carry_out(namespace, moves)
+            self._move_records(namespace, moves)
             for name, count in changes.items():
                 self._by_name[name].partition_generation += count
             yield
 
-    def _carry_out(self, namespace: str, moves: list[Move]) -> None:
+    def _move_records(self, namespace: str, moves: list[Move]) -> None:
         for move in moves:
             store = self._by_name[move.target].stores[namespace]
             if move.kind is MoveKind.DISCARD:
@@ -455,106 +455,3 @@ def _address(given: AddressLike, port: int) -> Address | None:
     if separator and number.isdigit() and (":" not in host or host.startswith("[")):
         return host.strip("[]"), int(number)
     return given.strip("[]"), port
-
-
-@asynccontextmanager
-async def open_embedded_cluster(
-    nodes: int = 1,
-    *,
-    ports: Sequence[int] | None = None,
-    host: str | None = None,
-    cluster_name: str = "docker",
-    namespaces: Sequence[str | NamespaceConfig] = ("test",),
-    replication_factor: int = 2,
-    default_ttl: int = 0,
-    users: Mapping[str, str | UserSpec] | None = None,
-    session_ttl: float = 86_400,
-    quotas: bool = False,
-    tls: ssl.SSLContext | None = None,
-    tls_name: str = "",
-    alternate_addresses: Sequence[AddressLike] | None = None,
-    advertised_addresses: Sequence[AddressLike] | None = None,
-    bind_alternates: bool = True,
-    memory: bool = False,
-    clock: Callable[[], float] | None = None,
-    detection_time: float = 0.1,
-    migration_time: float = 0.2,
-) -> AsyncIterator[EmbeddedCluster]:
-    """Run a cluster of the Aerospike protocol in this process for as long as the block lasts.
-
-    Args:
-        nodes: how many.
-        ports: one for each node, 0 for a free one; all free when left out.
-        host: the address to listen on, 127.0.0.1 when left out. In memory it is only a name, by default one that
-            cannot be resolved, so that a client without `connector` never reaches a real server by mistake.
-        cluster_name: what clients are told.
-        namespaces: names, or configurations that then have their own replication factor and default ttl.
-        replication_factor: copies of each record, as far as there are nodes.
-        default_ttl: seconds that records live when a write does not say, 0 for ever.
-        users: switches security on: passwords (with all rights), or `UserSpec`s, by name.
-        session_ttl: life of a session token in seconds.
-        quotas: whether roles may have quotas (the real server's enable-quotas).
-        tls: the server's context; all connections then use TLS, which an Enterprise Edition does.
-        tls_name: the name in the certificate of every node, as the nodes tell it to clients; empty where the
-            certificate is for the address.
-        alternate_addresses: per node what it tells clients that use alternate addresses: a host (with the node's
-            own port), "host:port", (host, port), or None.
-        advertised_addresses: per node what it tells all other clients, in place of the address it listens on, as a
-            node behind NAT does.
-        bind_alternates: listen on the alternate addresses, too.
-        memory: no sockets: clients connect through `EmbeddedCluster.connector`, under a mock clock if wanted. Without
-            that connector, a client given the cluster's `hosts` fails at once.
-        clock: returns Unix time in seconds; follows Trio's clock when left out.
-        detection_time: seconds after which the others notice a node that came or went.
-        migration_time: seconds that the migration of records takes after that.
-
-    Raises:
-        OSError: an address is taken.
-        ValueError: the arguments contradict each other.
-        ClientError: no Trio runs here.
-    """
-    require_trio("open_embedded_cluster")
-    if nodes < 1:
-        raise ValueError(f"nodes is {nodes}; a cluster has at least one")
-    for name, given in (
-        ("ports", ports),
-        ("alternate_addresses", alternate_addresses),
-        ("advertised_addresses", advertised_addresses),
-    ):
-        if given is not None and len(given) != nodes:
-            raise ValueError(f"{name} has {len(given)} entries; there must be one for each of {nodes} nodes")
-    cluster = EmbeddedCluster(
-        host=host,
-        cluster_name=cluster_name,
-        namespaces=[
-            NamespaceConfig(given, replication_factor, default_ttl) if isinstance(given, str) else given
-            for given in namespaces
-        ],
-        users=users,
-        session_ttl=session_ttl,
-        quotas=quotas,
-        tls=tls,
-        tls_name=tls_name,
-        memory=memory,
-        clock=clock,
-        detection_time=detection_time,
-        migration_time=migration_time,
-    )
-    failure: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        try:
-            await cluster.start(
-                nursery,
-                ports or [0] * nodes,
-                alternate_addresses or [None] * nodes,
-                advertised_addresses or [None] * nodes,
-                bind_alternates,
-            )
-            yield cluster
-        except BaseException as error:
-            # Raised again outside the nursery, which would wrap it into a group.
-            failure = error
-        cluster.stop()
-        nursery.cancel_scope.cancel()
-    if failure is not None:
-        raise failure

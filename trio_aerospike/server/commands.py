@@ -1,6 +1,6 @@
-"""The commands on one record, as a master carries them out.
+"""Commands on a single record: read, write, delete.
 
-The order of the checks is the server's, so that a request that fails several of them gets the same answer (server:
+The checks are in the server's order, so that a request that fails several of them gets the same result code (server:
 as/src/transaction/read.c, write.c, delete.c and rw_utils_ce.c).
 """
 
@@ -13,9 +13,11 @@ from ..errors import ResultCode
 from .expressions import Metadata, Scope
 from .filters import check_filter
 from .operations import Bins, apply
-from .requests import Answer, Request
-from .results import Refused
-from .store import NamespaceStore, Particle, StoredRecord, Tree
+from .record import StoredRecord
+from .refused import Refused
+from .requests import Request, Response
+from .store import NamespaceStore, Tree
+from .values import Particle
 
 MAX_OPS = 32 * 1024
 MAX_BINS = 32 * 1024
@@ -39,30 +41,30 @@ _ANSWERS_A_BIN = {wire.OP_CDT_MODIFY, wire.OP_HLL_MODIFY, *READS}
 
 @attrs.frozen(eq=False)
 class Change:
-    """What a write does to every copy of its record: the new version, or None for none."""
+    """The new version of a record, for all its copies; None if it was deleted."""
 
     record: StoredRecord | None
 
 
 @attrs.frozen(eq=False)
-class Outcome:
-    """An answer, and the change that goes with it."""
+class CommandResult:
+    """The response to a command, and its change to the record."""
 
-    answer: Answer
+    response: Response
     change: Change | None = None
 
 
 # Reading ------------------------------------------------------------------------------------------------------
 
 
-def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
+def read(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
     """Read a record, its metadata, or some of its bins.
 
     Raises:
-        Refused: it cannot be read.
+        Refused: the record does not exist, or a check fails.
     """
     if request.info3 & _SC_READ_BITS == wire.INFO3_SC_READ_TYPE:
-        # A linearized read, which the Community Edition refuses before it looks (server: replica_ping_ce.c).
+        # A linearized read, which the Community Edition refuses first (server: replica_ping_ce.c).
         raise Refused(ResultCode.ENTERPRISE_ONLY)
     refuse_transaction(request)
     record = store.find(tree, request.digest)
@@ -80,11 +82,11 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
         raise fail(ResultCode.KEY_MISMATCH)
     metadata = (ResultCode.OK, record.generation, record.void_time)
     if request.info1 & wire.INFO1_GET_NO_BINS:
-        return Outcome(Answer(*metadata), change)
+        return CommandResult(Response(*metadata), change)
     if len(request.ops) > MAX_OPS:
         raise fail(ResultCode.PARAM)
     if request.info1 & wire.INFO1_GET_ALL:
-        return Outcome(Answer(*metadata, whole=record), change)
+        return CommandResult(Response(*metadata, whole=record), change)
     if not request.ops:
         raise fail(ResultCode.PARAM)
     bins = Bins(
@@ -101,11 +103,11 @@ def read(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
             apply(bins, op)
         except Refused as error:
             raise fail(error.result) from error
-    return Outcome(Answer(*metadata, bins.answers), change)
+    return CommandResult(Response(*metadata, bins.answers), change)
 
 
 def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -> StoredRecord | None:
-    """The record with its life renewed, where a read comes late enough in it (server: as_read_touch_check)."""
+    """The record with its time to live renewed, if the read is late enough in it (server: as_read_touch_check)."""
     percent = request.record_ttl
     if not record.void_time or percent == NEVER_TOUCH:
         return None
@@ -127,8 +129,8 @@ def _read_touch(store: NamespaceStore, record: StoredRecord, request: Request) -
 # Writing ------------------------------------------------------------------------------------------------------
 
 
-def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
-    """Change, create or empty a record by operations on its bins, and read bins on the way.
+def write(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
+    """Write a record by operations on its bins, which may also read; without bins it is deleted.
 
     Raises:
         Refused: nothing was changed.
@@ -184,15 +186,15 @@ def write(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
             raise fail(ResultCode.RECORD_NOT_FOUND)
         if request.info2 & wire.INFO2_DURABLE_DELETE:
             raise fail(ResultCode.ENTERPRISE_ONLY)
-        return Outcome(Answer(ResultCode.OK, ops=bins.answers), Change(None))
+        return CommandResult(Response(ResultCode.OK, ops=bins.answers), Change(None))
     changed = new_version(store, request, record, bins.bins, key, void_time, fail)
-    return Outcome(Answer(ResultCode.OK, changed.generation, changed.void_time, bins.answers), Change(changed))
+    return CommandResult(Response(ResultCode.OK, changed.generation, changed.void_time, bins.answers), Change(changed))
 
 
-def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
-    """Delete a record; answers to deletes carry no metadata. A transaction that it may be part of is not looked at.
+def delete(store: NamespaceStore, tree: Tree, request: Request) -> CommandResult:
+    """Delete a record; responses to deletes have no metadata. Transaction fields are ignored.
 
-    An expired record can still be deleted until it is swept away, as in the Community Edition (server: delete_master in
+    An expired record can still be deleted until it is swept, as in the Community Edition (server: delete_master in
     delete_ce.c, nsup.c).
 
     Raises:
@@ -212,20 +214,20 @@ def delete(store: NamespaceStore, tree: Tree, request: Request) -> Outcome:
     check_filter(request.filter, store, record, request.digest)
     if request.key is not None and record.key is not None and request.key != record.key:
         raise Refused(ResultCode.KEY_MISMATCH)
-    return Outcome(Answer(), Change(None))
+    return CommandResult(Response(), Change(None))
 
 
 # Helpers ------------------------------------------------------------------------------------------------------
 
 
 def refuse_transaction(request: Request) -> None:
-    """Transactions are an Enterprise Edition's; this comes before anything is known of the record (mrt_utils_ce.c)."""
+    """Refuse transactions, which need an Enterprise Edition, before the record is read (mrt_utils_ce.c)."""
     if request.in_transaction:
         raise Refused(ResultCode.ENTERPRISE_ONLY)
 
 
 class Failure:
-    """Makes refusals that carry the record's metadata."""
+    """Makes `Refused` errors with the record's metadata."""
 
     def __init__(self, record: StoredRecord | None) -> None:
         self._metadata = (0, 0) if record is None else (record.generation, record.void_time)
@@ -239,7 +241,7 @@ def is_bin_name(name: str) -> bool:
 
 
 def check_record_filter(store: NamespaceStore, request: Request, record: StoredRecord, fail: Failure) -> None:
-    """Refuse a record that the request's filter is not true for."""
+    """Refuse a record that does not pass the request's filter."""
     try:
         check_filter(request.filter, store, record, request.digest)
     except Refused as error:
@@ -249,7 +251,7 @@ def check_record_filter(store: NamespaceStore, request: Request, record: StoredR
 def _scope_of_write(
     store: NamespaceStore, request: Request, record: StoredRecord | None, void_time: int, *, replaces: bool
 ) -> Scope:
-    """What expressions of a write see: times are new already, key and size in storage are still the old ones."""
+    """The scope for expressions of a write: times are new, key and size in storage are still the old ones."""
     now = store.clock.milliseconds()
     if record is None:
         metadata = Metadata(request.digest, request.set_name, now, void_time, False, UNWRITTEN_SIZE)
@@ -262,7 +264,7 @@ def _scope_of_write(
 
 
 def _policies(request: Request) -> tuple[bool, bool]:
-    """Whether the record must be there already, and whether it is replaced (server: write_master_policies)."""
+    """Whether the record must exist, and whether it is replaced (server: write_master_policies)."""
     ops = request.ops
     if not 0 < len(ops) <= MAX_OPS:
         raise Refused(ResultCode.PARAM)
@@ -310,7 +312,7 @@ def _generation_fits(request: Request, record: StoredRecord | None) -> bool:
 
 
 def key_to_store(request: Request, record: StoredRecord | None, fail: Failure) -> bytes | None:
-    """The key that the record has from now on: once stored, it stays (server: handle_msg_key)."""
+    """The user key after the write: a stored key is kept (server: handle_msg_key)."""
     sent = request.key
     if record is not None and record.key is not None:
         if sent is not None and sent != record.key:
@@ -322,7 +324,7 @@ def key_to_store(request: Request, record: StoredRecord | None, fail: Failure) -
 
 
 def void_time_after(store: NamespaceStore, request: Request, record: StoredRecord | None, fail: Failure) -> int:
-    """When the record expires after this write, in seconds since the Citrusleaf epoch, 0 for never."""
+    """The void-time after the write, in seconds since the Citrusleaf epoch; 0 for never."""
     ttl = request.record_ttl
     if ttl == wire.TTL_DONT_UPDATE and record is not None:
         return record.void_time
@@ -350,11 +352,7 @@ def new_version(
     void_time: int,
     fail: Failure,
 ) -> StoredRecord:
-    """The record as a write leaves it.
-
-    Raises:
-        Refused: it would be too large.
-    """
+    """The new version of a record after a write. Raises `Refused`: it is too large."""
     if len(bins) > MAX_BINS:
         raise fail(ResultCode.PARAM)
     now = store.clock.milliseconds()

@@ -1,11 +1,11 @@
-"""One connection of a client: frames in, answers out, in order."""
+"""Serve one connection of a client: read requests, send their responses in order."""
 
 from __future__ import annotations
 
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import trio
 
@@ -14,20 +14,19 @@ from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
 from .batch import batch_error
-from .faults import Fault, Reply, Request, RequestKind
-from .query.answer import Streamed
-from .requests import Answer
-from .security import Caller, Session
-from .streams import ServerStream
-
-if TYPE_CHECKING:
-    from .node import EmbeddedNode
+from .faults import Fault, NodeStats, Reply, Request, RequestHook, RequestKind
+from .memory import MemoryNetwork
+from .refused import Unreachable
+from .requests import Response, StreamingResponse
+from .security import Caller, Security, Session
+from .settings import Settings
+from .transport import ServerStream
 
 logger: logging.Logger = logging.getLogger("trio_aerospike.server")
 
 _RECEIVE_SIZE = 256 * 1024
 _SEND_SIZE = 1024 * 1024
-"""Answers are sent once they have so many bytes, even if more requests are at hand."""
+"""Responses are sent once they have this many bytes, even if more requests have arrived."""
 
 _KINDS: dict[int, RequestKind] = {
     wire.PROTO_INFO: "info",
@@ -37,25 +36,59 @@ _KINDS: dict[int, RequestKind] = {
 }
 
 
-class Unreachable(Exception):
-    """The node that has to serve the request cannot be reached; the cluster may soon know better."""
+class ConnectionCluster(Protocol):
+    """What a connection needs of the cluster."""
+
+    security: Security | None
+    network: MemoryNetwork | None
+    changed: trio.Event
+
+    @property
+    def is_enterprise(self) -> bool: ...
+
+
+class ConnectionHost(Protocol):
+    """What a connection needs of its node."""
+
+    name: str
+    stats: NodeStats
+    settings: Settings
+    attentive: bool
+
+    @property
+    def cluster(self) -> ConnectionCluster: ...
+
+    @property
+    def delay(self) -> float: ...
+
+    @property
+    def on_request(self) -> RequestHook | None: ...
+
+    def answer(self, connection: Connection, kind: int, body: bytes) -> bytes | StreamingResponse:
+        """The response to a request; raises `Unreachable` or `ProtocolError`."""
+
+    async def wait_resumed(self) -> None:
+        """Wait while the node is paused."""
+
+    def connection_became_command(self) -> None:
+        """Count a connection that sent its first message."""
 
 
 class _Closing(Exception):
-    """The connection ends here."""
+    """Ends the connection."""
 
 
 class Connection:
-    """Reads requests of one client and answers them one after the other.
+    """Reads the requests of one client and answers them one after the other.
 
-    What has come with one read is answered with one send. As soon as a request takes time (a node's `delay`, a hook,
-    a partition whose owner is lost) the ones behind it wait, as with the real server, while other connections go on.
+    The requests of one read are answered with one send. While a request takes time (a node's `delay`, a hook, a
+    partition whose owner is lost) those behind it wait, as with the real server, and other connections go on.
 
-    What goes wrong unexpectedly in a request is logged and ends that request, or its connection where no answer to it
-    can be made, but never the server. (What a hook of a test raises does end it: that is the test's.)
+    An unexpected error in a request is logged and ends that request, or its connection where no response can be made,
+    but never the server. (An exception of a test's hook does end it: that is the test's.)
     """
 
-    def __init__(self, node: EmbeddedNode, stream: ServerStream, address: tuple[str, int]) -> None:
+    def __init__(self, node: ConnectionHost, stream: ServerStream, address: tuple[str, int]) -> None:
         self.node = node
         self.stream = stream
         self.address = address
@@ -63,7 +96,7 @@ class Connection:
         self.user_agent = ""
         self.is_command: bool = False
         self.began: float = 0.0
-        """When the current request was taken up, in seconds of Trio's clock: read, or the one before it answered."""
+        """When the current request was read, or the one before it answered, in seconds of Trio's clock."""
         self._in_flight = 0
 
     def __repr__(self) -> str:
@@ -72,17 +105,17 @@ class Connection:
 
     @property
     def client_host(self) -> str:
-        """The address of the client: this machine's; for a client in memory, loopback."""
+        """The IP address of the client; loopback for a client in memory."""
         return self.address[0] if self.node.cluster.network is None else "127.0.0.1"
 
     @property
     def peer(self) -> str:
-        """Who is at the other end, as `query-show` tells it."""
+        """The address of the client in `query-show`."""
         return f"{self.client_host}:{self.address[1]}"
 
     @property
     def authenticated(self) -> bool:
-        """Whether the client may ask for anything at all."""
+        """Whether the client has logged in, if it has to."""
         return self.session is not None or self.node.cluster.security is None
 
     def may(self, permission: str, namespace: str = "", set_name: str = "") -> bool:
@@ -93,17 +126,17 @@ class Connection:
         return self.session is not None and security.allows(self.session, permission, namespace, set_name)
 
     def within_quota(self, permission: str) -> bool:
-        """Count a record that the client reads or writes; False where its user's quota is used up."""
+        """Count a record that the client reads or writes; False if its user's quota is exhausted."""
         security = self.node.cluster.security
         return security is None or self.session is None or security.within_quota(self.session, permission)
 
     @property
     def caller(self) -> Caller:
-        """Whom the connection speaks for, and where it comes from."""
+        """The user of the connection, and its address."""
         return Caller(self.session, self.client_host, self.stream.certificate_name())
 
     async def serve(self) -> None:
-        """Serve until the client leaves or the connection breaks; closes the stream."""
+        """Serve until the client closes the connection or it breaks; then close the stream."""
         reader = FrameReader(of_requests=True)
         try:
             while True:
@@ -128,39 +161,39 @@ class Connection:
 
     async def _serve_frames(self, frames: list[tuple[int, bytes]]) -> None:
         self._count(frames)
-        answers: list[bytes] = []
+        responses: list[bytes] = []
         size = 0
         turn = Turn()
         try:
             for kind, body in frames:
-                answers.append(await self._serve_one(kind, body, answers))
+                responses.append(await self._serve_one(kind, body, responses))
                 if kind >= wire.PROTO_MESSAGE:
                     self._in_flight -= 1
                     self.node.stats.commands_in_flight -= 1
-                size += len(answers[-1])
+                size += len(responses[-1])
                 if size > _SEND_SIZE:
-                    await self._send(answers)
+                    await self._send(responses)
                     size = 0
                 await turn.give_way()
         except ProtocolError as error:
-            # What came before the bad request has been done: its client hears of it.
-            await self._send(answers)
+            # The requests before the invalid one have been executed: send their responses.
+            await self._send(responses)
             raise _Closing from error
-        await self._send(answers)
+        await self._send(responses)
 
-    async def _serve_one(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
-        """The answer to one request; if that takes time, the answers held back so far are sent first."""
+    async def _serve_one(self, kind: int, body: bytes, unsent: list[bytes]) -> bytes:
+        """The response to one request; if that takes time, the responses before it are sent first."""
+        response = await self._answer(kind, body, unsent)
+        if isinstance(response, bytes):
+            return response
         try:
-            return await self._answer(kind, body, held_back)
-        except Streamed as streamed:
-            try:
-                await self._send(held_back)
-            except BaseException:
-                streamed.abandon()
-                raise
-            await self._stream(streamed.serve)
-            self.began = trio.current_time()
-            return b""
+            await self._send(unsent)
+        except BaseException:
+            response.abandon()
+            raise
+        await self._stream(response.serve)
+        self.began = trio.current_time()
+        return b""
 
     async def _stream(self, serve: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -171,26 +204,26 @@ class Connection:
             logger.exception("%s: a query from %s failed", self.node.name, self.peer)
             raise _Closing from error
 
-    async def _answer(self, kind: int, body: bytes, held_back: list[bytes]) -> bytes:
+    async def _answer(self, kind: int, body: bytes, unsent: list[bytes]) -> bytes | StreamingResponse:
         node = self.node
         if kind == wire.PROTO_COMPRESSED and node.cluster.is_enterprise:
             kind, body = decompress_body(body)
             if kind != wire.PROTO_MESSAGE:
                 raise ProtocolError(f"a compressed frame holds a frame of type {kind}: only messages are compressed")
         if node.attentive:
-            await self._send(held_back)
+            await self._send(unsent)
             return await self._serve_with_attention(kind, body)
         try:
             return self._served(kind, body)
         except Unreachable:
-            await self._send(held_back)
+            await self._send(unsent)
             return await self._serve_when_reachable(kind, body, trio.current_time() + self._ttl(kind, body))
 
-    def _served(self, kind: int, body: bytes) -> bytes:
-        """The node's answer; that something failed inside the server, where it did."""
+    def _served(self, kind: int, body: bytes) -> bytes | StreamingResponse:
+        """The node's response; an error response if the server itself failed."""
         try:
             return self.node.answer(self, kind, body)
-        except (Unreachable, Streamed, ProtocolError):
+        except (Unreachable, ProtocolError):
             raise
         except Exception as error:
             logger.exception("%s: a request (%s) from %s failed", self.node.name, _KINDS[kind], self.peer)
@@ -200,10 +233,10 @@ class Connection:
                 return admin.encode_result(ResultCode.SERVER)
             raise _Closing from error
 
-    async def _send(self, answers: list[bytes]) -> None:
-        if answers:
-            data = answers[0] if len(answers) == 1 else b"".join(answers)
-            answers.clear()
+    async def _send(self, responses: list[bytes]) -> None:
+        if responses:
+            data = responses[0] if len(responses) == 1 else b"".join(responses)
+            responses.clear()
             if data:
                 await self.stream.send_all(data)
 
@@ -223,7 +256,7 @@ class Connection:
         stats.commands_in_flight += arrived
         stats.commands_peak = max(stats.commands_peak, stats.commands_in_flight)
 
-    async def _serve_with_attention(self, kind: int, body: bytes) -> bytes:
+    async def _serve_with_attention(self, kind: int, body: bytes) -> bytes | StreamingResponse:
         node = self.node
         self.began = trio.current_time()
         deadline = self.began + self._ttl(kind, body)
@@ -240,7 +273,7 @@ class Connection:
             return _refusal(body, ResultCode.TIMEOUT)
         return await self._serve_when_reachable(kind, body, deadline)
 
-    async def _serve_when_reachable(self, kind: int, body: bytes, deadline: float) -> bytes:
+    async def _serve_when_reachable(self, kind: int, body: bytes, deadline: float) -> bytes | StreamingResponse:
         while True:
             changed = self.node.cluster.changed
             try:
@@ -252,7 +285,7 @@ class Connection:
                     return _refusal(body, ResultCode.TIMEOUT)
 
     def _ttl(self, kind: int, body: bytes) -> float:
-        """Seconds that the request may take, by itself or by the node's settings."""
+        """Seconds that the request may take: its own limit, or the node's setting."""
         milliseconds = 0
         if kind == wire.PROTO_MESSAGE and len(body) >= wire.MESSAGE_HEADER_SIZE:
             start = wire.TRANSACTION_TTL_OFFSET - wire.PROTO_HEADER_SIZE
@@ -281,10 +314,10 @@ class Connection:
 
 
 def _refusal(body: bytes, result: ResultCode) -> bytes:
-    """The answer to a message that is not carried out; to a batch, the one that ends it."""
+    """The response that refuses a message; for a batch, the one that ends it."""
     if len(body) > 1 and body[1] & wire.INFO1_BATCH:
         return batch_error(result)
-    return Answer(result).frame()
+    return Response(result).frame()
 
 
 def _decoded(kind: int, body: bytes) -> Request:

@@ -1,4 +1,4 @@
-"""What a test's hook may do to a request, and what the server counts of them."""
+"""Fault injection: request hooks and what they may return; counters of connections and requests."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ..errors import ResultCode
 
 
 class Fault(Enum):
-    """Ends a request without an answer."""
+    """Ends a request without a response."""
 
     RESET = "reset"
     """The connection is reset."""
     SILENCE = "silence"
-    """The request is never answered, nor any behind it on its connection, which stays open."""
+    """The request is never answered, nor any after it on its connection, which stays open."""
     CLOSE = "close"
-    """The connection is closed in good order, in place of an answer."""
+    """The connection is closed in good order, in place of a response."""
 
 
 @attrs.frozen
 class Reply:
-    """These bytes in place of an answer; the request is not carried out.
+    """Bytes in place of a response; the request is not executed.
 
     Args:
         data: sent as they are.
-        close: close the connection behind them.
+        close: close the connection after them.
     """
 
     data: bytes
@@ -39,13 +39,13 @@ class Reply:
 
 
 RequestKind = Literal["info", "admin", "message"]
-"""Kinds of requests, as hooks get and `NodeStats.requests` counts them.
+"""Kinds of requests, for hooks and `NodeStats.requests`.
 
 "message" is every command on records: single, batch, query; "admin" is logins and user administration.
 """
 
 Request = Message | AdminMessage | list[str]
-"""A request as a hook sees it: `Message` for kind "message", `AdminMessage` for "admin", info commands for "info"."""
+"""A request as a hook gets it: `Message` for kind "message", `AdminMessage` for "admin", info commands for "info"."""
 
 Verdict = None | Fault | Reply | ResultCode
 """None lets the request be served; a result code refuses a message with it."""
@@ -56,10 +56,10 @@ RequestHook = Callable[[RequestKind, Request], Awaitable[Verdict]]
 
 @attrs.define(eq=False)
 class NodeStats:
-    """What a node has seen. `requests` counts by `RequestKind`.
+    """Counters of a node. `requests` counts by `RequestKind`.
 
-    A connection counts as a command connection once it has sent a message; those of clients that only ask info
-    commands (tend loops) never do. `commands_in_flight` are messages read and not yet answered.
+    A connection counts as a command connection once it has sent a message; connections that only send info commands
+    (tend loops) never do. `commands_in_flight` are messages read and not yet answered.
     """
 
     connections_open: int = 0
@@ -72,10 +72,10 @@ class NodeStats:
     commands_peak: int = 0
     requests: Counter[RequestKind] = attrs.Factory(Counter)
     dialled: Counter[tuple[str, int]] = attrs.Factory(Counter)
-    """Connections by the address that they were made to."""
+    """Connections by the address that clients connected to."""
 
     def reset(self) -> None:
-        """Start counting anew; what is open and in flight stays counted."""
+        """Reset the counters, except for open connections and commands in flight."""
         self.connections_peak = self.connections_open
         self.command_connections_peak = self.command_connections_open
         self.commands_peak = self.commands_in_flight

@@ -1,29 +1,30 @@
-"""Filters: expressions that decide whether a command looks at a record at all."""
+"""Apply filter expressions to records."""
 
 from __future__ import annotations
 
 from ..errors import ResultCode
 from .expressions import UNKNOWN, Expression, Scope, compile_filter
-from .results import Refused
-from .store import NamespaceStore, StoredRecord
+from .record import StoredRecord
+from .refused import Refused
+from .store import NamespaceStore
 
 
 def check_filter(
     condition: bytes | Expression | None, store: NamespaceStore, record: StoredRecord, digest: bytes
 ) -> None:
-    """Refuse a command whose filter does not let the record through.
+    """Refuse a record that does not pass a filter.
 
-    Metadata is asked first, the record with its bins only where that does not decide; what is still unknown then does
-    not pass (server: handle_meta_filter, read_and_filter_bins in as/src/transaction/rw_utils.c).
+    The filter is evaluated on metadata first, and with the bins only if that does not decide; a record does not pass if
+    the result is unknown (server: handle_meta_filter, read_and_filter_bins in as/src/transaction/rw_utils.c).
 
     Args:
-        condition: the filter as it travels, or compiled; None lets everything through.
-        store: what the record is in.
-        record: it.
-        digest: its.
+        condition: the filter, encoded or compiled; None for no filter.
+        store: the store of the record.
+        record: the record.
+        digest: the digest of the record.
 
     Raises:
-        Refused: FILTERED_OUT; PARAM, the filter is none.
+        Refused: FILTERED_OUT; PARAM, the filter is invalid.
     """
     if condition is None:
         return

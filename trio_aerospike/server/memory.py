@@ -1,8 +1,8 @@
-"""Connections without a network: pairs of streams in memory, and a registry of who listens where.
+"""In-memory connections: pairs of streams, and a network that connects clients to listeners.
 
-They behave as sockets do where it matters to a client: a full buffer blocks the writer, a close is the end of the
-stream for the peer, a reset breaks both directions and loses what was on its way. Everything runs on Trio's clock and
-scheduler alone, so it works under `trio.testing.MockClock`.
+They behave like sockets where it matters to a client: a full buffer blocks the writer, a close is the end of the stream
+for the peer, a reset breaks both directions and loses buffered data. They need only Trio's clock and scheduler, so they
+work under `trio.testing.MockClock`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 import trio
 
 BUFFER_SIZE = 256 * 1024
-"""Bytes that one direction holds before its writer has to wait."""
+"""Bytes that one direction buffers before its writer has to wait."""
 
 
 class _Direction:
-    """Bytes on their way from one end to the other."""
+    """The buffer of one direction."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -58,7 +58,7 @@ class _Direction:
 
 
 class MemoryStream:
-    """One end of a connection in memory."""
+    """One end of an in-memory connection."""
 
     def __init__(self, outgoing: _Direction, incoming: _Direction) -> None:
         self._outgoing = outgoing
@@ -76,10 +76,10 @@ class MemoryStream:
             raise trio.BrokenResourceError("the connection was reset by the peer")
 
     def try_send(self, data: bytes | bytearray | memoryview) -> int:
-        """Take as many bytes as fit now, without waiting.
+        """Send as many bytes as fit now, without waiting.
 
         Returns:
-            How many bytes were taken, possibly none.
+            The number of bytes sent, possibly 0.
 
         Raises:
             trio.ClosedResourceError: this end was closed.
@@ -128,7 +128,7 @@ class MemoryStream:
         self._incoming.wake()
 
     def certificate_name(self) -> None:
-        """There are no certificates without TLS."""
+        """None: there are no certificates without TLS."""
 
     async def aclose(self) -> None:
         """Close; the same as `close_now`, and a checkpoint."""
@@ -136,7 +136,7 @@ class MemoryStream:
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
-        """Reset: both ends break, what was on its way is lost."""
+        """Reset the connection: both ends break, buffered data is lost."""
         self._closed = True
         for direction in (self._outgoing, self._incoming):
             direction.broken = True
@@ -146,13 +146,13 @@ class MemoryStream:
 
 
 def memory_stream_pair(buffer_size: int = BUFFER_SIZE) -> tuple[MemoryStream, MemoryStream]:
-    """Two ends of one connection; each direction holds `buffer_size` bytes."""
+    """The two ends of a new connection; each direction buffers `buffer_size` bytes."""
     there, back = _Direction(buffer_size), _Direction(buffer_size)
     return MemoryStream(there, back), MemoryStream(back, there)
 
 
 class MemoryNetwork:
-    """Who listens at which (host, port), in place of an operating system."""
+    """The listeners of an in-memory network by (host, port)."""
 
     def __init__(self) -> None:
         self._listeners: dict[tuple[str, int], Callable[[MemoryStream], None]] = {}

@@ -1,82 +1,61 @@
-"""One node of an embedded cluster: what it stores, what it answers, and who is connected to it."""
+"""One node of an embedded cluster: stores, settings, connections, and the dispatch of requests."""
 
 from __future__ import annotations
 
-import socket
-import ssl
-import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import trio
 
 from .._wire import admin, admin_messages, constants as wire, info
-from .._wire.digests import partition_id
 from .._wire.frames import encode_frame
-from .._wire.messages import Message, Op, decode_message
+from .._wire.messages import decode_message
 from ..errors import ResultCode
-from . import commands
-from .batch import Batch, batch_error
-from .connection import Connection, Unreachable, logger
+from .batch import batch_error
+from .connection import Connection, ConnectionCluster, logger
+from .execution import CommandExecutor, RecordCluster
 from .faults import NodeStats, RequestHook
-from .info import (  # each registers its commands
-    cluster as cluster,
-    config as config,
-    diagnostics as diagnostics,
-    indexes as indexes,
-    udf as udf,
-)
-from .info.handlers import SUMMARY, answer_info, info_lines, is_long
-from .info.latencies import Latencies, histogram_name
+from .info import SUMMARY, answer_info, info_lines, is_streaming
+from .info.views import ClusterView
+from .latencies import Latencies
+from .listener import Address, accept_waiting, bind_socket
 from .memory import MemoryStream
-from .query.answer import Streamed, answer_query
-from .query.jobs import QueryJob, QueryJobs, QueryLimits
-from .query.request import QueryRequest
-from .requests import Answer, Call, Request, refusal, request_from_message
-from .results import Refused
+from .query.dispatch import answer_query
+from .query.jobs import QueryJobs
+from .refused import Refused
+from .requests import Response, StreamingResponse, refusal, request_from_message
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE
-from .sindex.registry import NodeIndexes
-from .slices import in_slices
-from .store import NamespaceStore, StoredRecord, Tree
-from .streams import ServerStream, accepted_stream
-from .udf.call import call_function
+from .sindex.node_indexes import NodeIndexes
+from .store import NamespaceStore
+from .time_slices import run_in_time_slices
+from .transport import ServerStream, accepted_stream
 
-if TYPE_CHECKING:
-    from .cluster import EmbeddedCluster
 
-Address = tuple[str, int]
+class NodeCluster(ClusterView, ConnectionCluster, RecordCluster, Protocol):
+    """The cluster as its nodes use it."""
 
-#: Connections accepted in one go.
-ACCEPT_BURST = 64
-
-ROWS_AT_ONCE = 100
-"""Rows of a batch up to which it is carried out at one go."""
-
-_COUNTED_FAILURES = {
-    ResultCode.RECORD_GENERATION: "fail_generation",
-    ResultCode.RECORD_TOO_BIG: "fail_record_too_big",
-}
+    def announce_change(self) -> None:
+        """Let requests that wait for a node look for it again."""
 
 
 class EmbeddedNode:
     """A node of an embedded cluster; the cluster makes, starts and stops it.
 
     Attributes:
-        name: as the info command `node` tells it.
-        delay: seconds that each message takes to serve, one at a time on a connection; others go on meanwhile.
+        name: its name for the info command `node`.
+        delay: seconds that each message takes to serve, one at a time on a connection.
         on_request: an async function `(kind, request)` that gets every request before it is served and may fail it;
             `kind` is "info", "admin" or "message" (`RequestKind`). See `trio_aerospike.server.faults`.
         stats: counters.
         running: it listens.
-        joined: it has a part in the cluster's partition map.
-        settings: of the context `service`, as `set-config` changes them; those of namespaces are in their stores.
-        network_settings: of the context `network`.
+        joined: it is in the cluster's partition map.
+        settings: those of the context `service`; those of namespaces are in their stores.
+        network_settings: those of the context `network`.
     """
 
-    def __init__(self, cluster: EmbeddedCluster, name: str, listen: Address) -> None:
+    def __init__(self, cluster: NodeCluster, name: str, listen: Address) -> None:
         self.cluster = cluster
         self.name = name
         self.listen_address: Address = listen
@@ -92,8 +71,8 @@ class EmbeddedNode:
         self.settings: Settings = Settings(SERVICE)
         self.network_settings: Settings = Settings(NETWORK)
         self.queries: QueryJobs = QueryJobs()
-        self.indexes: NodeIndexes = NodeIndexes(self)
         self.running: bool = False
+        self.indexes: NodeIndexes = NodeIndexes(self, cluster.indexes, cluster.clock)
         self.joined: bool = False
         self.peers: list[EmbeddedNode] = []
         self.alumni: list[EmbeddedNode] = []
@@ -105,6 +84,7 @@ class EmbeddedNode:
         self.batches: int = 0
         self.demarshal_errors: int = 0
         self.latencies: Latencies = Latencies()
+        self.executor: CommandExecutor = CommandExecutor(self)
         self.log_levels: dict[str, str] = {}
         self.tips: set[Address] = set()
         self._delay = 0.0
@@ -116,7 +96,7 @@ class EmbeddedNode:
         self._nursery: trio.Nursery | None = None
         self._sockets: list[trio.socket.SocketType] = []
         self.attentive: bool = False
-        """Whether requests need more than to be answered at once: a delay, a hook, a pause."""
+        """Whether requests cannot be answered at once, because of a delay, a hook or a pause."""
 
     def __repr__(self) -> str:
         state = "paused" if self.paused else "running" if self.running else "stopped"
@@ -127,15 +107,15 @@ class EmbeddedNode:
 
     @property
     def host(self) -> str:
-        """The host that it listens on."""
+        """The host of its listen address."""
         return self.listen_address[0]
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port of its listen address."""
         return self.listen_address[1]
 
-    # What tests turn ------------------------------------------------------------------------------------------
+    # Faults for tests -----------------------------------------------------------------------------------------
 
     @property
     def delay(self) -> float:
@@ -149,7 +129,7 @@ class EmbeddedNode:
 
     @property
     def on_request(self) -> RequestHook | None:
-        """The hook that sees every request first."""
+        """The hook that gets every request first."""
         return self._on_request
 
     @on_request.setter
@@ -169,7 +149,7 @@ class EmbeddedNode:
             self._watch()
 
     def resume(self) -> None:
-        """Answer again, first what has gathered."""
+        """Answer again, first the requests that have gathered."""
         if self._resumed is not None:
             self._resumed.set()
             self._resumed = None
@@ -186,232 +166,54 @@ class EmbeddedNode:
 
     # Requests -------------------------------------------------------------------------------------------------
 
-    def answer(self, connection: Connection, kind: int, body: bytes) -> bytes:
-        """The frames that answer a request.
+    def answer(self, connection: Connection, kind: int, body: bytes) -> bytes | StreamingResponse:
+        """Execute a request; returns the frames of its response.
 
         Raises:
-            Unreachable: the node that has to serve it is gone and the map does not show it yet; nothing was done.
-            ProtocolError: it cannot be read; the connection has to be closed.
+            Unreachable: the node that has to serve it is down and the map does not show it yet; nothing was done.
+            ProtocolError: it is malformed; the connection has to be closed.
         """
         if kind == wire.PROTO_MESSAGE:
             return self._answer_message(connection, body)
         if kind == wire.PROTO_INFO:
             return self._answer_info(connection, body)
         if kind == wire.PROTO_COMPRESSED:
-            # An Enterprise Edition would have it unpacked by the connection (server: as/src/base/proto_ce.c).
+            # The connection of an Enterprise Edition would have decompressed it (server: as/src/base/proto_ce.c).
             self.demarshal_errors += 1
-            return Answer(ResultCode.ENTERPRISE_ONLY).frame()
+            return Response(ResultCode.ENTERPRISE_ONLY).frame()
         return self._answer_admin(connection, body)
 
-    def _answer_message(self, connection: Connection, body: bytes) -> bytes:
+    def _answer_message(self, connection: Connection, body: bytes) -> bytes | StreamingResponse:
         message, _ = decode_message(body)
         is_batch = bool(message.info1 & wire.INFO1_BATCH)
         if not connection.authenticated:
             if is_batch:
                 return batch_error(ResultCode.NOT_AUTHENTICATED)
-            return Answer(ResultCode.NOT_AUTHENTICATED).frame()
+            return Response(ResultCode.NOT_AUTHENTICATED).frame()
         if is_batch:
-            self.batches += 1
-            answer = self._answer_batch(connection, message)
-            connection.began = self._count_latency("batch-index", connection)
-            return answer
+            return self.executor.execute_batch(connection, message)
         if message.field(wire.FIELD_DIGEST) is None:
             return answer_query(self, connection, message)
         try:
-            request = request_from_message(message)
-            return self._execute(connection, request).frame()
+            return self.executor.execute(connection, request_from_message(message)).frame()
         except Refused as refused:
             return refusal(refused).frame()
 
-    def _answer_batch(self, connection: Connection, message: Message) -> bytes:
-        try:
-            batch = Batch(message, self.stores, self.settings.number("batch-max-requests"))
-        except Refused as refused:
-            return batch_error(refused.result)
-        if batch.count > ROWS_AT_ONCE:
-            ttl = (message.transaction_ttl or self.settings.number("transaction-max-ms")) / 1000
-            raise Streamed(lambda: self._serve_batch(connection, batch, trio.current_time() + ttl))
-        execute = batch.execute(lambda row: self._execute_row(connection, row))
-        for _ in chain(batch.read(), self._reachable(batch.requests), execute):
-            pass
-        return batch.frames()
-
-    async def _serve_batch(self, connection: Connection, batch: Batch, deadline: float) -> None:
-        """Carry out a batch of many rows in slices."""
-        try:
-            frames = await self._carried_out(connection, batch, deadline)
-        except Exception:
-            logger.exception("%s: a batch from %s failed", self.name, connection.peer)
-            frames = batch_error(ResultCode.SERVER)
-        await connection.stream.send_all(frames)
-        self._count_latency("batch-index", connection)
-
-    async def _carried_out(self, connection: Connection, batch: Batch, deadline: float) -> bytes:
-        await in_slices(batch.read())
-        while True:
-            changed = self.cluster.changed
-            try:
-                await in_slices(self._reachable(batch.requests))
-                break
-            except Unreachable:
-                with trio.move_on_at(deadline) as scope:
-                    await changed.wait()
-                if scope.cancelled_caught:
-                    return batch_error(ResultCode.TIMEOUT)
-        await in_slices(batch.execute(lambda row: self._execute_row(connection, row)))
-        return batch.frames()
-
-    def _execute_row(self, connection: Connection, request: Request) -> Answer:
-        try:
-            return self._execute(connection, request, "batch_sub")
-        except Refused as refused:
-            return refusal(refused)
-        except Unreachable:
-            # Its node has gone since the rows were looked at.
-            return Answer(ResultCode.TIMEOUT)
-
-    def _reachable(self, requests: list[Request]) -> Iterator[None]:
-        """Check for each row that its node is running; raise `Unreachable` if one is not."""
-        for request in requests:
-            if self.joined:
-                self._owner(request, partition_id(request.digest))
-            yield
-
-    def _execute(self, connection: Connection, request: Request, origin: str = "client") -> Answer:
-        """Check, find the node that serves the request, have it carried out, and write its change to all copies."""
-        store = self.stores.get(request.namespace)
-        if store is None:
-            raise Refused(ResultCode.INVALID_NAMESPACE)
-        if not self.joined:
-            raise Refused(ResultCode.PARTITION_UNAVAILABLE)
-        if len(request.digest) != wire.DIGEST_SIZE:
-            raise Refused(ResultCode.PARAM)
-        is_write = request.is_write
-        if not is_write and not request.is_read:
-            raise Refused(ResultCode.PARAM)
-        if connection.session is not None:
-            self._check_rights(connection, request)
-        try:
-            return self._carry_out(request, origin)
-        finally:
-            if not request.is_delete or request.call is not None:
-                kind = "udf" if request.call is not None else "write" if is_write else "read"
-                now = self._count_latency(histogram_name(request.namespace, origin, kind), connection)
-                if origin == "client":
-                    connection.began = now
-
-    def _count_latency(self, name: str, connection: Connection) -> float:
-        """Count the current request of a connection, and return the time."""
-        now = trio.current_time()
-        self.latencies.count(name, now - connection.began, now)
-        return now
-
-    def execute_internal(
-        self,
-        namespace: str,
-        digest: bytes,
-        record: StoredRecord,
-        *,
-        info2: int,
-        info3: int,
-        record_ttl: int,
-        origin: str,
-        ops: Sequence[Op] = (),
-        call: Call | None = None,
-    ) -> Answer:
-        """Write to a record for a job of this node's own, by operations or by a function.
-
-        Raises:
-            Refused: nothing was changed.
-        """
-        request = Request(namespace, record.set_name, digest, None, 0, info2, info3, 0, record_ttl, ops, call=call)
-        return self._carry_out(request, origin)
-
-    def _carry_out(self, request: Request, origin: str) -> Answer:
-        is_write = request.is_write
-        partition = partition_id(request.digest)
-        owner = self._owner(request, partition)
-        store = owner.stores[request.namespace]
-        tree = store.trees[partition]
-        command: Callable[[NamespaceStore, Tree, Request], commands.Outcome]
-        if request.call is not None:
-            command, counter = self._call_function, "udf"
-        elif not is_write:
-            command, counter = commands.read, "read"
-        elif request.is_delete:
-            command, counter = commands.delete, "delete"
-        else:
-            command, counter = commands.write, "write"
-        try:
-            outcome = command(store, tree, request)
-        except Refused as refused:
-            end = "error"
-            if refused.result == ResultCode.FILTERED_OUT:
-                end = "filtered_out"
-            elif refused.result == ResultCode.RECORD_NOT_FOUND and counter != "write":
-                end = "not_found"
-            self.counters[f"{origin}_{counter}_{end}"] += 1
-            if refused.result in _COUNTED_FAILURES:
-                self.counters[_COUNTED_FAILURES[refused.result]] += 1
-            raise
-        if counter == "udf":
-            self._count_function(origin, outcome)
-        end = "complete" if counter == "udf" else "success"
-        self.counters[f"{origin}_{counter}_{end if outcome.answer.result == ResultCode.OK else 'error'}"] += 1
-        if outcome.change is not None:
-            self.cluster.replicate(request.namespace, partition, request.digest, outcome.change.record)
-        return outcome.answer
-
-    def _count_function(self, origin: str, outcome: commands.Outcome) -> None:
-        """Count a function by what it did to its record, or as failed in Lua (server: update_lua_success_stats)."""
-        if outcome.answer.result == ResultCode.UDF:
-            self.counters[f"{origin}_lang_error"] += 1
-        elif outcome.answer.result == ResultCode.OK:
-            change = outcome.change
-            done = "read" if change is None else "delete" if change.record is None else "write"
-            self.counters[f"{origin}_lang_{done}_success"] += 1
-
-    def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> commands.Outcome:
-        return call_function(store, tree, request, self.cluster.modules)
-
-    def _owner(self, request: Request, partition: int) -> EmbeddedNode:
-        table = self.cluster.tables[request.namespace]
-        if not request.is_write and table.serves_reads(self.name, partition):
-            return self
-        master = table.master(partition)
-        if master == self.name:
-            return self
-        owner = self.cluster.node(master)
-        if not owner.running or owner.paused:
-            raise Unreachable
-        return owner
-
-    def _check_rights(self, connection: Connection, request: Request) -> None:
-        if request.call is not None:
-            wanted = ["execute-udf"]
-        else:
-            wanted = [right for right, asked in (("write", request.is_write), ("read", request.is_read)) if asked]
-        for right in wanted:
-            if not connection.may(right, request.namespace, request.set_name):
-                raise Refused(ResultCode.ROLE_VIOLATION)
-            if not connection.within_quota("write" if request.is_write else "read"):
-                raise Refused(ResultCode.QUOTA_EXCEEDED)
-
-    def _answer_info(self, connection: Connection, body: bytes) -> bytes:
+    def _answer_info(self, connection: Connection, body: bytes) -> bytes | StreamingResponse:
         if not connection.authenticated:
             error = info.format_error(ResultCode.NOT_AUTHENTICATED, "not authenticated")
             return encode_frame(wire.PROTO_INFO, error.encode() + b"\n")
         names = info.decode_info_request(body) or SUMMARY
-        if any(map(is_long, names)):
-            raise Streamed(lambda: self._serve_info(connection, names))
+        if any(map(is_streaming, names)):
+            return StreamingResponse(lambda: self._serve_info(connection, names))
         return info.encode_info_response([(name, answer_info(self, connection, name)) for name in names])
 
     async def _serve_info(self, connection: Connection, names: Sequence[str]) -> None:
-        """Answer commands of which some take long, in slices."""
+        """Answer info commands, some of which take long, in time slices."""
         answers: list[tuple[str, str]] = []
         for name in names:
             lines: list[str] = []
-            await in_slices(map(lines.append, info_lines(self, connection, name)))
+            await run_in_time_slices(map(lines.append, info_lines(self, connection, name)))
             answers.append((name, ";".join(lines)))
         await connection.stream.send_all(info.encode_info_response(answers))
 
@@ -427,21 +229,8 @@ class EmbeddedNode:
         sessions = [connection.session for connection in self.connections]
         return sum(1 for session in sessions if session is not None and session.user == user)
 
-    def start_query(self, kind: str, request: QueryRequest, client: str) -> QueryJob:
-        """Register a query that begins to run.
-
-        Raises:
-            Refused: FAIL_FORBIDDEN, there are no query threads left; PARAM, its number is in use.
-        """
-        settings = self.stores[request.namespace].settings
-        is_inline = request.short and settings.flag("inline-short-queries")
-        one_query = 0 if is_inline else settings.number("single-query-threads")
-        return self.queries.start(
-            kind, request, client, QueryLimits(self.settings.number("query-threads-limit"), one_query)
-        )
-
     def start_task(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run something for as long as the node does; if it fails, that is logged, and the node goes on."""
+        """Run a task for as long as the node runs; an exception is logged."""
         if self._nursery is not None:
             self._nursery.start_soon(self._run_task, function, *args)
 
@@ -458,7 +247,7 @@ class EmbeddedNode:
         try:
             while store.needs_sweep:
                 for _ in store.sweep():
-                    # Nobody waits for this: it is a small part of each iteration of the loop.
+                    # One partition per iteration of the event loop, as no request waits for it.
                     await trio.lowlevel.checkpoint()
         finally:
             self._swept.discard(store)
@@ -472,7 +261,7 @@ class EmbeddedNode:
     # The partition map ----------------------------------------------------------------------------------------
 
     def bitmaps(self) -> dict[str, list[bytes]]:
-        """The claims of the node, per namespace a bitmap per replica column, as of its partition generation."""
+        """The partitions that the node claims, per namespace a bitmap per replica, as of its partition generation."""
         if not self.joined:
             return {name: [bytes(wire.N_PARTITIONS // 8)] for name in self.stores}
         version = (self.rebalance_generation, self.partition_generation)
@@ -482,7 +271,7 @@ class EmbeddedNode:
         return self._bitmaps[1]
 
     def take_part(self, peers: list[EmbeddedNode], changes: int) -> None:
-        """A rebalance is done: note the peers and how many partitions changed."""
+        """Join the cluster after a rebalance: set the peers and count the changed partitions."""
         known, now = set(self.peers), set(peers)
         self.peers_generation += 2 * len(now - known) + len(known - now)
         self.peers = peers
@@ -492,17 +281,21 @@ class EmbeddedNode:
         self.partition_generation = max(self.partition_generation, 0) + changes
         self.joined = True
 
+    def forget_alumni(self) -> None:
+        """Keep only those former peers that are peers now."""
+        self.alumni = [peer for peer in self.alumni if peer in self.peers]
+
     # Listening ------------------------------------------------------------------------------------------------
 
     async def bind(self) -> None:
-        """Take the node's addresses, without listening yet; a port of 0 becomes a free one.
+        """Bind the node's addresses, without listening yet; a port of 0 becomes a free one.
 
         Raises:
-            OSError: an address is taken or not this machine's.
+            OSError: an address is in use, or not this machine's.
         """
         if self.cluster.network is not None or self._sockets:
             return
-        sock, self.listen_address = await _bound(self.listen_address)
+        sock, self.listen_address = await bind_socket(self.listen_address)
         self._sockets.append(sock)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -511,7 +304,7 @@ class EmbeddedNode:
         network = self.cluster.network
         if network is None:
             for address in self.extra_listen_addresses:
-                self._sockets.append((await _bound(address))[0])
+                self._sockets.append((await bind_socket(address))[0])
         self.started_at = self.cluster.clock.unix()
         scope = None
         try:
@@ -529,12 +322,12 @@ class EmbeddedNode:
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            # Once stopped, the node may run anew before this task gets here: then nothing of it is this task's.
+            # The node may have been stopped and started again before this task gets here: then leave it alone.
             if self._scope is scope:
                 self.stop()
 
     def stop(self) -> None:
-        """Die at once: connections are reset, addresses refuse."""
+        """Stop at once, as a killed process: connections are reset, addresses refuse."""
         self.running = self.joined = False
         self.resume()
         if self.cluster.network is not None:
@@ -548,7 +341,7 @@ class EmbeddedNode:
         if self._scope is not None:
             self._scope.cancel()
             self._scope = self._nursery = None
-        # What a process knows of its queries, and was told to do otherwise than its configuration says, ends with it.
+        # The state of a process ends with it: queries, histograms, changed settings.
         self.queries, self.latencies = QueryJobs(), Latencies()
         self.settings, self.network_settings = Settings(SERVICE), Settings(NETWORK)
         self.log_levels, self.tips = {}, set()
@@ -564,7 +357,7 @@ class EmbeddedNode:
         return [self.listen_address, *self.extra_listen_addresses]
 
     def drop_connections(self) -> None:
-        """Reset every connection, as a network that fails for a moment does; the node goes on."""
+        """Reset all connections, as a network failure; the node goes on."""
         for connection in list(self.connections):
             connection.stream.abort()
 
@@ -576,11 +369,11 @@ class EmbeddedNode:
             except trio.ClosedResourceError:
                 return
             except OSError:
-                # Out of file descriptors, or the client left before it was taken in.
+                # Out of file descriptors, or the client closed the connection before it was accepted.
                 await trio.sleep(0.01)
                 continue
-            # A busy loop comes here seldom: all that wait are accepted, as by a server with a thread for it.
-            for one in (stream, *_accept_waiting(sock)):
+            # A busy loop comes here seldom: accept all that wait, as a server with a thread for it does.
+            for one in (stream, *accept_waiting(sock)):
                 nursery.start_soon(self._greet, one, one.socket.getsockname()[:2])
 
     async def _greet(self, stream: trio.SocketStream, address: Address) -> None:
@@ -612,7 +405,7 @@ class EmbeddedNode:
 
 
 class _Acceptor:
-    """Takes in connections to one address in memory."""
+    """Accepts connections to one in-memory address."""
 
     def __init__(self, node: EmbeddedNode, nursery: trio.Nursery, address: Address) -> None:
         self._node = node
@@ -621,45 +414,3 @@ class _Acceptor:
 
     def __call__(self, stream: MemoryStream) -> None:
         self._nursery.start_soon(self._node.serve_connection, stream, self._address)
-
-
-def _accept_waiting(sock: trio.socket.SocketType) -> list[trio.SocketStream]:
-    """Accept the connections that wait on a listening socket, :data:`ACCEPT_BURST` at most, but wait for no more."""
-    streams: list[trio.SocketStream] = []
-    listener = socket.socket(fileno=sock.fileno())
-    try:
-        listener.setblocking(False)
-        for _ in range(ACCEPT_BURST):
-            streams.append(trio.SocketStream(trio.socket.from_stdlib_socket(listener.accept()[0])))
-    except OSError:
-        pass  # no more, or what the next call of Trio's own accept reports
-    finally:
-        listener.detach()
-    return streams
-
-
-async def _bound(address: Address) -> tuple[trio.socket.SocketType, Address]:
-    host, port = address
-    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, target = found[0]
-    sock = trio.socket.socket(family, kind, protocol)
-    try:
-        if sys.platform != "win32":  # where it would let two servers share a port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        await sock.bind(target)
-    except BaseException:
-        sock.close()
-        raise
-    return sock, (host, sock.getsockname()[1])
-
-
-def check_server_context(context: ssl.SSLContext | None) -> None:
-    """Refuse a context that cannot serve.
-
-    Raises:
-        ValueError: it was made for clients.
-    """
-    if context is not None and context.protocol == ssl.PROTOCOL_TLS_CLIENT:
-        raise ValueError("tls needs an SSLContext for servers: ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)")

@@ -1,6 +1,6 @@
-"""The operations on bins: one handler each, found by the number of the operation.
+"""Operations on the bins of a record: one handler per operation code.
 
-One whose number the protocol does not have is refused with the server's "parameter" code.
+An unknown code is refused with PARAMETER.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from .._wire.messages import Op
 from ..errors import ResultCode
 from . import bits as bit_calls, cdt, hll as sketch_calls
 from .cdt.elements import to_wire
-from .expressions import Scope, operations as expression_operations
+from .expressions import Scope, compile_expression, operations as expression_operations
 from .particles import appended, incremented, is_stored_type, prepended, stored
-from .results import Refused
-from .store import Particle
+from .refused import Refused
+from .values import Particle
 
 
 @attrs.define(eq=False)
 class Bins:
-    """The bins of a record while operations work on them, and what they answer."""
+    """The bins of a record while operations work on them, and their results."""
 
     bins: dict[str, Particle]
     respond_all: bool
     get_all: bool = False
     is_write: bool = False
     scope: Scope = attrs.Factory(Scope)
-    """What expressions see of the record; its bins are these ones."""
+    """The record for expressions; its bins are these ones."""
     answers: list[tuple[int, int, str, bytes]] = attrs.Factory(list)
 
     def done(self, op: Op) -> None:
-        """A write worked: the client hears of it if it asked for an answer to every operation."""
+        """Add the result of a write, if the client asked for a result of every operation."""
         if self.respond_all:
             self.answers.append((op.op, wire.PARTICLE_NULL, op.name, b""))
 
     def answer(self, op: Op, value: Particle | None) -> None:
-        """An operation worked, and has a value to tell of or not."""
+        """Add the result of an operation, with or without a value."""
         if value is None:
             self.done(op)
         else:
             self.answers.append((op.op, value[0], op.name, value[1]))
 
     def read(self, op: Op, value: Particle | None) -> None:
-        """A read worked; within a write it is answered even where it has no value (server: write_master)."""
+        """Add the result of a read; within a write it is returned even without a value (server: write_master)."""
         if value is not None or self.is_write or self.respond_all:
             self.answers.append((op.op, *_named(op.name, value)))
 
     def remove(self, name: str) -> None:
-        """Delete a bin; the last one takes its place (server: as_bin_remove)."""
+        """Delete a bin; the last one takes its position (server: as_bin_remove)."""
         if name not in self.bins:
             return
         items = list(self.bins.items())
@@ -79,11 +79,7 @@ def _handles(number: int) -> Callable[[_Handler], _Handler]:
 
 
 def apply(bins: Bins, op: Op) -> None:
-    """Carry out one operation.
-
-    Raises:
-        Refused: the operation cannot be carried out; nothing of the command happens then.
-    """
+    """Carry out one operation. Raises `Refused`: the operation fails, and with it the whole command."""
     handler = _HANDLERS.get(op.op)
     if handler is None:
         raise Refused(ResultCode.PARAM)
@@ -116,7 +112,7 @@ def _modifies(change: Callable[[Particle, int, bytes], Particle]) -> _Handler:
         if not is_stored_type(op.particle):
             raise Refused(ResultCode.PARAM)  # before the bin is looked at (server: as_bin_particle_modify_from_client)
         checked = stored(op.particle, op.data) if op.name not in bins.bins else None
-        # Every modification of a bin that is not there creates it.
+        # Every modification of a missing bin creates it.
         bins.bins[op.name] = checked or change(bins.bins[op.name], op.particle, op.data)
         bins.done(op)
 
@@ -130,7 +126,7 @@ _handles(wire.OP_PREPEND)(_modifies(prepended))
 
 @_handles(wire.OP_TOUCH)
 def _touch(bins: Bins, op: Op) -> None:
-    """The new generation and void-time of every write are all that is wanted."""
+    """Do nothing: every write renews generation and void-time."""
 
 
 @_handles(wire.OP_DELETE)
@@ -162,7 +158,7 @@ def _modifies_with(call: _ModifyCall) -> _Handler:
 
 def _of_a_blob(handler: _Handler) -> _Handler:
     def checked(bins: Bins, op: Op) -> None:
-        # Without a bin to read the server does not look at the operation.
+        # Without the bin, the server does not check the operation.
         reads = op.op == wire.OP_BITS_READ
         if op.particle != wire.PARTICLE_BLOB and not (reads and op.name not in bins.bins):
             raise Refused(ResultCode.BIN_TYPE)
@@ -181,13 +177,13 @@ _handles(wire.OP_HLL_MODIFY)(_modifies_with(sketch_calls.modify))
 def _read_inside(bins: Bins, op: Op) -> None:
     value = bins.bins.get(op.name)
     if value is None:
-        # Without a bin to read the server does not look at the operation.
+        # Without the bin, the server does not check the operation.
         bins.done(op)
     else:
-        bins.read(op, cdt.read(value, op.data))
+        bins.read(op, cdt.read(value, op.data, compile_expression))
 
 
-_handles(wire.OP_CDT_MODIFY)(_modifies_with(cdt.modify))
+_handles(wire.OP_CDT_MODIFY)(_modifies_with(lambda value, payload: cdt.modify(value, payload, compile_expression)))
 
 
 @_handles(wire.OP_EXP_READ)

@@ -1,7 +1,7 @@
-"""What the server does to values: it checks what it is sent, and appends, prepends and adds.
+"""Validate the values that clients send; increment, append and prepend stored values.
 
-Values stay in the form in which they travel; nothing here decodes more than it must. The rules are those of the
-server's particle modules (server: as/src/base/particle*.c).
+Values stay in their wire form and are decoded only where necessary. The rules are those of the server's particle
+modules (as/src/base/particle*.c).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .._wire.hll_ops import are_widths, is_sketch
 from ..errors import ResultCode
 from .cdt.incoming import stored_value
 from .geo.geojson import geojson_particle
-from .results import Refused
-from .store import Particle
+from .refused import Refused
+from .values import Particle
 
 _INTEGER_SIZES = {1, 2, 4, 8}
 
@@ -76,10 +76,10 @@ def is_stored_type(particle: int) -> bool:
 
 
 def stored(particle: int, data: bytes) -> Particle:
-    """The value as it is kept, from what a client sent.
+    """The stored form of a value that a client sent.
 
     Raises:
-        Refused: the type is unknown or the data is not of it.
+        Refused: the type is unknown, or the data is invalid for it.
     """
     check = _CHECKS.get(particle)
     if check is None:
@@ -111,10 +111,10 @@ def _joinable(old: Particle, particle: int) -> int:
 
 
 def appended(old: Particle, particle: int, data: bytes) -> Particle:
-    """The old string or blob with the given one behind it."""
+    """The old string or blob followed by the given one."""
     return _joinable(old, particle), old[1] + data
 
 
 def prepended(old: Particle, particle: int, data: bytes) -> Particle:
-    """The old string or blob with the given one before it."""
+    """The old string or blob preceded by the given one."""
     return _joinable(old, particle), data + old[1]

@@ -1,11 +1,11 @@
-"""Which node holds which partition: pure bookkeeping, no I/O and no records.
+"""The partition table of a namespace: masters, replicas and migrations; without I/O and without records.
 
-A namespace has 4,096 partitions. For each of them every node has a place in a fixed order of succession; the first
-`replication_factor` live nodes of that order are its replicas. A replica that lacks records (it is new, or was away)
-is filled by a migration; until then the best node that has everything acts as the master, as the real server's acting
-master does (server: as/src/fabric/partition_balance.c, client_replica_maps_update in partition.c).
+A namespace has 4,096 partitions. For each of them all nodes have a fixed order of succession; its first
+`replication_factor` live nodes are the replicas. A replica that lacks records (it is new, or was down) is filled by a
+migration; until then the best node with all records is the working master, as in the real server (as/src/fabric/
+partition_balance.c, client_replica_maps_update in partition.c).
 
-The table says what is to be done with the records as a list of `Move`s; the cluster carries them out.
+The table returns the changes to records as a list of `Move`s, which the cluster carries out.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class MoveKind(Enum):
     COPY = "copy"
     """The target gets exactly the records of the source."""
     MERGE = "merge"
-    """The target gets those records of the source that are newer than its own."""
+    """The target gets the records of the source that are newer than its own."""
     DISCARD = "discard"
-    """The target forgets its records."""
+    """The target drops its records."""
 
 
 @attrs.frozen
 class Move:
-    """One step of carrying records about; source is meaningless for a discard."""
+    """A move of the records of one partition; a discard has no source."""
 
     kind: MoveKind
     partition: int
@@ -44,7 +44,7 @@ class Move:
 
 @attrs.frozen(eq=False)
 class _Lineage:
-    """The history of a copy: it has everything that the copies of its ancestors had."""
+    """The history of a copy: it has all records of its ancestors."""
 
     ident: int
     ancestors: frozenset[int] = frozenset()
@@ -61,15 +61,15 @@ class _Partition:
     full: set[str] = attrs.Factory(set)
     """Live nodes that have every acknowledged record."""
     copies: dict[str, _Lineage] = attrs.Factory(dict)
-    """The nodes that have records of this partition at all, stopped ones included."""
+    """The nodes that have any records of this partition, including stopped ones."""
     takers: tuple[str, ...] = ()
-    """The nodes that take writes: filled ones and replicas being filled."""
+    """The nodes that get writes: complete ones and replicas being filled."""
 
     def owners(self) -> tuple[str, ...]:
-        """The node that answers for each replica column, as it tells clients.
+        """The node that claims each replica column towards clients.
 
-        The working master answers for columns whose replica is not filled yet, and for the one that it will have
-        itself once the eventual master takes over.
+        The working master claims columns whose replica is not complete yet, and the one that it will have itself once
+        the eventual master takes over.
         """
         return tuple(
             self.master if column == 0 or name not in self.full else name for column, name in enumerate(self.replicas)
@@ -81,7 +81,7 @@ class _Partition:
     @property
     def migrating(self) -> bool:
         if self.master not in self.full:
-            return False  # lost: the next rebalance will say from where to go on
+            return False  # lost until the next rebalance
         return self.full != set(self.replicas) or self.master != self.replicas[0]
 
 
@@ -89,7 +89,7 @@ class PartitionTable:
     """The partitions of one namespace over the nodes of a cluster.
 
     Args:
-        replication_factor: copies of each record wanted, at least 1.
+        replication_factor: intended copies of each record, at least 1.
     """
 
     def __init__(self, replication_factor: int) -> None:
@@ -102,36 +102,36 @@ class PartitionTable:
         self._most_columns = 0
         self._pending: set[int] = set()
 
-    # What requests ask ----------------------------------------------------------------------------------------
+    # For requests ---------------------------------------------------------------------------------------------
 
     def master(self, partition: int) -> str:
         """The working master: writes go there."""
         return self._partitions[partition].master
 
     def serves_reads(self, node: str, partition: int) -> bool:
-        """Whether the node answers reads of the partition itself: a replica that has everything, or the master."""
+        """Whether the node serves reads of the partition itself: a complete replica, or the master."""
         entry = self._partitions[partition]
         return node == entry.master or (node in entry.full and node in entry.replicas)
 
     def has_records(self, node: str, partition: int) -> bool:
-        """Whether the node has records of the partition at all, be it not all of them."""
+        """Whether the node has any records of the partition."""
         return node in self._partitions[partition].copies
 
     def takers(self, partition: int) -> tuple[str, ...]:
-        """The nodes that take a write of the partition, its master first: filled ones and replicas being filled."""
+        """The nodes that get writes of the partition, its master first: complete ones and replicas being filled."""
         return self._partitions[partition].takers
 
     def replicas(self, partition: int) -> tuple[str, ...]:
-        """The nodes that shall have the partition, its eventual master first."""
+        """The intended replicas of the partition, its eventual master first."""
         return tuple(self._partitions[partition].replicas)
 
     def owners(self, partition: int) -> tuple[str, ...]:
-        """The node that answers for each replica column."""
+        """The node that claims each replica column."""
         return self._partitions[partition].owners()
 
     @property
     def columns(self) -> int:
-        """How many replicas each partition has at present."""
+        """The number of replicas of each partition at present."""
         return min(self.replication_factor, len(self.live))
 
     def bitmaps(self, node: str) -> list[bytes]:
@@ -144,10 +144,10 @@ class PartitionTable:
                     maps[column][number >> 3] |= 0x80 >> (number & 7)
         return [bytes(bitmap) for bitmap in maps]
 
-    # What the cluster does ------------------------------------------------------------------------------------
+    # For the cluster ------------------------------------------------------------------------------------------
 
     def rebalance(self, live: Sequence[str]) -> tuple[list[Move], dict[str, int]]:
-        """Adapt to the nodes that are there now.
+        """Rebalance for the current nodes.
 
         Args:
             live: the names of the nodes of the cluster.
@@ -164,7 +164,7 @@ class PartitionTable:
         return moves, changes
 
     def rebalance_steps(self, live: Sequence[str]) -> Iterator[tuple[list[Move], dict[str, int]]]:
-        """Adapt to the nodes that are there now, partition by partition: each is in order before and after its step.
+        """Rebalance for the current nodes, one partition at each step.
 
         Args:
             live: the names of the nodes of the cluster.
@@ -196,14 +196,14 @@ class PartitionTable:
         return bool(self._pending)
 
     def _note_pending(self, entry: _Partition) -> None:
-        """Call this after each change of a partition."""
+        """Update the pending migrations after a change of a partition."""
         if entry.migrating:
             self._pending.add(entry.number)
         else:
             self._pending.discard(entry.number)
 
     def migrate(self, partition: int) -> tuple[list[Move], dict[str, int]]:
-        """Fill the partition's replicas, hand over to the eventual master, empty the nodes that are no replicas.
+        """Fill the partition's replicas, hand over to the eventual master, discard the copies of other nodes.
 
         Returns:
             The moves to carry out, and for each node how many partitions changed in its map (0 or 1).
@@ -229,22 +229,22 @@ class PartitionTable:
         return moves, changes
 
     def depart(self, node: str) -> None:
-        """The node is gone, although the map does not show it before the next rebalance.
+        """Note that a node has left, although the map does not show it before the next rebalance.
 
-        What the others write from now on it does not have: should it come back, its copies are out of date.
+        It lacks what the others write from now on: if it comes back, its copies are outdated.
         """
         for _ in self.depart_steps(node):
             pass
 
     def depart_steps(self, node: str) -> Iterator[None]:
-        """The same as `depart`, partition by partition."""
+        """`depart` in steps of one partition."""
         for entry in self._partitions:
             self._drop_dead(entry, [node])
             self._note_pending(entry)
             yield
 
     def forget_steps(self, node: str) -> Iterator[None]:
-        """The node lost its records while it was away; partition by partition."""
+        """Note that a node has lost its records, in steps of one partition."""
         for entry in self._partitions:
             entry.copies.pop(node, None)
             entry.full.discard(node)
@@ -252,7 +252,7 @@ class PartitionTable:
             yield
 
     def forget(self, node: str) -> None:
-        """The same as `forget_steps`, at once."""
+        """Note that a node has lost its records."""
         for _ in self.forget_steps(node):
             pass
 
@@ -266,10 +266,10 @@ class PartitionTable:
         return ranks
 
     def succession(self, partition: int, nodes: Iterable[str]) -> list[str]:
-        """The nodes in the order in which they succeed each other as replicas of the partition.
+        """The nodes in their order of succession as replicas of the partition.
 
-        The order of any two nodes does not depend on the others (rendezvous hashing), so that a node that comes or
-        goes moves only the partitions that it takes or leaves.
+        The order of two nodes does not depend on the others (rendezvous hashing), so that a node that joins or leaves
+        moves only its own partitions.
         """
         return sorted(nodes, key=lambda node: self._ranks[node][partition])
 
@@ -295,7 +295,7 @@ class PartitionTable:
         return moves
 
     def _drop_dead(self, entry: _Partition, gone: Iterable[str]) -> None:
-        """Survivors move on to a lineage that the copies of the lost nodes do not have."""
+        """Give the survivors a lineage that the copies of the lost nodes do not have."""
         dead = [name for name in gone if name in entry.copies]
         if not dead:
             return
@@ -307,7 +307,7 @@ class PartitionTable:
             entry.copies.update(dict.fromkeys(entry.full, renewed))
 
     def _take_in(self, entry: _Partition, order: list[str], previous: set[str]) -> list[Move]:
-        """Reconcile what nodes have that come back, or were being filled, with what is in service."""
+        """Reconcile the copies of nodes that come back, or were being filled, with those in service."""
         moves: list[Move] = []
         continuous = bool(entry.full)
         if not continuous:
@@ -319,7 +319,7 @@ class PartitionTable:
             theirs = entry.copies.get(name)
             if theirs is None or name in entry.full:
                 continue
-            # A replica that was being filled has nothing that a filled one lacks.
+            # A replica that was being filled has no records that a complete one lacks.
             if not (lineage.covers(theirs) or (continuous and name in previous)):
                 moves += [Move(MoveKind.MERGE, entry.number, target, name) for target in sorted(entry.full)]
                 history = lineage.ancestors | theirs.ancestors | {lineage.ident, theirs.ident}
@@ -335,7 +335,7 @@ class PartitionTable:
 
 
 def _count_changes(before: tuple[str, ...], after: tuple[str, ...], changes: dict[str, int]) -> None:
-    """Count, per node, a partition whose columns it no longer answers for in the same way."""
+    """Count, per node, a partition whose claimed columns changed."""
     if before == after:
         return
     for name in {*before, *after}:

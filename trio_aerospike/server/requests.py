@@ -1,9 +1,9 @@
-"""What a message asks of one record, and what it is answered: the seam between the protocol and the store."""
+"""Commands on single records, decoded from messages and batch rows, and their responses."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
 
@@ -14,8 +14,8 @@ from .._wire.messages import Message, Op
 from ..errors import ResultCode
 from .cdt.elements import to_wire
 from .expressions import Expression
-from .results import Refused
-from .store import StoredRecord
+from .record import StoredRecord
+from .refused import Refused
 
 _PREFIX = struct.Struct(">BBBBBBIIIHH")
 _OP = struct.Struct(">IBBBB")
@@ -89,8 +89,8 @@ class Request:
 
 
 @attrs.frozen
-class Answer:
-    """What a client is told about one record; `void_time` in seconds since the Citrusleaf epoch."""
+class Response:
+    """The response to a command on one record; `void_time` in seconds since the Citrusleaf epoch."""
 
     result: int = 0
     generation: int = 0
@@ -104,7 +104,7 @@ class Answer:
         """The message without the frame's header; `index` is the row of a batch."""
         ops: Sequence[tuple[int, int, str, bytes]] = self.ops
         if self.whole is not None:
-            stored = self.whole.answer_to_a_read()
+            stored = self.whole.read_response()
             if stored is not None:
                 return self._prefix(index, info3, stored[0]) + stored[1]
             ops = [(wire.OP_READ, kind, name, to_wire(kind, data)) for name, (kind, data) in self.whole.bins.items()]
@@ -124,9 +124,17 @@ class Answer:
         return encode_frame(wire.PROTO_MESSAGE, self.body())
 
 
-def refusal(error: Refused) -> Answer:
-    """The answer to a refused request."""
-    return Answer(error.result, error.generation, error.void_time)
+@attrs.frozen(eq=False)
+class StreamingResponse:
+    """A response that takes a while to send: `serve` sends it; `abandon` cleans up if it is never sent."""
+
+    serve: Callable[[], Awaitable[None]]
+    abandon: Callable[[], None] = lambda: None
+
+
+def refusal(error: Refused) -> Response:
+    """The response to a refused request."""
+    return Response(error.result, error.generation, error.void_time)
 
 
 def text(data: bytes) -> str:

@@ -1,7 +1,7 @@
-"""Counts of a set's live records, kept with every write, so that to ask for them costs nothing.
+"""Counters of a set's live records, updated with every write, so that reading them takes constant time.
 
-Records that expire or are truncated are left out of the counts at once, all of them together, and removed one by one
-later on. What has been left out must not be subtracted again when it is removed: the thresholds show which that is.
+Expired and truncated records are subtracted at once, all together, and removed one by one later. A record that has been
+subtracted must not be subtracted again when it is removed: thresholds tell which records these are.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ class SetCounts:
     """Live records of one set on one node.
 
     Attributes:
-        objects: how many there are.
-        size: the bytes that they take in storage.
-        expirable: how many of them expire some day.
-        cut: what was updated before this time is truncated, and waits for its removal; 0 when nothing waits.
+        objects: their number.
+        size: their bytes in storage.
+        expirable: how many of them have a void-time.
+        cut: records updated before this time are truncated and not removed yet; 0 if there are none.
     """
 
     __slots__ = (
@@ -35,7 +35,7 @@ class SetCounts:
         self._void_times: list[int] = []
         self._latest = 0
         self._applied = 0
-        # What was updated before the one, or expires before the other, is not counted any more.
+        # Records updated before the one, or expiring before the other, are not counted any more.
         self._counted_from = 0
         self._expired_to = 0
 
@@ -58,7 +58,7 @@ class SetCounts:
             self._expiring_size[void_time] = self._expiring_size.get(void_time, 0) + size
 
     def remove(self, last_update: int, void_time: int, size: int) -> None:
-        """Leave out a record that was counted, unless that has been done."""
+        """Subtract a record, unless that has been done."""
         if last_update < self._counted_from or 0 < void_time < self._expired_to:
             return
         self.objects -= 1
@@ -69,7 +69,7 @@ class SetCounts:
             self._expiring_size[void_time] -= size
 
     def expire(self, now: int) -> int:
-        """Leave out what has expired by now, in seconds since the Citrusleaf epoch; returns how many records."""
+        """Subtract the records expired at a time, in seconds since the Citrusleaf epoch; returns their number."""
         expired = 0
         while self._void_times and self._void_times[0] < now:
             void_time = heappop(self._void_times)
@@ -83,11 +83,11 @@ class SetCounts:
     def truncate(self, threshold: int) -> bool:
         """Apply a threshold; returns whether records may have to be removed.
 
-        Where all records are older, as with a truncation of everything, they are left out at once; otherwise as they
-        are removed.
+        If all records are older, as after a complete truncation, they are subtracted at once; otherwise when they are
+        removed.
 
         Args:
-            threshold: in milliseconds since the Citrusleaf epoch; 0 for none, also where one was taken back.
+            threshold: in milliseconds since the Citrusleaf epoch; 0 for none, also if one was undone.
         """
         if threshold == self._applied:
             return False
@@ -105,5 +105,5 @@ class SetCounts:
         return True
 
     def forget_cut(self) -> None:
-        """Everything that was truncated has been removed."""
+        """Note that all truncated records have been removed."""
         self.cut = self._counted_from = 0

@@ -1,8 +1,8 @@
-"""What of a node can be configured: names, values, and which values `set-config` takes.
+"""Configuration parameters: names, values, and the rules of `set-config`.
 
 The rules are the server's (as/src/base/cfg_info.c): a number may end with a unit and wraps around as its C type does; a
-parameter without a rule can only be set in a configuration file, or by an Enterprise Edition. What has no effect here
-is kept and told all the same.
+parameter without a rule can only be set in a configuration file, or by an Enterprise Edition. Parameters without
+effect here are stored and returned all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 Value = bool | int | str
 
 Rule = Callable[[str, "Settings"], Value]
-"""Makes a value of a text, in view of the other settings; raises `ValueError` where it cannot be."""
+"""Parses a value, given the other settings; raises `ValueError` if it is invalid."""
 
 _NUMBER = re.compile(r"(-?)([0-9]*)([a-zA-Z]?)")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -23,7 +23,7 @@ _LARGE_UNITS = {**_UNITS, "t": 1 << 40, "p": 1 << 50}
 _TIMES = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _UNSIGNED = 0xFFFF_FFFF
 NEVER = _UNSIGNED
-"""What -1 is told as: a set whose records never expire, or whose reads never touch."""
+"""The value of -1: records of the set never expire, or reads never touch."""
 
 
 @attrs.frozen
@@ -31,9 +31,9 @@ class Setting:
     """One parameter.
 
     Args:
-        name: as `get-config` tells it.
-        default: what it is where nobody has said anything.
-        rule: what `set-config` makes of a text; None where it refuses.
+        name: its name in `get-config`.
+        default: its default value.
+        rule: parses the value for `set-config`; None if it cannot be set.
     """
 
     name: str
@@ -42,18 +42,18 @@ class Setting:
 
     @property
     def parameter(self) -> str:
-        """What `set-config` calls it: without the part of the configuration file that it stands in."""
+        """Its name in `set-config`, without the section of the configuration file."""
         name = self.name.removeprefix("storage-engine.")
         return name.replace("within.", "within-")
 
 
 class Settings:
-    """The values of one context, in the order in which they are told.
+    """The values of one context, in the order of `get-config`.
 
     Args:
-        table: which there are.
-        given: those that are not the default.
-        above: the settings of what this is part of.
+        table: the parameters.
+        given: values other than the default.
+        above: the settings of the containing context.
     """
 
     def __init__(
@@ -78,16 +78,16 @@ class Settings:
         return self.values[name] is True
 
     def change(self, param: Callable[[str], str | None]) -> str:
-        """Set the first parameter of the table that a request gives, by the rule for it.
+        """Set the first parameter of the table that a request gives.
 
         Args:
-            param: the text of a parameter; None where the request does not have it.
+            param: returns the text of a parameter in the request; None if it is missing.
 
         Returns:
-            Its name.
+            The name of the parameter.
 
         Raises:
-            ValueError: there is none, or its value cannot be.
+            ValueError: the parameter is unknown or cannot be set, or its value is invalid.
         """
         for setting in self._table:
             text = param(setting.parameter)
@@ -97,11 +97,11 @@ class Settings:
                 raise ValueError(f"{setting.name} cannot be set")
             self.values[setting.name] = setting.rule(text, self)
             return setting.name
-        raise ValueError("no parameter that is known")
+        raise ValueError("unknown parameter")
 
-    def told(self, known: Mapping[str, Value | None] | None = None) -> dict[str, Value]:
-        """All of them, with what is known better; None leaves one out."""
-        values = {**self.values, **(known or {})}
+    def values_with(self, overrides: Mapping[str, Value | None] | None = None) -> dict[str, Value]:
+        """All values, with some overridden; None omits one."""
+        values = {**self.values, **(overrides or {})}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -116,7 +116,7 @@ def flag(text: str, settings: Settings) -> bool:
 
 
 def number(low: int = -(1 << 31), high: int = (1 << 31) - 1) -> Rule:
-    """A number of 32 bits within limits, told without a sign."""
+    """A 32-bit number within limits, stored unsigned."""
 
     def rule(text: str, settings: Settings) -> int:
         value = c_int(text)
@@ -128,7 +128,7 @@ def number(low: int = -(1 << 31), high: int = (1 << 31) - 1) -> Rule:
 
 
 def unsigned(low: int = 0, high: int = (1 << 64) - 1) -> Rule:
-    """A number of 64 bits within limits."""
+    """An unsigned 64-bit number within limits."""
 
     def rule(text: str, settings: Settings) -> int:
         sign, digits, unit = _parts(text)
@@ -166,7 +166,7 @@ def one_of(*names: str) -> Rule:
 
 
 def name_of(size: int) -> Rule:
-    """A text that is there and shorter than that."""
+    """A non-empty text shorter than a size."""
 
     def rule(text: str, settings: Settings) -> str:
         if not 0 < len(text.encode()) < size:
@@ -177,7 +177,7 @@ def name_of(size: int) -> Rule:
 
 
 def loose(bits: int) -> Rule:
-    """A number that is read as far as it is one, with so many bits."""
+    """A number parsed leniently, as far as its digits go."""
 
     def rule(text: str, settings: Settings) -> int:
         found = re.match(r"\s*([+-]?[0-9]+)", text)
@@ -187,7 +187,7 @@ def loose(bits: int) -> Rule:
 
 
 def c_int(text: str) -> int:
-    """A number with a unit of bytes, as it wraps around in 32 bits (server: cf_str_atoi)."""
+    """Parse a number with a unit of bytes, which wraps around in 32 bits (server: cf_str_atoi)."""
     sign, digits, unit = _parts(text)
     if unit not in _UNITS:
         raise ValueError(text)
@@ -197,7 +197,7 @@ def c_int(text: str) -> int:
 
 
 def c_seconds(text: str) -> int:
-    """A time of 32 bits; -1 is the largest (server: cf_str_atoi_seconds)."""
+    """Parse a time as 32 bits; -1 is the largest (server: cf_str_atoi_seconds)."""
     if text == "-1":
         return NEVER
     sign, digits, unit = _parts(text)

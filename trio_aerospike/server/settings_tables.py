@@ -1,4 +1,4 @@
-"""The parameters of a node, its network, a namespace and a set, in the order in which `get-config` tells them.
+"""Tables of configuration parameters of nodes, networks, namespaces and sets, in the order of `get-config`.
 
 Defaults are the server's (as/src/base/cfg.c), with a storage in memory.
 """
@@ -34,7 +34,7 @@ def _nonzero(text: str, settings: Settings) -> int:
 
 
 def _may_expire(settings: Settings) -> bool:
-    """Whether records may have an end: something has to remove them, or it must not matter."""
+    """Whether records may expire: nsup removes them, or that is not required."""
     return settings.number("nsup-period") != 0 or settings.flag("allow-ttl-without-nsup")
 
 
@@ -130,7 +130,7 @@ SERVICE = (
     Setting("vault-url", "null"),
     Setting("work-directory", "/opt/aerospike"),
 )
-"""Of the node."""
+"""Parameters of the node."""
 
 NETWORK = (
     Setting("service.port", 0),
@@ -179,7 +179,7 @@ NETWORK = (
     Setting("fabric.recv-rearm-threshold", 1024, number(0, 1 << 20)),
     Setting("fabric.send-threads", 8),
 )
-"""Of the node as others reach it."""
+"""Parameters of the node's network."""
 
 NAMESPACE = (
     Setting("active-rack", 0),
@@ -280,7 +280,7 @@ NAMESPACE = (
     Setting("storage-engine.stop-writes-used-pct", 70, _PERCENT),
     Setting("storage-engine.tomb-raider-sleep", 1000),
 )
-"""Of one namespace on one node."""
+"""Parameters of a namespace on a node."""
 
 SET = (
     Setting("default-read-touch-ttl-pct", 0, number(-1, 100)),
@@ -290,4 +290,4 @@ SET = (
     Setting("stop-writes-count", 0, loose(64)),
     Setting("stop-writes-size", 0, unsigned()),
 )
-"""Of one set of a namespace on one node."""
+"""Parameters of a set on a node."""

@@ -1,223 +1,27 @@
-"""Records in memory: what a node stores, and nothing about the protocol that asks for them.
+"""The store of a namespace on one node: records by partition, counters, expiry, truncation, conflict resolution.
 
-Records are never changed in place. A write makes a new one and puts it into the trees of the master and of its
-replicas, which therefore share it; readers of any copy see whole records only.
-
-A tree holds each record as one `bytes` object. Python's cyclic garbage collector does not look at `bytes`, nor at a
-dict that holds nothing else, so that its passes cost the same with a million records as with none.
+A tree holds each record as one `bytes` object. Python's cyclic garbage collector does not traverse `bytes`, nor a dict
+that holds nothing else, so that its passes take as long with a million records as with none.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Protocol
 
 import attrs
 
-from .._wire.constants import (
-    N_PARTITIONS,
-    OP_READ,
-    PARTICLE_BOOL,
-    PARTICLE_FLOAT,
-    PARTICLE_INTEGER,
-    PARTICLE_LIST,
-    PARTICLE_MAP,
-)
+from .._wire.constants import N_PARTITIONS
 from .clock import ServerClock
+from .record import StoredRecord, row_metadata
 from .set_counts import SetCounts
 from .settings import NEVER, Settings
 from .settings_tables import NAMESPACE
 
-Particle = tuple[int, bytes]
-"""A bin's value as it is stored and sent: particle type and data."""
-
-_HEAD = struct.Struct("<HIqI?HIi")
-"""The start of a row: generation, void-time, last update, size in storage, whether lists and maps are sent as they are
-stored, number of bins, bytes of the set name, bytes of the key (-1 without a key). Set name, key and bins follow."""
-_BIN = struct.Struct(">IBBBB")
-"""The start of a bin, the same as in an answer: size, operation, particle type, version, bytes of the name."""
-_HEAD_SIZE = _HEAD.size
-_BIN_SIZE = _BIN.size
-_NO_KEY = -1
-
-
-class StoredRecord:
-    """One version of a record, immutable.
-
-    Args:
-        set_name: "" for a record without a set.
-        bins: values by name, in their order.
-        generation: 1 to 65535.
-        void_time: seconds since the Citrusleaf epoch, 0 for a record that never expires.
-        last_update: milliseconds since the Citrusleaf epoch.
-        key: the user key as the client sent it (particle type byte first), None when it was never sent.
-    """
-
-    __slots__ = ("_bins", "_row", "_size", "generation", "key", "last_update", "set_name", "void_time")
-
-    def __init__(
-        self,
-        set_name: str,
-        bins: dict[str, Particle],
-        generation: int,
-        void_time: int,
-        last_update: int,
-        key: bytes | None = None,
-    ) -> None:
-        self.set_name: str = set_name
-        self.generation: int = generation
-        self.void_time: int = void_time
-        self.last_update: int = last_update
-        self.key: bytes | None = key
-        self._bins: dict[str, Particle] | None = bins
-        self._row: bytes | None = None
-        self._size = 0
-
-    def __repr__(self) -> str:
-        return f"<StoredRecord of set {self.set_name!r}, generation {self.generation}, bins {list(self.bins)}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StoredRecord) and self.row == other.row
-
-    def __hash__(self) -> int:
-        return hash(self.row)
-
-    @classmethod
-    def of_row(cls, row: bytes) -> StoredRecord:
-        """The record that a tree holds as this row; its bins are only decoded when they are asked for."""
-        record = cls.__new__(cls)
-        head = _HEAD.unpack_from(row)
-        record.generation, record.void_time, record.last_update, record._size, _, _, set_size, key_size = head
-        end = _HEAD_SIZE + set_size
-        record.set_name = row[_HEAD_SIZE:end].decode()
-        record.key = None if key_size == _NO_KEY else row[end : end + key_size]
-        record._bins = None
-        record._row = row
-        return record
-
-    @property
-    def row(self) -> bytes:
-        """The record as a tree holds it."""
-        if self._row is None:
-            self._row = self._packed()
-        return self._row
-
-    @property
-    def bins(self) -> dict[str, Particle]:
-        """Values by name."""
-        if self._bins is None:
-            row, bins = self.row, {}
-            pos, end, unpack = self._bins_start, len(row), _BIN.unpack_from
-            while pos < end:
-                size, _, kind, _, name_size = unpack(row, pos)
-                start = pos + _BIN_SIZE + name_size
-                pos += 4 + size
-                bins[row[start - name_size : start].decode()] = kind, row[start:pos]
-            self._bins = bins
-        return self._bins
-
-    def bin(self, name: str) -> Particle | None:
-        """One bin's value, without decoding the others; None where there is no such bin."""
-        if self._bins is not None:
-            return self._bins.get(name)
-        row, wanted = self.row, name.encode()
-        pos = self._bins_start
-        while pos < len(row):
-            size, _, kind, _, name_size = _BIN.unpack_from(row, pos)
-            start = pos + _BIN_SIZE + name_size
-            pos += 4 + size
-            if row[start - name_size : start] == wanted:
-                return kind, row[start:pos]
-        return None
-
-    @property
-    def _bins_start(self) -> int:
-        _, _, _, _, _, _, set_size, key_size = _HEAD.unpack_from(self.row)
-        return _start_of_bins(set_size, key_size)
-
-    def answer_to_a_read(self) -> tuple[int, bytes] | None:
-        """The number of bins and the operations that answer a read of all; None where a value is not sent as stored."""
-        row = self.row
-        _, _, _, _, is_sent_as_stored, n_bins, set_size, key_size = _HEAD.unpack_from(row)
-        if not is_sent_as_stored:
-            return None
-        return n_bins, row[_start_of_bins(set_size, key_size) :]
-
-    def size(self) -> int:
-        """The bytes that the record takes in the real server's storage (server: as/src/storage/flat.c)."""
-        if self._row is None:
-            self._row = self._packed()
-        return self._size
-
-    def with_times(self, *, void_time: int, last_update: int) -> StoredRecord:
-        """The same record with another void-time and last update."""
-        return StoredRecord(self.set_name, self.bins, self.generation, void_time, last_update, self.key)
-
-    def _packed(self) -> bytes:
-        set_name, key, bins = self.set_name.encode(), self.key, self.bins
-        size = _RECORD_SIZE + _END_MARK_SIZE
-        if self.void_time:
-            size += 4
-        if set_name:
-            size += 1 + len(set_name)
-        if key is not None:
-            size += _varint_size(len(key)) + len(key)
-        if bins:
-            size += _varint_size(len(bins))
-        is_sent_as_stored = True
-        parts = [b"", set_name, key or b""]
-        for name, (kind, data) in bins.items():
-            raw = name.encode()
-            size += 1 + len(raw) + _stored_size(kind, data)
-            parts += (_BIN.pack(4 + len(raw) + len(data), OP_READ, kind, 0, len(raw)), raw, data)
-            if kind in _CONTAINERS and _may_differ_when_sent(data):
-                is_sent_as_stored = False
-        self._size = (size + 15) & ~15
-        parts[0] = _HEAD.pack(
-            self.generation, self.void_time, self.last_update, self._size, is_sent_as_stored, len(bins),
-            len(set_name), _NO_KEY if key is None else len(key),
-        )  # fmt: skip
-        return b"".join(parts)
-
-
-def _start_of_bins(set_size: int, key_size: int) -> int:
-    return _HEAD_SIZE + set_size + max(key_size, 0)
-
-
-_RECORD_SIZE = 35
-_END_MARK_SIZE = 4
-_CONTAINERS = (PARTICLE_LIST, PARTICLE_MAP)
-
-
-def _may_differ_when_sent(data: bytes) -> bool:
-    """Whether a list or map may begin with flags that clients do not see (`to_wire` decides, and takes them off)."""
-    first = data[0]
-    place = 1 if first < 0xDC else 3 if first in (0xDC, 0xDE) else 5
-    if data[place : place + 2] == b"\xc7\x00" and not data[place + 2] & 0x10:
-        return False
-    return place < len(data) and (0xC7 <= data[place] <= 0xC9 or 0xD4 <= data[place] <= 0xD8)
-
-
-def _varint_size(number: int) -> int:
-    return max(1, (number.bit_length() + 6) // 7)
-
-
-def _stored_size(kind: int, data: bytes) -> int:
-    """The bytes of a value with its type: of integers as few as hold it, of others a length of 4 bytes and the data."""
-    if kind == PARTICLE_INTEGER:
-        significant = len(data.lstrip(b"\0"))
-        return 2 + (1 if significant <= 1 else 2 if significant == 2 else 4 if significant <= 4 else 8)
-    if kind == PARTICLE_FLOAT:
-        return 9
-    if kind == PARTICLE_BOOL:
-        return 2
-    return 5 + len(data)
-
 
 @attrs.define
 class Truncation:
-    """Thresholds in milliseconds since the Citrusleaf epoch: what was updated before them is gone."""
+    """Truncation thresholds in milliseconds since the Citrusleaf epoch: records updated before them are removed."""
 
     namespace: int = 0
     sets: dict[str, int] = attrs.Factory(dict)
@@ -229,7 +33,7 @@ class Truncation:
 
 @attrs.define(eq=False)
 class NamespaceConfig:
-    """What a configuration file would say of a namespace: all nodes begin with it, and share its truncation."""
+    """The initial configuration of a namespace on all nodes, and its truncation, which they share."""
 
     name: str
     replication_factor: int = 2
@@ -237,24 +41,22 @@ class NamespaceConfig:
     max_record_size: int = 1024 * 1024
     default_read_touch_ttl_percent: int = 0
     regime: int = 0
-    """What clients are told with the replicas; always 0 in namespaces that are not strongly consistent."""
+    """Sent to clients with the replicas; always 0 in namespaces without strong consistency."""
     truncation: Truncation = attrs.Factory(Truncation)
 
 
 class Watcher(Protocol):
-    """Something that follows the changes of a node's records, as an index does."""
+    """An observer of the changes of a node's records, such as an index."""
 
-    def changed(
-        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
-    ) -> None:
-        """A record was written or removed: the version before and the version after, None for no record."""
+    def changed(self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None) -> None:
+        """A record was written or removed: its versions before and after, None for no record."""
 
     def cleared(self) -> None:
-        """All records are gone."""
+        """All records were removed."""
 
 
 class Tree(MutableMapping[bytes, StoredRecord]):
-    """The records of one partition on one node, by digest. Every change is counted, and indexes follow it."""
+    """The records of one partition on one node, by digest. Changes update counters and indexes."""
 
     __slots__ = ("_partition", "_rows", "_store")
 
@@ -292,7 +94,7 @@ class Tree(MutableMapping[bytes, StoredRecord]):
         self._store.note_change(self._partition, digest, self._rows.pop(digest), None)
 
     def forget(self) -> None:
-        """Leave the counts and the indexes, as a whole; what reads this tree goes on with it."""
+        """Remove all records from counters and indexes; the tree itself stays readable."""
         for digest, row in self._rows.items():
             self._store.note_change(self._partition, digest, row, None)
 
@@ -301,12 +103,12 @@ class NamespaceStore:
     """One node's records of one namespace.
 
     Attributes:
-        settings: what `set-config` changes, for this node alone and as long as it runs.
-        set_settings: the same of sets, for those that have any.
-        sets: the names of all sets that there ever were: the server forgets none.
+        settings: those of this node, as long as it runs.
+        set_settings: the settings of sets that have any.
+        sets: the names of all sets that ever existed.
         watchers: called with every change of a record.
-        expired: records that have expired, as far as they have been counted.
-        needs_sweep: some records have expired or were truncated, and take room until `sweep` has removed them.
+        expired: the number of expired records that were counted.
+        needs_sweep: some records have expired or were truncated, and use memory until `sweep` removes them.
     """
 
     def __init__(self, config: NamespaceConfig, clock: ServerClock) -> None:
@@ -325,7 +127,7 @@ class NamespaceStore:
         self._sweeping_since = clock.seconds()
 
     def restart(self) -> None:
-        """Begin anew, as a process that reads its configuration file."""
+        """Reset the settings, as a process that reads its configuration file."""
         self.settings = self._new_settings()
         self.set_settings.clear()
         self._sweeping_since = self.clock.seconds()
@@ -345,11 +147,11 @@ class NamespaceStore:
     # Settings that depend on the set --------------------------------------------------------------------------
 
     def default_ttl(self, set_name: str) -> int:
-        """Seconds that a record of the set lives when a write does not say; 0 for ever."""
+        """The time to live of records of the set for writes without one, in seconds; 0 for ever."""
         return self._of_set(set_name, "default-ttl")
 
     def default_read_touch(self, set_name: str) -> int:
-        """The percentage of a record's life from which on a read renews it; 0 for never."""
+        """The percentage of the time to live after which a read renews it; 0 for never."""
         return self._of_set(set_name, "default-read-touch-ttl-pct")
 
     def _of_set(self, set_name: str, name: str) -> int:
@@ -361,7 +163,7 @@ class NamespaceStore:
         return value or self.settings.number(name)
 
     def takes_more(self, set_name: str) -> bool:
-        """Whether another record of the set may be made (server: stop-writes-count)."""
+        """Whether another record of the set may be created (server: stop-writes-count)."""
         own = self.set_settings.get(set_name) if set_name else None
         limit = 0 if own is None else own.number("stop-writes-count")
         return not limit or self.counts(set_name).objects < limit
@@ -373,14 +175,14 @@ class NamespaceStore:
         return not limit or self.counts(set_name).size <= limit
 
     def may_expire(self, ttl: int) -> bool:
-        """Whether a record may have that life: it may not where nothing would ever remove it."""
+        """Whether a record may have a time to live: only if nsup would remove it, or that is not required."""
         settings = self.settings
         return not ttl or settings.number("nsup-period") != 0 or settings.flag("allow-ttl-without-nsup")
 
     # Counts ---------------------------------------------------------------------------------------------------
 
     def counts(self, set_name: str) -> SetCounts:
-        """How many live records a set has ("" for those without a set), as of now."""
+        """The counters of a set's live records ("" for those without a set), as of now."""
         counts = self._counts.get(set_name)
         if counts is None:
             counts = self._counts[set_name] = SetCounts()
@@ -388,17 +190,17 @@ class NamespaceStore:
         return counts
 
     def all_counts(self) -> dict[str, SetCounts]:
-        """The counts of all sets that have or had records, as of now."""
+        """The counters of all sets that have or had records, as of now."""
         for set_name, counts in self._counts.items():
             self._update_counts(set_name, counts)
         return self._counts
 
     def objects(self) -> int:
-        """How many live records there are."""
+        """The number of live records."""
         return sum(counts.objects for counts in self.all_counts().values())
 
     def _update_counts(self, set_name: str, counts: SetCounts) -> None:
-        """Leave out what has expired or was truncated since."""
+        """Subtract the records that have expired or were truncated since."""
         if expired := counts.expire(self.clock.seconds()):
             self.expired += expired
             self.needs_sweep = self._sweep_again = True
@@ -406,10 +208,9 @@ class NamespaceStore:
             self.needs_sweep = self._sweep_again = self._has_cuts = True
 
     def note_change(self, partition: int, digest: bytes, before: bytes | None, after: StoredRecord | None) -> None:
-        """Count a change of a record, the version before as its row, and notify the watchers; for trees to call."""
+        """Count a change of a record, given its former row, and notify the watchers; called by trees."""
         if before is not None:
-            _, void_time, last_update, size, _, _, set_size, _ = _HEAD.unpack_from(before)
-            set_name = before[_HEAD_SIZE : _HEAD_SIZE + set_size].decode()
+            set_name, last_update, void_time, size = row_metadata(before)
             self._counts[set_name].remove(last_update, void_time, size)
         if after is not None:
             counts = self._counts.get(after.set_name)
@@ -424,7 +225,7 @@ class NamespaceStore:
     # Records --------------------------------------------------------------------------------------------------
 
     def is_doomed(self, record: StoredRecord) -> bool:
-        """Whether the record has expired or was truncated: it is there, but nobody may see it.
+        """Whether the record has expired or was truncated, and is only waiting for its removal.
 
         A record is alive in the second of its void-time (server: as_record_is_expired).
         """
@@ -436,7 +237,7 @@ class NamespaceStore:
         truncation = self.config.truncation
         if (truncation.namespace or truncation.sets) and record.last_update < truncation.threshold(record.set_name):
             return True
-        # To take a truncation back does not bring back what it has taken.
+        # Undoing a truncation does not restore truncated records.
         if not self._has_cuts or (counts := self._counts.get(record.set_name)) is None:
             return False
         return record.last_update < counts.cut
@@ -450,12 +251,12 @@ class NamespaceStore:
         return record.void_time < now - (now - self._sweeping_since) % period
 
     def find(self, tree: Tree, digest: bytes) -> StoredRecord | None:
-        """The record that commands work on. One that has expired may be there yet, one that was truncated is gone."""
+        """The record for a command; None if it does not exist or was truncated. It may have expired."""
         record = tree.get(digest)
         return None if record is None or self._is_truncated(record) else record
 
     def sweep(self) -> Iterator[None]:
-        """Remove everything that has expired or was truncated, a partition at each step."""
+        """Remove expired and truncated records, one partition at each step."""
         self.all_counts()
         self._sweep_again = False
         for partition in range(N_PARTITIONS):
@@ -472,14 +273,14 @@ class NamespaceStore:
                 counts.forget_cut()
 
     def purge(self) -> None:
-        """Remove everything that has expired or was truncated, at once."""
+        """Remove expired and truncated records at once."""
         for _ in self.sweep():
             pass
 
     def evict(self, void_time: int) -> Iterator[None]:
-        """Remove the records that end before that time, a partition at each step.
+        """Remove the records that expire before a time, one partition at each step.
 
-        Sets that are exempt keep theirs (disable-eviction).
+        Sets with disable-eviction are exempt.
         """
         exempt = {name for name, own in self.set_settings.items() if own.flag("disable-eviction")}
         for partition in range(N_PARTITIONS):
@@ -492,7 +293,7 @@ class NamespaceStore:
             yield
 
     def clear(self) -> Iterator[None]:
-        """Forget every record, at the first step; the steps after it give the memory back."""
+        """Remove all records in the first step; the following steps free their memory."""
         old, self.trees = self.trees, self._empty_trees()
         self._counts = {}
         self.needs_sweep = self._has_cuts = False
@@ -506,7 +307,7 @@ class NamespaceStore:
         return [Tree(self, partition) for partition in range(N_PARTITIONS)]
 
     def copy_partition(self, partition: int, source: Mapping[bytes, StoredRecord]) -> None:
-        """Hold exactly these records of a partition; a query that is under way goes on with those that were there."""
+        """Replace the records of a partition; running queries continue with the old ones."""
         old = self.trees[partition]
         tree = self.trees[partition] = Tree(self, partition)
         old.forget()
@@ -515,13 +316,13 @@ class NamespaceStore:
                 tree[digest] = record
 
     def merge_partition(self, partition: int, source: Mapping[bytes, StoredRecord]) -> None:
-        """Take over those records of a partition that win over the ones that are here."""
+        """Merge records into a partition by conflict resolution."""
         by_generation = self.settings.values["conflict-resolution-policy"] == "generation"
         arriving = {digest: record for digest, record in source.items() if not self._is_truncated(record)}
         merge_trees(self.trees[partition], arriving, by_generation=by_generation)
 
     def records(self) -> Iterator[StoredRecord]:
-        """The live records, with a look at each of all: not for requests."""
+        """All live records, by a full scan: not for requests."""
         for tree in self.trees:
             for record in tree.values():
                 if not self.is_doomed(record):
@@ -531,12 +332,12 @@ class NamespaceStore:
 def merge_trees(
     target: MutableMapping[bytes, StoredRecord], source: Mapping[bytes, StoredRecord], *, by_generation: bool
 ) -> None:
-    """Take over those records of the source that win over the target's own (server: conflict-resolution-policy).
+    """Copy the records of the source that win over the target's (server: conflict-resolution-policy).
 
     Args:
-        target: the tree that takes.
-        source: the tree to take from.
-        by_generation: whether the record wins that was updated more often; else the one that was updated later.
+        target: the tree to change.
+        source: the records to copy.
+        by_generation: the record with the higher generation wins; else the one with the later update.
     """
 
     def rank(record: StoredRecord) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The hash under which indexes keep strings and blobs (server: cf_wyhash64, wyhash's final version 3)."""
+"""wyhash (final version 3), the hash of strings and blobs in secondary indexes (server: cf_wyhash64)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _read(data: bytes, position: int, size: int) -> int:
 
 
 def wyhash(data: bytes) -> int:
-    """64 bits, without a sign."""
+    """The unsigned 64-bit hash."""
     length = len(data)
     seed = _SEED
     if length <= 16:

@@ -12,10 +12,11 @@ from trio_aerospike._wire.particles import decode_value, encode_value
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import commands
 from trio_aerospike.server.clock import ServerClock
-from trio_aerospike.server.commands import Outcome
+from trio_aerospike.server.commands import CommandResult
+from trio_aerospike.server.record import StoredRecord
+from trio_aerospike.server.refused import Refused
 from trio_aerospike.server.requests import Request
-from trio_aerospike.server.results import Refused
-from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, StoredRecord, Tree
+from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, Tree
 
 NOW = wire.CITRUSLEAF_EPOCH + 500_000_000.0
 DIGEST = bytes(range(20))
@@ -30,7 +31,7 @@ class Bench:
         self.store = NamespaceStore(NamespaceConfig("test", **config), ServerClock(lambda: self.now))
         self.tree: Tree = self.store.trees[0]
 
-    def run(self, **request: Any) -> Outcome:
+    def run(self, **request: Any) -> CommandResult:
         fields = {
             "namespace": "test",
             "set_name": "set",
@@ -53,14 +54,14 @@ class Bench:
                 self.tree[DIGEST] = outcome.change.record
         return outcome
 
-    def write(self, *ops: Op, info2: int = 0, **request: Any) -> Outcome:
+    def write(self, *ops: Op, info2: int = 0, **request: Any) -> CommandResult:
         return self.run(info2=wire.INFO2_WRITE | info2, ops=ops, **request)
 
-    def put(self, **request: Any) -> Outcome:
+    def put(self, **request: Any) -> CommandResult:
         bins = request.pop("bins", {"a": 1})
         return self.write(*[op(wire.OP_WRITE, name, value) for name, value in bins.items()], **request)
 
-    def read(self, **request: Any) -> Outcome:
+    def read(self, **request: Any) -> CommandResult:
         return self.run(**{"info1": READ_ALL, **request})
 
     def bins(self) -> dict[str, Any]:
@@ -93,10 +94,10 @@ A_PUT = write_request(op(wire.OP_WRITE, "a", 1))
 
 def test_generations_count_writes_and_skip_zero_when_they_wrap() -> None:
     bench = Bench()
-    assert [bench.put().answer.generation for _ in range(3)] == [1, 2, 3]
+    assert [bench.put().response.generation for _ in range(3)] == [1, 2, 3]
     last = bench.tree[DIGEST]
     bench.tree[DIGEST] = StoredRecord(last.set_name, last.bins, 0xFFFF, last.void_time, last.last_update)
-    assert bench.put().answer.generation == 1
+    assert bench.put().response.generation == 1
 
 
 @pytest.mark.parametrize(
@@ -153,13 +154,13 @@ def test_the_set_has_to_be_the_record_s() -> None:
     bench.refuses(ResultCode.PARAM, **{**A_PUT, "set_name": "other"})
     bench.refuses(ResultCode.PARAM, **{**A_PUT, "set_name": ""})
     bench.refuses(ResultCode.PARAM, info1=READ_ALL, set_name="other")
-    assert bench.read(set_name="").answer.generation == 1
+    assert bench.read(set_name="").response.generation == 1
 
 
 def test_a_stored_key_stays_and_is_checked() -> None:
     bench = Bench()
     bench.put()
-    assert bench.read(key=b"\x03other").answer.result == ResultCode.OK, "nothing stored, nothing to compare with"
+    assert bench.read(key=b"\x03other").response.result == ResultCode.OK, "nothing stored, nothing to compare with"
     bench.put(key=b"\x03mine")
     bench.put()
     assert bench.tree[DIGEST].key == b"\x03mine"
@@ -172,29 +173,29 @@ def test_a_stored_key_stays_and_is_checked() -> None:
 
 def test_a_record_lives_through_the_second_of_its_void_time() -> None:
     bench = Bench()
-    void_time = bench.put(record_ttl=100).answer.void_time
+    void_time = bench.put(record_ttl=100).response.void_time
     assert void_time == int(NOW - wire.CITRUSLEAF_EPOCH) + 100
     bench.now += 100
-    assert bench.read().answer.void_time == void_time
+    assert bench.read().response.void_time == void_time
     bench.now += 1
     bench.refuses(ResultCode.RECORD_NOT_FOUND, info1=READ_ALL)
     bench.refuses(ResultCode.RECORD_NOT_FOUND, **{**A_PUT, "info3": wire.INFO3_UPDATE_ONLY})
-    assert bench.put(info2=wire.INFO2_CREATE_ONLY).answer.generation == 1, "an expired record is in nobody's way"
+    assert bench.put(info2=wire.INFO2_CREATE_ONLY).response.generation == 1, "an expired record is in nobody's way"
 
 
 def test_times_to_live() -> None:
     bench = Bench(default_ttl=50)
     start = int(NOW - wire.CITRUSLEAF_EPOCH)
-    assert bench.put(record_ttl=wire.TTL_NAMESPACE_DEFAULT).answer.void_time == start + 50
-    assert bench.put(record_ttl=10).answer.void_time == start + 10
+    assert bench.put(record_ttl=wire.TTL_NAMESPACE_DEFAULT).response.void_time == start + 50
+    assert bench.put(record_ttl=10).response.void_time == start + 10
     bench.now += 5
-    assert bench.put(record_ttl=wire.TTL_DONT_UPDATE).answer.void_time == start + 10
-    assert bench.put(record_ttl=wire.TTL_NEVER_EXPIRE).answer.void_time == 0
-    assert bench.put(record_ttl=wire.TTL_DONT_UPDATE).answer.void_time == 0
-    assert bench.put(record_ttl=commands.MAX_TTL).answer.void_time == start + 5 + commands.MAX_TTL
+    assert bench.put(record_ttl=wire.TTL_DONT_UPDATE).response.void_time == start + 10
+    assert bench.put(record_ttl=wire.TTL_NEVER_EXPIRE).response.void_time == 0
+    assert bench.put(record_ttl=wire.TTL_DONT_UPDATE).response.void_time == 0
+    assert bench.put(record_ttl=commands.MAX_TTL).response.void_time == start + 5 + commands.MAX_TTL
     bench.refuses(ResultCode.PARAM, **{**A_PUT, "record_ttl": commands.MAX_TTL + 1})
     bench.tree.clear()
-    assert bench.put(record_ttl=wire.TTL_DONT_UPDATE).answer.void_time == start + 55, "nothing to keep: the default"
+    assert bench.put(record_ttl=wire.TTL_DONT_UPDATE).response.void_time == start + 55, "nothing to keep: the default"
 
 
 def test_touch_renews_and_needs_a_record() -> None:
@@ -202,7 +203,7 @@ def test_touch_renews_and_needs_a_record() -> None:
     touch = write_request(Op(wire.OP_TOUCH, 0, "", b""), record_ttl=100)
     bench.refuses(ResultCode.RECORD_NOT_FOUND, **touch)
     bench.put(record_ttl=10)
-    answer = bench.run(**touch).answer
+    answer = bench.run(**touch).response
     assert (answer.generation, answer.void_time) == (2, int(NOW - wire.CITRUSLEAF_EPOCH) + 100)
 
 
@@ -212,9 +213,9 @@ def test_touch_renews_and_needs_a_record() -> None:
 )
 def test_reads_renew_a_record_that_is_late_in_its_life(percent: int, elapsed: int, renewed: bool) -> None:
     bench = Bench()
-    void_time = bench.put(record_ttl=100).answer.void_time
+    void_time = bench.put(record_ttl=100).response.void_time
     bench.now += elapsed
-    assert bench.read(record_ttl=percent).answer.void_time == void_time, "the reader sees what it found"
+    assert bench.read(record_ttl=percent).response.void_time == void_time, "the reader sees what it found"
     assert bench.tree[DIGEST].void_time == void_time + (elapsed if renewed else 0)
     assert bench.tree[DIGEST].generation == 1
 
@@ -222,7 +223,7 @@ def test_reads_renew_a_record_that_is_late_in_its_life(percent: int, elapsed: in
 def test_a_read_touch_percentage_over_100_is_refused_for_records_that_expire() -> None:
     bench = Bench()
     bench.put()
-    assert bench.read(record_ttl=101).answer.result == ResultCode.OK
+    assert bench.read(record_ttl=101).response.result == ResultCode.OK
     bench.put(record_ttl=10)
     bench.refuses(ResultCode.PARAM, info1=READ_ALL, record_ttl=101)
 
@@ -236,8 +237,8 @@ def test_truncation_hides_what_is_older() -> None:
     assert (refused.generation, refused.void_time) == (0, 0), "it is gone, although it takes room yet"
     bench.refuses(ResultCode.RECORD_NOT_FOUND, **write_request(info2=wire.INFO2_DELETE))
     assert len(bench.tree) == 1
-    assert bench.put().answer.generation == 1
-    assert bench.read().answer.generation == 1
+    assert bench.put().response.generation == 1
+    assert bench.read().response.generation == 1
     bench.now += 1
     bench.store.config.truncation.namespace = bench.store.clock.milliseconds()
     bench.store.purge()
@@ -250,7 +251,7 @@ def test_deleting() -> None:
     bench.refuses(ResultCode.RECORD_NOT_FOUND, **delete)
     bench.put()
     bench.refuses(ResultCode.ENTERPRISE_ONLY, **write_request(info2=wire.INFO2_DELETE | wire.INFO2_DURABLE_DELETE))
-    answer = bench.run(**delete).answer
+    answer = bench.run(**delete).response
     assert (answer.generation, answer.void_time) == (0, 0)
     assert bench.tree == {}
 
@@ -261,7 +262,7 @@ def test_a_record_without_bins_is_deleted() -> None:
     bench.refuses(ResultCode.RECORD_NOT_FOUND, **last_bin)
     bench.put()
     bench.refuses(ResultCode.ENTERPRISE_ONLY, **{**last_bin, "info2": wire.INFO2_WRITE | wire.INFO2_DURABLE_DELETE})
-    assert bench.run(**last_bin).answer.generation == 0
+    assert bench.run(**last_bin).response.generation == 0
     assert bench.tree == {}
 
 
@@ -281,7 +282,7 @@ def test_operations_see_what_those_before_them_did() -> None:
         Op(wire.OP_READ, 0, "s", b""),
         Op(wire.OP_READ, 0, "none", b""),
         info1=wire.INFO1_READ,
-    ).answer
+    ).response
     assert [(name, decode_value(kind, data)) for _, kind, name, data in answer.ops] == [
         ("n", 1), ("n", 5), ("s", "abc"),
     ]  # fmt: skip
@@ -297,7 +298,7 @@ def test_every_operation_is_answered_where_that_is_asked_for() -> None:
         Op(wire.OP_TOUCH, 0, "", b""),
         info1=wire.INFO1_READ,
         info2=wire.INFO2_RESPOND_ALL_OPS,
-    ).answer
+    ).response
     assert [(number, kind, name) for number, kind, name, _ in answer.ops] == [
         (wire.OP_INCR, wire.PARTICLE_NULL, "a"),
         (wire.OP_READ, wire.PARTICLE_INTEGER, "a"),
@@ -341,8 +342,8 @@ def test_reading_some_bins_or_none() -> None:
     bench = Bench()
     bench.put(bins={"a": 1, "b": 2})
     some = bench.run(info1=wire.INFO1_READ, ops=(Op(wire.OP_READ, 0, "b", b""), Op(wire.OP_READ, 0, "x", b"")))
-    assert [name for _, _, name, _ in some.answer.ops] == ["b"]
-    assert bench.run(info1=wire.INFO1_READ | wire.INFO1_GET_NO_BINS).answer.ops == ()
+    assert [name for _, _, name, _ in some.response.ops] == ["b"]
+    assert bench.run(info1=wire.INFO1_READ | wire.INFO1_GET_NO_BINS).response.ops == ()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import hll
 from trio_aerospike.server.hll.hashing import murmur3
 from trio_aerospike.server.hll.sketch import Sketch
-from trio_aerospike.server.results import Refused
+from trio_aerospike.server.refused import Refused
 
 CREATE_ONLY, UPDATE_ONLY = hll_ops.FLAG_CREATE_ONLY, hll_ops.FLAG_UPDATE_ONLY
 NO_FAIL, ALLOW_FOLD = hll_ops.FLAG_NO_FAIL, hll_ops.FLAG_ALLOW_FOLD

@@ -11,7 +11,8 @@ from hypothesis import given, settings, strategies as st
 from trio_aerospike._wire import constants as wire
 from trio_aerospike.server import store as store_module
 from trio_aerospike.server.clock import ServerClock
-from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, StoredRecord
+from trio_aerospike.server.record import StoredRecord
+from trio_aerospike.server.store import NamespaceConfig, NamespaceStore
 
 NOW = wire.CITRUSLEAF_EPOCH + 500_000_000.0
 SETS = ("", "a", "b")

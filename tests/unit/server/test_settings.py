@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from trio_aerospike.server.record import StoredRecord
 from trio_aerospike.server.settings import NEVER, Settings, c_int, c_seconds
 from trio_aerospike.server.settings_tables import NAMESPACE, NETWORK, SERVICE, SET
-from trio_aerospike.server.store import StoredRecord, merge_trees
+from trio_aerospike.server.store import merge_trees
 
 
 def given(**parameters: str) -> Callable[[str], str | None]:
@@ -44,7 +45,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("table", [SERVICE, NETWORK, NAMESPACE, SET])
 def test_no_setting_is_told_twice_and_every_default_is_one(table: tuple[object, ...]) -> None:
-    assert len(Settings(table).told()) == len(table)  # type: ignore[arg-type]
+    assert len(Settings(table).values_with()) == len(table)  # type: ignore[arg-type]
 
 
 def test_the_first_parameter_of_the_table_is_changed_and_no_other() -> None:

@@ -16,11 +16,12 @@ from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.server import store as store_module
 from trio_aerospike.server.clock import ServerClock
 from trio_aerospike.server.particles import stored
+from trio_aerospike.server.record import StoredRecord
 from trio_aerospike.server.sindex import tree as sindex_tree
-from trio_aerospike.server.sindex.entries import Entries, Site, Wanted, signed, wanted_values
-from trio_aerospike.server.sindex.registry import Definition
+from trio_aerospike.server.sindex.entries import Entries, IndexQuery, Site, index_query, signed
+from trio_aerospike.server.sindex.registry import IndexDefinition
 from trio_aerospike.server.sindex.tree import SIGNED, UNSIGNED, SortedEntries
-from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, StoredRecord
+from trio_aerospike.server.store import NamespaceConfig, NamespaceStore
 
 CLOCK = ServerClock(lambda: wire.CITRUSLEAF_EPOCH + 1000.0)
 NUMERIC, STRING, BLOB, GEO = (
@@ -91,23 +92,23 @@ VALUES = st.one_of(
 )
 CONTEXT = pack_value([0x22, "a"])
 DEFINITIONS = [
-    Definition("test", set_name, "v", kind_of_value, kind, context)
+    IndexDefinition("test", set_name, "v", kind_of_value, kind, context)
     for set_name in ("", "s")
     for kind_of_value in (NUMERIC, STRING, BLOB, GEO)
     for kind in (INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES)
     for context in ((None, CONTEXT) if kind == INDEX_DEFAULT else (None,))
 ]
 ONE_MORE = (exp.int_bin("v") + 1).encode()
-DEFINITIONS.append(Definition("test", "s", "", NUMERIC, INDEX_DEFAULT, None, ONE_MORE))
+DEFINITIONS.append(IndexDefinition("test", "s", "", NUMERIC, INDEX_DEFAULT, None, ONE_MORE))
 WANTED = {
-    NUMERIC: [Wanted(begin, end) for begin, end in ((1, 1), (-3, 0), (-9, 9))],
-    STRING: [wanted_values(Range("v", STRING, text, text)) for text in (b"a", b"")],
-    BLOB: [wanted_values(Range("v", BLOB, b"x", b"x"))],
-    GEO: [wanted_values(Range("v", GEO, text.encode(), text.encode())) for text in SHAPES],
+    NUMERIC: [IndexQuery(begin, end) for begin, end in ((1, 1), (-3, 0), (-9, 9))],
+    STRING: [index_query(Range("v", STRING, text, text)) for text in (b"a", b"")],
+    BLOB: [index_query(Range("v", BLOB, b"x", b"x"))],
+    GEO: [index_query(Range("v", GEO, text.encode(), text.encode())) for text in SHAPES],
 }
 
 
-def looked_for(entries: Entries, store: NamespaceStore, partition: int, wanted: Wanted) -> list[tuple[bytes, int]]:
+def looked_for(entries: Entries, store: NamespaceStore, partition: int, wanted: IndexQuery) -> list[tuple[bytes, int]]:
     """What a search has to find, by a look at each record."""
     definition = entries._definition
     found: set[tuple[int, bytes, int]] = set()
@@ -130,7 +131,7 @@ CHANGES = st.lists(
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
-def test_a_search_finds_what_a_look_at_each_record_does(definition: Definition) -> None:
+def test_a_search_finds_what_a_look_at_each_record_does(definition: IndexDefinition) -> None:
     @settings(max_examples=25)
     @given(CHANGES, st.integers(0, 30))
     def run(changes: list[tuple[int, str, Any]], made_after: int) -> None:
@@ -177,7 +178,7 @@ def test_a_search_finds_what_a_look_at_each_record_does(definition: Definition) 
     run()
 
 
-def populated(definition: Definition, store: NamespaceStore) -> Entries:
+def populated(definition: IndexDefinition, store: NamespaceStore) -> Entries:
     entries = Entries(definition, store, CLOCK)
     for _ in entries.populate():
         pass
@@ -195,7 +196,7 @@ def test_changes_while_an_index_is_filled_are_not_missed() -> None:
 
     for partition in range(4):
         put(partition, 1)
-    entries = Entries(Definition("test", "s", "v", NUMERIC), store, CLOCK)
+    entries = Entries(IndexDefinition("test", "s", "v", NUMERIC), store, CLOCK)
     filling = entries.populate()
     next(filling)
     next(filling)
@@ -206,7 +207,7 @@ def test_changes_while_an_index_is_filled_are_not_missed() -> None:
     del store.trees[2][digests[2]]
     for _ in filling:
         pass
-    everything = Wanted(-(2**63), 2**63 - 1)
+    everything = IndexQuery(-(2**63), 2**63 - 1)
     found = [entries.find(store.trees[partition], partition, everything) for partition in range(4)]
     assert found == [[(digests[0], 2)], [], [], [(digests[3], 2)]]
     entries.close()

@@ -11,8 +11,9 @@ from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.server.cdt.elements import to_wire
 from trio_aerospike.server.clock import ServerClock
-from trio_aerospike.server.requests import Answer
-from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, StoredRecord
+from trio_aerospike.server.record import StoredRecord
+from trio_aerospike.server.requests import Response
+from trio_aerospike.server.store import NamespaceConfig, NamespaceStore
 
 PARTICLES = st.one_of(
     st.integers(-(2**63), 2**63 - 1).map(encode_value),
@@ -53,16 +54,16 @@ def test_a_record_comes_back_as_it_was(record: StoredRecord) -> None:
 @given(RECORDS)
 def test_a_read_of_all_is_answered_bin_by_bin(record: StoredRecord) -> None:
     ops = [(wire.OP_READ, kind, name, to_wire(kind, data)) for name, (kind, data) in record.bins.items()]
-    expected = Answer(0, record.generation, record.void_time, ops).body(5)
-    assert Answer(0, record.generation, record.void_time, whole=StoredRecord.of_row(record.row)).body(5) == expected
+    expected = Response(0, record.generation, record.void_time, ops).body(5)
+    assert Response(0, record.generation, record.void_time, whole=StoredRecord.of_row(record.row)).body(5) == expected
     if all(to_wire(kind, data) == data for kind, data in record.bins.values()):
-        assert record.answer_to_a_read() is not None
+        assert record.read_response() is not None
 
 
 @pytest.mark.parametrize("data", [b"\x82\xc7\x00\x10\xc0\x01\x02", b"\x82\xc7\x00\x13\xc0\x01\x02"])
 def test_an_index_that_is_kept_is_not_sent(data: bytes) -> None:
     record = StoredRecord("set", {"m": (wire.PARTICLE_MAP, data)}, 1, 0, 0)
-    assert record.answer_to_a_read() is None
+    assert record.read_response() is None
 
 
 def test_the_collector_does_not_look_at_records() -> None:

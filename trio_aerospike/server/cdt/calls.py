@@ -1,10 +1,10 @@
-"""What an operation on a list or map is called with: the number of the operation, its arguments, its target.
+"""Parse the calls of list and map operations: operation code, arguments, target.
 
-The table of arguments is the server's (cdt_op_table in as/src/base/cdt.c), and so is the moment at which arguments
-are looked at: after the type of the bin, and not at all where there is nothing to work on.
+The table of arguments is the server's (cdt_op_table in as/src/base/cdt.c). As in the server, arguments are checked
+after the type of the bin, and not at all where there is nothing to work on.
 
-Each family of operations has `read(data, call)`, which answers from a stored list or map, and `modify(target, call)`,
-which sets `target.result`; both give the operation's answer, None for none, and raise Refused.
+Each family of operations has `read(data, call)`, which reads a stored list or map, and `modify(target, call)`, which
+sets `target.result`; both return the operation's result, None if there is none, and raise Refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .elements import LIST, Malformed, end_of, has_nonstorage, header_at, kind_of, signed, unsigned
 
 _UINT32_MAX: Final = 0xFFFF_FFFF
@@ -26,7 +26,7 @@ _COUNT = "count"
 _FLAGS = "flags"
 _VALUE = "value"
 _STORED = "stored"
-"""A value that goes into a list or map: nothing that is only there to compare with."""
+"""A value to be stored in a list or map, which cannot be a wildcard or infinity."""
 
 _BY_VALUE = (_FLAGS, _VALUE)
 _BY_INDEX = (_FLAGS, _INDEX)
@@ -108,13 +108,13 @@ _TABLE: dict[int, tuple[int, tuple[str, ...]]] = {
     ops.MAP_GET_BY_KEY_REL_INDEX_RANGE: (1, _BY_RELATIVE),
     ops.MAP_GET_BY_VALUE_REL_RANK_RANGE: (1, _BY_RELATIVE),
 }
-"""For each operation how many of its arguments, the last ones, may be missing; and what they are."""
+"""For each operation: how many of its last arguments are optional, and the kinds of all arguments."""
 
 
 class Reader:
-    """Takes one element after the other from an operation's data.
+    """Reads an operation's data element by element.
 
-    It remembers having met something that cannot be stored: from then on no argument may be stored, as in the server.
+    After an element that cannot be stored, no later argument may be stored either, as in the server.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -123,7 +123,7 @@ class Reader:
         self.nonstorage: bool = False
 
     def skip(self, size: int) -> None:
-        """Leave out so many bytes."""
+        """Skip a number of bytes."""
         self._pos += size
 
     @property
@@ -131,11 +131,7 @@ class Reader:
         return self._pos >= len(self._data)
 
     def element(self) -> bytes:
-        """The next element.
-
-        Raises:
-            Refused: PARAM, there is none.
-        """
+        """The next element. Raises `Refused`: PARAM, it is missing."""
         element = self._take()
         self.nonstorage = self.nonstorage or has_nonstorage(element)
         return element
@@ -150,19 +146,11 @@ class Reader:
         return element
 
     def unsigned(self) -> int:
-        """The next element, an integer of 64 bits taken without its sign.
-
-        Raises:
-            Refused: PARAM, it is none.
-        """
+        """The next element as an unsigned 64-bit integer. Raises `Refused`: PARAM, it is not an integer."""
         return self._number(unsigned)
 
     def signed(self) -> int:
-        """The next element, an integer of 64 bits taken with its sign.
-
-        Raises:
-            Refused: PARAM, it is none.
-        """
+        """The next element as a signed 64-bit integer. Raises `Refused`: PARAM, it is not an integer."""
         return self._number(signed)
 
     def _number(self, convert: Callable[[bytes], int]) -> int:
@@ -172,10 +160,10 @@ class Reader:
             raise Refused(ResultCode.PARAM) from None
 
     def list_count(self) -> int:
-        """The number of elements of the list that begins here; they come next.
+        """Enter a list; returns its number of elements, which come next.
 
         Raises:
-            Refused: PARAM, there is no list.
+            Refused: PARAM, the next element is not a list.
         """
         if kind_of(self._data, self._pos) != LIST:
             raise Refused(ResultCode.PARAM)
@@ -187,7 +175,7 @@ class Reader:
 
 
 class Arguments:
-    """An operation's arguments, by their places; those left out at the end have defaults."""
+    """An operation's arguments by position; omitted ones at the end have defaults."""
 
     def __init__(self, values: list[int | bytes]) -> None:
         self._values = values
@@ -199,7 +187,7 @@ class Arguments:
         return value
 
     def count(self, place: int) -> int:
-        """A count; to the end when it is left out."""
+        """A count; up to the end if it is omitted."""
         return self.number(place, _UINT32_MAX)
 
     def element(self, place: int) -> bytes:
@@ -209,13 +197,13 @@ class Arguments:
         return value
 
     def optional(self, place: int) -> bytes | None:
-        """A value; None when it is left out."""
+        """A value; None if it is omitted."""
         return self.element(place) if place < len(self._values) else None
 
 
 @attrs.frozen(eq=False)
 class Call:
-    """An operation, and its arguments yet to be read."""
+    """An operation whose arguments have not been read yet."""
 
     op: int
     n_arguments: int
@@ -223,8 +211,8 @@ class Call:
 
     @classmethod
     def parse(cls, payload: bytes) -> Call:
-        """The call that an operation's data is: a list of the number and the arguments, or, in an older form, the
-        number in two bytes and a list of the arguments.
+        """Parse an operation's data: a list of code and arguments, or in the older form the code in two bytes and a
+        list of arguments.
 
         Raises:
             Refused: PARAM, it is neither.
@@ -239,10 +227,10 @@ class Call:
 
     @classmethod
     def inner(cls, reader: Reader) -> Call:
-        """The call that comes next: a list of the number and the arguments.
+        """Parse the call that comes next: a list of code and arguments.
 
         Raises:
-            Refused: PARAM, there is none.
+            Refused: PARAM, it is not a list with a code.
         """
         count = reader.list_count()
         if not count:
@@ -251,15 +239,11 @@ class Call:
 
     @property
     def is_on_list(self) -> bool:
-        """Whether it is one of the operations on lists."""
+        """Whether it is a list operation."""
         return self.op < ops.MAP_SET_TYPE
 
     def arguments(self) -> Arguments:
-        """Read the arguments.
-
-        Raises:
-            Refused: PARAM, there are too many, too few, or they are not what the operation takes.
-        """
+        """Read the arguments. Raises `Refused`: PARAM, there are too many or too few, or one is of the wrong kind."""
         optional, kinds = _TABLE[self.op]
         if not len(kinds) - optional <= self.n_arguments <= len(kinds):
             raise Refused(ResultCode.PARAM)
@@ -279,14 +263,14 @@ class Call:
 
 @attrs.define(eq=False)
 class Target:
-    """The list or map that an operation is to change.
+    """The list or map that an operation changes.
 
     Args:
-        data: as it is stored; None where there is none.
-        is_top: it is a bin's value, which may keep an index.
-        is_created: the way to it is only made when the operation leaves something there.
-        has_bin: there is a value in the bin.
-        result: what it becomes; None if nothing changes.
+        data: its stored form; None if it does not exist.
+        is_top: it is the bin's whole value, which may keep an index.
+        is_created: the levels above it are created only if the operation stores something.
+        has_bin: the bin exists.
+        result: its new stored form; None if nothing changes.
     """
 
     data: bytes | None

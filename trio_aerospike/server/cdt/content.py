@@ -1,8 +1,8 @@
 """Find and replace elements of a list or map without decoding the whole value.
 
-To find an element in MessagePack, all elements before it have to be read. For large values a layout is kept that knows
-where some of them begin, so that to get one of 50,000 elements, or to put one in, costs microseconds. Layouts are
-made when a value is stored, follow single changes, and are made anew for a value whose layout was given up.
+To find an element in MessagePack, all elements before it have to be read. For large values a cached layout has the
+offsets of some elements, so that reading or inserting one of 50,000 elements costs microseconds. Layouts are computed
+when a value is stored, updated by single changes, and computed again for a value that has left the cache.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Final, TypeVar, overload
 from .elements import FIXED_SIZES, Malformed, end_of, split
 
 SMALL: Final = 2048
-"""Bytes of a value up to which it is taken apart as a whole."""
+"""Bytes of a value up to which it is split as a whole."""
 KEPT: Final = 32
-"""Layouts that are kept, with the values that they are of: a few megabytes at most."""
+"""Cached layouts, with their values: a few megabytes at most."""
 _STEP: Final = 64
 _LARGE: Final = 1024
 _SHORT_TEXT: Final = 0xD9
@@ -28,13 +28,13 @@ _T = TypeVar("_T")
 
 
 class Layout:
-    """Marks within a value: numbers of some elements, and where each begins, counted from the first one.
+    """Marks within a value: the numbers of some elements and their offsets from the first one.
 
-    From one mark to the next it is some tens of elements; behind a large element there is a mark, too, so that none has
-    to be read to get past it.
+    Marks are some tens of elements apart; a large element is followed by a mark, too, so that it never has to be read
+    to skip it.
 
     Attributes:
-        in_order: the keys of the map are known to be in their order.
+        in_order: the keys of the map are known to be sorted.
     """
 
     __slots__ = ("_count", "_numbers", "_offsets", "ends_at", "in_order")
@@ -44,7 +44,7 @@ class Layout:
         self._offsets = array("I")
         self._count = 0
         self.ends_at: int = -1
-        """Where the last element ends; -1 while nothing is known."""
+        """The end of the last element; -1 if unknown."""
         self.in_order: bool = False
 
     def __repr__(self) -> str:
@@ -59,11 +59,11 @@ class Layout:
 
         Args:
             data: the value.
-            start: where its elements begin.
+            start: the offset of its elements.
             count: how many there are.
 
         Raises:
-            Malformed: they are not MessagePack, or cut off.
+            Malformed: they are invalid MessagePack, or truncated.
         """
         numbers, places, end = _marks(data, start, count)
         self._numbers = array("I", numbers)
@@ -71,7 +71,7 @@ class Layout:
         self._count, self.ends_at = count, end - start
 
     def note_sizes(self, elements: Sequence[bytes]) -> None:
-        """Take over the sizes of all elements."""
+        """Set the layout from the sizes of all elements."""
         sizes = list(map(len, elements))
         offsets = list(accumulate(sizes, initial=0))
         numbers: Sequence[int] = range(0, len(sizes), _STEP)
@@ -85,14 +85,14 @@ class Layout:
     def note_change(
         self, old: Layout, first: int, removed: int, before: int, behind: int, added: Sequence[bytes]
     ) -> None:
-        """Take over the layout of the value as it was before some elements were replaced.
+        """Derive the layout from that of the value before some elements were replaced.
 
         Args:
             old: that layout.
-            first: the first of the elements that went.
-            removed: how many went.
-            before, behind: where they began and ended.
-            added: the elements that came instead.
+            first: the number of the first replaced element.
+            removed: how many were replaced.
+            before, behind: the offsets where they began and ended.
+            added: the new elements.
         """
         kept = bisect_right(old._numbers, first)
         rest = bisect_left(old._numbers, first + removed, kept)
@@ -114,7 +114,7 @@ class Layout:
         self._numbers, self._offsets, self.in_order = numbers, offsets, old.in_order
 
     def place(self, data: bytes, start: int, number: int) -> int:
-        """Where an element begins; where the last ends, for the number behind it."""
+        """The offset of an element; for the number after the last one, its end."""
         if number == self._count:
             return start + self.ends_at
         mark = bisect_right(self._numbers, number) - 1
@@ -124,7 +124,7 @@ class Layout:
 
 
 def _marks(data: bytes, pos: int, count: int) -> tuple[list[int], list[int], int]:
-    """Numbers and places of marks, and where the last element ends; every element is looked at."""
+    """Numbers and offsets of marks, and the end of the last element, by reading every element."""
     fixed = FIXED_SIZES
     numbers: list[int] = []
     places: list[int] = []
@@ -165,11 +165,11 @@ class Content:
 
     Args:
         data: the whole value.
-        start: where its elements begin.
+        start: the offset of its elements.
         count: how many there are.
 
     Raises:
-        Malformed: they are not MessagePack, or cut off.
+        Malformed: they are invalid MessagePack, or truncated.
     """
 
     def __init__(self, data: bytes, start: int, count: int) -> None:
@@ -195,29 +195,29 @@ class Content:
         return self._all
 
     def one(self, number: int) -> bytes:
-        """An element by its number, from 0."""
+        """An element by its number, counted from 0."""
         if self._all is not None:
             return self._all[number]
         return self._data[self._place(number) : self._place(number + 1)]
 
     def between(self, first: int, end: int) -> list[bytes]:
-        """The elements from number ``first`` up to, but without, number ``end``."""
+        """The elements from number ``first`` up to number ``end``, excluded."""
         if self._all is not None:
             return self._all[first:end]
         return split(self._data, self._place(first), max(end - first, 0))
 
     def raw(self) -> bytes:
-        """All elements, one behind the other."""
+        """The bytes of all elements."""
         return self._data[self._start : self._end]
 
     def replaced(self, first: int, removed: int, added: Sequence[bytes], head: bytes) -> bytes:
         """The value with some elements replaced.
 
         Args:
-            first: the first of those that go.
-            removed: how many go.
-            added: those that come instead.
-            head: what the new value begins with.
+            first: the number of the first replaced element.
+            removed: how many are replaced.
+            added: the new elements.
+            head: the header of the new value.
         """
         data = self._data
         before, behind = self._place(first), self._place(first + removed)
@@ -240,7 +240,7 @@ class Content:
 
 
 class Elements(Sequence[bytes]):
-    """Some of the elements of a content: all of a list, the keys of a map or its values."""
+    """A view on the elements of a list, or on the keys or values of a map."""
 
     __slots__ = ("_content", "_first", "_list", "_step")
 
@@ -277,7 +277,7 @@ class Elements(Sequence[bytes]):
 
 
 class Mapped(Sequence[_T]):
-    """The results of a function for each element, computed when they are asked for.
+    """The results of a function for each element, computed on demand.
 
     Args:
         function: called with an element.
@@ -309,7 +309,7 @@ class Mapped(Sequence[_T]):
         return iter(self.whole())
 
     def whole(self) -> list[_T]:
-        """All of them."""
+        """All results."""
         if self._list is None:
             self._list = [self._function(element) for element in self._elements]
         return self._list

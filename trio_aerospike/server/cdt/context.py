@@ -1,4 +1,4 @@
-"""Contexts: the way to a list or map inside others, made on the way where a client asks for that.
+"""Follow contexts: paths to nested lists and maps, created on request.
 
 Server: cdt_context_* in as/src/base/cdt.c, *_subcontext_by_* in particle_list.c and particle_map.c.
 """
@@ -12,7 +12,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .calls import Reader, Target
 from .elements import (
     LIST,
@@ -41,14 +41,14 @@ _MAP_FLAGS = {
 
 
 class _Missing(Exception):
-    """The way leads nowhere."""
+    """The context leads to no element."""
 
 
 class _Place(Protocol):
-    """Where one list or map is in another."""
+    """The position of a list or map in another one."""
 
     def replaced(self, child: bytes) -> bytes:
-        """The outer one with another inner one."""
+        """The outer one with a new inner one."""
 
 
 @attrs.frozen(eq=False)
@@ -59,7 +59,7 @@ class _InList:
     def replaced(self, child: bytes) -> bytes:
         outer, index = self.outer, self.index
         if outer.is_ordered and outer.size > 1:
-            # It goes to where its new value belongs; among equal ones, first (server: cdt_context_unwind_list).
+            # It moves to the position of its new value, before equal ones (server: cdt_context_unwind_list).
             rank, _ = value_range(outer.keys, key_of(child), multiple=False)
             return outer.moved(index, rank if rank <= index else rank - 1, child)
         return outer.replaced(index, 1, (child,))
@@ -118,13 +118,13 @@ class _NewMap:
 
 @attrs.define(eq=False)
 class Way:
-    """The way from a bin's value to a list or map inside it."""
+    """The path from a bin's value to a list or map inside it."""
 
     target: Target
     places: list[_Place]
 
     def whole(self) -> bytes | None:
-        """The bin's new value, with what has become of the target; None if nothing has changed."""
+        """The bin's new value, with the changed target; None if nothing has changed."""
         data = self.target.result
         if data is None:
             return None
@@ -137,12 +137,12 @@ def dig(data: bytes | None, reader: Reader, *, creates: bool) -> Way:
     """Follow the context that comes next.
 
     Args:
-        data: the bin's value, a list or map; None if it has none.
+        data: the bin's value, a list or map; None if there is no bin.
         reader: of the operation's data.
-        creates: the operation changes something, so that what is missing may be created.
+        creates: the operation changes the value, so that missing levels may be created.
 
     Raises:
-        Refused: PARAM, there is no context; OP_NOT_APPLICABLE, it leads nowhere.
+        Refused: PARAM, the context is invalid; OP_NOT_APPLICABLE, it leads to no element.
     """
     count = reader.list_count()
     if not count or count % 2:
@@ -176,7 +176,7 @@ def _creates(number: int) -> bool:
 
 
 def _may_create(number: int) -> bool:
-    """Whether a step that says how to create says what, too."""
+    """Whether a step that has creation flags also has the type to create."""
     return bool(number & ops.CONTEXT_CDT_TYPE_MASK) or not number & ops.CONTEXT_CREATE_MASK
 
 
@@ -184,7 +184,7 @@ def _may_create(number: int) -> bool:
 
 
 def _step(data: bytes, reader: Reader, number: int) -> tuple[_Place, bytes | None]:
-    """One step: where the inner element is, and the element; None for one to be created."""
+    """Follow one step: the position of the inner element, and the element; None if it is to be created."""
     kind = kind_of(data)
     base = number & ops.CONTEXT_BASE_MASK
     try:
@@ -195,7 +195,7 @@ def _step(data: bytes, reader: Reader, number: int) -> tuple[_Place, bytes | Non
     except Malformed:
         raise _Missing from None
     except Refused as error:
-        # Whatever is wrong with a step's argument, the server says no more than that it cannot be taken.
+        # For any error in the argument of a step, the server has the same result code.
         if error.result == ResultCode.PARAM:
             raise _Missing from None
         raise
@@ -294,7 +294,7 @@ _MAP_STEPS: tuple[_MapStep, ...] = (_map_index, _map_rank, _map_key, _map_value)
 
 
 def _new_levels(reader: Reader, count: int) -> list[_Place]:
-    """What the rest of the context creates; only a bin's own value may keep an index."""
+    """The levels that the rest of the context creates; only a bin's whole value may keep an index."""
     places: list[_Place] = []
     for _ in range(count):
         try:
@@ -308,7 +308,7 @@ def _new_levels(reader: Reader, count: int) -> list[_Place]:
 
 
 def _new_level(reader: Reader, number: int, *, is_top: bool) -> _Place:
-    """A list or map that holds nothing but the next level (server: cdt_context_ctx_type_create_sz)."""
+    """A list or map that holds only the next level (server: cdt_context_ctx_type_create_sz)."""
     what = number & ops.CONTEXT_TYPE_MASK
     order = number & ops.CONTEXT_CREATE_MASK & ~ops.CONTEXT_CREATE_PERSIST_INDEX
     persists = is_top and bool(number & ops.CONTEXT_CREATE_PERSIST_INDEX)

@@ -1,7 +1,7 @@
-"""Elements of lists and maps as raw MessagePack: where they end, what they are, how they are written.
+"""Parse and write elements of lists and maps as raw MessagePack: sizes, kinds, headers, integers.
 
-Values are never decoded into Python's, so that whatever a client stored comes back byte for byte. Facts: the
-server's cf/src/msgpack_in.c, and as_msgpack.c of aerospike-common for what is written.
+Values are never decoded into Python values, so that what a client stored is returned byte for byte. Facts: the
+server's cf/src/msgpack_in.c, and as_msgpack.c of aerospike-common for writing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..._wire import constants as wire
-from ..store import Particle
+from ..values import Particle
 
 # Kinds of elements, in the order in which they sort (server: msgpack_type).
 ERROR: Final = 0
@@ -30,7 +30,7 @@ EXT: Final = 12
 WILDCARD: Final = 13
 INFINITE: Final = 14
 
-# Flags of a list or map, the type of the extension that stands before its elements (aerospike: as_msgpack_ext.h).
+# Flags of a list or map: the type of the extension before its elements (aerospike: as_msgpack_ext.h).
 LIST_ORDERED: Final = 0x01
 MAP_K_ORDERED: Final = 0x01
 MAP_V_ORDERED: Final = 0x02
@@ -45,13 +45,13 @@ _UINT64 = 1 << 64
 
 
 class Malformed(Exception):
-    """The bytes are no MessagePack, or not what is wanted of them."""
+    """The bytes are invalid MessagePack, or of the wrong kind."""
 
 
 # Sizes --------------------------------------------------------------------------------------------------------
 
 FIXED_SIZES = [0] * 256
-"""The whole size of an element by its first byte, 0 where that does not tell."""
+"""The size of an element by its first byte; 0 if that does not determine it."""
 for _first in range(256):
     if _first < 0x80 or _first >= 0xE0 or _first in (0xC0, 0xC2, 0xC3):
         FIXED_SIZES[_first] = 1
@@ -68,14 +68,14 @@ _LENGTHS = {0xC4: 1, 0xD9: 1, 0xC5: 2, 0xDA: 2, 0xC6: 4, 0xDB: 4}
 _EXT_LENGTHS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 _FIXED_EXTS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 _CONTAINERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
-"""Bytes of the count, and elements for each that is counted."""
+"""Bytes of the count, and elements per counted entry."""
 
 
 def header_at(data: bytes, pos: int) -> tuple[int, int]:
-    """Where a variable element's fixed part ends (its text included), and how many elements follow inside.
+    """The end of a variable element's fixed part (its text included), and how many elements follow inside.
 
     Raises:
-        Malformed: there is no such first byte, or no length.
+        Malformed: the first byte is invalid, or the length is truncated.
     """
     first = data[pos]
     if first & 0xF0 == 0x90:
@@ -105,12 +105,10 @@ def header_at(data: bytes, pos: int) -> tuple[int, int]:
 
 
 def end_of(data: bytes, pos: int = 0, count: int = 1) -> int:
-    """Where `count` elements end that start at `pos`, with everything inside them.
-
-    There is no limit to the depth, as there is none in the server.
+    """The end of `count` elements that start at `pos`, nested ones included, at any depth.
 
     Raises:
-        Malformed: they are not MessagePack, or cut off.
+        Malformed: they are invalid MessagePack, or truncated.
     """
     size = len(data)
     fixed = FIXED_SIZES
@@ -130,11 +128,7 @@ def end_of(data: bytes, pos: int = 0, count: int = 1) -> int:
 
 
 def split(data: bytes, pos: int, count: int) -> list[bytes]:
-    """`count` elements, one after the other.
-
-    Raises:
-        Malformed: they are not MessagePack, or cut off.
-    """
+    """Split the bytes into `count` elements. Raises `Malformed`: they are invalid MessagePack, or truncated."""
     size = len(data)
     if count > size - pos:
         raise Malformed
@@ -155,7 +149,7 @@ def split(data: bytes, pos: int, count: int) -> list[bytes]:
 
 
 def has_nonstorage(data: bytes) -> bool:
-    """Whether infinity, a wildcard or their like is among the (valid) elements: things to compare with only."""
+    """Whether the (valid) elements include infinity or a wildcard, which can be compared with but not stored."""
     if b"\xff" not in data:
         return False
     pos = 0
@@ -194,7 +188,7 @@ _EXT_STARTS = frozenset((*_FIXED_EXTS, *_EXT_LENGTHS))
 def kind_of(data: bytes, pos: int = 0) -> int:
     """The kind of the element that starts at `pos` (server: msgpack_peek_type).
 
-    A fixed extension of one byte that is neither infinity nor the wildcard is none of the kinds there.
+    A fixed extension of one byte that is neither infinity nor the wildcard is of no kind there.
     """
     if pos >= len(data):
         return ERROR
@@ -241,11 +235,7 @@ def is_ext(data: bytes, pos: int = 0) -> bool:
 
 
 def ext_at(data: bytes, pos: int) -> tuple[int, int, int]:
-    """Type and size of the extension at `pos`, and where it ends.
-
-    Raises:
-        Malformed: it is cut off.
-    """
+    """Type, size and end of the extension at `pos`. Raises `Malformed`: it is truncated."""
     first = data[pos]
     width = _EXT_LENGTHS.get(first, 0)
     start = pos + 1 + width
@@ -260,19 +250,15 @@ def ext_at(data: bytes, pos: int) -> tuple[int, int, int]:
 
 
 def unsigned(element: bytes) -> int:
-    """An integer as 64 bits without a sign (server: msgpack_get_uint64).
-
-    Raises:
-        Malformed: it is none.
-    """
+    """An integer as unsigned 64 bits (server: msgpack_get_uint64). Raises `Malformed`: it is not an integer."""
     return signed(element) % _UINT64
 
 
 def signed(element: bytes) -> int:
-    """An integer as 64 bits with a sign; the largest unsigned ones become negative.
+    """An integer as signed 64 bits; the largest unsigned ones become negative.
 
     Raises:
-        Malformed: it is none.
+        Malformed: it is not an integer.
     """
     if not element:
         raise Malformed
@@ -291,11 +277,7 @@ def signed(element: bytes) -> int:
 
 
 def double(element: bytes) -> float:
-    """A float of either size.
-
-    Raises:
-        Malformed: it is none.
-    """
+    """A float of either size. Raises `Malformed`: it is not a float."""
     first = element[:1]
     if first == b"\xcb" and len(element) >= 9:
         return float(struct.unpack_from(">d", element, 1)[0])
@@ -305,16 +287,12 @@ def double(element: bytes) -> float:
 
 
 def wrapped(number: int) -> int:
-    """The number in 64 bits with a sign, wrapped around as in C."""
+    """The number as signed 64 bits, wrapped around as in C."""
     return (number + _INT64) % _UINT64 - _INT64
 
 
 def text_of(element: bytes) -> bytes:
-    """The content of a string or blob, its particle type included.
-
-    Raises:
-        Malformed: it is neither.
-    """
+    """The content of a string or blob, its particle type included. Raises `Malformed`: it is of another kind."""
     first = element[0] if element else 0
     if first & 0xE0 == 0xA0:
         return element[1 : 1 + (first & 0x1F)]
@@ -349,31 +327,31 @@ def packed_double(number: float) -> bytes:
 
 
 def list_header(count: int) -> bytes:
-    """The start of a list of so many elements."""
+    """The header of a list."""
     if count < 16:
         return bytes((0x90 | count,))
     return b"\xdc" + count.to_bytes(2, "big") if count < 0x1_0000 else b"\xdd" + count.to_bytes(4, "big")
 
 
 def map_header(count: int) -> bytes:
-    """The start of a map of so many pairs."""
+    """The header of a map."""
     if count < 16:
         return bytes((0x80 | count,))
     return b"\xde" + count.to_bytes(2, "big") if count < 0x1_0000 else b"\xdf" + count.to_bytes(4, "big")
 
 
 def flags_element(flags: int) -> bytes:
-    """The extension that carries a list's or map's flags; an index that a client wants kept is never written out."""
+    """The extension with the flags of a list or map; the flag to keep an index is never written."""
     return bytes((0xC7, 0, flags))
 
 
 def list_start(count: int, flags: int = 0) -> bytes:
-    """What stands before a list's elements."""
+    """The bytes before the elements of a list: header and flags."""
     return list_header(count + 1) + flags_element(flags) if flags else list_header(count)
 
 
 def map_start(count: int, flags: int = 0) -> bytes:
-    """What stands before a map's pairs."""
+    """The bytes before the pairs of a map: header and flags."""
     return map_header(count + 1) + flags_element(flags) + NIL_ELEMENT if flags else map_header(count)
 
 
@@ -396,10 +374,10 @@ def ints_of(numbers: Iterable[int]) -> bytes:
 
 
 def opened(data: bytes) -> tuple[int, int, int, int]:
-    """Kind, number of elements or pairs, flags, and where they start, of a list or map.
+    """Kind, number of elements or pairs, flags, and the offset of the first one, of a list or map.
 
     Raises:
-        Malformed: it is neither, or its flags are cut off.
+        Malformed: it is neither, or its flags are truncated.
     """
     kind = kind_of(data)
     if kind != LIST and kind != MAP:
@@ -419,16 +397,16 @@ def pairs_of(data: bytes, start: int, count: int) -> list[tuple[bytes, bytes]]:
     """Keys and values of a map whose pairs begin at `start`.
 
     Raises:
-        Malformed: they are not MessagePack, or cut off.
+        Malformed: they are invalid MessagePack, or truncated.
     """
     flat = split(data, start, 2 * count)
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def to_wire(particle: int, data: bytes) -> bytes:
-    """A bin's value as clients see it: that a list's or map's index is kept is nothing they hear of.
+    """A bin's value in the form that clients get: without the flag that a list or map keeps an index.
 
-    Any extension at the start is taken for flags with an index. Server: cdt_strip_indexes_from_particle.
+    Any extension at the start is taken for flags with an index (server: cdt_strip_indexes_from_particle).
     """
     if particle not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP):
         return data
@@ -454,7 +432,7 @@ def particle_of(element: bytes) -> Particle | None:
     """An element as a bin's value; None for nil (server: as_bin_particle_from_msgpack).
 
     Raises:
-        Malformed: it has no form as a particle.
+        Malformed: a bin cannot have such a value.
     """
     kind = kind_of(element)
     if kind == NIL:

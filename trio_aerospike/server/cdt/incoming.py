@@ -1,4 +1,4 @@
-"""Values that clients send for storing: checked, brought into the shortest form, maps sorted by their keys.
+"""Normalize lists and maps that clients send: validate, shorten, sort maps by key.
 
 Server: cdt_untrusted_rewrite in as/src/base/cdt.c.
 """
@@ -11,7 +11,7 @@ import attrs
 
 from ..._wire import constants as wire
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .content import SMALL, layout_of
 from .elements import (
     BYTES,
@@ -41,28 +41,24 @@ from .elements import (
 from .order import Key, compare, key_of, sorted_indexes
 
 _TEXT_LIMITS = {0xC4: 0x1F, 0xD9: 0x1F, 0xC5: 0xFF, 0xDA: 0xFF, 0xC6: 0xFFFF, 0xDB: 0xFFFF}
-"""How long a text or blob may be to fit a shorter form than the one it is in."""
+"""The longest text or blob that fits the next shorter header."""
 _EXT_SIZES = {1: 0xD4, 2: 0xD5, 4: 0xD6, 8: 0xD7, 16: 0xD8}
 
 
 @attrs.define(eq=False)
 class _Level:
-    """A list or map that is being read."""
+    """A list or map while it is read."""
 
     kind: int
     flags: int
     left: int
-    """Elements yet to come: keys and values alike."""
+    """Elements that remain to be read, keys and values alike."""
     parts: list[bytes] = attrs.Factory(list)
     previous: Key | None = None
     is_unsorted: bool = False
 
     def closed(self) -> bytes:
-        """The whole.
-
-        Raises:
-            Malformed: a key is there twice.
-        """
+        """The normalized list or map. Raises `Malformed`: a key is repeated."""
         if self.kind == LIST:
             return self._joined(list_start(len(self.parts), self.flags))
         if self.is_unsorted:
@@ -82,11 +78,7 @@ class _Level:
         return whole
 
     def expect(self, data: bytes, pos: int) -> None:
-        """Look at the element that comes next: whether it may be a key, and in its place.
-
-        Raises:
-            Malformed: it must not stand there.
-        """
+        """Check whether the next element may be a key, and is in order. Raises `Malformed`: it is invalid there."""
         if self.kind == LIST:
             if not self.flags & LIST_ORDERED:
                 return
@@ -111,11 +103,11 @@ class _Level:
 
 
 def checked(data: bytes, *, keeps_index: bool = False) -> bytes:
-    """One element as it is stored.
+    """Normalize one element.
 
     Args:
-        data: what a client sent.
-        keeps_index: it is a bin's value, which may ask for its index to be kept; what is inside others may not.
+        data: the element as a client sent it.
+        keeps_index: it is a bin's whole value, which may keep an index; nested ones may not.
 
     Raises:
         Malformed: it cannot be stored.
@@ -149,7 +141,7 @@ def checked(data: bytes, *, keeps_index: bool = False) -> bytes:
 
 
 def _begun(data: bytes, pos: int, kind: int, *, keeps_index: bool) -> tuple[_Level, int]:
-    """The list or map that begins here, and where its elements do."""
+    """The list or map that begins here, and the offset of its elements."""
     pos, inside = header_at(data, pos)
     if not inside or kind_of(data, pos) != EXT:
         return _Level(kind, 0, inside), pos
@@ -157,18 +149,18 @@ def _begun(data: bytes, pos: int, kind: int, *, keeps_index: bool) -> tuple[_Lev
     flags &= (LIST_ORDERED if kind == LIST else MAP_KV_ORDERED) | (PERSIST_INDEX if keeps_index else 0)
     if kind == LIST:
         return _Level(kind, flags, inside - 1), pos
-    # Of what stands beside a map's flags only the head is skipped there, usually nil.
+    # Of the value beside a map's flags, usually nil, the server skips only the header.
     pos = header_at(data, pos)[0] if kind_of(data, pos) in (LIST, MAP) else _scalar_end(data, pos)
     return _Level(kind, flags, inside - 2), pos
 
 
 def _scalar(data: bytes, pos: int) -> tuple[bytes, int]:
-    """An element that is neither list nor map, in its shortest form, and where it ends."""
+    """The shortest form of an element that is neither list nor map, and its end."""
     end = _scalar_end(data, pos)
     first = data[pos]
     element = data[pos:end]
     if 0xCC <= first <= 0xD3:
-        # A negative number keeps its sign, a large unsigned one its lack of it.
+        # A negative number stays signed, a large unsigned one unsigned.
         number = int.from_bytes(element[1:], "big", signed=first >= 0xD0)
         return packed_int(number), end
     limit = _TEXT_LIMITS.get(first)
@@ -212,7 +204,7 @@ def _ext_header(size: int, kind: int) -> bytes:
 
 
 def is_map_key(data: bytes, pos: int = 0) -> bool:
-    """Whether the element may be a key of a map: integers, strings, blobs of the plain type."""
+    """Whether the element may be a map key: an integer, a string or a plain blob."""
     kind = kind_of(data, pos)
     if kind == BYTES:
         text = text_of(data[pos : _scalar_end(data, pos)])
@@ -221,10 +213,10 @@ def is_map_key(data: bytes, pos: int = 0) -> bool:
 
 
 def stored_value(particle: int, data: bytes) -> bytes:
-    """A list or map that is written into a bin, as it is stored.
+    """Normalize a list or map that is written to a bin.
 
     Raises:
-        Refused: SERVER, it is malformed, unsorted where it says that it is sorted, or has a key twice.
+        Refused: SERVER, it is malformed, claims to be sorted but is not, or repeats a key.
     """
     try:
         value = checked(data, keeps_index=True)

@@ -1,4 +1,4 @@
-"""The operations on lists: what each does with its arguments (server: as/src/base/particle_list.c)."""
+"""List operations by code: parse the arguments, call the function (server: as/src/base/particle_list.c)."""
 
 from __future__ import annotations
 
@@ -6,107 +6,66 @@ from collections.abc import Callable
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import lists_change as change, lists_find as find
 from .calls import Arguments, Call, Target
 from .elements import Malformed, integer
-from .lists_find import Answered, StoredList
-from .ranges import Wanted
+from .lists_find import Found, StoredList
+from .ranges import ReturnSpec
 
-_Finder = Callable[[StoredList, Arguments], Answered]
+_Finder = Callable[[StoredList, Arguments], Found]
 _Changer = Callable[[Target, Arguments], Particle | None]
 
 
-def _get(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_VALUE, multiple=False), given.number(0), 1)
+def _several(given: Arguments) -> ReturnSpec:
+    return ReturnSpec.parse(given.number(0), multiple=True)
 
 
-def _get_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_VALUE), given.number(0), given.count(1))
+def _one(given: Arguments) -> ReturnSpec:
+    return ReturnSpec.parse(given.number(0), multiple=False)
 
 
-def _remove(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_COUNT, multiple=False), given.number(0), 1)
+def _by_index(kind: int, *, multiple: bool, inverted: bool = False) -> _Finder:
+    """Find by index or index range, with a fixed return type."""
+    returns = ReturnSpec(kind, inverted=inverted, multiple=multiple)
+    return lambda stored, given: find.by_index_range(
+        stored, returns, given.number(0), given.count(1) if multiple else 1
+    )
 
 
-def _remove_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_COUNT), given.number(0), given.count(1))
-
-
-def _trim(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted(ops.RETURN_COUNT, inverted=True), given.number(0), given.count(1))
-
-
-def _by_index(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted.parse(given.number(0), multiple=False), given.number(1), 1)
-
-
-def _by_index_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_index_range(stored, Wanted.parse(given.number(0), multiple=True), given.number(1), given.count(2))
-
-
-def _by_rank(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_rank_range(stored, Wanted.parse(given.number(0), multiple=False), given.number(1), 1)
-
-
-def _by_rank_range(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_rank_range(stored, Wanted.parse(given.number(0), multiple=True), given.number(1), given.count(2))
-
-
-def _by_value(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_value(stored, Wanted.parse(given.number(0), multiple=False), given.element(1))
-
-
-def _all_by_value(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_value(stored, Wanted.parse(given.number(0), multiple=True), given.element(1))
-
-
-def _by_value_list(stored: StoredList, given: Arguments) -> Answered:
-    return find.by_value_list(stored, Wanted.parse(given.number(0), multiple=True), given.element(1))
-
-
-def _by_value_interval(stored: StoredList, given: Arguments) -> Answered:
-    wanted = Wanted.parse(given.number(0), multiple=True)
-    return find.by_value_interval(stored, wanted, given.element(1), given.optional(2))
-
-
-def _by_relative_rank_range(stored: StoredList, given: Arguments) -> Answered:
-    wanted = Wanted.parse(given.number(0), multiple=True)
-    return find.by_relative_rank_range(stored, wanted, given.element(1), given.number(2), given.count(3))
-
+_BY_RETURN_TYPE: dict[str, _Finder] = {
+    "BY_INDEX": lambda stored, given: find.by_index_range(stored, _one(given), given.number(1), 1),
+    "BY_VALUE": lambda stored, given: find.by_value(stored, _one(given), given.element(1)),
+    "BY_RANK": lambda stored, given: find.by_rank_range(stored, _one(given), given.number(1), 1),
+    "ALL_BY_VALUE": lambda stored, given: find.by_value(stored, _several(given), given.element(1)),
+    "ALL_BY_VALUE_LIST": lambda stored, given: find.by_value_list(stored, _several(given), given.element(1)),
+    "BY_INDEX_RANGE": lambda stored, given: find.by_index_range(
+        stored, _several(given), given.number(1), given.count(2)
+    ),
+    "BY_VALUE_INTERVAL": lambda stored, given: find.by_value_interval(
+        stored, _several(given), given.element(1), given.optional(2)
+    ),
+    "BY_RANK_RANGE": lambda stored, given: find.by_rank_range(stored, _several(given), given.number(1), given.count(2)),
+    "BY_VALUE_REL_RANK_RANGE": lambda stored, given: find.by_relative_rank_range(
+        stored, _several(given), given.element(1), given.number(2), given.count(3)
+    ),
+}
+"""Per pair of operations LIST_GET_... and LIST_REMOVE_..., whose first argument is a return type."""
 
 _READS: dict[int, _Finder] = {
-    ops.LIST_GET: _get,
-    ops.LIST_GET_RANGE: _get_range,
-    ops.LIST_GET_BY_INDEX: _by_index,
-    ops.LIST_GET_BY_VALUE: _by_value,
-    ops.LIST_GET_BY_RANK: _by_rank,
-    ops.LIST_GET_ALL_BY_VALUE: _all_by_value,
-    ops.LIST_GET_ALL_BY_VALUE_LIST: _by_value_list,
-    ops.LIST_GET_BY_INDEX_RANGE: _by_index_range,
-    ops.LIST_GET_BY_VALUE_INTERVAL: _by_value_interval,
-    ops.LIST_GET_BY_RANK_RANGE: _by_rank_range,
-    ops.LIST_GET_BY_VALUE_REL_RANK_RANGE: _by_relative_rank_range,
+    ops.LIST_GET: _by_index(ops.RETURN_VALUE, multiple=False),
+    ops.LIST_GET_RANGE: _by_index(ops.RETURN_VALUE, multiple=True),
+    **{getattr(ops, f"LIST_GET_{name}"): finder for name, finder in _BY_RETURN_TYPE.items()},
 }
-
 _REMOVES: dict[int, _Finder] = {
-    ops.LIST_POP: _get,
-    ops.LIST_POP_RANGE: _get_range,
-    ops.LIST_REMOVE: _remove,
-    ops.LIST_REMOVE_RANGE: _remove_range,
-    ops.LIST_TRIM: _trim,
-    ops.LIST_REMOVE_BY_INDEX: _by_index,
-    ops.LIST_REMOVE_BY_VALUE: _by_value,
-    ops.LIST_REMOVE_BY_RANK: _by_rank,
-    ops.LIST_REMOVE_ALL_BY_VALUE: _all_by_value,
-    ops.LIST_REMOVE_ALL_BY_VALUE_LIST: _by_value_list,
-    ops.LIST_REMOVE_BY_INDEX_RANGE: _by_index_range,
-    ops.LIST_REMOVE_BY_VALUE_INTERVAL: _by_value_interval,
-    ops.LIST_REMOVE_BY_RANK_RANGE: _by_rank_range,
-    ops.LIST_REMOVE_BY_VALUE_REL_RANK_RANGE: _by_relative_rank_range,
+    ops.LIST_POP: _READS[ops.LIST_GET],
+    ops.LIST_POP_RANGE: _READS[ops.LIST_GET_RANGE],
+    ops.LIST_REMOVE: _by_index(ops.RETURN_COUNT, multiple=False),
+    ops.LIST_REMOVE_RANGE: _by_index(ops.RETURN_COUNT, multiple=True),
+    ops.LIST_TRIM: _by_index(ops.RETURN_COUNT, multiple=True, inverted=True),
+    **{getattr(ops, f"LIST_REMOVE_{name}"): finder for name, finder in _BY_RETURN_TYPE.items()},
 }
-
 _CHANGES: dict[int, _Changer] = {
     ops.LIST_SET_TYPE: lambda target, given: change.set_type(target, given.number(0)),
     ops.LIST_APPEND: lambda target, given: change.append(target, given.element(0), given.number(1), given.number(2)),
@@ -126,11 +85,7 @@ _CHANGES: dict[int, _Changer] = {
 
 
 def read(data: bytes, call: Call) -> Particle | None:
-    """Answer from a stored list.
-
-    Raises:
-        Refused: it cannot be answered.
-    """
+    """Read from a stored list. Raises `Refused`: the arguments are invalid, or the list has no such elements."""
     try:
         stored = StoredList(data)
     except Malformed:
@@ -144,21 +99,17 @@ def read(data: bytes, call: Call) -> Particle | None:
 
 
 def modify(target: Target, call: Call) -> Particle | None:
-    """Change a list; the answer, None for none.
-
-    Raises:
-        Refused: it cannot be changed like that.
-    """
+    """Change a list; returns the result, None if there is none. Raises `Refused`: nothing has changed."""
     remover = _REMOVES.get(call.op)
     if remover is not None:
         if target.data is None:
             return None
         given = call.arguments()
         stored = change.opened_list(target)
-        answer, removed = _found(remover, stored, given)
+        result, removed = _found(remover, stored, given)
         if removed:
             target.result = stored.without(removed)
-        return answer
+        return result
     if call.op == ops.LIST_CLEAR:
         change.clear(target)
         return None
@@ -173,7 +124,7 @@ def modify(target: Target, call: Call) -> Particle | None:
         raise Refused(ResultCode.PARAM) from None
 
 
-def _found(finder: _Finder, stored: StoredList, given: Arguments) -> Answered:
+def _found(finder: _Finder, stored: StoredList, given: Arguments) -> Found:
     try:
         return finder(stored, given)
     except Malformed:

@@ -1,4 +1,4 @@
-"""Changing lists: adding, setting, incrementing, sorting (server: as/src/base/particle_list.c)."""
+"""Modify lists: append, insert, set, increment, sort (server: as/src/base/particle_list.c)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .calls import Target
 from .elements import (
     DOUBLE,
@@ -40,13 +40,13 @@ _INT32_MAX = 0x7FFF_FFFF
 _UINT32_MAX = 0xFFFF_FFFF
 _KNOWN_FLAGS = LIST_ORDERED | PERSIST_INDEX
 _MAX_PADDING = 16 * 1024 * 1024
-"""No record is that large (server: MAX_MAX_RECORD_SIZE); the real one finds out after it has written all of it."""
+"""The largest record size (server: MAX_MAX_RECORD_SIZE); the real server checks it after writing the list."""
 
 
 def opened_list(target: Target, flags: int = 0) -> StoredList:
-    """The list to change; an empty one with these flags if there is none.
+    """The list to change; an empty one with these flags if it does not exist.
 
-    A bin that was empty holds that list from now on, whatever the operation does, as long as it does not fail.
+    A bin that did not exist then holds the empty list, whatever the operation does, unless it fails.
 
     Raises:
         Refused: PARAM, it is malformed.
@@ -68,7 +68,7 @@ def opened_list(target: Target, flags: int = 0) -> StoredList:
 
 
 def _left_as_it_is(target: Target, stored: StoredList) -> None:
-    """Nothing is added; but what the context would create is created (cdt_context_list_handle_possible_noop)."""
+    """Add nothing, but create the levels of the context (cdt_context_list_handle_possible_noop)."""
     if target.is_created:
         target.result = list_start(0, stored.flags)
 
@@ -81,11 +81,7 @@ def _stored(value: bytes) -> bytes:
 
 
 def _items(values: bytes) -> list[bytes]:
-    """The elements of a list that are to be added.
-
-    Raises:
-        Refused: PARAM, it is none, or malformed.
-    """
+    """The elements of a list of items to add. Raises `Refused`: PARAM, it is not a list, or malformed."""
     _require_list(values)
     values = _stored(values)
     _, count, _, start = opened(values)
@@ -98,10 +94,10 @@ def _require_list(values: bytes) -> None:
 
 
 def _exists(flags: int, size: int) -> Particle:
-    """The answer when what must be unique is there already.
+    """The result if an element that must be unique exists already.
 
     Raises:
-        Refused: ELEMENT_EXISTS, the client did not say that it does not mind.
+        Refused: ELEMENT_EXISTS, without the flag NO_FAIL.
     """
     if not flags & ops.LIST_NO_FAIL:
         raise Refused(ResultCode.ELEMENT_EXISTS)
@@ -117,7 +113,7 @@ def _is_partial(flags: int) -> bool:
 
 
 def append(target: Target, value: bytes, create_flags: int, flags: int) -> Particle | None:
-    """Add an element at the end, or in its place; answers the new size."""
+    """Append an element, or insert it in order; returns the new size."""
     stored = opened_list(target, create_flags)
     value = _stored(value)
     if not stored.is_ordered:
@@ -129,7 +125,7 @@ def append(target: Target, value: bytes, create_flags: int, flags: int) -> Parti
 
 
 def append_items(target: Target, values: bytes, create_flags: int, flags: int) -> Particle | None:
-    """Add elements at the end, or in their places; answers the new size."""
+    """Append elements, or insert them in order; returns the new size."""
     stored = opened_list(target, create_flags)
     items = _items(values)
     if not stored.is_ordered:
@@ -141,7 +137,7 @@ def append_items(target: Target, values: bytes, create_flags: int, flags: int) -
 
 
 def insert(target: Target, index: int, value: bytes, flags: int) -> Particle | None:
-    """Put an element before another one; answers the new size."""
+    """Insert an element before another one; returns the new size."""
     stored = opened_list(target)
     _refuse_ordered(stored)
     value = _stored(value)
@@ -149,7 +145,7 @@ def insert(target: Target, index: int, value: bytes, flags: int) -> Particle | N
 
 
 def insert_items(target: Target, index: int, values: bytes, flags: int) -> Particle | None:
-    """Put elements before another one; answers the new size."""
+    """Insert elements before another one; returns the new size."""
     stored = opened_list(target)
     _require_list(values)
     _refuse_ordered(stored)
@@ -165,7 +161,7 @@ def _refuse_ordered(stored: StoredList) -> None:
 def _insert(
     target: Target, stored: StoredList, index: int, items: list[bytes], flags: int, *, is_list: bool
 ) -> Particle | None:
-    """Put elements before the index; behind the end, after as many nils as are missing."""
+    """Insert elements before an index; past the end, pad the list with nils."""
     size = stored.size
     if not items:
         _left_as_it_is(target, stored)
@@ -196,10 +192,10 @@ def _insert(
 
 
 def _unique_items(stored: StoredList, items: list[bytes], flags: int, *, is_list: bool) -> list[bytes]:
-    """Those items that are new; none if one that is not keeps the others out, too.
+    """The items that are new; none if one is not, unless partial writes are allowed.
 
     Raises:
-        Refused: one is not new, and the client minds.
+        Refused: one is not new, without the flag NO_FAIL.
     """
     present = _Present(stored.keys.whole())
     sent = _Present([])
@@ -221,7 +217,7 @@ def _unique_items(stored: StoredList, items: list[bytes], flags: int, *, is_list
 
 
 class _Present:
-    """Which values there are; floats that are not numbers equal all others, so they are compared one by one."""
+    """The set of values in a list; NaNs equal all floats, so they are compared one by one."""
 
     def __init__(self, keys: list[Key]) -> None:
         self._plain = {key for key in keys if type(key) is tuple}
@@ -270,7 +266,7 @@ def _add_in_order(target: Target, stored: StoredList, items: list[bytes], flags:
 
 
 def set_at(target: Target, index: int, value: bytes, flags: int) -> None:
-    """Replace an element, or add one behind the end."""
+    """Replace an element, or append one past the end."""
     stored = opened_list(target)
     _refuse_ordered(stored)
     value = _stored(value)
@@ -296,7 +292,7 @@ def _replace(target: Target, stored: StoredList, index: int, value: bytes, flags
 
 
 def increment(target: Target, index: int, delta: bytes | None, create_flags: int, flags: int) -> Particle | None:
-    """Add to a number, which is 0 if it is not there yet; answers the sum."""
+    """Increment a number, which is 0 if it does not exist; returns the sum."""
     stored = opened_list(target, create_flags)
     size = stored.size
     if index > _INT32_MAX or (index < 0 and index + size < 0):
@@ -311,17 +307,15 @@ def increment(target: Target, index: int, delta: bytes | None, create_flags: int
 
 
 def added(value: bytes | None, delta: bytes | None, *, subtract: bool = False) -> bytes:
-    """The sum of a number and what is added to it, as an element; of the type of the number.
-
-    Server: cdt_calc_delta_add.
+    """The sum of a number and a delta, as an element of the type of the number (server: cdt_calc_delta_add).
 
     Args:
-        value: the number; 0 of the other's type if None.
-        delta: what to add; 1 if None or nil.
-        subtract: take it away instead.
+        value: the number; if None, 0 of the delta's type.
+        delta: to add; 1 if None or nil.
+        subtract: subtract the delta.
 
     Raises:
-        Refused: PARAM, one of them is no number.
+        Refused: PARAM, one of them is not a number.
     """
     whole, fraction = 1, 1.0
     kind = NIL if delta is None else kind_of(delta)
@@ -345,7 +339,7 @@ def added(value: bytes | None, delta: bytes | None, *, subtract: bool = False) -
 
 
 def _truncated(number: float) -> int:
-    """A float as an integer, as the processor converts it: what does not fit becomes the least there is."""
+    """Convert a float to an integer as x86 does: if it does not fit, the least integer."""
     if math.isnan(number) or not -(2.0**63) <= number < 2.0**63:
         return -(2**63)
     return int(number)
@@ -365,7 +359,7 @@ def _replace_in_order(target: Target, stored: StoredList, index: int, value: byt
 
 
 def sort(target: Target, flags: int) -> None:
-    """Sort the elements once, and drop what is there twice if that is asked for."""
+    """Sort the elements once, and drop duplicates on request."""
     stored = _present(target)
     if stored is None or stored.size <= 1:
         return
@@ -376,7 +370,7 @@ def sort(target: Target, flags: int) -> None:
         try:
             same = duplicates(stored.keys, order)
         except ValueError:
-            # It only knows duplicates in ascending order; descending is refused there.
+            # The server drops duplicates in ascending order only; it refuses them in descending order.
             raise Refused(ResultCode.PARAM) from None
         order = [at for at in order if at not in same]
     target.result = list_of([stored.elements[at] for at in order], stored.flags)
@@ -387,7 +381,7 @@ def _present(target: Target) -> StoredList | None:
 
 
 def set_type(target: Target, flags: int) -> None:
-    """Make a list ordered or unordered; becoming ordered, it is sorted."""
+    """Make a list ordered (which sorts it) or unordered."""
     stored = opened_list(target)
     flags &= 0xFF
     if flags & ~_KNOWN_FLAGS:
@@ -404,7 +398,7 @@ def set_type(target: Target, flags: int) -> None:
 
 
 def clear(target: Target) -> None:
-    """Remove everything; the list stays ordered if it was."""
+    """Remove all elements; an ordered list stays ordered."""
     stored = _present(target)
     if stored is not None:
         target.result = list_start(0, stored.flags & LIST_ORDERED)

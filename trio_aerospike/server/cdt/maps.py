@@ -1,4 +1,4 @@
-"""Operations on maps: which code carries out which, on what, and what becomes of the map.
+"""Map operations by code: parse the arguments, call the function, store the result.
 
 Facts: cdt_process_state_packed_map_read_optype and _modify_optype in as/src/base/particle_map.c of the server.
 """
@@ -10,102 +10,66 @@ from typing import Final
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import maps_change as change, maps_find as find, maps_find_listed as listed
 from .calls import Arguments, Call, Target
 from .elements import PERSIST_INDEX, integer
 from .maps_change import Change, Control
 from .maps_find import Found
 from .maps_stored import KNOWN_FLAGS, StoredMap, packed
-from .ranges import Wanted
+from .ranges import ReturnSpec
 
 # Finding ------------------------------------------------------------------------------------------------------
 
-_Finder = Callable[[StoredMap, Wanted, Arguments], Found]
+_Finder = Callable[[StoredMap, ReturnSpec, Arguments], Found]
 
 _ONE, _SEVERAL = False, True
 
-_FINDERS: Final[tuple[tuple[int, int, bool, _Finder], ...]] = (
-    (ops.MAP_GET_BY_KEY, ops.MAP_REMOVE_BY_KEY, _ONE, lambda m, w, a: find.by_key(m, w, a.element(1))),
-    (ops.MAP_GET_BY_INDEX, ops.MAP_REMOVE_BY_INDEX, _ONE, lambda m, w, a: find.by_index(m, w, a.number(1))),
-    (ops.MAP_GET_BY_VALUE, ops.MAP_REMOVE_BY_VALUE, _ONE, lambda m, w, a: find.by_value(m, w, a.element(1))),
-    (ops.MAP_GET_BY_RANK, ops.MAP_REMOVE_BY_RANK, _ONE, lambda m, w, a: find.by_rank(m, w, a.number(1))),
-    (
-        ops.MAP_GET_ALL_BY_VALUE,
-        ops.MAP_REMOVE_ALL_BY_VALUE,
-        _SEVERAL,
-        lambda m, w, a: find.by_value(m, w, a.element(1)),
-    ),
-    (
-        ops.MAP_GET_BY_KEY_INTERVAL,
-        ops.MAP_REMOVE_BY_KEY_INTERVAL,
-        _SEVERAL,
-        lambda m, w, a: find.by_key_interval(m, w, a.element(1), a.optional(2)),
-    ),
-    (
-        ops.MAP_GET_BY_VALUE_INTERVAL,
-        ops.MAP_REMOVE_BY_VALUE_INTERVAL,
-        _SEVERAL,
-        lambda m, w, a: find.by_value_interval(m, w, a.element(1), a.optional(2)),
-    ),
-    (
-        ops.MAP_GET_BY_INDEX_RANGE,
-        ops.MAP_REMOVE_BY_INDEX_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_index(m, w, a.number(1), a.count(2)),
-    ),
-    (
-        ops.MAP_GET_BY_RANK_RANGE,
-        ops.MAP_REMOVE_BY_RANK_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_rank(m, w, a.number(1), a.count(2)),
-    ),
-    (
-        ops.MAP_GET_BY_KEY_REL_INDEX_RANGE,
-        ops.MAP_REMOVE_BY_KEY_REL_INDEX_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_relative_index(m, w, a.element(1), a.number(2), a.count(3)),
-    ),
-    (
-        ops.MAP_GET_BY_VALUE_REL_RANK_RANGE,
-        ops.MAP_REMOVE_BY_VALUE_REL_RANK_RANGE,
-        _SEVERAL,
-        lambda m, w, a: find.by_relative_rank(m, w, a.element(1), a.number(2), a.count(3)),
-    ),
-    (
-        ops.MAP_GET_BY_KEY_LIST,
-        ops.MAP_REMOVE_BY_KEY_LIST,
-        _SEVERAL,
-        lambda m, w, a: listed.by_key_list(m, w, a.element(1)),
-    ),
-    (
-        ops.MAP_GET_BY_VALUE_LIST,
-        ops.MAP_REMOVE_BY_VALUE_LIST,
-        _SEVERAL,
-        lambda m, w, a: listed.by_value_list(m, w, a.element(1)),
-    ),
-)
-"""The operation that answers, the one that removes, whether they find several, and how."""
+_FINDERS: Final[dict[str, tuple[bool, _Finder]]] = {
+    "BY_KEY": (_ONE, lambda m, r, args: find.by_key(m, r, args.element(1))),
+    "BY_INDEX": (_ONE, lambda m, r, args: find.by_index(m, r, args.number(1))),
+    "BY_VALUE": (_ONE, lambda m, r, args: find.by_value(m, r, args.element(1))),
+    "BY_RANK": (_ONE, lambda m, r, args: find.by_rank(m, r, args.number(1))),
+    "ALL_BY_VALUE": (_SEVERAL, lambda m, r, args: find.by_value(m, r, args.element(1))),
+    "BY_KEY_INTERVAL": (_SEVERAL, lambda m, r, args: find.by_key_interval(m, r, args.element(1), args.optional(2))),
+    "BY_VALUE_INTERVAL": (_SEVERAL, lambda m, r, args: find.by_value_interval(m, r, args.element(1), args.optional(2))),
+    "BY_INDEX_RANGE": (_SEVERAL, lambda m, r, args: find.by_index(m, r, args.number(1), args.count(2))),
+    "BY_RANK_RANGE": (_SEVERAL, lambda m, r, args: find.by_rank(m, r, args.number(1), args.count(2))),
+    "BY_KEY_REL_INDEX_RANGE": (_SEVERAL, lambda m, r, args: find.by_relative_index(m, r, *_relative(args))),
+    "BY_VALUE_REL_RANK_RANGE": (_SEVERAL, lambda m, r, args: find.by_relative_rank(m, r, *_relative(args))),
+    "BY_KEY_LIST": (_SEVERAL, lambda m, r, args: listed.by_key_list(m, r, args.element(1))),
+    "BY_VALUE_LIST": (_SEVERAL, lambda m, r, args: listed.by_value_list(m, r, args.element(1))),
+}
+"""Per pair of operations MAP_GET_... and MAP_REMOVE_...: whether they find several elements, and the function."""
 
-_READS: Final = {read_op: (finder, multiple) for read_op, _, multiple, finder in _FINDERS}
-_REMOVES: Final = {remove_op: (finder, multiple) for _, remove_op, multiple, finder in _FINDERS}
+_READS: Final[dict[int, tuple[bool, _Finder]]] = {
+    getattr(ops, f"MAP_GET_{name}"): row for name, row in _FINDERS.items()
+}
+_REMOVES: Final[dict[int, tuple[bool, _Finder]]] = {
+    getattr(ops, f"MAP_REMOVE_{name}"): row for name, row in _FINDERS.items()
+}
 
 
-def _find(stored: StoredMap, call: Call, finder: _Finder, multiple: bool) -> Found:
+def _relative(arguments: Arguments) -> tuple[bytes, int, int]:
+    """The key or value, the relative index or rank, and the count of a relative range."""
+    return arguments.element(1), arguments.number(2), arguments.count(3)
+
+
+def _find(stored: StoredMap, call: Call, multiple: bool, finder: _Finder) -> Found:
     arguments = call.arguments()
-    return finder(stored, Wanted.parse(arguments.number(0), multiple=multiple), arguments)
+    return finder(stored, ReturnSpec.parse(arguments.number(0), multiple=multiple), arguments)
 
 
 def read(data: bytes, call: Call) -> Particle | None:
-    """The answer of an operation that changes nothing.
+    """Carry out a read.
 
     Args:
-        data: the map as it is stored.
+        data: the stored map.
         call: the operation.
 
     Raises:
-        Refused: it cannot be answered, or is none of these operations.
+        Refused: the operation is unknown, or not applicable.
     """
     stored = StoredMap.parse(data)
     if call.op == ops.MAP_SIZE:
@@ -129,28 +93,28 @@ _PUTS: Final[dict[int, tuple[int | None, _Changer]]] = {
     ops.MAP_INCREMENT: (2, lambda m, args: change.increment(m, args.element(0), args.optional(1), 1)),
     ops.MAP_DECREMENT: (2, lambda m, args: change.increment(m, args.element(0), args.optional(1), -1)),
 }
-"""For each operation which argument says how a map is ordered that it creates, and what it does."""
+"""Per operation: the argument with the order of a map that it creates, and the function."""
 
 
 def modify(target: Target, call: Call) -> Particle | None:
-    """Carry out an operation that changes a map, or makes one.
+    """Carry out an operation that changes or creates a map.
 
     Args:
         target: the map; its result is set if anything changes.
         call: the operation.
 
     Returns:
-        The answer.
+        The result for the client.
 
     Raises:
-        Refused: it cannot be done, or is none of these operations.
+        Refused: the operation is unknown, or not applicable.
     """
     op = call.op
     if op == ops.MAP_SET_TYPE:
         flags = call.arguments().number(0) & 0xFF
         stored = StoredMap(0, [], []) if target.data is None else StoredMap.parse(target.data)
-        target.result, answer = change.set_type(stored, flags, is_top=_is_as_top(target))
-        return answer
+        target.result, result = change.set_type(stored, flags, is_top=_is_as_top(target))
+        return result
     if op in _PUTS:
         return _put(target, call)
     if op != ops.MAP_CLEAR and op not in _REMOVES:
@@ -159,12 +123,12 @@ def modify(target: Target, call: Call) -> Particle | None:
         return None
     stored = StoredMap.parse(target.data)
     if op == ops.MAP_CLEAR:
-        target.result, answer = change.clear(stored)
-        return answer
-    removed, answer = _find(stored, call, *_REMOVES[op])
+        target.result, result = change.clear(stored)
+        return result
+    removed, result = _find(stored, call, *_REMOVES[op])
     if removed:
         target.result = stored.without(removed)
-    return answer
+    return result
 
 
 def _put(target: Target, call: Call) -> Particle | None:
@@ -173,20 +137,20 @@ def _put(target: Target, call: Call) -> Particle | None:
     arguments = call.arguments()
     place, changer = _PUTS[call.op]
     if target.data is not None:
-        target.result, answer = changer(StoredMap.parse(target.data), arguments)
-        return answer
+        target.result, result = changer(StoredMap.parse(target.data), arguments)
+        return result
     asked = _flags_to_create(target, 0 if place is None else arguments.number(place))
-    # A new map does not keep an index without an order; one inside others never keeps any.
+    # A new map keeps an index only if it is ordered; a nested one never does.
     flags = 0 if asked == PERSIST_INDEX else asked
     if target.is_created:
         flags &= ~PERSIST_INDEX
-    target.result, answer = changer(StoredMap(flags, [], []), arguments)
+    target.result, result = changer(StoredMap(flags, [], []), arguments)
     if target.result is None and not target.is_created:
         target.result = packed(flags, [], [])
     elif target.result is None and call.op in (ops.MAP_ADD_ITEMS, ops.MAP_PUT_ITEMS):
-        # Nothing to put makes an empty map; pairs that may not be put make none.
+        # Without items an empty map is created; with items that may not be put, none is.
         target.result = packed(asked, [], []) if _puts_nothing(arguments) else None
-    return answer
+    return result
 
 
 def _puts_nothing(arguments: Arguments) -> bool:
@@ -194,7 +158,7 @@ def _puts_nothing(arguments: Arguments) -> bool:
 
 
 def _flags_to_create(target: Target, flags: int) -> int:
-    """The flags of a map that is made (server: cdt_context_use_static_map_if_notinuse)."""
+    """The flags of a map that is created (server: cdt_context_use_static_map_if_notinuse)."""
     flags &= 0xFF
     if not _is_as_top(target):
         flags &= ~PERSIST_INDEX
@@ -202,5 +166,5 @@ def _flags_to_create(target: Target, flags: int) -> int:
 
 
 def _is_as_top(target: Target) -> bool:
-    """Whether the server takes the map for a bin's value: it does so as well for what is made in a bin without one."""
+    """Whether the server treats the map as the bin's whole value, which includes one created in a new bin."""
     return target.is_top or (target.is_created and not target.has_bin)

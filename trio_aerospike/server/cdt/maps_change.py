@@ -1,6 +1,6 @@
-"""Changes to a map: putting pairs in, adding to numbers, its order.
+"""Modify maps: put pairs, increment values, set the order.
 
-Each gives the map as it is stored from now on, None where nothing is written, and the answer. Facts:
+Each function returns the new stored map, None if nothing is written, and the result. Facts:
 as/src/base/particle_map.c (map_add, map_add_items, map_increment, map_set_flags) and cdt.c (cdt_calc_delta) of the
 server.
 """
@@ -13,8 +13,8 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .elements import (
     DOUBLE,
     INTEGER,
@@ -36,7 +36,7 @@ from .incoming import checked, is_map_key
 from .maps_stored import KNOWN_FLAGS, StoredMap, packed
 
 Change = tuple[bytes | None, Particle | None]
-"""The map as it is stored from now on, None where nothing is written; and the answer."""
+"""The new stored map, None if nothing is written; and the result."""
 
 _INT64 = 1 << 63
 
@@ -46,10 +46,10 @@ class Control:
     """What a put may do.
 
     Args:
-        overwrite: give a key that is there another value.
-        create: put in a key that is not there.
-        no_fail: what may not be done is left undone, without an error.
-        partial: of several pairs, those that may be put are.
+        overwrite: replace the value of an existing key.
+        create: add a new key.
+        no_fail: skip without an error what may not be done.
+        partial: of several pairs, put those that may be put.
     """
 
     overwrite: bool = True
@@ -59,7 +59,7 @@ class Control:
 
     @classmethod
     def of(cls, flags: int) -> Control:
-        """What the flags of a put allow."""
+        """Decode the flags of a put."""
         return cls(
             not flags & ops.MAP_NO_OVERWRITE,
             not flags & ops.MAP_NO_CREATE,
@@ -80,10 +80,10 @@ def _storable(element: bytes) -> bytes:
 
 
 def set_type(stored: StoredMap, flags: int, *, is_top: bool) -> Change:
-    """Another order; only a map that is a bin's value keeps an index, elsewhere the wish is ignored.
+    """Set the order; only a bin's whole value keeps an index, elsewhere that flag is ignored.
 
     Raises:
-        Refused: there are no such flags.
+        Refused: the flags are invalid.
     """
     if flags & ~KNOWN_FLAGS:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
@@ -96,10 +96,10 @@ def clear(stored: StoredMap) -> Change:
 
 
 def put(stored: StoredMap, key: bytes, value: bytes, control: Control) -> Change:
-    """Put one pair in; the answer is how many there are then.
+    """Put one pair; returns the new size.
 
     Raises:
-        Refused: key or value cannot be stored, or it may not be put.
+        Refused: the key or value cannot be stored, or the flags forbid the put.
     """
     if not is_map_key(key):
         raise Refused(ResultCode.PARAM)
@@ -123,10 +123,10 @@ def _refusal(there: bool, control: Control) -> ResultCode | None:
 
 
 def put_items(stored: StoredMap, items: bytes, control: Control) -> Change:
-    """Put several pairs in; the answer is how many there are then.
+    """Put several pairs; returns the new size.
 
     Raises:
-        Refused: they are no map, cannot be stored, or may not be put.
+        Refused: they are not a map, cannot be stored, or the flags forbid the put.
     """
     if kind_of(items) != MAP:
         raise Refused(ResultCode.PARAM)
@@ -138,13 +138,13 @@ def put_items(stored: StoredMap, items: bytes, control: Control) -> Change:
             raise Refused(ResultCode.ELEMENT_NOT_FOUND)
         if not control.create and not control.partial:
             return None, integer(0)
-        # An empty map takes everything when parts may be done, even what may not be created: so does the server.
+        # As in the server, an empty map with PARTIAL takes all pairs, even if the flags forbid new keys.
         return packed(stored.flags, new.keys, new.values), integer(len(new))
     return _merge(stored, new, control)
 
 
 def _merge(stored: StoredMap, new: StoredMap, control: Control) -> Change:
-    """Put sorted pairs among sorted pairs."""
+    """Merge sorted pairs into sorted pairs."""
     before = len(stored)
     stored.expect_searches(len(new))
     finds: list[tuple[bool, int] | None] = []
@@ -180,18 +180,18 @@ def _merge(stored: StoredMap, new: StoredMap, control: Control) -> Change:
 
 
 def increment(stored: StoredMap, key: bytes, delta: bytes | None, sign: int) -> Change:
-    """Add to the number of a key, which begins at zero; the answer is the sum.
+    """Increment the number of a key, which is 0 if it does not exist; returns the sum.
 
-    What a sum is, integer or float, is what the number was. Integers wrap around.
+    The sum has the type of the number. Integers wrap around.
 
     Args:
         stored: the map.
-        key: whose number.
-        delta: how much; one if it is left out or nil.
-        sign: 1 to add, -1 to take away.
+        key: the key of the number.
+        delta: to add; 1 if omitted or nil.
+        sign: 1 to add, -1 to subtract.
 
     Raises:
-        Refused: one of the two is no number, or the key is none that a map may have.
+        Refused: number or delta is not a number, or the key is invalid.
     """
     if not is_map_key(key):
         raise Refused(ResultCode.PARAM)
@@ -220,7 +220,7 @@ def _number(element: bytes) -> int | float:
 
 
 def _truncated(number: float) -> int:
-    """The integer part; what does not fit into 64 bits becomes the lowest number, as the processor has it."""
+    """The integer part; if it does not fit into 64 bits, the least integer, as on x86."""
     if not math.isfinite(number) or not -_INT64 <= number < _INT64:
         return -_INT64
     return int(number)

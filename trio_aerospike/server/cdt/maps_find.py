@@ -1,8 +1,8 @@
-"""Which pairs of a map an operation is about, and what it answers: the one code of every get and every remove.
+"""Find pairs of a map by key, index, value or rank: the code of all get and remove operations.
 
-The server's reads and removals are the same functions, and so they are here: each gives the places of the pairs that
-a removal takes out, and the answer. It has several ways to the same pairs, for maps that are ordered and not, whose
-values are indexed and not; where these differ in what they answer or refuse, they are told apart here as there.
+As in the server, reads and removals are the same functions: each returns the positions of the pairs to remove, and the
+result. The server has several algorithms, for ordered and unordered maps, with and without an index of values; where
+their results or errors differ, they are distinguished here, too.
 Facts: packed_map_get_remove_* in as/src/base/particle_map.c.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
 from .elements import boolean
-from .maps_answers import (
+from .maps_return import (
     ELEMENTS,
-    Answer,
+    Result,
     elements,
     everything,
     no_key,
@@ -26,19 +26,15 @@ from .maps_answers import (
 )
 from .maps_stored import StoredMap
 from .order import Key, compare, key_of, search
-from .ranges import Wanted, int_list, one, relative, several
+from .ranges import ReturnSpec, int_list, one, relative, several
 
-Found = tuple[Sequence[int], Answer]
-"""The places of the pairs that a removal takes out, and the answer."""
+Found = tuple[Sequence[int], Result]
+"""The positions of the pairs that a removal removes, and the result."""
 
 
-def _bounds(wanted: Wanted, at: int, count: int, total: int) -> tuple[int, int]:
-    """The places that a range has.
-
-    Raises:
-        Refused: the single one that is wanted is not there.
-    """
-    if wanted.multiple:
+def _bounds(returns: ReturnSpec, at: int, count: int, total: int) -> tuple[int, int]:
+    """The positions of a range. Raises `Refused`: the single element asked for does not exist."""
+    if returns.multiple:
         return several(at, count, total)
     place = one(at, total)
     if place is None:
@@ -46,217 +42,189 @@ def _bounds(wanted: Wanted, at: int, count: int, total: int) -> tuple[int, int]:
     return place, 1
 
 
-def _straightened(wanted: Wanted, at: int, count: int, total: int) -> tuple[Wanted, int, int]:
-    """The same without an inversion, where all but a range is a range itself."""
+def _straightened(returns: ReturnSpec, at: int, count: int, total: int) -> tuple[ReturnSpec, int, int]:
+    """The same selection without inversion, if all but the range is a range itself."""
     if not count:
-        return wanted.straight(), 0, total
+        return returns.straight(), 0, total
     if not at:
-        return wanted.straight(), count, total - count
+        return returns.straight(), count, total - count
     if at + count >= total:
-        return wanted.straight(), 0, at
-    return wanted, at, count
+        return returns.straight(), 0, at
+    return returns, at, count
 
 
 def others(found: Sequence[int], total: int) -> list[int]:
-    """All places but those found."""
+    """All positions but those found."""
     chosen = set(found)
     return [place for place in range(total) if place not in chosen]
 
 
 def _found_by_key(
     stored: StoredMap,
-    wanted: Wanted,
+    returns: ReturnSpec,
     chosen: Sequence[int],
     at: int,
     count: int,
     unsayable: ResultCode = ResultCode.SERVER,
 ) -> Found:
-    """What was found among the keys; `at` and `count` are the indexes of it, or inverted of the others."""
-    if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen, unsayable)
-    if wanted.is_rank:
-        return chosen, ranks_of(wanted, stored, chosen)
-    return chosen, wanted.positions(at, count, len(stored))
+    """The result of a search by keys; `at` and `count` are the index range found, or if inverted of the others."""
+    if returns.kind in ELEMENTS:
+        return chosen, elements(returns, stored, chosen, unsayable)
+    if returns.is_rank:
+        return chosen, ranks_of(returns, stored, chosen)
+    return chosen, returns.positions(at, count, len(stored))
 
 
 def _found_by_value(
-    stored: StoredMap, wanted: Wanted, chosen: Sequence[int], at: int, count: int, unsayable: ResultCode
+    stored: StoredMap, returns: ReturnSpec, chosen: Sequence[int], at: int, count: int, unsayable: ResultCode
 ) -> Found:
-    """What was found among the values; `at` and `count` are the ranks of it, or inverted of the others."""
-    if wanted.kind in ELEMENTS:
-        return chosen, elements(wanted, stored, chosen, unsayable)
-    if wanted.is_index:
-        return chosen, places(wanted, chosen, len(stored))
-    return chosen, wanted.positions(at, count, len(stored))
+    """The result of a search by values; `at` and `count` are the rank range found, or if inverted of the others."""
+    if returns.kind in ELEMENTS:
+        return chosen, elements(returns, stored, chosen, unsayable)
+    if returns.is_index:
+        return chosen, places(returns, chosen, len(stored))
+    return chosen, returns.positions(at, count, len(stored))
 
 
 # Index --------------------------------------------------------------------------------------------------------
 
 
-def by_index(stored: StoredMap, wanted: Wanted, index: int, count: int = 1) -> Found:
-    """Pairs by where they stand in the order of keys.
-
-    Raises:
-        Refused: there is none, or what is wanted cannot be said of it.
-    """
+def by_index(stored: StoredMap, returns: ReturnSpec, index: int, count: int = 1) -> Found:
+    """Pairs by index range. Raises `Refused`: there is none, or the return type is not applicable."""
     total = len(stored)
-    at, count = _bounds(wanted, index, count, total)
-    if wanted.is_rank_range:
+    at, count = _bounds(returns, index, count, total)
+    if returns.is_rank_range:
         raise not_applicable()
-    if wanted.inverted:
-        if not wanted.multiple:
+    if returns.inverted:
+        if not returns.multiple:
             raise not_applicable()
-        wanted, at, count = _straightened(wanted, at, count, total)
-        if wanted.inverted and stored.is_key_ordered:
-            return _all_but_indexes(stored, wanted, at, count)
+        returns, at, count = _straightened(returns, at, count, total)
+        if returns.inverted and stored.is_key_ordered:
+            return _all_but_indexes(stored, returns, at, count)
     if not count:
-        return (), no_key(wanted, at)
+        return (), no_key(returns, at)
     if count == total:
-        return range(total), everything(wanted, stored)
+        return range(total), everything(returns, stored)
     chosen: Sequence[int] = range(at, at + count)
-    if wanted.inverted:
+    if returns.inverted:
         chosen = others(chosen, total)
     unsayable = ResultCode.SERVER if stored.is_key_ordered else ResultCode.PARAM
-    return _found_by_key(stored, wanted, chosen, at, count, unsayable)
+    return _found_by_key(stored, returns, chosen, at, count, unsayable)
 
 
-def _all_but_indexes(stored: StoredMap, wanted: Wanted, at: int, count: int) -> Found:
+def _all_but_indexes(stored: StoredMap, returns: ReturnSpec, at: int, count: int) -> Found:
     """All but a range in the middle of an ordered map (server: packed_map_trim_ordered)."""
     total = len(stored)
     chosen = others(range(at, at + count), total)
-    if wanted.kind == ops.RETURN_EXISTS:
+    if returns.kind == ops.RETURN_EXISTS:
         return chosen, boolean(True)
-    if wanted.is_index:
+    if returns.is_index:
         end = at + count
-        return chosen, int_list((*wanted.run(0, at, total), *wanted.run(end, total - end, total)))
-    return _found_by_key(stored, wanted, chosen, at, count)
+        return chosen, int_list((*returns.run(0, at, total), *returns.run(end, total - end, total)))
+    return _found_by_key(stored, returns, chosen, at, count)
 
 
 # Keys ---------------------------------------------------------------------------------------------------------
 
 
-def by_key(stored: StoredMap, wanted: Wanted, key: bytes) -> Found:
-    """The pair of one key.
-
-    Raises:
-        Refused: what is wanted cannot be said of it.
-    """
-    if wanted.is_rank_range:
+def by_key(stored: StoredMap, returns: ReturnSpec, key: bytes) -> Found:
+    """The pair of one key. Raises `Refused`: the return type is not applicable."""
+    if returns.is_rank_range:
         raise not_applicable()
     there, at = stored.find(key)
     if stored.is_key_ordered:
-        return by_index(stored, wanted, at) if there else ((), no_key(wanted, -1))
-    if wanted.inverted:
+        return by_index(stored, returns, at) if there else ((), no_key(returns, -1))
+    if returns.inverted:
         raise not_applicable()
     if not there:
-        return (), no_key(wanted, -1)
-    return _found_by_key(stored, wanted, (at,), stored.first_at_least(key), 1)
+        return (), no_key(returns, -1)
+    return _found_by_key(stored, returns, (at,), stored.first_at_least(key), 1)
 
 
-def by_key_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes | None) -> Found:
-    """Pairs from one key to before another, or to the last.
-
-    Raises:
-        Refused: what is wanted cannot be said of them.
-    """
-    if wanted.is_rank_range:
+def by_key_interval(stored: StoredMap, returns: ReturnSpec, start: bytes, end: bytes | None) -> Found:
+    """Pairs by key interval, the end excluded. Raises `Refused`: the return type is not applicable."""
+    if returns.is_rank_range:
         raise not_applicable()
     total = len(stored)
     if stored.is_key_ordered:
         at = stored.search(start)[1]
         stop = total if end is None else stored.search(end)[1]
-        return by_index(stored, wanted, at, max(stop - at, 0))
+        return by_index(stored, returns, at, max(stop - at, 0))
     at = stored.first_at_least(start)
     stop = total if end is None else stored.first_at_least(end)
     count = max(stop - at, 0)
     chosen: Sequence[int] = range(at, at + count)
-    if wanted.inverted:
+    if returns.inverted:
         chosen = others(chosen, total)
-    return _found_by_key(stored, wanted, chosen, at, count)
+    return _found_by_key(stored, returns, chosen, at, count)
 
 
-def by_relative_index(stored: StoredMap, wanted: Wanted, key: bytes, index: int, count: int) -> Found:
-    """Pairs by how far they are from where a key is or would be.
-
-    Raises:
-        Refused: what is wanted cannot be said of them.
-    """
+def by_relative_index(stored: StoredMap, returns: ReturnSpec, key: bytes, index: int, count: int) -> Found:
+    """Pairs by index range relative to a key. Raises `Refused`: the return type is not applicable."""
     at = stored.search(key)[1] if stored.is_key_ordered else stored.first_at_least(key)
-    return by_index(stored, wanted, *relative(index, count, at))
+    return by_index(stored, returns, *relative(index, count, at))
 
 
 # Rank ---------------------------------------------------------------------------------------------------------
 
 
-def by_rank(stored: StoredMap, wanted: Wanted, rank: int, count: int = 1) -> Found:
-    """Pairs by where they stand in the order of values.
-
-    Raises:
-        Refused: there is none, or what is wanted cannot be said of it.
-    """
+def by_rank(stored: StoredMap, returns: ReturnSpec, rank: int, count: int = 1) -> Found:
+    """Pairs by rank range. Raises `Refused`: there is none, or the return type is not applicable."""
     total = len(stored)
-    at, count = _bounds(wanted, rank, count, total)
-    if wanted.is_index_range or (wanted.inverted and not wanted.multiple):
+    at, count = _bounds(returns, rank, count, total)
+    if returns.is_index_range or (returns.inverted and not returns.multiple):
         raise not_applicable()
-    if wanted.inverted:
-        wanted, at, count = _straightened(wanted, at, count, total)
+    if returns.inverted:
+        returns, at, count = _straightened(returns, at, count, total)
     if not count:
-        return (), no_value(wanted, at)
+        return (), no_value(returns, at)
     chosen = stored.from_rank(at, count)
-    if wanted.inverted:
+    if returns.inverted:
         chosen = others(chosen, total)
-    elif wanted.kind == ops.RETURN_ORDERED_MAP:
+    elif returns.kind == ops.RETURN_ORDERED_MAP:
         chosen = sorted(chosen)
-    return _found_by_value(stored, wanted, chosen, at, count, ResultCode.PARAM)
+    return _found_by_value(stored, returns, chosen, at, count, ResultCode.PARAM)
 
 
 # Values -------------------------------------------------------------------------------------------------------
 
 
-def by_value(stored: StoredMap, wanted: Wanted, value: bytes) -> Found:
-    """The pairs of a value, or the first of them where one is wanted.
-
-    Raises:
-        Refused: what is wanted cannot be said of them.
-    """
-    return _by_values(stored, wanted, key_of(value), None, exactly=True)
+def by_value(stored: StoredMap, returns: ReturnSpec, value: bytes) -> Found:
+    """The pairs with a value, or only the first of them. Raises `Refused`: the return type is not applicable."""
+    return _by_values(stored, returns, key_of(value), None, exactly=True)
 
 
-def by_value_interval(stored: StoredMap, wanted: Wanted, start: bytes, end: bytes | None) -> Found:
-    """Pairs of values from one to before another, or to the highest.
-
-    Raises:
-        Refused: what is wanted cannot be said of them.
-    """
-    return _by_values(stored, wanted, key_of(start), None if end is None else key_of(end), exactly=False)
+def by_value_interval(stored: StoredMap, returns: ReturnSpec, start: bytes, end: bytes | None) -> Found:
+    """Pairs by value interval, the end excluded. Raises `Refused`: the return type is not applicable."""
+    return _by_values(stored, returns, key_of(start), None if end is None else key_of(end), exactly=False)
 
 
-def _by_values(stored: StoredMap, wanted: Wanted, start: Key, end: Key | None, *, exactly: bool) -> Found:
-    if wanted.is_index_range or (wanted.inverted and not wanted.multiple):
+def _by_values(stored: StoredMap, returns: ReturnSpec, start: Key, end: Key | None, *, exactly: bool) -> Found:
+    if returns.is_index_range or (returns.inverted and not returns.multiple):
         raise not_applicable()
     total = len(stored)
     if not total:
-        return (), no_value(wanted, -1)
+        return (), no_value(returns, -1)
     if stored.is_value_indexed:
-        at, count = _ranks_of_values(stored, start, end, exactly=exactly, many=wanted.multiple)
+        at, count = _ranks_of_values(stored, start, end, exactly=exactly, many=returns.multiple)
         chosen: Sequence[int] = stored.ranked[at : at + count]
-        if wanted.kind == ops.RETURN_ORDERED_MAP:
+        if returns.kind == ops.RETURN_ORDERED_MAP:
             chosen = sorted(chosen)
     else:
-        at, chosen = _scan(stored, start, end, exactly=exactly, many=wanted.multiple)
+        at, chosen = _scan(stored, start, end, exactly=exactly, many=returns.multiple)
         count = len(chosen)
         if not count:
-            if wanted.inverted:
-                return range(total), everything(wanted.straight(), stored)
-            return (), no_value(wanted, at)
-    if wanted.inverted:
+            if returns.inverted:
+                return range(total), everything(returns.straight(), stored)
+            return (), no_value(returns, at)
+    if returns.inverted:
         chosen = others(chosen, total)
     unsayable = ResultCode.PARAM if stored.is_value_indexed else ResultCode.SERVER
-    return _found_by_value(stored, wanted, chosen, at, count, unsayable)
+    return _found_by_value(stored, returns, chosen, at, count, unsayable)
 
 
 def _scan(stored: StoredMap, start: Key, end: Key | None, *, exactly: bool, many: bool) -> tuple[int, list[int]]:
-    """How many values are below, and the places of those wanted, from the lowest key on."""
+    """The number of lower values, and the positions of the values found, in the order of their keys."""
     below = 0
     chosen: list[int] = []
     for place, key in enumerate(stored.value_keys):
@@ -272,7 +240,7 @@ def _scan(stored: StoredMap, start: Key, end: Key | None, *, exactly: bool, many
 
 
 def _ranks_of_values(stored: StoredMap, start: Key, end: Key | None, *, exactly: bool, many: bool) -> tuple[int, int]:
-    """Lowest rank and number of values, by halves (packed_map_find_rank_range_by_value_interval_indexed)."""
+    """Lowest rank and number of values, by binary search (packed_map_find_rank_range_by_value_interval_indexed)."""
     total = len(stored)
     first = search(start, stored.value_keys, stored.ranked)
     if not exactly:
@@ -285,15 +253,11 @@ def _ranks_of_values(stored: StoredMap, start: Key, end: Key | None, *, exactly:
     return first.place, search(start, stored.value_keys, stored.ranked, target=total).place - first.place
 
 
-def by_relative_rank(stored: StoredMap, wanted: Wanted, value: bytes, rank: int, count: int) -> Found:
-    """Pairs by how far they are from where a value is or would be.
-
-    Raises:
-        Refused: what is wanted cannot be said of them.
-    """
+def by_relative_rank(stored: StoredMap, returns: ReturnSpec, value: bytes, rank: int, count: int) -> Found:
+    """Pairs by rank range relative to a value. Raises `Refused`: the return type is not applicable."""
     key = key_of(value)
     if stored.is_value_indexed:
-        at, _ = _ranks_of_values(stored, key, None, exactly=True, many=wanted.multiple)
+        at, _ = _ranks_of_values(stored, key, None, exactly=True, many=returns.multiple)
     else:
         at, _ = _scan(stored, key, None, exactly=True, many=True)
-    return by_rank(stored, wanted, *relative(rank, count, at))
+    return by_rank(stored, returns, *relative(rank, count, at))

@@ -1,7 +1,7 @@
-"""The pairs of a map whose keys or values a client lists.
+"""Find pairs of a map by a list of keys or values.
 
-An ordered map is searched for each that is listed; in an unordered one each pair is searched for in the list. What is
-listed twice therefore answers twice in the one and once in the other, as in the server (as/src/base/particle_map.c:
+An ordered map is searched for each listed item; in an unordered one, each pair is looked up in the list. An item listed
+twice is therefore found twice in the one and once in the other, as in the server (as/src/base/particle_map.c:
 packed_map_get_remove_all_by_key_list, packed_map_get_remove_all_by_value_list; cdt.c: offset_index_find_items).
 """
 
@@ -15,90 +15,82 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .elements import LIST, Malformed, boolean, has_nonstorage, header_at, integer, kind_of, split
-from .maps_answers import (
+from .maps_find import Found, others
+from .maps_return import (
     ELEMENTS,
-    Answer,
+    Result,
     elements,
     everything,
     not_applicable,
     places,
     ranks_of,
 )
-from .maps_find import Found, others
 from .maps_stored import StoredMap
 from .order import Key, key_of, search, sorted_indexes
-from .ranges import Wanted, int_list
+from .ranges import ReturnSpec, int_list
 
 MOST_LISTED: Final = 1 << 20
-"""How many keys or values may be listed (server: CDT_MAX_PARAM_LIST_COUNT)."""
+"""The most keys or values in a list (server: CDT_MAX_PARAM_LIST_COUNT)."""
 
 _Run = tuple[int, int]
-"""The first of consecutive indexes or ranks, and how many there are."""
+"""The first of consecutive indexes or ranks, and their number."""
 
 
-def by_key_list(stored: StoredMap, wanted: Wanted, listed: bytes) -> Found:
-    """The pairs of any of the keys.
-
-    Raises:
-        Refused: it is no list, or what is wanted cannot be said of them.
-    """
+def by_key_list(stored: StoredMap, returns: ReturnSpec, listed: bytes) -> Found:
+    """The pairs of any of the keys. Raises `Refused`: it is not a list, or the return type is not applicable."""
     items = _items(listed)
     if not items:
-        if wanted.is_rank:
+        if returns.is_rank:
             raise not_applicable()
-        return _by_empty_list(stored, wanted)
-    if wanted.is_rank:
+        return _by_empty_list(stored, returns)
+    if returns.is_rank:
         raise not_applicable()
     if not stored.is_key_ordered:
-        tally = _Tally.of(items, stored.key_keys, counted=wanted.is_index)
-        chosen = tally.chosen(inverted=wanted.inverted)
-        if wanted.is_index:
-            return chosen, tally.answer(wanted)
-        return chosen, _of_the_chosen(stored, wanted, chosen)
+        tally = _Tally.of(items, stored.key_keys, counted=returns.is_index)
+        chosen = tally.chosen(inverted=returns.inverted)
+        if returns.is_index:
+            return chosen, tally.result(returns)
+        return chosen, _of_the_chosen(stored, returns, chosen)
     stored.expect_searches(len(items))
     runs = [_run_of_key(stored, item) for item in items]
-    chosen = _in_runs(runs, range(len(stored)), wanted)
-    if wanted.is_index:
-        if wanted.inverted:
-            return chosen, places(wanted, chosen, len(stored))
-        return chosen, _runs_answer(wanted, runs, len(stored))
-    return chosen, _of_the_chosen(stored, wanted, chosen)
+    chosen = _in_runs(runs, range(len(stored)), returns)
+    if returns.is_index:
+        if returns.inverted:
+            return chosen, places(returns, chosen, len(stored))
+        return chosen, _runs_result(returns, runs, len(stored))
+    return chosen, _of_the_chosen(stored, returns, chosen)
 
 
-def by_value_list(stored: StoredMap, wanted: Wanted, listed: bytes) -> Found:
-    """The pairs of any of the values.
-
-    Raises:
-        Refused: it is no list, or what is wanted cannot be said of them.
-    """
+def by_value_list(stored: StoredMap, returns: ReturnSpec, listed: bytes) -> Found:
+    """The pairs with any of the values. Raises `Refused`: it is not a list, or the return type is not applicable."""
     items = _items(listed)
     if not items:
-        return _by_empty_list(stored, wanted)
+        return _by_empty_list(stored, returns)
     total = len(stored)
     if not stored.is_value_indexed and total > 1:
-        tally = _Tally.of(items, stored.value_keys, counted=wanted.is_rank)
-        chosen = tally.chosen(inverted=wanted.inverted)
-        if wanted.is_rank:
-            return chosen, tally.answer(wanted)
-        if wanted.is_index:
-            return chosen, places(wanted, chosen, total)
-        return chosen, _of_the_chosen(stored, wanted, chosen)
+        tally = _Tally.of(items, stored.value_keys, counted=returns.is_rank)
+        chosen = tally.chosen(inverted=returns.inverted)
+        if returns.is_rank:
+            return chosen, tally.result(returns)
+        if returns.is_index:
+            return chosen, places(returns, chosen, total)
+        return chosen, _of_the_chosen(stored, returns, chosen)
     runs = [_run_of_value(stored, item) for item in items]
-    chosen = _in_runs(runs, stored.ranked, wanted)
-    if wanted.is_index:
-        found = chosen if wanted.inverted else [stored.ranked[rank] for at, n in runs for rank in range(at, at + n)]
-        return chosen, places(wanted, found, total)
-    if wanted.is_rank:
-        if wanted.inverted:
-            return chosen, ranks_of(wanted, stored, chosen)
-        return chosen, _runs_answer(wanted, runs, total)
-    return chosen, _of_the_chosen(stored, wanted, chosen)
+    chosen = _in_runs(runs, stored.ranked, returns)
+    if returns.is_index:
+        found = chosen if returns.inverted else [stored.ranked[rank] for at, n in runs for rank in range(at, at + n)]
+        return chosen, places(returns, found, total)
+    if returns.is_rank:
+        if returns.inverted:
+            return chosen, ranks_of(returns, stored, chosen)
+        return chosen, _runs_result(returns, runs, total)
+    return chosen, _of_the_chosen(stored, returns, chosen)
 
 
 def _items(listed: bytes) -> list[bytes]:
-    """What is listed; the flags of an ordered list count as one of its items."""
+    """The listed items; the flags of an ordered list count as one of them."""
     if kind_of(listed) != LIST:
         raise Refused(ResultCode.PARAM)
     try:
@@ -110,16 +102,16 @@ def _items(listed: bytes) -> list[bytes]:
         raise Refused(ResultCode.PARAM) from None
 
 
-def _by_empty_list(stored: StoredMap, wanted: Wanted) -> Found:
-    if wanted.is_index_range or wanted.is_rank_range:
+def _by_empty_list(stored: StoredMap, returns: ReturnSpec) -> Found:
+    if returns.is_index_range or returns.is_rank_range:
         raise not_applicable()
-    if not wanted.inverted:
+    if not returns.inverted:
         try:
-            return (), wanted.not_found(0)
+            return (), returns.not_found(0)
         except Refused:
-            # What cannot be said is not refused here, but left unsaid.
+            # A return type that is not applicable gives no result here, but no error.
             return (), None
-    return range(len(stored)), everything(wanted.straight(), stored)
+    return range(len(stored)), everything(returns.straight(), stored)
 
 
 # Ordered maps -------------------------------------------------------------------------------------------------
@@ -129,34 +121,34 @@ def _run_of_key(stored: StoredMap, key: bytes) -> _Run:
     if not has_nonstorage(key):
         there, at = stored.search(key)
         return at, int(there)
-    wanted = key_of(key)
-    first = search(wanted, stored.key_keys)
+    returns = key_of(key)
+    first = search(returns, stored.key_keys)
     if not first.there:
         return first.place, 0
-    last = search(wanted, stored.key_keys, start=first.place, target=len(stored))
+    last = search(returns, stored.key_keys, start=first.place, target=len(stored))
     return first.place, last.place - first.place
 
 
 def _run_of_value(stored: StoredMap, value: bytes) -> _Run:
-    wanted = key_of(value)
-    first = search(wanted, stored.value_keys, stored.ranked)
+    returns = key_of(value)
+    first = search(returns, stored.value_keys, stored.ranked)
     if not first.there:
         return first.place, 0
-    last = search(wanted, stored.value_keys, stored.ranked, target=len(stored))
+    last = search(returns, stored.value_keys, stored.ranked, target=len(stored))
     return first.place, last.place - first.place
 
 
-def _in_runs(runs: Iterable[_Run], order: Sequence[int], wanted: Wanted) -> list[int]:
+def _in_runs(runs: Iterable[_Run], order: Sequence[int], returns: ReturnSpec) -> list[int]:
     chosen = sorted({order[rank] for at, count in runs for rank in range(at, at + count)})
-    return others(chosen, len(order)) if wanted.inverted else chosen
+    return others(chosen, len(order)) if returns.inverted else chosen
 
 
-def _runs_answer(wanted: Wanted, runs: Iterable[_Run], total: int) -> Answer:
-    return int_list([number for at, count in runs for number in wanted.run(at, count, total)])
+def _runs_result(returns: ReturnSpec, runs: Iterable[_Run], total: int) -> Result:
+    return int_list([number for at, count in runs for number in returns.run(at, count, total)])
 
 
-def _of_the_chosen(stored: StoredMap, wanted: Wanted, chosen: Sequence[int]) -> Answer:
-    kind = wanted.kind
+def _of_the_chosen(stored: StoredMap, returns: ReturnSpec, chosen: Sequence[int]) -> Result:
+    kind = returns.kind
     if kind == ops.RETURN_NONE:
         return None
     if kind == ops.RETURN_COUNT:
@@ -164,7 +156,7 @@ def _of_the_chosen(stored: StoredMap, wanted: Wanted, chosen: Sequence[int]) -> 
     if kind == ops.RETURN_EXISTS:
         return boolean(bool(chosen))
     if kind in ELEMENTS:
-        return elements(wanted, stored, chosen)
+        return elements(returns, stored, chosen)
     raise not_applicable()
 
 
@@ -173,26 +165,26 @@ def _of_the_chosen(stored: StoredMap, wanted: Wanted, chosen: Sequence[int]) -> 
 
 @attrs.frozen
 class _Tally:
-    """The pairs of a map, looked up in a list one after the other."""
+    """The pairs of a map that are in a list, found by looking up each pair."""
 
     order: list[int]
-    """The indexes of what is listed, in order."""
+    """The indexes of the listed items, sorted by item."""
     starts: list[int]
-    """Of each that is listed: how many keys or values are below it. Only if that was wanted."""
+    """Per listed item: the number of lower keys or values; only if counted."""
     counts: list[int]
-    """Of each that is listed: how many equal it; of several that are equal themselves, the last has them all."""
+    """Per listed item: the number of equal keys or values; of equal items, the last one has them all."""
     hits: list[int]
-    """The places of the pairs that are listed."""
+    """The positions of the listed pairs."""
     total: int
 
     @classmethod
     def of(cls, items: Sequence[bytes], keys: Sequence[Key], *, counted: bool) -> _Tally:
-        """Look everything up.
+        """Look up all pairs.
 
         Args:
-            items: what is listed.
-            keys: what the map's keys or values are compared by.
-            counted: whether starts and counts are wanted.
+            items: the listed keys or values.
+            keys: the sort keys of the map's keys or values.
+            counted: compute starts and counts.
         """
         size = len(items)
         listed = [key_of(item) for item in items]
@@ -214,22 +206,22 @@ class _Tally:
         return cls(order, starts, counts, hits, len(keys))
 
     def chosen(self, *, inverted: bool) -> list[int]:
-        """The places of the pairs that are listed, or of all others."""
+        """The positions of the listed pairs, or of all others."""
         return others(self.hits, self.total) if inverted else self.hits
 
-    def answer(self, wanted: Wanted) -> Answer:
+    def result(self, returns: ReturnSpec) -> Result:
         """Indexes or ranks (server: result_data_set_by_itemlist_irc)."""
         numbers: list[int] = []
         total = self.total
-        if not wanted.inverted:
+        if not returns.inverted:
             for start, count in zip(self.starts, self.counts, strict=True):
                 for number in range(start, start + count):
-                    numbers += wanted.run(number, 1, total)
+                    numbers += returns.run(number, 1, total)
             return int_list(numbers)
         done = 0
         for index in self.order:
             if self.counts[index]:
-                numbers += wanted.run(done, self.starts[index] - done, total)
+                numbers += returns.run(done, self.starts[index] - done, total)
                 done = self.starts[index] + self.counts[index]
-        numbers += wanted.run(done, total - done, total)
+        numbers += returns.run(done, total - done, total)
         return int_list(numbers)

@@ -1,4 +1,4 @@
-"""A map while an operation works on it: its pairs apart, in the order of their keys, and ranked by their values.
+"""A stored map while an operation works on it: its pairs sorted by key, and their ranks by value.
 
 The server keeps every map sorted by key, whatever its flags say: unordered ones are sorted when they come in and stay
 so (server: cdt_untrusted_rewrite, packed_map_find_key_maybe_unordered). Facts: as/src/base/particle_map.c.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .content import SMALL, Content, Elements, Mapped, layout_of
 from .elements import (
     MAP_KV_ORDERED,
@@ -25,17 +25,17 @@ from .elements import (
 from .order import Key, OddKey, by_rank_range, compare, key_of, sorted_indexes
 
 KNOWN_FLAGS = MAP_KV_ORDERED | PERSIST_INDEX
-"""What an operation may ask a map to be (server: cdt_check_flags)."""
+"""The valid flags of a map (server: cdt_check_flags)."""
 
 
 class StoredMap:
     """A map's pairs.
 
     Args:
-        flags: how it is ordered, and whether its index is kept.
-        keys: the keys as they are stored, in their order.
-        values: the value of each.
-        content: keys and values as they are in a stored map; None if the map is not stored.
+        flags: its order, and whether its index is kept.
+        keys: the keys as MessagePack, sorted.
+        values: the value of each key.
+        content: keys and values of the stored map; None if the map is not stored.
     """
 
     def __init__(
@@ -48,11 +48,7 @@ class StoredMap:
 
     @classmethod
     def parse(cls, data: bytes) -> StoredMap:
-        """Look into a stored map.
-
-        Raises:
-            Refused: it is not a map.
-        """
+        """Parse a stored map. Raises `Refused`: it is not a map."""
         try:
             _, count, flags, start = opened(data)
             content = Content(data, start, 2 * count)
@@ -68,31 +64,31 @@ class StoredMap:
 
     @property
     def is_key_ordered(self) -> bool:
-        """Whether the server searches it by halves: any flag makes it so."""
+        """Whether the server uses binary search: any flag has this effect."""
         return self.flags != 0
 
     @property
     def is_value_indexed(self) -> bool:
-        """Whether the order of its values is kept with it; it answers a little differently then.
+        """Whether it keeps an index of its values, with which some results differ.
 
-        A map of one pair has no index, whatever its flags say.
+        A map of one pair has no index, whatever its flags.
         """
         kept = MAP_V_ORDERED | PERSIST_INDEX
         return self.flags & kept == kept and len(self) > 1
 
     @cached_property
     def key_keys(self) -> Mapped[Key]:
-        """What each key is compared by."""
+        """The sort key of each key."""
         return Mapped(key_of, self.keys)
 
     @cached_property
     def value_keys(self) -> list[Key]:
-        """What each value is compared by."""
+        """The sort key of each value."""
         return [key_of(value) for value in self.values]
 
     @cached_property
     def ranked(self) -> list[int]:
-        """The places of the pairs from the lowest value to the highest; of equal values the lower key first."""
+        """The positions of the pairs sorted by value; for equal values by key."""
         return sorted_indexes(self.value_keys)
 
     @cached_property
@@ -104,10 +100,10 @@ class StoredMap:
         return ranks
 
     def from_rank(self, rank: int, count: int) -> list[int]:
-        """The places of the pairs of these ranks, ascending.
+        """The positions of the pairs of these ranks, ascending.
 
-        Where no index is kept, the server takes them off a heap; it matters when a value is no number (NaN), for then
-        there is no one order.
+        Without an index, the server takes them off a heap, which matters if a value is NaN: then there is no total
+        order.
         """
         if self.is_value_indexed or not any(type(key) is OddKey for key in self.value_keys):
             return self.ranked[rank : rank + count]
@@ -120,14 +116,14 @@ class StoredMap:
     # Keys -----------------------------------------------------------------------------------------------------
 
     def expect_searches(self, count: int) -> None:
-        """Prepare for so many searches of keys, before the map is changed."""
+        """Prepare for a number of searches by key, before the map is changed."""
         if 4 * count >= len(self):
             self.key_keys.whole()
 
     def search(self, key: bytes) -> tuple[bool, int]:
-        """Whether the key is there, and where it is or would be (server: packed_map_find_key_indexed).
+        """Whether the key exists, and its position or insertion point (server: packed_map_find_key_indexed).
 
-        A wildcard is found where the search by halves begins.
+        A wildcard is found where the binary search begins.
         """
         wanted = key_of(key)
         known = self.key_keys
@@ -144,13 +140,13 @@ class StoredMap:
         return False, low
 
     def first_at_least(self, key: bytes) -> int:
-        """How many keys are below `key`."""
+        """The number of lower keys."""
         return 0 if kind_of(key) == WILDCARD else self.search(key)[1]
 
     def find(self, key: bytes) -> tuple[bool, int]:
-        """Like :meth:`search`, but as an unordered map is searched where this is one: pair by pair.
+        """Like :meth:`search`, but an unordered map is searched pair by pair, as in the server.
 
-        It makes a difference to the wildcard alone, which is there wherever anything is.
+        That makes a difference for the wildcard only, which equals the first key.
         """
         if not self.is_key_ordered and len(self) and kind_of(key) == WILDCARD:
             return True, 0
@@ -159,7 +155,7 @@ class StoredMap:
     # New versions ---------------------------------------------------------------------------------------------
 
     def with_pair(self, at: int, key: bytes, value: bytes, *, replaces: bool) -> bytes:
-        """The map as it is stored with a pair put in at a place, or in the place of the one that is there."""
+        """The stored map with a pair inserted at a position, or replaced."""
         if self._content is None:
             keys, values = list(self.keys), list(self.values)
             keys[at : at + replaces], values[at : at + replaces] = [key], [value]
@@ -168,7 +164,7 @@ class StoredMap:
         return self._content.replaced(2 * at, 2 if replaces else 0, (key, value), head)
 
     def without(self, removed: Iterable[int]) -> bytes:
-        """The map as it is stored when the pairs at these places have gone."""
+        """The stored map without the pairs at these positions."""
         gone = set(removed)
         first, count = min(gone), len(gone)
         if self._content is not None and max(gone) - first + 1 == count:
@@ -178,7 +174,7 @@ class StoredMap:
 
 
 def packed(flags: int, keys: Sequence[bytes], values: Sequence[bytes]) -> bytes:
-    """A map as it is stored."""
+    """The stored form of a map."""
     flat = [b""] * (2 * len(keys))
     flat[::2] = keys
     flat[1::2] = values

@@ -1,8 +1,8 @@
-"""Maps that nothing has sorted: literals of expressions, and bins that such a literal became.
+"""Unsorted maps: literals of expressions, and bins written from such literals.
 
-What clients store is sorted by key, and the operations on maps count on that. A literal map keeps the order in which
-the client wrote it; the server searches it pair by pair, numbers its pairs in the order of the keys all the same, and
-leaves what it changes in the order in which it was (server: packed_map_find_key_maybe_unordered).
+Maps that clients store are sorted by key, and map operations rely on it. A literal map keeps the client's order; the
+server searches it pair by pair, assigns indexes in the order of keys all the same, and keeps the order of a map that it
+changes (server: packed_map_find_key_maybe_unordered).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .elements import Malformed, map_of, opened, pairs_of, split
 from .order import compare, is_sorted, key_of, sorted_indexes
 
 _SORTING = (ops.MAP_SET_TYPE, ops.MAP_ADD_ITEMS, ops.MAP_PUT_ITEMS, ops.MAP_REPLACE_ITEMS)
-"""Operations after which the map is sorted."""
+"""Operations that sort the map."""
 
 
 def unsorted_keys(data: bytes) -> list[bytes] | None:
-    """The keys of an unordered map, if they are in no order; None for all other maps, and for what is none."""
+    """The keys of an unordered map if they are unsorted; None for all other maps and values."""
     is_large = len(data) > SMALL
     if is_large and layout_of(data).in_order:
         return None
@@ -37,7 +37,7 @@ def unsorted_keys(data: bytes) -> list[bytes] | None:
 
 
 def _are_plainly_in_order(keys: Sequence[bytes]) -> bool:
-    """Whether short strings and small numbers are in order, which their bytes tell."""
+    """Whether keys are sorted, if they are short strings or small numbers, which compare as bytes."""
     return all(
         (one[0] < 0x80 and other[0] < 0x80 and one < other)
         or (0xA2 <= one[0] < 0xC0 and 0xA2 <= other[0] < 0xC0 and one[1] == other[1] and one[2:] < other[2:])
@@ -46,7 +46,7 @@ def _are_plainly_in_order(keys: Sequence[bytes]) -> bool:
 
 
 def sorted_map(data: bytes) -> bytes:
-    """The pairs of an unordered map in the order of their keys."""
+    """An unordered map with its pairs sorted by key."""
     _, count, _, start = opened(data)
     pairs = pairs_of(data, start, count)
     order = sorted_indexes([key_of(key) for key, _ in pairs])
@@ -54,12 +54,12 @@ def sorted_map(data: bytes) -> bytes:
 
 
 def as_it_was(keys: Sequence[bytes], changed: bytes, op: int) -> bytes:
-    """A changed map with the pairs in the order that they had; new ones where the server finds a place for them.
+    """Restore the former order of pairs in a changed map; new pairs go where the server puts them.
 
     Args:
-        keys: those that there were.
+        keys: the former keys.
         changed: the map, sorted.
-        op: what changed it.
+        op: the operation that changed it.
     """
     if op in _SORTING:
         return changed
@@ -72,7 +72,7 @@ def as_it_was(keys: Sequence[bytes], changed: bytes, op: int) -> bytes:
 
 
 def _place_of(new: bytes, present: Sequence[bytes]) -> int:
-    """In front of the first greater key, if those up to it are in order; else at the end."""
+    """Before the first greater key, if the keys up to it are sorted; else at the end."""
     wanted, previous = key_of(new), None
     for at, key in enumerate(map(key_of, present)):
         if previous is not None and compare(previous, key) > 0:

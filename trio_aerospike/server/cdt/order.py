@@ -1,7 +1,7 @@
-"""How the server orders elements: keys to compare by, sorting, selecting by rank, searching.
+"""Compare, sort, rank and search elements in the server's order.
 
-Where several elements are equal, which of them has which rank is decided by the server's algorithms; they are
-followed step by step there (server: msgpack_cmp in cf/src/msgpack_in.c; order_index, order_heap in as/src/base/cdt.c).
+The ranks of equal elements depend on the server's algorithms, which are followed step by step (server: msgpack_cmp in
+cf/src/msgpack_in.c; order_index, order_heap in as/src/base/cdt.c).
 """
 
 from __future__ import annotations
@@ -37,29 +37,28 @@ from .elements import (
 )
 
 _END = 0
-"""Stands in a key where a list ends: before everything that another, longer list may have there."""
+"""Marks the end of a list in a sort key: lower than any element of a longer list."""
 
 
 class _Any:
-    """Stands in a key where the wildcard is."""
+    """Marks a wildcard in a sort key."""
 
 
 _ANY = _Any()
 _KeyPart = int | float | bytes | _Any
 Key = tuple[_KeyPart, ...]
-"""What an element is compared by: kinds and contents, flat, so that no depth is too deep."""
+"""The sort key of an element: kinds and contents, flat, so that depth is not limited."""
 
 
 class OddKey(tuple[_KeyPart, ...]):
-    """A key that only :func:`compare` understands: the wildcard, or a float that is not a number, is in it."""
+    """A sort key with a wildcard or NaN in it, which only :func:`compare` can compare."""
 
 
 def key_of(element: bytes) -> Key:
-    """What a (valid) element is compared by.
+    """The sort key of a (valid) element.
 
-    Lists compare element by element, then by length; maps by length, then in the order in which they are stored;
-    everything else by kind, then content. Their flags do not count. All floats that are not numbers equal every
-    float; the wildcard equals whatever stands in its place.
+    Lists compare element by element, then by length; maps by length, then in their stored order; everything else by
+    kind, then content. Flags do not count. NaN equals every float; the wildcard equals everything.
     """
     parts: list[_KeyPart] = []
     append = parts.append
@@ -111,7 +110,7 @@ def key_of(element: bytes) -> Key:
 
 
 def _skip_flags(element: bytes, pos: int, inside: int, count: int) -> tuple[int, int]:
-    """Past the elements that are not a list's or map's own: an extension (and nil, in maps)."""
+    """Skip the flags of a list or map: an extension (and nil, in maps)."""
     if inside and is_ext(element, pos):
         kind, _, _ = ext_at(element, pos)
         if kind != COMPARISON_EXT:
@@ -120,7 +119,7 @@ def _skip_flags(element: bytes, pos: int, inside: int, count: int) -> tuple[int,
 
 
 def compare(one: Key, other: Key) -> int:
-    """-1, 0 or 1: how one key stands to the other."""
+    """Compare two sort keys: -1, 0 or 1."""
     if type(one) is tuple and type(other) is tuple:
         return 0 if one == other else -1 if one < other else 1
     for mine, theirs in zip(one, other, strict=False):
@@ -139,9 +138,9 @@ def compare(one: Key, other: Key) -> int:
 
 
 def sorted_indexes(keys: Sequence[Key], *, descending: bool = False) -> list[int]:
-    """Indexes of the keys in their order; equal ones stay in the order in which they are.
+    """The indexes that sort the keys, stably.
 
-    Server: order_index_sort, with the merge sort that glibc's qsort_r is for all but huge arrays.
+    Server: order_index_sort, with the merge sort of glibc's qsort_r for all but huge arrays.
     """
     indexes = list(range(len(keys)))
     if not _any_odd(keys):
@@ -156,7 +155,7 @@ def _any_odd(keys: Sequence[Key]) -> bool:
 
 
 def _merge_sorted(indexes: list[int], compared: Callable[[int, int], int]) -> list[int]:
-    """The order that glibc's merge sort makes of an order that is not one (floats that are not numbers)."""
+    """The order that glibc's merge sort gives keys without a total order (NaN)."""
     if len(indexes) <= 1:
         return indexes
     middle = len(indexes) // 2
@@ -175,12 +174,12 @@ def _merge_sorted(indexes: list[int], compared: Callable[[int, int], int]) -> li
 
 
 def is_sorted(keys: Sequence[Key]) -> bool:
-    """Whether none is greater than the next."""
+    """Whether the keys are sorted."""
     return all(compare(one, other) <= 0 for one, other in pairwise(keys))
 
 
 def duplicates(keys: Sequence[Key], order: Sequence[int]) -> set[int]:
-    """Those indexes of a sorted order whose keys equal the one before.
+    """The indexes of a sorted order whose keys equal the previous one.
 
     Raises:
         ValueError: the order is not sorted ascending.
@@ -199,7 +198,7 @@ def duplicates(keys: Sequence[Key], order: Sequence[int]) -> set[int]:
 
 
 def _levels(keys: Sequence[Key]) -> tuple[Callable[[int, int], int], list[int] | None]:
-    """How to compare two indexes; and all of them in order, where no two keys are equal."""
+    """A comparison of indexes by key; and the sorted indexes, if no two keys are equal."""
     if _any_odd(keys):
         return (lambda one, other: compare(keys[one], keys[other])), None
     order = sorted_indexes(keys)
@@ -215,10 +214,10 @@ def _levels(keys: Sequence[Key]) -> tuple[Callable[[int, int], int], list[int] |
 
 
 def by_rank_range(keys: Sequence[Key], rank: int, count: int) -> list[int]:
-    """Indexes of the `count` elements from `rank` on, in the order in which the server has them at hand.
+    """The indexes of `count` elements from `rank` on, in the server's order.
 
-    That is descending in the lower half of the ranks and ascending in the upper: it takes them off a heap that has
-    the end of the list on top to which they are nearer, and fills an array from behind (server:
+    That is descending in the lower half of the ranks and ascending in the upper half: the server takes them off a heap
+    whose top is the nearer end of the order, and fills an array from the end (server:
     order_heap_init_build_by_range_temp, order_heap_order_at_end).
     """
     size = len(keys)
@@ -252,7 +251,7 @@ def _sift(heap: list[int], filled: int, index: int, compared: Callable[[int, int
 
 
 def by_rank(keys: Sequence[Key], rank: int) -> int:
-    """The index of the element of that rank, as path expressions find it (server: order_index_select)."""
+    """The index of the element of a rank, as path expressions find it (server: order_index_select)."""
     compared, whole = _levels(keys)
     if whole is not None:
         return whole[rank]
@@ -291,28 +290,28 @@ def by_rank(keys: Sequence[Key], rank: int) -> int:
 
 @attrs.frozen
 class Found:
-    """Where a value is, or would be, in a sorted order."""
+    """The position or insertion point of a value in a sorted order."""
 
     place: int
     there: bool
 
 
 FIRST = 0
-"""As the target of a search: the first of equal elements."""
+"""Search target: the first of equal elements."""
 
 
 def search(
     value: Key, keys: Sequence[Key], order: Sequence[int] | None = None, start: int = 0, target: int = FIRST
 ) -> Found:
-    """Find a value by halving, from the place `start` on (server: order_index_find_rank_by_value).
+    """Find a value by binary search, from `start` on (server: order_index_find_rank_by_value).
 
     Args:
-        value: what to look for.
-        keys: of all elements.
-        order: their indexes in order; None if they are in order as they stand.
-        start: the place to begin at.
-        target: the index of the one to prefer among equal ones; FIRST; the number of keys for behind the last;
-            more than that for any.
+        value: its sort key.
+        keys: the sort keys of all elements.
+        order: their indexes, sorted by key; None if the keys are sorted.
+        start: the first position.
+        target: which of equal elements to find: an index; FIRST; the number of keys for after the last; more than that
+            for any.
     """
     size = len(keys)
     count = (size if order is None else len(order)) - start
@@ -349,7 +348,7 @@ def search(
 
 
 def value_range(keys: Sequence[Key], value: Key, *, multiple: bool) -> tuple[int, int]:
-    """Rank of a value in sorted keys, and how many of them equal it (at most one unless `multiple`)."""
+    """The rank of a value in sorted keys, and the number of equal keys (at most 1 unless `multiple`)."""
     found = search(value, keys)
     if not found.there:
         return found.place, 0

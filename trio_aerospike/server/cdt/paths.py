@@ -1,20 +1,20 @@
-"""Path expressions: selecting elements of nested lists and maps level by level, and changing what is selected.
+"""Path expressions: select elements of nested lists and maps level by level, and modify them.
 
-Server: cdt_select_* in as/src/base/cdt.c. A path has a step for each level. What it selects is answered as a tree of
-what was passed on the way, or as a list of its leaves; or it is replaced by what an expression makes of it.
+Server: cdt_select_* in as/src/base/cdt.c. A path has a step for each level. The selected elements are returned as a
+tree with the levels above them, or as a list of leaves; or an expression modifies them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
 
 import attrs
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .calls import Call, Reader
 from .elements import (
     LIST,
@@ -36,10 +36,7 @@ from .elements import (
 from .order import Key, by_rank, compare, is_sorted, key_of, sorted_indexes
 from .ranges import one
 
-if TYPE_CHECKING:
-    from ..expressions import Expression, Scope
-
-# What is answered, and that what cannot be told is no failure (server: select_flags).
+# What is returned, and whether unknown conditions are no failure (server: select_flags).
 _TREE: Final = 0
 _LEAVES: Final = 1
 _KEYS: Final = 2
@@ -51,17 +48,35 @@ _LIST_KINDS: Final = ops.CONTEXT_CDT_TYPE_MASK
 _MAP_KINDS: Final = 0xF0
 
 
+REMOVED: Final = b""
+"""In place of an element that an expression removes."""
+
+
+class PathExpression(Protocol):
+    """An expression that is evaluated on an element: its key, its value and its index, as MessagePack or None."""
+
+    def matches_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bool | None:
+        """Whether it is true of the element; None if that is unknown."""
+
+    def modified_element(self, key: bytes | None, value: bytes | None, index: bytes | None) -> bytes | None:
+        """The element's new value as MessagePack, or `REMOVED`; None if it is unknown."""
+
+
+CompileExpression = Callable[[bytes], PathExpression]
+"""Compiles an expression from its bytes; raises `Refused` if it is invalid."""
+
+
 @attrs.define(eq=False)
 class _Step:
-    """One level of a path: which elements are taken there."""
+    """One step of a path: which elements of a level it selects."""
 
     number: int
     index: int = 0
     value: bytes = b""
-    filter: Expression | None = None
-    """None takes every element."""
-    also: Expression | None = None
-    """What has to be true besides."""
+    filter: PathExpression | None = None
+    """None selects every element."""
+    also: PathExpression | None = None
+    """A further condition."""
     has_also: bool = False
 
     @property
@@ -71,23 +86,31 @@ class _Step:
 
 @attrs.frozen(eq=False)
 class _Entry:
-    """An element that may be taken: its key if it is in a map, its index if it is in a list."""
+    """An element that may be selected, with its key in a map or its index in a list."""
 
     value: bytes | None
     key: bytes | None = None
     index: int | None = None
 
+    @property
+    def builtins(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """Key, value and index for expressions."""
+        return self.key, self.value, None if self.index is None else packed_int(self.index)
 
-def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Particle | None, Particle | None]:
+
+def select(
+    value: Particle | None, call: Call, compile_expression: CompileExpression, *, changes: bool
+) -> tuple[Particle | None, Particle | None]:
     """Carry out a path expression.
 
     Args:
-        value: the bin's; None for a bin that has none.
-        call: the operation, its arguments yet to be read.
+        value: the bin's value; None if there is no bin.
+        call: the operation, whose arguments have not been read yet.
+        compile_expression: compiles the expressions of the path.
         changes: it may change the bin.
 
     Returns:
-        The bin's value, and the answer.
+        The bin's value, and the result.
 
     Raises:
         Refused: nothing was selected or changed.
@@ -98,7 +121,7 @@ def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Partic
     count = reader.list_count()
     if not count or count % 2 or count // 2 > _MAX_LEVELS:
         raise Refused(ResultCode.PARAM)
-    steps = _steps(reader, count // 2)
+    steps = _steps(reader, count // 2, compile_expression)
     flags = reader.signed()
     kind = flags & _KIND_MASK
     if kind > _APPLY or call.n_arguments != (3 if kind == _APPLY else 2):
@@ -107,7 +130,7 @@ def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Partic
     if kind == _APPLY:
         if not changes:
             raise Refused(ResultCode.PARAM)
-        change = _compiled(reader.element())
+        change = compile_expression(reader.element())
     walk = _Walk(steps, kind, bool(flags & _NO_FAIL), change)
     try:
         tree = walk.level(value[1], 0)
@@ -120,14 +143,8 @@ def select(value: Particle | None, call: Call, *, changes: bool) -> tuple[Partic
     return value, (wire.PARTICLE_LIST, list_of(walk.leaves))
 
 
-def _compiled(data: bytes) -> Expression:
-    from ..expressions import compile_expression
-
-    return compile_expression(data)
-
-
-def _steps(reader: Reader, count: int) -> list[_Step]:
-    """The steps of the path; one that only adds a condition belongs to that before (server: select_stack_init)."""
+def _steps(reader: Reader, count: int, compile_expression: CompileExpression) -> list[_Step]:
+    """Parse the steps of a path; one that only adds a condition is merged into the one before (select_stack_init)."""
     steps: list[_Step] = []
     for _ in range(count):
         number = reader.unsigned()
@@ -148,7 +165,7 @@ def _steps(reader: Reader, count: int) -> list[_Step]:
         elif base in (ops.CONTEXT_KEY, ops.CONTEXT_VALUE, ops.CONTEXT_KEY_LIST):
             step.value = reader.element()
         elif base == ops.CONTEXT_EXP:
-            condition = _condition(reader.element())
+            condition = _condition(reader.element(), compile_expression)
             if adds:
                 step.also = condition
             else:
@@ -158,30 +175,30 @@ def _steps(reader: Reader, count: int) -> list[_Step]:
     return steps
 
 
-def _condition(data: bytes) -> Expression | None:
+def _condition(data: bytes, compile_expression: CompileExpression) -> PathExpression | None:
     kind = kind_of(data)
     if kind == TRUE:
         return None
     if kind != LIST:
         raise Refused(ResultCode.PARAM)
-    return _compiled(data)
+    return compile_expression(data)
 
 
 @attrs.define(eq=False)
 class _Walk:
-    """A path on its way through a value."""
+    """The traversal of a value along a path."""
 
     steps: list[_Step]
     kind: int
     no_fail: bool
-    change: Expression | None
+    change: PathExpression | None
     leaves: list[bytes] = attrs.Factory(list)
     at_end: bool = False
-    """An element was taken by its rank, or out of a map by its index: the server goes on at the end of the whole value
-    then, where it finds nothing if there should have been something (offset_index_ensure_from_ext_mp)."""
+    """An element was selected by rank, or by index in a map: the server then continues at the end of the whole value,
+    where an element that it expects is missing (offset_index_ensure_from_ext_mp)."""
 
     def level(self, data: bytes, level: int) -> bytes:
-        """What becomes of a list or map on that level: the tree of what is taken, or the whole as it is changed."""
+        """Traverse a list or map on a level; returns the tree of selected elements, or the changed value."""
         if kind_of(data) == LIST:
             return self._list(data, level)
         return self._map(data, level)
@@ -214,7 +231,7 @@ class _Walk:
         return _changed_list(elements, flags, changed)
 
     def _list_places(self, step: _Step, elements: list[bytes], flags: int) -> Iterator[int]:
-        """The places of those elements that the step takes."""
+        """The positions of the elements that the step selects."""
         base = step.base
         if base in (ops.CONTEXT_INDEX, ops.CONTEXT_RANK):
             place = one(step.index, len(elements))
@@ -243,7 +260,7 @@ class _Walk:
                 yield index
 
     def _nothing_there(self, step: _Step, index: int) -> Refused:
-        """What becomes of a path that goes on behind the end of a list: the condition is asked all the same."""
+        """The error for a path that continues past the end of a list: the condition is evaluated all the same."""
         asks = step.base == ops.CONTEXT_EXP and not self.no_fail
         unknown = asks and _matches(step.filter, _Entry(None, index=index)) is None
         return Refused(ResultCode.PARAM if unknown else ResultCode.SERVER)
@@ -315,7 +332,7 @@ class _Walk:
         return True if step.also is None else _matches(step.also, entry)
 
     def _decided(self, step: _Step, entry: _Entry, result: bool | None) -> bool:
-        """Whether the entry is taken, when its step has said so, or that it cannot tell (None)."""
+        """Whether the entry is selected, given the result of its step (None: unknown)."""
         if result:
             result = self._passes(step, entry)
         if result is None and not self.no_fail:
@@ -325,7 +342,7 @@ class _Walk:
     def _take(
         self, entry: _Entry, level: int, changed: dict[int, bytes | None], place: int, taken: list[bytes]
     ) -> None:
-        """What a taken entry adds to the answer, or changes into."""
+        """Add a selected entry to the result, or modify it."""
         is_leaf = self._is_leaf(level)
         value = entry.value
         assert value is not None
@@ -346,15 +363,11 @@ class _Walk:
             taken.append(value)
 
     def _changed(self, entry: _Entry) -> bytes | None:
-        """What the expression makes of an element; None where it is removed."""
-        from ..expressions import REMOVED, UNKNOWN
-        from ..expressions.packing import packed
-
+        """The modified element; None if it is removed."""
         assert self.change is not None
-        result = self.change.evaluate(_scope(entry))
-        if result is REMOVED:
+        value = self.change.modified_element(*entry.builtins)
+        if value == REMOVED:
             return None
-        value = None if result is UNKNOWN else packed(result)
         if value is None:
             if not self.no_fail:
                 raise Refused(ResultCode.SERVER)
@@ -364,24 +377,13 @@ class _Walk:
         return value
 
 
-def _scope(entry: _Entry) -> Scope:
-    from ..expressions import Scope
-
-    return Scope.of_element(entry.key, entry.value, None if entry.index is None else packed_int(entry.index))
-
-
-def _matches(condition: Expression | None, entry: _Entry) -> bool | None:
-    """Whether it is true of the element; None if it cannot be told."""
-    from ..expressions import UNKNOWN
-
-    if condition is None:
-        return True
-    result = condition.matches(_scope(entry))
-    return None if result is UNKNOWN else result is True
+def _matches(condition: PathExpression | None, entry: _Entry) -> bool | None:
+    """Whether a condition is true of the element; None if that is unknown."""
+    return True if condition is None else condition.matches_element(*entry.builtins)
 
 
 def _changed_list(elements: list[bytes], flags: int, changed: dict[int, bytes | None]) -> bytes:
-    """A list with some elements replaced, and those removed that have become None; in order if it was ordered."""
+    """A list with some elements replaced, or removed (None); sorted if it was ordered."""
     kept = [changed.get(index, element) for index, element in enumerate(elements)]
     new = [element for element in kept if element is not None]
     if flags & LIST_ORDERED and changed:
@@ -392,10 +394,10 @@ def _changed_list(elements: list[bytes], flags: int, changed: dict[int, bytes | 
 
 
 class _KeyList:
-    """Keys to be found in a map, whose keys come in order.
+    """A list of keys to look up, in ascending order.
 
     Raises:
-        Refused: PARAM, it is no list, or out of order although it says that it is ordered.
+        Refused: PARAM, it is not a list, or claims to be ordered but is not.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -407,7 +409,7 @@ class _KeyList:
         except Malformed:
             raise Refused(ResultCode.PARAM) from None
         if flags & LIST_ORDERED:
-            # The server does not get past the second key when it checks their order (order_index_check_order).
+            # The server's check of their order fails from the third key on (order_index_check_order).
             if count > 2 or not is_sorted(keys):
                 raise Refused(ResultCode.PARAM)
             self._keys: list[Key] = keys
@@ -416,7 +418,7 @@ class _KeyList:
         self._at = 0
 
     def has(self, key: Key) -> bool:
-        """Whether the key, greater than that asked before, is one of them."""
+        """Whether the key, greater than the one asked before, is in the list."""
         while self._at < len(self._keys):
             result = compare(key, self._keys[self._at])
             if result < 0:

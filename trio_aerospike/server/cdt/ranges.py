@@ -1,4 +1,4 @@
-"""Indexes, ranks and counts as clients give them, and the answers that are made of them (server: as/src/base/cdt.c)."""
+"""Index, rank and count arguments, and return types common to lists and maps (server: as/src/base/cdt.c)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import attrs
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .elements import MAP_K_ORDERED, MAP_PRESERVE_ORDER, boolean, integer, ints_of, map_of, wrapped
 
 _UINT64: Final = 1 << 64
@@ -28,7 +28,7 @@ _MAPS = {
 
 
 def one(index: int, size: int) -> int | None:
-    """An index or rank of a single element, from the end if negative; None where there is none."""
+    """The index or rank of a single element, counted from the end if negative; None if it does not exist."""
     if index >= size:
         return None
     if index < 0:
@@ -37,12 +37,12 @@ def one(index: int, size: int) -> int | None:
 
 
 def several(index: int, count: int, size: int) -> tuple[int, int]:
-    """The first and the number of those elements that a range really has (server: calc_index_count_multi).
+    """Clip a range to the elements that exist; returns the first and their number (server: calc_index_count_multi).
 
     Args:
-        index: from the end if negative, with a sign of 64 bits.
-        count: of 64 bits, without a sign.
-        size: how many elements there are.
+        index: signed 64 bits, counted from the end if negative.
+        count: unsigned 64 bits.
+        size: the number of elements.
     """
     if index >= size:
         return size, 0
@@ -54,7 +54,7 @@ def several(index: int, count: int, size: int) -> tuple[int, int]:
 
 
 def relative(index: int, count: int, place: int) -> tuple[int, int]:
-    """A range that is relative to a place, as an absolute one (server: calc_rel_index_count)."""
+    """Make a relative range absolute (server: calc_rel_index_count)."""
     index = wrapped(index + place)
     if index < 0:
         index = wrapped(-index)
@@ -63,13 +63,13 @@ def relative(index: int, count: int, place: int) -> tuple[int, int]:
 
 
 @attrs.frozen
-class Wanted:
-    """What an operation is to answer with.
+class ReturnSpec:
+    """The return type of an operation.
 
     Args:
-        kind: one of cdt_ops.RETURN_*, or a number that is none of them.
-        inverted: everything but what was found.
-        multiple: it may find several elements.
+        kind: one of cdt_ops.RETURN_*, or an invalid number.
+        inverted: select all elements but those found.
+        multiple: the operation may find several elements.
     """
 
     kind: int
@@ -77,11 +77,11 @@ class Wanted:
     multiple: bool = True
 
     @classmethod
-    def parse(cls, number: int, *, multiple: bool) -> Wanted:
-        """What the argument says (server: result_data_set)."""
+    def parse(cls, number: int, *, multiple: bool) -> ReturnSpec:
+        """Decode the argument (server: result_data_set)."""
         return cls(number & _RESULT_MASK, bool(number & ops.RETURN_INVERTED), multiple)
 
-    def straight(self) -> Wanted:
+    def straight(self) -> ReturnSpec:
         """The same, not inverted."""
         return attrs.evolve(self, inverted=False)
 
@@ -106,10 +106,10 @@ class Wanted:
         return self.kind in _RANK_RANGE
 
     def not_found(self, index: int) -> Particle | None:
-        """The answer when there is nothing; `index` is where a range would begin.
+        """The result if nothing is found; `index` is where the range would begin.
 
         Raises:
-            Refused: OP_NOT_APPLICABLE, there is no such answer.
+            Refused: OP_NOT_APPLICABLE, the return type is not applicable.
         """
         if self.kind == ops.RETURN_NONE:
             return None
@@ -128,10 +128,10 @@ class Wanted:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
 
     def positions(self, start: int, count: int, size: int) -> Particle | None:
-        """The answer of those kinds that need to know no more than positions (server: result_data_set_range).
+        """The result of return types that need positions only (server: result_data_set_range).
 
         Raises:
-            Refused: OP_NOT_APPLICABLE, the kind is none of them.
+            Refused: OP_NOT_APPLICABLE, the kind is not one of them.
         """
         kind = self.kind
         if kind == ops.RETURN_NONE:
@@ -153,7 +153,7 @@ class Wanted:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
 
     def run(self, start: int, count: int, size: int) -> range:
-        """Successive positions, counted from the end if that is wanted; ascending all the same."""
+        """Consecutive positions, counted from the end for reverse return types; ascending all the same."""
         if self.is_reversed:
             start = size - start - count
         return range(start, start + count)

@@ -1,7 +1,7 @@
-"""Expressions as the server evaluates them: in filters, in operations, and within contexts of lists and maps.
+"""Compile and evaluate expressions: filters, expression operations, path expressions.
 
 Facts: the server's as/src/base/exp.c. `compile_expression` refuses what the server refuses to build; an `Expression` is
-then asked about scopes. What cannot be told is `UNKNOWN`, never an error.
+evaluated in a `Scope`. An undetermined value is `UNKNOWN`, never an error.
 """
 
 from .compiler import (

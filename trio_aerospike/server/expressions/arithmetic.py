@@ -1,7 +1,7 @@
-"""Arithmetic on integers and floats, and on the bits of integers, with the limits of the C types.
+"""Arithmetic on integers and floats, and bitwise operations on integers, with the semantics of C.
 
-Integers wrap around at 64 bits; a division by zero is unknown. Floats follow IEEE 754, with the sign that x86 gives
-to a result that is not a number.
+Integers wrap around at 64 bits; an integer division by zero is unknown. Floats follow IEEE 754; a NaN has the sign that
+x86 gives it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from .values import UNKNOWN, Evaluation, Frame, Value
 
 _INT_MIN = -(1 << 63)
 _MASK = (1 << 64) - 1
-# What x86 makes of 0/0, infinity - infinity, log(-1): not a number, with the sign bit set.
+# The NaN of x86 for 0/0, infinity - infinity, log(-1): its sign bit is set.
 NOT_A_NUMBER: float = struct.unpack(">d", b"\xff\xf8" + bytes(6))[0]
 
 _Function = Callable[..., Any]
-"""From plain numbers to a number, or UNKNOWN."""
+"""A function of numbers; returns a number, or UNKNOWN."""
 
 
 def _applied(kind: Type, arguments: Sequence[Evaluation], function: _Function) -> Part:
-    """A part that calls the function with what the arguments are worth, if all are known; in order, as the server."""
+    """A part that calls a function with the values of its arguments, in order, if all are known."""
     if len(arguments) == 1:
         (only,) = arguments
 
@@ -76,9 +76,9 @@ def _float_sum(first: float, *others: float) -> float:
 
 
 def _first_without_value(one: float, other: float) -> float:
-    """The first of two numbers that is not a number, which x86 gives as the result; 0 where both are numbers.
+    """The first NaN of two numbers, which is the result on x86; 0 if neither is NaN.
 
-    Python may exchange the operands of sums and products.
+    Python may swap the operands of sums and products.
     """
     if one != one:
         return quiet(one)
@@ -86,7 +86,7 @@ def _first_without_value(one: float, other: float) -> float:
 
 
 def quiet(number: float) -> float:
-    """What arithmetic makes of something that is not a number: the same, without the bit for signals."""
+    """The quiet form of a NaN, as arithmetic returns it."""
     return number * 1.0
 
 
@@ -116,12 +116,12 @@ def _float_product(first: float, *others: float) -> float:
 
 
 def _quotient(first: int, *others: int) -> Value:
-    """The first over the product of the others, or one over the first; towards zero."""
+    """Divide the first integer by the product of the others, or 1 by the first; truncates towards zero."""
     dividend, divisor = (first, _product(*others)) if others else (1, first)
     if divisor == 0:
         return UNKNOWN
     quotient = abs(dividend) // abs(divisor)
-    # The least integer over -1 has no value in 64 bits: there, the real server dies of it.
+    # The least integer divided by -1 overflows 64 bits: the real server crashes.
     return wrapped(quotient if (dividend < 0) == (divisor < 0) else -quotient)
 
 
@@ -130,7 +130,7 @@ def _float_quotient(first: float, *others: float) -> float:
 
 
 def divided(dividend: float, divisor: float) -> float:
-    """A division of floats that knows the results of a division by zero."""
+    """Divide floats, also by zero."""
     if divisor != 0.0:
         return dividend / divisor
     if math.isnan(dividend):
@@ -184,7 +184,7 @@ def _absolute(value: int) -> int:
 
 def _power(base: float, exponent: float) -> float:
     if math.isnan(base) and exponent % 2 == 1:
-        # An odd power takes the sign away that even such a thing may have, in glibc.
+        # In glibc an odd power removes the sign of a NaN.
         return quiet(math.fabs(base))
     try:
         return quiet(math.pow(base, exponent))
@@ -209,7 +209,7 @@ def _logarithm(value: float, base: float) -> float:
 
 
 def _remainder(dividend: int, divisor: int) -> Value:
-    """With the sign of the dividend."""
+    """The remainder, with the sign of the dividend."""
     if divisor == 0:
         return UNKNOWN
     remainder = abs(dividend) % abs(divisor)
@@ -220,14 +220,14 @@ def _rounded(function: Callable[[float], int]) -> _Function:
     def rounded(value: float) -> float:
         if not math.isfinite(value):
             return value
-        # The sign of zero is the argument's.
+        # A zero has the sign of the argument.
         return math.copysign(float(function(value)), value)
 
     return rounded
 
 
 def _to_int(value: float) -> int:
-    """The number without its fraction; what does not fit becomes the least integer, as on x86."""
+    """The number without its fraction; if it does not fit, the least integer, as on x86."""
     if not -(2.0**63) <= value < 2.0**63:
         return _INT_MIN
     return int(value)
@@ -275,19 +275,19 @@ def _arithmetic_right(value: int, shift: int) -> int:
     return value >> (shift & 63)
 
 
-def _sought(value: int, wanted: bool) -> int:
-    return (value if wanted else ~value) & _MASK
+def _bits_set(value: int, bit: bool) -> int:
+    return (value if bit else ~value) & _MASK
 
 
-def _first_from_left(value: int, wanted: bool) -> int:
-    """The place of the first such bit, counted from the left; -1 where there is none."""
-    bits = _sought(value, wanted)
+def _first_from_left(value: int, bit: bool) -> int:
+    """The position of the first such bit, counted from the left; -1 if there is none."""
+    bits = _bits_set(value, bit)
     return 64 - bits.bit_length() if bits else -1
 
 
-def _first_from_right(value: int, wanted: bool) -> int:
-    """The place of the last such bit, counted from the left; -1 where there is none."""
-    bits = _sought(value, wanted)
+def _first_from_right(value: int, bit: bool) -> int:
+    """The position of the last such bit, counted from the left; -1 if there is none."""
+    bits = _bits_set(value, bit)
     return 63 - ((bits & -bits).bit_length() - 1) if bits else -1
 
 

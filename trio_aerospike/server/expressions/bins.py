@@ -1,4 +1,4 @@
-"""Bins, the stored key, and the built-in variables of expressions within contexts."""
+"""Build access to bins, the stored key, and the built-in variables of path expressions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo.geojson import shape_of
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .literals import unknown
 from .values import UNKNOWN, Frame, Value, without_cells
@@ -24,7 +24,7 @@ _unpack_float = struct.Struct(">d").unpack
 
 
 def value_of(particle: Particle | None) -> Value:
-    """A particle as a value."""
+    """Convert a particle to a value."""
     if particle is None:
         return None
     kind, data = particle
@@ -56,12 +56,12 @@ def _bin(builder: Builder, _count: int) -> Part:
         raise Malformed
     kind = Type(number)
     name = _as_stored(_bin_name(builder))
-    wanted = PARTICLES[kind]
+    expected = PARTICLES[kind]
 
     def evaluate(frame: Frame) -> Value:
         bins = frame.scope.bins
         particle = bins.get(name) if bins is not None else None
-        if particle is None or particle[0] != wanted:
+        if particle is None or particle[0] != expected:
             return UNKNOWN
         return value_of(particle)
 
@@ -88,18 +88,18 @@ def _key(builder: Builder, _count: int) -> Part:
     if number not in _KEY_TYPES:
         raise Malformed
     kind = Type(number)
-    wanted = _KEY_TYPES[kind]
+    expected = _KEY_TYPES[kind]
 
     def evaluate(frame: Frame) -> Value:
         key = frame.scope.key
-        if not key or key[0] != wanted or (kind is Type.INT and len(key) != 9):
+        if not key or key[0] != expected or (kind is Type.INT and len(key) != 9):
             return UNKNOWN
-        return value_of((wanted, key[1:]))
+        return value_of((expected, key[1:]))
 
     return Part(kind, evaluate)
 
 
-# The element that the expression is asked about -----------------------------------------------------------------
+# The element that the expression is asked about ---------------------------------------------------------------
 
 
 @builds(codes.VAR_BUILTIN, n_arguments=2)

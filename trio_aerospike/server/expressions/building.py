@@ -1,7 +1,7 @@
-"""The second pass over an expression: taking it apart, with the type of every part checked.
+"""Build expressions from their bytes, with type checks: the second pass of the compiler.
 
-Each instruction is built by a function that the module of its family registers here. Facts: build_next and the
-build_* functions of the server's as/src/base/exp.c.
+Each instruction is built by a function that the module of its family registers with `@builds`. Facts: build_next and
+the build_* functions of the server's as/src/base/exp.c.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import attrs
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
+from ..cdt.paths import CompileExpression
 from .scan import Reader
 from .values import Evaluation, Value
 
 
 class Type(IntEnum):
-    """What an expression's value is, as far as the server knows when it builds it."""
+    """The type of an expression's value, as far as it is known when it is built."""
 
     NIL = codes.TYPE_NIL
     BOOL = codes.TYPE_BOOL
@@ -33,11 +34,11 @@ class Type(IntEnum):
     HLL = codes.TYPE_HLL
     REMOVED = 11
     OTHER = 12
-    """An extension's."""
+    """The type of an extension."""
 
 
 N_INPUT_TYPES = 10
-"""Numbers of types that clients may use are below this one."""
+"""Type numbers that clients may use are below this one."""
 
 PARTICLES = {
     Type.NIL: wire.PARTICLE_NULL,
@@ -55,9 +56,9 @@ PARTICLES = {
 
 @attrs.frozen(eq=False)
 class Part:
-    """A part of an expression.
+    """A built part of an expression.
 
-    `is_unknown` is set for the instruction "unknown" itself, which may stand for any type where branches meet.
+    `is_unknown` is set for the instruction "unknown" itself, whose type matches that of any other branch.
     """
 
     type: Type
@@ -67,7 +68,7 @@ class Part:
 
 @attrs.define(eq=False)
 class Variable:
-    """A variable in scope; without a type while it is being defined."""
+    """A variable in scope; its type is None while it is being defined."""
 
     name: bytes
     index: int
@@ -75,21 +76,19 @@ class Variable:
 
 
 class Builder:
-    """One expression while it is built."""
+    """Builds one expression."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, compile_expression: CompileExpression) -> None:
         self.reader: Reader = Reader(data)
+        self.compile_expression = compile_expression
+        """For the expressions in paths of lists and maps, which are compiled when they are evaluated."""
         self.variables: list[Variable] = []
         self.n_variables = 0
-        """The most that are in scope at once."""
+        """The largest number of variables in scope at once."""
         self.bin_names: set[bytes] = set()
 
     def next(self) -> Part:
-        """Build the instruction or literal that comes next.
-
-        Raises:
-            Malformed: the server would refuse to build it.
-        """
+        """Build the instruction or literal that comes next. Raises `Malformed`: the server would refuse to build it."""
         reader = self.reader
         kind = reader.kind()
         if kind != elements.LIST:
@@ -101,11 +100,7 @@ class Builder:
         return build(self, n_arguments)
 
     def typed(self, *allowed: Type) -> Part:
-        """Build what comes next and check its type.
-
-        Raises:
-            Malformed: it is of another.
-        """
+        """Build the next part and check its type. Raises `Malformed`: it has another type."""
         part = self.next()
         if part.type not in allowed:
             raise Malformed
@@ -113,10 +108,10 @@ class Builder:
 
 
 Build = Callable[[Builder, int], Part]
-"""Builds an instruction, whose number has been read, from the arguments that follow; it is told how many there are."""
+"""Builds an instruction, whose number has been read, from the given number of arguments that follow."""
 
 LITERAL = -1
-"""In place of an instruction's number; its builder is told the kind of the element, which has not been read."""
+"""In place of an instruction's number; its builder gets the kind of the element, which has not been read."""
 _BUILDERS: dict[int, Build] = {}
 
 
@@ -124,8 +119,8 @@ def builds(*numbers: int, n_arguments: int | None = None) -> Callable[[Build], B
     """Register the builder of some instructions.
 
     Args:
-        numbers: the instructions'.
-        n_arguments: the only number of arguments that is allowed; None leaves that to the builder.
+        numbers: the numbers of the instructions.
+        n_arguments: the number of arguments; None if the builder checks it.
     """
 
     def register(build: Build) -> Build:
@@ -142,5 +137,5 @@ def builds(*numbers: int, n_arguments: int | None = None) -> Callable[[Build], B
 
 
 def constant(kind: Type, value: Value) -> Part:
-    """A part whose value is known already."""
+    """A part with a constant value."""
     return Part(kind, lambda frame: value)

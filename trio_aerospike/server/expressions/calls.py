@@ -13,36 +13,48 @@ from ..._wire.cdt_ops import CONTEXT_EVAL, SELECT
 from .. import bits, cdt, hll
 from ..cdt import elements
 from ..cdt.elements import Malformed
+from ..cdt.paths import CompileExpression
 from ..geo.geojson import geojson_particle, geojson_text
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from .bins import value_of
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .packing import packed
 from .scan import Reader, call_start
-from .values import UNKNOWN, Evaluation, Frame, Scope, Value
+from .values import UNKNOWN, Evaluation, Frame, Value
 
-# Pieces of a call that the server has room for: the bytes between two expressions are one, each expression is one.
+# The most pieces of a call: each expression is one, the bytes between two expressions are one.
 _MAX_PIECES = 18
 
-_Read = Callable[[Particle | None, bytes, Scope], Particle | None]
-_Modify = Callable[[Particle | None, bytes, Scope], tuple[Particle | None, Particle | None]]
+_Call = Callable[[Particle | None, bytes, CompileExpression], Particle | None]
+_Read = Callable[[Particle | None, bytes], Particle | None]
+_Modify = Callable[[Particle | None, bytes], tuple[Particle | None, Particle | None]]
 
 
-def _modified(modify: _Modify) -> _Read:
-    """What a modification leaves; what it answers is not looked at."""
-    return lambda value, payload, scope: modify(value, payload, scope)[0]
+def _modified_container(
+    value: Particle | None, payload: bytes, compile_expression: CompileExpression
+) -> Particle | None:
+    return cdt.modify(value, payload, compile_expression)[0]
 
 
-_SYSTEMS: dict[int, tuple[tuple[Type, ...], _Read]] = {
-    codes.CALL_CDT: ((Type.LIST, Type.MAP), lambda *call: cdt.read(*call)),
-    codes.CALL_CDT | codes.CALL_MODIFY_LOCAL: ((Type.LIST, Type.MAP), _modified(lambda *call: cdt.modify(*call))),
-    codes.CALL_BITS: ((Type.BLOB,), bits.read),
+def _read(read: _Read) -> _Call:
+    return lambda value, payload, _: read(value, payload)
+
+
+def _modified(modify: _Modify) -> _Call:
+    """A call of which the new value counts, not what the operation returns."""
+    return lambda value, payload, _: modify(value, payload)[0]
+
+
+_SYSTEMS: dict[int, tuple[tuple[Type, ...], _Call]] = {
+    codes.CALL_CDT: ((Type.LIST, Type.MAP), cdt.read),
+    codes.CALL_CDT | codes.CALL_MODIFY_LOCAL: ((Type.LIST, Type.MAP), _modified_container),
+    codes.CALL_BITS: ((Type.BLOB,), _read(bits.read)),
     codes.CALL_BITS | codes.CALL_MODIFY_LOCAL: ((Type.BLOB,), _modified(bits.modify)),
-    codes.CALL_HLL: ((Type.HLL,), hll.read),
+    codes.CALL_HLL: ((Type.HLL,), _read(hll.read)),
     codes.CALL_HLL | codes.CALL_MODIFY_LOCAL: ((Type.HLL,), _modified(hll.modify)),
 }
-"""Types of values that may be called on, and the call, for each number of a system."""
+"""Per number of a system: the types of values that it works on, and the call."""
 
 
 @builds(codes.CALL, n_arguments=4)
@@ -55,22 +67,22 @@ def _call(builder: Builder, _count: int) -> Part:
     pieces = _pieces(builder)
     subject = builder.next()
     allowed, carry_out = _SYSTEMS.get(system, ((), _refuse))
-    evaluate = _evaluation(pieces, subject.evaluate, carry_out, kind)
+    evaluate = _evaluation(pieces, subject.evaluate, carry_out, kind, builder.compile_expression)
     if subject.type is Type.NIL:
-        # A call on nil passes for nil itself when types are checked, whatever it gives.
+        # For type checks, a call on nil has type nil, whatever its result.
         return Part(Type.NIL, evaluate)
     if subject.type not in allowed:
         raise Malformed
     return Part(kind, evaluate)
 
 
-def _refuse(_value: Particle | None, _payload: bytes, _scope: Scope) -> Particle | None:
-    """A system that is none; on nil the server builds such calls (and then does not survive them)."""
+def _refuse(_value: Particle | None, _payload: bytes, _compile: CompileExpression) -> Particle | None:
+    """An unknown system; on nil the server builds such calls (and then crashes)."""
     raise Malformed
 
 
 def _pieces(builder: Builder) -> list[bytes | Evaluation]:
-    """The call's bytes, with the expressions among its arguments in their places."""
+    """The call's bytes, with the expressions among its arguments at their positions."""
     reader = builder.reader
     start = reader.at
     _check_context(reader)
@@ -93,7 +105,7 @@ def _pieces(builder: Builder) -> list[bytes | Evaluation]:
 
 
 def _check_context(reader: Reader) -> None:
-    """Refuse a path expression within a context, which the server's two passes do not read alike."""
+    """Refuse a path expression within a context, which the server's two passes parse differently."""
     ahead = Reader(reader.data)
     ahead.at = reader.at
     if ahead.list_count() == 3 and ahead.unsigned() == CONTEXT_EVAL:
@@ -103,8 +115,14 @@ def _check_context(reader: Reader) -> None:
             raise Malformed
 
 
-def _evaluation(pieces: Sequence[bytes | Evaluation], subject: Evaluation, carry_out: _Read, kind: Type) -> Evaluation:
-    wanted = PARTICLES[kind]
+def _evaluation(
+    pieces: Sequence[bytes | Evaluation],
+    subject: Evaluation,
+    carry_out: _Call,
+    kind: Type,
+    compile_expression: CompileExpression,
+) -> Evaluation:
+    expected = PARTICLES[kind]
 
     def evaluate(frame: Frame) -> Value:
         payload = b""
@@ -117,16 +135,16 @@ def _evaluation(pieces: Sequence[bytes | Evaluation], subject: Evaluation, carry
         if value is not None and not isinstance(value, tuple):
             return UNKNOWN
         try:
-            result = carry_out(value, payload, frame.scope)
-            return _result(result, wanted)
+            result = carry_out(value, payload, compile_expression)
+            return _result(result, expected)
         except (Refused, Malformed):
             return UNKNOWN
 
     return evaluate
 
 
-def _result(result: Particle | None, wanted: int) -> Value:
-    if (wire.PARTICLE_NULL if result is None else result[0]) != wanted:
+def _result(result: Particle | None, expected: int) -> Value:
+    if (wire.PARTICLE_NULL if result is None else result[0]) != expected:
         return UNKNOWN
     if result is not None and result[0] == wire.PARTICLE_GEOJSON:
         # Elements have no cells.

@@ -1,4 +1,4 @@
-"""Logic, conditions and variables."""
+"""Build logic, conditions (cond) and variables (let)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _conditions(builder: Builder, count: int) -> list[Evaluation]:
 
 
 def _decided_by(decisive: bool) -> Build:
-    """A connective that one argument of the decisive value settles, however unknown the others are."""
+    """And, or: one argument of the decisive value decides, even if others are unknown."""
 
     def build(builder: Builder, count: int) -> Part:
         conditions = _conditions(builder, count)
@@ -52,7 +52,7 @@ def _exclusive(builder: Builder, count: int) -> Part:
     conditions = _conditions(builder, count)
 
     def evaluate(frame: Frame) -> Value:
-        """Whether exactly one is true; an unknown one before the second true one leaves it unknown."""
+        """Whether exactly one is true; unknown if one before the second true one is unknown."""
         found = False
         for condition in conditions:
             value = condition(frame)
@@ -113,7 +113,7 @@ def _cond(builder: Builder, count: int) -> Part:
 
 
 def _common(kind: Type | None, branch: Part) -> Type | None:
-    """The type of the branches so far; one that is an extension leaves it open, as in the server."""
+    """The common type of the branches so far; an extension leaves it open, as in the server."""
     if branch.is_unknown:
         return kind
     if kind is not None and branch.type is not kind:

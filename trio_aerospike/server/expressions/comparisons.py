@@ -1,4 +1,4 @@
-"""Comparisons of values of one type, with patterns, with regions, and with the elements of a list."""
+"""Build comparisons: of values of one type, with regex patterns, with regions, with a list (in)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo.geojson import Shape, geojson_text, shape_of
-from ..results import Refused
+from ..refused import Refused
 from .building import Builder, Part, Type, builds
 from .ordering import compare_packed
 from .packing import packed
@@ -66,7 +66,7 @@ def _comparison(test: _Test, one: Evaluation, other: Evaluation) -> Evaluation:
             return _compared(test, mine[1], theirs[1], packed=mine[0] in _CONTAINERS)
         if isinstance(mine, Extension) and isinstance(theirs, Extension):
             return _compared(test, mine.packed, theirs.packed, packed=True)
-        # Values that are not of the type that they were built for: the real server does not survive this.
+        # Values of another type than the one they were built for: the real server crashes.
         return UNKNOWN
 
     return evaluate
@@ -76,7 +76,7 @@ def _compared(test: _Test, mine: bytes, theirs: bytes, *, packed: bool) -> Value
     if not packed:
         return test(mine, theirs)
     order = compare_packed(mine, theirs)
-    # Unordered maps have no order that could be compared.
+    # Unordered maps cannot be compared.
     return UNKNOWN if order is None else test(order, 0)
 
 
@@ -110,7 +110,7 @@ def _geo(builder: Builder, _count: int) -> Part:
     one, other = builder.typed(Type.GEOJSON).evaluate, builder.typed(Type.GEOJSON).evaluate
 
     def evaluate(frame: Frame) -> Value:
-        """Whether the region contains the point, whichever stands first; two of a kind never match."""
+        """Whether the region contains the point, in either order; two regions or two points never match."""
         mine = one(frame)
         if mine is UNKNOWN:
             return UNKNOWN

@@ -1,6 +1,6 @@
-"""Expressions and contexts in words, as the server lists the indexes that are made of them.
+"""Format expressions and contexts as text, as `sindex-list` shows them.
 
-Texts and collections are told by their sizes only. Facts: rt_display and the functions named display_* in the server's
+Texts and collections are shown by their sizes only. Facts: rt_display and the functions named display_* in the server's
 as/src/base/exp.c, cdt_msgpack_ctx_to_dynbuf in its cdt.c, msgpack_display in its cf/src/msgpack_in.c.
 """
 
@@ -66,7 +66,7 @@ _NAMES: Final = {
     codes.MAP_KEYS: "map_keys",
     codes.MAP_VALUES: "map_values",
 }
-"""What has no arguments but expressions, besides CMP_REGEX."""
+"""Instructions whose arguments are all expressions, besides CMP_REGEX."""
 
 _TYPES: Final = ("nil", "bool", "int", "str", "list", "map", "blob", "float", "geojson", "hll")
 _CDT_NAMES: Final = {
@@ -182,12 +182,12 @@ _STEPS: Final = {
 
 
 def shown_expression(data: bytes) -> str:
-    """An expression that has been compiled before, in words."""
+    """Format an expression that has been compiled before."""
     return _Shown(Reader(data)).next()
 
 
 def shown_context(data: bytes) -> str:
-    """A context that has been checked before, in words; of its two brackets the server closes one."""
+    """Format a context that has been checked before; as in the server, one of its two brackets is not closed."""
     return _context(Reader(data))
 
 
@@ -201,7 +201,7 @@ def _context(reader: Reader) -> str:
 
 
 def _value(element: bytes) -> str:
-    """A value, or what it is and its size."""
+    """Format a value, or its kind and size."""
     kind = elements.kind_of(element)
     if kind in (elements.NIL, elements.FALSE, elements.TRUE):
         return {elements.NIL: "nil", elements.FALSE: "false", elements.TRUE: "true"}[kind]
@@ -223,14 +223,14 @@ def _value(element: bytes) -> str:
 
 
 class _Shown:
-    """Reads an expression from front to back."""
+    """Formats an expression from front to back."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._variables: list[bytes] = []
 
     def next(self) -> str:
-        """The next part, in words."""
+        """Format the next part."""
         reader = self._reader
         if reader.kind() != elements.LIST:
             return _value(reader.take())

@@ -1,4 +1,4 @@
-"""Literals, quoted lists, and the instructions without arguments."""
+"""Build literals and quoted lists, and the instruction "unknown"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..geo.geojson import shape_of
-from ..results import Refused
+from ..refused import Refused
 from .building import LITERAL, Builder, Part, Type, builds, constant
 from .values import REMOVED, UNKNOWN, Extension, without_cells
 
@@ -15,11 +15,7 @@ _BLOBS = {wire.PARTICLE_STRING: Type.STR, wire.PARTICLE_BLOB: Type.BLOB, wire.PA
 
 @builds(LITERAL)
 def _literal(builder: Builder, kind: int) -> Part:
-    """Build a value that stands for itself; `kind` is what the element is.
-
-    Raises:
-        Malformed: no value of that kind is allowed.
-    """
+    """Build a literal of the kind of the next element. Raises `Malformed`: that kind is not allowed."""
     packed = builder.reader.take()
     if kind == elements.NIL:
         return constant(Type.NIL, None)

@@ -1,4 +1,4 @@
-"""What the index tells of a record. Where there is no record in sight, it is unknown."""
+"""Build access to record metadata, which is unknown if there is no record in scope."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NS_PER_MS = 1_000_000
 _Look = Callable[[Metadata, ServerClock], Value]
 
 
-def _tells(kind: Type, number: int) -> Callable[[_Look], _Look]:
+def _instruction(kind: Type, number: int) -> Callable[[_Look], _Look]:
     """Register an instruction without arguments."""
 
     def register(look: _Look) -> _Look:
@@ -45,58 +45,58 @@ def _digest_modulo(builder: Builder, _count: int) -> Part:
     divisor = builder.reader.integer() & 0xFFFF_FFFF
     if divisor == 0:
         raise Malformed
-    # The server takes it for a signed number of 32 bits; as the dividend is positive, its sign does not matter.
+    # The server reads it as signed 32 bits; as the dividend is positive, its sign does not matter.
     size = min(divisor, (1 << 32) - divisor)
     return _part(Type.INT, lambda record, clock: int.from_bytes(record.digest[16:20], "little") % size)
 
 
-@_tells(Type.INT, codes.META_DEVICE_SIZE)
+@_instruction(Type.INT, codes.META_DEVICE_SIZE)
 def _device_size(record: Metadata, clock: ServerClock) -> Value:
-    """Deprecated; nothing where records are kept in memory only, as they are here."""
+    """The size on a device: 0, as records are in memory only. Deprecated in the server."""
     return 0
 
 
-@_tells(Type.INT, codes.META_MEMORY_SIZE)
-@_tells(Type.INT, codes.META_RECORD_SIZE)
+@_instruction(Type.INT, codes.META_MEMORY_SIZE)
+@_instruction(Type.INT, codes.META_RECORD_SIZE)
 def _size(record: Metadata, clock: ServerClock) -> Value:
     return record.stored_size
 
 
-@_tells(Type.INT, codes.META_LAST_UPDATE)
+@_instruction(Type.INT, codes.META_LAST_UPDATE)
 def _last_update(record: Metadata, clock: ServerClock) -> Value:
-    """Nanoseconds since the Unix epoch."""
+    """The last update, in nanoseconds since the Unix epoch."""
     return record.last_update * _NS_PER_MS + CITRUSLEAF_EPOCH * _NS_PER_SECOND
 
 
-@_tells(Type.INT, codes.META_SINCE_UPDATE)
+@_instruction(Type.INT, codes.META_SINCE_UPDATE)
 def _since_update(record: Metadata, clock: ServerClock) -> Value:
-    """Milliseconds."""
+    """Milliseconds since the last update."""
     return max(0, clock.milliseconds() - record.last_update)
 
 
-@_tells(Type.INT, codes.META_VOID_TIME)
+@_instruction(Type.INT, codes.META_VOID_TIME)
 def _void_time(record: Metadata, clock: ServerClock) -> Value:
-    """Nanoseconds since the Unix epoch; -1 for a record that never expires."""
+    """The void-time in nanoseconds since the Unix epoch; -1 for a record that never expires."""
     return (record.void_time + CITRUSLEAF_EPOCH) * _NS_PER_SECOND if record.void_time else -1
 
 
-@_tells(Type.INT, codes.META_TTL)
+@_instruction(Type.INT, codes.META_TTL)
 def _ttl(record: Metadata, clock: ServerClock) -> Value:
-    """Seconds, at least one; -1 for a record that never expires."""
+    """The remaining time to live in seconds, at least 1; -1 for a record that never expires."""
     return max(1, record.void_time - clock.seconds()) if record.void_time else -1
 
 
-@_tells(Type.STR, codes.META_SET_NAME)
+@_instruction(Type.STR, codes.META_SET_NAME)
 def _set_name(record: Metadata, clock: ServerClock) -> Value:
     return text_value(record.set_name.encode())
 
 
-@_tells(Type.BOOL, codes.META_KEY_EXISTS)
+@_instruction(Type.BOOL, codes.META_KEY_EXISTS)
 def _key_exists(record: Metadata, clock: ServerClock) -> Value:
     return record.key_is_stored
 
 
-@_tells(Type.BOOL, codes.META_IS_TOMBSTONE)
+@_instruction(Type.BOOL, codes.META_IS_TOMBSTONE)
 def _is_tombstone(record: Metadata, clock: ServerClock) -> Value:
-    """The Community Edition has none."""
+    """Whether it is a tombstone: never, as the Community Edition has none."""
     return False

@@ -1,4 +1,4 @@
-"""Operations that evaluate an expression: to answer its value, or to make it a bin's (server: as/src/base/expop.c)."""
+"""Expression operations: return an expression's value, or write it to a bin (server: as/src/base/expop.c)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 from ..._wire import exp_ops
 from ...errors import ResultCode
 from ..cdt.elements import Malformed
-from ..results import Refused
-from ..store import Particle
+from ..refused import Refused
+from ..values import Particle
 from . import REMOVED, UNKNOWN, Expression, Scope, compile_expression
 from .packing import particle_of
 from .scan import Reader
@@ -25,33 +25,33 @@ _MODIFY_FLAGS: Final = (
 
 
 def read(scope: Scope, payload: bytes) -> Particle | None:
-    """What an expression is worth; None for nil.
+    """Evaluate the expression of a read operation; None for nil.
 
     Args:
-        scope: what it can see.
+        scope: the record for the expression.
         payload: the operation's data: a list of the expression and flags.
 
     Raises:
-        Refused: PARAM, the operation is none; OP_NOT_APPLICABLE, the value cannot be told.
+        Refused: PARAM, the operation is invalid; OP_NOT_APPLICABLE, the value is unknown.
     """
     expression, flags = _parsed(payload, _READ_FLAGS)
-    worth = _evaluated(expression, scope)
-    if isinstance(worth, Unevaluated):
+    value = _evaluated(expression, scope)
+    if isinstance(value, Unevaluated):
         _check_evaluation(flags)
         return None
-    return worth
+    return value
 
 
 def modify(scope: Scope, old: Particle | None, payload: bytes) -> Particle | None:
-    """The value that an expression gives to a bin; None where there is to be none.
+    """Evaluate the expression of a write operation: the bin's new value; None to delete the bin.
 
     Args:
-        scope: what it can see.
+        scope: the record for the expression.
         old: the bin's value.
         payload: the operation's data: a list of the expression and flags.
 
     Raises:
-        Refused: the bin is not to be changed.
+        Refused: the bin stays unchanged.
     """
     expression, flags = _parsed(payload, _MODIFY_FLAGS)
     forbidden, result = (
@@ -63,20 +63,20 @@ def modify(scope: Scope, old: Particle | None, payload: bytes) -> Particle | Non
         if flags & exp_ops.FLAG_POLICY_NO_FAIL:
             return old
         raise Refused(result)
-    worth = _evaluated(expression, scope)
-    if isinstance(worth, Unevaluated):
+    value = _evaluated(expression, scope)
+    if isinstance(value, Unevaluated):
         _check_evaluation(flags)
         return old
-    if worth is None and old is not None and not flags & exp_ops.FLAG_ALLOW_DELETE:
+    if value is None and old is not None and not flags & exp_ops.FLAG_ALLOW_DELETE:
         if flags:
-            # Any flag keeps this from failing, by the server's own mistake.
+            # A fault of the server: with any flag this does not fail.
             return old
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
-    return worth
+    return value
 
 
 class Unevaluated:
-    """Instead of a value: there is none, or none that a bin can have."""
+    """In place of a value: it is unknown, or a bin cannot have it."""
 
 
 _UNEVALUATED = Unevaluated()
@@ -106,7 +106,7 @@ def _parsed(payload: bytes, allowed: int) -> tuple[Expression, int]:
         packed = reader.take()
     except (Malformed, IndexError) as error:
         raise Refused(ResultCode.PARAM) from error
-    # Whatever stands in the place of flags and is no integer counts as none.
+    # Flags that are not an integer count as 0.
     try:
         flags = reader.unsigned()
     except (Malformed, IndexError):

@@ -1,6 +1,6 @@
-"""The order of two lists, maps or other elements, step by step.
+"""Compare two elements of any kind step by step, as the server does.
 
-The steps matter: an unordered map makes a comparison void only where it is reached before a difference is found
+The steps matter: an unordered map makes a comparison unknown only if it is reached before a difference is found
 (server: msgpack_cmp_internal in cf/src/msgpack_in.c, cmp_msgpack in as/src/base/exp.c).
 """
 
@@ -33,12 +33,12 @@ from ..cdt.elements import (
 
 
 def compare_packed(one: bytes, other: bytes, *, unordered_maps: bool = False) -> int | None:
-    """-1, 0 or 1; None where it cannot be told.
+    """Compare two elements: -1, 0 or 1; None if unknown.
 
     Args:
         one: an element as MessagePack.
         other: another.
-        unordered_maps: compare those, too, in the order in which they are stored.
+        unordered_maps: compare unordered maps, too, in their stored order.
     """
     mine, theirs = _Walk(one), _Walk(other)
     try:
@@ -51,7 +51,7 @@ def compare_packed(one: bytes, other: bytes, *, unordered_maps: bool = False) ->
 
 
 class _Walk:
-    """Goes through an element and everything inside it."""
+    """Iterates over an element and everything nested in it."""
 
     __slots__ = ("at", "count", "data", "kind", "met_unordered_map", "value")
 
@@ -61,11 +61,11 @@ class _Walk:
         self.met_unordered_map = False
         self.kind = ERROR
         self.count = 0
-        """Elements inside the list or map that was entered last."""
+        """Remaining elements of the list or map that was entered last."""
         self.value: int | float | bytes = 0
 
     def step(self) -> None:
-        """Take the next element; of a list or map, its front."""
+        """Take the next element; of a list or map, its header."""
         data, start = self.data, self.at
         self.kind = kind = kind_of(data, start)
         if kind in (LIST, MAP):
@@ -118,7 +118,7 @@ def _compare(mine: _Walk, theirs: _Walk) -> int:
             elif mine.kind == MAP:
                 return -1 if mine.count < theirs.count else 1
             else:
-                # What is behind the shorter list does not count any more.
+                # The elements past the end of the shorter list do not count.
                 shorter = -1 if mine.count < theirs.count else 1
                 left = min(mine.count, theirs.count)
         elif mine.kind in (INTEGER, NEGATIVE, STRING, BYTES, GEOJSON, DOUBLE, EXT):

@@ -1,4 +1,4 @@
-"""Values as MessagePack, as arguments of calls and results of path expressions; and as particles, as results."""
+"""Convert values to MessagePack, for calls and path expressions, and to particles, for results."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import struct
 from ..._wire import constants as wire
 from ..cdt import elements
 from ..geo.geojson import geojson_particle, geojson_text
-from ..store import Particle
+from ..values import Particle
 from .values import NO_CELLS, Extension, Special, Value
 
 _LISTS_AND_MAPS = (wire.PARTICLE_LIST, wire.PARTICLE_MAP)
 
 
 def packed(value: Value) -> bytes | None:
-    """The value as an element of a list or map; None for what has no such form."""
+    """The value as an element of a list or map; None if it has no such form."""
     if isinstance(value, Special):
         return None
     if isinstance(value, tuple):
@@ -48,11 +48,7 @@ def packed_text(kind: int, data: bytes) -> bytes:
 
 
 def particle_of(value: bool | int | float | Particle | None) -> Particle | None:
-    """The value as a bin's; None for nil.
-
-    Raises:
-        Refused: it is a region that cannot be stored.
-    """
+    """The value as a bin has it; None for nil. Raises `Refused`: it is a region that cannot be stored."""
     if isinstance(value, tuple) and value[0] == wire.PARTICLE_GEOJSON and value[1].startswith(NO_CELLS):
         return wire.PARTICLE_GEOJSON, geojson_particle(value[1])
     if value is None or isinstance(value, tuple):

@@ -1,12 +1,12 @@
-"""POSIX patterns, translated to Python's.
+"""Translate POSIX regular expressions to Python's.
 
-The server compiles patterns with the regcomp of glibc, in the C locale, and asks only whether they match somewhere. So
-does this: bytes are compared, and which of several matches is the longest does not matter. What is followed: basic
-and extended patterns, bracket expressions with ranges and classes, intervals, back references, and glibc's own
-escapes (``\\w \\W \\s \\S \\b \\B \\< \\>`` and the two for the ends of the text); what it takes literally, and what it
+The server compiles patterns with glibc's regcomp in the C locale, and searches for a match anywhere. So does this:
+bytes are compared, and which of several matches is the longest does not matter. Supported: basic and extended patterns,
+bracket expressions with ranges and classes, intervals, back references, and glibc's own escapes
+(``\\w \\W \\s \\S \\b \\B \\< \\>`` and the two for the ends of the text); what glibc takes literally, and what it
 refuses.
 
-What is not: in a group that is repeated, glibc and Python may remember different repetitions for a back reference; an
+Different: in a group that is repeated, glibc and Python may remember different repetitions for a back reference; an
 anchor in the middle of a pattern matches beside newlines for glibc, with or without the flag for them, if the pattern
 has consumed the newline; and a pattern may take exponential time where glibc's automaton does not.
 """
@@ -56,7 +56,7 @@ _REPEATS = (_REPEAT, _INTERVAL)
 
 
 def compile_pattern(pattern: bytes, flags: int) -> Callable[[bytes], bool]:
-    """A test for whether some text matches; texts and patterns end at their first NUL, as C's do.
+    """Compile a pattern to a function that searches a text; both end at their first NUL, as in C.
 
     Raises:
         UnsupportedPattern: glibc refuses the pattern.
@@ -70,7 +70,7 @@ def compile_pattern(pattern: bytes, flags: int) -> Callable[[bytes], bool]:
 
     def matches(text: bytes) -> bool:
         text = text.split(b"\0", 1)[0]
-        # glibc folds text and pattern to capitals, which is more than Python's flag does in ranges.
+        # glibc folds text and pattern to capitals; Python's flag does not do so within ranges.
         return compiled.search(text.upper() if ignore_case else text) is not None
 
     return matches
@@ -81,11 +81,11 @@ class _Token:
     kind: int
     end: int
     content: bytes = b""
-    """What stands for it in Python's pattern; of a character, itself."""
+    """Its translation to Python; of a character, itself."""
 
 
 class _Translation:
-    """One pattern on its way; the methods follow glibc's parser (posix/regcomp.c)."""
+    """The parser of one pattern; its methods follow glibc's (posix/regcomp.c)."""
 
     def __init__(self, pattern: bytes, flags: int) -> None:
         self.raw = pattern
@@ -96,21 +96,21 @@ class _Translation:
         self.at = 0
         self.n_groups = 0
         self.completed: frozenset[int] = frozenset()
-        """Groups that back references may name by now."""
+        """Groups that back references may name so far."""
         self.token = self._peek(after_opening=True)
 
     def whole(self) -> bytes:
-        """The whole pattern, translated."""
+        """Translate the whole pattern."""
         return self._alternatives(0)
 
-    # Tokens -------------------------------------------------------------------------------------------------------
+    # Tokens ---------------------------------------------------------------------------------------------------
 
     def _next(self, *, after_opening: bool = False) -> None:
         self.at = self.token.end
         self.token = self._peek(after_opening)
 
     def _peek(self, after_opening: bool) -> _Token:
-        """The token here; `after_opening` where a basic pattern may have an anchor: in front of a branch."""
+        """The current token; `after_opening` if a basic pattern may have an anchor: at the start of a branch."""
         at, pattern = self.at, self.pattern
         if at >= len(pattern):
             return _Token(_END, at)
@@ -148,7 +148,7 @@ class _Translation:
     def _peek_escape(self, at: int) -> _Token:
         if at + 1 >= len(self.pattern):
             raise UnsupportedPattern("a backslash at the end")
-        # The character behind a backslash keeps its case: where texts are folded, it may match nothing.
+        # The character after a backslash keeps its case: with folded texts it may never match.
         char, end = self.raw[at + 1], at + 2
         if not self.extended:
             kind = self._operator(char)
@@ -167,7 +167,7 @@ class _Translation:
             return True
         return self.raw[at + 1 : at + 3] in (b"\\|", b"\\)")
 
-    # Structure ----------------------------------------------------------------------------------------------------
+    # Structure ------------------------------------------------------------------------------------------------
 
     def _alternatives(self, depth: int) -> bytes:
         known = self.completed
@@ -191,7 +191,7 @@ class _Translation:
         token = self.token
         kind = token.kind
         if kind == _ANCHOR:
-            # Nothing can be repeated behind an anchor: what would repeat stands in front of the next part.
+            # An anchor cannot be repeated: the operator belongs to the next part.
             self._next()
             return token.content
         if kind == _OPEN:
@@ -201,7 +201,7 @@ class _Translation:
         elif kind == _REFERENCE:
             if int(token.content) not in self.completed:
                 raise UnsupportedPattern("a reference to a group that is not there")
-            # In a group, so that a digit behind it is none of it.
+            # In a group, so that a digit after it is not part of it.
             atom = b"(?:\\" + token.content + b")"
         elif kind == _SET:
             atom = token.content
@@ -211,7 +211,7 @@ class _Translation:
         return self._repeated(atom)
 
     def _literal(self, token: _Token) -> bytes:
-        """A character; an operator in a place where it is taken for one."""
+        """A character, or an operator where it is taken literally."""
         kind = token.kind
         if kind in _REPEATS and (self.extended or kind == _INTERVAL):
             raise UnsupportedPattern("nothing to repeat")
@@ -262,13 +262,13 @@ class _Translation:
             found = self._number()
             high = _UNBOUNDED if found is None else found
         if self.token.kind != _INTERVAL_END or (high != _UNBOUNDED and low > high):
-            raise UnsupportedPattern("an interval that is none")
+            raise UnsupportedPattern("invalid interval")
         if max(low, high) > _MAX_REPEAT:
             raise UnsupportedPattern("too many repetitions")
         return low, high
 
     def _number(self) -> int | None:
-        """The number up to a comma or the interval's end, which is then the token; None where there is none."""
+        """The number before a comma or the interval's end, which is then the token; None if there is none."""
         number: int | None = None
         while True:
             self._next()

@@ -1,4 +1,4 @@
-"""Bracket expressions of POSIX patterns: sets of bytes, in the C locale.
+"""Translate bracket expressions of POSIX patterns: sets of bytes in the C locale.
 
 Facts: parse_bracket_exp in glibc's posix/regcomp.c.
 """
@@ -29,16 +29,16 @@ _END, _PLAIN, _CLOSE, _RANGE, _SYMBOL = range(5)
 
 
 class UnsupportedPattern(Exception):
-    """The C library would refuse the pattern."""
+    """glibc refuses the pattern."""
 
 
 class Bracket:
-    """One bracket expression, read from behind its opening bracket.
+    """The parser of one bracket expression, after its opening bracket.
 
     Args:
-        pattern: the pattern, in capitals where case is ignored.
+        pattern: the pattern, in capitals if case is ignored.
         raw: the pattern as it was sent, for names of classes.
-        at: where the set begins.
+        at: the start of the set.
         folds: case is ignored.
     """
 
@@ -55,7 +55,7 @@ class Bracket:
         """The set in Python's syntax.
 
         Args:
-            excludes_newline: a set of what is not listed has no newline in it.
+            excludes_newline: a negated set does not match newline.
         """
         members = set(self._members)
         if self._negated:
@@ -66,10 +66,10 @@ class Bracket:
             return b"(?!)"
         return b"[" + b"".join(re.escape(bytes((member,))) for member in sorted(members)) + b"]"
 
-    # Reading ------------------------------------------------------------------------------------------------------
+    # Reading --------------------------------------------------------------------------------------------------
 
     def _kind(self) -> tuple[int, int]:
-        """The kind of the token here, and its length."""
+        """The kind of the current token, and its length."""
         rest = self._pattern[self.at :]
         if not rest:
             return _END, 0
@@ -79,7 +79,7 @@ class Bracket:
         if char == b"]":
             return _CLOSE, 1
         if char == b"-":
-            # Three of them in a row are a plain one.
+            # Three in a row stand for one literal character.
             return (_PLAIN, 3) if rest.startswith(b"---") else (_RANGE, 1)
         return _PLAIN, 1
 

@@ -1,8 +1,8 @@
-"""The server's first pass over an expression: whether it is whole, and how much room its compiled form takes.
+"""Validate an expression: it is complete, and its compiled form is not too large (the server's first pass).
 
-The pass walks the bytes flat and counts the elements that are still to come; what it lets through, the second pass
-(`compiler`) takes apart. Facts: build_count_sz in the server's as/src/base/exp.c; the sizes are those of its structures
-on 64 bits, since the sum of them is limited.
+The pass reads the bytes flat and counts the elements that remain; the second pass (`building`) builds the expression.
+Facts: build_count_sz in the server's as/src/base/exp.c; the sizes are those of its structures on 64 bits, since their
+sum is limited.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..cdt import elements
 from ..cdt.elements import Malformed
 
 MAX_SIZE: Final = 1024 * 1024
-"""Bytes that the compiled form may not reach."""
+"""Bytes of the compiled form, from which on it is too large."""
 
 _PLAIN = 8
 _SIZES: Final = {
@@ -40,7 +40,7 @@ _SIZES: Final = {
     codes.QUOTE: 24,
     codes.CALL: 344,
 }  # fmt: skip
-"""Bytes of an instruction by its number; a number that is not here is no instruction."""
+"""Bytes of an instruction by its number; other numbers are invalid."""
 
 _LITERAL_SIZES = {
     elements.NIL: _PLAIN,
@@ -64,16 +64,16 @@ _STATIC_ARGUMENTS: Final = {
     codes.QUOTE: 1,
     codes.CALL: 2,
 }
-"""Arguments that are no expressions themselves."""
+"""The number of arguments that are not expressions."""
 
 _BLOB_TYPES = (wire.PARTICLE_BLOB, wire.PARTICLE_HLL)
 
 
 def check_whole(data: bytes) -> None:
-    """Check that the bytes are one whole expression of known instructions, and not too large.
+    """Check that the bytes are one complete expression of known instructions, and not too large.
 
     Raises:
-        Malformed: they are not.
+        Malformed: the expression is invalid.
     """
     scan = _Scan()
     scan.walk(data)
@@ -82,7 +82,7 @@ def check_whole(data: bytes) -> None:
 
 
 class Reader:
-    """Takes elements off the front of some bytes."""
+    """Reads elements from the front of some bytes."""
 
     __slots__ = ("at", "data")
 
@@ -98,45 +98,29 @@ class Reader:
         return elements.kind_of(self.data, self.at)
 
     def take(self, count: int = 1) -> bytes:
-        """The next elements, whole.
-
-        Raises:
-            Malformed: they are not.
-        """
+        """Take the next elements. Raises `Malformed`: they are invalid or truncated."""
         start = self.at
         self.at = elements.end_of(self.data, start, count)
         return self.data[start : self.at]
 
     def integer(self) -> int:
-        """A signed integer of 64 bits; larger unsigned ones wrap around.
+        """Take a signed 64-bit integer; larger unsigned ones wrap around.
 
         Raises:
-            Malformed: there is none.
+            Malformed: the next element is not an integer.
         """
         return elements.signed(self.take())
 
     def unsigned(self) -> int:
-        """An integer of 64 bits without a sign.
-
-        Raises:
-            Malformed: there is none.
-        """
+        """Take an unsigned 64-bit integer. Raises `Malformed`: the next element is not an integer."""
         return elements.unsigned(self.take())
 
     def text(self) -> bytes:
-        """The content of a string or blob.
-
-        Raises:
-            Malformed: there is none.
-        """
+        """Take the content of a string or blob. Raises `Malformed`: the next element is of another kind."""
         return elements.text_of(self.take())
 
     def list_count(self) -> int:
-        """Enter a list.
-
-        Raises:
-            Malformed: there is none.
-        """
+        """Enter a list; returns its number of elements. Raises `Malformed`: the next element is not a list."""
         if self.at >= len(self.data) or self.kind() != elements.LIST:
             raise Malformed
         self.at, count = elements.header_at(self.data, self.at)
@@ -146,7 +130,7 @@ class Reader:
 class _Scan:
     def __init__(self) -> None:
         self.expected = 1
-        """Expressions still to come; the server counts in 32 bits and does not mind passing zero on the way."""
+        """The number of expressions that remain; the server counts in 32 bits, and may pass zero."""
         self.size = 0
 
     def walk(self, data: bytes) -> None:
@@ -197,7 +181,7 @@ class _Scan:
             return
         for position in range(1, count):
             if reader.kind() == elements.LIST:
-                # From the first expression on, all arguments are looked at as expressions.
+                # From the first expression on, all arguments are read as expressions.
                 self.expected += count - position
                 return
             reader.take()
@@ -212,12 +196,12 @@ class _Scan:
 
 
 def call_start(reader: Reader) -> tuple[int, int]:
-    """Read a call up to its first argument: how many elements its innermost list has, and the call's number.
+    """Read a call up to its first argument; returns the size of its innermost list, and the call's number.
 
-    A context on the way is skipped. A path expression (SELECT) is read whole: it has no arguments that are worked out.
+    A context is skipped. A path expression (SELECT) is read completely: none of its arguments is evaluated.
 
     Raises:
-        Malformed: it is no call.
+        Malformed: it is not a call.
     """
     count = reader.list_count()
     if count == 0:

@@ -1,4 +1,4 @@
-"""Values while an expression is worked out, and what an expression can see of the record that it is asked about."""
+"""Values of expressions, and the scope in which they are evaluated: a record, or an element of a list or map."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import attrs
 
 from ..._wire import constants as wire
 from ..clock import ServerClock
-from ..store import Particle, StoredRecord
+from ..record import StoredRecord
+from ..values import Particle
 
 
 class Special(Enum):
-    """Answers that are no values."""
+    """Results that are not values."""
 
     UNKNOWN = "unknown"
-    """It cannot be told: a bin is missing or of another type, a division by zero, a call that failed."""
+    """Undetermined: a bin is missing or of another type, a division by zero, a failed call."""
     REMOVED = "removed"
-    """What a path expression modifies is to be removed."""
+    """The element that a path expression modifies is to be removed."""
 
 
 NO_CELLS: Final = b"\0\0\0"
@@ -29,19 +30,19 @@ REMOVED: Final = Special.REMOVED
 
 @attrs.frozen
 class Extension:
-    """A literal MessagePack extension (a wildcard, infinity): compared and passed on, nothing else."""
+    """A literal MessagePack extension (wildcard, infinity), which can only be compared and passed on."""
 
     packed: bytes
 
 
 Value: TypeAlias = bool | int | float | Particle | Extension | Special | None
-"""None, a bool, an integer and a float stand for themselves; all else is a particle, in the form in which it is stored:
-strings, blobs, sketches, lists and maps as MessagePack, GeoJSON with flags and cells."""
+"""None, bool, int and float are themselves; all else is a particle in stored form: strings, blobs, sketches, lists and
+maps as MessagePack, GeoJSON with flags and cells."""
 
 
 @attrs.frozen(eq=False)
 class Metadata:
-    """What the index tells of a record; times as in StoredRecord."""
+    """The metadata of a record; times as in StoredRecord."""
 
     digest: bytes
     set_name: str
@@ -49,23 +50,22 @@ class Metadata:
     void_time: int
     key_is_stored: bool
     stored_size: int
-    """Bytes that the record takes in storage; those of the version before, in operations of a write."""
+    """The record's size in storage; in operations of a write, that of the previous version."""
 
 
 @attrs.frozen(eq=False)
 class Scope:
-    """What an expression can see.
+    """The data that an expression can read.
 
-    The server works filters out in two phases: first by metadata alone (bins and key are unknown), then, if that did
-    not decide, with the record. Expressions within contexts of lists and maps see elements only.
+    The server evaluates filters in two phases: by metadata alone (bins and key are unknown), then, if that did not
+    decide, with the record. Path expressions read elements only.
 
     Args:
-        clock: for what depends on the time.
-        metadata: None leaves it unknown.
-        bins: None leaves them unknown.
-        key: the stored key, particle type byte first; None for none.
-        builtins: key, value and index of the element that the expression is asked about, as MessagePack; None leaves
-            one unknown.
+        clock: for instructions that depend on the time.
+        metadata: None if unknown.
+        bins: None if unknown.
+        key: the stored key, particle type byte first; None if there is none.
+        builtins: key, value and index of the current element, as MessagePack; each None if unknown.
     """
 
     clock: ServerClock | None = None
@@ -76,7 +76,7 @@ class Scope:
 
     @classmethod
     def of_record(cls, record: StoredRecord, digest: bytes, clock: ServerClock, *, with_bins: bool = True) -> Scope:
-        """What there is to see of a stored record; only its metadata with `with_bins` false."""
+        """The scope of a stored record; only its metadata with `with_bins` false."""
         metadata = Metadata(
             digest, record.set_name, record.last_update, record.void_time, record.key is not None, record.size()
         )
@@ -86,16 +86,16 @@ class Scope:
 
     @classmethod
     def of_element(cls, key: bytes | None, value: bytes | None, index: bytes | None) -> Scope:
-        """What the server lets an expression within a context see: the element and nothing of the record."""
+        """The scope of a path expression: an element, and nothing of the record."""
         return cls(builtins=(key, value, index))
 
 
 Evaluation: TypeAlias = "Callable[[Frame], Value]"
-"""A compiled expression: what it is worth in a scope."""
+"""A compiled part of an expression: returns its value in a frame."""
 
 
 class Frame:
-    """One evaluation: the scope, and the variables that are defined by now."""
+    """One evaluation: the scope, and the variables defined so far."""
 
     __slots__ = ("scope", "variables")
 
@@ -107,10 +107,10 @@ class Frame:
 
 
 def without_cells(text: bytes) -> Particle:
-    """A GeoJSON value that no bin has: cells are only found for what is stored."""
+    """A GeoJSON value without cells, which are computed only for stored values."""
     return wire.PARTICLE_GEOJSON, NO_CELLS + text
 
 
 def text_value(data: bytes) -> Particle:
-    """A string."""
+    """A string value."""
     return wire.PARTICLE_STRING, data

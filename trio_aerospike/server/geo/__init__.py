@@ -1,1 +1,1 @@
-"""GeoJSON values, S2 cells and regions of the embedded server."""
+"""Geospatial values: GeoJSON, S2 cells, regions and their coverings."""

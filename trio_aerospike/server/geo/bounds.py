@@ -1,6 +1,6 @@
-"""Rectangles of latitude and longitude around shapes (S2 library: s2latlng_rect.cc, s2latlng_rect_bounder.cc).
+"""Bounding rectangles of latitude and longitude (S2 library: s2latlng_rect.cc, s2latlng_rect_bounder.cc).
 
-Radians. Longitudes are an interval on a circle: one whose low end is above its high end goes across the date line.
+In radians. Longitudes are an interval on a circle: one whose low end is above its high end crosses the date line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Rectangle:
 
     @classmethod
     def empty(cls) -> Rectangle:
-        """The rectangle of nothing."""
+        """The empty rectangle."""
         return cls(1.0, 0.0, _HALF_TURN, -_HALF_TURN)
 
     @classmethod
@@ -41,12 +41,12 @@ class Rectangle:
 
     @property
     def is_around(self) -> bool:
-        """Whether it has all longitudes."""
+        """Whether it covers all longitudes."""
         return (self.lng_low, self.lng_high) == (-_HALF_TURN, _HALF_TURN)
 
     @property
     def lng_length(self) -> float:
-        """How much of the circle the longitudes cover; negative for none."""
+        """The width of the longitude interval; negative if empty."""
         return length(self.lng_low, self.lng_high)
 
     def union(self, other: Rectangle) -> Rectangle:
@@ -66,7 +66,7 @@ _Interval = tuple[float, float]
 
 
 def length(low: float, high: float) -> float:
-    """The length of an interval on the circle; -1 of an empty one."""
+    """The length of an interval on the circle; -1 if empty."""
     size = high - low
     if size >= 0:
         return size
@@ -75,7 +75,7 @@ def length(low: float, high: float) -> float:
 
 
 def _distance(start: float, end: float) -> float:
-    """How far it is counterclockwise."""
+    """The counterclockwise distance."""
     distance = end - start
     return distance if distance >= 0 else (end + _HALF_TURN) - (start - _HALF_TURN)
 
@@ -98,7 +98,7 @@ def _has_all(interval: _Interval, other: _Interval) -> bool:
 
 
 def between(one: float, other: float) -> _Interval:
-    """The shorter way from one angle to another."""
+    """The difference of two angles, the shorter way around."""
     one = _HALF_TURN if one == -_HALF_TURN else one
     other = _HALF_TURN if other == -_HALF_TURN else other
     return (one, other) if _distance(one, other) <= _HALF_TURN else (other, one)
@@ -128,12 +128,12 @@ def middle_of(low: float, high: float) -> float:
 def to_lat_lng(point: Point) -> tuple[float, float]:
     """Latitude and longitude of a point."""
     x, y, z = point
-    # Zeros are added so that there are no negative ones.
+    # Adding zero turns -0.0 into 0.0.
     return math.atan2(z + 0.0, math.sqrt(x * x + y * y)), math.atan2(y + 0.0, x + 0.0)
 
 
 class Bounder:
-    """Gathers the rectangle around a chain of edges, wide enough for the errors of its arithmetic."""
+    """Computes the bounding rectangle of a chain of edges, expanded by the errors of the arithmetic."""
 
     def __init__(self) -> None:
         self._bound = Rectangle.empty()
@@ -141,7 +141,7 @@ class Bounder:
         self._last_at = (0.0, 0.0)
 
     def add(self, point: Point) -> None:
-        """Go on to a point."""
+        """Add the edge to the next point."""
         at = to_lat_lng(point)
         if self._bound.is_empty:
             lng = _HALF_TURN if at[1] == -_HALF_TURN else at[1]
@@ -166,7 +166,7 @@ class Bounder:
         m_a, m_b = dot(m, a), dot(m, b)
         error = 6.06638e-16 * size + 6.83174e-31
         if m_a * m_b < 0 or abs(m_a) <= error or abs(m_b) <= error:
-            # The edge passes the highest or lowest latitude of its great circle.
+            # The edge contains the highest or lowest latitude of its great circle.
             top = min(math.atan2(math.hypot(normal[0], normal[1]), abs(normal[2])) + 3 * EPSILON, _POLE)
             budget_z = 0.5 * norm(minus(a, b)) * math.sin(top)
             budget = 2 * math.asin(min((1 + 4 * EPSILON) * budget_z, 1.0))
@@ -178,7 +178,7 @@ class Bounder:
         return self._bound.union(Rectangle(lat_low, lat_high, *lng))
 
     def bound(self) -> Rectangle:
-        """The rectangle; all longitudes if it touches a pole."""
+        """The rectangle; with all longitudes if it touches a pole."""
         bound = self._bound
         if bound.is_empty:
             return bound

@@ -1,4 +1,4 @@
-"""Circles on the sphere (S2 library: s2cap.cc, s1chord_angle.cc)."""
+"""Circles on the sphere, called caps (S2 library: s2cap.cc, s1chord_angle.cc)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _MAX_LEVEL = 30
 
 
 class Cap:
-    """All points within some distance of a center.
+    """All points within a distance of a center.
 
     Args:
         middle: the center.
-        angle: the radius in radians; a negative one makes a cap of nothing.
+        angle: the radius in radians; negative for an empty cap.
     """
 
     length2: float
-    """The square of the distance as the crow digs: what distances are compared by."""
+    """The squared chord length of the radius, by which distances are compared."""
 
     def __init__(self, middle: Point, angle: float) -> None:
         self.middle = middle
@@ -36,7 +36,7 @@ class Cap:
 
     @classmethod
     def around(cls, bound: Rectangle) -> Cap:
-        """A cap around a rectangle: around its middle, or around a pole if that one is smaller."""
+        """A cap that bounds a rectangle: around its middle, or around a pole if that one is smaller."""
         if bound.is_empty:
             return cls((1.0, 0.0, 0.0), -1.0)
         if bound.lat_low + bound.lat_high < 0:
@@ -56,13 +56,13 @@ class Cap:
         return of_pole
 
     def contains(self, point: Point) -> bool:
-        """Whether a point is within."""
+        """Whether it contains a point."""
         return _length2(self.middle, point) <= self.length2
 
-    # Cells --------------------------------------------------------------------------------------------------------
+    # Cells ----------------------------------------------------------------------------------------------------
 
     def cells_around(self) -> list[int]:
-        """Cells of a size like its own around the corner nearest to its center; all faces if that is large."""
+        """Cells of about its size around the vertex nearest to its center; all faces if it is large."""
         angle = -1.0 if self.length2 < 0 else 2 * math.asin(0.5 * math.sqrt(self.length2))
         level = _MAX_LEVEL
         if angle > 0:
@@ -72,12 +72,12 @@ class Cap:
         return vertex_neighbors(cell_at(self.middle), level - 1)
 
     def meets_cell(self, cell: int) -> bool:
-        """Whether it has something in common with a cell."""
+        """Whether it intersects a cell."""
         corners = _corners(cell)
         return any(map(self.contains, corners)) or self._meets_sides(cell, corners)
 
     def contains_cell(self, cell: int) -> bool:
-        """Whether a cell is within as a whole."""
+        """Whether it contains a cell."""
         corners = _corners(cell)
         return all(map(self.contains, corners)) and not self._outside()._meets_sides(cell, corners)
 
@@ -92,7 +92,7 @@ class Cap:
         return other
 
     def _meets_sides(self, cell: int, corners: Sequence[Point]) -> bool:
-        """Whether it has something in common with a cell of which it does not contain a corner."""
+        """Whether it intersects a cell none of whose vertices it contains."""
         if self.length2 >= _HEMISPHERE or self.length2 < 0:
             return False
         if _is_in(cell, self.middle):
@@ -111,12 +111,12 @@ class Cap:
 
 
 def _length2(one: Point, other: Point) -> float:
-    way = minus(one, other)
-    return min(_FULL, dot(way, way))
+    chord = minus(one, other)
+    return min(_FULL, dot(chord, chord))
 
 
 def _corners(cell: int) -> list[Point]:
-    """The corners of a cell, counterclockwise."""
+    """The vertices of a cell, counterclockwise."""
     u_low, u_high, v_low, v_high = uv_box(cell)
     face = cell >> 61
     around = ((u_low, v_low), (u_high, v_low), (u_high, v_high), (u_low, v_high))
@@ -133,7 +133,7 @@ def _is_in(cell: int, point: Point) -> bool:
 
 
 def _sides(cell: int) -> list[Point]:
-    """The normals of a cell's sides, to its inside, in the order of its corners."""
+    """The inward normals of a cell's edges, in the order of its vertices."""
     u_low, u_high, v_low, v_high = uv_box(cell)
     face = cell >> 61
     return [_v_normal(face, v_low), _u_normal(face, u_high), _negative(_v_normal(face, v_high)),

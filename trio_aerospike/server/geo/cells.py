@@ -1,7 +1,7 @@
-"""S2 cells: the six faces of a cube around the earth, divided into four parts thirty times.
+"""S2 cell ids: the six faces of a cube around the earth, each subdivided into four up to thirty times.
 
-A cell is known by an integer of 64 bits: three bits of the face, two of each division in the order of a Hilbert curve,
-a one, zeros. Facts: s2cell_id.cc and s2coords.h of the S2 library, with its quadratic projection.
+A cell id has 64 bits: three for the face, two per level in the order of a Hilbert curve, a one, zeros. Facts:
+s2cell_id.cc and s2coords.h of the S2 library, with its quadratic projection.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from .vectors import Point, from_degrees, largest_axis, normalized
 MAX_LEVEL: Final = 30
 _SIZE: Final = 1 << MAX_LEVEL
 
-# The Hilbert curve's steps: for an orientation, the position of each of the four quadrants (i, j), and what the
-# orientation becomes there.
+# The Hilbert curve: for an orientation, the position of each quadrant (i, j), and the orientation there.
 _SWAP, _INVERT = 1, 2
 _IJ_TO_POSITION = ((0, 1, 3, 2), (0, 3, 1, 2), (2, 3, 1, 0), (2, 1, 3, 0))
 _POSITION_TO_IJ = tuple(tuple(row.index(position) for position in range(4)) for row in _IJ_TO_POSITION)
@@ -26,14 +25,14 @@ _POSITION_TO_ORIENTATION = (_SWAP, 0, 0, _INVERT | _SWAP)
 
 
 def face_uv(point: Point) -> tuple[int, float, float]:
-    """The face that a point lies on, and where, from -1 to 1."""
+    """The face of a point, and its coordinates u and v there, from -1 to 1."""
     axis = largest_axis(point)
     face = axis + 3 if point[axis] < 0 else axis
     return face, *uv_on(face, point)
 
 
 def uv_on(face: int, point: Point) -> tuple[float, float]:
-    """Where a point is seen on a face that it lies in front of."""
+    """Project a point to a face in front of it."""
     x, y, z = point
     if face == 0:
         return y / x, z / x
@@ -49,7 +48,7 @@ def uv_on(face: int, point: Point) -> tuple[float, float]:
 
 
 def to_xyz(face: int, u: float, v: float) -> Point:
-    """The direction of a place on a face; not of unit length."""
+    """The direction of a point (u, v) on a face; not of unit length."""
     if face == 0:
         return 1.0, u, v
     if face == 1:
@@ -64,7 +63,7 @@ def to_xyz(face: int, u: float, v: float) -> Point:
 
 
 def st_to_uv(s: float) -> float:
-    """From a place in units of cells, 0 to 1, to one on the cube."""
+    """Convert a cell-space coordinate s (0 to 1) to u (-1 to 1), with the quadratic projection."""
     return (1 / 3.0) * (4 * s * s - 1) if s >= 0.5 else (1 / 3.0) * (1 - 4 * (1 - s) * (1 - s))
 
 
@@ -73,7 +72,7 @@ def _uv_to_st(u: float) -> float:
 
 
 def uv_to_leaf(coordinate: float) -> int:
-    """The number of the leaf cell at a place on the cube, along one side."""
+    """The index i of the leaf cell at a coordinate u."""
     return max(0, min(_SIZE - 1, round(_SIZE * _uv_to_st(coordinate) - 0.5)))
 
 
@@ -93,7 +92,7 @@ def from_face_ij(face: int, i: int, j: int) -> int:
 
 
 def to_face_ij(cell: int) -> tuple[int, int, int]:
-    """Face, and the lowest i and j within the cell."""
+    """The face of a cell, and its lowest i and j."""
     face = cell >> 61
     own = level_of(cell)
     orientation = face & _SWAP
@@ -106,18 +105,18 @@ def to_face_ij(cell: int) -> tuple[int, int, int]:
 
 
 def point_cell(latitude: float, longitude: float) -> int:
-    """The leaf cell that a place lies in (degrees)."""
+    """The leaf cell of a latitude and longitude in degrees."""
     return cell_at(from_degrees(latitude, longitude))
 
 
 def cell_at(point: Point) -> int:
-    """The leaf cell that a point lies in."""
+    """The leaf cell of a point."""
     face, u, v = face_uv(point)
     return from_face_ij(face, uv_to_leaf(u), uv_to_leaf(v))
 
 
 def orientation_of(cell: int) -> int:
-    """How the curve runs within a cell: bits for swapped axes and for the inverted direction."""
+    """The orientation of the Hilbert curve in a cell: bits for swapped axes and for inverted direction."""
     orientation = (cell >> 61) & _SWAP
     for level in range(level_of(cell)):
         orientation ^= _POSITION_TO_ORIENTATION[(cell >> (2 * (MAX_LEVEL - level) - 1)) & 3]
@@ -146,23 +145,23 @@ def center(cell: int) -> Point:
 
 
 def lowest_bit(cell: int) -> int:
-    """The bit that ends a cell's number: it tells the level."""
+    """The lowest set bit of a cell id, which marks its level."""
     return cell & -cell
 
 
 def level_of(cell: int) -> int:
-    """The level of a cell: how often a face was divided."""
+    """The level of a cell: the number of subdivisions of its face."""
     return MAX_LEVEL - (lowest_bit(cell).bit_length() - 1) // 2
 
 
 def parent(cell: int, level: int) -> int:
-    """The cell of that level that a cell is in."""
+    """The ancestor of a cell at a level."""
     bit = 1 << 2 * (MAX_LEVEL - level)
     return cell & -bit | bit
 
 
 def children(cell: int) -> list[int]:
-    """The four parts of a cell, in the order of the curve."""
+    """The four children of a cell, in the order of the curve."""
     bit = lowest_bit(cell)
     quarter = bit >> 2
     first = cell - bit + quarter
@@ -180,23 +179,23 @@ def range_max(cell: int) -> int:
 
 
 def contains(cell: int, other: int) -> bool:
-    """Whether the other cell lies within."""
+    """Whether a cell contains another one."""
     return range_min(cell) <= other <= range_max(cell)
 
 
 def common_level(one: int, other: int) -> int:
-    """The level of the smallest cell around two; -1 where they are on different faces."""
+    """The level of the lowest common ancestor of two cells; -1 if they are on different faces."""
     bits = max(one ^ other, lowest_bit(one), lowest_bit(other))
     return max(60 - (bits.bit_length() - 1), -1) >> 1
 
 
 def face_cell(face: int) -> int:
-    """A whole face."""
+    """The cell of a face."""
     return face << 61 | 1 << 60
 
 
 def vertex_neighbors(cell: int, level: int) -> list[int]:
-    """The cells of a level around that corner of the cell's own which is nearest to it: four, or three at a cube's."""
+    """The neighbors of a cell around its nearest vertex at a level: four, or three at a vertex of the cube."""
     face, i, j = to_face_ij(cell)
     half = 1 << (MAX_LEVEL - level - 1)
     size = half << 1
@@ -213,7 +212,7 @@ def vertex_neighbors(cell: int, level: int) -> list[int]:
 
 
 def _from_face_ij_wrapped(face: int, i: int, j: int) -> int:
-    """The leaf cell at i and j, which may be just beyond the face."""
+    """The leaf cell at i and j, which may be just outside the face."""
     if 0 <= i < _SIZE and 0 <= j < _SIZE:
         return from_face_ij(face, i, j)
     i, j = max(-1, min(_SIZE, i)), max(-1, min(_SIZE, j))

@@ -1,4 +1,4 @@
-"""Edges on the faces of the cube, with the margins that the S2 library leaves for errors (s2edge_clipping.cc)."""
+"""Clip edges to the faces of the cube, with the S2 library's error margins (s2edge_clipping.cc)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FACE_CLIP_ERROR: Final = 9 * math.sqrt(0.5) * EPSILON
 _EDGE_CLIP_ERROR: Final = 2.25 * EPSILON
 _INTERSECTION_ERROR: Final = 3 * math.sqrt(2) * EPSILON
 CELL_PADDING: Final = 2 * (FACE_CLIP_ERROR + _EDGE_CLIP_ERROR)
-"""By how much cells of an index are widened."""
+"""Padding of the cells of an index."""
 QUERY_PADDING: Final = FACE_CLIP_ERROR + _INTERSECTION_ERROR
-"""By how much cells are widened that edges are compared with."""
+"""Padding of cells that are compared with edges."""
 _MAX_SAFE: Final = 1 - FACE_CLIP_ERROR
 
 
 def face_of(point: Point) -> int:
-    """The face that a point lies on."""
+    """The face of a point."""
     axis = largest_axis(point)
     return axis + 3 if point[axis] < 0 else axis
 
 
 def to_uvw(face: int, point: Point) -> Point:
-    """A point in the directions of a face: along it twice, and away from it."""
+    """The coordinates of a point in the frame of a face: u, v and normal."""
     x, y, z = point
     if face == 0:
         return y, z, x
@@ -47,7 +47,7 @@ def to_uvw(face: int, point: Point) -> Point:
 
 
 def clip_to_face(a: Point, b: Point, face: int, padding: float) -> tuple[Place, Place] | None:
-    """The part of an edge that is on a face that is widened on all sides; None where there is none."""
+    """The part of an edge on a padded face; None if there is none."""
     if face_of(a) == face == face_of(b):
         return uv_on(face, a), uv_on(face, b)
     normal = to_uvw(face, cross(minus(a, b), plus(a, b)))
@@ -89,7 +89,7 @@ def _exit(normal: Point, axis: int) -> Place:
 
 
 def _clip_end(a: Point, b: Point, normal: Point, a_tangent: Point, b_tangent: Point, scale: float) -> tuple[int, Place]:
-    """Where the edge from a ends on the face, b or its exit, and how far that is from being on the edge."""
+    """The end on the face of the edge from a: b or the exit point; and how far that is from lying on the edge."""
     if b[2] > 0:
         end = b[0] / b[2], b[1] / b[2]
         if max(abs(end[0]), abs(end[1])) <= _MAX_SAFE:
@@ -110,7 +110,7 @@ def _clip_end(a: Point, b: Point, normal: Point, a_tangent: Point, b_tangent: Po
 
 
 def meets_box(a: Place, b: Place, box: Box) -> bool:
-    """Whether an edge on a face has points in a box."""
+    """Whether an edge on a face intersects a rectangle."""
     u_low, u_high, v_low, v_high = box
     if max(a[0], b[0]) < u_low or min(a[0], b[0]) > u_high or max(a[1], b[1]) < v_low or min(a[1], b[1]) > v_high:
         return False
@@ -123,7 +123,7 @@ def meets_box(a: Place, b: Place, box: Box) -> bool:
 
 
 def interpolated(x: float, a: float, b: float, a1: float, b1: float) -> float:
-    """Where a line from (a, a1) to (b, b1) is at x."""
+    """Interpolate a line from (a, a1) to (b, b1) at x."""
     if abs(a - x) <= abs(b - x):
         return a1 + (b1 - a1) * (x - a) / (b - a)
     return b1 + (a1 - b1) * (x - b) / (a - b)

@@ -1,7 +1,7 @@
-"""Cells that cover a region, as the S2 library chooses them (s2region_coverer.cc), with the server's settings.
+"""Cover a region with S2 cells, as the S2 library does (s2region_coverer.cc), with the server's settings.
 
-From a few cells around the region on, the largest that the region fills only in part are divided until there would be
-too many. The order in which equals are divided is that of the library's heap, which is followed step by step.
+Starting with a few cells around the region, the largest that the region only partly fills are subdivided until there
+would be too many. Equal priorities come in the order of the library's heap, which is followed step by step.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from .cells import (
 )
 from .vectors import Point
 
-# What the server covers regions with that it stores (server: geo_region_cover without a namespace).
+# The settings for stored regions (server: geo_region_cover without a namespace).
 MIN_LEVEL: Final = 1
 MAX_CELLS: Final = 12
 _FIRST_CELLS: Final = 4
 
 
 class Region(Protocol):
-    """Something with an inside."""
+    """A region of the sphere."""
 
     def contains(self, point: Point, /) -> bool:
-        """Whether a point is within."""
+        """Whether it contains a point."""
         ...
 
     def cells_around(self) -> list[int]:
-        """A few cells that cover it, chosen quickly."""
+        """A few cells that cover it, as a start."""
         ...
 
     def meets_cell(self, cell: int, /) -> bool:
-        """Whether it has something in common with a cell."""
+        """Whether it intersects a cell."""
         ...
 
     def contains_cell(self, cell: int, /) -> bool:
-        """Whether a cell is within as a whole."""
+        """Whether it contains a cell."""
         ...
 
 
@@ -57,7 +57,7 @@ class _Candidate:
 
 
 def covering(region: Region) -> list[int]:
-    """The cells that the server stores with a region, in their order."""
+    """The sorted cells that the server stores with a region."""
     return _Coverer(region).cells()
 
 
@@ -112,7 +112,7 @@ class _Coverer:
 
 
 class _Heap:
-    """The C++ library's heap (push_heap, pop_heap): which of equal priorities comes first depends on its steps."""
+    """The heap of the C++ library (push_heap, pop_heap), whose steps determine the order of equal priorities."""
 
     def __init__(self) -> None:
         self._items: list[tuple[int, _Candidate]] = []
@@ -152,11 +152,11 @@ class _Heap:
         return first[1]
 
 
-# Sets of cells --------------------------------------------------------------------------------------------------
+# Sets of cells ------------------------------------------------------------------------------------------------
 
 
 def normalized(cells: list[int]) -> list[int]:
-    """The cells in order, without those in others, and four parts of a cell as the cell."""
+    """Normalize a union of cells: sorted, without contained cells, and four children as their parent."""
     out: list[int] = []
     for cell in sorted(cells):
         if out and contains(out[-1], cell):
@@ -175,7 +175,7 @@ def normalized(cells: list[int]) -> list[int]:
 
 
 def _not_above(cells: list[int], level: int) -> list[int]:
-    """The cells, those above a level divided down to it."""
+    """Denormalize cells: subdivide those above a level down to it."""
     out: list[int] = []
     for cell in cells:
         parts = [cell]
@@ -186,7 +186,7 @@ def _not_above(cells: list[int], level: int) -> list[int]:
 
 
 def _few(cells: list[int]) -> list[int]:
-    """At most so many cells around the same, as a covering begins with (CanonicalizeCovering)."""
+    """Reduce cells to a maximum number by common ancestors, as at the start of a covering (CanonicalizeCovering)."""
     cells = normalized(cells)
     while len(cells) > _FIRST_CELLS:
         levels = [common_level(one, other) for one, other in pairwise(cells)]

@@ -1,6 +1,6 @@
-"""GeoJSON values: what the server takes for one, what it stores with it, and which points are within which regions.
+"""Parse GeoJSON values, store them with their S2 cells, and test which regions contain which points.
 
-Points are known by the S2 cell (of some centimetres) that they lie in, here and in every comparison. Facts: the
+A point is represented by its S2 leaf cell (of about a centimetre) in all comparisons. Facts: the
 server's as/src/geospatial/geojson.cc, geospatial.cc and as/src/base/particle_geojson.c.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias
 import attrs
 
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .caps import Cap
 from .cells import cell_at, center, point_cell as point_cell
 from .cover import MAX_CELLS, Region, covering
@@ -23,20 +23,20 @@ from .polygons import Loop, Polygon, Union
 from .vectors import Point, from_degrees
 
 EARTH_RADIUS: Final = 6_371_000.0
-"""Metres, of circles."""
+"""In metres, for circles."""
 CACHED_SHAPES = 512
 _IS_REGION = 1
 _INT64 = 1 << 63
 _INTEGER_DIGITS = 19
 
 
-class _NoGeoJSON(Exception):
-    """It is none, or none that the server knows."""
+class InvalidGeoJSON(Exception):
+    """The text is invalid GeoJSON, or of a kind that the server does not support."""
 
 
 @attrs.frozen
 class Place:
-    """A point, as the cell that it lies in."""
+    """A point, as its leaf cell."""
 
     cell: int
 
@@ -52,7 +52,7 @@ class Area:
         self.region = region
 
     def contains(self, other: Shape) -> bool:
-        """Whether the other is a point within; regions are not compared with each other."""
+        """Whether it contains a point; regions are not compared with each other."""
         return isinstance(other, Place) and self.region.contains(center(other.cell))
 
 
@@ -60,13 +60,12 @@ Shape: TypeAlias = Place | Area
 
 
 def geojson_particle(data: bytes) -> bytes:
-    """A GeoJSON value as it is stored: flags, number of cells, cells, text.
+    """The stored form of a GeoJSON value: flags, number of cells, cells, text.
 
-    The cells are a point's own, or such as cover a region; those that a client sends are ignored.
+    The cells are a point's own, or the covering of a region; those that a client sends are ignored.
 
     Raises:
-        Refused: GEO_INVALID_GEOJSON, the text is no GeoJSON that the server knows, or it takes too many cells to cover
-            the region.
+        Refused: GEO_INVALID_GEOJSON, the text is invalid or not supported, or the covering has too many cells.
     """
     n_cells = int.from_bytes(data[1:3], "big")
     if len(data) < 3 + 8 * n_cells:
@@ -76,16 +75,12 @@ def geojson_particle(data: bytes) -> bytes:
 
 
 def geojson_text(data: bytes) -> bytes:
-    """The text of a GeoJSON value as it is stored: without flags and cells."""
+    """The text of a stored GeoJSON value, without flags and cells."""
     return data[3 + 8 * int.from_bytes(data[1:3], "big") :]
 
 
 def shape_of(text: bytes) -> Shape:
-    """The shape that a GeoJSON text describes.
-
-    Raises:
-        Refused: GEO_INVALID_GEOJSON, it is none that the server knows.
-    """
+    """Parse the shape of a GeoJSON text. Raises `Refused`: GEO_INVALID_GEOJSON, it is invalid or not supported."""
     return _shape(text)
 
 
@@ -93,7 +88,7 @@ def shape_of(text: bytes) -> Shape:
 def _shape(text: bytes) -> Shape:
     try:
         return _parsed(text)
-    except (_NoGeoJSON, ValueError, OverflowError, RecursionError) as error:
+    except (InvalidGeoJSON, ValueError, OverflowError, RecursionError) as error:
         raise Refused(ResultCode.GEO_INVALID_GEOJSON) from error
 
 
@@ -107,25 +102,25 @@ def _front(text: bytes) -> bytes:
     return bytes((flags,)) + len(cells).to_bytes(2, "big") + packed
 
 
-# Text -----------------------------------------------------------------------------------------------------------
+# Text ---------------------------------------------------------------------------------------------------------
 
 
 _ESCAPED = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 
 
 def _refuse_escapes(text: bytes) -> None:
-    """Refuse an escaped NUL and unpaired surrogates: Python's parser takes them, the server's (jansson) does not."""
+    """Refuse an escaped NUL and unpaired surrogates: Python's parser accepts them, the server's (jansson) does not."""
     if rb"\u" not in text:
         return
-    awaited = -1  # where the second half of a surrogate pair has to stand
+    awaited = -1  # where the second half of a surrogate pair must be
     for match in _ESCAPED.finditer(text):
         unit = int(match[1], 16) if match[1] else -1
         is_low = 0xDC00 <= unit <= 0xDFFF
         if unit == 0 or is_low != (awaited >= 0) or (is_low and match.start() != awaited):
-            raise _NoGeoJSON("a NUL or half of a surrogate pair")
+            raise InvalidGeoJSON("a NUL or half of a surrogate pair")
         awaited = match.end() if 0xD800 <= unit <= 0xDBFF else -1
     if awaited >= 0:
-        raise _NoGeoJSON("half of a surrogate pair")
+        raise InvalidGeoJSON("half of a surrogate pair")
 
 
 def _parsed(text: bytes) -> Shape:
@@ -136,64 +131,64 @@ def _parsed(text: bytes) -> Shape:
         shape = _object(shape.get("geometry"))
     read = _SHAPES.get(_name(shape.get("type")))
     if read is None:
-        raise _NoGeoJSON("a shape that the server does not know")
+        raise InvalidGeoJSON("a shape that the server does not know")
     return read(shape.get("coordinates"))
 
 
 def _refuse(name: str) -> NoReturn:
-    raise _NoGeoJSON(f"{name} is no JSON")
+    raise InvalidGeoJSON(f"{name} is no JSON")
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _INTEGER_DIGITS + 1:
-        raise _NoGeoJSON("an integer of more than 64 bits")
+        raise InvalidGeoJSON("an integer of more than 64 bits")
     number = int(digits)
     if not -_INT64 <= number < _INT64:
-        raise _NoGeoJSON("an integer of more than 64 bits")
+        raise InvalidGeoJSON("an integer of more than 64 bits")
     return number
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise _NoGeoJSON("a number that is too large")
+        raise InvalidGeoJSON("a number that is too large")
     return number
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _NoGeoJSON("no object")
+        raise InvalidGeoJSON("no object")
     return value
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str):
-        raise _NoGeoJSON("no name")
+        raise InvalidGeoJSON("no name")
     return value
 
 
 def _array(value: Any) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise _NoGeoJSON("no array")
+        raise InvalidGeoJSON("no array")
     return value
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _NoGeoJSON("no number")
+        raise InvalidGeoJSON("no number")
     return float(value)
 
 
-# Shapes ---------------------------------------------------------------------------------------------------------
+# Shapes -------------------------------------------------------------------------------------------------------
 
 
 def _position(value: Any) -> Point:
     numbers = _array(value)
     if len(numbers) != 2:
-        raise _NoGeoJSON("a position has two coordinates")
+        raise InvalidGeoJSON("a position has two coordinates")
     longitude, latitude = map(_number, numbers)
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise _NoGeoJSON("no place on earth")
+        raise InvalidGeoJSON("no place on earth")
     return from_degrees(latitude, longitude)
 
 
@@ -208,7 +203,7 @@ def _loop(value: Any) -> Loop:
         if not points or point != points[-1]:
             points.append(point)
     if len(points) < 4 or points[0] != points[-1]:
-        raise _NoGeoJSON("a ring has three points at least, and ends where it begins")
+        raise InvalidGeoJSON("a ring has three points at least, and ends where it begins")
     return Loop(points[:-1])
 
 
@@ -227,7 +222,7 @@ def _polygons_area(coordinates: Any) -> Shape:
 def _circle_area(coordinates: Any) -> Shape:
     parts = _array(coordinates)
     if len(parts) != 2:
-        raise _NoGeoJSON("a circle has a center and a radius")
+        raise InvalidGeoJSON("a circle has a center and a radius")
     return Area(Cap(_position(parts[0]), _number(parts[1]) / EARTH_RADIUS))
 
 

@@ -1,8 +1,8 @@
-"""The cells around a polygon's edges, and within it, as the S2 library indexes them (mutable_s2shape_index.cc).
+"""Index a polygon's edges by S2 cell, as the S2 library does (mutable_s2shape_index.cc).
 
-Which cells there are decides where a covering begins; what is in them, which cells of a covering the polygon meets.
-The library walks along the curve of cells and notes with each edge that it crosses whether it is inside by now; so does
-this.
+The cells of the index are the start of a covering; their contents decide which cells of a covering the polygon
+intersects. Like the library, the index follows the curve of cells and tracks with each edge that it crosses whether it
+is inside.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _Clipped = tuple[_FaceEdge, Box]
 
 @attrs.frozen(eq=False)
 class IndexCell:
-    """A cell with the edges that may be in it, and whether its center is inside."""
+    """A cell with the edges that may intersect it, and whether its center is inside."""
 
     cell: int
     edges: Sequence[Edge]
@@ -64,11 +64,11 @@ class IndexCell:
 
 
 class ShapeIndex:
-    """A polygon's cells.
+    """The index cells of a polygon.
 
     Args:
         edges: its edges.
-        contains_start: whether the point is inside at which the curve of cells begins.
+        contains_start: whether it contains the start of the curve of cells.
     """
 
     def __init__(self, edges: Sequence[Edge], *, contains_start: bool) -> None:
@@ -83,10 +83,10 @@ class ShapeIndex:
             self._add_face(face, faces[face])
         self._numbers = [cell.cell for cell in self.cells]
 
-    # Looking ------------------------------------------------------------------------------------------------------
+    # Looking --------------------------------------------------------------------------------------------------
 
     def bound(self) -> list[int]:
-        """A few cells around all."""
+        """A few cells that cover it."""
         numbers = self._numbers
         if not numbers:
             return []
@@ -107,7 +107,7 @@ class ShapeIndex:
         return found
 
     def meets(self, cell: int) -> bool:
-        """Whether a cell has something of the polygon in it."""
+        """Whether the polygon intersects a cell."""
         place = self._locate(cell)
         if not isinstance(place, IndexCell):
             return place
@@ -116,7 +116,7 @@ class ShapeIndex:
         return self._any_edge_in(place, cell) or self._center_inside(place, cell)
 
     def contains(self, cell: int) -> bool:
-        """Whether a cell is inside as a whole."""
+        """Whether the polygon contains a cell."""
         place = self._locate(cell)
         if not isinstance(place, IndexCell):
             return False
@@ -125,7 +125,7 @@ class ShapeIndex:
         return not self._any_edge_in(place, cell) and self._center_inside(place, cell)
 
     def _locate(self, cell: int) -> IndexCell | bool:
-        """The index's cell around a cell; or whether there are smaller ones within."""
+        """The index cell that contains a cell; or whether there are smaller ones within it."""
         low, high = range_min(cell), range_max(cell)
         number = bisect.bisect_left(self._numbers, low)
         if number < len(self.cells):
@@ -158,7 +158,7 @@ class ShapeIndex:
                 inside ^= edges_cross(start, end, a, b)
         return inside
 
-    # Making -------------------------------------------------------------------------------------------------------
+    # Making ---------------------------------------------------------------------------------------------------
 
     def _add_face(self, face: int, edges: Sequence[_FaceEdge]) -> None:
         if not edges and not self._inside:
@@ -175,7 +175,7 @@ class ShapeIndex:
         self._add_cell(whole, clipped)
 
     def _skip(self, begin: int, end: int) -> None:
-        """Pass over leaf cells that no edge is in: they are inside or not, all of them."""
+        """Skip leaf cells without edges: all of them are inside, or none is."""
         if not self._inside:
             return
         while begin != end:
@@ -220,7 +220,7 @@ class ShapeIndex:
 
 
 START: Point = normalized(to_xyz(0, -1.0, -1.0))
-"""Where the curve of cells begins."""
+"""The start of the curve of cells."""
 
 
 def _add_to_faces(edge: Edge, faces: list[list[_FaceEdge]]) -> None:
@@ -250,7 +250,7 @@ def _spanning(first: int, last: int) -> int:
 
 
 def _largest(begin: int, end: int) -> int:
-    """The largest cell that begins at a leaf cell and ends before another."""
+    """The largest cell that begins at a leaf cell and ends before another one."""
     cell = begin
     while cell & -cell < 1 << 60:
         wider = parent(cell, level_of(cell) - 1)
@@ -261,7 +261,7 @@ def _largest(begin: int, end: int) -> int:
 
 
 def _shrunk(face: int, boxes: Sequence[Box]) -> int:
-    """The smallest cell of a face around boxes."""
+    """The smallest cell of a face that contains rectangles."""
     u_low, u_high = min(box[0] for box in boxes), max(box[1] for box in boxes)
     v_low, v_high = min(box[2] for box in boxes), max(box[3] for box in boxes)
     if u_low <= 0 <= u_high or v_low <= 0 <= v_high:
@@ -288,7 +288,7 @@ def _quadrant(orientation: int, position: int) -> tuple[int, int]:
 
 
 def _corner(cell: int, *, leaving: bool) -> Point:
-    """Where the curve enters or leaves a cell."""
+    """The vertex where the curve enters or leaves a cell."""
     face, i, j = to_face_ij(cell)
     size = 1 << (MAX_LEVEL - level_of(cell))
     orientation = orientation_of(cell)
@@ -302,7 +302,7 @@ def _corner(cell: int, *, leaving: bool) -> Point:
     return normalized(to_xyz(face, st_to_uv(i / (1 << MAX_LEVEL)), st_to_uv(j / (1 << MAX_LEVEL))))
 
 
-# Dividing edges among the quarters of a cell -----------------------------------------------------------------------
+# Dividing edges among the quarters of a cell ------------------------------------------------------------------
 
 
 def _divided(edges: Sequence[_Clipped], middle: Box) -> list[list[list[_Clipped]]]:

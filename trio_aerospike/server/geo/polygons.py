@@ -1,7 +1,7 @@
-"""Polygons on the sphere: which points they contain, as the S2 library decides it (s2loop.cc, s2polygon.cc).
+"""Polygons on the sphere, with the S2 library's tests for points and cells (s2loop.cc, s2polygon.cc).
 
-The edges are geodesics. A ring may be drawn in either direction: its inside is the smaller part. Where rings lie within
-each other, a point is inside if it is within an odd number of them.
+The edges are geodesics. A ring may run in either direction: its inside is the smaller part. With nested rings, a point
+is inside if an odd number of them contains it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _CURVATURE_ERROR = 11.25 * EPSILON
 
 
 class Loop:
-    """A closed ring, without the repetition of its first point.
+    """A closed ring (loop), without the repetition of its first point.
 
     Args:
-        points: at least three; no two that follow each other are the same.
+        points: at least three, without equal neighbors.
     """
 
     def __init__(self, points: Sequence[Point]) -> None:
@@ -47,7 +47,7 @@ class Loop:
             self._invert()
 
     def contains(self, point: Point) -> bool:
-        """Whether a point is inside."""
+        """Whether it contains a point."""
         inside = self._origin_inside
         previous = self.points[-1]
         for vertex in self.points:
@@ -72,7 +72,7 @@ class Loop:
         return bound
 
     def _is_normalized(self) -> bool:
-        """Whether the inside is at most half of the sphere."""
+        """Whether its area is at most half of the sphere."""
         if self.bound.lng_length < math.pi:
             return True
         points = _without_spikes(self.points)
@@ -88,7 +88,7 @@ class Loop:
 
 
 def _without_spikes(points: Sequence[Point]) -> list[Point]:
-    """The ring without edges that lead back to where they came from."""
+    """The ring without edges that go back along the previous one."""
     kept: list[Point] = []
     for point in points:
         if kept and point == kept[-1]:
@@ -108,7 +108,7 @@ def _without_spikes(points: Sequence[Point]) -> list[Point]:
 
 
 def _curvature(points: Sequence[Point]) -> float:
-    """The sum of the angles by which the ring turns left: the full circle less the area inside."""
+    """The sum of the left turns of the ring: 2 pi minus its area."""
     if not points:
         return 2 * math.pi
     n = len(points)
@@ -124,10 +124,10 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 
 class Polygon:
-    """Rings, of which those within others are holes.
+    """Rings, of which nested ones are holes.
 
     Args:
-        loops: may be none, for a polygon that contains nothing.
+        loops: empty for an empty polygon.
     """
 
     def __init__(self, loops: Sequence[Loop]) -> None:
@@ -135,14 +135,14 @@ class Polygon:
         self._index: ShapeIndex | None = None
 
     def contains(self, point: Point) -> bool:
-        """Whether a point is inside."""
+        """Whether it contains a point."""
         inside = False
         for loop in self.loops:
             inside ^= loop.contains(point)
         return inside
 
     def bound(self) -> Rectangle:
-        """The rectangle around it."""
+        """Its bounding rectangle."""
         bound = Rectangle.empty()
         for loop in self.loops:
             bound = bound.union(loop.bound)
@@ -153,11 +153,11 @@ class Polygon:
         return self._cells().bound()
 
     def meets_cell(self, cell: int) -> bool:
-        """Whether it has something in common with a cell."""
+        """Whether it intersects a cell."""
         return self._cells().meets(cell)
 
     def contains_cell(self, cell: int) -> bool:
-        """Whether a cell is within as a whole."""
+        """Whether it contains a cell."""
         return self._cells().contains(cell)
 
     def _cells(self) -> ShapeIndex:
@@ -191,9 +191,9 @@ class Union:
         return Cap.around(bound).cells_around()
 
     def meets_cell(self, cell: int) -> bool:
-        """Whether any of them has something in common with a cell."""
+        """Whether any of them intersects a cell."""
         return any(part.meets_cell(cell) for part in self.parts)
 
     def contains_cell(self, cell: int) -> bool:
-        """Whether a cell is within one of them as a whole."""
+        """Whether one of them contains a cell."""
         return any(part.contains_cell(cell) for part in self.parts)

@@ -1,8 +1,7 @@
-"""Points on the sphere, and on which side of each other they lie: exactly, as the S2 library decides it.
+"""Points on the sphere with exact orientation predicates, as in the S2 library (s2predicates.cc, s2edge_crossings.cc).
 
-A point is a unit vector. Where three points are on one great circle, S2 decides as if each were moved by an
-infinitesimal distance of its own ("simulation of simplicity"), so that the answers never contradict each other
-(s2predicates.cc, s2edge_crossings.cc).
+A point is a unit vector. For three points on one great circle, S2 decides as if each were moved by an infinitesimal
+distance of its own ("simulation of simplicity"), so that the results never contradict each other.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ EPSILON = 2.0**-52
 _MAX_DETERMINANT_ERROR = 1.8274 * EPSILON
 
 ORIGIN: Point = (-0.0099994664350250197, 0.0025924542609324121, 0.99994664350250195)
-"""A point that is unlikely to be on anything: where paths begin that decide what is inside."""
+"""The origin for tests of what is inside: a point that is unlikely to be on an edge."""
 
 
 def from_degrees(latitude: float, longitude: float) -> Point:
-    """The place on the unit sphere."""
+    """The unit vector in that direction."""
     return from_radians(math.radians(latitude), math.radians(longitude))
 
 
 def from_radians(phi: float, theta: float) -> Point:
-    """The place on the unit sphere, by latitude and longitude."""
+    """The unit vector of a latitude and longitude."""
     cos_phi = math.cos(phi)
     return math.cos(theta) * cos_phi, math.sin(theta) * cos_phi, math.sin(phi)
 
@@ -38,7 +37,7 @@ def cross(a: Point, b: Point) -> Point:
 
 
 def dot(a: Point, b: Point) -> float:
-    """The scalar product."""
+    """The dot product."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
@@ -58,15 +57,15 @@ def norm(a: Point) -> float:
 
 
 def normalized(a: Point) -> Point:
-    """The point in that direction."""
+    """The vector scaled to unit length."""
     length = norm(a)
-    # A division once, as S2 has it: the last bits of points decide between cells.
+    # One division, as in S2: the last bits of points decide between cells.
     factor = 1.0 / length if length != 0.0 else 0.0
     return a[0] * factor, a[1] * factor, a[2] * factor
 
 
 def largest_axis(a: Point) -> int:
-    """The axis along which it reaches farthest; the later one where two are alike."""
+    """The axis of the largest component; the later one of two equal ones."""
     x, y, z = abs(a[0]), abs(a[1]), abs(a[2])
     if x > y:
         return 0 if x > z else 2
@@ -74,7 +73,7 @@ def largest_axis(a: Point) -> int:
 
 
 def orthogonal(a: Point) -> Point:
-    """Some direction at a right angle: where S2 begins to count directions around a point (S2::RefDir)."""
+    """An orthogonal direction: the reference direction around a point (S2::RefDir)."""
     axis = (largest_axis(a) + 2) % 3
     other = [0.012, 0.0053, 0.00457]
     other[axis] = 1.0
@@ -85,7 +84,7 @@ def orthogonal(a: Point) -> Point:
 
 
 def sign(a: Point, b: Point, c: Point) -> int:
-    """1 where the three are counterclockwise, -1 where they are clockwise; 0 only where two are the same."""
+    """The orientation of three points: 1 counterclockwise, -1 clockwise, 0 only if two are equal."""
     determinant = dot(cross(a, b), c)
     if determinant > _MAX_DETERMINANT_ERROR:
         return 1
@@ -118,7 +117,7 @@ def _sign_of(number: Any) -> int:
 
 
 def _perturbed_sign(a: _Exact, b: _Exact, c: _Exact, b_cross_c: _Exact) -> int:
-    """The sign of the first coefficient that is not zero, by falling size of the points' displacements."""
+    """The sign of the first non-zero coefficient, by decreasing displacement of the points."""
     for coefficient in (
         b_cross_c[2],
         b_cross_c[1],
@@ -139,7 +138,7 @@ def _perturbed_sign(a: _Exact, b: _Exact, c: _Exact, b_cross_c: _Exact) -> int:
 
 
 def ordered_counterclockwise(a: Point, b: Point, c: Point, around: Point) -> bool:
-    """Whether a, b, c come in this order when one turns counterclockwise around a point."""
+    """Whether a, b, c are in counterclockwise order around a point."""
     n_met = int(sign(b, around, a) >= 0) + int(sign(c, around, b) >= 0) + int(sign(a, around, c) > 0)
     return n_met >= 2
 
@@ -153,7 +152,7 @@ def angle_contains_vertex(a: Point, b: Point, c: Point) -> bool:
 
 
 def edges_cross(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether edges cross in their interior, or share an end in such a way that one passes to the other's side."""
+    """Whether edges cross in their interior, or share a vertex where one passes to the other's side."""
     if a in (c, d) or b in (c, d):
         return _vertices_cross(a, b, c, d)
     if a == b or c == d:

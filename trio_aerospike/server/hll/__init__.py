@@ -1,7 +1,7 @@
-"""Operations on HyperLogLog sketches, as the server carries them out.
+"""HyperLogLog (HLL) operations.
 
-The order of the checks is the server's (server: as/src/base/particle_hll.c). There are no contexts for these
-operations: the server knows no call that would carry one.
+The order of the checks is the server's (as/src/base/particle_hll.c). These operations take no contexts: the server
+has no call with one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import attrs
 
 from ..._wire import constants as wire, hll_ops
 from ...errors import ResultCode
-from ..results import Refused
-from ..store import Particle
-from ..udf.arguments import Arguments
+from ..arguments import Arguments
+from ..refused import Refused
+from ..values import Particle
 from . import estimates
 from .sketch import Sketch, template, union
 
@@ -24,13 +24,13 @@ _UNSET = -1
 _CREATES = hll_ops.FLAG_CREATE_ONLY | hll_ops.FLAG_NO_FAIL
 _INITS = _CREATES | hll_ops.FLAG_UPDATE_ONLY
 _UNITES = _INITS | hll_ops.FLAG_ALLOW_FOLD
-# More sketches than these, the record's own not counted, can only be intersected with the help of min-hashes.
+# More sketches than these, without the record's own, can only be intersected if all have min-hashes.
 _WITHOUT_MINHASH_MAX = 2
 
 
 @attrs.define(eq=False)
 class _Call:
-    """An operation with its arguments, filled in as they are read."""
+    """The call of an operation, filled in as its arguments are read."""
 
     flags_allowed: int = 0
     elements: list[bytes] = attrs.Factory(list)
@@ -78,7 +78,7 @@ def _sketches(args: Arguments, call: _Call) -> None:
     if n_sketches == 0:
         raise Refused(ResultCode.PARAM)
     for _ in range(n_sketches):
-        # The byte that tells the kind of a blob may be any.
+        # Blobs of any kind are accepted.
         content = args.blob()[1:]
         if not hll_ops.is_sketch(content):
             raise Refused(ResultCode.PARAM)
@@ -91,13 +91,13 @@ def _sketches_to_intersect(args: Arguments, call: _Call) -> None:
         raise Refused(ResultCode.PARAM)
 
 
-# Changes --------------------------------------------------------------------------------------------------------
+# Changes ------------------------------------------------------------------------------------------------------
 
 _Change = Callable[[_Call, Sketch | None], tuple[Sketch, int | None]]
 
 
 def _new_bits(call: _Call, sketch: Sketch | None) -> tuple[int, int]:
-    """The bits that a sketch is to have, those that it has where the call names none."""
+    """The bits of the new sketch; those of the old one if the call gives none."""
     if sketch is None:
         if call.index_bits == _UNSET:
             raise Refused(ResultCode.OP_NOT_APPLICABLE)
@@ -141,15 +141,15 @@ def _refresh_count(call: _Call, sketch: Sketch | None) -> tuple[Sketch, int | No
 def _fold(call: _Call, sketch: Sketch | None) -> tuple[Sketch, int | None]:
     if sketch is None:
         raise Refused(ResultCode.BIN_NOT_FOUND)
-    wanted = call.index_bits & 0xFF
-    if sketch.minhash_bits or sketch.index_bits < wanted:
+    index_bits = call.index_bits & 0xFF
+    if sketch.minhash_bits or sketch.index_bits < index_bits:
         raise Refused(ResultCode.OP_NOT_APPLICABLE)
-    if sketch.index_bits == wanted:
+    if sketch.index_bits == index_bits:
         return sketch, None
-    return union([sketch], wanted, 0), None
+    return union([sketch], index_bits, 0), None
 
 
-# Reads ----------------------------------------------------------------------------------------------------------
+# Reads --------------------------------------------------------------------------------------------------------
 
 _Answer = Callable[[_Call, Sketch], Particle]
 
@@ -194,7 +194,7 @@ def _may_contain(call: _Call, sketch: Sketch) -> Particle:
     return _number(int(all(map(sketch.may_contain, call.elements))))
 
 
-# Tables ---------------------------------------------------------------------------------------------------------
+# Tables -------------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(eq=False)
@@ -228,21 +228,20 @@ def _stored_sketch(value: Particle) -> Sketch:
     if kind != wire.PARTICLE_HLL:
         raise Refused(ResultCode.BIN_TYPE)
     if not hll_ops.is_sketch(data) or not hll_ops.are_widths(data[1], data[2]):
-        # A union and a literal of an expression let in what nothing else does, and then nothing can be done with it.
+        # Unions and literals in expressions accept invalid sketches, on which all operations fail.
         raise Refused(ResultCode.SERVER)
     return Sketch.decode(data)
 
 
-def read(value: Particle | None, payload: bytes, scope: object = None) -> Particle | None:
-    """Answer an operation that reads.
+def read(value: Particle | None, payload: bytes) -> Particle | None:
+    """Carry out an operation that reads.
 
     Args:
-        value: the bin's value, None where there is no such bin: that answers nothing, whatever the call is.
+        value: the bin's value; None if there is no bin, for which the result is None, whatever the call.
         payload: the call.
-        scope: what an expression knows of its record; sketches need nothing of it.
 
     Raises:
-        Refused: the call is malformed, the value is no sketch, or the sketches do not go together.
+        Refused: the call is malformed, the value is not a sketch, or the sketches are incompatible.
     """
     if value is None:
         return None
@@ -254,19 +253,18 @@ def read(value: Particle | None, payload: bytes, scope: object = None) -> Partic
     return answer(args.fill(_Call(), len(arguments), arguments), sketch)
 
 
-def modify(value: Particle | None, payload: bytes, scope: object = None) -> tuple[Particle | None, Particle | None]:
+def modify(value: Particle | None, payload: bytes) -> tuple[Particle | None, Particle | None]:
     """Carry out an operation that changes a sketch, or creates one.
 
     Args:
-        value: the bin's value, None where there is no such bin.
+        value: the bin's value; None if there is no bin.
         payload: the call.
-        scope: what an expression knows of its record; sketches need nothing of it.
 
     Returns:
-        The new value, None where the bin still does not exist; and the answer, None where there is none.
+        The new value, None if the bin still does not exist; and the result, None if there is none.
 
     Raises:
-        Refused: the call is malformed, or cannot be carried out on that value.
+        Refused: the call is malformed, or not applicable to the value.
     """
     args = Arguments(payload)
     operation = _MODIFIES.get(args.number)

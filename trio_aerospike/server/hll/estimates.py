@@ -1,4 +1,4 @@
-"""What is estimated from sketches: how many elements they have seen, have in common, and how alike they are.
+"""Estimate cardinality, union, intersection and similarity of HyperLogLog sketches.
 
 The counts follow Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (arXiv 1702.01284, algorithm
 6), the similarities Yu and Weber, "HyperMinHash" (arXiv 1710.08436). The order of every operation on floats is the
@@ -17,12 +17,12 @@ _ZEROS_MAX = 1 << ZEROS_BITS
 _UINT64_MAX = 0xFFFF_FFFF_FFFF_FFFF
 _TOO_LARGE = 1 << 63
 _ALPHAS = {4: 0.673, 5: 0.697, 6: 0.709}
-# The result of zero by zero on the server's processors has its sign bit set; Python keeps it.
+# 0/0 on x86 is a NaN with its sign bit set; Python keeps it.
 _NAN_OF_DIVISION = -math.nan
 
 
 def count(sketch: Sketch) -> int:
-    """How many elements a sketch has seen: the cached count, or else an estimate."""
+    """The cardinality of a sketch: the cached count, or else an estimate."""
     if sketch.cache:
         return sketch.cache
     n = 1 << sketch.index_bits
@@ -63,7 +63,7 @@ def _tau(value: float) -> float:
 
 
 def _rounded(value: float) -> int:
-    """The nearest integer, halves away from zero; what has no place in 64 bits is their least number (llround)."""
+    """The nearest integer, halves away from zero; if it does not fit in 64 bits, the least integer (llround)."""
     if not value < _TOO_LARGE:
         return _TOO_LARGE
     whole = math.floor(value)
@@ -71,14 +71,14 @@ def _rounded(value: float) -> int:
 
 
 def union_count(sketches: list[Sketch]) -> int:
-    """How many elements at least one of the sketches has seen."""
+    """The cardinality of the union."""
     return count(union(sketches, *template(sketches)))
 
 
 def intersect_count(sketches: list[Sketch]) -> int:
-    """How many elements all sketches have seen.
+    """The cardinality of the intersection.
 
-    Without a common min-hash there are at most three of them (the caller sees to that).
+    Without a common min-hash, at most three sketches are allowed; the caller checks that.
     """
     if template(sketches)[1] == 0:
         return _intersect_count_by_sums(sketches)
@@ -87,7 +87,7 @@ def intersect_count(sketches: list[Sketch]) -> int:
 
 
 def _intersect_count_by_sums(sketches: list[Sketch]) -> int:
-    """By inclusion and exclusion."""
+    """The intersection by inclusion and exclusion."""
     of_union = union_count(sketches)
     # The server ends its sum at the first overflow.
     total = min(sum(map(count, sketches)), _UINT64_MAX)
@@ -100,7 +100,7 @@ def _intersect_count_by_sums(sketches: list[Sketch]) -> int:
 
 
 def similarity(sketches: list[Sketch]) -> float:
-    """The part of all elements that all sketches have seen, from 0 to 1; NaN where there are no elements."""
+    """The Jaccard similarity of the sketches, from 0 to 1; NaN if all are empty."""
     index_bits, minhash_bits = template(sketches)
     if minhash_bits == 0:
         return _quotient(_intersect_count_by_sums(sketches), union_count(sketches))
@@ -129,7 +129,7 @@ def _quotient(numerator: int, denominator: int) -> float:
 
 
 def _collisions(index_bits: int, minhash_bits: int, count0: int, count1: int) -> float:
-    """How many registers are likely to be equal by chance."""
+    """The expected number of registers that are equal by chance."""
     n_registers = 1 << index_bits
     probability = 0.0
     for zeros in range(1, _ZEROS_MAX + 1):

@@ -1,7 +1,7 @@
-"""The hash of the elements of a sketch: MurmurHash3, x64, 128 bits, seed 0.
+"""MurmurHash3 (x64, 128 bits, seed 0), the hash of the elements of a sketch.
 
-Two halves of 64 bits come out, of which the server uses one for the register and one for its value. The constants are
-the algorithm's own (aerospike-common: citrusleaf/cf_hash_math.h).
+Of its two 64-bit halves the server uses one for the register and one for its value. The constants are the algorithm's
+own (aerospike-common: citrusleaf/cf_hash_math.h).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A HyperLogLog sketch as the server stores it: eleven bytes of header, then registers without gaps.
+"""HyperLogLog sketches in the server's stored form: a header of eleven bytes, then packed registers.
 
-The header holds flags (always 0), the bits of the index, the bits of the min-hash, and the count that was last
-estimated, 8 bytes with the low ones first, 0 for none. A register has six bits that count zeros, and behind them the
-bits of the min-hash, if any; all registers together are one string of bits (server: as/src/base/particle_hll.c).
+The header has flags (always 0), the bits of the index, the bits of the min-hash, and the last estimated count in 8
+little-endian bytes, 0 for none. A register has six bits that count zeros, followed by the bits of the min-hash, if any;
+all registers together are one string of bits (server: as/src/base/particle_hll.c).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HASH_MASK = 0xFFFF_FFFF_FFFF_FFFF
 
 @attrs.define(eq=False)
 class Sketch:
-    """A sketch to work on; `data` are the bytes of its registers."""
+    """A sketch; `data` are the bytes of its registers."""
 
     index_bits: int
     minhash_bits: int
@@ -28,22 +28,22 @@ class Sketch:
 
     @classmethod
     def empty(cls, index_bits: int, minhash_bits: int) -> Sketch:
-        """One that has seen nothing."""
+        """An empty sketch."""
         return cls(index_bits, minhash_bits, 0, bytearray(sketch_size(index_bits, minhash_bits) - HEADER_SIZE))
 
     @classmethod
     def decode(cls, stored: bytes) -> Sketch:
-        """The sketch that the bytes of a value are; they have been checked before."""
+        """Decode the bytes of a value, which have been validated before."""
         cache = int.from_bytes(stored[3:HEADER_SIZE], "little")
         return cls(stored[1], stored[2], cache, bytearray(stored[HEADER_SIZE:]))
 
     @classmethod
     def of_registers(cls, index_bits: int, minhash_bits: int, registers: Iterable[int]) -> Sketch:
-        """One with these registers, as many as the index has numbers."""
+        """A sketch with these registers."""
         values = list(registers)
         n_bits = ZEROS_BITS + minhash_bits
         data = bytearray()
-        # Eight registers fill as many bytes as each has bits.
+        # Eight registers of n bits fill n bytes.
         for start in range(0, len(values), 8):
             packed = 0
             for value in values[start : start + 8]:
@@ -52,12 +52,12 @@ class Sketch:
         return cls(index_bits, minhash_bits, 0, data)
 
     def encode(self) -> bytes:
-        """The sketch as it is stored."""
+        """The stored form."""
         header = bytes((0, self.index_bits, self.minhash_bits)) + self.cache.to_bytes(8, "little")
         return header + self.data
 
     def registers(self) -> list[int]:
-        """All registers, zeros and min-hash together."""
+        """All registers, each with zeros and min-hash."""
         n_bits = ZEROS_BITS + self.minhash_bits
         mask = (1 << n_bits) - 1
         shifts = range(7 * n_bits, -1, -n_bits)
@@ -69,25 +69,25 @@ class Sketch:
         return values
 
     def zeros(self) -> list[int]:
-        """The counts of zeros alone."""
+        """The counts of zeros."""
         if not self.minhash_bits:
             return self.registers()
         return [value >> self.minhash_bits for value in self.registers()]
 
     def has_data(self) -> bool:
-        """Whether something was added, as far as the server looks: at a byte for each register, from the first on.
+        """Whether it has data, as far as the server checks: one byte per register, from the first byte on.
 
-        What stands only in later registers is not seen (server: hmh_has_data).
+        Data in later registers only is not noticed (server: hmh_has_data).
         """
         return any(self.data[: 1 << self.index_bits])
 
     def _place(self, element: bytes) -> tuple[int, int, int]:
-        """Where an element's register is (byte and shift), and the value that the element gives it."""
+        """The register of an element (byte and shift), and the value that the element gives it."""
         low, high = murmur3(element)
         n_bits = ZEROS_BITS + self.minhash_bits
         first = (low & (1 << self.index_bits) - 1) * n_bits
         minhash = low >> self.index_bits & (1 << self.minhash_bits) - 1
-        # The least bit that is set, counted from 1; only a hash of 63 zeros has none of six bits.
+        # The lowest set bit, counted from 1; only a hash of 63 zeros exceeds six bits.
         zeros = (high & -high).bit_length()
         value = (zeros << self.minhash_bits | minhash) & (1 << n_bits) - 1
         return first // 8, 64 - first % 8 - n_bits, value
@@ -96,7 +96,7 @@ class Sketch:
         return int.from_bytes(self.data[byte : byte + 8].ljust(8, b"\0"), "big")
 
     def add(self, element: bytes) -> bool:
-        """Take an element in, given as its shortest MessagePack; whether that changed anything."""
+        """Add an element, given as its shortest MessagePack; returns whether the sketch changed."""
         byte, shift, value = self._place(element)
         mask = (1 << ZEROS_BITS + self.minhash_bits) - 1 << shift
         window = self._window(byte)
@@ -109,14 +109,14 @@ class Sketch:
         return True
 
     def may_contain(self, element: bytes) -> bool:
-        """False where the element was never added."""
+        """Whether an element may have been added; False if it was not."""
         byte, shift, value = self._place(element)
         mask = (1 << ZEROS_BITS + self.minhash_bits) - 1
         return self._window(byte) >> shift & mask >= value
 
 
 def folded(registers: list[int], n_registers: int) -> list[int]:
-    """The registers of an index with fewer bits: the greatest of those that fall together."""
+    """The registers folded to an index with fewer bits: the greatest of those that merge."""
     result = registers[:n_registers]
     for start in range(n_registers, len(registers), n_registers):
         result = list(map(max, result, registers[start : start + n_registers]))
@@ -124,14 +124,14 @@ def folded(registers: list[int], n_registers: int) -> list[int]:
 
 
 def template(sketches: list[Sketch]) -> tuple[int, int]:
-    """Bits of index and min-hash of what sketches have in common; without the same min-hash in all there is none."""
+    """The bits of index and min-hash that sketches have in common; 0 for min-hashes that differ."""
     index_bits = min(sketch.index_bits for sketch in sketches)
     minhash_bits = {sketch.minhash_bits for sketch in sketches}
     return index_bits, minhash_bits.pop() if len(minhash_bits) == 1 else 0
 
 
 def union(sketches: list[Sketch], index_bits: int, minhash_bits: int) -> Sketch:
-    """The sketch, of at most their bits, of everything that was added to any of them."""
+    """The union of sketches, with at most their bits."""
     n_registers = 1 << index_bits
     result = [0] * n_registers
     for sketch in sketches:

@@ -1,18 +1,14 @@
-"""Info commands that tell and change the configuration of a node (server: as/src/base/cfg_info.c)."""
+"""Info commands that get and set the configuration of a node (server: as/src/base/cfg_info.c)."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from ...errors import ResultCode
 from ..settings import Settings, Value
 from ..settings_tables import SET
+from ..store import NamespaceStore
 from . import statistics
-from .handlers import MAX_INFO_SET, InfoError, InfoRequest, info_command, namespace_store
-
-if TYPE_CHECKING:
-    from ..node import EmbeddedNode
-    from ..store import NamespaceStore
+from .registry import MAX_INFO_SET, InfoError, InfoRequest, bad_parameter, info_command, namespace_store
+from .views import NodeView
 
 _CONTEXT_SIZE = 1024
 _BENCHMARKS = (
@@ -25,7 +21,7 @@ _BENCHMARKS = (
 )
 
 
-# Telling ------------------------------------------------------------------------------------------------------
+# get-config ---------------------------------------------------------------------------------------------------
 
 
 @info_command("get-config", "config-get")
@@ -39,18 +35,18 @@ def _get_config(request: InfoRequest) -> str:
     if context == "network":
         return _network_text(node)
     if context == "namespace":
-        return statistics.joined(namespace_store(request, "id").settings.told())
+        return statistics.joined(namespace_store(request, "id").settings.values_with())
     if context in ("security", "xdr"):
         return ""
-    raise InfoError(ResultCode.PARAM, "invalid context")
+    raise bad_parameter("invalid context")
 
 
-def _service_text(node: EmbeddedNode) -> str:
+def _service_text(node: NodeView) -> str:
     known: dict[str, Value | None] = {"cluster-name": node.cluster.cluster_name, "node-id": node.name}
-    return statistics.joined(node.settings.told(known))
+    return statistics.joined(node.settings.values_with(known))
 
 
-def _network_text(node: EmbeddedNode) -> str:
+def _network_text(node: NodeView) -> str:
     alternate = node.alternate_addresses[0] if node.alternate_addresses else None
     access = node.addresses[0] if node.addresses[0] != node.listen_address else None
     known: dict[str, Value | None] = {
@@ -63,10 +59,10 @@ def _network_text(node: EmbeddedNode) -> str:
         "heartbeat.address": node.host,
         "fabric.address": node.host,
     }
-    return statistics.joined(node.network_settings.told(known))
+    return statistics.joined(node.network_settings.values_with(known))
 
 
-# Changing -----------------------------------------------------------------------------------------------------
+# set-config ---------------------------------------------------------------------------------------------------
 
 
 @info_command("set-config", "config-set", permission="set-config")
@@ -82,9 +78,9 @@ def _set_config(request: InfoRequest) -> str:
         elif context in ("security", "xdr"):
             raise InfoError(ResultCode.ENTERPRISE_ONLY, "enterprise only")
         else:
-            raise InfoError(ResultCode.PARAM, "invalid context")
+            raise bad_parameter("invalid context")
     except ValueError as error:
-        raise InfoError(ResultCode.PARAM, "invalid set-config parameter") from error
+        raise bad_parameter("invalid set-config parameter") from error
     return "ok"
 
 
@@ -102,7 +98,7 @@ def _set_service(request: InfoRequest) -> None:
         node.queries.keep(node.settings.number(name))
 
 
-def _is_benchmarked(node: EmbeddedNode) -> bool:
+def _is_benchmarked(node: NodeView) -> bool:
     return node.settings.flag("enable-benchmarks-fabric") or any(
         store.settings.flag(name) for store in node.stores.values() for name in _BENCHMARKS
     )
@@ -114,8 +110,8 @@ def _set_namespace(request: InfoRequest, store: NamespaceStore) -> None:
         store.settings.change(request.param)
         return
     if not 0 < len(set_name.encode()) < MAX_INFO_SET:
-        raise ValueError("no name of a set")
-    # The set is there from now on, even if what is said of it cannot be.
+        raise ValueError("invalid name of a set")
+    # The set exists from now on, even if the parameter is invalid.
     store.sets[set_name] = None
     own = store.set_settings.get(set_name) or Settings(SET, above=store.settings)
     own.change(request.param)

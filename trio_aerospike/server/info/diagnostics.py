@@ -1,7 +1,7 @@
-"""Info commands that tell how a node is: its log, its threads, its histograms (server: as/src/base/thr_info.c).
+"""Info commands for diagnostics: logs, dumps, threads, histograms (server: as/src/base/thr_info.c).
 
-Latencies are those of the basic histograms; others are empty here, as those of a real server are until they are
-enabled. What a server writes into its log on demand goes to the logger `trio_aerospike.server`.
+Only basic histograms have latencies; others are empty, as on a real server until they are enabled. Dumps go to the
+logger `trio_aerospike.server`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import trio
 
 from ...errors import ResultCode
 from ..settings import c_int
-from .handlers import MAX_INFO_SET, InfoError, InfoRequest, info_command, namespace_store
+from .registry import MAX_INFO_SET, InfoError, InfoRequest, bad_parameter, info_command, namespace_store
 
 logger: logging.Logger = logging.getLogger("trio_aerospike.server")
 
@@ -66,10 +66,6 @@ _HELP_TEXT = """
 _HELP = _HELP_TEXT.split()
 
 
-def _bad(message: str) -> InfoError:
-    return InfoError(ResultCode.PARAM, message)
-
-
 @info_command("help")
 def _help(request: InfoRequest) -> str:
     return ";".join(_HELP)
@@ -85,12 +81,12 @@ def _logs(request: InfoRequest) -> str:
 
 @info_command("log")
 def _log(request: InfoRequest) -> str:
-    """The levels of a sink, of which there is one: of all contexts, or of one."""
+    """The log levels of the only sink, of all contexts or of one."""
     number, slash, context = request.params.partition("/")
     try:
         sink = c_int(number)
     except ValueError as error:
-        raise _bad("bad sink-id") from error
+        raise bad_parameter("bad sink-id") from error
     if sink:
         raise InfoError(ResultCode.SERVER, "bad-id")
     levels = request.node.log_levels
@@ -105,18 +101,18 @@ def _log(request: InfoRequest) -> str:
 def _log_set(request: InfoRequest) -> str:
     name, _, rest = request.params.partition("=")
     if name != "id":
-        raise _bad("missing id")
+        raise bad_parameter("missing id")
     number, _, rest = rest.partition(";")
     if not (number.isascii() and number.isdigit()):
-        raise _bad("bad id")
+        raise bad_parameter("bad id")
     context, _, rest = rest.partition("=")
     if not context:
-        raise _bad("missing context")
+        raise bad_parameter("missing context")
     level = rest.partition(";")[0].upper()
     if not level:
-        raise _bad("bad level")
+        raise bad_parameter("bad level")
     if int(number) or level not in _LEVELS or context not in ("any", *_CONTEXTS):
-        raise _bad("bad parameter")
+        raise bad_parameter("bad parameter")
     request.node.log_levels.update(dict.fromkeys(_CONTEXTS if context == "any" else [context], level))
     return "ok"
 
@@ -128,7 +124,7 @@ def _log_message(request: InfoRequest) -> str:
     return ""
 
 
-# What a server writes into its log ----------------------------------------------------------------------------
+# Dumps to the log ---------------------------------------------------------------------------------------------
 
 
 def _dumped(request: InfoRequest) -> str:
@@ -139,7 +135,7 @@ def _dumped(request: InfoRequest) -> str:
 @info_command("dump-cluster", "dump-fabric", "dump-hb", "dump-hlc", "dump-migrates", permission="logging-ctrl")
 def _dump(request: InfoRequest) -> str:
     if request.optional("verbose", 100) not in (None, "true", "false"):
-        raise _bad("'verbose' may be either 'true' or 'false'")
+        raise bad_parameter("'verbose' may be either 'true' or 'false'")
     return _dumped(request)
 
 
@@ -150,15 +146,15 @@ def _dump_plainly(request: InfoRequest) -> str:
 
 @info_command("dump-wb-summary", permission="logging-ctrl")
 def _dump_blocks(request: InfoRequest) -> str:
-    """The real server takes the name of the namespace for the value of `verbose`."""
+    """A fault of the real server: it checks the name of the namespace as the value of `verbose`."""
     if namespace_store(request, "ns").config.name not in ("true", "false"):
-        raise _bad("'verbose' may be either 'true' or 'false'")
+        raise bad_parameter("'verbose' may be either 'true' or 'false'")
     return _dumped(request)
 
 
 @info_command("jem-stats", permission="logging-ctrl")
 def _jem_stats(request: InfoRequest) -> str:
-    """Statistics of memory go nowhere: there is no such allocator, and no file is written on a client's demand."""
+    """Write no memory statistics: there is no jemalloc, and no file is written on a client's request."""
     for name in ("file", "options", "sites"):
         request.optional(name, 100)
     return _dumped(request)
@@ -196,11 +192,11 @@ def _histograms(request: InfoRequest, wanted: str) -> list[str]:
         return _FABRIC
     namespace, found, name = wanted.removeprefix("{").partition("}-")
     if not wanted.startswith("{") or not found or namespace not in request.node.stores:
-        raise _bad("bad hist name")
+        raise bad_parameter("bad hist name")
     if name in (*_BASIC, "read-touch", "re-repl", "proxy"):
         return [wanted]
     if name not in _BENCHMARKS:
-        raise _bad("bad hist name")
+        raise bad_parameter("bad hist name")
     return [f"{{{namespace}}}-{name.removeprefix('benchmarks-')}-{step}" for step in _BENCHMARKS[name]]
 
 
@@ -210,9 +206,9 @@ def _histogram(request: InfoRequest) -> str:
     name = request.required("type", 128)
     set_name = request.optional("set", MAX_INFO_SET)
     if set_name is not None and set_name not in store.sets:
-        raise _bad("unknown set name")
+        raise bad_parameter("unknown set name")
     if name not in _HISTOGRAMS:
-        raise _bad("unknown hist name")
+        raise bad_parameter("unknown hist name")
     return "" if set_name is None else "hist-unavailable"
 
 

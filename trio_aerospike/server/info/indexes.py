@@ -1,6 +1,6 @@
 """Info commands about secondary indexes and queries.
 
-The checks, their order and their words are those of a Community Edition 8.1.2 (server: as/src/sindex/sindex_manager.c,
+The checks, their order and texts are those of a Community Edition 8.1.2 (server: as/src/sindex/sindex_manager.c,
 as/src/base/thr_info.c).
 """
 
@@ -17,14 +17,16 @@ from ..cdt.elements import LIST, kind_of, opened, split, unsigned
 from ..expressions import Expression, compile_expression
 from ..expressions.building import Type
 from ..expressions.display import shown_context, shown_expression
-from ..results import Refused
+from ..refused import Refused
 from ..sindex.context import BadContext, NotNormal, check_context
-from ..sindex.registry import INDEX_SIZE, KINDS, MAX_INDEXES, TYPES, Definition
-from .handlers import (
+from ..sindex.node_indexes import INDEX_SIZE
+from ..sindex.registry import KINDS, MAX_INDEXES, TYPES, IndexDefinition
+from .registry import (
     MAX_INFO_NAMESPACE,
     MAX_INFO_SET,
     InfoError,
     InfoRequest,
+    bad_parameter,
     c_number,
     error_text,
     info_command,
@@ -37,7 +39,7 @@ _EXPRESSION_SIZE = 16 * 1024
 _TRID_SIZE = 26
 _CALL_PLACE = 3
 _NOT_INDEXED = {*range(exp_ops.META_DEVICE_SIZE, exp_ops.META_RECORD_SIZE + 1), exp_ops.REC_KEY}
-"""What an index would have to be told of without a write to the record (server: build_meta_default)."""
+"""Metadata that changes without a write to the record, and cannot be indexed (server: build_meta_default)."""
 _KIND_NAMES = {number: name for name, number in KINDS.items()}
 _TYPE_NAMES = {number: name for name, number in TYPES.items()}
 _TYPES_TEXT = "must be one of 'numeric', 'string', 'blob', 'geo2dsphere'"
@@ -61,11 +63,7 @@ _EXPRESSION_NAMES = {
 }
 
 
-def _bad(message: str) -> InfoError:
-    return InfoError(ResultCode.PARAM, message)
-
-
-# Making and dropping ------------------------------------------------------------------------------------------
+# Create and delete --------------------------------------------------------------------------------------------
 
 
 @info_command("sindex-create", permission="sindex-admin")
@@ -87,7 +85,7 @@ def _sindex_create(request: InfoRequest) -> str:
     if not definition.is_of_set and not is_known and registry.count(namespace) >= MAX_INDEXES:
         raise InfoError(ResultCode.INDEX_MAX_COUNT, "already at sindex definition limit")
     registry.put(definition, name)
-    # The definition is known to all nodes even where the namespace is unknown; then no node has entries for it.
+    # All nodes get the definition even if the namespace is unknown; then no node has entries for it.
     if not is_known and namespace in cluster.namespaces:
         for node in cluster.nodes:
             node.indexes.create(definition)
@@ -96,61 +94,63 @@ def _sindex_create(request: InfoRequest) -> str:
     return "ok"
 
 
-def _set_index(request: InfoRequest, namespace: str) -> Definition:
+def _set_index(request: InfoRequest, namespace: str) -> IndexDefinition:
     for name in ("context", "indexdata", "type", "bin", "exp"):
         if request.param(name):
-            raise _bad(f"{name} parameter is not supported for set index")
+            raise bad_parameter(f"{name} parameter is not supported for set index")
     set_name = request.required("set", MAX_INFO_SET)
     if namespace not in request.node.stores:
-        raise _bad("namespace not found")
-    return Definition(namespace, set_name, is_of_set=True)
+        raise bad_parameter("namespace not found")
+    return IndexDefinition(namespace, set_name, is_of_set=True)
 
 
-def _value_index(request: InfoRequest, namespace: str) -> Definition:
+def _value_index(request: InfoRequest, namespace: str) -> IndexDefinition:
     set_name = request.optional("set", MAX_INFO_SET) or ""
     context = _context(request)
     kind = INDEX_DEFAULT
     if (text := request.optional("indextype", 10)) is not None:
         if text.lower() not in KINDS:
-            raise _bad("bad 'indextype' - must be one of 'default', 'list', 'mapkeys', 'mapvalues'")
+            raise bad_parameter("bad 'indextype' - must be one of 'default', 'list', 'mapkeys', 'mapvalues'")
         kind = KINDS[text.lower()]
     data = request.optional("indexdata", wire.BIN_NAME_MAX + 13)
     type_name = request.optional("type", 12)
     if data is None and type_name is None:
-        raise _bad("both 'indexdata' and 'type' are missing")
+        raise bad_parameter("both 'indexdata' and 'type' are missing")
     if data is not None and type_name is not None:
-        raise _bad("both 'indexdata' and 'type' are specified")
+        raise bad_parameter("both 'indexdata' and 'type' are specified")
     expression = None
     if type_name is not None:
         if type_name.lower() not in TYPES:
-            raise _bad(f"bad 'type' - {_TYPES_TEXT}")
+            raise bad_parameter(f"bad 'type' - {_TYPES_TEXT}")
         value_type = TYPES[type_name.lower()]
         bin_name, expression = _source(request, context, kind, value_type)
     else:
         bin_name, value_type = _index_data(data or "")
     if kind == INDEX_MAP_KEYS and value_type == wire.PARTICLE_GEOJSON:
-        raise _bad("bad 'indexdata' bin type for 'indextype' 'mapkeys' - must be one of 'numeric', 'string', 'blob'")
-    return Definition(namespace, set_name, bin_name, value_type, kind, context, expression)
+        raise bad_parameter(
+            "bad 'indexdata' bin type for 'indextype' 'mapkeys' - must be one of 'numeric', 'string', 'blob'"
+        )
+    return IndexDefinition(namespace, set_name, bin_name, value_type, kind, context, expression)
 
 
 def _source(request: InfoRequest, context: bytes | None, kind: int, value_type: int) -> tuple[str, bytes | None]:
-    """Bin name or expression: what values come from."""
+    """The source of values: bin name or expression."""
     bin_name = request.optional("bin", wire.BIN_NAME_MAX + 1)
     packed = request.optional("exp", _EXPRESSION_SIZE)
     if bin_name is not None and packed is not None:
-        raise _bad("both 'bin' and 'exp' are specified")
+        raise bad_parameter("both 'bin' and 'exp' are specified")
     if bin_name is None and packed is None:
-        raise _bad("both 'bin' and 'exp' are missing")
+        raise bad_parameter("both 'bin' and 'exp' are missing")
     if packed is None:
         return bin_name or "", None
     if context is not None:
-        raise _bad("both 'context' and 'exp' are specified")
+        raise bad_parameter("both 'context' and 'exp' are specified")
     data, expression = _expression(packed)
     wanted = _VALUE_TYPES[value_type]
     if kind != INDEX_DEFAULT:
         wanted = Type.MAP if kind in (INDEX_MAP_KEYS, INDEX_MAP_VALUES) else Type.LIST
     if expression.type is not wanted:
-        raise _bad(
+        raise bad_parameter(
             f"bad 'exp' - expression type '{_EXPRESSION_NAMES.get(expression.type, '?')}' does not match expected "
             f"type '{_EXPRESSION_NAMES[wanted]}'"
         )
@@ -158,20 +158,20 @@ def _source(request: InfoRequest, context: bytes | None, kind: int, value_type: 
 
 
 def _expression(packed: str) -> tuple[bytes, Expression]:
-    """An expression that depends on bins or the digest alone, as those of indexes have to."""
+    """Compile the expression of an index, which may depend only on bins or the digest."""
     try:
         data = base64.b64decode(packed, validate=True)
         expression = compile_expression(data)
     except (binascii.Error, Refused) as error:
-        raise _bad("bad 'exp'") from error
+        raise bad_parameter("bad 'exp'") from error
     called = set(_called(data))
     if called & _NOT_INDEXED or not (expression.bin_names or exp_ops.META_DIGEST_MOD in called):
-        raise _bad("bad 'exp'")
+        raise bad_parameter("bad 'exp'")
     return data, expression
 
 
 def _called(data: bytes) -> Iterator[int]:
-    """The instructions of an expression that compiles."""
+    """The instructions of a valid expression."""
     if kind_of(data) != LIST:
         return
     _, count, _, start = opened(data)
@@ -184,7 +184,7 @@ def _called(data: bytes) -> Iterator[int]:
         return
     for place, element in enumerate(elements[1:], 1):
         if number == exp_ops.CALL and place == _CALL_PLACE:
-            # The call of an operation begins with a number of its own.
+            # The call of an operation begins with the number of the operation.
             _, inner, _, inner_start = opened(element)
             for argument in split(element, inner_start, inner)[1:]:
                 yield from _called(argument)
@@ -193,16 +193,16 @@ def _called(data: bytes) -> Iterator[int]:
 
 
 def _index_data(data: str) -> tuple[str, int]:
-    """Bin name and type in the older form, with a comma between."""
+    """Parse bin name and type in the older form, separated by a comma."""
     bin_name, comma, type_name = data.partition(",")
     if not comma:
-        raise _bad("'indexdata' missing bin type")
+        raise bad_parameter("'indexdata' missing bin type")
     if not bin_name:
-        raise _bad("'indexdata' missing bin name")
+        raise bad_parameter("'indexdata' missing bin name")
     if len(bin_name) > wire.BIN_NAME_MAX:
-        raise _bad("'indexdata' bin name too long")
+        raise bad_parameter("'indexdata' bin name too long")
     if type_name.lower() not in TYPES:
-        raise _bad(f"bad 'indexdata' bin type - {_TYPES_TEXT}")
+        raise bad_parameter(f"bad 'indexdata' bin type - {_TYPES_TEXT}")
     return bin_name, TYPES[type_name.lower()]
 
 
@@ -213,18 +213,18 @@ def _context(request: InfoRequest) -> bytes | None:
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise _bad("'context' invalid base64") from error
+        raise bad_parameter("'context' invalid base64") from error
     try:
         check_context(data)
     except NotNormal as error:
-        raise _bad("'context' not normalized msgpack") from error
+        raise bad_parameter("'context' not normalized msgpack") from error
     except BadContext as error:
-        raise _bad("'context' invalid cdt context") from error
+        raise bad_parameter("'context' invalid cdt context") from error
     return data
 
 
 def _of_index(request: InfoRequest, answer: Callable[[str], str]) -> str:
-    """The answer about an index by its name. Where that is missing the real server says so, and goes on to answer."""
+    """The answer about an index by name; if that is missing, the error and an answer, as from a real server."""
     try:
         name = request.required("indexname", _NAME_SIZE)
     except InfoError as error:
@@ -238,7 +238,7 @@ def _of_index(request: InfoRequest, answer: Callable[[str], str]) -> str:
 
 @info_command("sindex-delete", permission="sindex-admin")
 def _sindex_delete(request: InfoRequest) -> str:
-    """To delete an index that is not there succeeds."""
+    """Delete an index; succeeds if it does not exist."""
     return _of_index(request, lambda name: _delete(request, name))
 
 
@@ -255,7 +255,7 @@ def _delete(request: InfoRequest, name: str) -> str:
     return "ok"
 
 
-# Telling ------------------------------------------------------------------------------------------------------
+# List and statistics ------------------------------------------------------------------------------------------
 
 
 @info_command("sindex-exists", permission="sindex-admin")
@@ -275,16 +275,16 @@ def _sindex_list(request: InfoRequest) -> str:
         if namespace is not None and namespace not in request.node.stores:
             raise InfoError(ResultCode.INVALID_NAMESPACE, "namespace not found on node")
     except InfoError as error:
-        # There are two lists, of indexes of values and of sets: what is wrong is said of both.
+        # There are two lists, of value indexes and of set indexes: both report the error.
         raise InfoError(error.code, f"{error};ERROR:{error.code}:{error}") from None
     b64 = request.optional("b64", 6)
     if b64 not in (None, "true", "false"):
-        raise _bad("bad b64")
+        raise bad_parameter("bad b64")
     return _listed(request, [namespace] if namespace is not None else list(request.node.stores), packed=b64 == "true")
 
 
 def _listed(request: InfoRequest, namespaces: list[str], *, packed: bool) -> str:
-    """Indexes of values, then those of sets."""
+    """List value indexes, then set indexes."""
     of_values, of_sets = [], []
     for namespace in namespaces:
         for definition, name in request.node.cluster.indexes.of(namespace):
@@ -295,7 +295,7 @@ def _listed(request: InfoRequest, namespaces: list[str], *, packed: bool) -> str
     return ";".join([*of_values, *of_sets])
 
 
-def _line(request: InfoRequest, definition: Definition, name: str, *, packed: bool) -> str:
+def _line(request: InfoRequest, definition: IndexDefinition, name: str, *, packed: bool) -> str:
     state = "RW" if request.node.indexes.entries(definition).is_readable else "WO"
     context, expression = definition.context, definition.expression
     if packed:
@@ -340,7 +340,7 @@ def _ratio(entries: int, count: int) -> int:
 
 @info_command("sindex")
 def _sindex(request: InfoRequest) -> str:
-    """The older form: all indexes, those of a namespace, or the statistics of one."""
+    """The older form: list all indexes, or those of a namespace, or show the statistics of one."""
     namespace, slash, name = request.params.partition("/")
     if namespace and namespace not in request.node.stores:
         return "ns_type=unknown"
@@ -355,7 +355,7 @@ def _sindex(request: InfoRequest) -> str:
 def _trid(text: str) -> int:
     number = c_number(text)
     if not number:
-        raise _bad("bad id")
+        raise bad_parameter("bad id")
     return number
 
 

@@ -1,34 +1,30 @@
-"""What info commands tell of a node in numbers: names and order are the server's (`statistics_tables`)."""
+"""Format the statistics of nodes, namespaces and sets, with the server's names and order (`statistics_tables`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..settings import Settings
 from ..settings_tables import SET
-from ..sindex.registry import INDEX_SIZE
+from ..sindex.node_indexes import INDEX_SIZE
 from ..store import NamespaceStore
 from .statistics_tables import STRIPES, namespace_statistics, node_statistics
-
-if TYPE_CHECKING:
-    from ..node import EmbeddedNode
-
+from .views import NodeView
 
 STORED_MULTIPLE = 16
-"""Bytes that the size of every stored record is a multiple of."""
+"""The size of every stored record is a multiple of these bytes."""
 _INDEX_ENTRY = 64
 """Bytes of a record in the primary index."""
 
 
 def joined(pairs: Mapping[str, object], between: str = ";") -> str:
-    """Names and values as info commands tell them."""
+    """Format names and values as `name=value`."""
     return between.join(
         f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in pairs.items()
     )
 
 
-def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
+def namespace_text(node: NodeView, store: NamespaceStore) -> str:
     """The answer to namespace/<name>: statistics, then configuration."""
     node.sweep(store)
     table = node.cluster.tables[store.config.name]
@@ -38,14 +34,14 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
     masters, proles, others = _by_role(node, store, objects)
     migrating = len(table.pending())
     total = store.settings.number("storage-engine.data-size")
-    told = namespace_statistics()
+    statistics = namespace_statistics()
     blocks = size // STORED_MULTIPLE
     for stripe in range(STRIPES):
-        # As many bytes in each: records are spread by their digests.
+        # All stripes have the same size, as records are spread by their digests.
         used = STORED_MULTIPLE * (blocks // STRIPES + (stripe < blocks % STRIPES))
-        told[f"storage-engine.stripe[{stripe}].used_bytes"] = used
+        statistics[f"storage-engine.stripe[{stripe}].used_bytes"] = used
     value_indexes = node.cluster.indexes.count(store.config.name)
-    told.update(
+    statistics.update(
         {
             "ns_cluster_size": len(node.cluster.members),
             "effective_replication_factor": table.columns,
@@ -67,14 +63,14 @@ def namespace_text(node: EmbeddedNode, store: NamespaceStore) -> str:
             "migrate_tx_partitions_remaining": migrating,
         }
     )
-    told.update(node.counters)
-    return f"{joined(told)};{joined(store.settings.told())}"
+    statistics.update(node.counters)
+    return f"{joined(statistics)};{joined(store.settings.values_with())}"
 
 
-def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
-    """The records of partitions of which the node is master, another replica, or neither.
+def _by_role(node: NodeView, store: NamespaceStore, objects: int) -> tuple[int, int, int]:
+    """The numbers of records in partitions of which the node is master, another replica, or neither.
 
-    As long as truncated or expired records wait for their removal, each role counts its share of the live ones.
+    While truncated or expired records wait for their removal, each role counts its share of the live records.
     """
     table = node.cluster.tables[store.config.name]
     masters = proles = held = 0
@@ -91,7 +87,7 @@ def _by_role(node: EmbeddedNode, store: NamespaceStore, objects: int) -> tuple[i
     return masters, proles, objects - masters - proles
 
 
-def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -> str:
+def sets_text(node: NodeView, store: NamespaceStore, set_name: str | None) -> str:
     """The answer to sets, sets/<namespace> or sets/<namespace>/<set>, for one namespace."""
     node.sweep(store)
     counts = dict.fromkeys(store.sets, (0, 0))
@@ -102,8 +98,8 @@ def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -
     for name, (objects, size) in counts.items():
         if set_name is not None and name != set_name:
             continue
-        told: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
-        told |= {
+        statistics: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
+        statistics |= {
             "objects": objects,
             "tombstones": 0,
             "data_used_bytes": size,
@@ -112,18 +108,18 @@ def sets_text(node: EmbeddedNode, store: NamespaceStore, set_name: str | None) -
             "index_populating": False,
             "truncating": False,
         }
-        told |= (store.set_settings.get(name) or Settings(SET)).told()
-        text += joined(told, ":") + ";"
+        statistics |= (store.set_settings.get(name) or Settings(SET)).values_with()
+        text += joined(statistics, ":") + ";"
     return text
 
 
-def node_text(node: EmbeddedNode) -> str:
+def node_text(node: NodeView) -> str:
     """The answer to statistics."""
     cluster = node.cluster
     principal = max(cluster.members, default=node.name)
     now = cluster.clock.unix()
-    told = node_statistics()
-    told.update(
+    statistics = node_statistics()
+    statistics.update(
         {
             "cluster_size": len(cluster.members) if node.joined else 1,
             "cluster_key": cluster.cluster_key,
@@ -147,4 +143,4 @@ def node_text(node: EmbeddedNode) -> str:
             "migrate_partitions_remaining": sum(len(table.pending()) for table in cluster.tables.values()),
         }
     )
-    return joined(told)
+    return joined(statistics)

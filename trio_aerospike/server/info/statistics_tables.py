@@ -1,12 +1,12 @@
-"""The numbers that a node tells of itself and of a namespace, in the server's order, and what they are to begin with.
+"""Tables of the statistics of nodes and namespaces, in the server's order, with their initial values.
 
-What is not listed with a value begins with 0; it stays there where nothing happens here that it would count.
+A statistic without a value begins with 0, and stays 0 if this server has nothing to count for it.
 """
 
 from __future__ import annotations
 
 STRIPES = 8
-"""Parts of a storage in memory."""
+"""Stripes of a storage in memory."""
 
 _STRIPE = ("used_bytes", "free_wblocks", "writes", "defrag_q", "defrag_reads", "defrag_writes")
 _FREE_BLOCKS = 32
@@ -139,7 +139,7 @@ _OTHER: dict[str, object] = {
 
 
 def namespace_statistics() -> dict[str, object]:
-    """Of a namespace in which nothing has happened yet."""
+    """The initial statistics of a namespace."""
     told: dict[str, object] = {}
     for name in _NAMESPACE_NAMES.split():
         if name != "@stripes":
@@ -153,5 +153,5 @@ def namespace_statistics() -> dict[str, object]:
 
 
 def node_statistics() -> dict[str, object]:
-    """Of a node that has just begun."""
+    """The initial statistics of a node."""
     return {name: _OTHER.get(name, 0) for name in _NODE_NAMES.split()}

@@ -1,4 +1,4 @@
-"""Info commands on Lua modules (server: as/src/base/udf_cask.c)."""
+"""Info commands about UDF modules (server: as/src/base/udf_cask.c)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import binascii
 from ..._lua import CompileError, is_available
 from ...errors import ResultCode
 from ..udf.modules import SOURCE_MAX
-from .handlers import InfoError, InfoRequest, info_command
+from .registry import InfoError, InfoRequest, info_command
 
 _NAME_MAX = 128
 _LUA = "LUA"
@@ -84,6 +84,6 @@ def _clear_cache(request: InfoRequest) -> str:
 
 
 def _file_name(request: InfoRequest) -> str:
-    """The module's; "" where it is missing or too long."""
+    """The file name of a module; "" if it is missing or too long."""
     name = request.param("filename") or ""
     return name if len(name.encode()) < _NAME_MAX else ""

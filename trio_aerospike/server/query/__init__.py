@@ -1,1 +1,1 @@
-"""Queries and scans of the embedded server."""
+"""Queries: basic ones and scans, aggregations, background jobs."""

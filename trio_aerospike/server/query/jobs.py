@@ -1,4 +1,4 @@
-"""The queries of a node: those that run, and the latest that ended, as `query-show` tells of them.
+"""The table of a node's queries, active and ended, as `query-show` lists them.
 
 Facts: as/src/query/query_manager.c and query_job.c of the server.
 """
@@ -14,14 +14,14 @@ import trio
 
 from ..._wire.constants import N_PARTITIONS
 from ...errors import ResultCode
-from ..results import Refused
+from ..refused import Refused
 from .request import Kind, QueryRequest
 
 KEPT = 100
-"""Ended queries that are remembered (server: query-max-done)."""
-SHORTEST_REST = 0.001
-LONGEST_REST = 0.01
-"""A query that is ahead of its rate rests for so many seconds at a time (server: SLEEP_MIN, SLEEP_CAP)."""
+"""Ended queries that are kept (server: query-max-done)."""
+SLEEP_MIN = 0.001
+SLEEP_MAX = 0.01
+"""Seconds that a query ahead of its rate sleeps at a time (server: SLEEP_MIN, SLEEP_CAP)."""
 
 RESPONSE_ERROR = -1
 RESPONSE_TIMEOUT = -2
@@ -40,13 +40,13 @@ def _no_details() -> str:
 
 @attrs.define(eq=False)
 class QueryJob:
-    """One query under way, or ended.
+    """A query that runs or has ended.
 
     Attributes:
-        trid: its number.
-        abandoned: why it ended early; 0 while it has not.
-        details: tells what is particular to its kind, for `query-show`.
-        threads: how many of the node's query threads a real server would have it take.
+        trid: its id.
+        abandoned: the result code with which it ended early; 0 if it did not.
+        details: the text for `query-show` that is particular to its kind.
+        threads: how many of the node's query threads it would take on a real server.
     """
 
     trid: int
@@ -68,15 +68,15 @@ class QueryJob:
     threads: int = 0
 
     def pace(self) -> float:
-        """Seconds to rest before the next record, so that the rate is kept."""
+        """Seconds to sleep before the next record to keep the rate limit."""
         if not self.records_per_second:
             return 0.0
         self.throttled += 1
         ahead = self.throttled / self.records_per_second - (trio.current_time() - self.started)
-        return min(ahead, LONGEST_REST) if ahead > SHORTEST_REST else 0.0
+        return min(ahead, SLEEP_MAX) if ahead > SLEEP_MIN else 0.0
 
     def text(self) -> str:
-        """What `query-show` tells."""
+        """Its entry in `query-show`."""
         request, now = self.request, trio.current_time()
         parts: dict[str, object] = {"trid": self.trid, "ns": request.namespace}
         if request.set_name:
@@ -108,11 +108,11 @@ class QueryJob:
 
 @attrs.frozen
 class QueryLimits:
-    """How many query threads there may be.
+    """Limits of query threads.
 
     Args:
-        all_queries: of all queries of the node together (server: query-threads-limit).
-        one_query: of one (server: single-query-threads); 0 for one that takes none.
+        all_queries: for all queries of the node together (server: query-threads-limit).
+        one_query: for one query (server: single-query-threads); 0 for one that takes none.
     """
 
     all_queries: int
@@ -120,7 +120,7 @@ class QueryLimits:
 
 
 class QueryJobs:
-    """The table of one node."""
+    """The queries of one node."""
 
     def __init__(self) -> None:
         self.active: dict[int, QueryJob] = {}
@@ -130,16 +130,16 @@ class QueryJobs:
         self._numbers = count(1)
 
     def keep(self, count: int) -> None:
-        """Remember so many that have ended (server: query-max-done)."""
+        """Keep this many ended queries (server: query-max-done)."""
         self.ended = deque(self.ended, maxlen=count)
 
     def start(self, kind: str, request: QueryRequest, client: str, limits: QueryLimits) -> QueryJob:
-        """Take a query in; a short one is not listed.
+        """Register a query; a short one is not listed.
 
-        As many threads as the query may have are counted for all of its time: one query runs on one task here.
+        The threads that it may have are counted as long as it runs, although it runs in one task here.
 
         Raises:
-            Refused: FAIL_FORBIDDEN, all threads are in use; PARAM, there is one of that number, or there was.
+            Refused: FAIL_FORBIDDEN, all threads are in use; PARAM, its id is in use or was.
         """
         left = limits.all_queries - self.threads
         if left <= 0 and limits.one_query:
@@ -160,7 +160,7 @@ class QueryJobs:
         return job
 
     def finish(self, job: QueryJob) -> None:
-        """The query has ended."""
+        """Note that a query has ended."""
         job.finished = trio.current_time()
         self.threads -= job.threads
         job.threads = 0
@@ -168,12 +168,12 @@ class QueryJobs:
             self.ended.append(job)
 
     def find(self, trid: int) -> QueryJob | None:
-        """A query by its number, whether it runs or has ended."""
+        """A query by its id, active or ended."""
         found = self.active.get(trid)
         return found or next((job for job in self.ended if job.trid == trid), None)
 
     def abort(self, trid: int) -> bool:
-        """End a query that runs; returns whether there is one of that number."""
+        """Abort an active query; returns whether there is one of that id."""
         job = self.active.get(trid)
         if job is None:
             return False
@@ -181,14 +181,11 @@ class QueryJobs:
         return True
 
     def abort_all(self) -> int:
-        """End all; returns how many these were."""
+        """Abort all active queries; returns how many."""
         for job in self.active.values():
             job.abandoned = ResultCode.QUERY_ABORTED
         return len(self.active)
 
     def text(self) -> str:
-        """All queries, the latest first."""
+        """The answer to `query-show`: all queries, the latest first."""
         return ";".join(job.text() for job in [*reversed(self.active.values()), *reversed(self.ended)])
-
-
-__all__ = ["RESPONSE_ERROR", "RESPONSE_TIMEOUT", "Kind", "QueryJob", "QueryJobs", "QueryLimits"]

@@ -1,4 +1,4 @@
-"""What a query asks for, as the server reads it from a message, with the refusals in the server's order.
+"""Parse queries from messages, with the checks in the server's order.
 
 Facts: the ``*_job_start`` and ``get_query_*`` functions of the server's as/src/query/query.c.
 """
@@ -8,31 +8,20 @@ from __future__ import annotations
 import attrs
 
 from ..._wire import constants as wire
-from ..._wire.index_ranges import INDEX_DEFAULT, INDEX_VALUE_MAX, Range, decode_range
+from ..._wire.index_ranges import INDEX_DEFAULT, INDEX_VALUE_MAX, decode_range
 from ..._wire.messages import Message, Op
 from ..._wire.query import UDF_OP_AGGREGATE, UDF_OP_BACKGROUND, Resumed, decode_partitions
 from ...errors import ProtocolError, ResultCode
+from ..refused import Refused
 from ..requests import text
-from ..results import Refused
 from ..sindex.context import BadContext, check_context
+from ..sindex.node_indexes import QueryPredicate
 
 DEFAULT_SOCKET_TIMEOUT = 10.0
-"""Seconds that the server tries to send where the client does not say (server: CF_SOCKET_TIMEOUT)."""
+"""Seconds that the server tries to send when the client gives no timeout (server: CF_SOCKET_TIMEOUT)."""
 _GEOJSON_MAX = 1024 * 1024
 _NAME_MAX = 64
 _KEY_PARTICLES = (wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB, wire.PARTICLE_GEOJSON)
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Where:
-    """A predicate and the index that it wants."""
-
-    range: Range
-    kind: int
-    """What the index holds of its bin: INDEX_*."""
-    name: str | None
-    context: bytes | None
-    expression: bytes | None
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -46,10 +35,10 @@ class QueryRequest:
     short: bool
     relax: bool
     partitions: dict[int, Resumed | None] | None
-    where: Where | None
+    predicate: QueryPredicate | None
     records_per_second: int
     socket_timeout: float | None
-    """Seconds; None for no end."""
+    """Seconds; None for no limit."""
     record_max: int
     filter_expression: bytes | None
 
@@ -76,11 +65,7 @@ class Kind:
 
 
 def kind_of(message: Message) -> str:
-    """What kind of query a message asks for.
-
-    Raises:
-        Refused: PARAM, it has a UDF but does not say what for.
-    """
+    """The kind of query of a message. Raises `Refused`: PARAM, it names a UDF without its purpose."""
     is_udf = message.field(wire.FIELD_UDF_FILENAME) is not None
     if not is_udf:
         return Kind.BACKGROUND_OPS if message.info2 & wire.INFO2_WRITE else Kind.BASIC
@@ -93,17 +78,17 @@ def kind_of(message: Message) -> str:
 
 
 def parse_query(message: Message, *, with_partitions: bool) -> QueryRequest:
-    """The query that a message asks for.
+    """Parse a query.
 
     Args:
         message: the request.
-        with_partitions: whether partitions are looked at, as with basic queries.
+        with_partitions: parse its partitions, as for basic queries.
 
     Raises:
-        Refused: PARAM, a field is not what it has to be.
+        Refused: PARAM, a field is invalid.
     """
     try:
-        where = _where(message)
+        predicate = _predicate(message)
         partitions = None
         if with_partitions:
             partitions = decode_partitions(
@@ -130,7 +115,7 @@ def parse_query(message: Message, *, with_partitions: bool) -> QueryRequest:
         short=short,
         relax=not short and bool(message.info2 & wire.INFO2_RELAX_AP_LONG_QUERY),
         partitions=partitions,
-        where=where,
+        predicate=predicate,
         records_per_second=rate or 0,
         socket_timeout=DEFAULT_SOCKET_TIMEOUT if timeout is None else timeout / 1000 or None,
         record_max=_number(message, wire.FIELD_SAMPLE_MAX, 8) or 0,
@@ -147,17 +132,17 @@ def _number(message: Message, field: int, size: int) -> int | None:
     return int.from_bytes(data, "big")
 
 
-def _where(message: Message) -> Where | None:
+def _predicate(message: Message) -> QueryPredicate | None:
     data = message.field(wire.FIELD_INDEX_RANGE)
     if data is None:
         return None
-    wanted = decode_range(data)
+    index_range = decode_range(data)
     name = message.field(wire.FIELD_INDEX_NAME)
     context = message.field(wire.FIELD_INDEX_CONTEXT)
     expression = message.field(wire.FIELD_INDEX_EXPRESSION)
     kind = message.field(wire.FIELD_INDEX_TYPE)
     named = name is not None or expression is not None
-    if bool(wanted.bin_name) == named or wanted.particle not in _KEY_PARTICLES:
+    if bool(index_range.bin_name) == named or index_range.particle not in _KEY_PARTICLES:
         raise ProtocolError("an index range with a bin and a name, with neither, or of another type")
     if kind == b"" or context == b"" or expression == b"" or (name is not None and not 0 < len(name) < _NAME_MAX):
         raise ProtocolError("an empty field about an index")
@@ -168,13 +153,13 @@ def _where(message: Message) -> Where | None:
             check_context(context)
         except BadContext as error:
             raise ProtocolError("a context that no index can have") from error
-    limit = _GEOJSON_MAX if wanted.particle == wire.PARTICLE_GEOJSON else INDEX_VALUE_MAX + 1
-    if len(wanted.begin) >= limit:
+    limit = _GEOJSON_MAX if index_range.particle == wire.PARTICLE_GEOJSON else INDEX_VALUE_MAX + 1
+    if len(index_range.begin) >= limit:
         raise ProtocolError("a value of an index range is too long")
-    if wanted.particle == wire.PARTICLE_INTEGER and _signed(wanted.begin) > _signed(wanted.end):
+    if index_range.particle == wire.PARTICLE_INTEGER and _signed(index_range.begin) > _signed(index_range.end):
         raise ProtocolError("an index range that ends before it begins")
-    return Where(
-        range=wanted,
+    return QueryPredicate(
+        range=index_range,
         kind=INDEX_DEFAULT if kind is None else kind[0],
         name=None if name is None else text(name),
         context=context,

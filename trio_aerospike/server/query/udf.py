@@ -1,15 +1,15 @@
-"""Functions over queries: on each record in the background, and on the stream of all records.
+"""UDFs over queries: background UDFs on every record, and aggregations on the stream of records.
 
 Facts: udf_bg_query_job_* and aggr_query_job_* in the server's as/src/query/query.c, and aggr.c. An aggregation runs
-for each partition of which the node is master and that has records: what comes out of its stream is sent value by
-value, each as a message with one bin, SUCCESS. One that fails says why in a bin FAILURE, and the whole is an error.
+for each partition of which the node is master and that has records: each value that its stream produces is sent as a
+message with one bin, SUCCESS. One that fails sends the reason in a bin FAILURE, and the query ends with an error.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
@@ -19,74 +19,59 @@ from ..._lua.values import NOTHING, held
 from ..._wire import constants as wire
 from ..._wire.messages import Message
 from ...errors import ResultCode
-from ..requests import Answer, Call, call_of
-from ..results import Refused
-from ..store import Particle, StoredRecord
+from ..record import StoredRecord
+from ..refused import Refused
+from ..requests import Call, Request, Response, call_of
+from ..sindex.node_indexes import IndexSearch
 from ..udf.call import given_arguments
 from ..udf.record import StreamRecord
+from ..values import Particle
 from .background import parse_background, start_job
+from .host import QueryClient, QueryHost, find_index, start_query
 from .jobs import QueryJob
 from .records import found_in, is_wanted
 from .request import Kind, QueryRequest, parse_query
-from .sending import FRAME_SIZE, StreamedAnswer
-
-if TYPE_CHECKING:
-    from ..connection import Connection
-    from ..node import EmbeddedNode
-    from ..sindex.registry import IndexSearch
+from .sending import FRAME_SIZE, QueryStream
 
 STEP_TIME = 5.0
 """Seconds that the stream of one partition may take for a value; the real server sets no limit."""
 
 
-def start_background_udf(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
-    """Start a job that calls a function on records; returns the frame that says that it has begun.
-
-    Raises:
-        Refused: it has not.
-    """
-    request = parse_background(node, message)
-    search = node.indexes.search(request)
+def start_background_udf(host: QueryHost, client: QueryClient, message: Message) -> bytes:
+    """Start a job that applies a UDF to records; returns the frame that reports its start. Raises `Refused`."""
+    request = parse_background(host, message)
+    search = find_index(host, request)
     call = _whole_call(message)
 
     def work(digest: bytes, record: StoredRecord) -> None:
-        answer = node.execute_internal(
-            request.namespace,
-            digest,
-            record,
-            info2=wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE,
-            info3=0,
-            record_ttl=message.record_ttl,
-            origin="udf_sub",
-            call=call,
+        info2 = wire.INFO2_WRITE | message.info2 & wire.INFO2_DURABLE_DELETE
+        write = Request(
+            request.namespace, record.set_name, digest, None, 0, info2, 0, 0, message.record_ttl, (), call=call
         )
-        if answer.result:
-            raise Refused(ResultCode(answer.result))
+        response = host.executor.execute_internal(write, "udf_sub")
+        if response.result:
+            raise Refused(ResultCode(response.result))
 
     def details() -> str:
         return f":udf-filename={call.module}:udf-function={call.function}:udf-active=0"
 
-    # A function may take its time, so that others have their turn after each record.
-    return start_job(node, connection, Kind.BACKGROUND_UDF, request, search, work, details, rests_after=1)
+    # A function may take long: other tasks run after each record.
+    return start_job(host, client, Kind.BACKGROUND_UDF, request, search, work, details, checkpoint_every=1)
 
 
-def start_aggregation(node: EmbeddedNode, connection: Connection, message: Message) -> Aggregation:
-    """An aggregation that has been checked, and is among the node's queries.
-
-    Raises:
-        Refused: it cannot be served.
-    """
+def start_aggregation(host: QueryHost, client: QueryClient, message: Message) -> Aggregation:
+    """Check an aggregation and register it among the node's queries. Raises `Refused`."""
     if message.info1 & wire.INFO1_SHORT_QUERY:
         raise Refused(ResultCode.PARAM)
     if message.field(wire.FIELD_FILTER) is not None:
         raise Refused(ResultCode.UNSUPPORTED_FEATURE)
     request = parse_query(message, with_partitions=False)
-    if request.set_name and not node.cluster.knows_set(request.namespace, request.set_name):
+    if request.set_name and not host.cluster.knows_set(request.namespace, request.set_name):
         raise Refused(ResultCode.RECORD_NOT_FOUND)
-    search = node.indexes.search(request)
+    search = find_index(host, request)
     call = _whole_call(message)
-    job = node.start_query(Kind.AGGREGATION, request, connection.peer)
-    return Aggregation(node, connection, request, search, call, job)
+    job = start_query(host, Kind.AGGREGATION, request, client.peer)
+    return Aggregation(host, client, request, search, call, job)
 
 
 def _whole_call(message: Message) -> Call:
@@ -96,30 +81,30 @@ def _whole_call(message: Message) -> Call:
     return call
 
 
-class Aggregation(StreamedAnswer):
-    """One aggregation under way."""
+class Aggregation(QueryStream):
+    """An aggregation that runs."""
 
     def __init__(
         self,
-        node: EmbeddedNode,
-        connection: Connection,
+        host: QueryHost,
+        client: QueryClient,
         request: QueryRequest,
         search: IndexSearch | None,
         call: Call,
         job: QueryJob,
     ) -> None:
-        super().__init__(node, connection, request, search, job, "aggr")
+        super().__init__(host, client, request, search, job, "aggr")
         self._call = call
         self._module: LuaModule | None = None
 
     async def _serve_partitions(self) -> None:
-        job, node = self.job, self._node
-        table = node.cluster.tables[self._request.namespace]
+        job, host = self.job, self._host
+        table = host.cluster.tables[self._request.namespace]
         turn = Turn()
         for partition in range(wire.N_PARTITIONS):
             await turn.give_way()
             job.partition = partition
-            if table.master(partition) == node.name and self._store.trees[partition]:
+            if table.master(partition) == host.name and self._store.trees[partition]:
                 await self._serve_partition(partition)
             if job.abandoned:
                 break
@@ -140,10 +125,10 @@ class Aggregation(StreamedAnswer):
             await trio.lowlevel.checkpoint()
 
     async def _reduce(self, found: list[tuple[bytes, StoredRecord]]) -> None:
-        """Have the function work on some records, and send what comes of them."""
+        """Run the function on the stream of some records, and send the values that it produces."""
         try:
             if self._module is None:
-                self._module = self._node.cluster.modules.for_streams(self._call.module)
+                self._module = self._host.cluster.modules.for_streams(self._call.module)
         except FunctionFailed as error:
             self._fail(str(error))
             return
@@ -156,7 +141,7 @@ class Aggregation(StreamedAnswer):
             for value in values:
                 kept = held(value)
                 if kept is not NOTHING:
-                    self._hold_value("SUCCESS", to_particle(kept))
+                    self._add_value("SUCCESS", to_particle(kept))
                 if self._size > FRAME_SIZE:
                     await self._flush()
                 if self.job.abandoned:
@@ -171,8 +156,8 @@ class Aggregation(StreamedAnswer):
             yield StreamRecord(self._store, digest, record.set_name, record, record.key)
 
     def _fail(self, text: str) -> None:
-        self._hold_value("FAILURE", (wire.PARTICLE_STRING, text.encode("utf-8", "surrogateescape")))
+        self._add_value("FAILURE", (wire.PARTICLE_STRING, text.encode("utf-8", "surrogateescape")))
         self.job.abandoned = ResultCode.SERVER
 
-    def _hold_value(self, name: str, value: Particle) -> None:
-        self._hold(Answer(ops=[(wire.OP_READ, value[0], name, value[1])]).body())
+    def _add_value(self, name: str, value: Particle) -> None:
+        self._add(Response(ops=[(wire.OP_READ, value[0], name, value[1])]).body())

@@ -1,1 +1,1 @@
-"""Secondary indexes of the embedded server."""
+"""Secondary indexes: definitions, entries, searches."""

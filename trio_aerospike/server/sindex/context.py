@@ -1,4 +1,4 @@
-"""The way to what an index is about, inside lists and maps: what of it can be indexed (cdt_context_read_check_peek)."""
+"""Validate the contexts of secondary indexes (server: cdt_context_read_check_peek)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from ..._wire.cdt import pack_value, unpack_value
 from ...errors import ProtocolError
 from ..cdt.calls import Reader
 from ..cdt.elements import INTEGER, NEGATIVE, STRING, Malformed, kind_of, unsigned
-from ..results import Refused
+from ..refused import Refused
 
 _LAST = cdt_ops.CONTEXT_MAP | cdt_ops.CONTEXT_VALUE
 _KEY_OF_LIST = cdt_ops.CONTEXT_LIST | cdt_ops.CONTEXT_KEY
 
 
 class BadContext(Exception):
-    """It is none, or one that creates or chooses more than one element."""
+    """The context is invalid, creates elements, or selects more than one."""
 
 
 class NotNormal(BadContext):
-    """It is one, but its MessagePack could be shorter."""
+    """The context is valid, but its MessagePack is not in its shortest form."""
 
 
 def check_context(data: bytes) -> None:
     """Refuse a context that an index cannot have.
 
     Raises:
-        BadContext: it is none.
-        NotNormal: it is not as short as it can be.
+        BadContext: it is invalid.
+        NotNormal: it is not in its shortest form.
     """
     try:
         reader = Reader(data)
@@ -49,5 +49,5 @@ def _reads_one(element: bytes) -> bool:
 
 
 def _is_normal(element: bytes) -> bool:
-    """Whether a scalar has the shortest header that it can have."""
+    """Whether a scalar is in its shortest form."""
     return kind_of(element) not in (INTEGER, NEGATIVE, STRING) or pack_value(unpack_value(element)) == element

@@ -1,6 +1,6 @@
-"""The entries of a secondary index on one node: which values a record is found under.
+"""The entries of a secondary index on one node: extract the indexed values of records, search them.
 
-As in the real server they are changed with every write of a record. Facts: sbin_from_bin and those it calls in the
+As in the real server, entries are updated with every write of a record. Facts: sbin_from_bin and those it calls in the
 server's as/src/sindex/sindex.c; the order is that of key_cmp in sindex_tree.c.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,13 +24,13 @@ from ..expressions.values import Extension
 from ..geo import cells as geo_cells
 from ..geo.cover import covering
 from ..geo.geojson import Area, Place, Shape, geojson_particle, geojson_text, shape_of
-from ..results import Refused
-from ..store import NamespaceStore, Particle, StoredRecord, Tree
+from ..record import StoredRecord
+from ..refused import Refused
+from ..store import NamespaceStore, Tree
+from ..values import Particle
 from ..wyhash import wyhash
+from .registry import IndexDefinition
 from .tree import SIGNED, UNSIGNED, SortedEntries
-
-if TYPE_CHECKING:
-    from .registry import Definition
 
 TEXT_MAX = 2048
 """Bytes of a string or blob that can be indexed (server: MAX_STRING_KSIZE)."""
@@ -40,13 +39,13 @@ _WRAP = 1 << 64
 
 
 def signed(number: int) -> int:
-    """64 bits taken with their sign."""
+    """Convert unsigned 64 bits to signed ones."""
     return number - _WRAP if number & _SIGN else number
 
 
 @attrs.frozen
 class Site:
-    """A place or region on earth, as an index holds it: the cells that it lies in or is covered by, and its text."""
+    """A point or region as an index has it: its cell or its covering, and its text."""
 
     cells: tuple[int, ...]
     is_region: bool
@@ -54,17 +53,16 @@ class Site:
 
 
 Key = int | Site
-"""What a record is found under."""
+"""An indexed value of a record."""
 
 
 @attrs.define(eq=False, slots=False)
-class Wanted:
-    """What a query asks for.
+class IndexQuery:
+    """The values that a query searches for.
 
     Args:
-        begin, end: numbers, both included.
-        shape: the region that places are to be in, or the place that regions are to contain; with it the numbers mean
-            nothing.
+        begin, end: an interval of numbers, both included.
+        shape: the region that contains points, or the point that is in regions; then the numbers are unused.
     """
 
     begin: int = 0
@@ -76,9 +74,9 @@ class Wanted:
         return self.shape is not None or self.begin != self.end
 
     def cell_of(self, site: Site) -> int | None:
-        """The cell under which a place or region is found; None if it is not what is wanted.
+        """The cell by which a point or region is found; None if it does not match.
 
-        Points are looked for in regions and regions around points, never like with like.
+        Regions match points and points match regions, never like with like.
         """
         shape = self.shape
         if isinstance(shape, Place):
@@ -90,10 +88,10 @@ class Wanted:
 
     @cached_property
     def ranges(self) -> list[tuple[int, int]]:
-        """Where in the order of the index there may be what is wanted: first and last numbers.
+        """The ranges of the index that may match: first and last numbers.
 
-        Regions around a point are under one of the cells that the point is in, points within a region in one of the
-        cells that cover it.
+        A region that contains a point has one of the point's ancestor cells; a point within a region is in one of the
+        cells of its covering.
         """
         shape = self.shape
         if shape is None:
@@ -104,33 +102,31 @@ class Wanted:
         return [(cell, cell) for cell in cells]
 
 
-def wanted_values(asked: Range) -> Wanted:
-    """What a predicate asks an index for.
-
-    Raises:
-        Refused: PARAM, it is nothing of its type.
-    """
-    if asked.particle == wire.PARTICLE_INTEGER:
-        return Wanted(int.from_bytes(asked.begin, "big", signed=True), int.from_bytes(asked.end, "big", signed=True))
-    if asked.particle == wire.PARTICLE_GEOJSON:
+def index_query(predicate: Range) -> IndexQuery:
+    """Decode the values of a predicate. Raises `Refused`: PARAM, a value is invalid for its type."""
+    if predicate.particle == wire.PARTICLE_INTEGER:
+        return IndexQuery(
+            int.from_bytes(predicate.begin, "big", signed=True), int.from_bytes(predicate.end, "big", signed=True)
+        )
+    if predicate.particle == wire.PARTICLE_GEOJSON:
         try:
-            return Wanted(shape=shape_of(asked.begin))
+            return IndexQuery(shape=shape_of(predicate.begin))
         except Refused as error:
             raise Refused(ResultCode.PARAM) from error
-    number = signed(wyhash(asked.begin))
-    return Wanted(number, number)
+    number = signed(wyhash(predicate.begin))
+    return IndexQuery(number, number)
 
 
 class Entries:
-    """One index on one node; it follows the changes of the node's records.
+    """One index on one node, updated with the node's records.
 
     Attributes:
-        populated: partitions that have been looked through since it was made; changes in the others are not followed,
-            as they are looked through later.
+        populated: partitions that have been scanned since it was created; changes in the others are ignored, as they
+            are scanned later.
         load_time: milliseconds that this took.
     """
 
-    def __init__(self, definition: Definition, store: NamespaceStore, clock: ServerClock) -> None:
+    def __init__(self, definition: IndexDefinition, store: NamespaceStore, clock: ServerClock) -> None:
         self._definition = definition
         self._store = store
         self._values = _extractor(definition, clock)
@@ -153,28 +149,26 @@ class Entries:
 
     @property
     def has_several(self) -> bool:
-        """Whether a record may be found under more than one value."""
+        """Whether a record may have several entries."""
         return self._definition.kind != INDEX_DEFAULT
 
     def rank(self, number: int) -> int:
-        """What entries are ordered by: the numbers of places have no sign."""
+        """The sort key of an entry: numbers of cells are unsigned."""
         return number % _WRAP if self._is_geo else number
 
     def populate(self) -> Iterator[None]:
-        """Look through the partitions that have not been; a step is some records, or a partition."""
+        """Scan the partitions that remain, one at each step."""
         while not self.is_readable:
             partition = self.populated
-            # Until the partition is done, its changes are not followed: all of it is taken in at one go.
+            # Changes of a partition are ignored until it has been scanned, so it is scanned in one step.
             self.populated += 1
             if not self._definition.is_of_set:
                 for digest, record in self._store.trees[partition].items():
                     self.changed(partition, digest, None, record)
             yield
 
-    def changed(
-        self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None
-    ) -> None:
-        """Follow the change of a record."""
+    def changed(self, partition: int, digest: bytes, before: StoredRecord | None, after: StoredRecord | None) -> None:
+        """Update the entries of a record."""
         if partition >= self.populated:
             return
         old, new = self._numbers(before, digest), self._numbers(after, digest)
@@ -187,12 +181,12 @@ class Entries:
         self._n_records += bool(new) - bool(old)
 
     def cleared(self) -> None:
-        """All records are gone."""
+        """Remove all entries."""
         self._sorted.clear()
         self._n_records = 0
 
     def _numbers(self, record: StoredRecord | None, digest: bytes) -> frozenset[int]:
-        """What a record is found under, as numbers."""
+        """The indexed values of a record, as numbers."""
         if record is None or (self._definition.set_name and record.set_name != self._definition.set_name):
             return _NOTHING
         keys = self._values(record, digest)
@@ -202,39 +196,39 @@ class Entries:
             return frozenset(cell for key in keys if isinstance(key, Site) for cell in key.cells)
         return frozenset(key for key in keys if isinstance(key, int))
 
-    def partitions(self, wanted: Wanted) -> set[int] | None:
-        """The partitions where there is something of what is wanted; None where that may be nearly everywhere."""
-        return self._sorted.partitions(wanted.ranges)
+    def partitions(self, query: IndexQuery) -> set[int] | None:
+        """The partitions that may have matches; None if that may be most of them."""
+        return self._sorted.partitions(query.ranges)
 
-    def find(self, tree: Tree, partition: int, wanted: Wanted) -> list[tuple[bytes, int]]:
-        """Digests of records that have what is wanted, with the value for each, in the index's order."""
-        found = [entry for begin, end in wanted.ranges for entry in self._sorted.between(partition, begin, end)]
+    def find(self, tree: Tree, partition: int, query: IndexQuery) -> list[tuple[bytes, int]]:
+        """Digests of matching records, each with its value, in the order of the index."""
+        found = [entry for begin, end in query.ranges for entry in self._sorted.between(partition, begin, end)]
         if self._is_geo:
-            found = [(cell, digest) for cell, digest in found if self._is_wanted_at(tree, digest, cell, wanted)]
-        if len(wanted.ranges) > 1:
+            found = [(cell, digest) for cell, digest in found if self._matches_at(tree, digest, cell, query)]
+        if len(query.ranges) > 1:
             found.sort()
         return [(digest, signed(number) if self._is_geo else number) for number, digest in found]
 
-    def _is_wanted_at(self, tree: Tree, digest: bytes, cell: int, wanted: Wanted) -> bool:
-        """Whether one of a record's places or regions is what is wanted and is found under the cell."""
+    def _matches_at(self, tree: Tree, digest: bytes, cell: int, query: IndexQuery) -> bool:
+        """Whether one of a record's points or regions matches by this cell."""
         record = tree.get(digest)
         if record is None:
             return False
-        return any(isinstance(key, Site) and wanted.cell_of(key) == cell for key in self._values(record, digest))
+        return any(isinstance(key, Site) and query.cell_of(key) == cell for key in self._values(record, digest))
 
     def count(self) -> tuple[int, int, int]:
-        """How many entries there are, of how many values and how many records."""
+        """The numbers of entries, of distinct values, and of records."""
         return len(self._sorted), self._sorted.distinct, self._n_records
 
 
 _NOTHING: frozenset[int] = frozenset()
 
 
-# What a record is found under ---------------------------------------------------------------------------------
+# Indexed values -----------------------------------------------------------------------------------------------
 
 
-def _extractor(definition: Definition, clock: ServerClock) -> Callable[[StoredRecord, bytes], tuple[Key, ...]]:
-    """A function that tells what an index has of a record."""
+def _extractor(definition: IndexDefinition, clock: ServerClock) -> Callable[[StoredRecord, bytes], tuple[Key, ...]]:
+    """A function that returns the indexed values of a record."""
     compiled = None if definition.expression is None else compile_expression(definition.expression)
 
     def values(record: StoredRecord, digest: bytes) -> tuple[Key, ...]:
@@ -260,11 +254,11 @@ def _particle(value: Value) -> Particle | None:
     try:
         return particle_of_value(value)
     except Refused:
-        # A region that takes too many cells to be stored.
+        # A region whose covering has too many cells to be stored.
         return None
 
 
-def _keys(definition: Definition, value: Particle) -> tuple[Key, ...]:
+def _keys(definition: IndexDefinition, value: Particle) -> tuple[Key, ...]:
     if definition.context is not None:
         if value[0] not in (wire.PARTICLE_LIST, wire.PARTICLE_MAP):
             return ()
@@ -281,7 +275,7 @@ def _keys(definition: Definition, value: Particle) -> tuple[Key, ...]:
 
 
 def _elements(kind: int, value: Particle) -> list[Particle]:
-    """The elements of a list, or the keys or values of a map, that have a form as a particle."""
+    """The elements of a list, or the keys or values of a map, as particles; others are skipped."""
     if value[0] != (wire.PARTICLE_LIST if kind == INDEX_LIST else wire.PARTICLE_MAP):
         return []
     _, count, _, start = opened(value[1])
@@ -301,9 +295,9 @@ def _elements(kind: int, value: Particle) -> list[Particle]:
     return found
 
 
-def _key(wanted: int, value: Particle) -> Key | None:
+def _key(particle_type: int, value: Particle) -> Key | None:
     kind, data = value
-    if kind != wanted:
+    if kind != particle_type:
         return None
     if kind == wire.PARTICLE_INTEGER:
         return int.from_bytes(data, "big", signed=True)
@@ -313,7 +307,7 @@ def _key(wanted: int, value: Particle) -> Key | None:
 
 
 def _site(data: bytes) -> Site | None:
-    """A GeoJSON value as it is stored; an element of a list or map comes without cells. None for an empty shape."""
+    """The index key of a GeoJSON value; elements of lists and maps have no cells yet. None for an empty shape."""
     text = geojson_text(data)
     if data[1:3] == b"\0\0":
         data = geojson_particle(data)

@@ -1,8 +1,8 @@
-"""The sorted structures of a secondary index: entries of each partition, and the partitions of each value.
+"""Sorted containers for a secondary index: the entries of each partition, and the partitions of each value.
 
-Both keep their content in arrays of plain numbers and bytes. That takes 38 bytes an entry, is searched by `bisect`, and
-gives Python's garbage collector nothing to walk: a sorted container of Python objects, of which each entry needs at
-least one, would be walked as a whole in each full pass.
+Both store arrays of plain numbers and bytes, which take 38 bytes per entry, are searched by `bisect`, and hold nothing
+for Python's garbage collector to traverse: with at least one Python object per entry, it would traverse all of them in
+each full pass.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from ..._wire.constants import DIGEST_SIZE, N_PARTITIONS
 
 SIGNED, UNSIGNED = "q", "Q"
-"""The type of an index's numbers, of 64 bits."""
+"""Array type codes of 64-bit numbers."""
 BLOCK_SIZE = 1024
-"""Entries of a block are divided when there are twice as many."""
+"""A block of twice as many entries is split."""
 
 
 class PartitionEntries:
@@ -39,13 +39,13 @@ class PartitionEntries:
         return f"<PartitionEntries: {len(self)}>"
 
     def add(self, number: int, digest: bytes) -> None:
-        """Put in an entry that is not there."""
+        """Add an entry, which must not exist."""
         at = self._place(number, digest)
         self._numbers.insert(at, number)
         self._digests[at * DIGEST_SIZE : at * DIGEST_SIZE] = digest
 
     def remove(self, number: int, digest: bytes) -> None:
-        """Take out an entry that is there."""
+        """Remove an entry, which must exist."""
         at = self._place(number, digest)
         del self._numbers[at]
         del self._digests[at * DIGEST_SIZE : (at + 1) * DIGEST_SIZE]
@@ -72,7 +72,7 @@ class PartitionEntries:
 
 
 class _Block:
-    """Some pairs of number and partition, in order."""
+    """A block of pairs of number and partition, sorted."""
 
     __slots__ = ("numbers", "partitions")
 
@@ -90,12 +90,12 @@ class _Block:
 
 
 class PartitionsByNumber:
-    """In which partitions the entries of a number are; one pair for each entry, in blocks as in the leaves of a tree.
+    """The partitions of the entries of a number: one pair per entry, in blocks like the leaves of a tree.
 
-    A query of few entries looks at their partitions alone, however many there are.
+    A query with few matches visits only their partitions.
 
     Attributes:
-        distinct: how many different numbers there are.
+        distinct: the number of different numbers.
     """
 
     def __init__(self, numbers: str) -> None:
@@ -111,7 +111,7 @@ class PartitionsByNumber:
         return f"<PartitionsByNumber: {len(self)} entries, {self.distinct} numbers>"
 
     def add(self, number: int, partition: int) -> None:
-        """Count in an entry."""
+        """Add an entry."""
         self.distinct += not self._has(number)
         if not self._blocks:
             self._blocks.append(_Block(array(self._type), array("H")))
@@ -129,7 +129,7 @@ class PartitionsByNumber:
             self._lasts[which : which + 1] = block.last, upper.last
 
     def remove(self, number: int, partition: int) -> None:
-        """Take out an entry that was counted in."""
+        """Remove an entry."""
         which = bisect_left(self._lasts, (number, partition))
         block = self._blocks[which]
         at = block.place(number, partition)
@@ -141,7 +141,7 @@ class PartitionsByNumber:
         self.distinct -= not self._has(number)
 
     def partitions(self, begin: int, end: int, most: int) -> set[int] | None:
-        """The partitions of the entries from one number to another, both included; None for more of them."""
+        """The partitions of the entries in an interval, both ends included; None if there are too many entries."""
         found: set[int] = set()
         n_entries = 0
         for which in range(bisect_left(self._lasts, (begin, -1)), len(self._blocks)):
@@ -173,7 +173,7 @@ class SortedEntries:
     """
 
     MOST_SINGLED_OUT = 2 * N_PARTITIONS
-    """Entries up to which the partitions of a range are found out: with more of them nearly all have some."""
+    """The most entries of a range whose partitions are determined: with more, nearly all partitions have some."""
 
     def __init__(self, numbers: str) -> None:
         self._type = numbers
@@ -189,11 +189,11 @@ class SortedEntries:
 
     @property
     def distinct(self) -> int:
-        """How many different numbers there are."""
+        """The number of different numbers."""
         return self._by_number.distinct
 
     def add(self, partition: int, number: int, digest: bytes) -> None:
-        """Put in an entry that is not there."""
+        """Add an entry, which must not exist."""
         entries = self._by_partition.get(partition)
         if entries is None:
             entries = self._by_partition[partition] = PartitionEntries(self._type)
@@ -202,7 +202,7 @@ class SortedEntries:
         self._count += 1
 
     def remove(self, partition: int, number: int, digest: bytes) -> None:
-        """Take out an entry that is there."""
+        """Remove an entry, which must exist."""
         entries = self._by_partition[partition]
         entries.remove(number, digest)
         if not entries:
@@ -211,7 +211,7 @@ class SortedEntries:
         self._count -= 1
 
     def clear(self) -> None:
-        """Take out everything."""
+        """Remove all entries."""
         self._by_partition.clear()
         self._by_number = PartitionsByNumber(self._type)
         self._count = 0
@@ -222,7 +222,7 @@ class SortedEntries:
         return iter(()) if entries is None else entries.between(begin, end)
 
     def partitions(self, ranges: list[tuple[int, int]]) -> set[int] | None:
-        """The partitions that have entries in any of the ranges; None if that may be most partitions."""
+        """The partitions with entries in any of the ranges; None if that may be most of them."""
         found: set[int] = set()
         for begin, end in ranges:
             some = self._by_number.partitions(begin, end, self.MOST_SINGLED_OUT)

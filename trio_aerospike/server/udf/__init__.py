@@ -1,1 +1,1 @@
-"""User-defined functions in Lua of the embedded server."""
+"""User-defined functions (UDFs) in Lua: modules, and calls on records."""

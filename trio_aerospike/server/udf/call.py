@@ -1,4 +1,4 @@
-"""Calls of user-defined functions on records, as a master carries them out (server: as/src/transaction/udf.c)."""
+"""Apply a UDF to a record (server: as/src/transaction/udf.c)."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..commands import (
     Change,
+    CommandResult,
     Failure,
-    Outcome,
     check_record_filter,
     key_to_store,
     new_version,
     refuse_transaction,
     void_time_after,
 )
-from ..requests import Answer, Call, Request
-from ..results import Refused
-from ..store import NamespaceStore, Particle, StoredRecord, Tree
+from ..record import StoredRecord
+from ..refused import Refused
+from ..requests import Call, Request, Response
+from ..store import NamespaceStore, Tree
+from ..values import Particle
 from .modules import Modules
 from .record import LuaRecord
 
 _FORBIDDEN_2 = wire.INFO2_GENERATION | wire.INFO2_GENERATION_GT | wire.INFO2_CREATE_ONLY
 _FORBIDDEN_3 = wire.INFO3_UPDATE_ONLY | wire.INFO3_CREATE_OR_REPLACE | wire.INFO3_REPLACE_ONLY
-#: Seconds that a call may take where the request does not say.
+#: Seconds that a call may take if the request has no limit.
 _TIME_MAX = 1.0
 
 
-def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: Modules) -> Outcome:
-    """Have a function work on a record, which it may create, change or delete.
+def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: Modules) -> CommandResult:
+    """Call a function with a record, which it may create, change or delete.
 
     Returns:
-        The answer, with what the function returned or why it failed, and the change to the record.
+        The response, with the function's result or error, and the change to the record.
 
     Raises:
-        Refused: the function was not called, or what it wrote cannot be.
+        Refused: the function was not called, or its write is invalid.
     """
     call = request.call
     assert call is not None
@@ -62,16 +64,16 @@ def call_function(store: NamespaceStore, tree: Tree, request: Request, modules: 
         result = _called(modules, call, in_lua)
     except FunctionFailed as error:
         text = str(error).encode("utf-8", "surrogateescape")
-        return Outcome(_answer(record, "FAILURE", (wire.PARTICLE_STRING, text), ResultCode.UDF))
+        return CommandResult(_answer(record, "FAILURE", (wire.PARTICLE_STRING, text), ResultCode.UDF))
     if in_lua.result != ResultCode.OK:
         raise fail(in_lua.result)
     if not in_lua.has_updates:
-        return Outcome(_answer(record, "SUCCESS", result))
+        return CommandResult(_answer(record, "SUCCESS", result))
     return _written(store, request, record, in_lua, fail, result)
 
 
 def given_arguments(call: Call) -> list[Any]:
-    """The arguments of a call; none where they cannot be read (server: udf_def_init_from_msg)."""
+    """The arguments of a call; empty if they are invalid (server: udf_def_init_from_msg)."""
     if not call.arguments:
         return []
     try:
@@ -82,7 +84,7 @@ def given_arguments(call: Call) -> list[Any]:
 
 
 def _called(modules: Modules, call: Call, record: LuaRecord) -> Particle:
-    """What a function returned, as it travels; a value that cannot is nil."""
+    """Call the function; returns its result as a particle, nil if it cannot be one."""
     module = modules.loaded(call.module)
     deadline = time.monotonic() + (call.seconds or _TIME_MAX)
     result = module.apply(call.function, record, given_arguments(call), deadline)
@@ -99,7 +101,7 @@ def _written(
     in_lua: LuaRecord,
     fail: Failure,
     result: Particle,
-) -> Outcome:
+) -> CommandResult:
     if in_lua.ttl is not None:
         request.record_ttl = in_lua.ttl
     void_time = void_time_after(store, request, record, fail)
@@ -108,17 +110,17 @@ def _written(
             raise fail(ResultCode.RECORD_NOT_FOUND)
         if request.info2 & wire.INFO2_DURABLE_DELETE:
             raise fail(ResultCode.ENTERPRISE_ONLY)
-        # Unlike that of a delete, this answer tells of the version that is gone already.
+        # Unlike a delete, the response has the metadata of the version that is deleted.
         generation = record.generation + 1 if record.generation < 0xFFFF else 1
-        return Outcome(Answer(ResultCode.OK, generation, void_time, [_op("SUCCESS", result)]), Change(None))
+        return CommandResult(Response(ResultCode.OK, generation, void_time, [_op("SUCCESS", result)]), Change(None))
     changed = new_version(store, request, record, in_lua.bins, in_lua.key, void_time, fail)
-    return Outcome(_answer(changed, "SUCCESS", result), Change(changed))
+    return CommandResult(_answer(changed, "SUCCESS", result), Change(changed))
 
 
 def _op(name: str, value: Particle) -> tuple[int, int, str, bytes]:
     return wire.OP_READ, value[0], name, value[1]
 
 
-def _answer(record: StoredRecord | None, name: str, value: Particle, result: ResultCode = ResultCode.OK) -> Answer:
+def _answer(record: StoredRecord | None, name: str, value: Particle, result: ResultCode = ResultCode.OK) -> Response:
     generation, void_time = (0, 0) if record is None else (record.generation, record.void_time)
-    return Answer(result, generation, void_time, [_op(name, value)])
+    return Response(result, generation, void_time, [_op(name, value)])

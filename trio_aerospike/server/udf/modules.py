@@ -1,6 +1,6 @@
-"""The Lua modules of a cluster: their texts, and the states in which they are loaded.
+"""The Lua modules of a cluster: their sources, and their loaded states.
 
-Facts: the server's as/src/base/udf_cask.c. All nodes share them here, where the real ones tell each other.
+Facts: the server's as/src/base/udf_cask.c. All nodes share them here; real ones exchange them.
 """
 
 from __future__ import annotations
@@ -14,47 +14,47 @@ from ..._lua.runtime import Functions
 from . import record as in_lua
 
 SOURCE_MAX = 1024 * 1024
-"""Bytes of a module (server: MAX_UDF_CONTENT_LENGTH)."""
+"""The largest source in bytes (server: MAX_UDF_CONTENT_LENGTH)."""
 EXTENSION = ".lua"
 DIRECTORY = "/opt/aerospike/usr/udf/lua/"
-"""Where a server keeps modules by default (mod-lua user-path); its error texts carry it."""
+"""The default directory of modules on a server (mod-lua user-path), which error texts include."""
 _ESCAPES = {
     **{number: f"\\u{number:04X}" for number in range(32)},
     **{ord(char): f"\\{escape}" for char, escape in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)},
 }
-"""How the server's JSON library (jansson) writes characters of a name; all others stand as they are, in UTF-8."""
+"""Characters of a name that the server's JSON library (jansson) escapes."""
 _LOAD_TIME = 5.0
-"""Seconds that what stands outside of functions may take."""
+"""Seconds that top-level code may take."""
 
 
 class Modules:
-    """What functions there are to be called."""
+    """The UDF modules of a cluster."""
 
     def __init__(self) -> None:
         self._sources: dict[str, bytes] = {}
         self._loaded: dict[str, LuaModule] = {}
 
     def put(self, name: str, source: bytes) -> None:
-        """Keep a module under its file name, in place of an older one.
+        """Register a module under its file name; replaces an older one.
 
         Raises:
-            CompileError: it is not Lua, or what stands outside of functions fails.
-            ImportError: there is no Lua here.
+            CompileError: it does not compile, or its top-level code fails.
+            ImportError: lupa is not installed.
         """
         self._loaded[name] = self._load(name, source)
         self._sources[name] = source
 
     def remove(self, name: str) -> None:
-        """Forget a module, if it is there."""
+        """Remove a module, if it exists."""
         self._sources.pop(name, None)
         self._loaded.pop(name, None)
 
     def unload(self) -> None:
-        """Forget the states of all modules: the next calls load them anew."""
+        """Drop the states of all modules: the next calls load them anew."""
         self._loaded.clear()
 
     def source(self, name: str) -> bytes | None:
-        """The text of a module."""
+        """The source of a module; None if it does not exist."""
         return self._sources.get(name)
 
     def described(self) -> list[tuple[str, str]]:
@@ -67,20 +67,20 @@ class Modules:
         return [(name, _json(name, source)) for name, source in sorted(self._sources.items())]
 
     def loaded(self, name: str) -> LuaModule:
-        """A module, ready to be called.
+        """Load a module, if it is not loaded yet.
 
         Args:
-            name: as calls name it, without extension.
+            name: its name in calls, without extension.
 
         Raises:
-            FunctionFailed: there is no such module, or it cannot be loaded; in the server's words.
+            FunctionFailed: the module does not exist or cannot be loaded, with the server's text.
         """
         file = name + EXTENSION
         module = self._loaded.get(file)
         if module is None:
             source = self._sources.get(file)
             if source is None:
-                # mod_lua.c says no more of a module that it cannot load.
+                # The text of mod_lua.c for any module that it cannot load.
                 raise FunctionFailed("UDF: Execution Error 1")
             try:
                 module = self._loaded[file] = self._load(file, source)
@@ -89,10 +89,10 @@ class Modules:
         return module
 
     def for_streams(self, name: str) -> LuaModule:
-        """A module for one aggregation, in a state that nobody else uses.
+        """Load a module for one aggregation, in a state of its own.
 
         Raises:
-            FunctionFailed: there is no such module, or it cannot be loaded.
+            FunctionFailed: the module does not exist or cannot be loaded.
         """
         self.loaded(name)
         file = name + EXTENSION

@@ -1,6 +1,6 @@
-"""A record in the hands of a function: what `rec[...]`, `record` and `aerospike` do in Lua.
+"""Records in Lua: `rec[...]`, and the libraries `record` and `aerospike`.
 
-Facts: the server's udf_record.c and udf_aerospike.c, mod_lua_record.c of mod-lua. Bins that are set are remembered,
+Facts: the server's udf_record.c and udf_aerospike.c, mod_lua_record.c of mod-lua. Assigned bins are cached,
 `aerospike:create` and `aerospike:update` write them, and the record itself changes when the function has returned.
 """
 
@@ -27,13 +27,15 @@ from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..commands import UNWRITTEN_SIZE
 from ..particles import stored
-from ..results import Refused
-from ..store import NamespaceStore, Particle, StoredRecord
+from ..record import StoredRecord
+from ..refused import Refused
+from ..store import NamespaceStore
+from ..values import Particle
 
 BINS_MAX = 512
-"""Bins of a record that functions work on (server: UDF_BIN_LIMIT)."""
+"""The most bins of a record that UDFs work on (server: UDF_BIN_LIMIT)."""
 UPDATES_MAX = 1024
-"""Bins that a function has read or set (server: UDF_UPDATE_LIMIT)."""
+"""The most bins that a UDF may read or set (server: UDF_UPDATE_LIMIT)."""
 _EXISTS = 1
 _FAILED = -1
 _NOT_OPEN = -2
@@ -41,15 +43,15 @@ _KEYS = (wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB)
 
 
 class LuaRecord(Record):
-    """A record that is there, or may be created.
+    """A record that exists, or may be created.
 
     Attributes:
-        bins: those that the record will have.
-        key: the user key that it will have, as stored.
-        is_open: whether it is there, or has been created.
-        has_updates: whether there is something to write.
-        result: what went wrong with a write.
-        ttl: seconds to live that the function asked for; None where it did not.
+        bins: its bins after the call.
+        key: its user key after the call, as stored.
+        is_open: it exists, or has been created.
+        has_updates: there are changes to write.
+        result: the result code of the last write.
+        ttl: time to live in seconds that the function has set; None if it has not.
     """
 
     __slots__ = (
@@ -86,7 +88,7 @@ class LuaRecord(Record):
                 value = from_particle(*found)
             except Unusable:
                 return None
-            self._remember(bin_name, value)
+            self._cache(bin_name, value)
             return value
         return self._cached[bin_name]
 
@@ -98,11 +100,11 @@ class LuaRecord(Record):
         if kept is NOTHING:
             raise Fault(f"can't set bin {text_of(given)} to unsupported type")
         bin_name = _bin_name(given)
-        if bin_name is not None and self._remember(bin_name, kept):
+        if bin_name is not None and self._cache(bin_name, kept):
             self._dirty.add(bin_name)
 
-    def _remember(self, name: str, value: Any) -> bool:
-        """Keep a value at hand; returns whether there is room."""
+    def _cache(self, name: str, value: Any) -> bool:
+        """Cache the value of a bin; returns whether there is room."""
         if self._too_many:
             return False
         if name not in self._cached:
@@ -113,7 +115,7 @@ class LuaRecord(Record):
         self._cached[name] = value
         return True
 
-    # -- aerospike -----------------------------------------------------------------------------------------------
+    # -- aerospike ---------------------------------------------------------------------------------------------
 
     def create(self) -> int:
         """`aerospike:create(rec)`."""
@@ -171,57 +173,57 @@ class LuaRecord(Record):
         self.result, self.has_updates = result, False
         return _FAILED
 
-    # -- record --------------------------------------------------------------------------------------------------
+    # -- record ------------------------------------------------------------------------------------------------
 
     def ttl_left(self) -> int:
-        """Seconds."""
+        """Seconds to live."""
         if self._record is None:
             return 0
         return max(0, self._record.void_time - self._store.clock.seconds())
 
     def last_update_time(self) -> int:
-        """Milliseconds since the Citrusleaf epoch."""
+        """The last update, in milliseconds since the Citrusleaf epoch."""
         return 0 if self._record is None else self._record.last_update
 
     def generation(self) -> int:
-        """0 for one that is not written yet."""
+        """The generation; 0 for a record that is not written yet."""
         return 0 if self._record is None else self._record.generation
 
     def size(self) -> int:
-        """Bytes in storage."""
+        """The size in storage, in bytes."""
         if self._record is None:
             return UNWRITTEN_SIZE if self.is_open else 0
         return self._record.size()
 
     def user_key(self) -> Any:
-        """The user key, where it is stored."""
+        """The user key; None if it is not stored."""
         if not self.is_open or self.key is None or self.key[0] not in _KEYS:
             return None
         return from_particle(self.key[0], self.key[1:])
 
     def drop_key(self) -> None:
-        """Store the key no more."""
+        """Remove the stored user key."""
         if self.is_open:
             self.key = None
 
     def setname(self) -> bytes | None:
-        """The set, nil for none."""
+        """The set; nil if there is none."""
         name = self._set_name if self._record is None else self._record.set_name
         return name.encode() if name and self.is_open else None
 
     def digest(self) -> LuaBytes:
-        """The key's."""
+        """The digest of the key."""
         return LuaBytes(self._digest)
 
     def bin_names(self) -> Table:
-        """Those of the bins that are written."""
+        """The names of the written bins."""
         if not self.is_open:
             raise Fault("can't get bin names")
         return Table([name.encode() for name in self.bins])
 
 
 def _without(bins: dict[str, Particle], name: str) -> dict[str, Particle]:
-    """The bins without one; the last takes its place (server: as_bin_remove)."""
+    """The bins without one, whose position the last one takes (server: as_bin_remove)."""
     if name not in bins:
         return bins
     names = list(bins)
@@ -240,7 +242,7 @@ def _bin_name(name: Any) -> str | None:
 
 
 def _of_record(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
-    """A function of the library ``record``."""
+    """Make a function of the library ``record``."""
     return lambda *arguments: call(object_at(LuaRecord, arguments, 1))
 
 
@@ -254,7 +256,7 @@ RECORD: Mapping[str, Callable[..., Any]] = {
     "gen": _of_record(LuaRecord.generation),
     "size": _of_record(LuaRecord.size),
     "memory_size": _of_record(LuaRecord.size),
-    "device_size": _of_record(lambda record: 0),  # the namespaces of this server are in memory
+    "device_size": _of_record(lambda record: 0),  # namespaces of this server are in memory
     "key": _of_record(LuaRecord.user_key),
     "setname": _of_record(LuaRecord.setname),
     "digest": _of_record(LuaRecord.digest),
@@ -266,7 +268,7 @@ RECORD: Mapping[str, Callable[..., Any]] = {
 
 
 def _of_aerospike(call: Callable[[LuaRecord], Any]) -> Callable[..., Any]:
-    """A method of ``aerospike``, which is the first argument."""
+    """Make a method of ``aerospike``, which is the first argument."""
     return lambda *arguments: call(record_at(arguments, 2))
 
 
@@ -279,7 +281,7 @@ AEROSPIKE: Mapping[str, Callable[..., Any]] = {
 
 
 class StreamRecord(LuaRecord):
-    """A record in the stream of an aggregation, which reads and changes nothing (server: as_aggr_record_hooks)."""
+    """A read-only record in the stream of an aggregation (server: as_aggr_record_hooks)."""
 
     __slots__ = ()
 
@@ -289,19 +291,19 @@ class StreamRecord(LuaRecord):
             raise Fault(f"can't set bin {text_of(given)} to unsupported type")
 
     def create(self) -> int:
-        """Nothing happens."""
+        """Do nothing."""
         return 1
 
     def update(self) -> int:
-        """Nothing happens."""
+        """Do nothing."""
         return 1
 
     def remove(self) -> int:
-        """Nothing happens."""
+        """Do nothing."""
         return 1
 
     def drop_key(self) -> None:
-        """Nothing happens."""
+        """Do nothing."""
 
 
 AEROSPIKE_OF_STREAMS: Mapping[str, Callable[..., Any]] = {**AEROSPIKE, "get_current_time": lambda *_: 0}

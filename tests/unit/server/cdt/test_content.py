@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,11 @@ from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt import content
 from trio_aerospike.server.cdt.content import Content, Layout, layout_of
 from trio_aerospike.server.cdt.elements import Malformed, list_header, opened, split
+from trio_aerospike.server.expressions import compile_expression
 from trio_aerospike.server.particles import stored
+
+read_cdt = partial(cdt.read, compile_expression=compile_expression)
+modify_cdt = partial(cdt.modify, compile_expression=compile_expression)
 
 ELEMENTS = st.one_of(
     st.integers(-5, 5).map(pack_value),
@@ -123,9 +128,9 @@ def values() -> dict[str, tuple[int, bytes]]:
         "nested": stored(*encode_value({"a": entries, "b": {"x": 1}})),
         "numbers": stored(*encode_value(list(range(COUNT)))),
     }
-    ordered, _ = cdt.modify(found["map"], call(ops.MAP_SET_TYPE, 1))
+    ordered, _ = modify_cdt(found["map"], call(ops.MAP_SET_TYPE, 1))
     assert ordered is not None
-    in_order, _ = cdt.modify(found["numbers"], call(ops.LIST_SET_TYPE, 1))
+    in_order, _ = modify_cdt(found["numbers"], call(ops.LIST_SET_TYPE, 1))
     assert in_order is not None
     return {**found, "ordered": ordered, "in order": in_order}
 
@@ -176,10 +181,10 @@ def test_one_of_many_elements_is_found_at_once(
     values: dict[str, tuple[int, bytes]], name: str, operation: bytes, expected: object
 ) -> None:
     kind, data = values[name]
-    answer = cdt.read((kind, data), operation)
+    answer = read_cdt((kind, data), operation)
     assert answer is not None and answer == encode_value(expected)
     # Each request meets the value as bytes of its own.
-    assert seconds(lambda: cdt.read((kind, bytes(bytearray(data))), operation)) < LIMIT
+    assert seconds(lambda: read_cdt((kind, bytes(bytearray(data))), operation)) < LIMIT
 
 
 @pytest.mark.parametrize(("name", "operation"), CHANGES)
@@ -188,12 +193,12 @@ def test_one_of_many_elements_is_changed_at_once(
     values: dict[str, tuple[int, bytes]], name: str, operation: bytes
 ) -> None:
     kind, data = values[name]
-    changed = cdt.modify((kind, data), operation)[0]
+    changed = modify_cdt((kind, data), operation)[0]
     assert changed is not None and changed[1] != data
 
     def again() -> None:
         # The next operation finds the new value as quickly.
-        assert cdt.modify((kind, bytes(bytearray(data))), operation)[0] == changed
-        cdt.read((kind, bytes(bytearray(changed[1]))), call(ops.MAP_SIZE if kind == MAP else ops.LIST_SIZE))
+        assert modify_cdt((kind, bytes(bytearray(data))), operation)[0] == changed
+        read_cdt((kind, bytes(bytearray(changed[1]))), call(ops.MAP_SIZE if kind == MAP else ops.LIST_SIZE))
 
     assert seconds(again) < LIMIT

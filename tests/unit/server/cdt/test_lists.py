@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,8 +13,12 @@ from trio_aerospike._wire import cdt_ops as ops, constants as wire, exp_ops as e
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt.elements import list_of, map_of, packed_int
-from trio_aerospike.server.results import Refused
-from trio_aerospike.server.store import Particle
+from trio_aerospike.server.expressions import compile_expression
+from trio_aerospike.server.refused import Refused
+from trio_aerospike.server.values import Particle
+
+read_cdt = partial(cdt.read, compile_expression=compile_expression)
+modify_cdt = partial(cdt.modify, compile_expression=compile_expression)
 
 Element = int | bytes
 
@@ -40,7 +45,7 @@ def inside(path: bytes, *call: Element) -> bytes:
 
 def refused(result: ResultCode, value: Particle | None, *call: Element, changes: bool = True) -> None:
     with pytest.raises(Refused) as caught:
-        (cdt.modify if changes else cdt.read)(value, listed(*call))
+        (modify_cdt if changes else read_cdt)(value, listed(*call))
     assert caught.value.result == result
 
 
@@ -74,7 +79,7 @@ SORTED = a_list(1, 1, 2, 3, flags=1)
     ],
 )
 def test_reading_a_list(call: tuple[Element, ...], answer: Particle | None) -> None:
-    assert cdt.read(UNSORTED, listed(*call)) == answer
+    assert read_cdt(UNSORTED, listed(*call)) == answer
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_reading_a_list(call: tuple[Element, ...], answer: Particle | None) -> N
 def test_changing_a_list(
     before: Particle | None, call: tuple[Element, ...], after: Particle | None, answer: Particle | None
 ) -> None:
-    assert cdt.modify(before, listed(*call)) == (after, answer)
+    assert modify_cdt(before, listed(*call)) == (after, answer)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +145,8 @@ def test_what_a_list_refuses(result: ResultCode, value: Particle | None, call: t
 
 
 def test_the_older_form_of_a_call_is_understood() -> None:
-    assert cdt.read(UNSORTED, b"\x00\x10") == number(4)
-    assert cdt.read(UNSORTED, b"\x00\x11" + listed(0)) == number(3)
+    assert read_cdt(UNSORTED, b"\x00\x10") == number(4)
+    assert read_cdt(UNSORTED, b"\x00\x11" + listed(0)) == number(3)
 
 
 # Contexts -----------------------------------------------------------------------------------------------------
@@ -159,12 +164,12 @@ NESTED = a_list(listed(1), map_of([(b"\x01", listed(5, 6))]), listed(0, 9, flags
     ],
 )
 def test_a_context_leads_to_a_list_inside(path: bytes, answer: Particle) -> None:
-    assert cdt.read(NESTED, inside(path, ops.LIST_SIZE)) == answer
+    assert read_cdt(NESTED, inside(path, ops.LIST_SIZE)) == answer
 
 
 def test_an_ordered_list_is_put_in_order_again_when_what_it_holds_has_changed() -> None:
     outer = a_list(listed(1), listed(2), listed(3), flags=1)
-    changed, _ = cdt.modify(outer, inside(listed(ops.CONTEXT_INDEX, 0), ops.LIST_SET, 0, 9))
+    changed, _ = modify_cdt(outer, inside(listed(ops.CONTEXT_INDEX, 0), ops.LIST_SET, 0, 9))
     assert changed == a_list(listed(2), listed(3), listed(9), flags=1)
 
 
@@ -183,7 +188,7 @@ def test_an_ordered_list_is_put_in_order_again_when_what_it_holds_has_changed() 
 def test_a_context_creates_what_is_missing_where_it_is_asked_to(
     before: Particle | None, path: bytes, after: Particle
 ) -> None:
-    assert cdt.modify(before, inside(path, ops.LIST_APPEND, 7)) == (after, number(1))
+    assert modify_cdt(before, inside(path, ops.LIST_APPEND, 7)) == (after, number(1))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ def test_a_context_that_leads_nowhere_is_refused(result: ResultCode, value: Part
 
 
 def test_nothing_is_created_for_an_operation_that_leaves_nothing() -> None:
-    assert cdt.modify(None, inside(listed(0x50, 0), ops.LIST_REMOVE, 0)) == (None, None)
+    assert modify_cdt(None, inside(listed(0x50, 0), ops.LIST_REMOVE, 0)) == (None, None)
 
 
 # Paths --------------------------------------------------------------------------------------------------------
@@ -222,22 +227,22 @@ TABLE = a_list(listed(1, 2), listed(3), 4)
 )
 def test_a_path_selects_a_tree_or_its_leaves(kind: int, answer: Particle) -> None:
     path = listed(ops.CONTEXT_EXP, b"\xc3", ops.CONTEXT_EXP, MORE_THAN_ONE)
-    assert cdt.read(TABLE, listed(ops.SELECT, path, kind)) == answer
+    assert read_cdt(TABLE, listed(ops.SELECT, path, kind)) == answer
 
 
 def test_a_path_changes_what_it_selects_or_removes_it() -> None:
     path = listed(ops.CONTEXT_EXP, b"\xc3", ops.CONTEXT_EXP, MORE_THAN_ONE)
     added = listed(ops.SELECT, path, 4, listed(exp.ADD, VALUE, 10))
-    assert cdt.modify(TABLE, added) == (a_list(listed(1, 12), listed(13), 4), None)
+    assert modify_cdt(TABLE, added) == (a_list(listed(1, 12), listed(13), 4), None)
     removed = listed(ops.SELECT, path, 4, listed(exp.RESULT_REMOVE))
-    assert cdt.modify(TABLE, removed) == (a_list(listed(1), listed(), 4), None)
+    assert modify_cdt(TABLE, removed) == (a_list(listed(1), listed(), 4), None)
 
 
 def test_keys_of_maps_are_selected_by_a_list() -> None:
     value = (wire.PARTICLE_MAP, map_of([(b"\x01", b"\x0a"), (b"\x02", b"\x0b"), (b"\x03", b"\x0c")], 1))
     path = listed(ops.CONTEXT_KEY_LIST | ops.CONTEXT_MAP, listed(3, 1, 9))
-    assert cdt.read(value, listed(ops.SELECT, path, 3)) == a_list(1, 10, 3, 12)
-    assert cdt.read(value, listed(ops.SELECT, path, 2)) == a_list(1, 3)
+    assert read_cdt(value, listed(ops.SELECT, path, 3)) == a_list(1, 10, 3, 12)
+    assert read_cdt(value, listed(ops.SELECT, path, 2)) == a_list(1, 3)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +276,7 @@ def test_long_lists_do_not_take_the_square_of_their_length(call: tuple[Any, ...]
     numbers = random.Random(1)
     value = a_list(*(numbers.randrange(3000) for _ in range(10_000)))
     start = time.process_time()
-    cdt.read(value, listed(*call))
+    read_cdt(value, listed(*call))
     # A square would be minutes; this is far from what it takes, so that a loaded machine does not matter.
     assert time.process_time() - start < 10
 
@@ -280,6 +285,6 @@ def test_adding_unique_items_to_a_long_list_does_not_compare_each_with_all() -> 
     value = a_list(*range(10_000))
     items = listed(*range(5_000, 15_000))
     start = time.process_time()
-    _, answer = cdt.modify(value, listed(ops.LIST_APPEND_ITEMS, items, 0, 13))
+    _, answer = modify_cdt(value, listed(ops.LIST_APPEND_ITEMS, items, 0, 13))
     assert time.process_time() - start < 10
     assert answer == number(15_000)

@@ -7,6 +7,7 @@ without one.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,9 +21,13 @@ from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt import maps_find, maps_find_listed, maps_stored
 from trio_aerospike.server.cdt.elements import to_wire
+from trio_aerospike.server.expressions import compile_expression
 from trio_aerospike.server.particles import stored
-from trio_aerospike.server.results import Refused
-from trio_aerospike.server.store import Particle
+from trio_aerospike.server.refused import Refused
+from trio_aerospike.server.values import Particle
+
+read_cdt = partial(cdt.read, compile_expression=compile_expression)
+modify_cdt = partial(cdt.modify, compile_expression=compile_expression)
 
 KEY, KEY_VALUE, PERSISTED = 1, 3, 16
 NO_OVERWRITE, NO_CREATE = ops.MAP_NO_OVERWRITE, ops.MAP_NO_CREATE
@@ -37,7 +42,7 @@ def call(number: int, *args: Any) -> bytes:
 
 def made(pairs: dict[Any, Any], flags: int = 0) -> Particle:
     """A map as it is stored, of an order."""
-    value, _ = cdt.modify(stored(*encode_value(pairs)), call(ops.MAP_SET_TYPE, flags))
+    value, _ = modify_cdt(stored(*encode_value(pairs)), call(ops.MAP_SET_TYPE, flags))
     assert value is not None
     return value
 
@@ -55,23 +60,23 @@ def plain(answer: Particle | None) -> Any:
 
 
 def read(value: Particle, number: int, *args: Any) -> Any:
-    return plain(cdt.read(value, call(number, *args)))
+    return plain(read_cdt(value, call(number, *args)))
 
 
 def modify(value: Particle | None, number: int, *args: Any) -> tuple[Particle | None, Any]:
-    changed, answer = cdt.modify(value, call(number, *args))
+    changed, answer = modify_cdt(value, call(number, *args))
     return changed, plain(answer)
 
 
 def refusal(value: Particle | None, number: int, *args: Any) -> ResultCode:
     with pytest.raises(Refused) as refused:
-        cdt.modify(value, call(number, *args))
+        modify_cdt(value, call(number, *args))
     return refused.value.result
 
 
 def refusal_of_read(value: Particle, number: int, *args: Any) -> ResultCode:
     with pytest.raises(Refused) as refused:
-        cdt.read(value, call(number, *args))
+        read_cdt(value, call(number, *args))
     return refused.value.result
 
 
@@ -150,7 +155,7 @@ def test_only_integers_strings_and_blobs_are_keys(key: Any) -> None:
     assert refusal(made({}), ops.MAP_INCREMENT, key, 1) == ResultCode.PARAM
     pair = Packed(b"\x81" + pack_value(key, comparison=True) + b"\x01")
     with pytest.raises(Refused) as refused:
-        cdt.modify(made({}), encode_cdt_call(ops.MAP_PUT_ITEMS, [pair]))
+        modify_cdt(made({}), encode_cdt_call(ops.MAP_PUT_ITEMS, [pair]))
     assert refused.value.result == ResultCode.PARAM
 
 
@@ -162,7 +167,7 @@ def test_what_is_only_there_to_compare_with_is_no_value() -> None:
 def test_a_key_twice_in_what_is_put_is_refused() -> None:
     pairs = Packed(b"\x82" + pack_value(1) + pack_value(1) + pack_value(1) + pack_value(2))
     with pytest.raises(Refused) as refused:
-        cdt.modify(made({}), encode_cdt_call(ops.MAP_PUT_ITEMS, [pairs]))
+        modify_cdt(made({}), encode_cdt_call(ops.MAP_PUT_ITEMS, [pairs]))
     assert refused.value.result == ResultCode.PARAM
 
 

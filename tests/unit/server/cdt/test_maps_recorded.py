@@ -9,6 +9,7 @@ many more with a server that runs.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from trio_aerospike._wire import constants as wire
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt.elements import to_wire
+from trio_aerospike.server.expressions import compile_expression
 from trio_aerospike.server.particles import stored
-from trio_aerospike.server.results import Refused
-from trio_aerospike.server.store import Particle
+from trio_aerospike.server.refused import Refused
+from trio_aerospike.server.values import Particle
+
+read_cdt = partial(cdt.read, compile_expression=compile_expression)
+modify_cdt = partial(cdt.modify, compile_expression=compile_expression)
 
 RECORDING = Path(__file__).parents[3] / "data" / "map-operations.jsonl"
 HISTORIES: list[list[list[Any]]] = [json.loads(line) for line in RECORDING.read_text().splitlines()]
@@ -31,9 +36,9 @@ def carried_out(op: int, particle: int, data: bytes, value: Particle | None) -> 
     if op == wire.OP_CDT_READ:
         if value is None:
             raise Refused(ResultCode.RECORD_NOT_FOUND)
-        return value, cdt.read(value, data)
+        return value, read_cdt(value, data)
     if op == wire.OP_CDT_MODIFY:
-        changed, answer = cdt.modify(value, data)
+        changed, answer = modify_cdt(value, data)
     else:
         changed, answer = (None if particle == wire.PARTICLE_NULL else stored(particle, data)), None
     if changed is None and value is None:

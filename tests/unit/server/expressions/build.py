@@ -11,7 +11,7 @@ from trio_aerospike._wire.particles import decode_value, encode_value
 from trio_aerospike.server.clock import ServerClock
 from trio_aerospike.server.expressions import UNKNOWN, Scope, compile_expression
 from trio_aerospike.server.expressions.packing import particle_of
-from trio_aerospike.server.store import StoredRecord
+from trio_aerospike.server.record import StoredRecord
 
 NOW = 500_000_000
 CLOCK = ServerClock(lambda: wire.CITRUSLEAF_EPOCH + float(NOW))

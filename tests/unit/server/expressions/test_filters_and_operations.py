@@ -69,7 +69,7 @@ SUM = ex(codes.ADD, bin_("a", codes.TYPE_INT), 41)
 
 
 def answers(outcome: Any) -> list[tuple[str, Any]]:
-    return [(name, decode_value(kind, data)) for _, kind, name, data in outcome.answer.ops]
+    return [(name, decode_value(kind, data)) for _, kind, name, data in outcome.response.ops]
 
 
 def test_an_expression_is_read() -> None:

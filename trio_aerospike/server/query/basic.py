@@ -1,22 +1,18 @@
-"""Queries and scans: partition by partition, streamed to whoever asked.
+"""Basic queries and scans: partition by partition, streamed to the client.
 
 Facts: basic_query_job_* in the server's as/src/query/query.c. Within a partition records come in the order of their
 digests, the largest first; found through an index, in the order of the indexed value and then of the digest, smallest
-first. Partitions that the node does not have are named with their result, then comes the end with that of the whole.
-The real server works on several partitions at once and sends frames of a megabyte; here it is one after the other, in
-smaller frames, with a rest for other connections after some records.
+first. Each partition that the node does not have is reported with its result code; the last message has that of the
+whole query. The real server works on several partitions at once and sends frames of a megabyte; here it is one after
+the other, in smaller frames, with a checkpoint after some records.
 """
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import trio
 
 from ..._wire import constants as wire
 from ..._wire.commands import encode_particle_op
-from ..._wire.messages import Message
 from ..._wire.query import Resumed
 from ..._wire.query_answers import encode_partition_done, encode_record, record_fields
 from ...errors import ResultCode
@@ -24,118 +20,61 @@ from ..cdt.elements import to_wire
 from ..commands import MAX_OPS, READS, is_bin_name
 from ..expressions.compiler import compile_filter
 from ..operations import Bins, apply
-from ..requests import Answer, text
-from ..results import Refused
-from ..store import StoredRecord
-from .background import start_background_ops
+from ..record import StoredRecord
+from ..refused import Refused
+from ..requests import text
+from ..sindex.node_indexes import IndexSearch
+from .host import QueryClient, QueryHost, start_query
 from .records import found_in, is_wanted, passes
-from .request import Kind, QueryRequest, kind_of, parse_query
-from .sending import FRAME_SIZE, StreamedAnswer
-from .udf import start_aggregation, start_background_udf
+from .request import Kind, QueryRequest
+from .sending import FRAME_SIZE, QueryStream
 
-if TYPE_CHECKING:
-    from ..connection import Connection
-    from ..node import EmbeddedNode
-    from ..sindex.registry import IndexSearch
-
-RECORDS_BETWEEN_RESTS = 100
-"""Records after which other connections have their turn."""
+CHECKPOINT_EVERY = 100
+"""Records after which other tasks run."""
 _PARTITIONS_A_RECORD = 10
-"""Partitions that take as much time to pass over as a record does to answer."""
+"""Partitions that take as much time to pass over as a record does to send."""
 _DEFAULT_TTL = 1.0
-"""Seconds that a short query may take where the client does not say."""
+"""Seconds that a short query may take without a limit of the client."""
 
 
-class Streamed(Exception):
-    """A request is answered by a stream: `serve` sends it; `abandon` cleans up if it is never sent."""
+class BasicQuery(QueryStream):
+    """A basic query that runs."""
 
-    def __init__(self, serve: Callable[[], Awaitable[None]], abandon: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
-        self.serve = serve
-        self.abandon = abandon
-
-
-def answer_query(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
-    """Answer a query: the frame of a refusal or of a background job's start.
-
-    Raises:
-        Streamed: the answer is a stream.
-    """
-    try:
-        return _started(node, connection, message)
-    except Refused as refused:
-        return Answer(refused.result).frame()
-
-
-def _started(node: EmbeddedNode, connection: Connection, message: Message) -> bytes:
-    namespace = message.field(wire.FIELD_NAMESPACE)
-    if namespace is None or text(namespace) not in node.stores:
-        raise Refused(ResultCode.INVALID_NAMESPACE)
-    if not node.joined:
-        raise Refused(ResultCode.PARTITION_UNAVAILABLE)
-    permission = "write" if message.info2 & wire.INFO2_WRITE else "read"
-    if message.field(wire.FIELD_UDF_FILENAME) is not None:
-        permission = "execute-udf"
-    if not connection.may(permission, text(namespace), text(message.field(wire.FIELD_SET) or b"")):
-        raise Refused(ResultCode.ROLE_VIOLATION)
-    kind = kind_of(message)
-    if kind == Kind.BACKGROUND_OPS:
-        return start_background_ops(node, connection, message)
-    if kind == Kind.BACKGROUND_UDF:
-        return start_background_udf(node, connection, message)
-    if kind == Kind.AGGREGATION:
-        aggregation = start_aggregation(node, connection, message)
-        raise Streamed(aggregation.serve, aggregation.abandon)
-    if not message.info3 & wire.INFO3_PARTITION_DONE:
-        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
-    request = parse_query(message, with_partitions=True)
-    if request.partitions is None:
-        raise Refused(ResultCode.UNSUPPORTED_FEATURE)
-    search = node.indexes.search(request)
-    query = _Query(node, connection, request, search)
-    raise Streamed(query.serve, query.abandon)
-
-
-class _Query(StreamedAnswer):
-    """One basic query under way."""
-
-    def __init__(
-        self, node: EmbeddedNode, connection: Connection, request: QueryRequest, search: IndexSearch | None
-    ) -> None:
+    def __init__(self, host: QueryHost, client: QueryClient, request: QueryRequest, search: IndexSearch | None) -> None:
         self._filter = None if request.filter_expression is None else compile_filter(request.filter_expression)
         self._wanted_bins = None if request.no_bins else _bin_list(request)
         if not request.no_bins:
             _check_ops(request)
-        job = node.start_query(Kind.BASIC, request, connection.peer)
-        super().__init__(node, connection, request, search, job, f"{'short' if request.short else 'long'}_basic")
+        job = start_query(host, Kind.BASIC, request, client.peer)
+        super().__init__(host, client, request, search, job, f"{'short' if request.short else 'long'}_basic")
         self._fields: dict[str, tuple[bytes, bytes]] = {}
         self._answered = 0
-        self._table = node.cluster.tables[request.namespace]
-        self._left = _PARTITIONS_A_RECORD * RECORDS_BETWEEN_RESTS
+        self._table = host.cluster.tables[request.namespace]
+        self._left = _PARTITIONS_A_RECORD * CHECKPOINT_EVERY
         ttl = request.message.transaction_ttl / 1000 or _DEFAULT_TTL
         self._deadline = trio.current_time() + ttl
 
     async def _serve_partitions(self) -> None:
         job = self.job
         singled_out = None if self._search is None else self._search.partitions()
-        serves_reads, name = self._table.serves_reads, self._node.name
+        serves_reads, name = self._table.serves_reads, self._host.name
         for partition, start in (self._request.partitions or {}).items():
             if singled_out is not None and partition not in singled_out and serves_reads(name, partition):
-                continue  # there is nothing to find
+                continue  # no matches there
             job.partition = partition
             if self._is_served(partition):
                 await self._serve_partition(partition, start)
             else:
-                self._hold(encode_partition_done(partition, ResultCode.PARTITION_UNAVAILABLE))
+                self._add(encode_partition_done(partition, ResultCode.PARTITION_UNAVAILABLE))
             if job.abandoned or self._is_full:
                 break
             self._left -= 1
             if self._left <= 0:
-                await self._rest()
+                await self._checkpoint()
 
     def _is_served(self, partition: int) -> bool:
-        """Whether the node has what the query wants of a partition."""
-        table, name = self._table, self._node.name
+        """Whether the node can serve the query's records of a partition."""
+        table, name = self._table, self._host.name
         return table.serves_reads(name, partition) or (self._request.relax and table.has_records(name, partition))
 
     @property
@@ -147,12 +86,12 @@ class _Query(StreamedAnswer):
         if request.short and trio.current_time() > self._deadline:
             job.abandoned = ResultCode.TIMEOUT
             return
-        # Should the node give the partition up meanwhile, this is still what it had.
+        # If the node gives up the partition meanwhile, this still holds the records that it had.
         tree = self._store.trees[partition]
         for digest, value in found_in(tree, partition, self._search, start):
             self._left -= _PARTITIONS_A_RECORD
             if self._left <= 0:
-                await self._rest()
+                await self._checkpoint()
             if job.abandoned:
                 return
             record = tree.get(digest)
@@ -168,17 +107,17 @@ class _Query(StreamedAnswer):
             if self._size > FRAME_SIZE:
                 await self._flush()
 
-    async def _rest(self) -> None:
-        self._left = _PARTITIONS_A_RECORD * RECORDS_BETWEEN_RESTS
+    async def _checkpoint(self) -> None:
+        self._left = _PARTITIONS_A_RECORD * CHECKPOINT_EVERY
         await trio.lowlevel.checkpoint()
-        if self._node.paused:
-            await self._node.wait_resumed()
+        if self._host.paused:
+            await self._host.wait_resumed()
 
     def _answer(self, digest: bytes, record: StoredRecord, value: int | None) -> None:
         request = self._request
         ops, n_ops = b"", 0
         if not request.no_bins:
-            whole = None if request.ops or self._wanted_bins is not None else record.answer_to_a_read()
+            whole = None if request.ops or self._wanted_bins is not None else record.read_response()
             if whole is not None:
                 n_ops, ops = whole
             else:
@@ -193,11 +132,11 @@ class _Query(StreamedAnswer):
         self._answered += 1
         self.job.succeeded += 1
         if not n_ops and not request.no_bins and (request.ops or self._wanted_bins is not None):
-            return  # none of the bins that were asked for: no record
+            return  # the record has none of the bins that were asked for
         fields = self._fields.get(record.set_name)
         if fields is None:
             fields = self._fields[record.set_name] = record_fields(request.namespace, record.set_name)
-        self._hold(
+        self._add(
             encode_record(
                 fields, digest, record.key, value, record.generation, record.void_time, ops, n_ops,
                 no_bins=request.no_bins,
@@ -205,7 +144,7 @@ class _Query(StreamedAnswer):
         )  # fmt: skip
 
     def _read(self, record: StoredRecord) -> list[tuple[int, int, str, bytes]]:
-        """What the client gets of a record's bins."""
+        """The bins, or the results of the operations, that the client gets of a record."""
         if self._request.ops:
             bins = Bins(record.bins, self._request.respond_all)
             for op in self._request.ops:
@@ -217,7 +156,7 @@ class _Query(StreamedAnswer):
 
 
 def _bin_list(request: QueryRequest) -> list[str] | None:
-    """The bins that an older client lists in a field of its own."""
+    """The names of bins that an older client lists in a field of their own."""
     data = request.message.field(wire.FIELD_QUERY_BINLIST)
     if data is None:
         return None

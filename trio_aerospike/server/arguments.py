@@ -1,8 +1,7 @@
-"""The arguments of calls on bits and sketches, read one after the other as the server reads them.
+"""Parse the arguments of bit and HyperLogLog operations, as the server does.
 
-A call is a MessagePack list of the operation's number and its arguments (``_wire/cdt_calls``). The server takes each
-argument as what the operation expects there; what is of another kind, or cut off, ends the request (server:
-cf/src/msgpack_in.c). What stands behind the last argument is never looked at.
+A call is a MessagePack list of the operation's number and its arguments (``_wire/cdt_calls``). An argument of the wrong
+kind, or a truncated one, ends the request (server: cf/src/msgpack_in.c). Bytes after the last argument are ignored.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..._wire.cdt_calls import value_end
-from ..._wire.cdt_pack import pack_value
-from ...errors import ProtocolError, ResultCode
-from ..results import Refused
+from .._wire.cdt_calls import value_end
+from .._wire.cdt_pack import pack_value
+from ..errors import ProtocolError, ResultCode
+from .refused import Refused
 
 C = TypeVar("C")
 
@@ -29,9 +28,9 @@ _UNSIGNED = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class Arguments:
-    """A call's arguments, from the first on.
+    """The arguments of a call.
 
-    Every method reads one argument and raises Refused with PARAM where that is not what it asks for.
+    Each method reads one argument, and raises Refused with PARAM if it is of the wrong kind.
     """
 
     def __init__(self, payload: bytes) -> None:
@@ -42,17 +41,17 @@ class Arguments:
             raise Refused(ResultCode.PARAM)
         # The server keeps 32 bits of the number.
         self.number: int = self.unsigned() & 0xFFFF_FFFF
-        """What the call does."""
+        """The number of the operation."""
         self.count: int = n_elements - 1
-        """The arguments that it claims to have."""
+        """The announced number of arguments."""
 
     def fill(self, call: C, required: int, readers: Sequence[Callable[[Arguments, C], None]]) -> C:
-        """Read all arguments into a call, and give it back.
+        """Read all arguments into a call, and return it.
 
         Args:
-            call: where they go.
-            required: how many there must be.
-            readers: one for each that there may be; each reads one.
+            call: gets the arguments.
+            required: the number of required arguments.
+            readers: one for each argument, required or optional.
         """
         if not required <= self.count <= len(readers):
             raise Refused(ResultCode.PARAM)
@@ -61,7 +60,7 @@ class Arguments:
         return call
 
     def flags(self, allowed: int, exclusive: int) -> int:
-        """Flags, of which only some are allowed, and of two of those one at most."""
+        """Flags; only some are allowed, and not all exclusive ones together."""
         flags = self.unsigned()
         if flags & ~allowed or (exclusive and flags & exclusive == exclusive):
             raise Refused(ResultCode.PARAM)
@@ -81,12 +80,12 @@ class Arguments:
         return taken
 
     def signed(self) -> int:
-        """An integer of 64 bits."""
+        """A signed 64-bit integer."""
         value = self.unsigned()
         return value - (1 << 64) if value >> 63 else value
 
     def unsigned(self) -> int:
-        """An integer; a negative one comes as the unsigned one of the same 64 bits."""
+        """An unsigned 64-bit integer; a negative one is converted as in C."""
         first = self._first()
         form = _INTEGERS.get(first)
         if form is not None:
@@ -102,7 +101,7 @@ class Arguments:
         return value & _UNSIGNED
 
     def boolean(self) -> bool:
-        """True or False, no number."""
+        """A boolean, not a number."""
         first = self._first()
         if first not in (0xC2, 0xC3):
             raise Refused(ResultCode.PARAM)
@@ -110,7 +109,7 @@ class Arguments:
         return first == 0xC3
 
     def blob(self) -> bytes:
-        """A string or blob of any kind, with the byte in front that tells its kind."""
+        """A string or blob of any kind, including the first byte with its particle type."""
         first = self._first()
         if first & 0xE0 == 0xA0:
             self._at += 1
@@ -121,7 +120,7 @@ class Arguments:
         return self._advance(int.from_bytes(self._advance(1 + width)[1:], "big"))
 
     def list_header(self) -> int:
-        """How many elements the list that begins here has; they are the next arguments."""
+        """Enter a list; returns its number of elements, which are the next arguments."""
         first = self._first()
         if first & 0xF0 == 0x90:
             self._at += 1
@@ -132,12 +131,12 @@ class Arguments:
         return int.from_bytes(self._advance(1 + width)[1:], "big")
 
     def at_list(self) -> bool:
-        """Whether a list comes next."""
+        """Whether the next argument is a list."""
         first = self._data[self._at] if self._at < len(self._data) else 0
         return first & 0xF0 == 0x90 or first in _LIST_LENGTHS
 
     def scalar(self) -> bytes:
-        """A value that is no list and no map, as the bytes that the server hashes: in its shortest form."""
+        """A value that is neither list nor map, in its shortest form, which the server hashes."""
         first = self._first()
         if first & 0xE0 == 0x80 or 0xDC <= first <= 0xDF:
             raise Refused(ResultCode.PARAM)
@@ -149,15 +148,15 @@ class Arguments:
 
 
 def _shortest(element: bytes) -> bytes:
-    """One scalar with the least header it can have (server: msgpack_compactify).
+    """The shortest form of a scalar (server: msgpack_compactify).
 
-    Short blobs become strings by their headers; longer ones stay as they are, unless the header can be shorter.
+    Short blobs get the header of a string; longer ones are unchanged, unless the header can be shorter.
     """
     first = element[0]
     form = _INTEGERS.get(first)
     if form is not None:
         value: int = form.unpack(element[1:])[0]
-        # What only an unsigned header holds has the longest one already.
+        # Integers above the signed range have the longest header already.
         return element if value >> 63 > 0 else pack_value(value)
     width = _LENGTHS.get(first)
     if width is not None:

@@ -46,14 +46,14 @@ def histogram_name(namespace: str, origin: str, kind: str) -> str:
 
     Args:
         namespace: of the records.
-        origin: who asked: "client" or "batch_sub", as statistics call it.
+        origin: "client" or "batch_sub", as in statistics.
         kind: "read", "write" or "udf".
     """
     return f"{{{namespace}}}-{'batch-sub-' if origin == 'batch_sub' else ''}{kind}"
 
 
 class Latencies:
-    """The histograms of one node, by name; one exists once a command was counted in it."""
+    """The histograms of one node by name, created with their first command."""
 
     def __init__(self) -> None:
         self._histograms: dict[str, _Histogram] = {}

@@ -1,4 +1,4 @@
-"""The server's ends of network connections, behind one small protocol."""
+"""Server-side streams over TCP and TLS, behind one small protocol."""
 
 from __future__ import annotations
 
@@ -13,37 +13,33 @@ _LINGER_RESET = struct.pack("ii", 1, 0)
 
 
 class ServerStream(Protocol):
-    """What the server needs of a connection."""
+    """What the server needs of a stream."""
 
     async def receive_some(self, max_bytes: int) -> bytes:
-        """What there is, at most `max_bytes`; b"" at the end of the stream."""
+        """Receive available data, at most `max_bytes`; b"" at the end of the stream."""
         ...
 
     async def send_all(self, data: bytes) -> None:
         """Send everything."""
-        ...
 
     def abort(self) -> None:
         """Close at once with a reset; the peer loses what it has not read."""
-        ...
 
     async def aclose(self) -> None:
         """Close in good order."""
-        ...
 
     def certificate_name(self) -> str | None:
-        """The common name of the certificate that the peer showed; None where it showed none."""
-        ...
+        """The common name of the peer's certificate; None if it has none."""
 
 
 class TcpStream:
-    """A plain socket, read and written with as few steps through the scheduler as fairness allows."""
+    """A plain socket, with as few checkpoints as fairness allows."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
     async def receive_some(self, max_bytes: int) -> bytes:
-        """Wait until there is something, which lets others run, and take it."""
+        """Wait until data is available, which is a checkpoint, and receive it."""
         while True:
             await trio.lowlevel.wait_readable(self._sock)
             try:
@@ -52,7 +48,7 @@ class TcpStream:
                 continue
 
     async def send_all(self, data: bytes) -> None:
-        """Send at once what the socket takes, then wait for room for the rest."""
+        """Send at once what the socket accepts, then wait for room for the rest."""
         sent = self._send(data)
         if sent == len(data):
             return
@@ -83,18 +79,18 @@ class TcpStream:
         await trio.lowlevel.checkpoint()
 
     def certificate_name(self) -> None:
-        """There are no certificates without TLS."""
+        """None: there are no certificates without TLS."""
 
 
 class TlsStream:
-    """A socket with TLS on it; the handshake happens with the first use."""
+    """A TLS stream; the handshake happens with the first use."""
 
     def __init__(self, stream: trio.SocketStream, context: ssl.SSLContext) -> None:
         self._socket = stream.socket
         self._tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
 
     async def receive_some(self, max_bytes: int) -> bytes:
-        """What the peer sent, decrypted."""
+        """Receive and decrypt data."""
         return bytes(await self._tls.receive_some(max_bytes))
 
     async def send_all(self, data: bytes) -> None:
@@ -102,7 +98,7 @@ class TlsStream:
         await self._tls.send_all(data)
 
     def abort(self) -> None:
-        """Close with a reset, without TLS's farewell."""
+        """Close with a reset, without TLS close_notify."""
         if self._socket.fileno() >= 0:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
             self._socket.close()
@@ -112,7 +108,7 @@ class TlsStream:
         await self._tls.aclose()
 
     def certificate_name(self) -> str | None:
-        """The common name of the certificate that the peer showed; None where it was not asked for one."""
+        """The common name of the peer's certificate; None if it was not requested."""
         certificate = self._tls.getpeercert() or {}
         for part in certificate.get("subject", ()):
             for name, value in part:
@@ -122,7 +118,7 @@ class TlsStream:
 
 
 async def accepted_stream(stream: trio.SocketStream, context: ssl.SSLContext | None) -> ServerStream:
-    """The server's end of a connection that a listener accepted."""
+    """Wrap an accepted connection, with TLS if there is a context."""
     if context is not None:
         return TlsStream(stream, context)
     sock = socket.socket(fileno=stream.socket.detach())
