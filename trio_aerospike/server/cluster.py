@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from .._trio_run import require_trio
+from .._trio_guard import require_trio
 from .clock import ServerClock
 from .memory import MemoryNetwork, MemoryStream
 from .node import Address, EmbeddedNode, check_server_context

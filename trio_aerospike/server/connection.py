@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._fairness import Turn
 from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
+from ..fairness import TimeSlice
 from .batch import batch_error
 from .faults import Fault, Reply, Request, RequestKind
 from .query.answer import Streamed
@@ -130,7 +130,7 @@ class Connection:
         self._count(frames)
         answers: list[bytes] = []
         size = 0
-        turn = Turn()
+        time_slice = TimeSlice()
         try:
             for kind, body in frames:
                 answers.append(await self._serve_one(kind, body, answers))
@@ -141,7 +141,7 @@ class Connection:
                 if size > _SEND_SIZE:
                     await self._send(answers)
                     size = 0
-                await turn.give_way()
+                await time_slice.give_way()
         except ProtocolError as error:
             # What came before the bad request has been done: its client hears of it.
             await self._send(answers)

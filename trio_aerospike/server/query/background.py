@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..._fairness import Turn
 from ..._wire import constants as wire
 from ..._wire.frames import encode_frame
 from ..._wire.messages import Message
 from ..._wire.query_answers import encode_query_end
 from ...errors import ResultCode
+from ...fairness import TimeSlice
 from ..expressions.compiler import compile_filter
 from ..results import Refused
 from ..store import StoredRecord
@@ -117,10 +117,10 @@ def start_job(
     job.details = lambda: f":net-io-bytes=30:socket-timeout=10000{details()}"
 
     async def run() -> None:
-        turn = Turn()
+        time_slice = TimeSlice()
         try:
             for partition in range(wire.N_PARTITIONS):
-                await turn.give_way()
+                await time_slice.give_way()
                 job.partition = partition
                 if node.cluster.tables[request.namespace].master(partition) == node.name:
                     await serve_partition(partition)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..._fairness import Turn
 from ..._lua import FunctionFailed, LuaModule, Unusable, to_particle
 from ..._lua.values import NOTHING, held
 from ..._wire import constants as wire
 from ..._wire.messages import Message
 from ...errors import ResultCode
+from ...fairness import TimeSlice
 from ..requests import Answer, Call, call_of
 from ..results import Refused
 from ..store import Particle, StoredRecord
@@ -115,9 +115,9 @@ class Aggregation(StreamedAnswer):
     async def _serve_partitions(self) -> None:
         job, node = self.job, self._node
         table = node.cluster.tables[self._request.namespace]
-        turn = Turn()
+        time_slice = TimeSlice()
         for partition in range(wire.N_PARTITIONS):
-            await turn.give_way()
+            await time_slice.give_way()
             job.partition = partition
             if table.master(partition) == node.name and self._store.trees[partition]:
                 await self._serve_partition(partition)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from ..._fairness import Turn
 from ..._wire import constants as wire
 from ..._wire.index_ranges import INDEX_DEFAULT, INDEX_LIST, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from ..._wire.query import Resumed
 from ...errors import ResultCode
+from ...fairness import TimeSlice
 from ..query.request import QueryRequest, Where
 from ..results import Refused
 from ..store import Tree
@@ -143,13 +143,13 @@ class NodeIndexes:
 
     async def _populate(self, entries: Entries) -> None:
         began = trio.current_time()
-        turn = Turn()
+        time_slice = TimeSlice()
         await trio.sleep(BUILD_TIME)
         for number, _ in enumerate(entries.populate()):
             if number % RESTS_EVERY == 0:
                 await trio.lowlevel.checkpoint()
             else:
-                await turn.give_way()
+                await time_slice.give_way()
         entries.load_time = int((trio.current_time() - began) * 1000)
 
     def forget(self, definition: Definition) -> None:
