@@ -18,11 +18,11 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 
+from .._async_with import entered_with
 from .._cluster.execution.batch import Batch
 from .._cluster.execution.single import Executor
 from .._cluster.tend.cluster import Cluster
 from .._cluster.tend.node import Node
-from .._entering import entered_with
 from ..errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
 from ..keys import Key
 from ..policies import BatchPolicy, Replica

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from .._stream_end import StreamFailure
-from .._trio_run import TrioRun
+from .._stream_failure import StreamFailure
+from .._trio_guard import TrioRun
 from ..errors import AerospikeError, ClientClosed, ResultCode
 from ..records import BatchResult
 from ..validation import Uncopyable, shown
