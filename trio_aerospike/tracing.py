@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trio_aerospike._lazy import LazyModule
+from trio_aerospike._version import __version__
 from trio_aerospike.instruments import Instrument, Observation
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry import trace
+else:
+    trace = LazyModule("opentelemetry.trace")
 
 __all__ = ["Tracing"]
 
@@ -33,16 +37,14 @@ class Tracing(Instrument):
         ImportError: opentelemetry-api is not installed.
     """
 
-    def __init__(self, tracer_provider: TracerProvider | None = None, *, cluster_name: str = "") -> None:
+    def __init__(self, tracer_provider: trace.TracerProvider | None = None, *, cluster_name: str = "") -> None:
         try:
-            from opentelemetry import trace
+            get_tracer = trace.get_tracer
         except ImportError as error:
             raise ImportError(
                 "Tracing needs opentelemetry-api, an extra: pip install 'trio-aerospike[otel]'"
             ) from error
-        from trio_aerospike import __version__
-
-        self._tracer = trace.get_tracer("trio_aerospike", __version__, tracer_provider)
+        self._tracer = get_tracer("trio_aerospike", __version__, tracer_provider)
         self._kind = trace.SpanKind.CLIENT
         self._error = trace.StatusCode.ERROR
         self._cluster_name = cluster_name
