@@ -93,9 +93,9 @@ class LoopCommands(RecordCommands, Uncopyable):
 
     def __init__(self, client: Client, cross: Cross, loop: asyncio.AbstractEventLoop) -> None:
         self.loop: weakref.ref[asyncio.AbstractEventLoop] = weakref.ref(loop)
-        self._cluster = client._cluster
-        self._executor = _LoopExecutor(client, cross, loop)  # type: ignore[assignment]
-        self._setup_records(client.config.read_policy, client.config.write_policy)
+        super().__init__(
+            client.config, client._cluster, client._executor, runner=_LoopExecutor(client, cross, loop)
+        )
 
 
 class _LoopExecutor(BorrowingExecutor):

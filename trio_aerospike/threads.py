@@ -56,9 +56,7 @@ class ThreadCommands(RecordCommands, Uncopyable):
     _instead_of_copy = "share the object, or make another from the client"
 
     def __init__(self, client: Client, cross: Cross) -> None:
-        self._cluster = client._cluster
-        self._executor = _ThreadExecutor(client, cross)  # type: ignore[assignment]
-        self._setup_records(client.config.read_policy, client.config.write_policy)
+        super().__init__(client.config, client._cluster, client._executor, runner=_ThreadExecutor(client, cross))
 
     @staticmethod
     def wait(command: Coroutine[Any, Any, T]) -> T:

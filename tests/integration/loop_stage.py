@@ -85,7 +85,7 @@ class LoopStage(Stage):
         while len(lines_of(commands)) < lines:
             await self.loop_until(lambda: self.lender._resting or not self.lender.opening)
             if self.lender._resting:
-                executor: Any = commands._executor
+                executor: Any = commands._runner
                 executor._lines_to(self.node)._borrow(asyncio.get_running_loop())
             else:
                 await self.from_loop(self.node.lend)
@@ -94,7 +94,7 @@ class LoopStage(Stage):
 
 
 def lines_of(commands: LoopCommands) -> list[_Line]:
-    executor: Any = commands._executor
+    executor: Any = commands._runner
     return [line for lines in executor._lines.values() for ref in lines._lines if (line := ref()) is not None]
 
 

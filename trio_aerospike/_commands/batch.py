@@ -12,20 +12,24 @@ import trio
 
 from .._batch.policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
 from .._batch.rows import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
-from .._fairness import Turn
+from .._batch.streams import BatchStream
+from .._lazy import LazyModule
 from ..batch import BatchApply, BatchRead, BatchRemove, BatchWrite
 from ..errors import InvalidArgError
+from ..fairness import TimeSlice
 from ..keys import Key, KeyLike, as_key
 from ..operations import Operation
 from ..policies import BatchPolicy, chosen
 from ..records import BatchResult, BatchResults
 from ..validation import checked_int, refused, unknown_argument
+from .family import CommandFamily
 
 if TYPE_CHECKING:
-    from .._batch.streams import BatchStream
-    from .._cluster.execution.batch import MakeReader
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
+    from .._batch import pipeline
+    from .._cluster.execution import batch as execution
+else:
+    execution = LazyModule("trio_aerospike._cluster.execution.batch")
+    pipeline = LazyModule("trio_aerospike._batch.pipeline")
 
 T = TypeVar("T")
 
@@ -41,7 +45,7 @@ IN_FLIGHT_MAX: Final = 1_000_000
 WriteLike: TypeAlias = tuple[KeyLike, Mapping[str, Any]] | BatchWrite
 
 
-class BatchCommands:
+class BatchCommands(CommandFamily):
     """The part of the client that works on many records in one call.
 
     A batch goes to all nodes at once, each asked for the records that it serves. A record that cannot be served does
@@ -56,10 +60,6 @@ class BatchCommands:
     NoMoreConnections, BackpressureError or what the server answered when there is no answer for any record at all,
     InvalidArgError before anything is sent, ClientClosed, and ServerError for a namespace that is not there.
     """
-
-    _cluster: Cluster
-    _executor: Executor
-    _batch_policy: BatchPolicy
 
     async def batch_read(
         self,
@@ -126,11 +126,11 @@ class BatchCommands:
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
             raise refused("batch_write.records", records, "a list of pairs of key and bins, or of BatchWrite")
         rows = Rows(policy)
-        turn = Turn()
+        time_slice = TimeSlice()
         for number, record in enumerate(records):
             add_write(rows, record, form, f"batch_write.records[{number}]")
             if number % _FEW_ROWS == _FEW_ROWS - 1:
-                await turn.give_way()
+                await time_slice.give_way()
         return await self._carry_out("batch_write", rows, policy)
 
     async def batch_operate(
@@ -264,13 +264,13 @@ class BatchCommands:
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
             raise refused("batch.records", records, "a list of BatchRead, BatchWrite, BatchRemove and BatchApply")
         rows = Rows(policy)
-        turn = Turn()
+        time_slice = TimeSlice()
         for number, record in enumerate(records):
             if not isinstance(record, (BatchRead, BatchWrite, BatchRemove, BatchApply)):
                 raise refused(f"batch.records[{number}]", record, "a BatchRead, BatchWrite, BatchRemove or BatchApply")
             rows.add(record.key, record._form)
             if number % _FEW_ROWS == _FEW_ROWS - 1:
-                await turn.give_way()
+                await time_slice.give_way()
         return await self._carry_out("batch", rows, policy)
 
     def get_many(
@@ -310,8 +310,6 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "get_many", unknown)
-        from .._batch.pipeline import open_reads
-
         policy = self._policy("get_many", policy)
         form = ReadForm("get_many", bins, None, None)
 
@@ -326,7 +324,7 @@ class BatchCommands:
 
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_reads(
+        return pipeline.open_reads(
             "get_many", source, key_of, rows_of, policy, in_flight, False, on_progress, self._cluster, self._executor
         )
 
@@ -367,8 +365,6 @@ class BatchCommands:
         """
         if unknown:
             raise unknown_argument(self, "put_many", unknown)
-        from .._batch.pipeline import open_writes
-
         policy = self._policy("put_many", policy)
         form = WriteForm(None, ttl, None, write_policy, "put_many")
 
@@ -382,12 +378,12 @@ class BatchCommands:
 
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_writes(
+        return pipeline.open_writes(
             "put_many", source, key_of, rows_of, policy, in_flight, True, on_progress, self._cluster, self._executor
         )
 
     def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:
-        policy = chosen(policy, self._batch_policy, BatchPolicy)
+        policy = chosen(policy, self._config.batch_policy, BatchPolicy)
         if policy.send_key:
             raise InvalidArgError(
                 "BatchPolicy.send_key: got True, allowed: False, as batch reads go by digest alone "
@@ -410,12 +406,10 @@ class BatchCommands:
         return BatchResults(await self._batch_results(what, rows, policy))
 
     async def _batch_results(
-        self, what: str, rows: Rows, policy: BatchPolicy, make_reader: MakeReader | None = None
+        self, what: str, rows: Rows, policy: BatchPolicy, make_reader: execution.MakeReader | None = None
     ) -> list[BatchResult]:
-        """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
-        from .._cluster.execution.batch import Batch
-
-        batch = Batch(
+        """Send a batch; ``make_reader`` as in ``execution.Batch``."""
+        batch = execution.Batch(
             what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
         )
         results, fault = await self._executor.run_batch(batch)
@@ -460,12 +454,12 @@ async def checked_keys(keys: Iterable[KeyLike], what: str) -> list[Key]:
     """
     if isinstance(keys, (str, bytes, Key)) or not isinstance(keys, Iterable):
         raise refused(f"{what}.keys", keys, "a list of keys")
-    turn = Turn()
+    time_slice = TimeSlice()
     rest = iter(keys)
     checked: list[Key] = []
     while some := [key if type(key) is Key else as_key(key) for key in islice(rest, _FEW_KEYS)]:
         checked += some
         if len(some) < _FEW_KEYS:
             break
-        await turn.give_way()
+        await time_slice.give_way()
     return checked

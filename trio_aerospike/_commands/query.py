@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Never
 import attrs
 import trio
 
-from .._entering import NeedsAsyncWith
-from .._stream_end import StreamFailure
+from .._async_with import NeedsAsyncWith
+from .._lazy import LazyModule
+from .._stream_failure import StreamFailure
 from .._wire import constants as wire
 from .._wire.commands import op_name_only
+from .._wire.query import QueryHead
+from .._wire.query_answers import AnswerDecoder
+from .._wire.query_layouts import Place
 from ..errors import BackpressureError, InvalidArgError, ProtocolError
+from ..exp import Expression
 from ..keys import Key, known_key
 from ..operations import Operation
 from ..policies import chosen, packed_filter
@@ -22,14 +27,15 @@ from ..predicates import Predicate
 from ..query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from ..records import Record
 from ..validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
+from .family import CommandFamily
 
 if TYPE_CHECKING:
-    from .._cluster.execution.query import QueryStream
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
-    from .._wire.query import QueryHead
-    from .._wire.query_layouts import Place
-    from ..exp import Expression
+    from .._cluster.execution import query as execution, query_plan
+    from .._cluster.tend import cluster as tend
+else:
+    execution = LazyModule("trio_aerospike._cluster.execution.query")
+    query_plan = LazyModule("trio_aerospike._cluster.execution.query_plan")
+    tend = LazyModule("trio_aerospike._cluster.tend.cluster")
 
 __all__ = ["QueryCommands", "Records", "ScannedRecord", "UnreadableRecord"]
 
@@ -134,13 +140,13 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
     _instead_of_copy = "make another query; its cursor says where this one stands, and can be pickled"
 
     def __init__(
-        self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor
+        self, cluster: tend.Cluster, make_stream: Callable[[Records], execution.QueryStream], what: str, place: Cursor
     ) -> None:
         self._cluster = cluster
         self._make_stream = make_stream
         self._what = what
         self._place = place
-        self._stream: QueryStream | None = None
+        self._stream: execution.QueryStream | None = None
         self._entered = False
         self._left = False
         #: One reader fetches; the others wait for what it gets.
@@ -261,7 +267,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         finally:
             self._fetching.release()
 
-    async def _fetch_some(self, stream: QueryStream) -> None:
+    async def _fetch_some(self, stream: execution.QueryStream) -> None:
         """Fetch the next records; all of them may have been handed on already.
 
         Raises:
@@ -380,12 +386,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         return attrs.evolve(self._place, cluster=name, nodes=nodes, places=self._open_places(), seen=seen)
 
 
-class QueryCommands:
+class QueryCommands(CommandFamily):
     """The part of the client that finds records by what is in them."""
-
-    _cluster: Cluster
-    _executor: Executor
-    _query_policy: QueryPolicy
 
     def query(
         self,
@@ -430,7 +432,7 @@ class QueryCommands:
         """
         if unknown:
             raise unknown_argument(self, "query", unknown)
-        policy = chosen(policy, self._query_policy, QueryPolicy)
+        policy = chosen(policy, self._config.query_policy, QueryPolicy)
         head = _query_head(namespace, set_name, where, filter, records_per_second, policy)
         head = _with_reads(head, bins, operations)
         record_max = 0 if max_records is None else checked_int("query.max_records", max_records, 1, _U63_MAX)
@@ -439,7 +441,7 @@ class QueryCommands:
         if where is not None:
             what += f", where {where}"
 
-        def make_stream(records: Records) -> QueryStream:
+        def make_stream(records: Records) -> execution.QueryStream:
             return self._make_stream(records, head, what, place, where, record_max, policy)
 
         return Records(self._cluster, make_stream, what, place)
@@ -453,23 +455,19 @@ class QueryCommands:
         where: Predicate | None,
         record_max: int,
         policy: QueryPolicy,
-    ) -> QueryStream:
-        from .._cluster.execution.query import QueryStream
-        from .._cluster.execution.query_plan import PartitionState, QueryPlan
-        from .._wire.query_answers import AnswerDecoder
-
+    ) -> execution.QueryStream:
         states = [
-            PartitionState(number, None if digest is None else (digest, value))
+            query_plan.PartitionState(number, None if digest is None else (digest, value))
             for number, digest, value in place.places
         ]
-        plan: QueryPlan[Any] = QueryPlan(states, record_max, nodes_count=not head.n_ops)
+        plan: query_plan.QueryPlan[Any] = query_plan.QueryPlan(states, record_max, nodes_count=not head.n_ops)
         records._note = plan.handed_on
         records._open_places = lambda: tuple(
             (state.number, None, 0) if state.place is None else (state.number, *state.place) for state in plan.open
         )
         if where is not None and where.is_element_range:
             records._seen = set(place.seen)
-        return QueryStream(
+        return execution.QueryStream(
             self._cluster,
             self._executor,
             what,
@@ -534,9 +532,6 @@ def _query_head(
     records_per_second: int | None,
     policy: QueryPolicy,
 ) -> QueryHead:
-    # What requests of queries are made of is loaded with the first one.
-    from .._wire.query import QueryHead
-
     name, group = query_scope("query", namespace, set_name)
     short = policy.expected_duration is QueryDuration.SHORT
     rate = 0

@@ -25,7 +25,7 @@ def borrowed(stage: LoopStage) -> int:
 
 
 def lines_to_node(stage: LoopStage, commands: LoopCommands) -> Any:
-    executor: Any = commands._executor
+    executor: Any = commands._runner
     return executor._lines_to(stage.node)
 
 
