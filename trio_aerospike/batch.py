@@ -21,7 +21,7 @@ from trio_aerospike._batch.policies import (
 from trio_aerospike._batch.rows import ApplyForm, Ops, ReadForm, RemoveForm, WriteForm
 from trio_aerospike._batch.streams import BatchStream as BatchStream, StreamCounts as StreamCounts
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.keys import Key, as_key
+from trio_aerospike.keys import Key, KeyLike as KeyLike, as_key
 from trio_aerospike.operations import Operation
 from trio_aerospike.records import BatchResult as BatchResult, BatchResults as BatchResults
 
