@@ -1,4 +1,4 @@
-"""The client, and the one way to get one."""
+"""The client, and ``open_client``, the only way to open one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Client(
     InfoCommands,
     Uncopyable,
 ):
-    """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
+    """A connected client. Only :func:`open_client` makes one, as it runs the tasks that the client needs.
 
     Any number of tasks of the same Trio run may use one client at a time.
     """
@@ -88,7 +88,7 @@ class Client(
 
     @property
     def config(self) -> ClientConfig:
-        """What the client was opened with."""
+        """The configuration that the client was opened with."""
         return self._config
 
     @property
@@ -123,7 +123,7 @@ class Client(
             self._cluster.close()
 
     def has_commands_under_way(self) -> bool:
-        """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
+        """Whether any task, thread or event loop waits for an answer of a node."""
         return any(node.awaited for node in self._cluster.active_nodes())
 
     def close_inherited(self) -> None:
@@ -148,7 +148,7 @@ async def open_client(
     Args:
         hosts: seeds: ``"host:port"``, ``("host", port)`` or several of these; or a whole :class:`ClientConfig`.
         connector: opens connections instead of TCP and TLS; an embedded cluster in memory offers one.
-        instruments: are told of what the client does; see :mod:`trio_aerospike.instruments`.
+        instruments: are notified of operations; see :mod:`trio_aerospike.instruments`.
         **fields: other fields of :class:`ClientConfig`; beside a whole config, changes to it.
 
     Yields:
@@ -191,7 +191,7 @@ async def open_client(
             except GeneratorExit:
                 raise
             except BaseException as error:
-                # Carried past our own nursery, which would wrap it in a group that is none of the caller's business.
+                # Carried past our own nursery, which would wrap it in a group.
                 raised = error
             finally:
                 guard.cancel()
@@ -210,7 +210,7 @@ async def open_client(
 
 
 def _check_login(config: ClientConfig) -> None:
-    """A login without a name is none, and what was given for it must not be passed over in silence."""
+    """Refuse a password or an authentication mode without a user, which would be ignored."""
     if config.user or config.auth_mode is AuthMode.PKI:
         return
     if config.password:
@@ -220,7 +220,7 @@ def _check_login(config: ClientConfig) -> None:
 
 
 def _without_cancelled(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """What went wrong in a nursery, its own layer taken off; None when it was only cancelled."""
+    """The error that a nursery raised, without its group; None when the nursery was only cancelled."""
     rest = group.split(trio.Cancelled)[1]
     return None if rest is None else _only_member(rest)
 

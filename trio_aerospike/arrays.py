@@ -41,7 +41,7 @@ __all__ = ["KeyColumns", "LazyBatch", "RecordArrays", "RecordColumns"]
 
 
 class RecordColumns:
-    """What a batch of reads brought, as lists that have an item for each key, in the order of the keys.
+    """The results of a batch of reads as lists, with an item for each key, in the order of the keys.
 
     It costs little: no object is made for a row but the dict of its bins.
 
@@ -106,7 +106,7 @@ def _put_result(columns: Columns, index: int, result: BatchResult) -> None:
 
 
 class LazyBatch:
-    """What a batch of reads brought, as the server sent it. It becomes results, columns or arrays when it is asked to.
+    """The answers to a batch of reads, which become results, columns or arrays on request.
 
     Results and columns that are asked for often are made once.
     """
@@ -137,7 +137,7 @@ class LazyBatch:
 
     @classmethod
     def of(cls, results: Sequence[BatchResult]) -> LazyBatch:
-        """What a batch brought that are results already."""
+        """Make one of results that exist already."""
         return cls(KeyColumns([result.key for result in results]), [*results], [], Columns(len(results)), None)
 
     def __repr__(self) -> str:
@@ -253,10 +253,10 @@ def arrays_of(results: Sequence[BatchResult], dtype: np.dtype[Any]) -> RecordArr
 
 
 def check_numpy(what: str) -> None:
-    """Make sure that NumPy is there.
+    """Check that NumPy is installed.
 
     Raises:
-        ImportError: it is not; says how to get it.
+        ImportError: it is not; says how to install it.
     """
     try:
         _ = np.ndarray

@@ -89,7 +89,7 @@ class Histogram:
         self._series: dict[tuple[str, ...], list[float]] = {}
 
     def observe(self, values: tuple[str, ...], seconds: float) -> None:
-        """Count something that took so long."""
+        """Count one observation that took ``seconds``."""
         series = self._series.get(values)
         if series is None:
             series = self._new_series(values)
@@ -110,12 +110,12 @@ class Histogram:
             return self._series.setdefault(values, [0.0] * (len(self.bounds) + 2))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all series."""
         with self._lock:
             self._series.clear()
 
     def renew(self) -> None:
-        """Start anew in a forked child, whatever other threads of its parent were at."""
+        """Start empty in a forked child, with a lock that no thread of the parent holds."""
         self._lock = threading.Lock()
         self._series = {}
 
@@ -191,7 +191,7 @@ class Metrics(Instrument):
     def operation_took(
         self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
     ) -> None:
-        """Count it."""
+        """Count the operation."""
         if self._only is not None and operation not in self._only:
             return
         name = ""
@@ -200,7 +200,7 @@ class Metrics(Instrument):
         self.operations.observe(("aerospike", namespace, set_name, operation, name), seconds)
 
     def histograms(self) -> tuple[Histogram, ...]:
-        """What is shown."""
+        """The histograms that are exported."""
         return (self.operations,)
 
     def text(self) -> str:
@@ -208,7 +208,7 @@ class Metrics(Instrument):
         return prometheus_text(self.histograms())
 
     def clear(self) -> None:
-        """Forget everything so far."""
+        """Drop everything counted so far."""
         for histogram in self.histograms():
             histogram.clear()
 
@@ -217,10 +217,10 @@ class Metrics(Instrument):
         return map(_family, self.histograms())
 
     def register(self, registry: prometheus_client.CollectorRegistry | None = None) -> None:
-        """Have the metrics shown among others of ``prometheus-client``.
+        """Register the metrics with ``prometheus-client``.
 
         Args:
-            registry: where; None for the library's own.
+            registry: the registry; None for the library's default.
 
         Raises:
             ImportError: prometheus-client is not installed.
@@ -284,11 +284,11 @@ class StageMetrics(Metrics):
         self.stages: Histogram = stage_histogram()
 
     def stage_finished(self, operation: str, stage: str, seconds: float) -> None:
-        """Count it."""
+        """Count the operation."""
         self.stages.observe((stage, operation), seconds)
 
     def histograms(self) -> tuple[Histogram, ...]:
-        """What is shown."""
+        """The histograms that are exported."""
         return (self.operations, self.stages)
 
 
@@ -342,7 +342,7 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         return int(self._server.server_address[1])
 
     def close(self) -> None:

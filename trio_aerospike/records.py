@@ -1,4 +1,4 @@
-"""What commands return."""
+"""Records and results: what commands return."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Record(_Expiring):
 
 @attrs.define(repr=False)
 class Metadata(_Expiring):
-    """What ``exists`` tells of a record: all but its bins."""
+    """A record without its bins: what ``exists`` returns."""
 
     key: Key
     generation: int
@@ -162,7 +162,7 @@ class OrderedResult(_Expiring):
 
 @attrs.define(repr=False)
 class BatchResult:
-    """What a batch has to say of one key: a record, or why there is none."""
+    """The result of a batch for one key: a record, or the error."""
 
     key: Key
     result_code: int
@@ -215,7 +215,7 @@ class BatchResult:
         """The record.
 
         Raises:
-            AerospikeError: There is none; ``error`` says why.
+            AerospikeError: There is no record; ``error`` says why.
         """
         if self.record is None or self.result_code:
             raise self.error or AerospikeError("the server sent no record", result_code=self.result_code)

@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry for a client's operations.
+"""OpenTelemetry spans of a client's operations.
 
 ``open_client(..., instruments=[Tracing()])``: each operation is a span, a child of the one in which it was called, with
 the attributes that OpenTelemetry's conventions have for databases. Needs ``opentelemetry-api`` (``pip install
@@ -50,7 +50,7 @@ class Tracing(Instrument):
         self._cluster_name = cluster_name
 
     def operation_started(self, observation: Observation) -> object:
-        """Start a span, in the context of whoever called."""
+        """Start a span, in the context of the caller."""
         operation = observation.operation
         place = ".".join(filter(None, (observation.namespace, observation.set_name)))
         attributes: dict[str, str | int] = {"db.system.name": "aerospike", "db.operation.name": operation}
@@ -65,7 +65,7 @@ class Tracing(Instrument):
         return self._tracer.start_span(f"{operation.upper()} {place}".rstrip(), kind=self._kind, attributes=attributes)
 
     def operation_finished(self, observation: Observation, token: Any) -> None:
-        """End it."""
+        """End the span."""
         if token is None:
             return
         if token.is_recording():

@@ -1,4 +1,4 @@
-"""The results of many records as they arrive: what ``get_many`` and ``put_many`` give a program to iterate over."""
+"""The streams of results of ``get_many`` and ``put_many``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aggregations: functions of registered modules over streams of records, on the servers and once more here."""
+"""Aggregate records with functions of registered modules: on the servers, and a last time in the client."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         fetch: Callable[[str], Awaitable[bytes]],
         udf: tuple[str, str, bytes],
         source: bytes | None,
-        tell: Callable[[], Callable[[BaseException | None], None] | None],
+        start_span: Callable[[], Callable[[BaseException | None], None] | None],
         trio_run: TrioRun,
     ) -> None:
         self._trio_run = trio_run
@@ -72,9 +72,9 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         self._fetch = fetch
         self._udf = udf
         self._source = source
-        #: Tells observers that the block is entered; what it gives tells them that it is left.
-        self._tell = tell
-        self._told: Callable[[BaseException | None], None] | None = None
+        #: Begins the span as the block is entered, and returns what ends it.
+        self._start_span = start_span
+        self._finish_span: Callable[[BaseException | None], None] | None = None
         self._stream: execution.ValueStream | None = None
         self._lua: Iterator[Any] | None = None
         self._ready: list[Any] = []
@@ -100,7 +100,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         if self._source is None:
             self._source = await self._fetch(f"{self._udf[0]}.lua")
         self._nursery = await self._block.enter_async_context(trio.open_nursery())
-        self._told = self._tell()
+        self._finish_span = self._start_span()
         return self
 
     async def __aexit__(
@@ -112,8 +112,8 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         self._readers.unpark_all()
         if self._stream is not None:
             self._stream.close()
-        if self._told is not None:
-            self._told(error)
+        if self._finish_span is not None:
+            self._finish_span(error)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
         try:
@@ -183,7 +183,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
             self._readers.unpark_all()
 
     async def _work(self, stream: execution.ValueStream) -> list[Any]:
-        """Have the thread make values, from the beginning again where that is possible and helps."""
+        """Compute values in the thread; restart the aggregation where that is possible and helps."""
         while True:
             left = stream.limit - loop_clock().now()
             deadline = None if left == math.inf else time.monotonic() + left
@@ -210,7 +210,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
     # -- in a thread -------------------------------------------------------------------------------------------------
 
     def _run(self, deadline: float | None) -> list[Any]:
-        """Have Lua make some values."""
+        """Compute some values in Lua."""
         found: list[Any] = []
         until = time.monotonic() + _GATHER
         try:
@@ -262,7 +262,7 @@ def _check_cancelled() -> bool:
 
 
 class AggregateCommands(UDFCommands):
-    """The part of the client that makes one of many records."""
+    """The part of the client that aggregates records with user-defined functions."""
 
     def aggregate(
         self,
@@ -278,7 +278,7 @@ class AggregateCommands(UDFCommands):
         policy: QueryPolicy | None = None,
         **unknown: Never,
     ) -> Values:
-        """What a function makes of the stream of all records that a query finds.
+        """Aggregate the records that a query finds, with a user-defined stream function.
 
         The function gets a stream, and says what is to be done with it: ``s:filter(f)``, ``s:map(f)``,
         ``s:aggregate(start, f)``, ``s:groupby(f)``, ``s:reduce(f)``. The servers do that with their records up to the
@@ -308,7 +308,7 @@ class AggregateCommands(UDFCommands):
             The values; nothing has been sent yet.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             ClientError: lupa is not installed, without which there is no Lua here.
         """
         if unknown:
@@ -336,12 +336,12 @@ class AggregateCommands(UDFCommands):
         def make_stream() -> execution.ValueStream:
             return execution.ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
 
-        def tell() -> Callable[[BaseException | None], None] | None:
+        def start_span() -> Callable[[BaseException | None], None] | None:
             observers = self._cluster.observers
             return None if observers is None else observers.stream_started("aggregate", name, group)
 
         text = None if source is None else bytes(source)
-        return Values(what, make_stream, self.udf_get, udf, text, tell, self._cluster.trio_run)
+        return Values(what, make_stream, self.udf_get, udf, text, start_span, self._cluster.trio_run)
 
 
 def _check_lua() -> None:

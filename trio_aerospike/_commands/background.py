@@ -1,4 +1,4 @@
-"""Writing to all records that a query finds, in the background."""
+"""Background jobs: write to all records that a query finds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _U32_MAX = 0xFFFF_FFFF
 
 
 class BackgroundCommands(InfoCommands):
-    """The part of the client that has servers work on many records by themselves."""
+    """The part of the client that starts background jobs on the servers."""
 
     @instrumented
     async def query_operate(
@@ -63,7 +63,7 @@ class BackgroundCommands(InfoCommands):
             The job: ``await job.wait(timeout)``, ``await job.cancel()``.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             RecordNotFound: there is no such set.
             AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
                 is in the message.
@@ -117,7 +117,7 @@ class BackgroundCommands(InfoCommands):
             its calls have failed.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             RecordNotFound: there is no such set.
             AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
                 is in the message.

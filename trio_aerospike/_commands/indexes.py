@@ -1,4 +1,4 @@
-"""Making, dropping and listing secondary indexes."""
+"""Create, drop and list secondary indexes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["IndexCommands"]
 
 
 class IndexCommands(InfoCommands):
-    """The part of the client that looks after secondary indexes."""
+    """The part of the client that creates, drops and lists secondary indexes."""
 
     @instrumented
     async def create_index(
@@ -39,7 +39,7 @@ class IndexCommands(InfoCommands):
         policy: InfoPolicy | None = None,
         **unknown: Never,
     ) -> IndexJob:
-        """Make a secondary index. The nodes fill it in the background: wait for the job before the first query.
+        """Create a secondary index. The nodes fill it in the background: wait for the job before the first query.
 
         To make an index that there is already succeeds; under another name it is renamed.
 
@@ -58,7 +58,7 @@ class IndexCommands(InfoCommands):
             The job: ``await job.wait(timeout)``.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             IndexFoundError: there is an index of that name for something else.
             AerospikeError: what the server refused, or why no node could be asked.
         """
@@ -88,7 +88,7 @@ class IndexCommands(InfoCommands):
     async def create_set_index(
         self, namespace: str, set_name: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> IndexJob:
-        """Make an index of a set: scans of a small set in a large namespace are quick with it.
+        """Create an index of a set: scans of a small set in a large namespace are quick with it.
 
         Args:
             namespace: the namespace.
@@ -100,7 +100,7 @@ class IndexCommands(InfoCommands):
             The job: ``await job.wait(timeout)``.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             AerospikeError: what the server refused, or why no node could be asked.
         """
         if unknown:
@@ -133,7 +133,7 @@ class IndexCommands(InfoCommands):
             The job: ``await job.wait(timeout)`` waits until it is gone from all nodes.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             AerospikeError: what the server refused, or why no node could be asked.
         """
         if unknown:

@@ -25,7 +25,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class InfoCommands(NodeRequests):
-    """The part of the client that looks at the cluster and talks to its nodes."""
+    """The part of the client that sends info commands and shows the state of the cluster."""
 
     def is_connected(self) -> bool:
         """Whether at least one node answers now: the last look of the tend loop at it succeeded and no connection has
@@ -190,7 +190,7 @@ class InfoCommands(NodeRequests):
             policy: how; None for the client's info policy.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             ServerError: PARAM, the time is in the future by the server's clock, or before 2010.
             ClientClosed: the client is closed.
             AerospikeError: what the server refused, or why no node could be asked.
@@ -239,7 +239,7 @@ def _checked_command(what: str, command: str) -> str:
 
 
 def _nanoseconds(before: datetime) -> int:
-    """Since 1970; the server takes none that it would round to its own beginning of time, in 2010, or before."""
+    """Nanoseconds since 1970. The server refuses times that round to its epoch, 2010, or before."""
     if not isinstance(before, datetime) or before.utcoffset() is None or before < _EPOCH:
         raise refused("truncate.before", before, "a datetime since 1970 with a time zone, or None")
     return (before - _EPOCH) // timedelta(microseconds=1) * 1000

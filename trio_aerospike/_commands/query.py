@@ -86,7 +86,7 @@ class ScannedRecord(Record):
 
 
 class UnreadableRecord(ScannedRecord):
-    """A record of which a value could not be decoded: whoever asks for its bins is told why.
+    """A record with a value that cannot be decoded: access to its bins raises the error.
 
     It stands where the record would have stood, so that one of them does not end a query. Key, generation and time to
     live are sound.
@@ -104,7 +104,7 @@ class UnreadableRecord(ScannedRecord):
 
     @property
     def bins(self) -> dict[str, Any]:  # type: ignore[override]
-        """Never there.
+        """Not available.
 
         Raises:
             ProtocolError: always; says what could not be decoded.
@@ -132,8 +132,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
     partitions they are in. Records come in no order.
 
     Any number of tasks may read: each record goes to one of them. A reader that is cancelled while it waits loses
-    nothing. An error ends the query for every reader, those that come later too; only a ``BackpressureError`` concerns
-    nobody but the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
+    nothing. An error ends the query for every reader, those that come later too; a ``BackpressureError`` concerns only
+    the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
     """
 
     _usage = "async with client.query(...) as records: async for record in records:"
@@ -162,8 +162,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._note: Callable[[Sequence[bytes], Sequence[int]], None]
         self._open_places: Callable[[], tuple[tuple[int, bytes | None, int], ...]]
         self._seen: set[bytes] | None = None
-        #: Tells observers that it is over.
-        self._told: Callable[[BaseException | None], None] | None = None
+        #: Ends the span of the query.
+        self._finish_span: Callable[[BaseException | None], None] | None = None
 
     def __repr__(self) -> str:
         state = (
@@ -181,12 +181,12 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             await self._cluster.learn_name()
             place.check(place.namespace, place.set_name, *self._here(), place.predicate)
         elif self._cluster.name is None:
-            # For a cursor that may be asked for later; nobody waits for it now.
+            # For a cursor that may be asked for later; the query does not wait for it.
             self._cluster.in_background(self._cluster.learn_name)
         self._stream = self._make_stream(self)
         observers = self._cluster.observers
         if observers is not None:
-            self._told = observers.stream_started("query", place.namespace, place.set_name)
+            self._finish_span = observers.stream_started("query", place.namespace, place.set_name)
         return self
 
     async def __aexit__(
@@ -202,8 +202,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             self._stream.close()
         if self._fetch_scope is not None:
             self._fetch_scope.cancel()
-        if self._told is not None:
-            self._told(error)
+        if self._finish_span is not None:
+            self._finish_span(error)
 
     def _here(self) -> tuple[str, frozenset[str]]:
         """What the cluster is known by."""
@@ -232,9 +232,9 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         return self._records[index]
 
     async def some(self) -> list[Record]:
-        """The next records, as many as are at hand: at least one, and none when there are no more.
+        """Read the records that have arrived: at least one, and an empty list at the end.
 
-        For who has work to do that is done for many of them at once.
+        For work that is done for many records at once.
 
         Raises:
             AerospikeError: as for reading them one by one.
@@ -249,7 +249,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         return list(self._records[index:])
 
     async def _fetch(self) -> None:
-        """Have the next records, at least one: fetch them, or wait until another reader has.
+        """Fetch the next records, at least one, or wait until another reader has.
 
         Raises:
             StopAsyncIteration: there are no more.
@@ -387,7 +387,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
 
 
 class QueryCommands(CommandFamily):
-    """The part of the client that finds records by what is in them."""
+    """The part of the client that queries and scans."""
 
     def query(
         self,
@@ -405,7 +405,7 @@ class QueryCommands(CommandFamily):
         policy: QueryPolicy | None = None,
         **unknown: Never,
     ) -> Records:
-        """The records of a set or namespace, or those of them that a predicate and a filter leave.
+        """Query or scan: the records of a set or namespace that match a predicate and a filter.
 
         Use it as ``async with client.query(...) as records: async for record in records: ...``, or for few records as
         ``await client.query(...).results()``.
@@ -428,7 +428,7 @@ class QueryCommands(CommandFamily):
             The records; nothing has been sent yet.
 
         Raises:
-            InvalidArgError: an argument cannot be so, or the cursor is of another query.
+            InvalidArgError: an argument is invalid, or the cursor is of another query.
         """
         if unknown:
             raise unknown_argument(self, "query", unknown)
@@ -483,7 +483,7 @@ def query_scope(what: str, namespace: object, set_name: object) -> tuple[str, st
     """Namespace and set of a query; "" for all sets.
 
     Raises:
-        InvalidArgError: they cannot be so.
+        InvalidArgError: one of them is invalid.
     """
     checked = checked_text(f"{what}.namespace", namespace, 1, wire.NAMESPACE_MAX)
     if set_name is None:
@@ -492,10 +492,10 @@ def query_scope(what: str, namespace: object, set_name: object) -> tuple[str, st
 
 
 def predicate_fields(what: str, where: object) -> dict[str, Any]:
-    """What a predicate puts into the head of a query.
+    """The fields of a query's head that a predicate sets.
 
     Raises:
-        InvalidArgError: it is none.
+        InvalidArgError: it is invalid.
     """
     if where is None:
         return {}
@@ -511,10 +511,10 @@ def predicate_fields(what: str, where: object) -> dict[str, Any]:
 
 
 def filter_bytes(what: str, expression: Any) -> bytes | None:
-    """A filter as requests carry it.
+    """A filter expression as bytes.
 
     Raises:
-        InvalidArgError: it is none.
+        InvalidArgError: it is invalid.
     """
     packed: Any = packed_filter(expression)
     if packed is not None and not isinstance(packed, (bytes, str)) and hasattr(packed, "encode"):

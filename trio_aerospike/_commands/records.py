@@ -1,4 +1,4 @@
-"""Commands on one record: what the client sends for each, and what it makes of the answer."""
+"""Commands on one record: get, put, operate and the like."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RecordCommands(CommandFamily):
             The record.
 
         Raises:
-            RecordNotFound: there is none.
+            RecordNotFound: there is no such record.
         """
         if unknown:
             raise unknown_argument(self, "get", unknown)
@@ -151,7 +151,7 @@ class RecordCommands(CommandFamily):
             policy: how to read; None for the client's read policy.
 
         Returns:
-            The key of the record, the one hashed as a blob if there are two records; None if there is none.
+            The key of the record, the one hashed as a blob if there are two records; None if there is no record.
         """
         if unknown:
             raise unknown_argument(self, "find_key", unknown)
@@ -529,7 +529,7 @@ class RecordCommands(CommandFamily):
         await self._runner.run(what, key, frame, policy, True)
 
     def _new_read(self, key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
-        """What plain reads of all bins have in common where ``key`` is."""
+        """The parts that all plain reads share in the namespace and set of ``key``: request head and decoder."""
         if len(self._reads) >= _READS_MAX:
             self._reads.clear()
         frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
@@ -564,7 +564,7 @@ class RecordCommands(CommandFamily):
 
 
 def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: int | None) -> tuple[int, int, int]:
-    """What a call's own ttl and generation make of the policy's: info2, generation and ttl of the header."""
+    """Combine a call's ttl and generation with the policy's: info2, generation and ttl of the header."""
     expected = policy._generation
     if generation is not None:
         expected = checked_generation(generation)

@@ -1,4 +1,4 @@
-"""Users and roles: who may do what on a cluster with security."""
+"""Users, roles and privileges of a cluster with security."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class SecurityCommands(NodeRequests):
         """Give a user another password.
 
         For the user that this client is logged in as, the server checks the old password, which the client knows, and
-        later logins of this client use the new one. For anybody else it takes the right of an administrator of users.
+        later logins of this client use the new one. For other users it needs the privilege user-admin.
 
         Args:
             user: Whose.
@@ -158,7 +158,7 @@ class SecurityCommands(NodeRequests):
         """Ask for a user: its roles, what it reads and writes at present, its connections.
 
         Raises:
-            AdminError: INVALID_USER, there is none of that name.
+            AdminError: INVALID_USER, there is no such name.
         """
         if unknown:
             raise unknown_argument(self, "admin_query_user_info", unknown)
@@ -291,7 +291,7 @@ class SecurityCommands(NodeRequests):
         """Ask for a role.
 
         Raises:
-            AdminError: INVALID_ROLE, there is none of that name.
+            AdminError: INVALID_ROLE, there is no such name.
         """
         if unknown:
             raise unknown_argument(self, "admin_query_role", unknown)

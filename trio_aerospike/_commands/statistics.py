@@ -1,4 +1,4 @@
-"""Info as objects: what the nodes tell of themselves, of namespaces, sets and indexes.
+"""Statistics of nodes, namespaces, sets and indexes as objects.
 
 The classes of these objects are loaded when one is asked for: every program pays for imports, and most ask for none.
 """
@@ -40,7 +40,7 @@ _NO_NAMESPACE = ("type=unknown", "ns_type=unknown")
 
 
 class StatisticsCommands(InfoCommands):
-    """The part of the client that asks nodes for numbers.
+    """The part of the client that reads statistics.
 
     All nodes are asked, since a sum that lacks one says nothing: that one cannot be asked is an error. For what those
     say that can be reached, whatever became of the others, there is ``info_all``.
@@ -48,7 +48,7 @@ class StatisticsCommands(InfoCommands):
 
     @instrumented
     async def statistics(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> objects.ClusterStatistics:
-        """What the nodes tell of themselves (server: info command ``statistics``), and the sums over them.
+        """Statistics of the nodes (server: info command ``statistics``), and the sums over them.
 
         Args:
             policy: how; None for the client's info policy.
@@ -60,14 +60,14 @@ class StatisticsCommands(InfoCommands):
         """
         if unknown:
             raise unknown_argument(self, "statistics", unknown)
-        told = await self._told("statistics", self._known_nodes(), _NODE, self._info_timeout(policy))
-        return parsing.cluster_statistics({name: _node(name, answers) for name, answers in told.items()})
+        answers_of = await self._answers("statistics", self._known_nodes(), _NODE, self._info_timeout(policy))
+        return parsing.cluster_statistics({name: _node(name, answers) for name, answers in answers_of.items()})
 
     @instrumented
     async def node_statistics(
         self, node_name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> objects.NodeStatistics:
-        """What one node tells of itself (server: info command ``statistics``).
+        """Statistics of one node (server: info command ``statistics``).
 
         Args:
             node_name: which, as ``node_names`` lists them.
@@ -85,8 +85,8 @@ class StatisticsCommands(InfoCommands):
         if not nodes:
             known = ", ".join(self.node_names())
             raise InvalidArgError(f"node_statistics.node_name: got {shown(node_name)}, allowed: {known}")
-        told = await self._told("node_statistics", nodes, _NODE, timeout)
-        return _node(node_name, told[node_name])
+        answers_of = await self._answers("node_statistics", nodes, _NODE, timeout)
+        return _node(node_name, answers_of[node_name])
 
     @instrumented
     async def namespaces(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[str]:
@@ -102,21 +102,21 @@ class StatisticsCommands(InfoCommands):
         """
         if unknown:
             raise unknown_argument(self, "namespaces", unknown)
-        told = await self._told("namespaces", self._known_nodes(), ("namespaces",), self._info_timeout(policy))
-        return sorted({name for answers in told.values() for name in answers["namespaces"].split(";") if name})
+        answers_of = await self._answers("namespaces", self._known_nodes(), ("namespaces",), self._info_timeout(policy))
+        return sorted({name for answers in answers_of.values() for name in answers["namespaces"].split(";") if name})
 
     @instrumented
     async def namespace_info(
         self, namespace: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> objects.NamespaceInfo:
-        """What the nodes tell of a namespace (server: info command ``namespace``), and the sums over them.
+        """Statistics of a namespace (server: info command ``namespace``), and the sums over them.
 
         Args:
             namespace: the namespace.
             policy: how; None for the client's info policy.
 
         Raises:
-            InvalidArgError: no namespace can be called so.
+            InvalidArgError: the name is invalid.
             ServerError: INVALID_NAMESPACE, no node has it.
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
@@ -125,14 +125,14 @@ class StatisticsCommands(InfoCommands):
             raise unknown_argument(self, "namespace_info", unknown)
         name = checked_info_name("namespace_info.namespace", namespace, NAMESPACE_MAX, also="/")
         command = f"namespace/{name}"
-        told = await self._told("namespace_info", self._known_nodes(), (command,), self._info_timeout(policy))
-        return parsing.namespace_info(name, _on_nodes("namespace_info", name, command, told))
+        answers_of = await self._answers("namespace_info", self._known_nodes(), (command,), self._info_timeout(policy))
+        return parsing.namespace_info(name, _on_nodes("namespace_info", name, command, answers_of))
 
     @instrumented
     async def sets(
         self, namespace: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> list[objects.SetInfo]:
-        """The sets of a namespace, sorted by name, with what the nodes tell of them (server: info command ``sets``).
+        """Statistics of the sets of a namespace, sorted by name (server: info command ``sets``).
 
         A server never forgets a set: those whose records are all gone are listed, too.
 
@@ -141,7 +141,7 @@ class StatisticsCommands(InfoCommands):
             policy: how; None for the client's info policy.
 
         Raises:
-            InvalidArgError: no namespace can be called so.
+            InvalidArgError: the name is invalid.
             ServerError: INVALID_NAMESPACE, no node has it.
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
@@ -155,7 +155,7 @@ class StatisticsCommands(InfoCommands):
     async def set_info(
         self, namespace: str, set_name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> objects.SetInfo | None:
-        """What the nodes tell of one set; None where none of them has ever had a record of it.
+        """Statistics of one set; None where no node has ever had a record of it.
 
         Args:
             namespace: the namespace.
@@ -163,7 +163,7 @@ class StatisticsCommands(InfoCommands):
             policy: how; None for the client's info policy.
 
         Raises:
-            InvalidArgError: no namespace or set can be called so.
+            InvalidArgError: a name is invalid.
             ServerError: INVALID_NAMESPACE, no node has it.
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
@@ -188,11 +188,11 @@ class StatisticsCommands(InfoCommands):
         policy: InfoPolicy | None,
     ) -> list[objects.SetInfo]:
         of_namespace = f"namespace/{namespace}"
-        told = await self._told(what, self._known_nodes(), (of_namespace, command), self._info_timeout(policy))
-        info = parsing.namespace_info(namespace, _on_nodes(what, namespace, of_namespace, told))
+        answers_of = await self._answers(what, self._known_nodes(), (of_namespace, command), self._info_timeout(policy))
+        info = parsing.namespace_info(namespace, _on_nodes(what, namespace, of_namespace, answers_of))
         found: dict[str, dict[str, objects.SetOnNode]] = {}
         for node in info.by_node:
-            for name, pairs in parse(told[node][command]).items():
+            for name, pairs in parse(answers_of[node][command]).items():
                 found.setdefault(name, {})[node] = parsing.set_on_node(namespace, name, node, pairs)
         return [parsing.set_info(namespace, name, info.replication_factor, found[name]) for name in sorted(found)]
 
@@ -200,7 +200,7 @@ class StatisticsCommands(InfoCommands):
     async def index_statistics(
         self, namespace: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> objects.IndexStatistics:
-        """What the nodes tell of a secondary index (server: info command ``sindex-stat``), and the sums over them.
+        """Statistics of a secondary index (server: info command ``sindex-stat``), and the sums over them.
 
         Args:
             namespace: the namespace.
@@ -208,8 +208,8 @@ class StatisticsCommands(InfoCommands):
             policy: how; None for the client's info policy.
 
         Raises:
-            InvalidArgError: no namespace or index can be called so.
-            IndexNotFound: there is none of that name.
+            InvalidArgError: a name is invalid.
+            IndexNotFound: there is no such index.
             ClientClosed: the client is closed.
             AerospikeError: a node cannot be asked.
         """
@@ -218,15 +218,15 @@ class StatisticsCommands(InfoCommands):
         where = checked_info_name("index_statistics.namespace", namespace, NAMESPACE_MAX)
         index = checked_info_name("index_statistics.name", name, INDEX_NAME_MAX)
         command = f"sindex-stat:namespace={where};indexname={index}"
-        told = await self._told("index_statistics", self._known_nodes(), (command,), self._info_timeout(policy))
-        nodes = {node: parsing.index_on_node(where, index, node, answers[command]) for node, answers in told.items()}
+        answers_of = await self._answers("index_statistics", self._known_nodes(), (command,), self._info_timeout(policy))
+        nodes = {node: parsing.index_on_node(where, index, node, answers[command]) for node, answers in answers_of.items()}
         return parsing.index_statistics(where, index, nodes)
 
-    async def _told(
+    async def _answers(
         self, what: str, nodes: list[Node], commands: tuple[str, ...], timeout: float
     ) -> dict[str, dict[str, str]]:
-        """What each node answers to some info commands, by their names in order. An error of any of them is raised."""
-        told: dict[str, dict[str, str]] = {}
+        """Each node's answers to some info commands, sorted by node. Any error is raised."""
+        answers_of: dict[str, dict[str, str]] = {}
         problems: dict[str, AerospikeError] = {}
 
         async def ask(node: Node) -> None:
@@ -235,17 +235,17 @@ class StatisticsCommands(InfoCommands):
             except AerospikeError as error:
                 problems[node.name] = error
                 return
-            told[node.name] = answers
+            answers_of[node.name] = answers
 
         await together([partial(ask, node) for node in nodes])
         if problems:
             raise problems[min(problems)]
-        for name, answers in sorted(told.items()):
+        for name, answers in sorted(answers_of.items()):
             for answer in answers.values():
                 failed = parse_error(answer)
                 if failed is not None:
                     raise error_from_code(failed.code, f"{what}: {failed.message}", node=name)
-        return dict(sorted(told.items()))
+        return dict(sorted(answers_of.items()))
 
 
 def _node(name: str, answers: Mapping[str, str]) -> objects.NodeStatistics:
@@ -253,12 +253,12 @@ def _node(name: str, answers: Mapping[str, str]) -> objects.NodeStatistics:
 
 
 def _on_nodes(
-    what: str, namespace: str, command: str, told: Mapping[str, Mapping[str, str]]
+    what: str, namespace: str, command: str, answers_of: Mapping[str, Mapping[str, str]]
 ) -> dict[str, objects.NamespaceOnNode]:
-    """What those nodes tell of a namespace that have it: not all need to."""
+    """Statistics of a namespace on the nodes that have it: not all need to."""
     found = {
         node: parsing.namespace_on_node(namespace, node, answers[command])
-        for node, answers in told.items()
+        for node, answers in answers_of.items()
         if answers[command] not in _NO_NAMESPACE
     }
     if not found:

@@ -1,4 +1,4 @@
-"""User-defined functions: Lua modules on the servers, and calls of their functions on records."""
+"""User-defined functions: register Lua modules, and call their functions on records."""
 
 from __future__ import annotations
 
