@@ -1,4 +1,4 @@
-"""Commands on many records whose bins are arrays, or may become arrays."""
+"""Batches of records as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trio
 from .._arrays.keeping import KeepingReader
 from .._batch.keys import KeyColumns, key_columns
 from .._batch.policies import BatchWritePolicy
-from .._batch.rows import ReadForm, Rows, WriteForm
+from .._batch.rows import ReadEncoder, Rows, WriteEncoder
 from .._lazy import LazyModule
 from .._wire.batch_answers import BatchRow
 from .._wire.row_columns import ColumnDecoder, Columns
@@ -61,7 +61,7 @@ class ArrayCommands(BatchCommands):
 
         Raises:
             ImportError: NumPy is not installed.
-            TypeError: the dtype cannot be, or a value is of a kind that its field does not take.
+            TypeError: the dtype is invalid, or a value is of a kind that its field does not take.
             OverflowError, ValueError: a value does not fit its field: nothing is wrapped around.
             AerospikeError: why no key was answered.
         """
@@ -135,7 +135,7 @@ class ArrayCommands(BatchCommands):
 
         Raises:
             ImportError: NumPy is not installed.
-            TypeError, ValueError: the array cannot be.
+            TypeError, ValueError: the array is invalid.
             OverflowError: an unsigned integer is too large for the database.
             InvalidArgError: the name of a field cannot be a bin's; a key is not UTF-8 where it should be.
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
@@ -144,16 +144,16 @@ class ArrayCommands(BatchCommands):
             raise unknown_argument(self, "batch_write_numpy", unknown)
         check_numpy("batch_write_numpy")
         policy = self._policy("batch_write_numpy", policy)
-        form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
+        encoder = WriteEncoder(None, ttl, None, write_policy, "batch_write_numpy")
         writes = writing.writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
         size = len(writes.template)
 
         def head_of(key: Key) -> bytes:
-            return form.rest_with(key, writes.template, writes.count)[:-size]
+            return encoder.payload_with(key, writes.template, writes.count)[:-size]
 
         rows = Rows(policy)
-        for key, rest in zip(writes.keys, writes.behind(head_of, alike=not form.sends_key), strict=True):
-            rows.add(key, form, rest)
+        for key, payload in zip(writes.keys, writes.behind(head_of, alike=not encoder.sends_key), strict=True):
+            rows.add(key, encoder, payload)
         return await self._carry_out("batch_write_numpy", rows, policy)
 
     async def _read_lazy(
@@ -167,7 +167,7 @@ class ArrayCommands(BatchCommands):
     ) -> LazyBatch:
         self._cluster.trio_run.check(what)
         policy = self._policy(what, policy)
-        form = ReadForm(what, bins, None, None)
+        encoder = ReadEncoder(what, bins, None, None)
         observers = self._cluster.observers
         staged = observers is not None and observers.staged
         began = time.perf_counter() if staged else 0.0
@@ -188,20 +188,20 @@ class ArrayCommands(BatchCommands):
             check_numpy(f"{what} without decoding")
             found = []
             make_reader = _finding(found)
-        results = await self._read_rows(what, columns, form, policy, make_reader)
+        results = await self._read_rows(what, columns, encoder, policy, make_reader)
         return LazyBatch(columns, results, answers, decoded, found)
 
     async def _read_rows(
-        self, what: str, keys: KeyColumns, form: ReadForm, policy: BatchPolicy, make_reader: execution.MakeReader
+        self, what: str, keys: KeyColumns, encoder: ReadEncoder, policy: BatchPolicy, make_reader: execution.MakeReader
     ) -> list[BatchResult]:
-        """Send a batch of reads that all say the same."""
+        """Send a batch of reads that differ only in their keys."""
         if keys.uniform:
-            rests = [form.rest(keys[0], policy)] * len(keys)
+            payloads = [encoder.payload(keys[0], policy)] * len(keys)
         else:
             rows = Rows(policy)
-            rows.add_all(keys, form)
-            rests = rows.rests
-        batch = execution.Batch(what, keys, rests, policy, None, make_reader, keys.digests, keys.uniform)
+            rows.add_all(keys, encoder)
+            payloads = rows.row_payloads
+        batch = execution.Batch(what, keys, payloads, policy, None, make_reader, keys.digests, keys.uniform)
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:
             raise fault

@@ -218,8 +218,12 @@ class StatisticsCommands(InfoCommands):
         where = checked_info_name("index_statistics.namespace", namespace, NAMESPACE_MAX)
         index = checked_info_name("index_statistics.name", name, INDEX_NAME_MAX)
         command = f"sindex-stat:namespace={where};indexname={index}"
-        answers_of = await self._answers("index_statistics", self._known_nodes(), (command,), self._info_timeout(policy))
-        nodes = {node: parsing.index_on_node(where, index, node, answers[command]) for node, answers in answers_of.items()}
+        answers_of = await self._answers(
+            "index_statistics", self._known_nodes(), (command,), self._info_timeout(policy)
+        )
+        nodes = {
+            node: parsing.index_on_node(where, index, node, answers[command]) for node, answers in answers_of.items()
+        }
         return parsing.index_statistics(where, index, nodes)
 
     async def _answers(
