@@ -156,6 +156,24 @@ def test_circles_are_found(tmp_path: Path, sources: dict[str, str], expected: li
     assert circles(import_graph(files)) == expected
 
 
+#: Whose functions still import; a name goes when its functions import nothing.
+TO_IMPORT_AT_THE_TOP = ("_cdt_args", "_cli", "exp", "server")
+
+
+def test_functions_import_nothing() -> None:
+    """What is to be loaded late is a ``LazyModule``."""
+    found = []
+    for name, path in modules().items():
+        parts = name.split(".")
+        if parts[0] != "trio_aerospike" or parts[1:2] and parts[1] in TO_IMPORT_AT_THE_TOP:
+            continue
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                imports = [node for node in ast.walk(function) if isinstance(node, (ast.Import, ast.ImportFrom))]
+                found += [f"{name}:{node.lineno}" for node in imports]
+    assert not found
+
+
 # -- layers ------------------------------------------------------------------------------------------------------------
 
 

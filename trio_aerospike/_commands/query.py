@@ -231,7 +231,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._index = index + 1
         return self._records[index]
 
-    async def some(self) -> list[Record]:
+    async def read_available(self) -> list[Record]:
         """Read the records that have arrived: at least one, and an empty list at the end.
 
         For work that is done for many records at once.
@@ -338,8 +338,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             async with self:
                 return await self.results()
         found: list[Record] = []
-        while some := await self.some():
-            found += some
+        while available := await self.read_available():
+            found += available
         return found
 
     async def foreach(self, function: Callable[[Record], Awaitable[object] | object]) -> int:
