@@ -30,7 +30,7 @@ endif
 help:
 	@echo "make demo    run examples/quickstart.py against an embedded three-node cluster (or AEROSPIKE_HOSTS)"
 	@echo "make test    all checks and tests"
-	@echo "make check   ruff and mypy only"
+	@echo "make check   ruff, the layers and mypy only"
 	@echo "make bench   compare with the published clients (BENCH_ARGS=--help shows the options)"
 	@echo "make clean   remove the environments and caches"
 
@@ -41,6 +41,7 @@ test: check pytest
 
 check: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m mypy
 
 pytest: $(VENV)/.installed-dev $(PEERS)/.installed

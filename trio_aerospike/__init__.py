@@ -11,9 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import (
+    arrays as arrays,
     ctx as ctx,
     errors as errors,
     exp as exp,
+    instruments as instruments,
+    jobs as jobs,
     operations as operations,
     policies as policies,
     predicates as predicates,
@@ -26,6 +29,7 @@ from ._batch.policies import (
 )
 from ._client import Client as Client, open_client as open_client
 from ._commands.query import Records as Records, UnreadableRecord as UnreadableRecord
+from ._lazy import LazyModule
 from ._version import __version__ as __version__
 from ._wire.values import (
     INFINITY as INFINITY,
@@ -71,6 +75,7 @@ from .errors import (
     UnwrittenRecordsWarning as UnwrittenRecordsWarning,
 )
 from .indexes import Collection as Collection, IndexInfo as IndexInfo, IndexType as IndexType
+from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
 from .keys import Key as Key
 from .operations import (
     Operation as Operation,
@@ -124,28 +129,9 @@ from .records import (
 
 if TYPE_CHECKING:
     from . import security as security
-    from .jobs import BackgroundJob as BackgroundJob, IndexJob as IndexJob
 else:
-    # What few programs need is loaded when it is asked for, from the module that stands beside its name here. Type
-    # checkers do not see this: they would let every name pass.
-    _LATE = {
-        "BackgroundJob": "jobs",
-        "IndexJob": "jobs",
-        "arrays": "arrays",
-        "instruments": "instruments",
-        "jobs": "jobs",
-        "security": "security",
-    }
+    security = LazyModule("trio_aerospike.security")
 
-    def __getattr__(name):
-        if name not in _LATE:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
-        module = importlib.import_module(f".{_LATE[name]}", __name__)
-        return module if name == _LATE[name] else getattr(module, name)
-
-    def __dir__():
-        return sorted({*globals(), *_LATE})
-
-    __all__ = [name for name in __dir__() if not name.startswith("_") and name not in ("TYPE_CHECKING", "annotations")]
+__all__ = [
+    name for name in dir() if not name.startswith("_") and name not in ("LazyModule", "TYPE_CHECKING", "annotations")
+]

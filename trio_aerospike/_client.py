@@ -1,36 +1,41 @@
-"""The client, and the one way to get one."""
+"""The client, and ``open_client``, the only way to open one."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Unpack
 
 import trio
 
+from ._async_with import entered_with
 from ._commands.aggregate import AggregateCommands
 from ._commands.arrays import ArrayCommands
 from ._commands.background import BackgroundCommands
 from ._commands.indexes import IndexCommands
-from ._commands.info import ClusterCommands
+from ._commands.info import InfoCommands
 from ._commands.query import QueryCommands
 from ._commands.records import RecordCommands
 from ._commands.security import SecurityCommands
 from ._commands.statistics import StatisticsCommands
 from ._commands.udf import UDFCommands
-from ._entering import entered_with
-from ._trio_run import require_trio
+from ._instrumentation import Observers
+from ._lazy import LazyModule
+from ._trio_guard import require_trio
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError
+from .instruments import Instrument
 from .validation import Uncopyable, refused
 
 if TYPE_CHECKING:
-    from ._cluster.connections.transport import Connector
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
-    from .instruments import Instrument
+    from ._cluster.connections import transport
+    from ._cluster.execution import single
+    from ._cluster.tend import cluster as tend
+else:
+    # What runs a cluster is loaded with the first one: some programs import this package for its values alone.
+    single = LazyModule("trio_aerospike._cluster.execution.single")
+    tend = LazyModule("trio_aerospike._cluster.tend.cluster")
+    transport = LazyModule("trio_aerospike._cluster.connections.transport")
 
 __all__ = ["Client", "open_client"]
 
@@ -41,16 +46,16 @@ class Client(
     RecordCommands,
     ArrayCommands,
     QueryCommands,
-    ClusterCommands,
-    StatisticsCommands,
-    IndexCommands,
-    BackgroundCommands,
-    SecurityCommands,
-    UDFCommands,
     AggregateCommands,
+    BackgroundCommands,
+    UDFCommands,
+    IndexCommands,
+    StatisticsCommands,
+    SecurityCommands,
+    InfoCommands,
     Uncopyable,
 ):
-    """A connected client. Made by :func:`open_client` and by nothing else, so that there is always somebody to run it.
+    """A connected client. Only :func:`open_client` makes one, as it runs the tasks that the client needs.
 
     Any number of tasks of the same Trio run may use one client at a time.
     """
@@ -69,57 +74,43 @@ class Client(
             return super().__new__(cls)
 
     def __init__(
-        self, config: ClientConfig, cluster: Cluster, executor: Executor, *, _made_by_open_client: bool = False
+        self,
+        config: ClientConfig,
+        cluster: tend.Cluster,
+        executor: single.Executor,
+        *,
+        _made_by_open_client: bool = False,
     ) -> None:
-        self._config = config
-        self._cluster = cluster
-        self._executor = executor
-        self._setup_records(config.read_policy, config.write_policy)
-        self._batch_policy = config.batch_policy
-        self._query_policy = config.query_policy
-        self._info_policy = config.info_policy
-        self._admin_policy = config.admin_policy
+        super().__init__(config, cluster, executor)
 
     def __repr__(self) -> str:
         return f"<Client {self._cluster!r}>"
 
     @property
     def config(self) -> ClientConfig:
-        """What the client was opened with."""
+        """The configuration that the client was opened with."""
         return self._config
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
-        """Who is told of what the client does; none of them, and it costs nothing."""
+        """The instruments that are notified of the client's operations; without any, that costs nothing."""
         observers = self._cluster.observers
         return () if observers is None else observers.instruments
 
     def add_instrument(self, instrument: Instrument) -> None:
-        """Have an instrument told of all operations from now on; one that is told already stays as it is."""
-        from .instruments import Instrument
-
+        """Notify an instrument of all operations from now on; one that is notified already stays as it is."""
         if not isinstance(instrument, Instrument):
             raise refused("add_instrument.instrument", instrument, "an Instrument")
         if instrument not in self.instruments:
             self._observe((*self.instruments, instrument))
 
     def remove_instrument(self, instrument: Instrument) -> None:
-        """Tell an instrument of nothing more; operations under way still end with it."""
+        """Notify an instrument of nothing more; operations under way still end with it."""
         self._observe(tuple(one for one in self.instruments if one is not instrument))
 
     def _observe(self, instruments: tuple[Instrument, ...]) -> None:
-        from ._instrumentation import Observers, observed
-
         self._cluster.observers = Observers(self._cluster, instruments, self.remove_instrument) if instruments else None
         self._executor.observe()
-        # Records, batches and queries tell by themselves. All else is told of by standing before the client's methods,
-        # and only while somebody listens.
-        for name in _told_by_method():
-            if instruments:
-                told = observed(lambda: self._cluster.observers, getattr(type(self), name).__get__(self))
-                setattr(self, name, told)
-            else:
-                vars(self).pop(name, None)
 
     def close(self) -> None:
         """Close the client now, as leaving the block does: commands under way and later ones fail with ClientClosed.
@@ -132,30 +123,19 @@ class Client(
             self._cluster.close()
 
     def has_commands_under_way(self) -> bool:
-        """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
+        """Whether any task, thread or event loop waits for an answer of a node."""
         return any(node.awaited for node in self._cluster.active_nodes())
 
-    def _close_inherited(self) -> None:
-        """In a forked child: release the sockets of the parent's client without a word to the servers."""
+    def close_inherited(self) -> None:
+        """In a forked child, close the sockets inherited from the parent without a message to the servers."""
         self._cluster.close_inherited()
-
-
-@functools.cache
-def _told_by_method() -> list[str]:
-    """The names of the methods that are operations and do not tell of themselves."""
-    telling = {"apply", *(name for family in (RecordCommands, *ArrayCommands.__mro__) for name in vars(family))}
-    return [
-        name
-        for name in dir(Client)
-        if not name.startswith("_") and name not in telling and inspect.iscoroutinefunction(getattr(Client, name))
-    ]
 
 
 @entered_with('async with trio_aerospike.open_client("127.0.0.1:3000") as client:')
 async def open_client(
     hosts: HostsLike | ClientConfig,
     *,
-    connector: Connector | None = None,
+    connector: transport.Connector | None = None,
     instruments: Iterable[Instrument] = (),
     **fields: Unpack[ClientFields],
 ) -> AsyncIterator[Client]:
@@ -168,7 +148,7 @@ async def open_client(
     Args:
         hosts: seeds: ``"host:port"``, ``("host", port)`` or several of these; or a whole :class:`ClientConfig`.
         connector: opens connections instead of TCP and TLS; an embedded cluster in memory offers one.
-        instruments: are told of what the client does; see :mod:`trio_aerospike.instruments`.
+        instruments: are notified of operations; see :mod:`trio_aerospike.instruments`.
         **fields: other fields of :class:`ClientConfig`; beside a whole config, changes to it.
 
     Yields:
@@ -181,17 +161,12 @@ async def open_client(
         ClientError: no Trio runs here; the message names what to use in asyncio and in programs without an event loop.
     """
     require_trio("open_client")
-    # What runs a cluster is loaded when there is one to run: every program pays for imports, and some want names only.
-    from ._cluster.connections.transport import tcp_connector
-    from ._cluster.execution.single import Executor
-    from ._cluster.tend.cluster import Cluster
-
     if isinstance(hosts, ClientConfig):
         config = hosts.replace(**fields) if fields else hosts
     else:
         config = ClientConfig(hosts=hosts, **fields)
     _check_login(config)
-    cluster = Cluster(config, connector or tcp_connector(config.tls), resolve=connector is None)
+    cluster = tend.Cluster(config, connector or transport.tcp_connector(config.tls), resolve=connector is None)
     raised: BaseException | None = None
     crash: BaseException | None = None
     guard = trio.CancelScope()
@@ -208,7 +183,7 @@ async def open_client(
             guard.shield = True
             try:
                 await trio.lowlevel.checkpoint_if_cancelled()
-                executor = Executor(cluster, config.max_concurrent_operations, config.operation_queue_timeout)
+                executor = single.Executor(cluster, config.max_concurrent_operations, config.operation_queue_timeout)
                 client = Client(config, cluster, executor, _made_by_open_client=True)
                 for instrument in instruments:
                     client.add_instrument(instrument)
@@ -216,7 +191,7 @@ async def open_client(
             except GeneratorExit:
                 raise
             except BaseException as error:
-                # Carried past our own nursery, which would wrap it in a group that is none of the caller's business.
+                # Carried past our own nursery, which would wrap it in a group.
                 raised = error
             finally:
                 guard.cancel()
@@ -235,7 +210,7 @@ async def open_client(
 
 
 def _check_login(config: ClientConfig) -> None:
-    """A login without a name is none, and what was given for it must not be passed over in silence."""
+    """Refuse a password or an authentication mode without a user, which would be ignored."""
     if config.user or config.auth_mode is AuthMode.PKI:
         return
     if config.password:
@@ -245,7 +220,7 @@ def _check_login(config: ClientConfig) -> None:
 
 
 def _without_cancelled(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """What went wrong in a nursery, its own layer taken off; None when it was only cancelled."""
+    """The error that a nursery raised, without its group; None when the nursery was only cancelled."""
     rest = group.split(trio.Cancelled)[1]
     return None if rest is None else _only_member(rest)
 

@@ -1,4 +1,4 @@
-"""How instruments are told. Nothing of this is called for a client that has none."""
+"""Notify instruments of operations. Nothing of this is called for a client that has none."""
 
 from __future__ import annotations
 
@@ -6,37 +6,65 @@ import functools
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import trio
 
 from .errors import AerospikeError, RecordNotFound
 from .instruments import Instrument, Observation
+from .keys import Key
+from .policies import ReadPolicy, Replica, WritePolicy
 
-if TYPE_CHECKING:
-    from ._cluster.execution.batch import Batch
-    from ._cluster.execution.single import Run
-    from ._cluster.tend.cluster import Cluster
-    from ._cluster.tend.node import Node
-    from .keys import Key
-    from .policies import ReadPolicy, WritePolicy
-    from .records import BatchResult
+Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
+Results = TypeVar("Results")
+Batch = TypeVar("Batch", bound="BatchOperation")
+
+#: Runs a command on one record: its name, the key, the request, the policy, and whether it writes.
+Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 
 logger = logging.getLogger("trio_aerospike")
 
-#: Whether a method that is told of has called another one, which is a part of it.
+#: Whether an instrumented method has called another one, which is a part of it.
 _inside: ContextVar[bool] = ContextVar("trio_aerospike_inside", default=False)
 
 
-class Seen:
-    """An operation under way, and what its instruments gave for it."""
+class NodeAddress(Protocol):
+    """What an observation says of a node."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
+class NodeDirectory(Protocol):
+    """Finds the nodes that observations name: a cluster."""
+
+    def owner(self, namespace: str, partition: int, sequence: int, replica: Replica) -> NodeAddress | None: ...
+
+    def node_named(self, name: str) -> NodeAddress | None: ...
+
+
+class BatchOperation(Protocol):
+    """What an observation says of a batch."""
+
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def keys(self) -> Sequence[Key]: ...
+
+
+class Span:
+    """An operation under way, and what its instruments returned for it."""
 
     __slots__ = ("observation", "tokens")
-
-    observation: Observation
-    tokens: list[object]
 
     def __init__(self, observation: Observation, tokens: list[object]) -> None:
         self.observation = observation
@@ -50,15 +78,20 @@ def _overrides(instrument: Instrument, method: str) -> bool:
 class Observers:
     """The instruments of one client, as they are now: a client that gets or loses one has new observers.
 
+    Args:
+        nodes: the cluster.
+        instruments: which are notified.
+        drop: takes an instrument that raised off the client.
+
     Attributes:
-        instruments: which.
-        staged: whether one of them wants to hear of stages.
+        instruments: which are notified.
+        staged: whether one of them is notified of stages.
     """
 
     def __init__(
-        self, cluster: Cluster, instruments: tuple[Instrument, ...], drop: Callable[[Instrument], None]
+        self, nodes: NodeDirectory, instruments: tuple[Instrument, ...], drop: Callable[[Instrument], None]
     ) -> None:
-        self._cluster = cluster
+        self._nodes = nodes
         self._drop = drop
         self.instruments = instruments
         self._starters = [
@@ -66,13 +99,13 @@ class Observers:
         ]
         self._takers = [instrument for instrument in instruments if _overrides(instrument, "operation_took")]
         self._finishers = [_overrides(instrument, "operation_finished") for instrument in instruments]
-        #: Whether nobody wants more than the short form.
+        #: Whether the short form, ``operation_took``, is all that any of them overrides.
         self._short = not any(self._starters) and not any(self._finishers)
         self._stagers = [instrument for instrument in instruments if _overrides(instrument, "stage_finished")]
         self.staged: bool = bool(self._stagers)
 
-    def started(self, operation: str, namespace: str, set_name: str, size: int = 1) -> Seen:
-        """An operation begins; to be called where the program's context is."""
+    def started(self, operation: str, namespace: str, set_name: str, size: int = 1) -> Span:
+        """Begin the span of an operation; called in the context of the program that called the client."""
         observation = Observation(operation, namespace, set_name, size, time.perf_counter())
         tokens: list[object] = []
         for instrument in self._starters:
@@ -83,24 +116,32 @@ class Observers:
                 except Exception:
                     self._failed(instrument)
             tokens.append(token)
-        return Seen(observation, tokens)
+        return Span(observation, tokens)
 
-    def finished(self, seen: Seen, error: BaseException | None = None) -> None:
-        """It is over."""
-        observation = seen.observation
+    def finished(self, span: Span, error: BaseException | None = None) -> None:
+        """End a span.
+
+        Args:
+            span: which.
+            error: what the operation raised; None where it succeeded.
+        """
+        observation = span.observation
         observation.duration = time.perf_counter() - observation.started
         if error is not None:
-            # That there is no record is what ``exists`` is asked for.
+            # For ``exists``, a missing record is an answer.
             if not (observation.operation == "exists" and isinstance(error, RecordNotFound)):
                 observation.error = error
             if isinstance(error, AerospikeError):
                 observation.result_code = int(error.result_code)
                 observation.attempts = error.attempts
-                if error.node is not None:
-                    self._came_from(observation, error.node)
+                if error.node is not None and error.node != observation.node:
+                    observation.node, observation.address = error.node, None
+                    node = self._nodes.node_named(error.node)
+                    if node is not None:
+                        _put_node(observation, node)
             else:
                 observation.result_code = None
-        for instrument, finishes, token in zip(self.instruments, self._finishers, seen.tokens, strict=True):
+        for instrument, finishes, token in zip(self.instruments, self._finishers, span.tokens, strict=True):
             if finishes:
                 try:
                     instrument.operation_finished(observation, token)
@@ -123,62 +164,60 @@ class Observers:
                 self._failed(instrument)
 
     def stage(self, operation: str, stage: str, since: float) -> float:
-        """A stage that began at ``since`` (``time.perf_counter``) is over; returns the time now."""
+        """End a stage that began at ``since`` (``time.perf_counter``); returns the time now."""
         now = time.perf_counter()
         self.stage_took(operation, stage, now - since)
         return now
 
     def stage_took(self, operation: str, stage: str, seconds: float) -> None:
-        """A stage is over that took so long."""
+        """Report a stage that took so long."""
         for instrument in self._stagers:
             try:
                 instrument.stage_finished(operation, stage, seconds)
             except Exception:
                 self._failed(instrument)
 
-    def runner(self, run: Run, notes: dict[Key, tuple[Node | None, int]]) -> Run:
-        """What runs commands on one record and tells of them.
+    def runner(self, run: Run, notes: dict[Key, tuple[Any, int]]) -> Run:
+        """What runs commands on one record and notifies the instruments.
 
         Args:
             run: what runs them; see ``Executor.run``.
-            notes: where ``run`` leaves which node answered after how many attempts, if not the first, by key.
+            notes: where ``run`` leaves which node answered (a :class:`NodeAddress` or None) after how many attempts, if
+                not the first, by key.
         """
         if self._short:
             return self._short_runner(run, notes)
 
-        async def run_and_tell(
+        async def run_and_notify(
             what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
         ) -> bytes:
-            seen = self.started(what, key.namespace, key.set_name)
+            span = self.started(what, key.namespace, key.set_name)
             digest = key.digest
-            table = self._cluster.partitions.tables.get(key.namespace)
-            node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
+            node = self._nodes.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, 0, Replica.MASTER)
             if node is not None:
-                seen.observation.node = node.name
-                seen.observation.address = (node.host, node.port)
+                _put_node(span.observation, node)
             try:
                 body = await run(what, key, frame, policy, write)
             except BaseException as error:
-                self.finished(seen, error)
+                self.finished(span, error)
                 raise
             if notes:
                 noted = notes.pop(key, None)
                 if noted is not None:
-                    node, seen.observation.attempts = noted
+                    node, span.observation.attempts = noted
                     if node is not None:
-                        seen.observation.node = node.name
-                        seen.observation.address = (node.host, node.port)
-            self.finished(seen)
+                        _put_node(span.observation, node)
+            self.finished(span)
             return body
 
-        return run_and_tell
+        return run_and_notify
 
-    def _short_runner(self, run: Run, notes: dict[Key, tuple[Node | None, int]]) -> Run:
+    def _short_runner(self, run: Run, notes: dict[Key, tuple[Any, int]]) -> Run:
         clock = time.perf_counter
         took = self._took if len(self._takers) != 1 else self._takers[0].operation_took
 
-        # Nothing is looked up here that need not be: by default programs for aerospike_py are told of each command.
-        async def run_and_tell(
+        # The least that can be done: programs for aerospike_py have an instrument of this kind by default.
+        async def run_and_notify(
             what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
         ) -> bytes:
             began = clock()
@@ -196,71 +235,79 @@ class Observers:
                 notes.pop(key, None)
             return body
 
-        return run_and_tell
+        return run_and_notify
 
     async def around_batch(
         self,
-        run: Callable[[Batch], Awaitable[tuple[list[BatchResult], AerospikeError | None]]],
+        run: Callable[[Batch], Awaitable[tuple[Results, AerospikeError | None]]],
         batch: Batch,
-    ) -> tuple[list[BatchResult], AerospikeError | None]:
+    ) -> tuple[Results, AerospikeError | None]:
         """Run a batch, as ``Executor.run_batch``."""
         first = batch.keys[0]
-        seen = self.started(batch.what, first.namespace, first.set_name, len(batch.keys))
+        span = self.started(batch.what, first.namespace, first.set_name, len(batch.keys))
         try:
             results, fault = await run(batch)
         except BaseException as error:
-            self.finished(seen, error)
+            self.finished(span, error)
             raise
-        self.finished(seen, fault)
+        self.finished(span, fault)
         return results, fault
 
     def stream_started(self, operation: str, namespace: str, set_name: str) -> Callable[[BaseException | None], None]:
-        """The block of a stream is entered; returns what is to be called when it is left, with what it raised."""
-        seen = self.started(operation, namespace, set_name)
+        """Begin the span of a stream, as its block is entered.
 
-        def left(error: BaseException | None) -> None:
-            # What the program raises by itself is no failure of the stream.
-            known = error if isinstance(error, (AerospikeError, trio.Cancelled)) else None
-            self.finished(seen, known)
+        Returns:
+            Ends the span; call it as the block is left, with what the block raised.
+        """
+        span = self.started(operation, namespace, set_name)
 
-        return left
+        def finish(error: BaseException | None) -> None:
+            # An error of the program's own is no failure of the stream.
+            self.finished(span, error if isinstance(error, (AerospikeError, trio.Cancelled)) else None)
 
-    def _came_from(self, observation: Observation, name: str) -> None:
-        if name != observation.node:
-            observation.node = name
-            node = self._cluster.node_named(name)
-            observation.address = None if node is None else (node.host, node.port)
+        return finish
 
     def _failed(self, instrument: Instrument) -> None:
         logger.exception("the instrument %r raised an error and is no longer notified", instrument)
         self._drop(instrument)
 
 
-def observed(observers: Callable[[], Observers | None], method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-    """A client's method, told of as an operation: for those that are neither commands on records nor batches."""
-    signature = inspect.signature(method)
+def _put_node(observation: Observation, node: NodeAddress) -> None:
+    observation.node = node.name
+    observation.address = (node.host, node.port)
+
+
+@functools.cache
+def _signature(method: Callable[..., object]) -> inspect.Signature:
+    return inspect.signature(method)
+
+
+def instrumented(method: Method) -> Method:
+    """Decorate a method of a family of commands that is an operation: instruments are notified of it, if there are any.
+
+    For methods that are neither commands on one record nor batches, which the executor reports.
+    """
     name = method.__name__
 
     @functools.wraps(method)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        now = observers()
-        if now is None or _inside.get():
-            return await method(*args, **kwargs)
+    async def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        observers: Observers | None = self._cluster.observers
+        if observers is None or _inside.get():
+            return await method(self, *args, **kwargs)
         try:
-            given = signature.bind(*args, **kwargs).arguments
+            given = _signature(method).bind(self, *args, **kwargs).arguments
         except TypeError:
-            return await method(*args, **kwargs)  # which says what is wrong
-        namespace, set_name = given.get("namespace"), given.get("set_name")
-        seen = now.started(name, str(namespace or ""), str(set_name or ""))
+            return await method(self, *args, **kwargs)  # raises a TypeError that says what is wrong
+        span = observers.started(name, str(given.get("namespace") or ""), str(given.get("set_name") or ""))
         inside = _inside.set(True)
         try:
-            result = await method(*args, **kwargs)
+            result = await method(self, *args, **kwargs)
         except BaseException as error:
-            now.finished(seen, error)
+            observers.finished(span, error)
             raise
         finally:
             _inside.reset(inside)
-        now.finished(seen)
+        observers.finished(span)
         return result
 
-    return call
+    return cast(Method, call)

@@ -1,34 +1,41 @@
-"""Modules that are loaded when something of them is first asked for: every program pays for what an import loads.
+"""Load a module on first use: for modules that few programs need and that cost more than 5 ms to import.
 
-A single use imports inside its function. Where a whole module of commands goes by another, which few programs need, it
-has it so, beside the import that type checkers read::
+The only mechanism of its kind here: functions import nothing. Type checkers see a plain import::
 
     if TYPE_CHECKING:
         from . import security
     else:
-        security = LateModule("trio_aerospike.security")
+        security = LazyModule("trio_aerospike.security")
+
+Used for the client's engine (``_cluster``: 24 ms), for users and roles (7 ms), for statistics (6 ms), for Lua, and for
+the extras: NumPy, OpenTelemetry, prometheus-client, rich.
 """
 
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 
-class LateModule:
-    """Stands for a module until it is needed, and afterwards. Any thread may be the first.
+class LazyModule(ModuleType):
+    """Stand for a module that is imported when one of its names is first used. Any thread may be the first.
 
     Args:
         name: the module's whole name.
     """
 
     def __init__(self, name: str) -> None:
-        self.__name__ = name
+        super().__init__(name)
 
     def __repr__(self) -> str:
-        return f"<LateModule {self.__name__!r}>"
+        return f"<LazyModule {self.__name__!r}>"
+
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module(self.__name__))
 
     def __getattr__(self, name: str) -> Any:
+        # Looking at a module's dunder names (its path, its file) is no use of it: copy, pickle and inspect do so.
         if name.startswith("__"):
-            raise AttributeError(name)  # whoever copies or pickles this asks for those before it has a name
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} before it is loaded")
         return getattr(importlib.import_module(self.__name__), name)

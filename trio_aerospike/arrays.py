@@ -11,108 +11,37 @@ vectors, which are stored as blobs of the machine's own numbers. NumPy is an ext
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from trio_aerospike._arrays.keeping import ANSWERED, decode_all
 from trio_aerospike._batch.keys import KeyColumns as KeyColumns
-from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
+from trio_aerospike._lazy import LazyModule
 from trio_aerospike._wire.row_columns import Columns
 from trio_aerospike.errors import ProtocolError
-from trio_aerospike.keys import Key, KeyLike, as_key
-from trio_aerospike.records import BatchResult, BatchResults, Record
+from trio_aerospike.records import (
+    BatchResult,
+    BatchResults,
+    Record,
+    RecordArrays as RecordArrays,
+    register_array_maker,
+)
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
 
-    from trio_aerospike._arrays.rows import Rows
+    from trio_aerospike._arrays import fields as array_fields, filling, rows as array_rows
+else:
+    np = LazyModule("numpy")
+    array_fields = LazyModule("trio_aerospike._arrays.fields")
+    array_rows = LazyModule("trio_aerospike._arrays.rows")
+    filling = LazyModule("trio_aerospike._arrays.filling")
 
 __all__ = ["KeyColumns", "LazyBatch", "RecordArrays", "RecordColumns"]
 
 
-class RecordArrays:
-    """Records as arrays: a row for each key of a batch, in the order of the keys.
-
-    ``arrays["age"]`` is a column, ``arrays.row(key)`` a record. What was not read is zero: a row of which
-    ``result_codes`` is not 0, and in other rows a bin that the record does not have.
-
-    Attributes:
-        keys: of the rows.
-        data: the bins, with the dtype asked for.
-        result_codes: 0 where there is a record, else the server's code (2: not found), or the client's below zero.
-        generations: how often each record was written, modulo 65,535.
-        void_times: when each expires, in seconds since 2010-01-01 UTC; 0 for never. ``ttls`` says it relative to now.
-    """
-
-    __slots__ = ("_places", "data", "generations", "keys", "result_codes", "void_times")
-
-    keys: Sequence[Key]
-    data: npt.NDArray[Any]
-    result_codes: npt.NDArray[np.int32]
-    generations: npt.NDArray[np.uint32]
-    void_times: npt.NDArray[np.uint32]
-
-    def __init__(
-        self,
-        keys: Sequence[Key],
-        data: npt.NDArray[Any],
-        result_codes: npt.NDArray[np.int32],
-        generations: npt.NDArray[np.uint32],
-        void_times: npt.NDArray[np.uint32],
-    ) -> None:
-        self.keys = keys
-        self.data = data
-        self.result_codes = result_codes
-        self.generations = generations
-        self.void_times = void_times
-        self._places: dict[Key, int] | None = None
-
-    def __repr__(self) -> str:
-        fields = ", ".join(self.data.dtype.names or ())
-        return f"<RecordArrays: {len(self)} rows, {int(self.found.sum())} found; {fields}>"
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __iter__(self) -> Iterator[np.void]:
-        return iter(self.data)
-
-    def __getitem__(self, field: str) -> npt.NDArray[Any]:
-        column: npt.NDArray[Any] = self.data[field]
-        return column
-
-    def row(self, key: KeyLike) -> np.void:
-        """The bins of a record; of the first, where its key stood in the batch more than once.
-
-        Raises:
-            KeyError: The batch had no such key.
-        """
-        if self._places is None:
-            count = len(self.keys)
-            self._places = dict(zip(reversed(self.keys), range(count - 1, -1, -1), strict=True))
-        row: np.void = self.data[self._places[as_key(key)]]
-        return row
-
-    @property
-    def found(self) -> npt.NDArray[np.bool_]:
-        """For each row whether there is a record."""
-        found: npt.NDArray[np.bool_] = self.result_codes == 0
-        return found
-
-    @property
-    def ttls(self) -> npt.NDArray[np.int64]:
-        """Seconds until each record expires, counted from now, at least 1; -1 where it never does or is not there."""
-        import numpy as np
-
-        void_times = self.void_times.astype(np.int64)
-        left = np.maximum(void_times + (CITRUSLEAF_EPOCH - int(time.time())), 1)
-        return np.where(void_times == 0, -1, left)
-
-
 class RecordColumns:
-    """What a batch of reads brought, as lists that have an item for each key, in the order of the keys.
+    """The results of a batch of reads as lists, with an item for each key, in the order of the keys.
 
     It costs little: no object is made for a row but the dict of its bins.
 
@@ -177,7 +106,7 @@ def _put_result(columns: Columns, index: int, result: BatchResult) -> None:
 
 
 class LazyBatch:
-    """What a batch of reads brought, as the server sent it. It becomes results, columns or arrays when it is asked to.
+    """The answers to a batch of reads, which become results, columns or arrays on request.
 
     Results and columns that are asked for often are made once.
     """
@@ -190,7 +119,7 @@ class LazyBatch:
         results: list[BatchResult],
         answers: Sequence[Sequence[bytes]],
         columns: Columns | None,
-        rows: Sequence[Rows] | None,
+        rows: Sequence[array_rows.Rows] | None,
     ) -> None:
         self._keys = keys
         self._results = results
@@ -208,7 +137,7 @@ class LazyBatch:
 
     @classmethod
     def of(cls, results: Sequence[BatchResult]) -> LazyBatch:
-        """What a batch brought that are results already."""
+        """Make one of results that exist already."""
         return cls(KeyColumns([result.key for result in results]), [*results], [], Columns(len(results)), None)
 
     def __repr__(self) -> str:
@@ -280,14 +209,11 @@ class LazyBatch:
 
     def find_rows(self) -> None:
         """Do beforehand what ``to_numpy`` does before it knows the dtype: for a thread that has the time."""
-        with_numpy("find_rows")
-        # Loading them takes longer than finding the rows.
-        from trio_aerospike._arrays import fields, filling  # noqa: F401
-        from trio_aerospike._arrays.rows import find_rows
-
+        check_numpy("find_rows")
         if self._rows is not None:
             return
-        rows = [find_rows(b"".join(answer)) for answer in self._answers if answer]
+        _ = filling.Arrays, array_fields.fields_of  # loading their modules takes longer than finding the rows
+        rows = [array_rows.find_rows(b"".join(answer)) for answer in self._answers if answer]
         strange = {row.index for some in rows for row in some.others}
         results = self._results
         self._left = [n for n, result in enumerate(results) if result is not ANSWERED or n in strange]
@@ -307,13 +233,10 @@ class LazyBatch:
             TypeError: The dtype cannot be, or a value is of a kind that its field does not take.
             OverflowError, ValueError: A value does not fit its field.
         """
-        with_numpy("to_numpy")
-        from trio_aerospike._arrays.fields import fields_of
-        from trio_aerospike._arrays.filling import Arrays
-
-        fields = fields_of(dtype, "to_numpy.dtype")
+        check_numpy("to_numpy")
+        fields = array_fields.fields_of(dtype, "to_numpy.dtype")
         self.find_rows()
-        arrays = Arrays(dtype, fields, self._keys)
+        arrays = filling.Arrays(dtype, fields, self._keys)
         for rows in self._rows or ():
             arrays.put_rows(rows)
         arrays.put_results([(index, self._result(index)) for index in self._left])
@@ -322,23 +245,23 @@ class LazyBatch:
 
 def arrays_of(results: Sequence[BatchResult], dtype: np.dtype[Any]) -> RecordArrays:
     """Results as arrays; see :meth:`LazyBatch.to_numpy`."""
-    with_numpy("to_numpy")
-    from trio_aerospike._arrays.fields import fields_of
-    from trio_aerospike._arrays.filling import Arrays
-
+    check_numpy("to_numpy")
     keys = [result.key for result in results]
-    arrays = Arrays(dtype, fields_of(dtype, "to_numpy.dtype"), keys)
+    arrays = filling.Arrays(dtype, array_fields.fields_of(dtype, "to_numpy.dtype"), keys)
     arrays.put_results(enumerate(results))
     return RecordArrays(keys, arrays.data, arrays.codes, arrays.generations, arrays.void_times)
 
 
-def with_numpy(what: str) -> None:
-    """Make sure that NumPy is there.
+def check_numpy(what: str) -> None:
+    """Check that NumPy is installed.
 
     Raises:
-        ImportError: it is not; says how to get it.
+        ImportError: it is not; says how to install it.
     """
     try:
-        import numpy  # noqa: F401 - only to see whether it can be
+        _ = np.ndarray
     except ImportError as error:
         raise ImportError(f"{what} needs NumPy, which is an extra: pip install 'trio-aerospike[numpy]'") from error
+
+
+register_array_maker(arrays_of)

@@ -18,10 +18,10 @@ from trio_aerospike._batch.policies import (
     BatchRemovePolicy as BatchRemovePolicy,
     BatchWritePolicy as BatchWritePolicy,
 )
-from trio_aerospike._batch.rows import ApplyForm, Ops, ReadForm, RemoveForm, WriteForm
+from trio_aerospike._batch.rows import ApplyEncoder, Ops, ReadEncoder, RemoveEncoder, WriteEncoder
 from trio_aerospike._batch.streams import BatchStream as BatchStream, StreamCounts as StreamCounts
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.keys import Key, as_key
+from trio_aerospike.keys import Key, KeyLike as KeyLike, as_key
 from trio_aerospike.operations import Operation
 from trio_aerospike.records import BatchResult as BatchResult, BatchResults as BatchResults
 
@@ -67,11 +67,11 @@ class BatchRead(BatchRecord):
     bins: Iterable[str] | None = None
     operations: Iterable[Operation] | None = attrs.field(default=None, kw_only=True)
     policy: BatchReadPolicy | None = attrs.field(default=None, kw_only=True)
-    _form: ReadForm = attrs.field(init=False, repr=False)
+    _encoder: ReadEncoder = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        form = ReadForm("BatchRead", self.bins, self.operations, self.policy)
-        object.__setattr__(self, "_form", form)
+        encoder = ReadEncoder("BatchRead", self.bins, self.operations, self.policy)
+        object.__setattr__(self, "_encoder", encoder)
 
 
 @attrs.frozen(eq=False)
@@ -95,7 +95,7 @@ class BatchWrite(BatchRecord):
     ttl: int | None = attrs.field(default=None, kw_only=True)
     generation: int | None = attrs.field(default=None, kw_only=True)
     policy: BatchWritePolicy | None = attrs.field(default=None, kw_only=True)
-    _form: WriteForm = attrs.field(init=False, repr=False)
+    _encoder: WriteEncoder = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if (self.bins is None) == (self.operations is None):
@@ -104,8 +104,8 @@ class BatchWrite(BatchRecord):
         ops = Ops(self.operations, "BatchWrite") if self.operations is not None else Ops.of_bins(self.bins or {})
         if not ops.writes:
             raise InvalidArgError("BatchWrite.operations: got only reads, allowed: at least one that writes")
-        form = WriteForm(ops, self.ttl, self.generation, self.policy, "BatchWrite")
-        object.__setattr__(self, "_form", form)
+        encoder = WriteEncoder(ops, self.ttl, self.generation, self.policy, "BatchWrite")
+        object.__setattr__(self, "_encoder", encoder)
 
 
 @attrs.frozen(eq=False)
@@ -120,10 +120,10 @@ class BatchRemove(BatchRecord):
 
     generation: int | None = attrs.field(default=None, kw_only=True)
     policy: BatchRemovePolicy | None = attrs.field(default=None, kw_only=True)
-    _form: RemoveForm = attrs.field(init=False, repr=False)
+    _encoder: RemoveEncoder = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "_form", RemoveForm(self.generation, self.policy, "BatchRemove"))
+        object.__setattr__(self, "_encoder", RemoveEncoder(self.generation, self.policy, "BatchRemove"))
 
 
 @attrs.frozen(eq=False)
@@ -142,8 +142,8 @@ class BatchApply(BatchRecord):
     function: str
     arguments: Sequence[Any] = ()
     policy: BatchApplyPolicy | None = attrs.field(default=None, kw_only=True)
-    _form: ApplyForm = attrs.field(init=False, repr=False)
+    _encoder: ApplyEncoder = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        form = ApplyForm(self.module, self.function, self.arguments, self.policy, "BatchApply")
-        object.__setattr__(self, "_form", form)
+        encoder = ApplyEncoder(self.module, self.function, self.arguments, self.policy, "BatchApply")
+        object.__setattr__(self, "_encoder", encoder)

@@ -1,8 +1,8 @@
-"""Instruments: who wants to know what a client does is told of every operation.
+"""Instruments: objects that a client notifies of every operation.
 
-``open_client(..., instruments=[MyInstrument()])`` or ``client.add_instrument``. A client without instruments does
-nothing of this, so they cost nothing when they are off. :mod:`trio_aerospike.metrics` and
-:mod:`trio_aerospike.tracing` have instruments for Prometheus and OpenTelemetry.
+``open_client(..., instruments=[MyInstrument()])`` or ``client.add_instrument``. Without instruments a
+client does nothing of this. :mod:`trio_aerospike.metrics` and :mod:`trio_aerospike.tracing` have instruments for
+Prometheus and OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Observation:
     operation: str
     """The client's method: ``"get"``, ``"batch_read"``, ``"query"``, ``"truncate"``..."""
     namespace: str
-    """Where it works; that of the first record of a batch; empty where it works on no namespace."""
+    """The namespace; of a batch, that of the first record; empty where the operation has none."""
     set_name: str
     size: int = 1
-    """How many records it is about: rows of a batch; 1 for a query, as nobody knows."""
+    """How many records it is about: rows of a batch; 1 for a query, where the number is not known."""
     started: float = 0.0
     """When it began, on the clock of ``time.perf_counter``."""
     duration: float = 0.0
@@ -36,7 +36,7 @@ class Observation:
     attempts: int = 1
     """How many requests were sent for it."""
     result_code: int | None = 0
-    """0, or the code of the error; None where the operation was cancelled or ended in an error of somebody else's."""
+    """0, or the code of the error; None where the operation was cancelled, or failed with an error of the program's."""
     error: BaseException | None = None
     """What it raised: an error of the tree; Cancelled; or what the body of a stream raised."""
 
@@ -52,15 +52,15 @@ class Observation:
 
 
 class Instrument:
-    """Base class: override what you want to hear of.
+    """Base class of instruments: override the methods that you need.
 
-    The methods are called by the task, or the thread, that called the client, and must neither wait nor take long. One
-    that raises is taken off its client, and the error is logged. A client that is used by several threads, as those of
-    ``aerospike_py`` are, calls them from each of these.
+    The methods are called by the task, or the thread, that called the client, and must neither wait nor take long. An
+    instrument that raises is removed from its client, and the error is logged. A client that several threads use, as
+    with ``aerospike_py``, calls its instruments from each of them.
     """
 
     def operation_started(self, observation: Observation) -> object:
-        """An operation begins, in the context of whoever called it.
+        """An operation begins; called in the context of its caller.
 
         Returns:
             Anything; :meth:`operation_finished` gets it back.
@@ -78,9 +78,9 @@ class Instrument:
     def operation_took(
         self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
     ) -> None:
-        """An operation is over: the short form, for who wants to know no more than this.
+        """An operation is over: the short form, which needs no :class:`Observation`.
 
-        Where nobody overrides the two methods above, no :class:`Observation` is made, which is half of what instruments
+        Where no instrument overrides the two methods above, no observation is made, which is half of what instruments
         cost a command on one record.
 
         Args:

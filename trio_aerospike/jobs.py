@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import attrs
 import trio
 
-from trio_aerospike._trio_run import TrioRun
+from trio_aerospike._trio_guard import TrioRun
 from trio_aerospike._wire.info import parse_error
 from trio_aerospike.errors import AerospikeTimeoutError, ClusterError, ProtocolError, ResultCode, error_from_code
 from trio_aerospike.records import InfoResult

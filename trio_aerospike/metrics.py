@@ -1,4 +1,4 @@
-"""Metrics of clients: histograms of how long operations take, by operation, set and error, as Prometheus reads them.
+"""Prometheus metrics of clients: histograms of how long operations take, by operation, set and error.
 
 ::
 
@@ -7,9 +7,9 @@
         with serve_metrics(metrics, port=9464):
             ...
 
-``metrics.text()`` is what a scrape gets. A program that has metrics of its own, with ``prometheus-client``, registers
-these with them: ``metrics.register()`` (``pip install "trio-aerospike[metrics]"``). Any number of clients may share one
-``Metrics``.
+``metrics.text()`` is what a scrape gets, written by ``prometheus-client`` where that is installed
+(``pip install "trio-aerospike[metrics]"``). ``metrics.register()`` adds them to a program's other metrics there. Any
+number of clients may share one ``Metrics``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,25 @@ from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
+from trio_aerospike._lazy import LazyModule
 from trio_aerospike.instruments import Instrument
 
 if TYPE_CHECKING:
-    from prometheus_client.registry import CollectorRegistry
+    import prometheus_client
+    from prometheus_client import core as prometheus_core
+else:
+    prometheus_client = LazyModule("prometheus_client")
+    prometheus_core = LazyModule("prometheus_client.core")
 
-__all__ = ["Metrics", "MetricsServer", "StageMetrics", "serve_metrics"]
+__all__ = [
+    "Histogram",
+    "Metrics",
+    "MetricsServer",
+    "StageMetrics",
+    "prometheus_text",
+    "serve_metrics",
+    "stage_histogram",
+]
 
 _logger = logging.getLogger("trio_aerospike")
 
@@ -76,7 +89,7 @@ class Histogram:
         self._series: dict[tuple[str, ...], list[float]] = {}
 
     def observe(self, values: tuple[str, ...], seconds: float) -> None:
-        """Count something that took so long."""
+        """Count one observation that took ``seconds``."""
         series = self._series.get(values)
         if series is None:
             series = self._new_series(values)
@@ -97,12 +110,12 @@ class Histogram:
             return self._series.setdefault(values, [0.0] * (len(self.bounds) + 2))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all series."""
         with self._lock:
             self._series.clear()
 
     def renew(self) -> None:
-        """Start anew in a forked child, whatever other threads of its parent were at."""
+        """Start empty in a forked child, with a lock that no thread of the parent holds."""
         self._lock = threading.Lock()
         self._series = {}
 
@@ -178,7 +191,7 @@ class Metrics(Instrument):
     def operation_took(
         self, operation: str, namespace: str, set_name: str, seconds: float, error: BaseException | None
     ) -> None:
-        """Count it."""
+        """Count the operation."""
         if self._only is not None and operation not in self._only:
             return
         name = ""
@@ -187,46 +200,72 @@ class Metrics(Instrument):
         self.operations.observe(("aerospike", namespace, set_name, operation, name), seconds)
 
     def histograms(self) -> tuple[Histogram, ...]:
-        """What is shown."""
+        """The histograms that are exported."""
         return (self.operations,)
 
     def text(self) -> str:
         """Everything so far, in the text format of Prometheus."""
-        return "\n".join(line for histogram in self.histograms() for line in histogram.lines()) + "\n# EOF\n"
+        return prometheus_text(self.histograms())
 
     def clear(self) -> None:
-        """Forget everything so far."""
+        """Drop everything counted so far."""
         for histogram in self.histograms():
             histogram.clear()
 
     def collect(self) -> Iterator[Any]:
         """The metrics as ``prometheus-client`` asks for them."""
-        from prometheus_client.core import HistogramMetricFamily
+        return map(_family, self.histograms())
 
-        for histogram in self.histograms():
-            family = HistogramMetricFamily(
-                histogram.name.removesuffix("_seconds"), histogram.text, labels=histogram.labels, unit="seconds"
-            )
-            for values, total, buckets in histogram.series():
-                family.add_metric(values, buckets, sum_value=total)
-            yield family
-
-    def register(self, registry: CollectorRegistry | None = None) -> None:
-        """Have the metrics shown among others of ``prometheus-client``.
+    def register(self, registry: prometheus_client.CollectorRegistry | None = None) -> None:
+        """Register the metrics with ``prometheus-client``.
 
         Args:
-            registry: where; None for the library's own.
+            registry: the registry; None for the library's default.
 
         Raises:
             ImportError: prometheus-client is not installed.
         """
         try:
-            from prometheus_client import REGISTRY
+            chosen = prometheus_client.REGISTRY if registry is None else registry
         except ImportError as error:
             raise ImportError(
                 "Metrics.register needs prometheus-client, an extra: pip install 'trio-aerospike[metrics]'"
             ) from error
-        (REGISTRY if registry is None else registry).register(self)
+        chosen.register(self)
+
+
+def prometheus_text(histograms: Iterable[Histogram]) -> str:
+    """Write histograms in the text format of Prometheus, with ``prometheus-client`` where that is installed.
+
+    Args:
+        histograms: which; several with different names.
+    """
+    families: Any = _Families(histograms)
+    try:
+        text = prometheus_client.generate_latest(families).decode()
+    except ImportError:
+        text = "".join(f"{line}\n" for histogram in families.histograms for line in histogram.lines())
+    return f"{text}# EOF\n"
+
+
+class _Families:
+    """The histograms as ``prometheus-client`` asks for them."""
+
+    def __init__(self, histograms: Iterable[Histogram]) -> None:
+        self.histograms = list(histograms)
+
+    def collect(self) -> Iterator[Any]:
+        return map(_family, self.histograms)
+
+
+def _family(histogram: Histogram) -> prometheus_core.HistogramMetricFamily:
+    """A histogram as a metric family of ``prometheus-client``."""
+    family = prometheus_core.HistogramMetricFamily(
+        histogram.name.removesuffix("_seconds"), histogram.text, labels=histogram.labels, unit="seconds"
+    )
+    for values, total, buckets in histogram.series():
+        family.add_metric(values, buckets, sum_value=total)
+    return family
 
 
 class StageMetrics(Metrics):
@@ -245,11 +284,11 @@ class StageMetrics(Metrics):
         self.stages: Histogram = stage_histogram()
 
     def stage_finished(self, operation: str, stage: str, seconds: float) -> None:
-        """Count it."""
+        """Count the operation."""
         self.stages.observe((stage, operation), seconds)
 
     def histograms(self) -> tuple[Histogram, ...]:
-        """What is shown."""
+        """The histograms that are exported."""
         return (self.operations, self.stages)
 
 
@@ -303,7 +342,7 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         return int(self._server.server_address[1])
 
     def close(self) -> None:

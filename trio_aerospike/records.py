@@ -1,13 +1,14 @@
-"""What commands return."""
+"""Records and results: what commands return."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from trio_aerospike._lazy import LazyModule
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
 from trio_aerospike.errors import AerospikeError, ProtocolError, error_from_code
 from trio_aerospike.keys import Key, KeyLike, UserKey, as_key
@@ -15,8 +16,10 @@ from trio_aerospike.validation import checked_bins as checked_bins
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from trio_aerospike.arrays import RecordArrays
+    import numpy.typing as npt
+else:
+    np = LazyModule("numpy")
+    npt = LazyModule("numpy.typing")
 
 __all__ = [
     "BatchResult",
@@ -26,8 +29,23 @@ __all__ = [
     "NodeInfo",
     "OrderedResult",
     "Record",
+    "RecordArrays",
     "seconds_left",
 ]
+
+#: Makes arrays of the results of a batch; :mod:`trio_aerospike.arrays`, which builds on this module, registers it.
+_make_arrays: Callable[[Sequence[BatchResult], np.dtype[Any]], RecordArrays] | None = None
+
+
+def register_array_maker(make_arrays: Callable[[Sequence[BatchResult], np.dtype[Any]], RecordArrays]) -> None:
+    """Have ``BatchResults.to_numpy`` make its arrays with a function.
+
+    Args:
+        make_arrays: makes the arrays of some results, with a dtype.
+    """
+    global _make_arrays
+    _make_arrays = make_arrays
+
 
 UDF_SUCCESS: Final = "SUCCESS"
 """The bin in which the server answers what a user-defined function returned (server: udf.c)."""
@@ -119,7 +137,7 @@ class Record(_Expiring):
 
 @attrs.define(repr=False)
 class Metadata(_Expiring):
-    """What ``exists`` tells of a record: all but its bins."""
+    """A record without its bins: what ``exists`` returns."""
 
     key: Key
     generation: int
@@ -144,7 +162,7 @@ class OrderedResult(_Expiring):
 
 @attrs.define(repr=False)
 class BatchResult:
-    """What a batch has to say of one key: a record, or why there is none."""
+    """The result of a batch for one key: a record, or the error."""
 
     key: Key
     result_code: int
@@ -197,7 +215,7 @@ class BatchResult:
         """The record.
 
         Raises:
-            AerospikeError: There is none; ``error`` says why.
+            AerospikeError: There is no record; ``error`` says why.
         """
         if self.record is None or self.result_code:
             raise self.error or AerospikeError("the server sent no record", result_code=self.result_code)
@@ -249,9 +267,8 @@ class BatchResults(list[BatchResult]):
             ImportError: NumPy is not installed.
             TypeError, OverflowError, ValueError: As :meth:`trio_aerospike.arrays.LazyBatch.to_numpy`.
         """
-        from trio_aerospike.arrays import arrays_of
-
-        return arrays_of(self, dtype)
+        assert _make_arrays is not None
+        return _make_arrays(self, dtype)
 
     @property
     def ok(self) -> bool:
@@ -267,6 +284,83 @@ class BatchResults(list[BatchResult]):
     def in_doubt(self) -> list[BatchResult]:
         """Those of writes that may or may not have been applied, in order."""
         return [result for result in self if result.in_doubt]
+
+
+class RecordArrays:
+    """Records as arrays: a row for each key of a batch, in the order of the keys.
+
+    ``arrays["age"]`` is a column, ``arrays.row(key)`` a record. What was not read is zero: a row of which
+    ``result_codes`` is not 0, and in other rows a bin that the record does not have.
+
+    Attributes:
+        keys: of the rows.
+        data: the bins, with the dtype asked for.
+        result_codes: 0 where there is a record, else the server's code (2: not found), or the client's below zero.
+        generations: how often each record was written, modulo 65,535.
+        void_times: when each expires, in seconds since 2010-01-01 UTC; 0 for never. ``ttls`` says it relative to now.
+    """
+
+    __slots__ = ("_places", "data", "generations", "keys", "result_codes", "void_times")
+
+    keys: Sequence[Key]
+    data: npt.NDArray[Any]
+    result_codes: npt.NDArray[np.int32]
+    generations: npt.NDArray[np.uint32]
+    void_times: npt.NDArray[np.uint32]
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        data: npt.NDArray[Any],
+        result_codes: npt.NDArray[np.int32],
+        generations: npt.NDArray[np.uint32],
+        void_times: npt.NDArray[np.uint32],
+    ) -> None:
+        self.keys = keys
+        self.data = data
+        self.result_codes = result_codes
+        self.generations = generations
+        self.void_times = void_times
+        self._places: dict[Key, int] | None = None
+
+    def __repr__(self) -> str:
+        fields = ", ".join(self.data.dtype.names or ())
+        return f"<RecordArrays: {len(self)} rows, {int(self.found.sum())} found; {fields}>"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[np.void]:
+        return iter(self.data)
+
+    def __getitem__(self, field: str) -> npt.NDArray[Any]:
+        column: npt.NDArray[Any] = self.data[field]
+        return column
+
+    def row(self, key: KeyLike) -> np.void:
+        """The bins of a record; of the first, where its key stood in the batch more than once.
+
+        Raises:
+            KeyError: The batch had no such key.
+        """
+        if self._places is None:
+            count = len(self.keys)
+            self._places = dict(zip(reversed(self.keys), range(count - 1, -1, -1), strict=True))
+        row: np.void = self.data[self._places[as_key(key)]]
+        return row
+
+    @property
+    def found(self) -> npt.NDArray[np.bool_]:
+        """For each row whether there is a record."""
+        found: npt.NDArray[np.bool_] = self.result_codes == 0
+        return found
+
+    @property
+    def ttls(self) -> npt.NDArray[np.int64]:
+        """Seconds until each record expires, counted from now, at least 1; -1 where it never does or is not there."""
+        void_times = self.void_times.astype(np.int64)
+        left = np.maximum(void_times + (CITRUSLEAF_EPOCH - int(time.time())), 1)
+        return np.where(void_times == 0, -1, left)
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from trio_aerospike._wire import admin as wire
-from trio_aerospike._wire.admin_messages import ROLE_MAX, USER_MAX
+from trio_aerospike._wire.admin_messages import ROLE_MAX as ROLE_MAX, USER_MAX
 from trio_aerospike._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import checked_text, refused

@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry for a client's operations.
+"""OpenTelemetry spans of a client's operations.
 
 ``open_client(..., instruments=[Tracing()])``: each operation is a span, a child of the one in which it was called, with
 the attributes that OpenTelemetry's conventions have for databases. Needs ``opentelemetry-api`` (``pip install
@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trio_aerospike._lazy import LazyModule
+from trio_aerospike._version import __version__
 from trio_aerospike.instruments import Instrument, Observation
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry import trace
+else:
+    trace = LazyModule("opentelemetry.trace")
 
 __all__ = ["Tracing"]
 
@@ -33,22 +37,20 @@ class Tracing(Instrument):
         ImportError: opentelemetry-api is not installed.
     """
 
-    def __init__(self, tracer_provider: TracerProvider | None = None, *, cluster_name: str = "") -> None:
+    def __init__(self, tracer_provider: trace.TracerProvider | None = None, *, cluster_name: str = "") -> None:
         try:
-            from opentelemetry import trace
+            get_tracer = trace.get_tracer
         except ImportError as error:
             raise ImportError(
                 "Tracing needs opentelemetry-api, an extra: pip install 'trio-aerospike[otel]'"
             ) from error
-        from trio_aerospike import __version__
-
-        self._tracer = trace.get_tracer("trio_aerospike", __version__, tracer_provider)
+        self._tracer = get_tracer("trio_aerospike", __version__, tracer_provider)
         self._kind = trace.SpanKind.CLIENT
         self._error = trace.StatusCode.ERROR
         self._cluster_name = cluster_name
 
     def operation_started(self, observation: Observation) -> object:
-        """Start a span, in the context of whoever called."""
+        """Start a span, in the context of the caller."""
         operation = observation.operation
         place = ".".join(filter(None, (observation.namespace, observation.set_name)))
         attributes: dict[str, str | int] = {"db.system.name": "aerospike", "db.operation.name": operation}
@@ -63,7 +65,7 @@ class Tracing(Instrument):
         return self._tracer.start_span(f"{operation.upper()} {place}".rstrip(), kind=self._kind, attributes=attributes)
 
     def operation_finished(self, observation: Observation, token: Any) -> None:
-        """End it."""
+        """End the span."""
         if token is None:
             return
         if token.is_recording():

@@ -8,6 +8,7 @@ For packages on top of this one, as ``aerospike_py`` is, which refuse in the sam
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,7 +23,8 @@ from trio_aerospike.errors import InvalidArgError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=IntEnum)
-Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+#: Of attrs: called with the object, the attribute and the value.
+Validator = Callable[[Any, Any, Any], None]
 
 # A record holds that many bins (server: as/include/base/datamodel.h, RECORD_MAX_BINS).
 BINS_MAX = 0x7FFF
@@ -71,16 +73,15 @@ def unknown_argument(owner: object, method: str, given: Mapping[str, object]) ->
         method: its name; one of its parameters is ``policy``.
         given: the arguments that it does not take.
     """
-    import trio_aerospike
-
+    function = inspect.unwrap(getattr(type(owner), method))
     parameters = {
         name: parameter
-        for name, parameter in inspect.signature(getattr(type(owner), method)).parameters.items()
+        for name, parameter in inspect.signature(function).parameters.items()
         if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
     }
     name = next(iter(given))
     policy_name = str(parameters["policy"].annotation).partition(" ")[0]
-    fields = field_names(getattr(trio_aerospike, policy_name))
+    fields = field_names(function.__globals__[policy_name])
     limit = "timeout" if "timeout" in fields else "total_timeout"
     if name in fields:
         hint = f"a field of {policy_name}: pass policy={policy_name}({name}={shown(given[name])})"
@@ -94,9 +95,6 @@ def unknown_argument(owner: object, method: str, given: Mapping[str, object]) ->
 
 def _nearest(name: object, known: Collection[str]) -> str:
     """Ask whether the nearest of the known names was meant; empty where none is near."""
-    # Imported here because only a mistyped name needs it, and every program waits for imports.
-    import difflib
-
     text = str(name)[:100]
     near = [one for one in known if len(text) > 2 and one.startswith(text)]
     near = near or difflib.get_close_matches(text, known, n=1, cutoff=0.5)
@@ -166,14 +164,14 @@ def checked_info_name(where: str, value: object, high: int, *, also: str = "") -
     return name
 
 
-def _where(instance: object, attribute: attrs.Attribute[Any]) -> str:
+def _where(instance: object, attribute: Any) -> str:
     return f"{type(instance).__name__}.{attribute.name}"
 
 
 def integer(low: int, high: int | None = None, note: str = "") -> Validator:
     """A validator: an int within the bounds; ``note`` is added to what is allowed."""
 
-    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    def check(instance: Any, attribute: Any, value: Any) -> None:
         checked_int(_where(instance, attribute), value, low, high, note)
 
     return check
@@ -185,7 +183,7 @@ def seconds(*, none: str | None = None, zero: bool = False) -> Validator:
     if none is not None:
         allowed += f", or None for {none}"
 
-    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    def check(instance: Any, attribute: Any, value: Any) -> None:
         if value is None and none is not None:
             return
         # Comparing refuses NaN, infinity and integers that no float can hold, too.
@@ -197,7 +195,7 @@ def seconds(*, none: str | None = None, zero: bool = False) -> Validator:
     return check
 
 
-def boolean(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+def boolean(instance: Any, attribute: Any, value: Any) -> None:
     """A validator: True or False, not merely something true or false."""
     if not isinstance(value, bool):
         raise refused(_where(instance, attribute), value, "True or False")
@@ -206,7 +204,7 @@ def boolean(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 def text(low: int = 0, high: int | None = None) -> Validator:
     """A validator: a str of that many bytes in UTF-8."""
 
-    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    def check(instance: Any, attribute: Any, value: Any) -> None:
         checked_text(_where(instance, attribute), value, low, high)
 
     return check
@@ -215,7 +213,7 @@ def text(low: int = 0, high: int | None = None) -> Validator:
 def member(kind: type[IntEnum]) -> Validator:
     """A validator: a member of ``kind`` or its number; ``settle_enums`` makes members of the numbers."""
 
-    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    def check(instance: Any, attribute: Any, value: Any) -> None:
         checked_enum(_where(instance, attribute), value, kind)
 
     return check
@@ -232,7 +230,7 @@ def instance_of(kind: type, allowed: str | None = None, *, none: bool = False) -
     """A validator: an instance of ``kind``, or None where that is allowed."""
     description = (allowed or f"an instance of {kind.__name__}") + (", or None" if none else "")
 
-    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    def check(instance: Any, attribute: Any, value: Any) -> None:
         if not (isinstance(value, kind) or (none and value is None)):
             raise refused(_where(instance, attribute), value, description)
 

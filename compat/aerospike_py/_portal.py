@@ -23,12 +23,14 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sized
+from functools import partial
 from typing import Any, TypeVar
 
 import trio
 from trio.abc import Instrument
 
 from trio_aerospike.errors import ClientError
+from trio_aerospike.fairness import yield_thread_with
 from trio_aerospike.validation import Uncopyable
 
 from ._slices import PAUSE, Turn
@@ -415,6 +417,7 @@ class Portal(Uncopyable):
 
     async def _main(self) -> None:
         self._stop = trio.Event()
+        yield_thread_with(partial(time.sleep, PAUSE))
         async with trio.open_nursery() as nursery:
             self.nursery = nursery
             self._token = trio.lowlevel.current_trio_token()

@@ -271,7 +271,7 @@ async def _all(native: NativeClient, question: Question, policy: Mapping[str, An
     turn = Turn()
     with question.hinting():
         async with question.ask(native, policy) as records:
-            while some := await records.some():
+            while some := await records.read_available():
                 few = len(found) < _collector.MANY
                 found += results.query_records(some)
                 if few:
@@ -285,7 +285,7 @@ async def _all(native: NativeClient, question: Question, policy: Mapping[str, An
 async def _some(records: Any, question: Question) -> list[Record]:
     """The next records, none when there are no more."""
     with question.hinting():
-        return results.query_records(await records.some())
+        return results.query_records(await records.read_available())
 
 
 async def _opened(native: NativeClient, question: Question, policy: Mapping[str, Any] | None) -> Any:

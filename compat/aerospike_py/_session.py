@@ -135,7 +135,7 @@ class Session(Uncopyable):
     def close_inherited(self) -> None:
         """In a forked child: let go of the parent's sockets without a word to the servers."""
         if self.native is not None:
-            self.native._close_inherited()
+            self.native.close_inherited()
 
 
 class Home(Protocol):

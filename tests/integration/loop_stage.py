@@ -86,7 +86,7 @@ class LoopStage(Stage):
         while len(connections_of(commands)) < connections:
             await self.loop_until(lambda: self.lender._resting or not self.lender.opening)
             if self.lender._resting:
-                executor: Any = commands._executor
+                executor: Any = commands._runner
                 executor._connections_to(self.node)._lease(asyncio.get_running_loop())
             else:
                 await self.from_loop(self.node.lend)
@@ -95,7 +95,7 @@ class LoopStage(Stage):
 
 
 def connections_of(commands: LoopCommands) -> list[LoopConnection]:
-    executor: Any = commands._executor
+    executor: Any = commands._runner
     return [connection for node in executor._nodes.values() for connection in node._alive()]
 
 

@@ -228,7 +228,7 @@ async def test_a_batch_sends_no_keys(client: Client, key: Key, nothing_sent: Cal
 async def test_other_tasks_have_their_turn_while_a_large_batch_is_made(
     client: Client, keys: Keys, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr("trio_aerospike._fairness.STRETCH", 0.0)
+    monkeypatch.setattr("trio_aerospike.fairness.TIME_SLICE", 0.0)
     taken, seen = 0, set()
 
     def all_of_them() -> Iterator[Any]:

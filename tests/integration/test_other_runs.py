@@ -198,7 +198,7 @@ def test_streams_and_jobs_that_are_open_refuse_elsewhere_and_go_on(stage, place,
         async with client.query("test", "open") as records:
             for use in (
                 lambda _: records.__anext__(),
-                lambda _: records.some(),
+                lambda _: records.read_available(),
                 lambda _: read_on(records),
                 lambda _: records.results(),
                 lambda _: records.foreach(print),

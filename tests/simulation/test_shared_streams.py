@@ -250,7 +250,7 @@ async def test_a_query_that_fails_ends_for_every_reader_and_is_not_begun_again(a
             for node in cluster.nodes:
                 node.on_request = None
             with pytest.raises(AerospikeTimeoutError):
-                await records.some()
+                await records.read_available()
 
 
 async def test_a_reader_without_a_slot_in_time_is_the_only_one_that_fails(autojump_clock: MockClock) -> None:

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from trio_aerospike import Client, Key, exp, operations as op
-from trio_aerospike._trio_run import TrioRun
+from trio_aerospike._trio_guard import TrioRun
 from trio_aerospike._wire.commands import encode_op
 from trio_aerospike._wire.info import parse_error
 from trio_aerospike._wire.shown import kind_of, with_article
@@ -91,6 +91,7 @@ class _Cluster:
     """Fake cluster with the attributes that a command uses before it checks its arguments."""
 
     trio_run = Mock(spec=TrioRun)
+    observers = None
 
 
 def client_of_this_run() -> Client:

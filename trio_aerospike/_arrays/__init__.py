@@ -1,4 +1,4 @@
-"""Records as NumPy arrays: how answers are taken apart by whole arrays, and how arrays become requests.
+"""Records as NumPy arrays: decode answers into arrays, and encode arrays as requests.
 
-Nothing here is imported before somebody asks for arrays: NumPy is an extra.
+Nothing here but ``keeping`` is imported before arrays are used: NumPy is an extra.
 """

@@ -1,4 +1,4 @@
-"""Answers and records put into arrays, a column at a time."""
+"""Fill arrays from answers and records, a column at a time."""
 
 from __future__ import annotations
 

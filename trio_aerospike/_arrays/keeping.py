@@ -1,4 +1,4 @@
-"""Answers to a batch of reads kept as bytes, beside what they are decoded into or in place of it. Needs no NumPy."""
+"""Keep the answers to a batch of reads as bytes, to decode them later. Needs no NumPy."""
 
 from __future__ import annotations
 

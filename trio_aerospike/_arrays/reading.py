@@ -1,4 +1,4 @@
-"""Answers to a batch of reads of which only the rows are found: nothing is decoded before it is asked for."""
+"""Find the rows in the answers to a batch of reads, without decoding them."""
 
 from __future__ import annotations
 

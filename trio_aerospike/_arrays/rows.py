@@ -1,4 +1,4 @@
-"""Rows of a batch's answer, found and taken apart by whole arrays.
+"""Find the rows of a batch's answer, and their values, with array operations.
 
 The rows of an answer stand one behind the other, each as long as its operations say. What may be the head of a row is
 found by what all heads have in common; for all of those at once it is worked out where a row of a known layout would
@@ -83,7 +83,7 @@ class Rows:
 
 
 def find_rows(data: bytes) -> Rows:
-    """Take an answer apart.
+    """Find the rows of an answer.
 
     Args:
         data: frames of an answer to a batch, one behind the other; whole rows.

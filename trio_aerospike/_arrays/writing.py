@@ -1,4 +1,4 @@
-"""Arrays as requests: a structured array is a batch of writes, all rows of which have the same length.
+"""Encode a structured array as a batch of writes, all rows of which have the same length.
 
 So the rows are written as one matrix of bytes: what is the same in all of them once, and the values column by column.
 """
@@ -79,7 +79,7 @@ def writes_of_array(
         TypeError: it is no such array, or a field is of a kind that the database does not hold.
         ValueError: it has other dimensions, no field of that name, or another byte order than the machine.
         OverflowError: an unsigned integer is larger than the database's, which are signed.
-        InvalidArgError: a field's name cannot be a bin's, or there is none; a key is not the text that it should be.
+        InvalidArgError: a field's name cannot be a bin's, or no field is left for bins; a key is not UTF-8 text.
     """
     where = "batch_write_numpy.data"
     if not isinstance(data, np.ndarray):

@@ -1,1 +1,1 @@
-"""Rows, keys and streams of get_many and put_many, and of batches."""
+"""Rows, keys and policies of batches, and the streams of get_many and put_many."""

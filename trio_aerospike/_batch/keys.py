@@ -1,4 +1,4 @@
-"""The keys of a batch by columns: who asks for a thousand records by tuples need not have a Key made of each."""
+"""The keys of a batch in columns: tuples are hashed without making a Key of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KeyColumns(Sequence[Key]):
 
         Args:
             keys: the keys.
-            convert: makes a Key of what is not one, for clients that hash bytes otherwise (Key.with_text_digest).
+            convert: makes a Key of any other value, for clients that hash bytes otherwise (Key.with_text_digest).
                 Ints and strs must become what ``as_key`` makes of them.
 
         Raises:
@@ -119,7 +119,7 @@ def key_columns(keys: Iterable[KeyLike], what: str) -> KeyColumns:
     """The keys of a batch.
 
     Raises:
-        InvalidArgError: one is none; ``what`` is the call, for messages.
+        InvalidArgError: a key is invalid; ``what`` is the call, for messages.
     """
     if isinstance(keys, (str, bytes, Key)) or not isinstance(keys, Iterable):
         raise refused(f"{what}.keys", keys, "a list of keys")

@@ -1,8 +1,7 @@
-"""Many records, one stream: keys go in as they come, results come out as they arrive, and never many at a time.
+"""Pipeline of ``get_many`` and ``put_many``: from a source of keys, through batches by node, to a stream of results.
 
-Measured against a real server, a batch costs the client a fifth of the time that single requests for the same records
-cost it, so keys are gathered by node and sent as batches: full ones while the source keeps up, and what there is when
-it does not, so that a slow source waits for nobody.
+Measured against a real server, a batch costs the client a fifth of the time of single requests for the same records. So
+keys are buffered by node and sent as batches: full ones while the source keeps up, smaller ones when it pauses.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 
+from .._async_with import entered_with
 from .._cluster.execution.batch import Batch
 from .._cluster.execution.single import Executor
 from .._cluster.tend.cluster import Cluster
 from .._cluster.tend.node import Node
-from .._entering import entered_with
 from ..errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
 from ..keys import Key
 from ..policies import BatchPolicy, Replica
@@ -47,8 +46,8 @@ T = TypeVar("T")
 Source: TypeAlias = Iterable[T] | AsyncIterable[T]
 
 
-class _Lane(Generic[T]):
-    """What waits for one node, and how many requests are on their way there."""
+class _NodeBuffer(Generic[T]):
+    """Items buffered for one node, and how many requests to it are in flight."""
 
     __slots__ = ("running", "waiting")
 
@@ -57,7 +56,7 @@ class _Lane(Generic[T]):
         self.running = 0
 
 
-class _Pump(Generic[T]):
+class _BatchPipeline(Generic[T]):
     """Moves keys from the source to the nodes and results into the stream.
 
     Args:
@@ -88,7 +87,7 @@ class _Pump(Generic[T]):
         self._stream = stream
         self._cluster = cluster
         self._executor = executor
-        self._lanes: dict[Node | None, _Lane[T]] = {}
+        self._buffers: dict[Node | None, _NodeBuffer[T]] = {}
         #: Items of which a request was made.
         self._sent = 0
         self._chunk = max(1, min(CHUNK, stream._limit // REQUESTS_AT_ONCE))
@@ -101,7 +100,7 @@ class _Pump(Generic[T]):
         await trio.lowlevel.checkpoint_if_cancelled()  # take nothing for a block that has been left already
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self._send_what_gathers)
+            nursery.start_soon(self._send_when_source_pauses)
             try:
                 with self._feeding:
                     await self._feed()
@@ -130,16 +129,16 @@ class _Pump(Generic[T]):
         key, kept = self._key_of(item)
         digest = key.digest
         node = self._cluster.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, 0, Replica.MASTER)
-        lane = self._lanes.get(node)
-        if lane is None:
-            lane = self._lanes[node] = _Lane()
-        lane.waiting.append(kept)
+        buffer = self._buffers.get(node)
+        if buffer is None:
+            buffer = self._buffers[node] = _NodeBuffer()
+        buffer.waiting.append(kept)
         self._stream.taken += 1
         self._stream._free -= 1
-        if not lane.running:
+        if not buffer.running:
             self._gathered.set()
-        elif len(lane.waiting) >= self._chunk:
-            self._send(lane)
+        elif len(buffer.waiting) >= self._chunk:
+            self._send(buffer)
 
     async def _wait_for_room(self) -> None:
         stream = self._stream
@@ -147,35 +146,41 @@ class _Pump(Generic[T]):
             stream._room = trio.Event()
             await stream._room.wait()
 
-    async def _send_what_gathers(self) -> None:
-        """Send to nodes that have nothing to do what there is when the source pauses: this task then gets its turn."""
+    async def _send_when_source_pauses(self) -> None:
+        """Send what is buffered to idle nodes when the source pauses, which is when this task runs."""
         stream = self._stream
         while not stream._exhausted:
             await self._gathered.wait()
             self._gathered = trio.Event()
-            for lane in self._lanes.values():
-                self._send(lane)
-        for lane in self._lanes.values():
-            self._send(lane)
+            for buffer in self._buffers.values():
+                self._send(buffer)
+        for buffer in self._buffers.values():
+            self._send(buffer)
 
-    def _send(self, lane: _Lane[T]) -> None:
-        """Give a node what waits for it: a part of it while it has room, anything when it would have nothing to do."""
+    def _send(self, buffer: _NodeBuffer[T]) -> None:
+        """Send buffered items to a node: full batches while it has room, any batch when it is idle."""
         assert self._nursery is not None
-        while lane.waiting and (
-            not lane.running or (lane.running < REQUESTS_AT_ONCE and len(lane.waiting) >= self._chunk)
+        while buffer.waiting and (
+            not buffer.running or (buffer.running < REQUESTS_AT_ONCE and len(buffer.waiting) >= self._chunk)
         ):
-            some = [lane.waiting.popleft() for _ in range(min(len(lane.waiting), self._chunk))]
-            lane.running += 1
-            self._nursery.start_soon(self._ask, lane, some)
+            some = [buffer.waiting.popleft() for _ in range(min(len(buffer.waiting), self._chunk))]
+            buffer.running += 1
+            self._nursery.start_soon(self._send_batch, buffer, some)
 
-    async def _ask(self, lane: _Lane[T], some: list[T]) -> None:
+    async def _send_batch(self, buffer: _NodeBuffer[T], some: list[T]) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._sent += len(some)
         rows = self._rows_of(some)
         stream = self._stream
         try:
             batch = Batch(
-                self._what, rows.keys, rows.rests, self._policy, rows.writes, uniform=rows.uniform, alike=rows.alike
+                self._what,
+                rows.keys,
+                rows.row_payloads,
+                self._policy,
+                rows.writes,
+                uniform=rows.uniform,
+                alike=rows.alike,
             )
             results, _ = await self._executor.run_batch(batch)
         except ClientClosed as error:
@@ -183,16 +188,16 @@ class _Pump(Generic[T]):
             return
         except AerospikeError as error:
             results = [_failed(key, error) for key in rows.keys]
-        lane.running -= 1
+        buffer.running -= 1
         stream._deliver(results)
         try:
             stream._report()
         except Exception as error:
             self._give_up(error)
-        self._send(lane)
+        self._send(buffer)
 
     def _give_up(self, error: Exception) -> None:
-        """Take nothing more from the source; the program hears of it once it has what was asked for by then."""
+        """Take nothing more from the source; the program gets the error after the results of what was sent."""
         self._stream._fail(error)
         self._feeding.cancel()
 
@@ -239,17 +244,17 @@ async def _open_stream(
 ) -> AsyncIterator[BatchStream]:
     """A stream that runs for as long as the block; leaving it ends the work.
 
-    Args: see :class:`_Pump`; ``in_flight``: keys that are taken from the source and not used up yet, at the most;
-        ``writes``: warn where the block is left with records that were not written; ``on_progress``: called with the
-        stream whenever results have arrived, and with the final counts.
+    Args: see :class:`_BatchPipeline`; ``in_flight``: keys that are taken from the source and not used up yet, at the
+        most; ``writes``: warn where the block is left with records that were not written; ``on_progress``: called with
+        the stream whenever results have arrived, and with the final counts.
     """
     cluster.trio_run.check(what)
     stream = BatchStream(what, in_flight, writes, on_progress, cluster.trio_run)
-    pump = _Pump(what, source, key_of, rows_of, policy, stream, cluster, executor)
+    pipeline = _BatchPipeline(what, source, key_of, rows_of, policy, stream, cluster, executor)
     raised: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(pump.run)
+            nursery.start_soon(pipeline.run)
             try:
                 yield stream
             except GeneratorExit:
@@ -261,7 +266,7 @@ async def _open_stream(
         # Our own tasks raise nothing but Cancelled.
         raised = raised or _first_of(group)
     finally:
-        unwritten = pump.unwritten()
+        unwritten = pipeline.unwritten()
         stream._leave()
     if stream.counts != stream._reported:
         try:
@@ -278,7 +283,7 @@ async def _open_stream(
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What stands in nested groups of one error, or of Cancelled and nothing else; a group of several as it is."""
+    """The one error in nested groups, or one Cancelled where they hold nothing else; a group of several as it is."""
     rest = group.split(trio.Cancelled)[1] or group
     error: BaseException = rest
     while isinstance(error, BaseExceptionGroup):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from ..exp import Expression as Expression  # named in the annotations that attrs takes from packed_filter
 from ..policies import (
     GENERATION_MAX,
     CommitLevel,

@@ -1,6 +1,6 @@
-"""What the rows of a batch say: reads, writes, removals and calls of functions, but for whose record it is.
+"""Encode the rows of a batch: reads, writes, removals and calls of functions.
 
-A form is checked and encoded when it is made, before anything is sent, and serves any number of keys.
+An encoder checks and encodes when it is made, before anything is sent, and serves any number of keys.
 
 Facts: ``as_batch_attr_read_row``, ``as_batch_attr_write``, ``as_batch_attr_apply``, ``as_batch_attr_remove`` in the C
 client's ``aerospike_batch.c``.
@@ -30,8 +30,8 @@ _APPLY: Final = BatchApplyPolicy()
 _place = attrgetter("namespace", "set_name")
 
 
-class ReadForm:
-    """What a read says, but for whose record it is.
+class ReadEncoder:
+    """Encode reads, for any key.
 
     Args:
         where: the call, for messages.
@@ -58,8 +58,8 @@ class ReadForm:
         if self._ops is not None and self._ops.writes:
             raise InvalidArgError(f"{where}.operations: got one that writes, allowed: reads, as from read or lists.get")
 
-    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
-        """What a row says behind its digest."""
+    def payload(self, key: Key, batch: BatchPolicy) -> bytes:
+        """The payload of a row: its bytes behind the digest."""
         policy: BatchReadPolicy | BatchPolicy = batch if self._policy is None else self._policy
         info1 = policy._info1 & ~wire.INFO1_COMPRESS_RESPONSE
         if self._ops is None:
@@ -81,12 +81,12 @@ class ReadForm:
         )
 
 
-class WriteForm:
-    """What a write says, but for whose record it is.
+class WriteEncoder:
+    """Encode writes, for any key.
 
     Args:
         where: the call, for messages.
-        operations: at least one of which writes; None where each key comes with its own (:meth:`rest_with`).
+        operations: at least one of which writes; None where each key comes with its own (:meth:`payload_with`).
         ttl, generation: in place of the policy's, where they are not None.
         policy: how.
     """
@@ -111,12 +111,12 @@ class WriteForm:
         self._info2 |= wire.INFO2_WRITE | respond_all
         self._ttl = policy._wire_ttl if ttl is None else wire_ttl(ttl, f"{where}.ttl")
 
-    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
-        """What a row says behind its digest."""
-        return self.rest_with(key, self._ops.data, self._ops.count)
+    def payload(self, key: Key, batch: BatchPolicy) -> bytes:
+        """The payload of a row: its bytes behind the digest."""
+        return self.payload_with(key, self._ops.data, self._ops.count)
 
-    def rest_with(self, key: Key, ops: bytes, count: int) -> bytes:
-        """The same with other operations, which only write."""
+    def payload_with(self, key: Key, ops: bytes, count: int) -> bytes:
+        """The payload with other operations, which only write."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
         return encode_rest(
@@ -132,8 +132,8 @@ class WriteForm:
         )
 
 
-class RemoveForm:
-    """What a removal says, but for whose record it is."""
+class RemoveEncoder:
+    """Encode removals, for any key."""
 
     __slots__ = ("_generation", "_info2", "_policy", "sends_key", "writes")
 
@@ -144,8 +144,8 @@ class RemoveForm:
         self._info2, self._generation = _expected(policy._info2, policy._generation, generation, f"{where}.generation")
         self._info2 |= wire.INFO2_WRITE | wire.INFO2_DELETE | wire.INFO2_RESPOND_ALL_OPS
 
-    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
-        """What a row says behind its digest."""
+    def payload(self, key: Key, batch: BatchPolicy) -> bytes:
+        """The payload of a row: its bytes behind the digest."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
         return encode_rest(
@@ -158,8 +158,8 @@ class RemoveForm:
         )
 
 
-class ApplyForm:
-    """What a call of a user-defined function says, but for whose record it is."""
+class ApplyEncoder:
+    """Encode calls of a user-defined function, for any key."""
 
     __slots__ = ("_call", "_policy", "sends_key", "writes")
 
@@ -171,8 +171,8 @@ class ApplyForm:
         self.sends_key = policy.send_key
         self._call = udf_fields(where, module, function, arguments)
 
-    def rest(self, key: Key, batch: BatchPolicy) -> bytes:
-        """What a row says behind its digest."""
+    def payload(self, key: Key, batch: BatchPolicy) -> bytes:
+        """The payload of a row: its bytes behind the digest."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
         return encode_rest(
@@ -186,7 +186,7 @@ class ApplyForm:
         )
 
 
-Form: TypeAlias = ReadForm | WriteForm | RemoveForm | ApplyForm
+RowEncoder: TypeAlias = ReadEncoder | WriteEncoder | RemoveEncoder | ApplyEncoder
 
 
 class Ops:
@@ -222,7 +222,7 @@ class Ops:
 
     @classmethod
     def none(cls) -> Ops:
-        """Writes that are still to come."""
+        """No operations yet: each key comes with writes of its own."""
         ops = cls.__new__(cls)
         ops.info1 = ops.count = 0
         ops.writes = True
@@ -234,27 +234,27 @@ def writes_of(bins: Mapping[str, Any]) -> bytes:
     """The operations that write some bins.
 
     Raises:
-        InvalidArgError: a name cannot be a bin's, or a value is nothing the database can hold.
+        InvalidArgError: a bin name is invalid, or the database cannot hold a value.
     """
     checked_bins(bins)
     return b"".join([encode_op(wire.OP_WRITE, name, value) for name, value in bins.items()])
 
 
-def form_of_operations(
+def encoder_of_operations(
     operations: Iterable[Operation], ttl: int | None, policy: BatchWritePolicy | None, where: str
-) -> Form:
-    """Operations as what they are: a read, or a write where one of them writes.
+) -> RowEncoder:
+    """The encoder of operations: of reads, or of writes where one of them writes.
 
     Raises:
-        InvalidArgError: one of them is none, or there is a ttl or a policy for writes and nothing writes.
+        InvalidArgError: an operation is invalid, or there is a ttl or a policy for writes and nothing writes.
     """
     ops = Ops(operations, where)
     if ops.writes:
-        return WriteForm(ops, ttl, None, policy, where)
+        return WriteEncoder(ops, ttl, None, policy, where)
     for name, value in (("ttl", ttl), ("write_policy", policy)):
         if value is not None:
             raise refused(f"{where}.{name}", value, "None, as nothing here writes")
-    return ReadForm(where, None, ops, None)
+    return ReadEncoder(where, None, ops, None)
 
 
 def _expected(info2: int, generation: int, given: int | None, where: str) -> tuple[int, int]:
@@ -286,9 +286,9 @@ def _names(bins: Iterable[str], where: str) -> list[str]:
 
 
 class Rows:
-    """The rows of a batch as they gather: whose they are, what they say, which of them write."""
+    """The rows of a batch while they are gathered: keys, payloads, and which of them write."""
 
-    __slots__ = ("_batch", "_last", "_some_write", "_uniform", "_writes", "keys", "rests")
+    __slots__ = ("_batch", "_last", "_some_write", "_uniform", "_writes", "keys", "row_payloads")
 
     def __init__(self, batch: BatchPolicy) -> None:
         self._batch = batch
@@ -298,7 +298,7 @@ class Rows:
         self._uniform: bool | None = None
         self._writes: list[bool] = []
         self.keys: list[Key] = []
-        self.rests: list[bytes] = []
+        self.row_payloads: list[bytes] = []
 
     @property
     def writes(self) -> list[bool] | None:
@@ -312,40 +312,40 @@ class Rows:
 
     @property
     def alike(self) -> bool:
-        """Whether all of ``rests`` are one object."""
-        return self._uniform or all_same(self.rests)
+        """Whether all of ``row_payloads`` are one object."""
+        return self._uniform or all_same(self.row_payloads)
 
-    def add(self, key: Key, form: Form, rest: bytes | None = None) -> None:
-        """Put a row behind the others; ``rest`` is what it says, where that has been encoded already."""
-        if rest is None:
-            rest = form.rest(key, self._batch)
+    def add(self, key: Key, encoder: RowEncoder, payload: bytes | None = None) -> None:
+        """Append a row; ``payload`` is its bytes, where they have been encoded already."""
+        if payload is None:
+            payload = encoder.payload(key, self._batch)
         # Rows that share an object are sent as repetitions, which the server refuses where there is a user key.
-        if rest == self._last and not form.sends_key:
-            rest = self._last
-        self._last = rest
+        if payload == self._last and not encoder.sends_key:
+            payload = self._last
+        self._last = payload
         self._uniform = None
         self.keys.append(key)
-        self.rests.append(rest)
-        self._writes.append(form.writes)
-        self._some_write = self._some_write or form.writes
+        self.row_payloads.append(payload)
+        self._writes.append(encoder.writes)
+        self._some_write = self._some_write or encoder.writes
 
-    def add_all(self, keys: Sequence[Key], form: Form) -> None:
-        """Put rows that all say the same behind the others."""
-        if form.sends_key:
+    def add_all(self, keys: Sequence[Key], encoder: RowEncoder) -> None:
+        """Append rows with the same encoder."""
+        if encoder.sends_key:
             for key in keys:
-                self.add(key, form)
+                self.add(key, encoder)
             return
         uniform = of_one_place(keys)
         self._uniform = None if self.keys else uniform
         self.keys += keys
         if uniform:
-            self.rests += [form.rest(key, self._batch) for key in keys[:1]] * len(keys)
+            self.row_payloads += [encoder.payload(key, self._batch) for key in keys[:1]] * len(keys)
         else:
             one_of_each = dict(zip(map(_place, keys), keys, strict=True))
-            places = {place: form.rest(key, self._batch) for place, key in one_of_each.items()}
-            self.rests += [places[place] for place in map(_place, keys)]
-        self._writes += [form.writes] * len(keys)
-        self._some_write = self._some_write or form.writes
+            places = {place: encoder.payload(key, self._batch) for place, key in one_of_each.items()}
+            self.row_payloads += [places[place] for place in map(_place, keys)]
+        self._writes += [encoder.writes] * len(keys)
+        self._some_write = self._some_write or encoder.writes
 
     @classmethod
     def of(cls, some: Iterable[Rows], batch: BatchPolicy) -> Rows:
@@ -353,7 +353,7 @@ class Rows:
         rows = cls(batch)
         for row in some:
             rows.keys += row.keys
-            rows.rests += row.rests
+            rows.row_payloads += row.row_payloads
             rows._writes += row._writes
             rows._some_write = rows._some_write or row._some_write
         return rows

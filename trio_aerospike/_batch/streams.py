@@ -1,4 +1,4 @@
-"""The results of many records as they arrive: what ``get_many`` and ``put_many`` give a program to iterate over."""
+"""The streams of results of ``get_many`` and ``put_many``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from .._stream_end import StreamFailure
-from .._trio_run import TrioRun
+from .._stream_failure import StreamFailure
+from .._trio_guard import TrioRun
 from ..errors import AerospikeError, ClientClosed, ResultCode
 from ..records import BatchResult
 from ..validation import Uncopyable, shown

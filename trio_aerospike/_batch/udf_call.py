@@ -1,4 +1,4 @@
-"""What a call of a user-defined function says, on one record, on many, or on a stream of them."""
+"""Encode the call of a user-defined function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def checked_call(where: str, module: str, function: str, arguments: Iterable[Any
     """Module, function and packed arguments.
 
     Raises:
-        InvalidArgError: one of them cannot be so; names ``where``.
+        InvalidArgError: one of them is invalid; names ``where``.
     """
     if isinstance(arguments, (str, bytes, bytearray, Mapping)) or not isinstance(arguments, Iterable):
         raise refused(f"{where}.arguments", arguments, "a list of arguments")
@@ -45,7 +45,7 @@ def check_policy(where: str, policy: WritePolicy) -> None:
     """Refuse a policy with checks of existence or generation, as the server does.
 
     Raises:
-        InvalidArgError: it has some.
+        InvalidArgError: it has such checks.
     """
     if policy._info2 & _FORBIDDEN_2 or policy._info3 & _FORBIDDEN_3:
         raise refused(f"{where}.policy", policy, "a policy without checks of existence and generation")
@@ -55,7 +55,7 @@ def udf_fields(where: str, module: str, function: str, arguments: Iterable[Any])
     """The three fields of a request that call a function.
 
     Raises:
-        InvalidArgError: one of them cannot be so; names ``where``.
+        InvalidArgError: one of them is invalid; names ``where``.
     """
     module, function, packed = checked_call(where, module, function, arguments)
     return (

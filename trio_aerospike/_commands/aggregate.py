@@ -1,4 +1,4 @@
-"""Aggregations: functions of registered modules over streams of records, on the servers and once more here."""
+"""Aggregate records with functions of registered modules: on the servers, and a last time in the client."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
+from .._async_with import NeedsAsyncWith
 from .._batch.udf_call import checked_call
 from .._cluster.connections.loop_clock import loop_clock
-from .._entering import NeedsAsyncWith
-from .._stream_end import StreamFailure
-from .._trio_run import TrioRun
+from .._lazy import LazyModule
+from .._stream_failure import StreamFailure
+from .._trio_guard import TrioRun
 from .._wire.constants import PARTICLE_LIST
 from .._wire.particles import decode_value
+from .._wire.query import QueryHead, encode_aggregation
 from ..errors import AerospikeError, AerospikeTimeoutError, ClientError, UDFError
 from ..policies import chosen
+from ..predicates import Predicate
 from ..query import QueryDuration, QueryPolicy
 from ..validation import Uncopyable, checked_int, refused, unknown_argument
 from .query import predicate_fields, query_scope
+from .udf import UDFCommands
 
 if TYPE_CHECKING:
-    from .._cluster.execution.aggregate import ValueStream
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
-    from .._lua import LuaModule
-    from ..predicates import Predicate
+    from .. import _lua as lua
+    from .._cluster.execution import aggregate as execution
+else:
+    execution = LazyModule("trio_aerospike._cluster.execution.aggregate")
+    lua = LazyModule("trio_aerospike._lua")
 
 __all__ = ["AggregateCommands", "Values"]
 
@@ -55,11 +59,11 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
     def __init__(
         self,
         what: str,
-        make_stream: Callable[[], ValueStream],
+        make_stream: Callable[[], execution.ValueStream],
         fetch: Callable[[str], Awaitable[bytes]],
         udf: tuple[str, str, bytes],
         source: bytes | None,
-        tell: Callable[[], Callable[[BaseException | None], None] | None],
+        start_span: Callable[[], Callable[[BaseException | None], None] | None],
         trio_run: TrioRun,
     ) -> None:
         self._trio_run = trio_run
@@ -68,10 +72,10 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         self._fetch = fetch
         self._udf = udf
         self._source = source
-        #: Tells observers that the block is entered; what it gives tells them that it is left.
-        self._tell = tell
-        self._told: Callable[[BaseException | None], None] | None = None
-        self._stream: ValueStream | None = None
+        #: Begins the span as the block is entered, and returns what ends it.
+        self._start_span = start_span
+        self._finish_span: Callable[[BaseException | None], None] | None = None
+        self._stream: execution.ValueStream | None = None
         self._lua: Iterator[Any] | None = None
         self._ready: list[Any] = []
         self._index = 0
@@ -96,7 +100,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         if self._source is None:
             self._source = await self._fetch(f"{self._udf[0]}.lua")
         self._nursery = await self._block.enter_async_context(trio.open_nursery())
-        self._told = self._tell()
+        self._finish_span = self._start_span()
         return self
 
     async def __aexit__(
@@ -108,8 +112,8 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
         self._readers.unpark_all()
         if self._stream is not None:
             self._stream.close()
-        if self._told is not None:
-            self._told(error)
+        if self._finish_span is not None:
+            self._finish_span(error)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
         try:
@@ -160,7 +164,7 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
                 self._nursery.start_soon(self._gather, self._stream)
             await self._readers.park()
 
-    async def _gather(self, stream: ValueStream) -> None:
+    async def _gather(self, stream: execution.ValueStream) -> None:
         """Compute the next values for the readers that wait."""
         try:
             values = await self._work(stream)
@@ -178,8 +182,8 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
             # Wake all readers: one that finds nothing left starts the next computation without waiting for the others.
             self._readers.unpark_all()
 
-    async def _work(self, stream: ValueStream) -> list[Any]:
-        """Have the thread make values, from the beginning again where that is possible and helps."""
+    async def _work(self, stream: execution.ValueStream) -> list[Any]:
+        """Compute values in the thread; restart the aggregation where that is possible and helps."""
         while True:
             left = stream.limit - loop_clock().now()
             deadline = None if left == math.inf else time.monotonic() + left
@@ -206,50 +210,44 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
     # -- in a thread -------------------------------------------------------------------------------------------------
 
     def _run(self, deadline: float | None) -> list[Any]:
-        """Have Lua make some values."""
-        from .._lua import FunctionFailed, Unusable, to_particle
-
+        """Compute some values in Lua."""
         found: list[Any] = []
         until = time.monotonic() + _GATHER
         try:
             if self._lua is None:
                 self._lua = self._start(deadline)
             for value in self._lua:
-                found.append(decode_value(*to_particle(value)))
+                found.append(decode_value(*lua.to_particle(value)))
                 if len(found) >= _AT_ONCE or time.monotonic() >= until:
                     break
-        except FunctionFailed as error:
+        except lua.FunctionFailed as error:
             if deadline is not None and time.monotonic() >= deadline:
                 raise AerospikeTimeoutError(
                     f"{self._what}: total_timeout passed in the client's part: {error}"
                 ) from None
             raise UDFError(f"{self._what}: in the client's part: {error}") from None
-        except Unusable as error:
+        except lua.Unusable as error:
             raise UDFError(f"{self._what}: a result is nothing that the database can hold: {error}") from None
         return found
 
     def _start(self, deadline: float | None) -> Iterator[Any]:
-        from .._lua import CompileError, LuaModule, from_particle
-
         module, function, packed = self._udf
         try:
-            lua: LuaModule = LuaModule(
+            loaded = lua.LuaModule(
                 f"{module}.lua", self._source or b"", source_of=self._other_source, deadline=deadline
             )
-        except CompileError as error:
+        except lua.CompileError as error:
             raise UDFError(f"{self._what}: {module}.lua:{error.line}: {error.message}") from None
-        arguments = from_particle(PARTICLE_LIST, packed).items
-        return lua.stream(
+        arguments = lua.from_particle(PARTICLE_LIST, packed).items
+        return loaded.stream(
             function, self._from_servers(), arguments, on_client=True, deadline=deadline, is_over=_check_cancelled
         )
 
     def _from_servers(self) -> Iterator[Any]:
-        from .._lua import from_particle
-
         assert self._stream is not None
         while (values := trio.from_thread.run(self._stream.next_values)) is not None:
             for value in values:
-                yield from_particle(*value)
+                yield lua.from_particle(*value)
 
     def _other_source(self, name: str) -> bytes | None:
         try:
@@ -263,13 +261,8 @@ def _check_cancelled() -> bool:
     return False
 
 
-class AggregateCommands:
-    """The part of the client that makes one of many records."""
-
-    _cluster: Cluster
-    _executor: Executor
-    _query_policy: QueryPolicy
-    udf_get: Callable[[str], Awaitable[bytes]]
+class AggregateCommands(UDFCommands):
+    """The part of the client that aggregates records with user-defined functions."""
 
     def aggregate(
         self,
@@ -285,7 +278,7 @@ class AggregateCommands:
         policy: QueryPolicy | None = None,
         **unknown: Never,
     ) -> Values:
-        """What a function makes of the stream of all records that a query finds.
+        """Aggregate the records that a query finds, with a user-defined stream function.
 
         The function gets a stream, and says what is to be done with it: ``s:filter(f)``, ``s:map(f)``,
         ``s:aggregate(start, f)``, ``s:groupby(f)``, ``s:reduce(f)``. The servers do that with their records up to the
@@ -315,12 +308,12 @@ class AggregateCommands:
             The values; nothing has been sent yet.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             ClientError: lupa is not installed, without which there is no Lua here.
         """
         if unknown:
             raise unknown_argument(self, "aggregate", unknown)
-        policy = chosen(policy, self._query_policy, QueryPolicy)
+        policy = chosen(policy, self._config.query_policy, QueryPolicy)
         if policy.expected_duration is QueryDuration.SHORT:
             raise refused("aggregate.policy", policy, "an expected_duration of LONG: the server has no short ones")
         if source is not None and not isinstance(source, (bytes, bytearray)):
@@ -337,26 +330,20 @@ class AggregateCommands:
             what += f", where {where}"
 
         def make_frame(trid: int) -> bytes:
-            from .._wire.query import QueryHead, encode_aggregation
-
             head = QueryHead(namespace=name, set_name=group, trid=trid, records_per_second=rate, **fields)
             return encode_aggregation(head, udf)
 
-        def make_stream() -> ValueStream:
-            from .._cluster.execution.aggregate import ValueStream
+        def make_stream() -> execution.ValueStream:
+            return execution.ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
 
-            return ValueStream(self._cluster, self._executor, what, name, make_frame, policy)
-
-        def tell() -> Callable[[BaseException | None], None] | None:
+        def start_span() -> Callable[[BaseException | None], None] | None:
             observers = self._cluster.observers
             return None if observers is None else observers.stream_started("aggregate", name, group)
 
         text = None if source is None else bytes(source)
-        return Values(what, make_stream, self.udf_get, udf, text, tell, self._cluster.trio_run)
+        return Values(what, make_stream, self.udf_get, udf, text, start_span, self._cluster.trio_run)
 
 
 def _check_lua() -> None:
-    from .._lua import is_available
-
-    if not is_available():
+    if not lua.is_available():
         raise ClientError("aggregate needs lupa, which runs Lua here: pip install 'trio-aerospike[udf]'")

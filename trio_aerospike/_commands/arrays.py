@@ -1,4 +1,4 @@
-"""Commands on many records whose bins are arrays, or may become arrays."""
+"""Batches of records as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
+from .._arrays.keeping import KeepingReader
 from .._batch.keys import KeyColumns, key_columns
 from .._batch.policies import BatchWritePolicy
-from .._batch.rows import ReadForm, Rows, WriteForm
-from .._lazy import LateModule
+from .._batch.rows import ReadEncoder, Rows, WriteEncoder
+from .._lazy import LazyModule
+from .._wire.batch_answers import BatchRow
+from .._wire.row_columns import ColumnDecoder, Columns
+from ..arrays import LazyBatch, check_numpy
 from ..keys import Key, KeyLike
 from ..policies import BatchPolicy
-from ..records import BatchResult, BatchResults
+from ..records import BatchResult, BatchResults, RecordArrays
 from ..validation import unknown_argument
 from .batch import BatchCommands
 
@@ -22,15 +26,16 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .. import arrays
-    from .._arrays.rows import Rows as FoundRows
-    from .._cluster.execution.batch import MakeReader, Reader
-    from .._wire.batch_answers import BatchRow
-    from .._wire.row_columns import ColumnDecoder, Columns
-    from ..arrays import LazyBatch, RecordArrays
+    from .._arrays import fields as array_fields, reading, rows as array_rows, writing
+    from .._cluster.execution import batch as execution
 else:
-    # What decodes into columns and arrays is loaded with the first batch that is read so.
-    arrays = LateModule("trio_aerospike.arrays")
+    np = LazyModule("numpy")
+    npt = LazyModule("numpy.typing")
+    array_fields = LazyModule("trio_aerospike._arrays.fields")
+    array_rows = LazyModule("trio_aerospike._arrays.rows")
+    reading = LazyModule("trio_aerospike._arrays.reading")
+    writing = LazyModule("trio_aerospike._arrays.writing")
+    execution = LazyModule("trio_aerospike._cluster.execution.batch")
 
 
 class ArrayCommands(BatchCommands):
@@ -56,16 +61,15 @@ class ArrayCommands(BatchCommands):
 
         Raises:
             ImportError: NumPy is not installed.
-            TypeError: the dtype cannot be, or a value is of a kind that its field does not take.
+            TypeError: the dtype is invalid, or a value is of a kind that its field does not take.
             OverflowError, ValueError: a value does not fit its field: nothing is wrapped around.
             AerospikeError: why no key was answered.
         """
         if unknown:
             raise unknown_argument(self, "batch_read_numpy", unknown)
-        arrays.with_numpy("batch_read_numpy")
-        from .._arrays.fields import fields_of
+        check_numpy("batch_read_numpy")
 
-        fields = fields_of(dtype, "batch_read_numpy.dtype")
+        fields = array_fields.fields_of(dtype, "batch_read_numpy.dtype")
         lazy = await self._read_lazy("batch_read_numpy", keys, [field.name for field in fields], policy, decode=False)
         return lazy.to_numpy(dtype)
 
@@ -131,27 +135,25 @@ class ArrayCommands(BatchCommands):
 
         Raises:
             ImportError: NumPy is not installed.
-            TypeError, ValueError: the array cannot be.
+            TypeError, ValueError: the array is invalid.
             OverflowError: an unsigned integer is too large for the database.
             InvalidArgError: the name of a field cannot be a bin's; a key is not UTF-8 where it should be.
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
         """
         if unknown:
             raise unknown_argument(self, "batch_write_numpy", unknown)
-        arrays.with_numpy("batch_write_numpy")
-        from .._arrays.writing import writes_of_array
-
+        check_numpy("batch_write_numpy")
         policy = self._policy("batch_write_numpy", policy)
-        form = WriteForm(None, ttl, None, write_policy, "batch_write_numpy")
-        writes = writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
+        encoder = WriteEncoder(None, ttl, None, write_policy, "batch_write_numpy")
+        writes = writing.writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
         size = len(writes.template)
 
         def head_of(key: Key) -> bytes:
-            return form.rest_with(key, writes.template, writes.count)[:-size]
+            return encoder.payload_with(key, writes.template, writes.count)[:-size]
 
         rows = Rows(policy)
-        for key, rest in zip(writes.keys, writes.behind(head_of, alike=not form.sends_key), strict=True):
-            rows.add(key, form, rest)
+        for key, payload in zip(writes.keys, writes.behind(head_of, alike=not encoder.sends_key), strict=True):
+            rows.add(key, encoder, payload)
         return await self._carry_out("batch_write_numpy", rows, policy)
 
     async def _read_lazy(
@@ -163,11 +165,9 @@ class ArrayCommands(BatchCommands):
         *,
         decode: bool,
     ) -> LazyBatch:
-        from .._wire.row_columns import Columns
-
         self._cluster.trio_run.check(what)
         policy = self._policy(what, policy)
-        form = ReadForm(what, bins, None, None)
+        encoder = ReadEncoder(what, bins, None, None)
         observers = self._cluster.observers
         staged = observers is not None and observers.staged
         began = time.perf_counter() if staged else 0.0
@@ -176,43 +176,39 @@ class ArrayCommands(BatchCommands):
             observers.stage(what, "key_parse", began)
         if not columns:
             await trio.lowlevel.checkpoint()
-            return arrays.LazyBatch(columns, [], [], Columns(0), None)
+            return LazyBatch(columns, [], [], Columns(0), None)
         answers: list[list[bytes]] = []
         decoded: Columns | None = None
-        found: list[FoundRows] | None = None
-        make_reader: MakeReader
+        found: list[array_rows.Rows] | None = None
+        make_reader: execution.MakeReader
         if decode:
             decoded = Columns(len(columns))
             make_reader = _keeping(decoded, answers)
         else:
-            arrays.with_numpy(f"{what} without decoding")
+            check_numpy(f"{what} without decoding")
             found = []
             make_reader = _finding(found)
-        results = await self._read_rows(what, columns, form, policy, make_reader)
-        return arrays.LazyBatch(columns, results, answers, decoded, found)
+        results = await self._read_rows(what, columns, encoder, policy, make_reader)
+        return LazyBatch(columns, results, answers, decoded, found)
 
     async def _read_rows(
-        self, what: str, keys: KeyColumns, form: ReadForm, policy: BatchPolicy, make_reader: MakeReader
+        self, what: str, keys: KeyColumns, encoder: ReadEncoder, policy: BatchPolicy, make_reader: execution.MakeReader
     ) -> list[BatchResult]:
-        """Send a batch of reads that all say the same."""
-        from .._cluster.execution.batch import Batch
-
+        """Send a batch of reads that differ only in their keys."""
         if keys.uniform:
-            rests = [form.rest(keys[0], policy)] * len(keys)
+            payloads = [encoder.payload(keys[0], policy)] * len(keys)
         else:
             rows = Rows(policy)
-            rows.add_all(keys, form)
-            rests = rows.rests
-        batch = Batch(what, keys, rests, policy, None, make_reader, keys.digests, keys.uniform)
+            rows.add_all(keys, encoder)
+            payloads = rows.row_payloads
+        batch = execution.Batch(what, keys, payloads, policy, None, make_reader, keys.digests, keys.uniform)
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:
             raise fault
         return results
 
 
-def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
-    from .._arrays.keeping import KeepingReader
-
+def _keeping(columns: Columns, answers: list[list[bytes]]) -> execution.MakeReader:
     runs: list[ColumnDecoder] = []
 
     def make(
@@ -220,7 +216,7 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
         results: list[BatchResult | None],
         other: Callable[[BatchRow], None],
         pause: Callable[[], None],
-    ) -> Reader:
+    ) -> execution.Reader:
         kept: list[bytes] = []
         answers.append(kept)
         return KeepingReader(columns, results, other, kept, runs, pause)
@@ -228,15 +224,13 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> MakeReader:
     return make
 
 
-def _finding(found: list[FoundRows]) -> MakeReader:
-    from .._arrays.reading import RawReader
-
+def _finding(found: list[array_rows.Rows]) -> execution.MakeReader:
     def make(
         keys: Sequence[Key],
         results: list[BatchResult | None],
         other: Callable[[BatchRow], None],
         _pause: Callable[[], None],
-    ) -> Reader:
-        return RawReader(keys, results, other, found)
+    ) -> execution.Reader:
+        return reading.RawReader(keys, results, other, found)
 
     return make

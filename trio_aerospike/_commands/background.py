@@ -1,37 +1,38 @@
-"""Writing to all records that a query finds, in the background."""
+"""Background jobs: write to all records that a query finds."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Never
 
 from .._batch.udf_call import check_policy, checked_call
+from .._instrumentation import instrumented
+from .._lazy import LazyModule
+from .._wire.query import QueryHead, encode_background_query
+from ..exp import Expression
+from ..jobs import BackgroundJob
 from ..operations import Operation
 from ..policies import WritePolicy, chosen
+from ..predicates import Predicate
 from ..validation import checked_int, refused, unknown_argument
+from .info import InfoCommands
 from .query import filter_bytes, predicate_fields, query_scope
 
 if TYPE_CHECKING:
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
-    from ..exp import Expression
-    from ..jobs import BackgroundJob
-    from ..predicates import Predicate
-    from ..records import InfoResult
+    from .._cluster.execution import background as execution
+else:
+    execution = LazyModule("trio_aerospike._cluster.execution.background")
 
 __all__ = ["BackgroundCommands"]
 
 _U32_MAX = 0xFFFF_FFFF
 
 
-class BackgroundCommands:
-    """The part of the client that has servers work on many records by themselves."""
+class BackgroundCommands(InfoCommands):
+    """The part of the client that starts background jobs on the servers."""
 
-    _cluster: Cluster
-    _executor: Executor
-    _write_policy: WritePolicy
-    info_all: Callable[..., Awaitable[list[InfoResult]]]
-
+    @instrumented
     async def query_operate(
         self,
         namespace: str,
@@ -62,7 +63,7 @@ class BackgroundCommands:
             The job: ``await job.wait(timeout)``, ``await job.cancel()``.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             RecordNotFound: there is no such set.
             AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
                 is in the message.
@@ -79,6 +80,7 @@ class BackgroundCommands:
             "query_operate", namespace, set_name, where, filter, records_per_second, policy, ops=ops
         )
 
+    @instrumented
     async def query_apply(
         self,
         namespace: str,
@@ -115,7 +117,7 @@ class BackgroundCommands:
             its calls have failed.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             RecordNotFound: there is no such set.
             AerospikeError: what a node refused, or why one could not be asked. The job may go on on others: its number
                 is in the message.
@@ -123,7 +125,7 @@ class BackgroundCommands:
         if unknown:
             raise unknown_argument(self, "query_apply", unknown)
         udf = checked_call("query_apply", module, function, arguments)
-        check_policy("query_apply", chosen(policy, self._write_policy, WritePolicy))
+        check_policy("query_apply", chosen(policy, self._config.write_policy, WritePolicy))
         return await self._start_background(
             "query_apply", namespace, set_name, where, filter, records_per_second, policy, udf=udf
         )
@@ -142,15 +144,8 @@ class BackgroundCommands:
         udf: tuple[str, str, bytes] | None = None,
     ) -> BackgroundJob:
         """Start a job on all nodes: operations, or a UDF (module, function, packed arguments)."""
-        # As elsewhere in the client, what runs a cluster and what requests are made of is loaded with the first one.
-        import secrets
-
-        from .._cluster.execution.background import start_on_all
-        from .._wire.query import QueryHead, encode_background_query
-        from ..jobs import BackgroundJob
-
         self._cluster.trio_run.check(what)
-        policy = chosen(policy, self._write_policy, WritePolicy)
+        policy = chosen(policy, self._config.write_policy, WritePolicy)
         name, group = query_scope(what, namespace, set_name)
         encoded = [op.encode() for op in ops]
         rate = 0
@@ -172,5 +167,5 @@ class BackgroundCommands:
             head, info2=policy._info2, info3=policy._info3, record_ttl=policy._wire_ttl, udf=udf
         )
         text = f"{what} on {name!r}" + (f", set {group!r}" if group else "")
-        nodes = await start_on_all(self._cluster, self._executor, text, name, frame, policy, head.trid)
+        nodes = await execution.start_on_all(self._cluster, self._executor, text, name, frame, policy, head.trid)
         return BackgroundJob(text, self.info_all, head.trid, nodes)

@@ -1,4 +1,4 @@
-"""Commands on many records at once."""
+"""Batches: commands on many records in one call."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias, TypeVar
 import trio
 
 from .._batch.policies import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
-from .._batch.rows import ApplyForm, ReadForm, RemoveForm, Rows, WriteForm, form_of_operations, writes_of
-from .._fairness import Turn
+from .._batch.rows import ApplyEncoder, ReadEncoder, RemoveEncoder, Rows, WriteEncoder, encoder_of_operations, writes_of
+from .._batch.streams import BatchStream
+from .._lazy import LazyModule
 from ..batch import BatchApply, BatchRead, BatchRemove, BatchWrite
 from ..errors import InvalidArgError
+from ..fairness import TimeSlice
 from ..keys import Key, KeyLike, as_key
 from ..operations import Operation
 from ..policies import BatchPolicy, chosen
 from ..records import BatchResult, BatchResults
 from ..validation import checked_int, refused, unknown_argument
+from .family import CommandFamily
 
 if TYPE_CHECKING:
-    from .._batch.streams import BatchStream
-    from .._cluster.execution.batch import MakeReader
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
+    from .._batch import pipeline
+    from .._cluster.execution import batch as execution
+else:
+    execution = LazyModule("trio_aerospike._cluster.execution.batch")
+    pipeline = LazyModule("trio_aerospike._batch.pipeline")
 
 T = TypeVar("T")
 
-#: Rows and keys after which it is looked whether others should have their turn: some tenths of a millisecond's work.
+#: Rows and keys between two looks at the time slice: some tenths of a millisecond's work.
 _FEW_ROWS: Final = 64
 _FEW_KEYS: Final = 256
 
@@ -41,7 +45,7 @@ IN_FLIGHT_MAX: Final = 1_000_000
 WriteLike: TypeAlias = tuple[KeyLike, Mapping[str, Any]] | BatchWrite
 
 
-class BatchCommands:
+class BatchCommands(CommandFamily):
     """The part of the client that works on many records in one call.
 
     A batch goes to all nodes at once, each asked for the records that it serves. A record that cannot be served does
@@ -56,10 +60,6 @@ class BatchCommands:
     NoMoreConnections, BackpressureError or what the server answered when there is no answer for any record at all,
     InvalidArgError before anything is sent, ClientClosed, and ServerError for a namespace that is not there.
     """
-
-    _cluster: Cluster
-    _executor: Executor
-    _batch_policy: BatchPolicy
 
     async def batch_read(
         self,
@@ -83,14 +83,14 @@ class BatchCommands:
 
         Raises:
             AerospikeError: why no key was answered.
-            InvalidArgError: a key or a bin name is none; nothing was sent.
+            InvalidArgError: a key or a bin name is invalid; nothing was sent.
         """
         self._cluster.trio_run.check("batch_read")
         if unknown:
             raise unknown_argument(self, "batch_read", unknown)
         policy = self._policy("batch_read", policy)
         rows = Rows(policy)
-        await self._add_keys("batch_read", rows, keys, ReadForm("batch_read", bins, operations, None))
+        await self._add_keys("batch_read", rows, keys, ReadEncoder("batch_read", bins, operations, None))
         return await self._carry_out("batch_read", rows, policy)
 
     async def batch_write(
@@ -116,21 +116,21 @@ class BatchCommands:
 
         Raises:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
-            InvalidArgError: a key, a bin name or a value is none; nothing was sent.
+            InvalidArgError: a key, a bin name or a value is invalid; nothing was sent.
         """
         self._cluster.trio_run.check("batch_write")
         if unknown:
             raise unknown_argument(self, "batch_write", unknown)
         policy = self._policy("batch_write", policy)
-        form = WriteForm(None, ttl, None, write_policy, "batch_write")
+        encoder = WriteEncoder(None, ttl, None, write_policy, "batch_write")
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
             raise refused("batch_write.records", records, "a list of pairs of key and bins, or of BatchWrite")
         rows = Rows(policy)
-        turn = Turn()
+        time_slice = TimeSlice()
         for number, record in enumerate(records):
-            add_write(rows, record, form, f"batch_write.records[{number}]")
+            add_write(rows, record, encoder, f"batch_write.records[{number}]")
             if number % _FEW_ROWS == _FEW_ROWS - 1:
-                await turn.give_way()
+                await time_slice.give_way()
         return await self._carry_out("batch_write", rows, policy)
 
     async def batch_operate(
@@ -157,15 +157,15 @@ class BatchCommands:
 
         Raises:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
-            InvalidArgError: a key or an operation is none; nothing was sent.
+            InvalidArgError: a key or an operation is invalid; nothing was sent.
         """
         self._cluster.trio_run.check("batch_operate")
         if unknown:
             raise unknown_argument(self, "batch_operate", unknown)
         policy = self._policy("batch_operate", policy)
         rows = Rows(policy)
-        form = form_of_operations(operations, ttl, write_policy, "batch_operate")
-        rows.add_all(await checked_keys(keys, "batch_operate"), form)
+        encoder = encoder_of_operations(operations, ttl, write_policy, "batch_operate")
+        rows.add_all(await checked_keys(keys, "batch_operate"), encoder)
         return await self._carry_out("batch_operate", rows, policy)
 
     async def batch_remove(
@@ -188,14 +188,14 @@ class BatchCommands:
 
         Raises:
             AerospikeError: why no record was answered; in doubt where removals may have been applied.
-            InvalidArgError: a key is none; nothing was sent.
+            InvalidArgError: a key is invalid; nothing was sent.
         """
         self._cluster.trio_run.check("batch_remove")
         if unknown:
             raise unknown_argument(self, "batch_remove", unknown)
         policy = self._policy("batch_remove", policy)
         rows = Rows(policy)
-        rows.add_all(await checked_keys(keys, "batch_remove"), RemoveForm(None, remove_policy, "batch_remove"))
+        rows.add_all(await checked_keys(keys, "batch_remove"), RemoveEncoder(None, remove_policy, "batch_remove"))
         return await self._carry_out("batch_remove", rows, policy)
 
     async def batch_apply(
@@ -224,15 +224,15 @@ class BatchCommands:
 
         Raises:
             AerospikeError: why no record was answered; in doubt where the function may have run.
-            InvalidArgError: a key or an argument is none; nothing was sent.
+            InvalidArgError: a key or an argument is invalid; nothing was sent.
         """
         self._cluster.trio_run.check("batch_apply")
         if unknown:
             raise unknown_argument(self, "batch_apply", unknown)
         policy = self._policy("batch_apply", policy)
         rows = Rows(policy)
-        form = ApplyForm(module, function, arguments, apply_policy, "batch_apply")
-        rows.add_all(await checked_keys(keys, "batch_apply"), form)
+        encoder = ApplyEncoder(module, function, arguments, apply_policy, "batch_apply")
+        rows.add_all(await checked_keys(keys, "batch_apply"), encoder)
         return await self._carry_out("batch_apply", rows, policy)
 
     async def batch(
@@ -255,7 +255,7 @@ class BatchCommands:
 
         Raises:
             AerospikeError: why no record was answered; in doubt where writes may have been applied.
-            InvalidArgError: one of the records is none; nothing was sent.
+            InvalidArgError: one of the records is invalid; nothing was sent.
         """
         self._cluster.trio_run.check("batch")
         if unknown:
@@ -264,13 +264,13 @@ class BatchCommands:
         if isinstance(records, (str, bytes, Mapping)) or not isinstance(records, Iterable):
             raise refused("batch.records", records, "a list of BatchRead, BatchWrite, BatchRemove and BatchApply")
         rows = Rows(policy)
-        turn = Turn()
+        time_slice = TimeSlice()
         for number, record in enumerate(records):
             if not isinstance(record, (BatchRead, BatchWrite, BatchRemove, BatchApply)):
                 raise refused(f"batch.records[{number}]", record, "a BatchRead, BatchWrite, BatchRemove or BatchApply")
-            rows.add(record.key, record._form)
+            rows.add(record.key, record._encoder)
             if number % _FEW_ROWS == _FEW_ROWS - 1:
-                await turn.give_way()
+                await time_slice.give_way()
         return await self._carry_out("batch", rows, policy)
 
     def get_many(
@@ -302,18 +302,16 @@ class BatchCommands:
 
         Returns:
             A context manager; in its block a stream of results, in the order in which they arrive. Each has its key and
-            its record, or the error that says why there is none.
+            its record, or the error.
 
         Raises:
-            InvalidArgError: an argument cannot be. A key that is none ends the stream with this, as does whatever the
+            InvalidArgError: an argument is invalid. An invalid key ends the stream with this error, as does what the
                 source raises, once everything before it has been delivered.
         """
         if unknown:
             raise unknown_argument(self, "get_many", unknown)
-        from .._batch.pipeline import open_reads
-
         policy = self._policy("get_many", policy)
-        form = ReadForm("get_many", bins, None, None)
+        encoder = ReadEncoder("get_many", bins, None, None)
 
         def key_of(item: KeyLike) -> tuple[Key, Key]:
             key = as_key(item)
@@ -321,12 +319,12 @@ class BatchCommands:
 
         def rows_of(some: list[Key]) -> Rows:
             rows = Rows(policy)
-            rows.add_all(some, form)
+            rows.add_all(some, encoder)
             return rows
 
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
         checked_int("get_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_reads(
+        return pipeline.open_reads(
             "get_many", source, key_of, rows_of, policy, in_flight, False, on_progress, self._cluster, self._executor
         )
 
@@ -362,19 +360,17 @@ class BatchCommands:
             the error where the record was not written, and whether that is in doubt.
 
         Raises:
-            InvalidArgError: an argument cannot be. A record that is none ends the stream with this, as does whatever
+            InvalidArgError: an argument is invalid. An invalid record ends the stream with this error, as does what
                 the source raises, once everything before it has been delivered.
         """
         if unknown:
             raise unknown_argument(self, "put_many", unknown)
-        from .._batch.pipeline import open_writes
-
         policy = self._policy("put_many", policy)
-        form = WriteForm(None, ttl, None, write_policy, "put_many")
+        encoder = WriteEncoder(None, ttl, None, write_policy, "put_many")
 
         def key_of(item: WriteLike) -> tuple[Key, Rows]:
             row = Rows(policy)
-            add_write(row, item, form, "put_many.records")
+            add_write(row, item, encoder, "put_many.records")
             return row.keys[0], row
 
         def rows_of(some: list[Rows]) -> Rows:
@@ -382,12 +378,12 @@ class BatchCommands:
 
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
-        return open_writes(
+        return pipeline.open_writes(
             "put_many", source, key_of, rows_of, policy, in_flight, True, on_progress, self._cluster, self._executor
         )
 
     def _policy(self, where: str, policy: BatchPolicy | None) -> BatchPolicy:
-        policy = chosen(policy, self._batch_policy, BatchPolicy)
+        policy = chosen(policy, self._config.batch_policy, BatchPolicy)
         if policy.send_key:
             raise InvalidArgError(
                 "BatchPolicy.send_key: got True, allowed: False, as batch reads go by digest alone "
@@ -395,11 +391,11 @@ class BatchCommands:
             )
         return policy
 
-    async def _add_keys(self, what: str, rows: Rows, keys: Iterable[KeyLike], form: ReadForm) -> None:
+    async def _add_keys(self, what: str, rows: Rows, keys: Iterable[KeyLike], encoder: ReadEncoder) -> None:
         observers = self._cluster.observers
         staged = observers is not None and observers.staged
         began = time.perf_counter() if staged else 0.0
-        rows.add_all(await checked_keys(keys, what), form)
+        rows.add_all(await checked_keys(keys, what), encoder)
         if observers is not None and staged:
             observers.stage(what, "key_parse", began)
 
@@ -410,13 +406,11 @@ class BatchCommands:
         return BatchResults(await self._batch_results(what, rows, policy))
 
     async def _batch_results(
-        self, what: str, rows: Rows, policy: BatchPolicy, make_reader: MakeReader | None = None
+        self, what: str, rows: Rows, policy: BatchPolicy, make_reader: execution.MakeReader | None = None
     ) -> list[BatchResult]:
-        """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
-        from .._cluster.execution.batch import Batch
-
-        batch = Batch(
-            what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
+        """Send a batch; ``make_reader`` as in ``execution.Batch``."""
+        batch = execution.Batch(
+            what, rows.keys, rows.row_payloads, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
         )
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:
@@ -424,48 +418,52 @@ class BatchCommands:
         return results
 
 
-def add_write(rows: Rows, record: WriteLike, form: WriteForm, where: str) -> None:
+def add_write(rows: Rows, record: WriteLike, encoder: WriteEncoder, where: str) -> None:
     """Put a record to write behind the rows of a batch.
 
     Args:
         rows: the batch.
         record: a pair of key and bins, or a :class:`BatchWrite`.
-        form: how pairs are written.
+        encoder: how pairs are written.
         where: which record it is, for messages.
 
     Raises:
-        InvalidArgError: it is no such thing.
+        InvalidArgError: the record is invalid.
     """
     if isinstance(record, BatchWrite):
-        rows.add(record.key, record._form)
+        rows.add(record.key, record._encoder)
         return
     if not isinstance(record, tuple) or len(record) != 2:
         raise refused(where, record, "a pair of key and bins, or a BatchWrite")
     key = as_key(record[0])
-    rows.add(key, form, form.rest_with(key, writes_of(record[1]), len(record[1])))
+    rows.add(key, encoder, encoder.payload_with(key, writes_of(record[1]), len(record[1])))
 
 
 def _source(source: T, where: str, allowed: str) -> T:
-    """A source of a stream, where it can be one."""
+    """Check the source of a stream.
+
+    Raises:
+        InvalidArgError: it is not iterable.
+    """
     if isinstance(source, (str, bytes, Mapping, Key)) or not isinstance(source, (Iterable, AsyncIterable)):
         raise refused(where, source, allowed)
     return source
 
 
 async def checked_keys(keys: Iterable[KeyLike], what: str) -> list[Key]:
-    """The keys of a batch; other tasks have their turn while many are made.
+    """The keys of a batch; other tasks run while many are made.
 
     Raises:
-        InvalidArgError: one is none; ``what`` is the call, for messages.
+        InvalidArgError: a key is invalid; ``what`` is the call, for messages.
     """
     if isinstance(keys, (str, bytes, Key)) or not isinstance(keys, Iterable):
         raise refused(f"{what}.keys", keys, "a list of keys")
-    turn = Turn()
-    rest = iter(keys)
+    time_slice = TimeSlice()
+    remaining = iter(keys)
     checked: list[Key] = []
-    while some := [key if type(key) is Key else as_key(key) for key in islice(rest, _FEW_KEYS)]:
+    while some := [key if type(key) is Key else as_key(key) for key in islice(remaining, _FEW_KEYS)]:
         checked += some
         if len(some) < _FEW_KEYS:
             break
-        await turn.give_way()
+        await time_slice.give_way()
     return checked

@@ -1,43 +1,31 @@
-"""Making, dropping and listing secondary indexes."""
+"""Create, drop and list secondary indexes."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Never
+from typing import Never
 
-from .._lazy import LateModule
+from .._instrumentation import instrumented
 from .._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.index_ranges import INDEX_NAME_MAX
 from .._wire.info import parse_error
 from ..ctx import ContextLike, encode as encode_context
 from ..errors import ProtocolError, error_from_code
 from ..indexes import COLLECTION_NAMES, TYPE_NAMES, Collection, IndexInfo, IndexType, parse_index_list
+from ..jobs import IndexJob
+from ..policies import InfoPolicy
 from ..predicates import Packable, packed_source
-from ..records import InfoResult
 from ..validation import checked_bin_name, checked_enum, checked_info_name, refused, unknown_argument
-from .info import check_done
-
-if TYPE_CHECKING:
-    from .. import jobs
-    from ..jobs import IndexJob
-    from ..policies import InfoPolicy
-else:
-    # Few programs make indexes: what stands for that work is loaded with the first one.
-    jobs = LateModule("trio_aerospike.jobs")
+from .info import InfoCommands, check_done
 
 __all__ = ["IndexCommands"]
 
 
-class IndexCommands:
-    """The part of the client that looks after secondary indexes."""
+class IndexCommands(InfoCommands):
+    """The part of the client that creates, drops and lists secondary indexes."""
 
-    _tell_one_node: Callable[[str, float], Awaitable[str]]
-    _info_timeout: Callable[[InfoPolicy | None], float]
-    info_all: Callable[..., Awaitable[list[InfoResult]]]
-    info_random_node: Callable[..., Awaitable[str]]
-
+    @instrumented
     async def create_index(
         self,
         namespace: str,
@@ -51,7 +39,7 @@ class IndexCommands:
         policy: InfoPolicy | None = None,
         **unknown: Never,
     ) -> IndexJob:
-        """Make a secondary index. The nodes fill it in the background: wait for the job before the first query.
+        """Create a secondary index. The nodes fill it in the background: wait for the job before the first query.
 
         To make an index that there is already succeeds; under another name it is renamed.
 
@@ -70,7 +58,7 @@ class IndexCommands:
             The job: ``await job.wait(timeout)``.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             IndexFoundError: there is an index of that name for something else.
             AerospikeError: what the server refused, or why no node could be asked.
         """
@@ -96,10 +84,11 @@ class IndexCommands:
         parts.append(f"type={TYPE_NAMES[kind].upper()}")
         return await self._create(namespace, name, parts, policy)
 
+    @instrumented
     async def create_set_index(
         self, namespace: str, set_name: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> IndexJob:
-        """Make an index of a set: scans of a small set in a large namespace are quick with it.
+        """Create an index of a set: scans of a small set in a large namespace are quick with it.
 
         Args:
             namespace: the namespace.
@@ -111,7 +100,7 @@ class IndexCommands:
             The job: ``await job.wait(timeout)``.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             AerospikeError: what the server refused, or why no node could be asked.
         """
         if unknown:
@@ -124,11 +113,12 @@ class IndexCommands:
     async def _create(self, namespace: str, name: str, parts: list[str], policy: InfoPolicy | None) -> IndexJob:
         what = f"index {name!r} in namespace {namespace!r}"
         await self._tell(f"sindex-create:{';'.join(parts)}", f"create {what}", policy)
-        return jobs.IndexJob(what, partial(self.info_all, policy=policy), namespace, name, gone=False)
+        return IndexJob(what, partial(self.info_all, policy=policy), namespace, name, gone=False)
 
     async def _tell(self, command: str, what: str, policy: InfoPolicy | None) -> None:
-        check_done(what, await self._tell_one_node(command, self._info_timeout(policy)))
+        check_done(what, await self._change_on_one_node(command, policy))
 
+    @instrumented
     async def drop_index(
         self, namespace: str, name: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> IndexJob:
@@ -143,7 +133,7 @@ class IndexCommands:
             The job: ``await job.wait(timeout)`` waits until it is gone from all nodes.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             AerospikeError: what the server refused, or why no node could be asked.
         """
         if unknown:
@@ -152,8 +142,9 @@ class IndexCommands:
         name = checked_info_name("drop_index.name", name, INDEX_NAME_MAX)
         what = f"index {name!r} in namespace {namespace!r}"
         await self._tell(f"sindex-delete:namespace={namespace};indexname={name}", f"drop {what}", policy)
-        return jobs.IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
+        return IndexJob(f"drop of {what}", partial(self.info_all, policy=policy), namespace, name, gone=True)
 
+    @instrumented
     async def list_indexes(
         self, namespace: str | None = None, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> list[IndexInfo]:

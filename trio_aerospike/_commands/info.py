@@ -1,9 +1,7 @@
-"""Commands to nodes rather than to records: info, truncate, and the client's view of the cluster."""
+"""Info commands, truncate, and the client's view of the cluster."""
 
 from __future__ import annotations
 
-import math
-import random
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Never
@@ -11,25 +9,23 @@ from typing import TYPE_CHECKING, Never
 import trio
 
 from .._cluster.run_all import together
+from .._instrumentation import instrumented
 from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.info import parse_error
-from ..errors import AerospikeError, ClientClosed, ClusterError, InvalidArgError, ProtocolError, error_from_code
-from ..policies import InfoPolicy, chosen
+from ..errors import AerospikeError, InvalidArgError, ProtocolError, error_from_code
+from ..policies import InfoPolicy
 from ..records import InfoResult, NodeInfo
 from ..validation import checked_info_name, checked_text, refused, shown, unknown_argument
+from .node_requests import NodeRequests
 
 if TYPE_CHECKING:
-    from .._cluster.tend.cluster import Cluster
     from .._cluster.tend.node import Node
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-class ClusterCommands:
-    """The part of the client that looks at the cluster and talks to its nodes."""
-
-    _cluster: Cluster
-    _info_policy: InfoPolicy
+class InfoCommands(NodeRequests):
+    """The part of the client that sends info commands and shows the state of the cluster."""
 
     def is_connected(self) -> bool:
         """Whether at least one node answers now: the last look of the tend loop at it succeeded and no connection has
@@ -56,6 +52,7 @@ class ClusterCommands:
             for node in nodes
         ]
 
+    @instrumented
     async def ping(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> bool:
         """Ask a node whether it answers.
 
@@ -77,6 +74,7 @@ class ClusterCommands:
         await trio.lowlevel.checkpoint()
         return False
 
+    @instrumented
     async def info_all(self, command: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[InfoResult]:
         """Ask every node an info command.
 
@@ -111,6 +109,7 @@ class ClusterCommands:
         await together([partial(ask, node) for node in nodes])
         return [results[node.name] for node in nodes]
 
+    @instrumented
     async def info_random_node(self, command: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> str:
         """Ask any node an info command; when one cannot be reached another is asked.
 
@@ -140,6 +139,7 @@ class ClusterCommands:
         assert problem is not None
         raise problem
 
+    @instrumented
     async def info_node(
         self, node_name: str, command: str, *, policy: InfoPolicy | None = None, **unknown: Never
     ) -> str:
@@ -168,6 +168,7 @@ class ClusterCommands:
                 return (await node.info(command, timeout=timeout))[command]
         raise InvalidArgError(f"info_node.node_name: got {shown(node_name)}, allowed: {', '.join(self.node_names())}")
 
+    @instrumented
     async def truncate(
         self,
         namespace: str,
@@ -189,7 +190,7 @@ class ClusterCommands:
             policy: how; None for the client's info policy.
 
         Raises:
-            InvalidArgError: an argument cannot be so.
+            InvalidArgError: an argument is invalid.
             ServerError: PARAM, the time is in the future by the server's clock, or before 2010.
             ClientClosed: the client is closed.
             AerospikeError: what the server refused, or why no node could be asked.
@@ -211,43 +212,9 @@ class ClusterCommands:
             command = f"truncate-namespace:namespace={namespace}"
         if before_nanos:
             command += f";lut={before_nanos}"
-        answer = await self._tell_one_node(command, self._info_timeout(policy))
+        answer = await self._change_on_one_node(command, policy)
         place = f"{namespace!r}, set {set_name!r}" if set_name else repr(namespace)
         check_done(f"truncate of {place}", answer)
-
-    async def _tell_one_node(self, command: str, timeout: float) -> str:
-        """Have any node carry out a command that changes something, once: another is told where one was not reached."""
-        self._known_nodes()
-        problem: AerospikeError | None = None
-        for node in self._shuffled():
-            try:
-                return (await node.info(command, timeout=timeout))[command]
-            except AerospikeError as error:
-                error.in_doubt = error.attempts > 0
-                problem = error
-                if error.in_doubt:
-                    break
-        assert problem is not None
-        raise problem
-
-    def _info_timeout(self, policy: InfoPolicy | None) -> float:
-        self._cluster.trio_run.check()
-        timeout = chosen(policy, self._info_policy, InfoPolicy).timeout
-        return math.inf if timeout is None else timeout
-
-    def _known_nodes(self) -> list[Node]:
-        self._cluster.trio_run.check()
-        if self._cluster.closed:
-            raise ClientClosed("the client is closed")
-        nodes = self._cluster.active_nodes()
-        if not nodes:
-            raise ClusterError(self._cluster.outage())
-        return nodes
-
-    def _shuffled(self) -> list[Node]:
-        nodes = self._cluster.active_nodes()
-        random.shuffle(nodes)
-        return nodes
 
 
 def check_done(what: str, answer: str) -> None:
@@ -272,7 +239,7 @@ def _checked_command(what: str, command: str) -> str:
 
 
 def _nanoseconds(before: datetime) -> int:
-    """Since 1970; the server takes none that it would round to its own beginning of time, in 2010, or before."""
+    """Nanoseconds since 1970. The server refuses times that round to its epoch, 2010, or before."""
     if not isinstance(before, datetime) or before.utcoffset() is None or before < _EPOCH:
         raise refused("truncate.before", before, "a datetime since 1970 with a time zone, or None")
     return (before - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Never
 import attrs
 import trio
 
-from .._entering import NeedsAsyncWith
-from .._stream_end import StreamFailure
+from .._async_with import NeedsAsyncWith
+from .._lazy import LazyModule
+from .._stream_failure import StreamFailure
 from .._wire import constants as wire
 from .._wire.commands import op_name_only
+from .._wire.query import QueryHead
+from .._wire.query_answers import AnswerDecoder
+from .._wire.query_layouts import Place
 from ..errors import BackpressureError, InvalidArgError, ProtocolError
+from ..exp import Expression
 from ..keys import Key, known_key
 from ..operations import Operation
 from ..policies import chosen, packed_filter
@@ -22,14 +27,15 @@ from ..predicates import Predicate
 from ..query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from ..records import Record
 from ..validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
+from .family import CommandFamily
 
 if TYPE_CHECKING:
-    from .._cluster.execution.query import QueryStream
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
-    from .._wire.query import QueryHead
-    from .._wire.query_layouts import Place
-    from ..exp import Expression
+    from .._cluster.execution import query as execution, query_plan
+    from .._cluster.tend import cluster as tend
+else:
+    execution = LazyModule("trio_aerospike._cluster.execution.query")
+    query_plan = LazyModule("trio_aerospike._cluster.execution.query_plan")
+    tend = LazyModule("trio_aerospike._cluster.tend.cluster")
 
 __all__ = ["QueryCommands", "Records", "ScannedRecord", "UnreadableRecord"]
 
@@ -80,7 +86,7 @@ class ScannedRecord(Record):
 
 
 class UnreadableRecord(ScannedRecord):
-    """A record of which a value could not be decoded: whoever asks for its bins is told why.
+    """A record with a value that cannot be decoded: access to its bins raises the error.
 
     It stands where the record would have stood, so that one of them does not end a query. Key, generation and time to
     live are sound.
@@ -98,7 +104,7 @@ class UnreadableRecord(ScannedRecord):
 
     @property
     def bins(self) -> dict[str, Any]:  # type: ignore[override]
-        """Never there.
+        """Not available.
 
         Raises:
             ProtocolError: always; says what could not be decoded.
@@ -126,21 +132,21 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
     partitions they are in. Records come in no order.
 
     Any number of tasks may read: each record goes to one of them. A reader that is cancelled while it waits loses
-    nothing. An error ends the query for every reader, those that come later too; only a ``BackpressureError`` concerns
-    nobody but the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
+    nothing. An error ends the query for every reader, those that come later too; a ``BackpressureError`` concerns only
+    the reader that gets it. Readers that still wait when the block is left get ``trio.ClosedResourceError``.
     """
 
     _usage = "async with client.query(...) as records: async for record in records:"
     _instead_of_copy = "make another query; its cursor says where this one stands, and can be pickled"
 
     def __init__(
-        self, cluster: Cluster, make_stream: Callable[[Records], QueryStream], what: str, place: Cursor
+        self, cluster: tend.Cluster, make_stream: Callable[[Records], execution.QueryStream], what: str, place: Cursor
     ) -> None:
         self._cluster = cluster
         self._make_stream = make_stream
         self._what = what
         self._place = place
-        self._stream: QueryStream | None = None
+        self._stream: execution.QueryStream | None = None
         self._entered = False
         self._left = False
         #: One reader fetches; the others wait for what it gets.
@@ -156,8 +162,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._note: Callable[[Sequence[bytes], Sequence[int]], None]
         self._open_places: Callable[[], tuple[tuple[int, bytes | None, int], ...]]
         self._seen: set[bytes] | None = None
-        #: Tells observers that it is over.
-        self._told: Callable[[BaseException | None], None] | None = None
+        #: Ends the span of the query.
+        self._finish_span: Callable[[BaseException | None], None] | None = None
 
     def __repr__(self) -> str:
         state = (
@@ -175,12 +181,12 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             await self._cluster.learn_name()
             place.check(place.namespace, place.set_name, *self._here(), place.predicate)
         elif self._cluster.name is None:
-            # For a cursor that may be asked for later; nobody waits for it now.
+            # For a cursor that may be asked for later; the query does not wait for it.
             self._cluster.in_background(self._cluster.learn_name)
         self._stream = self._make_stream(self)
         observers = self._cluster.observers
         if observers is not None:
-            self._told = observers.stream_started("query", place.namespace, place.set_name)
+            self._finish_span = observers.stream_started("query", place.namespace, place.set_name)
         return self
 
     async def __aexit__(
@@ -196,8 +202,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             self._stream.close()
         if self._fetch_scope is not None:
             self._fetch_scope.cancel()
-        if self._told is not None:
-            self._told(error)
+        if self._finish_span is not None:
+            self._finish_span(error)
 
     def _here(self) -> tuple[str, frozenset[str]]:
         """What the cluster is known by."""
@@ -225,10 +231,10 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._index = index + 1
         return self._records[index]
 
-    async def some(self) -> list[Record]:
-        """The next records, as many as are at hand: at least one, and none when there are no more.
+    async def read_available(self) -> list[Record]:
+        """Read the records that have arrived: at least one, and an empty list at the end.
 
-        For who has work to do that is done for many of them at once.
+        For work that is done for many records at once.
 
         Raises:
             AerospikeError: as for reading them one by one.
@@ -243,7 +249,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         return list(self._records[index:])
 
     async def _fetch(self) -> None:
-        """Have the next records, at least one: fetch them, or wait until another reader has.
+        """Fetch the next records, at least one, or wait until another reader has.
 
         Raises:
             StopAsyncIteration: there are no more.
@@ -261,7 +267,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         finally:
             self._fetching.release()
 
-    async def _fetch_some(self, stream: QueryStream) -> None:
+    async def _fetch_some(self, stream: execution.QueryStream) -> None:
         """Fetch the next records; all of them may have been handed on already.
 
         Raises:
@@ -332,8 +338,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             async with self:
                 return await self.results()
         found: list[Record] = []
-        while some := await self.some():
-            found += some
+        while available := await self.read_available():
+            found += available
         return found
 
     async def foreach(self, function: Callable[[Record], Awaitable[object] | object]) -> int:
@@ -380,12 +386,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         return attrs.evolve(self._place, cluster=name, nodes=nodes, places=self._open_places(), seen=seen)
 
 
-class QueryCommands:
-    """The part of the client that finds records by what is in them."""
-
-    _cluster: Cluster
-    _executor: Executor
-    _query_policy: QueryPolicy
+class QueryCommands(CommandFamily):
+    """The part of the client that queries and scans."""
 
     def query(
         self,
@@ -403,7 +405,7 @@ class QueryCommands:
         policy: QueryPolicy | None = None,
         **unknown: Never,
     ) -> Records:
-        """The records of a set or namespace, or those of them that a predicate and a filter leave.
+        """Query or scan: the records of a set or namespace that match a predicate and a filter.
 
         Use it as ``async with client.query(...) as records: async for record in records: ...``, or for few records as
         ``await client.query(...).results()``.
@@ -426,11 +428,11 @@ class QueryCommands:
             The records; nothing has been sent yet.
 
         Raises:
-            InvalidArgError: an argument cannot be so, or the cursor is of another query.
+            InvalidArgError: an argument is invalid, or the cursor is of another query.
         """
         if unknown:
             raise unknown_argument(self, "query", unknown)
-        policy = chosen(policy, self._query_policy, QueryPolicy)
+        policy = chosen(policy, self._config.query_policy, QueryPolicy)
         head = _query_head(namespace, set_name, where, filter, records_per_second, policy)
         head = _with_reads(head, bins, operations)
         record_max = 0 if max_records is None else checked_int("query.max_records", max_records, 1, _U63_MAX)
@@ -439,7 +441,7 @@ class QueryCommands:
         if where is not None:
             what += f", where {where}"
 
-        def make_stream(records: Records) -> QueryStream:
+        def make_stream(records: Records) -> execution.QueryStream:
             return self._make_stream(records, head, what, place, where, record_max, policy)
 
         return Records(self._cluster, make_stream, what, place)
@@ -453,23 +455,19 @@ class QueryCommands:
         where: Predicate | None,
         record_max: int,
         policy: QueryPolicy,
-    ) -> QueryStream:
-        from .._cluster.execution.query import QueryStream
-        from .._cluster.execution.query_plan import PartitionState, QueryPlan
-        from .._wire.query_answers import AnswerDecoder
-
+    ) -> execution.QueryStream:
         states = [
-            PartitionState(number, None if digest is None else (digest, value))
+            query_plan.PartitionState(number, None if digest is None else (digest, value))
             for number, digest, value in place.places
         ]
-        plan: QueryPlan[Any] = QueryPlan(states, record_max, nodes_count=not head.n_ops)
+        plan: query_plan.QueryPlan[Any] = query_plan.QueryPlan(states, record_max, nodes_count=not head.n_ops)
         records._note = plan.handed_on
         records._open_places = lambda: tuple(
             (state.number, None, 0) if state.place is None else (state.number, *state.place) for state in plan.open
         )
         if where is not None and where.is_element_range:
             records._seen = set(place.seen)
-        return QueryStream(
+        return execution.QueryStream(
             self._cluster,
             self._executor,
             what,
@@ -485,7 +483,7 @@ def query_scope(what: str, namespace: object, set_name: object) -> tuple[str, st
     """Namespace and set of a query; "" for all sets.
 
     Raises:
-        InvalidArgError: they cannot be so.
+        InvalidArgError: one of them is invalid.
     """
     checked = checked_text(f"{what}.namespace", namespace, 1, wire.NAMESPACE_MAX)
     if set_name is None:
@@ -494,10 +492,10 @@ def query_scope(what: str, namespace: object, set_name: object) -> tuple[str, st
 
 
 def predicate_fields(what: str, where: object) -> dict[str, Any]:
-    """What a predicate puts into the head of a query.
+    """The fields of a query's head that a predicate sets.
 
     Raises:
-        InvalidArgError: it is none.
+        InvalidArgError: it is invalid.
     """
     if where is None:
         return {}
@@ -513,10 +511,10 @@ def predicate_fields(what: str, where: object) -> dict[str, Any]:
 
 
 def filter_bytes(what: str, expression: Any) -> bytes | None:
-    """A filter as requests carry it.
+    """A filter expression as bytes.
 
     Raises:
-        InvalidArgError: it is none.
+        InvalidArgError: it is invalid.
     """
     packed: Any = packed_filter(expression)
     if packed is not None and not isinstance(packed, (bytes, str)) and hasattr(packed, "encode"):
@@ -534,9 +532,6 @@ def _query_head(
     records_per_second: int | None,
     policy: QueryPolicy,
 ) -> QueryHead:
-    # What requests of queries are made of is loaded with the first one.
-    from .._wire.query import QueryHead
-
     name, group = query_scope("query", namespace, set_name)
     short = policy.expected_duration is QueryDuration.SHORT
     rate = 0

@@ -1,25 +1,31 @@
-"""Commands on one record: what the client sends for each, and what it makes of the answer."""
+"""Commands on one record: get, put, operate and the like."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Never
 
+from .._lazy import LazyModule
 from .._wire import constants as wire
 from .._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
 from .._wire.record_layouts import RecordDecoder
 from .._wire.records import decode_header, decode_ordered, decode_record
 from .._wire.values import HyperLogLog
+from ..config import ClientConfig
 from ..errors import InvalidArgError, ProtocolError, RecordNotFound
 from ..keys import Key, KeyLike, UserKey, as_key
 from ..operations import Operation
 from ..policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
 from ..records import Metadata, OrderedResult, Record, checked_bins
 from ..validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
+from .family import CommandFamily, CommandRunner
 
 if TYPE_CHECKING:
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
+    from .._cluster.execution import single
+    from .._cluster.tend import cluster as tend
+else:
+    single = LazyModule("trio_aerospike._cluster.execution.single")
+    tend = LazyModule("trio_aerospike._cluster.tend.cluster")
 
 _GET_ALL = wire.INFO1_READ | wire.INFO1_GET_ALL
 _NO_BINS = wire.INFO1_READ | wire.INFO1_GET_NO_BINS
@@ -27,7 +33,7 @@ _NO_BINS = wire.INFO1_READ | wire.INFO1_GET_NO_BINS
 _READS_MAX = 1024
 
 
-class RecordCommands:
+class RecordCommands(CommandFamily):
     """The part of the client that works on one record at a time.
 
     Every method takes a key as a :class:`Key` or as a tuple ``(namespace, set, user_key)``, and an optional policy;
@@ -39,14 +45,19 @@ class RecordCommands:
     before anything is sent, ClientClosed, and ServerError or another class of the tree for what the server answered.
     """
 
-    _cluster: Cluster
-    _executor: Executor
-    _read_policy: ReadPolicy
-    _write_policy: WritePolicy
-
-    def _setup_records(self, read_policy: ReadPolicy, write_policy: WritePolicy) -> None:
-        self._read_policy = read_policy
-        self._write_policy = write_policy
+    def __init__(
+        self,
+        config: ClientConfig,
+        cluster: tend.Cluster,
+        executor: single.Executor,
+        *,
+        runner: CommandRunner | None = None,
+    ) -> None:
+        super().__init__(config, cluster, executor)
+        #: Sends the requests of this family: the executor, or what a thread or an event loop has in its place.
+        self._runner: CommandRunner = executor if runner is None else runner
+        self._read_policy = config.read_policy
+        self._write_policy = config.write_policy
         # By what the policy asks, namespace and set: the request but for the digest that ends it, and what decodes
         # its answers.
         self._reads: dict[tuple[int, str, str], tuple[bytes, RecordDecoder]] = {}
@@ -64,7 +75,7 @@ class RecordCommands:
             The record.
 
         Raises:
-            RecordNotFound: there is none.
+            RecordNotFound: there is no such record.
         """
         if unknown:
             raise unknown_argument(self, "get", unknown)
@@ -78,7 +89,7 @@ class RecordCommands:
         else:
             decoder = None
             frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
-        body = await self._executor.run("get", key, frame, policy, False)
+        body = await self._runner.run("get", key, frame, policy, False)
         try:
             if decoder is None:
                 _, generation, void_time, bins = decode_record(body)
@@ -113,7 +124,7 @@ class RecordCommands:
         frame = self._request(
             key, policy, wire.INFO1_READ | policy._info1, 0, policy._info3, 0, policy._wire_ttl, ops, len(names)
         )
-        body = await self._executor.run("select", key, frame, policy, False)
+        body = await self._runner.run("select", key, frame, policy, False)
         try:
             _, generation, void_time, found = decode_record(body)
         except ProtocolError as error:
@@ -140,7 +151,7 @@ class RecordCommands:
             policy: how to read; None for the client's read policy.
 
         Returns:
-            The key of the record, the one hashed as a blob if there are two records; None if there is none.
+            The key of the record, the one hashed as a blob if there are two records; None if there is no record.
         """
         if unknown:
             raise unknown_argument(self, "find_key", unknown)
@@ -165,7 +176,7 @@ class RecordCommands:
         policy = chosen(policy, self._read_policy, ReadPolicy)
         frame = self._request(key, policy, _NO_BINS | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
         try:
-            body = await self._executor.run("exists", key, frame, policy, False)
+            body = await self._runner.run("exists", key, frame, policy, False)
         except RecordNotFound:
             return None
         try:
@@ -362,7 +373,7 @@ class RecordCommands:
         info2 = info2 & ~wire.INFO2_CREATE_ONLY | wire.INFO2_WRITE | wire.INFO2_DELETE
         info3 = policy._info3 & wire.INFO3_COMMIT_LEVEL_MASTER
         frame = self._request(key, policy, 0, info2, info3, expected, 0)
-        await self._executor.run("remove", key, frame, policy, True)
+        await self._runner.run("remove", key, frame, policy, True)
 
     # -- several operations at once ----------------------------------------------------------------------------------
 
@@ -482,7 +493,7 @@ class RecordCommands:
             info2, expected, record_ttl = _conditions(policy, info2, ttl, generation)
             info3 = policy._info3 | (policy._read_info3 if info1 else 0)
             frame = self._request(key, policy, info1, info2, info3, expected, record_ttl, ops, len(encoded))
-        return key, await self._executor.run(what, key, frame, policy, writes)
+        return key, await self._runner.run(what, key, frame, policy, writes)
 
     async def _affix(
         self,
@@ -515,10 +526,10 @@ class RecordCommands:
         policy = chosen(policy, self._write_policy, WritePolicy)
         info2, expected, record_ttl = _conditions(policy, policy._info2 | wire.INFO2_WRITE, ttl, generation)
         frame = self._request(key, policy, 0, info2, policy._info3, expected, record_ttl, ops, count)
-        await self._executor.run(what, key, frame, policy, True)
+        await self._runner.run(what, key, frame, policy, True)
 
     def _new_read(self, key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
-        """What plain reads of all bins have in common where ``key`` is."""
+        """The parts that all plain reads share in the namespace and set of ``key``: request head and decoder."""
         if len(self._reads) >= _READS_MAX:
             self._reads.clear()
         frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
@@ -553,7 +564,7 @@ class RecordCommands:
 
 
 def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: int | None) -> tuple[int, int, int]:
-    """What a call's own ttl and generation make of the policy's: info2, generation and ttl of the header."""
+    """Combine a call's ttl and generation with the policy's: info2, generation and ttl of the header."""
     expected = policy._generation
     if generation is not None:
         expected = checked_generation(generation)

@@ -1,4 +1,4 @@
-"""Users and roles: who may do what on a cluster with security."""
+"""Users, roles and privileges of a cluster with security."""
 
 from __future__ import annotations
 
@@ -6,36 +6,33 @@ import functools
 import ipaddress
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Never, TypeVar
+from typing import TYPE_CHECKING, Never, TypeAlias, TypeVar
 
 import trio
 
-from .._lazy import LateModule
+from .._instrumentation import instrumented
+from .._lazy import LazyModule
 from ..config import AuthMode
 from ..errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
 from ..policies import AdminPolicy, chosen
 from ..validation import checked_int, checked_text, refused, unknown_argument
+from .node_requests import NodeRequests
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from .. import security
-    from .._cluster.tend.cluster import Cluster
-    from .._cluster.tend.node import Node
+    from .._cluster.connections import admin
     from .._wire import admin as wire
-    from ..security import Privilege, PrivilegeCode, Role, User
-
-    Privileges: TypeAlias = Sequence[Privilege | PrivilegeCode | str]
 else:
-    # Few programs administer users: what that takes is loaded with the first command that does.
-    security = LateModule("trio_aerospike.security")
-    wire = LateModule("trio_aerospike._wire.admin")
+    admin = LazyModule("trio_aerospike._cluster.connections.admin")
+    security = LazyModule("trio_aerospike.security")
+    wire = LazyModule("trio_aerospike._wire.admin")
 
+Privileges: TypeAlias = "Sequence[security.Privilege | security.PrivilegeCode | str]"
 T = TypeVar("T")
 _QUOTA_MAX = 0xFFFF_FFFF
 
 
-class SecurityCommands:
+class SecurityCommands(NodeRequests):
     """The part of the client that administers users and roles.
 
     Each command is carried out by one node, which tells the others: another client may see the change a moment later.
@@ -49,13 +46,9 @@ class SecurityCommands:
         ClientClosed: the client is closed.
     """
 
-    _cluster: Cluster
-    _admin_policy: AdminPolicy
-    _known_nodes: Callable[[], list[Node]]
-    _shuffled: Callable[[], list[Node]]
-
     # -- users -------------------------------------------------------------------------------------------------------
 
+    @instrumented
     async def admin_create_user(
         self,
         user: str,
@@ -81,6 +74,7 @@ class SecurityCommands:
         hashed = await _hashed("admin_create_user.password", password)
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
+    @instrumented
     async def admin_create_pki_user(
         self, user: str, roles: Sequence[str] = (), *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
@@ -100,6 +94,7 @@ class SecurityCommands:
         hashed = await trio.to_thread.run_sync(wire.hash_password, "nopassword")
         await self._change(wire.encode_create_user(name, hashed, names), f"user {name!r}", policy)
 
+    @instrumented
     async def admin_drop_user(self, user: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> None:
         """Remove a user."""
         if unknown:
@@ -107,13 +102,14 @@ class SecurityCommands:
         name = security.checked_user("admin_drop_user.user", user)
         await self._change(wire.encode_drop_user(name), f"user {name!r}", policy)
 
+    @instrumented
     async def admin_change_password(
         self, user: str, password: str, *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
         """Give a user another password.
 
         For the user that this client is logged in as, the server checks the old password, which the client knows, and
-        later logins of this client use the new one. For anybody else it takes the right of an administrator of users.
+        later logins of this client use the new one. For other users it needs the privilege user-admin.
 
         Args:
             user: Whose.
@@ -133,6 +129,7 @@ class SecurityCommands:
         await self._change(frame, f"user {name!r}", policy)
         credentials.change(password, hashed)
 
+    @instrumented
     async def admin_grant_roles(
         self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
@@ -143,6 +140,7 @@ class SecurityCommands:
         names = security.checked_roles("admin_grant_roles.roles", roles)
         await self._change(wire.encode_grant_roles(name, names), f"user {name!r}", policy)
 
+    @instrumented
     async def admin_revoke_roles(
         self, user: str, roles: Sequence[str], *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
@@ -153,11 +151,14 @@ class SecurityCommands:
         names = security.checked_roles("admin_revoke_roles.roles", roles)
         await self._change(wire.encode_revoke_roles(name, names), f"user {name!r}", policy)
 
-    async def admin_query_user_info(self, user: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> User:
+    @instrumented
+    async def admin_query_user_info(
+        self, user: str, *, policy: AdminPolicy | None = None, **unknown: Never
+    ) -> security.User:
         """Ask for a user: its roles, what it reads and writes at present, its connections.
 
         Raises:
-            AdminError: INVALID_USER, there is none of that name.
+            AdminError: INVALID_USER, there is no such name.
         """
         if unknown:
             raise unknown_argument(self, "admin_query_user_info", unknown)
@@ -167,7 +168,10 @@ class SecurityCommands:
             raise error_from_code(ResultCode.INVALID_USER, f"user {name!r}: there is no such user")
         return security.User.from_wire(users[0])
 
-    async def admin_query_users_info(self, *, policy: AdminPolicy | None = None, **unknown: Never) -> list[User]:
+    @instrumented
+    async def admin_query_users_info(
+        self, *, policy: AdminPolicy | None = None, **unknown: Never
+    ) -> list[security.User]:
         """Ask for all users, as :meth:`admin_query_user_info` does for one."""
         if unknown:
             raise unknown_argument(self, "admin_query_users_info", unknown)
@@ -176,6 +180,7 @@ class SecurityCommands:
 
     # -- roles -------------------------------------------------------------------------------------------------------
 
+    @instrumented
     async def admin_create_role(
         self,
         role: str,
@@ -208,6 +213,7 @@ class SecurityCommands:
         )
         await self._change(wire.encode_create_role(made), f"role {role!r}", policy)
 
+    @instrumented
     async def admin_drop_role(self, role: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> None:
         """Remove a role; users lose it."""
         if unknown:
@@ -215,6 +221,7 @@ class SecurityCommands:
         name = _role("admin_drop_role.role", role)
         await self._change(wire.encode_drop_role(name), f"role {name!r}", policy)
 
+    @instrumented
     async def admin_grant_privileges(
         self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
@@ -225,6 +232,7 @@ class SecurityCommands:
         given = security.checked_privileges("admin_grant_privileges.privileges", privileges)
         await self._change(wire.encode_grant_privileges(name, given), f"role {name!r}", policy)
 
+    @instrumented
     async def admin_revoke_privileges(
         self, role: str, privileges: Privileges, *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
@@ -235,6 +243,7 @@ class SecurityCommands:
         taken = security.checked_privileges("admin_revoke_privileges.privileges", privileges)
         await self._change(wire.encode_revoke_privileges(name, taken), f"role {name!r}", policy)
 
+    @instrumented
     async def admin_set_allowlist(
         self, role: str, allowlist: Sequence[str], *, policy: AdminPolicy | None = None, **unknown: Never
     ) -> None:
@@ -251,6 +260,7 @@ class SecurityCommands:
         addresses = _addresses("admin_set_allowlist.allowlist", allowlist)
         await self._change(wire.encode_set_whitelist(name, addresses), f"role {name!r}", policy)
 
+    @instrumented
     async def admin_set_quotas(
         self,
         role: str,
@@ -274,11 +284,14 @@ class SecurityCommands:
         writes = checked_int("admin_set_quotas.write_quota", write_quota, 0, _QUOTA_MAX)
         await self._change(wire.encode_set_quotas(name, reads, writes), f"role {name!r}", policy)
 
-    async def admin_query_role(self, role: str, *, policy: AdminPolicy | None = None, **unknown: Never) -> Role:
+    @instrumented
+    async def admin_query_role(
+        self, role: str, *, policy: AdminPolicy | None = None, **unknown: Never
+    ) -> security.Role:
         """Ask for a role.
 
         Raises:
-            AdminError: INVALID_ROLE, there is none of that name.
+            AdminError: INVALID_ROLE, there is no such name.
         """
         if unknown:
             raise unknown_argument(self, "admin_query_role", unknown)
@@ -288,7 +301,8 @@ class SecurityCommands:
             raise error_from_code(ResultCode.INVALID_ROLE, f"role {name!r}: there is no such role")
         return security.Role.from_wire(roles[0])
 
-    async def admin_query_roles(self, *, policy: AdminPolicy | None = None, **unknown: Never) -> list[Role]:
+    @instrumented
+    async def admin_query_roles(self, *, policy: AdminPolicy | None = None, **unknown: Never) -> list[security.Role]:
         """Ask for all roles, the server's own included."""
         if unknown:
             raise unknown_argument(self, "admin_query_roles", unknown)
@@ -323,11 +337,8 @@ class SecurityCommands:
         self, frame: bytes, is_last: Callable[[bytes], bool], policy: AdminPolicy | None, *, changes: bool
     ) -> list[bytes]:
         """Ask any node; another one where a node cannot be reached, or where asking twice does no harm."""
-        # What runs a cluster is loaded with the first one.
-        from .._cluster.connections.admin import administer
-
         self._cluster.trio_run.check()
-        seconds = chosen(policy, self._admin_policy, AdminPolicy).timeout
+        seconds = chosen(policy, self._config.admin_policy, AdminPolicy).timeout
         deadline = trio.current_time() + (math.inf if seconds is None else seconds)
         self._known_nodes()
         problem: AerospikeError | None = None
@@ -335,7 +346,7 @@ class SecurityCommands:
             left = deadline - trio.current_time()
             if left <= 0:
                 break
-            ask: Callable[[], Awaitable[list[bytes]]] = functools.partial(administer, node, frame, is_last, left)
+            ask: Callable[[], Awaitable[list[bytes]]] = functools.partial(admin.administer, node, frame, is_last, left)
             try:
                 return await ask()
             except (ConnectionFailed, AerospikeTimeoutError) as error:
@@ -364,9 +375,7 @@ async def _hashed(where: str, password: str) -> bytes:
 
 
 def _role(where: str, name: str) -> str:
-    from .._wire.admin_messages import ROLE_MAX
-
-    return checked_text(where, name, 1, ROLE_MAX)
+    return checked_text(where, name, 1, security.ROLE_MAX)
 
 
 def _addresses(where: str, addresses: Sequence[str]) -> list[str]:

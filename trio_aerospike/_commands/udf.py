@@ -1,18 +1,19 @@
-"""User-defined functions: Lua modules on the servers, and calls of their functions on records."""
+"""User-defined functions: register Lua modules, and call their functions on records."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never
+from typing import Any, Never
 
 import attrs
 import trio
 
 from .._batch.udf_call import MODULE_MAX, check_policy, udf_fields
+from .._instrumentation import instrumented
 from .._wire import constants as wire
 from .._wire.commands import encode_command, encode_field, key_fields
 from .._wire.info import parse_error
@@ -20,13 +21,10 @@ from .._wire.records import decode_record
 from ..errors import AerospikeTimeoutError, InvalidArgError, ProtocolError, ResultCode, UDFError, error_from_code
 from ..keys import KeyLike, as_key
 from ..policies import InfoPolicy, WritePolicy, chosen, wire_ttl
-from ..records import UDF_SUCCESS, InfoResult
+from ..records import UDF_SUCCESS
 from ..validation import checked_info_name, refused, shown, unknown_argument
+from .info import InfoCommands
 from .records import undecodable
-
-if TYPE_CHECKING:
-    from .._cluster.execution.single import Executor
-    from .._cluster.tend.cluster import Cluster
 
 #: Bytes of a module (server: MAX_UDF_CONTENT_LENGTH).
 _SOURCE_MAX = 1024 * 1024
@@ -45,17 +43,10 @@ class UDFModule:
     language: str = "LUA"
 
 
-class UDFCommands:
+class UDFCommands(InfoCommands):
     """The part of the client that works with user-defined functions."""
 
-    _cluster: Cluster
-    _executor: Executor
-    _write_policy: WritePolicy
-    _tell_one_node: Callable[[str, float], Awaitable[str]]
-    _info_timeout: Callable[[InfoPolicy | None], float]
-    info_all: Callable[..., Awaitable[list[InfoResult]]]
-    info_random_node: Callable[..., Awaitable[str]]
-
+    @instrumented
     async def udf_put(
         self,
         source: str | os.PathLike[str] | bytes,
@@ -107,13 +98,14 @@ class UDFCommands:
         content = base64.b64encode(text).decode()
         # Field by field as the C client writes them (aerospike_udf.c): servers look for the names in this order.
         command = f"udf-put:filename={name};content={content};content-len={len(content)};udf-type=LUA;"
-        answer = await self._tell_one_node(command, self._info_timeout(policy))
+        answer = await self._change_on_one_node(command, policy)
         _check_answer(f"udf_put of {name!r}", answer)
         if wait is None:
             found = _parse_modules(await self.info_random_node("udf-list", policy=policy))
             return next((module for module in found if module.name == name), UDFModule(name, ""))
         return await self._until_all_have(name, wait, policy)
 
+    @instrumented
     async def udf_remove(
         self, name: str, *, wait: float | None = 10.0, policy: InfoPolicy | None = None, **unknown: Never
     ) -> None:
@@ -132,13 +124,14 @@ class UDFCommands:
             raise unknown_argument(self, "udf_remove", unknown)
         name = _checked_module("udf_remove.name", name)
         _check_wait("udf_remove.wait", wait)
-        answer = await self._tell_one_node(f"udf-remove:filename={name};", self._info_timeout(policy))
+        answer = await self._change_on_one_node(f"udf-remove:filename={name};", policy)
         _check_answer(f"udf_remove of {name!r}", answer)
         if wait is not None:
             await self._until(
                 lambda found: found is None, f"udf_remove of {name!r}: still there on", name, wait, policy
             )
 
+    @instrumented
     async def udf_list(self, *, policy: InfoPolicy | None = None, **unknown: Never) -> list[UDFModule]:
         """The modules that are registered, sorted by name.
 
@@ -151,6 +144,7 @@ class UDFCommands:
         _check_answer("udf_list", answer)
         return sorted(_parse_modules(answer), key=lambda one: one.name)
 
+    @instrumented
     async def udf_get(self, name: str, *, policy: InfoPolicy | None = None, **unknown: Never) -> bytes:
         """The text of a module.
 
@@ -206,7 +200,7 @@ class UDFCommands:
         if unknown:
             raise unknown_argument(self, "apply", unknown)
         key = as_key(key)
-        policy = chosen(policy, self._write_policy, WritePolicy)
+        policy = chosen(policy, self._config.write_policy, WritePolicy)
         check_policy("apply", policy)
         fields, count = key_fields(key.namespace, key.set_name, key.digest, key.user_key if policy.send_key else None)
         if policy.filter_expression is not None:

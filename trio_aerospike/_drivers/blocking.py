@@ -53,9 +53,8 @@ class ThreadCommands(RecordCommands, Uncopyable):
     _instead_of_copy = "share the object, or make another from the client"
 
     def __init__(self, client: ConnectedClient, run_in_trio: RunInTrio) -> None:
-        self._cluster = client._cluster
-        self._executor = BlockingExecutor(client, run_in_trio)  # type: ignore[assignment]
-        self._setup_records(client.config.read_policy, client.config.write_policy)
+        runner = BlockingExecutor(client, run_in_trio)
+        super().__init__(client.config, client._cluster, client._executor, runner=runner)
 
     @staticmethod
     def wait(command: Coroutine[Any, Any, T]) -> T:

@@ -35,6 +35,5 @@ class LoopCommands(RecordCommands, Uncopyable):
 
     def __init__(self, client: ConnectedClient, run_in_trio: RunInTrio, loop: asyncio.AbstractEventLoop) -> None:
         self.loop: weakref.ref[asyncio.AbstractEventLoop] = weakref.ref(loop)
-        self._cluster = client._cluster
-        self._executor = LoopExecutor(client, run_in_trio, loop)  # type: ignore[assignment]
-        self._setup_records(client.config.read_policy, client.config.write_policy)
+        runner = LoopExecutor(client, run_in_trio, loop)
+        super().__init__(client.config, client._cluster, client._executor, runner=runner)

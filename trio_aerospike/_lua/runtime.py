@@ -8,8 +8,9 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._lazy import LazyModule
 from . import library, library_bytes
 from .values import (
     Fault,
@@ -25,6 +26,11 @@ from .values import (
     string_at,
     text_of,
 )
+
+if TYPE_CHECKING:
+    from lupa import lua54
+else:
+    lua54 = LazyModule("lupa.lua54")
 
 logger = logging.getLogger("trio_aerospike.lua")
 _LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG, 4: logging.DEBUG}
@@ -68,7 +74,7 @@ class FunctionFailed(Exception):
 def is_available() -> bool:
     """Whether lupa is installed, with the Lua of the server."""
     try:
-        import lupa.lua54  # noqa: F401
+        _ = lua54.LuaRuntime
     except ImportError:
         return False
     return True
@@ -129,11 +135,8 @@ class LuaModule:
         deadline: float | None = None,
         directory: str = "",
     ) -> None:
-        # Imported here: few programs run Lua.
-        from lupa.lua54 import LuaRuntime
-
         self.name = name
-        self._lua = lua = LuaRuntime(
+        self._lua = lua = lua54.LuaRuntime(
             encoding=None,
             unpack_returned_tuples=True,
             register_eval=False,

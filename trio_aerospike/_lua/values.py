@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._lazy import LazyModule
 from .._wire.constants import PARTICLE_BLOB
+
+if TYPE_CHECKING:
+    from lupa import lua54
+else:
+    lua54 = LazyModule("lupa.lua54")
 
 
 class Fault(Exception):
@@ -335,9 +341,7 @@ def name_of(arguments: tuple[Any, ...], place: int) -> str:
 
 def lua_type(value: Any) -> str:
     """The type name of a Lua object."""
-    from lupa.lua54 import lua_type as type_of
-
-    return str(type_of(value) or "userdata")
+    return str(lua54.lua_type(value) or "userdata")
 
 
 def integer_at(arguments: tuple[Any, ...], place: int, default: int = 0) -> int:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 import attrs
+import bcrypt
 
 from ..errors import InvalidArgError, ProtocolError
 from .admin_messages import (
@@ -80,8 +81,6 @@ def hash_password(password: str) -> bytes:
     if b"\x00" in data:
         raise InvalidArgError("password holds a zero byte, which the protocol's hash does not allow")
     # Imported here because only clusters with security need it, and every program waits for imports.
-    import bcrypt
-
     # bcrypt has no more than 72 bytes to go by; newer versions of the package refuse the rest instead of dropping it.
     return bcrypt.hashpw(data[:72], _SALT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -19,8 +20,6 @@ def _geo_text(value: object) -> str:
         return value
     if isinstance(value, Mapping):
         # Imported here and below: few programs use GeoJSON, and all of them wait for imports.
-        import json
-
         return json.dumps(value)
     raise TypeError(f"GeoJSON takes its text or a mapping, not {type(value).__name__}")
 
@@ -38,8 +37,6 @@ class GeoJSON:
     @property
     def data(self) -> Any:
         """The document, parsed."""
-        import json
-
         return json.loads(self.text)
 
     def __str__(self) -> str:

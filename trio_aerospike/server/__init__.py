@@ -23,7 +23,7 @@ Layers, each of which imports only from those below it, type annotations include
 
 A layer that needs something from above gets it as a small protocol (`info.views`, `query.host`, `IndexHost`,
 `ConnectionHost`, `ExecutionHost`, `NodeCluster`) or as a callable (`cdt.paths.CompileExpression`). Of the rest of the
-package the server imports only `_wire`, `errors`, `_lua`, `_fairness` and `_trio_run`.
+package the server imports only `_wire`, `errors`, `_lua`, `fairness` and `_trio_guard`.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import trio
 
-from .._fairness import Turn
 from .._wire import admin, admin_messages, constants as wire, info, messages
 from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
+from ..fairness import TimeSlice
 from .batch import batch_error
 from .faults import Fault, NodeStats, Reply, Request, RequestHook, RequestKind
 from .memory import MemoryNetwork
@@ -163,7 +163,7 @@ class Connection:
         self._count(frames)
         responses: list[bytes] = []
         size = 0
-        turn = Turn()
+        time_slice = TimeSlice()
         try:
             for kind, body in frames:
                 responses.append(await self._serve_one(kind, body, responses))
@@ -174,7 +174,7 @@ class Connection:
                 if size > _SEND_SIZE:
                     await self._send(responses)
                     size = 0
-                await turn.give_way()
+                await time_slice.give_way()
         except ProtocolError as error:
             # The requests before the invalid one have been executed: send their responses.
             await self._send(responses)

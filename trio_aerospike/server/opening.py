@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from .._trio_run import require_trio
+from .._trio_guard import require_trio
 from .cluster import AddressLike, EmbeddedCluster
 from .security import UserSpec
 from .store import NamespaceConfig

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import trio
 
-from .._fairness import Turn
+from ..fairness import TimeSlice
 
 
 async def run_in_time_slices(steps: Iterable[object]) -> None:
@@ -15,7 +15,7 @@ async def run_in_time_slices(steps: Iterable[object]) -> None:
     Args:
         steps: does one step, of some tenths of a millisecond at most, per item.
     """
-    turn = Turn()
+    time_slice = TimeSlice()
     for _ in steps:
-        await turn.give_way()
+        await time_slice.give_way()
     await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""Fixtures for pytest-trio; nothing of the client or the server is imported before a test asks for them."""
+"""Fixtures for pytest-trio; the server is imported when a test asks for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .._client import Client, open_client
+from .._lazy import LazyModule
+from ..config import ClientFields
+
 if TYPE_CHECKING:
-    from .. import Client
-    from ..config import ClientFields
-    from ..server import EmbeddedCluster
+    from .. import server
+else:
+    server = LazyModule("trio_aerospike.server")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,31 +49,27 @@ def _test_of(item: pytest.Item) -> object:
 
 
 @pytest.fixture
-async def aerospike_cluster(request: pytest.FixtureRequest) -> AsyncIterator[EmbeddedCluster]:
+async def aerospike_cluster(request: pytest.FixtureRequest) -> AsyncIterator[server.EmbeddedCluster]:
     """An embedded cluster of its own for the test: one node in memory, or what the marker `aerospike` says.
 
     @pytest.mark.aerospike(nodes=3, memory=False)
     async def test_it(aerospike_cluster): ...
     """
-    from ..server import open_embedded_cluster
-
     marker = request.node.get_closest_marker("aerospike")
     options = {} if marker is None else dict(marker.kwargs)
     nodes = options.pop("nodes", marker.args[0] if marker is not None and marker.args else 1)
     if "tls" not in options:
         options.setdefault("memory", True)
-    async with open_embedded_cluster(nodes, **options) as cluster:
+    async with server.open_embedded_cluster(nodes, **options) as cluster:
         yield cluster
 
 
 @pytest.fixture
-async def aerospike_client(aerospike_cluster: EmbeddedCluster) -> AsyncIterator[Client]:
+async def aerospike_client(aerospike_cluster: server.EmbeddedCluster) -> AsyncIterator[Client]:
     """A client of `aerospike_cluster`, connected.
 
     Where the cluster has users, the client is the first of them.
     """
-    from .. import open_client
-
     fields: ClientFields = {}
     if aerospike_cluster.first_user is not None:
         fields["user"], fields["password"] = aerospike_cluster.first_user

@@ -220,7 +220,7 @@ def test_a_node_that_stops_under_load_gets_each_write_once(stages):
             found = (await commands.get(key))["n"]
             assert certain[number] <= found <= certain[number] + doubtful[number]
         assert sum(certain) > 100
-        executor: Any = commands._executor
+        executor: Any = commands._runner
         assert all(node.active or not its.count for node, its in executor._nodes.items())
 
     in_loop(body, stages(nodes=3, tend_interval=0.05))
@@ -400,7 +400,7 @@ def test_a_loop_that_ends_with_requests_under_way_leaves_nothing_behind(stages):
             stage.script(then=Fault.SILENCE)
             (connection, *_) = connections_of(commands)
             # By hand, since a task that is destroyed while it waits is the program's fault, and asyncio says so.
-            executor: Any = commands._executor
+            executor: Any = commands._runner
             command = executor.run("get", KEY, _frame(stage), ReadPolicy(), False)
             command.send(None)
             await stage.loop_until(lambda: connection._pipeline.sent)

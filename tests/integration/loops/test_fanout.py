@@ -26,7 +26,7 @@ def borrowed(stage: LoopStage) -> int:
 
 
 def connections_to_node(stage: LoopStage, commands: LoopCommands) -> Any:
-    executor: Any = commands._executor
+    executor: Any = commands._runner
     return executor._connections_to(stage.node)
 
 

@@ -14,18 +14,38 @@ import asyncio
 import functools
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
 
 import trio
 
 from ...validation import Uncopyable
 
-if TYPE_CHECKING:
-    from ..execution.single import Executor
-
 #: Seconds after which a leased slot that no command has used returns to the limiter.
 IDLE: Final = 0.01
+
+
+class SlotOwner(Protocol):
+    """What leases slots: the executor, which counts the client's operations.
+
+    Attributes:
+        limiter: gives the slots; None where nothing limits operations.
+        slots_awaited: how many operations wait for a slot.
+        leases: the leases that have slots.
+        call_soon: calls a function in Trio, from any thread.
+    """
+
+    limiter: trio.CapacityLimiter | None
+    slots_awaited: int
+    leases: set[SlotLease]
+    call_soon: Callable[[Callable[[], object]], None]
+
+    @property
+    def in_background(self) -> Callable[[Callable[[], Coroutine[Any, Any, None]]], None] | None:
+        """Starts a task that runs while the client is open; None once it is closed."""
+
+    def release_slot(self, operation: object) -> None:
+        """Give a slot back."""
 
 
 class Slot:
@@ -59,7 +79,7 @@ class SlotLease(Uncopyable):
         closed: whether the client is closed.
     """
 
-    def __init__(self, executor: Executor, loop: asyncio.AbstractEventLoop, notify: Callable[[], None]) -> None:
+    def __init__(self, executor: SlotOwner, loop: asyncio.AbstractEventLoop, notify: Callable[[], None]) -> None:
         self._executor = executor
         self._loop = weakref.ref(loop)
         self._notify = notify

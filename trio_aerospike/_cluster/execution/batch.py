@@ -18,7 +18,6 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from ..._fairness import Turn
 from ..._wire.batch import all_same, encode_batch, encode_indexed
 from ..._wire.batch_answers import BatchAnswerReader, BatchRow, is_batch_end
 from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
@@ -36,6 +35,7 @@ from ...errors import (
     ResultCode,
     error_from_code,
 )
+from ...fairness import TimeSlice
 from ...keys import Key, of_one_place
 from ...policies import BatchConcurrency, BatchPolicy
 from ...records import BatchResult, Record
@@ -97,7 +97,7 @@ class Batch:
         writes: for each row whether it changes its record; None where none does.
         make_reader: makes what reads the answer to a part, in place of decoding it: called with the keys, the results
             to fill in, what takes the rows that are no plain ones, and what is called while a frame is decoded, so that
-            other threads have their turn.
+            other threads run meanwhile.
         digests: of the keys, where they are at hand; so ``keys`` may make its items when they are asked for.
         uniform: whether all keys are of one namespace and set.
         alike: whether all of ``rests`` are one object.
@@ -167,9 +167,11 @@ class BatchRun:
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
         rest = batch.rests[0] if batch.alike and batch.writes is None else b""
         kind = rest if 0 < len(rest) <= KIND_MAX else None
-        self._turn = Turn()
+        self._time_slice = TimeSlice()
         writes = batch.writes is not None and all(batch.writes)
-        self._plain = BatchAnswerReader(batch.keys, self._results, BatchResult, Record, kind, self._turn.pause, writes)
+        self._plain = BatchAnswerReader(
+            batch.keys, self._results, BatchResult, Record, kind, self._time_slice.pause, writes
+        )
         self._part_size = PART_SIZE
         self._faults: dict[int, AerospikeError] = {}
         self._doubts: set[int] = set()
@@ -505,7 +507,7 @@ class BatchRun:
         take = partial(self._take, part)
         read: Callable[[bytes], int | None]
         if self._batch.make_reader is not None:
-            read = self._batch.make_reader(self._batch.keys, self._results, take, self._turn.pause).read
+            read = self._batch.make_reader(self._batch.keys, self._results, take, self._time_slice.pause).read
         else:
             read = partial(self._plain.read, other=take)
         observers = self._cluster.observers

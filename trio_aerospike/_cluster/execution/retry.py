@@ -40,16 +40,12 @@ import copy
 import enum
 import math
 import random
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeVar
 
-from ...errors import Attempt, ResultCode
+from ...errors import AerospikeError, Attempt, ResultCode
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ...errors import AerospikeError
-
-    E = TypeVar("E", bound=AerospikeError)
+E = TypeVar("E", bound=AerospikeError)
 
 __all__ = ["TABLE", "Action", "Cause", "Outcome", "RetryDecision", "RetryState", "Rule", "gravest", "rule_for"]
 

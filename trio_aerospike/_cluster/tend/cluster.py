@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import trio
 
-from ..._trio_run import TrioRun
+from ..._trio_guard import TrioRun
 from ..._wire.info import is_error, parse_error
 from ..._wire.info_cluster import parse_peers, parse_replicas
 from ...config import AuthMode, ClientConfig, Host

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import trio
 
-from ..._fairness import Turn
 from ..._wire import constants as wire
 from ..._wire.frames import encode_frame
 from ..._wire.messages import Message
 from ..._wire.query_answers import encode_query_end
 from ...errors import ResultCode
+from ...fairness import TimeSlice
 from ..expressions.compiler import compile_filter
 from ..record import StoredRecord
 from ..refused import Refused
@@ -103,10 +103,10 @@ def start_job(
     job.details = lambda: f":net-io-bytes=30:socket-timeout=10000{details()}"
 
     async def run() -> None:
-        turn = Turn()
+        time_slice = TimeSlice()
         try:
             for partition in range(wire.N_PARTITIONS):
-                await turn.give_way()
+                await time_slice.give_way()
                 job.partition = partition
                 if host.cluster.tables[request.namespace].master(partition) == host.name:
                     await serve_partition(partition)

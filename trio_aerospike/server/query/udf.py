@@ -13,12 +13,12 @@ from typing import Any
 
 import trio
 
-from ..._fairness import Turn
 from ..._lua import FunctionFailed, LuaModule, Unusable, to_particle
 from ..._lua.values import NOTHING, held
 from ..._wire import constants as wire
 from ..._wire.messages import Message
 from ...errors import ResultCode
+from ...fairness import TimeSlice
 from ..record import StoredRecord
 from ..refused import Refused
 from ..requests import Call, Request, Response, call_of
@@ -100,9 +100,9 @@ class Aggregation(QueryStream):
     async def _serve_partitions(self) -> None:
         job, host = self.job, self._host
         table = host.cluster.tables[self._request.namespace]
-        turn = Turn()
+        time_slice = TimeSlice()
         for partition in range(wire.N_PARTITIONS):
-            await turn.give_way()
+            await time_slice.give_way()
             job.partition = partition
             if table.master(partition) == host.name and self._store.trees[partition]:
                 await self._serve_partition(partition)

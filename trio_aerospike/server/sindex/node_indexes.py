@@ -8,10 +8,10 @@ from typing import Protocol
 import attrs
 import trio
 
-from ..._fairness import Turn
 from ..._wire.index_ranges import Range
 from ..._wire.query import Resumed
 from ...errors import ResultCode
+from ...fairness import TimeSlice
 from ..clock import ServerClock
 from ..refused import Refused
 from ..store import NamespaceStore, Tree
@@ -87,13 +87,13 @@ class NodeIndexes:
 
     async def _populate(self, entries: Entries) -> None:
         began = trio.current_time()
-        turn = Turn()
+        time_slice = TimeSlice()
         await trio.sleep(BUILD_TIME)
         for number, _ in enumerate(entries.populate()):
             if number % CHECKPOINT_EVERY == 0:
                 await trio.lowlevel.checkpoint()
             else:
-                await turn.give_way()
+                await time_slice.give_way()
         entries.load_time = int((trio.current_time() - began) * 1000)
 
     def forget(self, definition: IndexDefinition) -> None:

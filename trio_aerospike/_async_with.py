@@ -1,4 +1,4 @@
-"""Asynchronous context managers whose errors explain a forgotten ``async with``."""
+"""Explain a forgotten ``async with``: context managers whose errors show the right line of code."""
 
 from __future__ import annotations
 

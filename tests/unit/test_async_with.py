@@ -11,7 +11,7 @@ import pytest
 
 import trio_aerospike as aero
 from trio_aerospike import Client
-from trio_aerospike._entering import entered_with
+from trio_aerospike._async_with import entered_with
 from trio_aerospike.server import open_embedded_cluster
 
 USAGES: dict[str, tuple[Callable[[Client], Any], str]] = {

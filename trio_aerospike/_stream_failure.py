@@ -1,4 +1,4 @@
-"""The end of a stream that several tasks read: every reader gets the same error, now or later."""
+"""Raise the error that ended a stream in each of the tasks that read it, now or later."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Find out whether code runs in Trio, and in the Trio run that a client belongs to.
+"""Refuse calls from outside Trio, and from outside the Trio run that a client belongs to.
 
-Trio's primitives belong to one run: used from another one, a client would park tasks that nobody wakes, and wake tasks
-of a loop that runs in another thread.
+Trio's primitives belong to one run: used from another one, a client would park tasks that are never woken, and
+wake tasks of a loop that runs in another thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TrioRun:
 
     Attributes:
         thread: the thread that it runs in. Two runs may not be in one thread, so that comparing this with
-            ``_thread.get_ident()`` is the cheapest way (0.02 microseconds) to tell another run.
+            ``_thread.get_ident()`` is the cheapest check (0.02 microseconds) for another run.
     """
 
     __slots__ = ("_token", "thread")
@@ -48,7 +48,7 @@ class TrioRun:
         """Refuse a call from elsewhere: another Trio run or thread, an asyncio loop, or no event loop at all.
 
         Raises:
-            ClientError: it is one; says what to do instead.
+            ClientError: the call comes from elsewhere; says what to do instead.
         """
         try:
             trio.lowlevel.current_task()
