@@ -25,14 +25,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trio_aerospike._cdt_args import (
+from trio_aerospike._cdt.arguments import (
     Encodable as Encodable,
     packed_expression,
     packed_key,
     packed_keys,
     packed_value,
 )
-from trio_aerospike._cdt_types import ListOrder, MapOrder
+from trio_aerospike._cdt.types import ListOrder, MapOrder
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN, pack_value, unpack_value
 from trio_aerospike._wire.cdt_calls import Packed, decode_context, encode_context
@@ -353,6 +353,22 @@ def checked_steps(where: str, contexts: object, *, paths: bool) -> tuple[Context
     if len(steps) > CDT_DEPTH_MAX:
         raise refused(where, contexts, f"at most {CDT_DEPTH_MAX} steps, as deep as values nest")
     return tuple(steps)
+
+
+def path_steps(where: str, contexts: ContextLike) -> tuple[Context, ...]:
+    """The steps of a path expression: one or more, and none that creates.
+
+    Raises:
+        InvalidArgError: it is not such a context.
+    """
+    steps = checked_steps(where, contexts, paths=True)
+    if not steps:
+        raise refused(where, contexts, "one step or more, made by trio_aerospike.ctx")
+    for place, step in enumerate(steps):
+        if step.creates:
+            # The server would ignore the flag without an error.
+            raise refused(f"{where}[{place}]", step, "steps that create nothing")
+    return steps
 
 
 def require_creatable(where: str, contexts: ContextLike) -> None:

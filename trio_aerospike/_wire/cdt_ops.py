@@ -97,6 +97,10 @@ RETURN_UNORDERED_MAP: Final = 16
 RETURN_ORDERED_MAP: Final = 17
 RETURN_INVERTED: Final = 0x10000
 
+# Flags of SELECT, besides what it gives back (server: cdt.c).
+SELECT_APPLY: Final = 0x04
+SELECT_NO_FAIL: Final = 0x10
+
 # Flags of sort.
 SORT_ASCENDING: Final = 0
 SORT_DESCENDING: Final = 1

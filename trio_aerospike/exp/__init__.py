@@ -23,7 +23,15 @@ What does not exist or has another type than was said is unknown: a filter leave
 unless its flags say otherwise.
 """
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.blobs import (
+    BitOverflow as BitOverflow,
+    BitPolicy as BitPolicy,
+    BitResize as BitResize,
+    BitWrite as BitWrite,
+    HLLPolicy as HLLPolicy,
+    HLLWrite as HLLWrite,
+)
+from trio_aerospike._cdt.types import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,
@@ -33,6 +41,7 @@ from trio_aerospike._cdt_types import (
     MapPolicy as MapPolicy,
     MapReturn as MapReturn,
     MapWrite as MapWrite,
+    PathSelect as PathSelect,
 )
 from trio_aerospike._wire.values import INFINITY as INFINITY, WILDCARD as WILDCARD
 from trio_aerospike.exp import bits as bits, hll as hll, lists as lists, maps as maps
@@ -142,14 +151,6 @@ from trio_aerospike.exp.paths import (
     remove_result as remove_result,
     select_by_path as select_by_path,
 )
-from trio_aerospike.operations._paths import PathSelect as PathSelect
-from trio_aerospike.operations.bits import (
-    BitOverflow as BitOverflow,
-    BitPolicy as BitPolicy,
-    BitResize as BitResize,
-    BitWrite as BitWrite,
-)
-from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 
 # The names that users of aerospike_py and of the official clients know.
 string_bin = str_bin

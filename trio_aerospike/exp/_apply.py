@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final
 
-from trio_aerospike._cdt_args import KEYS_ALLOWED, packed_keys
-from trio_aerospike._cdt_types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
+from trio_aerospike._cdt.arguments import KEYS_ALLOWED, packed_keys
+from trio_aerospike._cdt.types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.exp._bounds import check_literals
 from trio_aerospike.exp._calls import Call, allowed_numbers, allowed_ranges, answer_kind
-from trio_aerospike.exp._context import encoded_context, outermost
+from trio_aerospike.exp._context import Steps, call_steps, outermost
 from trio_aerospike.exp._expression import Expression, make, value
 from trio_aerospike.exp._source import modified_kind
 from trio_aerospike.exp._types import ExpType, Kind
@@ -41,10 +41,10 @@ def modify(call: Call, operand: object, arguments: Sequence[object], ctx: Contex
         InvalidArgError: an argument is none, or has the wrong type.
     """
     where = f"exp.{call.module}.{call.name}"
-    context = encoded_context(f"{where}.ctx", ctx, creates=True)
-    applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
-    kind = modified_kind(call.module, applied._kind, context) if call.answer == "same" else call.answer
-    return _made(call, kind, context, arguments, applied)
+    steps = call_steps(f"{where}.ctx", ctx, creates=True)
+    applied = as_operand(where, operand, outermost(steps) or _FAMILY[call.module])
+    kind = modified_kind(call.module, applied._kind, steps) if call.answer == "same" else call.answer
+    return _made(call, kind, steps, arguments, applied)
 
 
 def read(call: Call, operand: object, arguments: Sequence[object] = (), ctx: ContextLike = ()) -> Expression:
@@ -54,9 +54,9 @@ def read(call: Call, operand: object, arguments: Sequence[object] = (), ctx: Con
         InvalidArgError: an argument is none, or has the wrong type.
     """
     where = f"exp.{call.module}.{call.name}"
-    context = encoded_context(f"{where}.ctx", ctx, creates=False)
-    applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
-    return _made(call, call.answer, context, arguments, applied)
+    steps = call_steps(f"{where}.ctx", ctx, creates=False)
+    applied = as_operand(where, operand, outermost(steps) or _FAMILY[call.module])
+    return _made(call, call.answer, steps, arguments, applied)
 
 
 def read_elements(
@@ -84,9 +84,9 @@ def read_elements(
     elif value_type is not None and value_type != kind:
         made = with_article(kind.label)
         raise refused(f"{where}.value_type", value_type, f"None, as the return type makes it {made}")
-    context = encoded_context(f"{where}.ctx", ctx, creates=False)
-    applied = as_operand(where, operand, outermost(context) or _FAMILY[call.module])
-    return _made(call, kind, context, [number, *arguments], applied)
+    steps = call_steps(f"{where}.ctx", ctx, creates=False)
+    applied = as_operand(where, operand, outermost(steps) or _FAMILY[call.module])
+    return _made(call, kind, steps, [number, *arguments], applied)
 
 
 def _return_number(call: Call, where: str, return_type: object, inverted: object) -> int:
@@ -115,7 +115,7 @@ def removal(call: Call, inverted: object = False) -> int:
     return cdt.RETURN_NONE | cdt.RETURN_INVERTED * inverted
 
 
-def _made(call: Call, kind: Kind | str, context: bytes, arguments: Sequence[object], applied: Expression) -> Expression:
+def _made(call: Call, kind: Kind | str, steps: Steps, arguments: Sequence[object], applied: Expression) -> Expression:
     where = f"exp.{call.module}.{call.name}, argument"
     children = [value(argument, f"{where} {place}") for place, argument in enumerate(arguments, 1)]
     names = [word.partition(":")[0] for word in call.shape]  # policies stand behind these
@@ -123,7 +123,7 @@ def _made(call: Call, kind: Kind | str, context: bytes, arguments: Sequence[obje
     check_literals(call, known)
     if call.module == "maps":
         _check_keys(call, arguments, children)
-    return make(ops.CALL, (kind, call.system, call.opcode, context, None, None), (*children, applied))
+    return make(ops.CALL, (kind, call.system, call.opcode, steps, None, None), (*children, applied))
 
 
 def _check_keys(call: Call, arguments: Sequence[object], children: Sequence[Expression]) -> None:

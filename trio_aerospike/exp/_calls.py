@@ -21,6 +21,7 @@ from typing import Any, Final
 import attrs
 
 from trio_aerospike._wire import bit_ops, cdt_ops as cdt, exp_ops, hll_ops
+from trio_aerospike.exp._context import Steps
 from trio_aerospike.exp._rules import Kinds, Mismatch, demand, demand_value
 from trio_aerospike.exp._types import Kind
 
@@ -315,11 +316,11 @@ def call_kind(static: tuple[Any, ...], kinds: Kinds) -> Kind | None:
     Raises:
         Mismatch: one does not.
     """
-    kind, system, opcode, context, _, _ = static
+    kind, system, opcode, steps, _, _ = static
     operand = kinds[-1]
     call = BY_NUMBER.get((system, opcode))
     # Not nil: the server takes what a call makes of it for nil as well, and does not survive it when that is compared.
-    demand(operand, len(kinds) - 1, *_operand_kinds(call, system, context))
+    demand(operand, len(kinds) - 1, *_operand_kinds(call, system, steps))
     checked = _checks(call, len(kinds) - 1) if call is not None else ()
     for index, argument in enumerate(kinds[:-1]):
         wanted = checked[index] if index < len(checked) else None
@@ -329,8 +330,8 @@ def call_kind(static: tuple[Any, ...], kinds: Kinds) -> Kind | None:
     return Kind(kind)
 
 
-def _operand_kinds(call: Call | None, system: int, context: bytes) -> tuple[Kind, ...]:
-    if call is not None and call.module in ("lists", "maps") and not context:
+def _operand_kinds(call: Call | None, system: int, steps: Steps) -> tuple[Kind, ...]:
+    if call is not None and call.module in ("lists", "maps") and not steps:
         return (Kind.LIST,) if call.module == "lists" else (Kind.MAP,)
     return _OPERANDS[system & _SYSTEM_MASK]
 

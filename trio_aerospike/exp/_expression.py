@@ -17,17 +17,16 @@ from trio_aerospike.exp import _source
 from trio_aerospike.exp._calls import call_kind
 from trio_aerospike.exp._encode import compiled_size, encode
 from trio_aerospike.exp._literals import literal_kind, packed
+from trio_aerospike.exp._node import VALUE as VALUE, Node
 from trio_aerospike.exp._rules import PLAIN, Kinds, Mismatch, demand
 from trio_aerospike.exp._types import DEPTH_MAX, SIZE_MAX, ExpType, Kind
-
-VALUE: Final = -1
-"""The code of a literal value, which has no number on the wire."""
+from trio_aerospike.validation import refused, with_article
 
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 _SHOWN_MAX: Final = 300
 
 
-class Expression:
+class Expression(Node):
     """What the server works out from a record: a filter, a computed value, the source of an index.
 
     Made by the functions of :mod:`trio_aerospike.exp` and by operators, and checked as it is made. It cannot be
@@ -42,17 +41,9 @@ class Expression:
     count by identity.
     """
 
-    __slots__ = ("_bound", "_children", "_code", "_depth", "_encoded", "_free", "_kind", "_size", "_static")
+    __slots__ = ()
 
-    _code: int
-    _static: tuple[Any, ...]
     _children: tuple[Expression, ...]
-    _kind: Kind | None
-    _depth: int
-    _size: int
-    _free: frozenset[str]
-    _bound: frozenset[str]
-    _encoded: bytes | None
 
     def __init__(self) -> None:
         raise InvalidArgError("Expression: it is made by the functions of trio_aerospike.exp, as exp.int_bin('age')")
@@ -88,6 +79,27 @@ class Expression:
     def __repr__(self) -> str:
         return _source.source(self)
 
+    def _check_complete(self, where: str, *, condition: bool = False) -> None:
+        """Refuse what the server cannot evaluate by itself.
+
+        Args:
+            where: the argument, for error messages.
+            condition: whether it has to be true or false.
+
+        Raises:
+            InvalidArgError: a variable in it is bound nowhere, or it gives another type.
+        """
+        if self._free:
+            names = ", ".join(sorted(self._free))
+            raise refused(where, self, f"a complete expression; nothing in it binds {names}")
+        given = Kind.BOOL if self._kind is Kind.UNKNOWN else self._kind
+        if given is Kind.EXTREME:
+            allowed = "an expression that gives a value; INFINITY and WILDCARD are only compared with"
+            raise refused(where, self, allowed)
+        if condition and given is not Kind.BOOL and given is not None:
+            got = with_article(given.label)
+            raise refused(where, self, f"an expression that gives a bool, and this gives {got}")
+
     # -- what it is not ----------------------------------------------------------------------------------------------
 
     def __bool__(self) -> bool:
@@ -105,11 +117,6 @@ class Expression:
 
     def __deepcopy__(self, memo: object) -> Expression:
         return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from trio_aerospike.exp._decode import from_bytes
-
-        return (from_bytes, (self.encode(),))
 
     # -- operators ---------------------------------------------------------------------------------------------------
 

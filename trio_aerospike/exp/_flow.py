@@ -12,7 +12,7 @@ import attrs
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.exp._calls import CALL_ARGUMENTS_MAX, MODIFY
-from trio_aerospike.exp._context import encoded_context
+from trio_aerospike.exp._context import call_steps
 from trio_aerospike.exp._expression import Expression, Operand, bind, build, make, value
 from trio_aerospike.exp._types import ExpType, Kind
 from trio_aerospike.validation import checked_enum, checked_int, refused
@@ -143,13 +143,13 @@ def call(
     if not isinstance(modify, bool):
         raise refused("exp.call.modify", modify, "True or False")
     kind = Kind(checked_enum("exp.call.value_type", value_type, ExpType))
-    context = encoded_context("exp.call.ctx", ctx, creates=modify)
-    if context and family is not CallSystem.CDT:
+    steps = call_steps("exp.call.ctx", ctx, creates=modify)
+    if steps and family is not CallSystem.CDT:
         raise refused("exp.call.ctx", ctx, "none, as only lists and maps have others inside")
     children = [value(arg, f"exp.call, argument {place}") for place, arg in enumerate(args, 1)]
     if len(children) > CALL_ARGUMENTS_MAX:
         raise refused("exp.call.args", args, f"at most {CALL_ARGUMENTS_MAX} arguments")
-    static = (kind, family | MODIFY * modify, number, context, None, None)
+    static = (kind, family | MODIFY * modify, number, steps, None, None)
     return make(ops.CALL, static, (*children, value(operand, "exp.call.operand")))
 
 

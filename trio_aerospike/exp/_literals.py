@@ -8,6 +8,7 @@ from typing import Any, Final
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
 from trio_aerospike.errors import InvalidArgError, ProtocolError
+from trio_aerospike.exp._encode import quoted_list
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.validation import refused
 
@@ -67,8 +68,6 @@ def literal_source(data: bytes) -> str:
     except (InvalidArgError, ProtocolError):
         pass
     # Another client's way to write it: longer than need be, or out of order; or a NaN of a particular kind.
-    from trio_aerospike.exp._encode import quoted_list
-
     return f"exp.from_bytes({quoted_list(data)!r})"
 
 

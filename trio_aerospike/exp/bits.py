@@ -18,15 +18,15 @@ All functions raise InvalidArgError where an argument is none of these or has th
 
 from __future__ import annotations
 
-from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
-from trio_aerospike.exp._calls import BITS, Call
-from trio_aerospike.exp._expression import Expression, Operand
-from trio_aerospike.operations.bits import (
+from trio_aerospike._cdt.blobs import (
     BitOverflow as BitOverflow,
     BitPolicy as BitPolicy,
     BitResize as BitResize,
     BitWrite as BitWrite,
 )
+from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
+from trio_aerospike.exp._calls import BITS, Call
+from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.validation import checked_enum, refused
 
 

@@ -17,11 +17,11 @@ All functions raise InvalidArgError where an argument is none of these or has th
 
 from __future__ import annotations
 
+from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 from trio_aerospike._wire.hll_ops import INDEX_AND_MINHASH_BITS_MAX
 from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
 from trio_aerospike.exp._calls import HLLS, Call
 from trio_aerospike.exp._expression import Expression, Operand
-from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 from trio_aerospike.validation import refused
 
 _UNSET = -1

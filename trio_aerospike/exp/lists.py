@@ -22,7 +22,7 @@ All functions raise InvalidArgError where an argument is none of these or has th
 
 from __future__ import annotations
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.types import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,

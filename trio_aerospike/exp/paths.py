@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from trio_aerospike._cdt.types import PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
-from trio_aerospike.ctx import ContextLike
+from trio_aerospike.ctx import ContextLike, path_steps
 from trio_aerospike.exp._apply import as_operand
 from trio_aerospike.exp._calls import MODIFY
-from trio_aerospike.exp._context import check_whole, encoded_path, outermost
+from trio_aerospike.exp._context import Steps, outermost
+from trio_aerospike.exp._decode import readable_steps
 from trio_aerospike.exp._expression import Expression, Operand, make, value
-from trio_aerospike.exp._source import PATH_APPLY, PATH_NO_FAIL, path_kind
+from trio_aerospike.exp._source import path_kind
 from trio_aerospike.exp._types import ExpType, Kind
-from trio_aerospike.operations._paths import PathSelect
 from trio_aerospike.validation import checked_enum, refused
 
 __all__ = ["loop_index", "loop_key", "loop_value", "modify_by_path", "remove_result", "select_by_path"]
@@ -39,10 +40,10 @@ def select_by_path(
     """
     where = "exp.select_by_path"
     chosen = checked_enum(f"{where}.select", select, PathSelect)
-    context = encoded_path(f"{where}.ctx", ctx)
+    steps = path_steps(f"{where}.ctx", ctx)
     flags = int(chosen) | _no_fail(where, no_fail)
     keeps = chosen is PathSelect.MATCHING_TREE
-    return _path(where, container, context, flags, None, value_type, keeps)
+    return _path(where, container, steps, flags, None, value_type, keeps)
 
 
 def modify_by_path(
@@ -68,11 +69,11 @@ def modify_by_path(
         InvalidArgError: an argument is none of these, or has the wrong type.
     """
     where = "exp.modify_by_path"
-    context = encoded_path(f"{where}.ctx", ctx)
+    steps = path_steps(f"{where}.ctx", ctx)
     modifier = value(expression, f"{where}.expression")
-    check_whole(f"{where}.expression", modifier)
-    flags = PATH_APPLY | _no_fail(where, no_fail)
-    return _path(where, container, context, flags, modifier, value_type, True)
+    modifier._check_complete(f"{where}.expression")
+    flags = cdt.SELECT_APPLY | _no_fail(where, no_fail)
+    return _path(where, container, steps, flags, modifier, value_type, True)
 
 
 def loop_key(kind: ExpType) -> Expression:
@@ -112,17 +113,17 @@ def remove_result() -> Expression:
 def _path(
     where: str,
     container: object,
-    context: bytes,
+    steps: Steps,
     flags: int,
     modifier: Expression | None,
     value_type: object,
     keeps: bool,
 ) -> Expression:
-    first = outermost(context)
+    first = outermost(steps)
     if first is None and isinstance(container, str):
         raise refused(where, container, "exp.list_bin or exp.map_bin of it, as the first step does not say which it is")
     applied = as_operand(where, container, first or Kind.LIST)
-    kind = path_kind(keeps, applied._kind, context)
+    kind = path_kind(keeps, applied._kind, steps)
     if value_type is not None:
         kind = Kind(checked_enum(f"{where}.value_type", value_type, ExpType))
         if kind not in (Kind.LIST, Kind.MAP):
@@ -130,10 +131,10 @@ def _path(
     if kind is None and applied._kind is None:
         raise refused(f"{where}.value_type", None, "LIST or MAP, as neither the container nor the path says which")
     system = ops.CALL_CDT | (0 if modifier is None else MODIFY)
-    return make(ops.CALL, (kind or Kind.LIST, system, cdt.SELECT, context, flags, modifier), (applied,))
+    return make(ops.CALL, (kind or Kind.LIST, system, cdt.SELECT, readable_steps(steps), flags, modifier), (applied,))
 
 
 def _no_fail(where: str, no_fail: object) -> int:
     if not isinstance(no_fail, bool):
         raise refused(f"{where}.no_fail", no_fail, "True or False")
-    return PATH_NO_FAIL if no_fail else 0
+    return cdt.SELECT_NO_FAIL if no_fail else 0

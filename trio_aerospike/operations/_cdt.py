@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 
 from trio_aerospike import ctx as contexts
-from trio_aerospike._cdt_args import as_list, packed_key, packed_keys, packed_value
-from trio_aerospike._cdt_types import ListReturn, MapReturn
+from trio_aerospike._cdt.arguments import as_list, packed_key, packed_keys, packed_value
+from trio_aerospike._cdt.types import ListReturn, MapReturn
 from trio_aerospike._wire import cdt_ops, constants as wire
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call

@@ -5,31 +5,13 @@ The context says which: a step such as ``ctx.all_children_where(...)`` leads to 
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from trio_aerospike import ctx as contexts
-from trio_aerospike._cdt_args import Encodable, packed_expression
+from trio_aerospike._cdt.arguments import Encodable, packed_expression
+from trio_aerospike._cdt.types import PathSelect as PathSelect
 from trio_aerospike._wire import cdt_ops, constants as wire
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_bin_name, checked_enum, refused
-
-# Bits of the flags on the wire (server: cdt.c, SELECT_APPLY and SELECT_NO_FAIL).
-_APPLY = 4
-_NO_FAIL = 0x10
-
-
-class PathSelect(IntEnum):
-    """What :func:`select_by_path` gives back."""
-
-    MATCHING_TREE = 0
-    """The bin's list or map with nothing in it but what the path leads to."""
-    VALUE = 1
-    """A list of the values."""
-    MAP_KEY = 2
-    """A list of the keys, where the path ends in maps."""
-    MAP_KEY_VALUE = 3
-    """A list of keys and values in turn, where the path ends in maps."""
 
 
 def select_by_path(
@@ -71,24 +53,17 @@ def modify_by_path(
     Raises:
         InvalidArgError: an argument is none of these, or a step of the path would create something.
     """
-    flags = _APPLY | _flag("modify_by_path", no_fail)
+    flags = cdt_ops.SELECT_APPLY | _flag("modify_by_path", no_fail)
     args = (_path("modify_by_path", ctx), flags, packed_expression("modify_by_path.expression", expression))
     name = checked_bin_name(bin_name, "modify_by_path.bin_name")
     return Operation(wire.OP_CDT_MODIFY, name, encode_cdt_call(cdt_ops.SELECT, args))
 
 
 def _path(what: str, ctx: contexts.ContextLike) -> Packed:
-    steps = contexts.checked_steps(f"{what}.ctx", ctx, paths=True)
-    if not steps:
-        raise refused(f"{what}.ctx", ctx, "one step or more")
-    for place, step in enumerate(steps):
-        if step.creates:
-            # The server would pass over the flag in silence.
-            raise refused(f"{what}.ctx[{place}]", step, "steps that create nothing")
-    return Packed(contexts.encode_steps(steps))
+    return Packed(contexts.encode_steps(contexts.path_steps(f"{what}.ctx", ctx)))
 
 
 def _flag(what: str, no_fail: object) -> int:
     if not isinstance(no_fail, bool):
         raise refused(f"{what}.no_fail", no_fail, "True or False")
-    return _NO_FAIL if no_fail else 0
+    return cdt_ops.SELECT_NO_FAIL if no_fail else 0

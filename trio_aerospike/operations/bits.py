@@ -20,75 +20,24 @@ Every function checks its arguments and raises InvalidArgError for what the serv
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
 from typing import Any
 
-import attrs
-
-from trio_aerospike._cdt_types import checked_flags
+from trio_aerospike._cdt.blobs import (
+    BitOverflow as BitOverflow,
+    BitPolicy as BitPolicy,
+    BitResize as BitResize,
+    BitWrite as BitWrite,
+    flags_of,
+)
+from trio_aerospike._cdt.types import checked_flags
 from trio_aerospike._wire import bit_ops, constants as wire
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike.operations._scalar import Operation
-from trio_aerospike.operations._write_flags import flags_of, write_flags
-from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, named_arguments, refused
+from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, refused
 
 _BYTES_MAX = wire.PROTO_SIZE_MAX
 _BITS_MAX = wire.PROTO_SIZE_MAX * 8
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
-
-
-class BitWrite(IntFlag):
-    """What an operation that writes bits may do."""
-
-    DEFAULT = 0
-    """Anything."""
-    CREATE_ONLY = bit_ops.FLAG_CREATE_ONLY
-    """Only create a bin (resize and insert)."""
-    UPDATE_ONLY = bit_ops.FLAG_UPDATE_ONLY
-    """Only change a bin that exists."""
-    NO_FAIL = bit_ops.FLAG_NO_FAIL
-    """Leave the blob as it is, without an error, where the operation cannot be carried out."""
-    PARTIAL = bit_ops.FLAG_PARTIAL
-    """Work on the part of the field that is within the blob (remove, set, or_, xor, and_, not_ and the shifts)."""
-
-
-class BitResize(IntFlag):
-    """How a blob is resized."""
-
-    DEFAULT = 0
-    """Bytes come and go at its end."""
-    FROM_FRONT = bit_ops.RESIZE_FROM_FRONT
-    """Bytes come and go at its beginning."""
-    GROW_ONLY = bit_ops.RESIZE_GROW_ONLY
-    """Refuse to make it smaller."""
-    SHRINK_ONLY = bit_ops.RESIZE_SHRINK_ONLY
-    """Refuse to make it larger."""
-
-
-class BitOverflow(IntEnum):
-    """What becomes of a result that has no place in the field."""
-
-    FAIL = 0
-    """The operation fails, with result code 26 (OP_NOT_APPLICABLE)."""
-    SATURATE = bit_ops.INT_SATURATE
-    """The greatest or the least number of the field is taken instead."""
-    WRAP = bit_ops.INT_WRAP
-    """The lowest bits of it are taken."""
-
-
-@named_arguments
-@attrs.frozen
-class BitPolicy:
-    """How bits are written.
-
-    Args:
-        write_flags: what the operation may do.
-
-    Raises:
-        InvalidArgError: they are no flags, or exclude each other.
-    """
-
-    write_flags: BitWrite = attrs.field(default=BitWrite.DEFAULT, validator=write_flags(BitWrite))
 
 
 _CREATES = BitWrite.CREATE_ONLY | BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL

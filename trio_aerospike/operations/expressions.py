@@ -16,12 +16,11 @@ from __future__ import annotations
 from enum import IntFlag
 from typing import Any
 
-from trio_aerospike._cdt_types import checked_flags
+from trio_aerospike._cdt.types import checked_flags
 from trio_aerospike._wire import constants as wire, exp_ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import list_header, value_end
 from trio_aerospike.errors import ProtocolError
-from trio_aerospike.exp._context import check_whole
 from trio_aerospike.exp._expression import Operand, value
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.operations._scalar import Operation
@@ -108,7 +107,7 @@ def _packed(where: str, expression: Any) -> bytes:
             pass
         raise refused(where, expression, "an expression of trio_aerospike.exp, or the bytes of one")
     made = value(expression, where)
-    check_whole(where, made)
+    made._check_complete(where)
     if made._kind is Kind.REMOVE:
         raise refused(where, made, "an expression that gives a value; remove_result is for modify_by_path")
     return made.encode()

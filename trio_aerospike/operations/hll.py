@@ -18,52 +18,19 @@ Every function checks its arguments and raises InvalidArgError for what the serv
 
 from __future__ import annotations
 
-from enum import IntFlag
 from typing import Any
 
-import attrs
-
-from trio_aerospike._cdt_args import as_list, packed_value
+from trio_aerospike._cdt.arguments import as_list, packed_value
+from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite, flags_of
 from trio_aerospike._wire import constants as wire, hll_ops
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call, list_header
 from trio_aerospike._wire.values import HyperLogLog
 from trio_aerospike.operations._scalar import Operation
-from trio_aerospike.operations._write_flags import flags_of, write_flags
-from trio_aerospike.validation import checked_bin_name, checked_int, named_arguments, refused
+from trio_aerospike.validation import checked_bin_name, checked_int, refused
 
 _INDEX_MIN, _INDEX_MAX = hll_ops.INDEX_BITS[0], hll_ops.INDEX_BITS[-1]
 _MINHASH_MIN, _MINHASH_MAX = hll_ops.MINHASH_BITS[0], hll_ops.MINHASH_BITS[-1]
 _UNSET = -1
-
-
-class HLLWrite(IntFlag):
-    """What an operation that writes a sketch may do."""
-
-    DEFAULT = 0
-    """Anything."""
-    CREATE_ONLY = hll_ops.FLAG_CREATE_ONLY
-    """Only create a bin."""
-    UPDATE_ONLY = hll_ops.FLAG_UPDATE_ONLY
-    """Only change a bin that exists (init and set_union)."""
-    NO_FAIL = hll_ops.FLAG_NO_FAIL
-    """Leave the bin as it is, without an error, where a flag denies the write."""
-    ALLOW_FOLD = hll_ops.FLAG_ALLOW_FOLD
-    """Make the sketch smaller where one of the others is, and drop its min-hash where theirs differs (set_union)."""
-
-
-@named_arguments
-@attrs.frozen
-class HLLPolicy:
-    """How a sketch is written.
-
-    Args:
-        write_flags: what the operation may do.
-
-    Raises:
-        InvalidArgError: they are no flags, or exclude each other.
-    """
-
-    write_flags: HLLWrite = attrs.field(default=HLLWrite.DEFAULT, validator=write_flags(HLLWrite))
 
 
 _INITS = HLLWrite.CREATE_ONLY | HLLWrite.UPDATE_ONLY | HLLWrite.NO_FAIL

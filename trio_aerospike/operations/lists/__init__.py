@@ -16,7 +16,7 @@ list as ServerError with result code 26 (OP_NOT_APPLICABLE), a value that must b
 (ELEMENT_EXISTS), a bin that is no list as BinTypeError. All of an ``operate`` happens, or nothing.
 """
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.types import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trio_aerospike._cdt_args import as_list
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.arguments import as_list
+from trio_aerospike._cdt.types import (
     PERSIST_INDEX,
     ListOrder,
     ListPolicy,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trio_aerospike._cdt_types import ListReturn
+from trio_aerospike._cdt.types import ListReturn
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.operations._cdt import list_call

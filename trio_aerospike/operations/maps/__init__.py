@@ -20,7 +20,7 @@ Several entries with keys and values come as a dict: as an OrderedMap with KEY_V
 with UNORDERED_MAP. Iterating over it gives the order of the answer.
 """
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.types import (
     MapOrder as MapOrder,
     MapPolicy as MapPolicy,
     MapReturn as MapReturn,

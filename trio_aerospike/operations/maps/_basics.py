@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trio_aerospike._cdt_args import packed_key
-from trio_aerospike._cdt_types import PERSIST_INDEX, MapOrder, MapPolicy, MapWrite, checked_policy
+from trio_aerospike._cdt.arguments import packed_key
+from trio_aerospike._cdt.types import PERSIST_INDEX, MapOrder, MapPolicy, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike.ctx import ContextLike, map_create_flag, require_creatable
 from trio_aerospike.operations._cdt import Call, is_empty, map_call

@@ -76,15 +76,12 @@ def packed_expression(where: str, expression: object, *, condition: bool = False
         InvalidArgError: it is neither an object that encodes itself nor the bytes of one expression; or one of
             :mod:`trio_aerospike.exp` that has a variable which nothing in it binds, or that gives something else.
     """
-    # These modules need the contexts, which need this one.
-    from trio_aerospike.exp._context import check_whole
-    from trio_aerospike.exp._expression import Expression
-    from trio_aerospike.exp._types import Kind
-
     data: object = expression
-    if isinstance(expression, Expression):
-        check_whole(where, expression, Kind.BOOL if condition else None)
     if encodes_itself(expression):
+        # An expression of this package knows whether it is complete; other objects need only encode themselves.
+        check = getattr(expression, "_check_complete", None)
+        if check is not None:
+            check(where, condition=condition)
         data = expression.encode()  # type: ignore[attr-defined]
     if isinstance(data, bytes):
         try:

@@ -155,6 +155,19 @@ class MapReturn(IntEnum):
     """Key and value: all of them as an OrderedMap (order 1), sorted by key."""
 
 
+class PathSelect(IntEnum):
+    """What :func:`select_by_path` gives back."""
+
+    MATCHING_TREE = 0
+    """The bin's list or map with nothing in it but what the path leads to."""
+    VALUE = 1
+    """A list of the values."""
+    MAP_KEY = 2
+    """A list of the keys, where the path ends in maps."""
+    MAP_KEY_VALUE = 3
+    """A list of keys and values in turn, where the path ends in maps."""
+
+
 def checked_flags(where: str, value: object, kind: type[F]) -> F:
     """The flags of ``kind`` that ``value`` is, or whose number it is.
 
@@ -258,4 +271,5 @@ __all__ = [
     "MapPolicy",
     "MapReturn",
     "MapWrite",
+    "PathSelect",
 ]
