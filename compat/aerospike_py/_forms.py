@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -30,14 +31,12 @@ class Entry:
 
     Attributes:
         key: its name.
-        parameter: the function's parameter; ``""`` for the next positional one.
-        default: what stands for a key that is not there, or is None.
-        convert: makes the argument of the value; told where the value stands, for what it refuses.
+        default: what stands for a key that is missing, or is None.
+        convert: makes the argument of the value; it gets the value's place, for error messages.
         other: another name under which the value may be given.
     """
 
     key: str
-    parameter: str = ""
     default: Any = REQUIRED
     convert: Converter = as_given
     other: str = ""
@@ -45,18 +44,26 @@ class Entry:
 
 @attrs.frozen
 class Form:
-    """The dict of one operation."""
+    """The dict of one operation.
+
+    Attributes:
+        name: the function of aerospike_py that makes it.
+        function: the function of trio_aerospike that it goes to.
+        entries: its keys besides ``op`` and ``bin``, by the function's parameters.
+        keys: all names that may be in it.
+    """
 
     name: str
     function: Callable[..., Operation]
-    entries: tuple[Entry, ...]
+    entries: tuple[tuple[str, Entry], ...]
     keys: frozenset[str]
 
     @classmethod
-    def of(cls, name: str, function: Callable[..., Operation], *entries: Entry) -> Form:
-        """A form with these entries, besides ``op`` and ``bin``."""
-        keys = {"op", "bin"}.union(entry.key for entry in entries)
-        return cls(name, function, entries, frozenset(keys.union(entry.other for entry in entries if entry.other)))
+    def of(cls, name: str, function: Callable[..., Operation], entries: Mapping[str, Entry]) -> Form:
+        """The form with an entry for each parameter of the function that has one in ``entries``."""
+        chosen = tuple([(one, entries[one]) for one in inspect.signature(function).parameters if one in entries])
+        keys = {"op", "bin"}.union(*[{entry.key, entry.other or entry.key} for _, entry in chosen])
+        return cls(name, function, chosen, frozenset(keys))
 
     def operation(self, where: str, given: Mapping[str, Any]) -> Operation:
         """The operation that the dict describes.
@@ -73,9 +80,8 @@ class Form:
         bin_name = given.get("bin")
         if bin_name is None:
             raise refused(f"{where}['bin']", bin_name, f"the name of a bin: {self.name} operation requires 'bin'")
-        positional: list[Any] = [bin_name]
-        named: dict[str, Any] = {}
-        for entry in self.entries:
+        arguments: dict[str, Any] = {}
+        for parameter, entry in self.entries:
             key = entry.key
             if key not in given and entry.other in given:
                 key = entry.other
@@ -86,13 +92,9 @@ class Form:
                 value = entry.default  # as in aerospike_py
             if value is OMIT:
                 continue
-            value = entry.convert(f"{where}[{key!r}]", value)
-            if entry.parameter:
-                named[entry.parameter] = value
-            else:
-                positional.append(value)
+            arguments[parameter] = entry.convert(f"{where}[{key!r}]", value)
         try:
-            return self.function(*positional, **named)
+            return self.function(bin_name, **arguments)
         except InvalidArgError as error:
             raise InvalidArgError(f"{where} ({self.name}): {error}") from None
 
@@ -127,3 +129,27 @@ def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
             raise InvalidArgError(f"{where}: {error}") from None
 
     return convert
+
+
+def forms(
+    prefix: str,
+    module: object,
+    codes: Mapping[str, int],
+    entries: Mapping[str, Entry],
+    special: Mapping[str, Mapping[str, Entry | None]],
+) -> dict[int, Form]:
+    """The forms of a family, by their numbers.
+
+    Args:
+        prefix: what the names of aerospike_py begin with.
+        module: of trio_aerospike, with the functions.
+        codes: the numbers by name.
+        entries: the entries by parameter.
+        special: by operation those that differ; None for a parameter that the dict does not have.
+    """
+    made = {}
+    for name, code in codes.items():
+        own = {**entries, **special.get(name, {})}
+        function = getattr(module, name, None) or getattr(module, f"{name}_")
+        made[code] = Form.of(f"{prefix}_{name}", function, {one: entry for one, entry in own.items() if entry})
+    return made

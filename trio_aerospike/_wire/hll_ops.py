@@ -1,6 +1,9 @@
-"""Numbers of the operations on HyperLogLog sketches (server: as/include/base/proto.h)."""
+"""HyperLogLog operations: their numbers (server: as/include/base/proto.h), their table, and sizes of sketches."""
 
 from typing import Final
+
+from .call_table import Family, table
+from .constants import OP_HLL_MODIFY, OP_HLL_READ
 
 INIT: Final = 0
 ADD: Final = 1
@@ -20,6 +23,25 @@ FLAG_CREATE_ONLY: Final = 1 << 0
 FLAG_UPDATE_ONLY: Final = 1 << 1
 FLAG_NO_FAIL: Final = 1 << 2
 FLAG_ALLOW_FOLD: Final = 1 << 3
+
+_HLL: Final = Family("hll", "hll", 2, OP_HLL_READ, OP_HLL_MODIFY, changed="hll")
+_WIDTHS: Final = "=index_bit_count? =minhash_bit_count?"
+_INITS: Final = FLAG_CREATE_ONLY | FLAG_UPDATE_ONLY | FLAG_NO_FAIL
+
+HLLS: Final = table(
+    _HLL.write("init", INIT, f"{_WIDTHS} =flags?", flags=_INITS),
+    _HLL.write("add", ADD, f"values:list {_WIDTHS} =flags?", flags=FLAG_CREATE_ONLY | FLAG_NO_FAIL),
+    _HLL.write("set_union", UNION, "sketches:list =flags?", flags=_INITS | FLAG_ALLOW_FOLD),
+    _HLL.write("refresh_count", UPDATE_COUNT),
+    _HLL.write("fold", FOLD, "=index_bit_count"),
+    _HLL.read("get_count", COUNT, "", "int"),
+    _HLL.read("get_union", GET_UNION, "sketches:list", "hll"),
+    _HLL.read("get_union_count", UNION_COUNT, "sketches:list", "int"),
+    _HLL.read("get_intersect_count", INTERSECT_COUNT, "sketches:list", "int"),
+    _HLL.read("get_similarity", SIMILARITY, "sketches:list", "float"),
+    _HLL.read("describe", DESCRIBE, "", "list"),
+    _HLL.read("may_contain", MAY_CONTAIN, "values:list", "int"),
+)
 
 # Widths of a sketch: bits that choose a register, bits of its min-hash (or none), bits of its count of zeros; and what
 # stands before the registers (server: as/src/base/particle_hll.c).

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trio_aerospike._cdt.types import ListPolicy, ListReturn, MapPolicy, MapReturn, PathSelect
+from trio_aerospike._cdt.types import PERSIST_INDEX, ListPolicy, ListReturn, MapPolicy, MapReturn, PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
+from trio_aerospike._wire.call_table import POLICIES, RETURNS, STATIC, Call, Parameter
 from trio_aerospike._wire.cdt import unpack_value
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.exp._bounds import check_literals
-from trio_aerospike.exp._calls import BY_NUMBER, MODIFY, Call, allowed_numbers, allowed_ranges, answer_kind
+from trio_aerospike.exp._calls import BY_NUMBER, KINDS, MODIFY, RANGES, allowed_numbers, answer_kind, operand_kind
 from trio_aerospike.exp._context import Steps, context_source, outermost
 from trio_aerospike.exp._literals import literal_source
 from trio_aerospike.exp._node import VALUE, Node
@@ -138,7 +139,7 @@ def _call_source(static: tuple[Any, ...], children: tuple[Node, ...]) -> str:
     if call is not None:
         texts = _texts(call, kind, arguments, operand, steps)
         if texts is not None:
-            return f"exp.{call.module}.{call.name}({', '.join([_argument(operand), *texts])}{inside})"
+            return f"exp.{call.where}({', '.join([_argument(operand), *texts])}{inside})"
     changes = ", modify=True" if system & MODIFY else ""
     listed = f"[{_listed(arguments)}]"
     number = f"exp.CallSystem({system & ~MODIFY})"
@@ -179,11 +180,11 @@ def _texts(call: Call, kind: int, arguments: tuple[Node, ...], operand: Node, st
     try:
         check_literals(call, _literals(call, arguments))
         given: int | None = None
-        for word in call.shape:
-            if word == "return":
+        for parameter in call.parameters:
+            if parameter.kind in RETURNS and not call.writes:
                 given = _number(next(left, None))
             else:
-                texts += _word_texts(call, word, left)
+                texts += _parameter_texts(call, parameter, left)
         if next(left, None) is not None:
             return None
         if given is not None:
@@ -198,26 +199,24 @@ def _texts(call: Call, kind: int, arguments: tuple[Node, ...], operand: Node, st
 def _literals(call: Call, arguments: tuple[Node, ...]) -> dict[str, object]:
     """The arguments that stand in the source as Python values, by name."""
     return {
-        word.partition(":")[0]: unpack_value(node._static[1])
-        for word, node in zip(call.shape, arguments, strict=False)
+        parameter.name: unpack_value(node._static[1])
+        for parameter, node in zip(call.parameters, arguments, strict=False)
         if node._code == VALUE and node._static[0] in (Kind.INT, Kind.BLOB)
     }
 
 
 def _is_answer(call: Call, kind: int, operand: Node, steps: Steps) -> bool:
-    if isinstance(call.answer, Kind):
-        return call.answer == kind
-    return modified_kind(call.module, operand._kind, steps) == kind
+    return KINDS.get(call.answer, modified_kind(call, operand._kind, steps)) == kind
 
 
-def modified_kind(module: str, operand: Kind | None, steps: Steps) -> Kind:
+def modified_kind(call: Call, operand: Kind | None, steps: Steps) -> Kind:
     """What a changed value is: what it was; where that is not known, what the context or the operation says.
 
     The C client goes by the first step of the context alone (as_exp_get_ctx_type).
     """
     if operand is Kind.LIST or operand is Kind.MAP:
         return operand
-    return outermost(steps) or (Kind.MAP if module == "maps" else Kind.LIST)
+    return outermost(steps) or operand_kind(call)
 
 
 def _return_texts(call: Call, given: int, kind: Kind) -> list[str]:
@@ -225,13 +224,13 @@ def _return_texts(call: Call, given: int, kind: Kind) -> list[str]:
     plain = given & ~cdt.RETURN_INVERTED
     if answer_kind(call, given, kind) is not kind or (inverted and call.answer == "one"):
         raise _OtherShape
-    if plain in (9, 10, 11, 12) and (inverted or plain not in allowed_ranges(call)):
+    if plain in RANGES and (inverted or plain not in call.ranges):
         raise _OtherShape
     texts = []
     if answer_kind(call, given, None) is None:
         texts.append(f"value_type={_type_source(kind)}")
     try:
-        member = ListReturn(plain) if call.module == "lists" else MapReturn(plain)
+        member = ListReturn(plain) if call.family.name == "lists" else MapReturn(plain)
     except ValueError:
         raise _OtherShape from None
     if plain != cdt.RETURN_VALUE:
@@ -239,66 +238,67 @@ def _return_texts(call: Call, given: int, kind: Kind) -> list[str]:
     return texts + ["inverted=True"] * inverted
 
 
-def _word_texts(call: Call, word: str, left: Iterator[Node]) -> list[str]:
-    """What one word of a shape makes of the arguments that are left."""
-    name, _, kind = word.partition(":")
-    if word.startswith("="):
-        return _static_texts(call, word, left)
-    if word == "nothing" or word == "inverted":
+def _parameter_texts(call: Call, parameter: Parameter, left: Iterator[Node]) -> list[str]:
+    """What a parameter makes of the arguments that are left."""
+    if parameter.kind == STATIC:
+        return _static_texts(call, parameter, left)
+    if parameter.kind in RETURNS:
         number = _number(next(left, None))
-        if number and (word == "nothing" or number != cdt.RETURN_INVERTED):
+        if number and (parameter.kind == "return" or number != cdt.RETURN_INVERTED):
             raise _OtherShape
         return ["inverted=True"] if number else []
-    if not kind:
-        return _policy_texts(word, left)
+    if parameter.kind in POLICIES:
+        return _policy_texts(parameter.kind, left)
     argument = next(left, None)
-    if argument is None:
-        if kind.endswith("?"):
-            return []
-        raise _OtherShape
-    return [f"{name}={_argument(argument)}"]
+    if argument is not None:
+        return [f"{parameter.name}={_argument(argument)}"]
+    if parameter.kind == "count" and parameter.optional:
+        return []
+    raise _OtherShape
 
 
-def _static_texts(call: Call, word: str, left: Iterator[Node]) -> list[str]:
-    name = word.strip("=?")
+def _static_texts(call: Call, parameter: Parameter, left: Iterator[Node]) -> list[str]:
+    name = parameter.name
     number = _number(next(left, None))
     if number not in allowed_numbers(call, name):
         raise _OtherShape
     default = -1 if name.endswith("_bit_count") else 0
-    if name == "flags" and call.module in ("bits", "hll"):
-        policy = "BitPolicy" if call.module == "bits" else "HLLPolicy"
+    if name == "flags" and call.family.name in ("bits", "hll"):
+        policy = "BitPolicy" if call.family.name == "bits" else "HLLPolicy"
         return [f"policy=exp.{policy}(write_flags={number})"] if number else []
     if name == "signed":
         return ["signed=True"] if number else []
     if name == "action":
         action = [f"action={number & ~1}"] if number & ~1 else []
         return action + ["signed=True"] * (number & 1)
-    if word.endswith("?") and number == default:
+    if parameter.optional and number == default:
         return []
     return [f"{name}={number}"]
 
 
-def _policy_texts(word: str, left: Iterator[Node]) -> list[str]:
+def _policy_texts(kind: str, left: Iterator[Node]) -> list[str]:
     first = next(left, None)
     if first is None:
         return []
-    order = _number(first) if word != "list_flags" else 0
-    flags = _number(first) if word == "list_flags" else _number(next(left, None)) if word.endswith("_policy") else 0
+    numbers = {"order": 0, "flags": 0}
+    for place, name in enumerate(POLICIES[kind]):
+        numbers[name] = _number(next(left, None) if place else first)
+    order, flags = numbers["order"], numbers["flags"]
     fields = []
-    if word.startswith("map"):
-        if order & 0x10:
+    if kind.startswith("map"):
+        if order & PERSIST_INDEX:
             fields.append("persist_index=True")
-        order &= ~0x10
+        order &= ~PERSIST_INDEX
     if order:
         fields.insert(0, f"order={order}")
     if flags:
         fields.append(f"write_flags={flags}")
-    kind = ListPolicy if word.startswith("list") else MapPolicy
+    policy = ListPolicy if kind.startswith("list") else MapPolicy
     try:
-        kind(order=order, write_flags=flags)  # type: ignore[arg-type]
+        policy(order=order, write_flags=flags)  # type: ignore[arg-type]
     except InvalidArgError:
         raise _OtherShape from None
-    return [f"policy=exp.{kind.__name__}({', '.join(fields)})"]
+    return [f"policy=exp.{policy.__name__}({', '.join(fields)})"]
 
 
 def _number(node: Node | None) -> int:

@@ -24,8 +24,8 @@ from trio_aerospike._cdt.blobs import (
     BitResize as BitResize,
     BitWrite as BitWrite,
 )
-from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
-from trio_aerospike.exp._calls import BITS, Call
+from trio_aerospike._wire.bit_ops import BITS
+from trio_aerospike.exp._apply import apply
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.validation import checked_enum, refused
 
@@ -43,69 +43,64 @@ def resize(
         resize_flags: at which end, and in which direction alone.
         policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
-    call = BITS["resize"]
-    return modify(
-        call,
-        blob,
-        [byte_size, write_flags(call, policy, BitPolicy), checked_static(call, "resize_flags", resize_flags)],
-    )
+    return apply(BITS["resize"], blob, (), byte_size, resize_flags, policy=policy)
 
 
 def insert(blob: Operand, byte_offset: Operand, value: Operand, *, policy: BitPolicy | None = None) -> Expression:
     """Insert bytes before an offset; ``policy`` takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL."""
-    return _modified(BITS["insert"], blob, [byte_offset, value], policy)
+    return apply(BITS["insert"], blob, (), byte_offset, value, policy=policy)
 
 
 def remove(blob: Operand, byte_offset: Operand, byte_size: Operand, *, policy: BitPolicy | None = None) -> Expression:
     """Remove bytes from an offset on."""
-    return _modified(BITS["remove"], blob, [byte_offset, byte_size], policy)
+    return apply(BITS["remove"], blob, (), byte_offset, byte_size, policy=policy)
 
 
 def set(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Replace bits by the first bits of ``value``, which is bytes."""
-    return _modified(BITS["set"], blob, [bit_offset, bit_size, value], policy)
+    return apply(BITS["set"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def or_(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Set the bits that ``value``, which is bytes, has set."""
-    return _modified(BITS["or_"], blob, [bit_offset, bit_size, value], policy)
+    return apply(BITS["or_"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def xor(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Turn the bits around that ``value``, which is bytes, has set."""
-    return _modified(BITS["xor"], blob, [bit_offset, bit_size, value], policy)
+    return apply(BITS["xor"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def and_(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Clear the bits that ``value``, which is bytes, has not set."""
-    return _modified(BITS["and_"], blob, [bit_offset, bit_size, value], policy)
+    return apply(BITS["and_"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def not_(blob: Operand, bit_offset: Operand, bit_size: Operand, *, policy: BitPolicy | None = None) -> Expression:
     """Turn bits around."""
-    return _modified(BITS["not_"], blob, [bit_offset, bit_size], policy)
+    return apply(BITS["not_"], blob, (), bit_offset, bit_size, policy=policy)
 
 
 def lshift(
     blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Shift bits towards the front, and fill up with 0."""
-    return _modified(BITS["lshift"], blob, [bit_offset, bit_size, shift], policy)
+    return apply(BITS["lshift"], blob, (), bit_offset, bit_size, shift, policy=policy)
 
 
 def rshift(
     blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Shift bits towards the end, and fill up with 0."""
-    return _modified(BITS["rshift"], blob, [bit_offset, bit_size, shift], policy)
+    return apply(BITS["rshift"], blob, (), bit_offset, bit_size, shift, policy=policy)
 
 
 def add(
@@ -126,7 +121,8 @@ def add(
         action: what becomes of a result that has no room.
         policy: takes UPDATE_ONLY and NO_FAIL.
     """
-    return _arithmetic(BITS["add"], blob, [bit_offset, bit_size, value], signed, action, policy)
+    how = _overflow("add", action) | _sign("add", signed)
+    return apply(BITS["add"], blob, (), bit_offset, bit_size, value, how, policy=policy)
 
 
 def subtract(
@@ -147,34 +143,35 @@ def subtract(
         action: what becomes of a result that has no room.
         policy: takes UPDATE_ONLY and NO_FAIL.
     """
-    return _arithmetic(BITS["subtract"], blob, [bit_offset, bit_size, value], signed, action, policy)
+    how = _overflow("subtract", action) | _sign("subtract", signed)
+    return apply(BITS["subtract"], blob, (), bit_offset, bit_size, value, how, policy=policy)
 
 
 def set_int(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
     """Replace bits, at most 64, by those of an int; ``policy`` takes UPDATE_ONLY and NO_FAIL."""
-    return _modified(BITS["set_int"], blob, [bit_offset, bit_size, value], policy)
+    return apply(BITS["set_int"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def get(blob: Operand, bit_offset: Operand, bit_size: Operand) -> Expression:
     """Bits as a blob, filled up with 0."""
-    return read(BITS["get"], blob, [bit_offset, bit_size])
+    return apply(BITS["get"], blob, (), bit_offset, bit_size)
 
 
 def count(blob: Operand, bit_offset: Operand, bit_size: Operand) -> Expression:
     """How many bits are set."""
-    return read(BITS["count"], blob, [bit_offset, bit_size])
+    return apply(BITS["count"], blob, (), bit_offset, bit_size)
 
 
 def lscan(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand) -> Expression:
     """Where the first bit is that is set, or is not where ``value`` is false: an offset within the bits, or -1."""
-    return read(BITS["lscan"], blob, [bit_offset, bit_size, value])
+    return apply(BITS["lscan"], blob, (), bit_offset, bit_size, value)
 
 
 def rscan(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand) -> Expression:
     """Where the last bit is that is set, or is not where ``value`` is false: an offset within the bits, or -1."""
-    return read(BITS["rscan"], blob, [bit_offset, bit_size, value])
+    return apply(BITS["rscan"], blob, (), bit_offset, bit_size, value)
 
 
 def get_int(blob: Operand, bit_offset: Operand, bit_size: Operand, *, signed: bool = False) -> Expression:
@@ -184,21 +181,14 @@ def get_int(blob: Operand, bit_offset: Operand, bit_size: Operand, *, signed: bo
         bit_size: at most 64.
         signed: whether the highest bit is a sign.
     """
-    return read(BITS["get_int"], blob, [bit_offset, bit_size, _sign(BITS["get_int"], signed)])
+    return apply(BITS["get_int"], blob, (), bit_offset, bit_size, _sign("get_int", signed))
 
 
-def _modified(call: Call, blob: object, arguments: list[object], policy: object) -> Expression:
-    return modify(call, blob, [*arguments, write_flags(call, policy, BitPolicy)])
+def _overflow(name: str, action: object) -> int:
+    return checked_enum(f"exp.bits.{name}.action", action, BitOverflow)
 
 
-def _arithmetic(
-    call: Call, blob: object, arguments: list[object], signed: object, action: object, policy: object
-) -> Expression:
-    overflow = checked_enum(f"exp.bits.{call.name}.action", action, BitOverflow)
-    return modify(call, blob, [*arguments, write_flags(call, policy, BitPolicy), overflow | _sign(call, signed)])
-
-
-def _sign(call: Call, signed: object) -> int:
+def _sign(name: str, signed: object) -> int:
     if not isinstance(signed, bool):
-        raise refused(f"exp.bits.{call.name}.signed", signed, "True or False")
+        raise refused(f"exp.bits.{name}.signed", signed, "True or False")
     return int(signed)

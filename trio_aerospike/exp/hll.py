@@ -18,9 +18,8 @@ All functions raise InvalidArgError where an argument is none of these or has th
 from __future__ import annotations
 
 from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
-from trio_aerospike._wire.hll_ops import INDEX_AND_MINHASH_BITS_MAX
-from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
-from trio_aerospike.exp._calls import HLLS, Call
+from trio_aerospike._wire.hll_ops import HLLS, INDEX_AND_MINHASH_BITS_MAX
+from trio_aerospike.exp._apply import apply, checked_static
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.validation import refused
 
@@ -42,8 +41,8 @@ def init(
             the index at most 64.
         policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
-    call = HLLS["init"]
-    return modify(call, sketch, _bits(call, index_bit_count, minhash_bit_count, policy))
+    widths = _widths("init", index_bit_count, minhash_bit_count)
+    return apply(HLLS["init"], sketch, (), *widths, policy=policy)
 
 
 def add(
@@ -61,8 +60,8 @@ def add(
         index_bit_count, minhash_bit_count: of a sketch that is made, as for :func:`init`.
         policy: takes CREATE_ONLY and NO_FAIL.
     """
-    call = HLLS["add"]
-    return modify(call, sketch, [values, *_bits(call, index_bit_count, minhash_bit_count, policy)])
+    widths = _widths("add", index_bit_count, minhash_bit_count)
+    return apply(HLLS["add"], sketch, (), values, *widths, policy=policy)
 
 
 def set_union(sketch: Operand, sketches: Operand, *, policy: HLLPolicy | None = None) -> Expression:
@@ -71,13 +70,12 @@ def set_union(sketch: Operand, sketches: Operand, *, policy: HLLPolicy | None = 
     Args:
         sketches: a list of them.
     """
-    call = HLLS["set_union"]
-    return modify(call, sketch, [sketches, write_flags(call, policy, HLLPolicy)])
+    return apply(HLLS["set_union"], sketch, (), sketches, policy=policy)
 
 
 def refresh_count(sketch: Operand) -> Expression:
     """The sketch with its count worked out, where it was not."""
-    return modify(HLLS["refresh_count"], sketch, [])
+    return apply(HLLS["refresh_count"], sketch, ())
 
 
 def fold(sketch: Operand, index_bit_count: int) -> Expression:
@@ -86,51 +84,50 @@ def fold(sketch: Operand, index_bit_count: int) -> Expression:
     Args:
         index_bit_count: 4 to 16, fewer than it has.
     """
-    call = HLLS["fold"]
-    return modify(call, sketch, [checked_static(call, "index_bit_count", index_bit_count)])
+    return apply(HLLS["fold"], sketch, (), index_bit_count)
 
 
 def get_count(sketch: Operand) -> Expression:
     """How many different values it has counted, about."""
-    return read(HLLS["get_count"], sketch)
+    return apply(HLLS["get_count"], sketch, ())
 
 
 def get_union(sketch: Operand, sketches: Operand) -> Expression:
     """A sketch of all that it and others have counted."""
-    return read(HLLS["get_union"], sketch, [sketches])
+    return apply(HLLS["get_union"], sketch, (), sketches)
 
 
 def get_union_count(sketch: Operand, sketches: Operand) -> Expression:
     """How many different values it and others have counted together, about."""
-    return read(HLLS["get_union_count"], sketch, [sketches])
+    return apply(HLLS["get_union_count"], sketch, (), sketches)
 
 
 def get_intersect_count(sketch: Operand, sketches: Operand) -> Expression:
     """How many different values it and all of the others have counted, about."""
-    return read(HLLS["get_intersect_count"], sketch, [sketches])
+    return apply(HLLS["get_intersect_count"], sketch, (), sketches)
 
 
 def get_similarity(sketch: Operand, sketches: Operand) -> Expression:
     """How alike it and the others are: the share that all have of what any has, a float from 0 to 1."""
-    return read(HLLS["get_similarity"], sketch, [sketches])
+    return apply(HLLS["get_similarity"], sketch, (), sketches)
 
 
 def describe(sketch: Operand) -> Expression:
     """Its index bits and minhash bits, as a list of two."""
-    return read(HLLS["describe"], sketch)
+    return apply(HLLS["describe"], sketch, ())
 
 
 def may_contain(sketch: Operand, values: Operand) -> Expression:
     """1 where it may have counted all of the values, 0 where it has not."""
-    return read(HLLS["may_contain"], sketch, [values])
+    return apply(HLLS["may_contain"], sketch, (), values)
 
 
-def _bits(call: Call, index_bits: object, minhash_bits: object, policy: object) -> list[int]:
+def _widths(name: str, index_bits: object, minhash_bits: object) -> tuple[int, int]:
     index, minhash = (
-        _UNSET if bits is None else checked_static(call, name, bits)
-        for name, bits in (("index_bit_count", index_bits), ("minhash_bit_count", minhash_bits))
+        _UNSET if bits is None else checked_static(HLLS[name], parameter, bits)
+        for parameter, bits in (("index_bit_count", index_bits), ("minhash_bit_count", minhash_bits))
     )
     most = INDEX_AND_MINHASH_BITS_MAX - index
     if minhash > most:
-        raise refused(f"exp.hll.{call.name}.minhash_bit_count", minhash, f"at most {most} with {index} bits of index")
-    return [index, minhash, write_flags(call, policy, HLLPolicy)]
+        raise refused(f"exp.hll.{name}.minhash_bit_count", minhash, f"at most {most} with {index} bits of index")
+    return index, minhash

@@ -28,19 +28,9 @@ from trio_aerospike._cdt.types import (
     MapReturn as MapReturn,
     MapWrite as MapWrite,
 )
-from trio_aerospike._wire.values import INFINITY
+from trio_aerospike._wire.cdt_ops import MAPS
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._apply import (
-    checked_static,
-    counted,
-    map_order,
-    map_policy,
-    modify,
-    read,
-    read_elements,
-    removal,
-)
-from trio_aerospike.exp._calls import MAPS
+from trio_aerospike.exp._apply import apply
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.exp._types import ExpType
 
@@ -51,8 +41,7 @@ def set_order(map_: Operand, order: MapOrder, *, ctx: ContextLike = ()) -> Expre
     Args:
         order: by key, by key with an index of the values, or none.
     """
-    call = MAPS["set_order"]
-    return modify(call, map_, [checked_static(call, "order", order)], ctx)
+    return apply(MAPS["set_order"], map_, ctx, order)
 
 
 def put(
@@ -63,8 +52,7 @@ def put(
     Args:
         policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["put"]
-    return modify(call, map_, [key, value, *map_policy(call, policy)], ctx)
+    return apply(MAPS["put"], map_, ctx, key, value, policy=policy)
 
 
 def put_items(map_: Operand, items: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()) -> Expression:
@@ -74,8 +62,7 @@ def put_items(map_: Operand, items: Operand, *, policy: MapPolicy | None = None,
         items: a map of them.
         policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["put_items"]
-    return modify(call, map_, [items, *map_policy(call, policy)], ctx)
+    return apply(MAPS["put_items"], map_, ctx, items, policy=policy)
 
 
 def increment(
@@ -87,8 +74,7 @@ def increment(
         value: an int or float, as the value is.
         policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["increment"]
-    return modify(call, map_, [key, value, *map_order(call, policy)], ctx)
+    return apply(MAPS["increment"], map_, ctx, key, value, policy=policy)
 
 
 def decrement(
@@ -100,19 +86,17 @@ def decrement(
         value: an int or float, as the value is.
         policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["decrement"]
-    return modify(call, map_, [key, value, *map_order(call, policy)], ctx)
+    return apply(MAPS["decrement"], map_, ctx, key, value, policy=policy)
 
 
 def clear(map_: Operand, *, ctx: ContextLike = ()) -> Expression:
     """Remove all entries."""
-    return modify(MAPS["clear"], map_, [], ctx)
+    return apply(MAPS["clear"], map_, ctx)
 
 
 def remove_by_key(map_: Operand, key: Operand, *, ctx: ContextLike = ()) -> Expression:
     """Remove the entry with a key."""
-    call = MAPS["remove_by_key"]
-    return modify(call, map_, [removal(call), key], ctx)
+    return apply(MAPS["remove_by_key"], map_, ctx, key)
 
 
 def remove_by_key_list(map_: Operand, keys: Operand, *, inverted: bool = False, ctx: ContextLike = ()) -> Expression:
@@ -121,8 +105,7 @@ def remove_by_key_list(map_: Operand, keys: Operand, *, inverted: bool = False, 
     Args:
         keys: a list of them.
     """
-    call = MAPS["remove_by_key_list"]
-    return modify(call, map_, [removal(call, inverted), keys], ctx)
+    return apply(MAPS["remove_by_key_list"], map_, ctx, keys, inverted=inverted)
 
 
 def remove_by_key_range(
@@ -134,8 +117,7 @@ def remove_by_key_range(
         begin: the least that counts; None for no bound.
         end: what comes after the greatest that counts; None for no bound.
     """
-    call = MAPS["remove_by_key_range"]
-    return modify(call, map_, [removal(call, inverted), begin, INFINITY if end is None else end], ctx)
+    return apply(MAPS["remove_by_key_range"], map_, ctx, begin, end, inverted=inverted)
 
 
 def remove_by_key_index_range_relative(
@@ -147,14 +129,12 @@ def remove_by_key_index_range_relative(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_key_index_range_relative"]
-    return modify(call, map_, [removal(call, inverted), key, index, *counted(count)], ctx)
+    return apply(MAPS["remove_by_key_index_range_relative"], map_, ctx, key, index, count, inverted=inverted)
 
 
 def remove_by_value(map_: Operand, value: Operand, *, inverted: bool = False, ctx: ContextLike = ()) -> Expression:
     """Remove the entries with a value."""
-    call = MAPS["remove_by_value"]
-    return modify(call, map_, [removal(call, inverted), value], ctx)
+    return apply(MAPS["remove_by_value"], map_, ctx, value, inverted=inverted)
 
 
 def remove_by_value_list(
@@ -165,8 +145,7 @@ def remove_by_value_list(
     Args:
         values: a list of them.
     """
-    call = MAPS["remove_by_value_list"]
-    return modify(call, map_, [removal(call, inverted), values], ctx)
+    return apply(MAPS["remove_by_value_list"], map_, ctx, values, inverted=inverted)
 
 
 def remove_by_value_range(
@@ -178,8 +157,7 @@ def remove_by_value_range(
         begin: the least that counts; None for no bound.
         end: what comes after the greatest that counts; None for no bound.
     """
-    call = MAPS["remove_by_value_range"]
-    return modify(call, map_, [removal(call, inverted), begin, INFINITY if end is None else end], ctx)
+    return apply(MAPS["remove_by_value_range"], map_, ctx, begin, end, inverted=inverted)
 
 
 def remove_by_value_rank_range_relative(
@@ -197,8 +175,7 @@ def remove_by_value_rank_range_relative(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_value_rank_range_relative"]
-    return modify(call, map_, [removal(call, inverted), value, rank, *counted(count)], ctx)
+    return apply(MAPS["remove_by_value_rank_range_relative"], map_, ctx, value, rank, count, inverted=inverted)
 
 
 def remove_by_index(map_: Operand, index: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -207,8 +184,7 @@ def remove_by_index(map_: Operand, index: Operand, *, ctx: ContextLike = ()) -> 
     Args:
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
     """
-    call = MAPS["remove_by_index"]
-    return modify(call, map_, [removal(call), index], ctx)
+    return apply(MAPS["remove_by_index"], map_, ctx, index)
 
 
 def remove_by_index_range(
@@ -220,8 +196,7 @@ def remove_by_index_range(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_index_range"]
-    return modify(call, map_, [removal(call, inverted), index, *counted(count)], ctx)
+    return apply(MAPS["remove_by_index_range"], map_, ctx, index, count, inverted=inverted)
 
 
 def remove_by_rank(map_: Operand, rank: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -230,8 +205,7 @@ def remove_by_rank(map_: Operand, rank: Operand, *, ctx: ContextLike = ()) -> Ex
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
     """
-    call = MAPS["remove_by_rank"]
-    return modify(call, map_, [removal(call), rank], ctx)
+    return apply(MAPS["remove_by_rank"], map_, ctx, rank)
 
 
 def remove_by_rank_range(
@@ -243,13 +217,12 @@ def remove_by_rank_range(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_rank_range"]
-    return modify(call, map_, [removal(call, inverted), rank, *counted(count)], ctx)
+    return apply(MAPS["remove_by_rank_range"], map_, ctx, rank, count, inverted=inverted)
 
 
 def size(map_: Operand, *, ctx: ContextLike = ()) -> Expression:
     """How many entries the map has."""
-    return read(MAPS["size"], map_, [], ctx)
+    return apply(MAPS["size"], map_, ctx)
 
 
 def get_by_key(
@@ -265,7 +238,7 @@ def get_by_key(
     Args:
         value_type: the type of the answer, where ``return_type`` is a single key or value.
     """
-    return read_elements(MAPS["get_by_key"], map_, [key], return_type, ctx, value_type=value_type)
+    return apply(MAPS["get_by_key"], map_, ctx, key, return_type=return_type, value_type=value_type)
 
 
 def get_by_key_list(
@@ -281,7 +254,7 @@ def get_by_key_list(
     Args:
         keys: a list of them.
     """
-    return read_elements(MAPS["get_by_key_list"], map_, [keys], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_key_list"], map_, ctx, keys, return_type=return_type, inverted=inverted)
 
 
 def get_by_key_range(
@@ -299,9 +272,7 @@ def get_by_key_range(
         begin: the least that counts; None for no bound.
         end: what comes after the greatest that counts; None for no bound.
     """
-    return read_elements(
-        MAPS["get_by_key_range"], map_, [begin, INFINITY if end is None else end], return_type, ctx, inverted=inverted
-    )
+    return apply(MAPS["get_by_key_range"], map_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
 
 def get_by_key_index_range_relative(
@@ -320,12 +291,14 @@ def get_by_key_index_range_relative(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
+    return apply(
         MAPS["get_by_key_index_range_relative"],
         map_,
-        [key, index, *counted(count)],
-        return_type,
         ctx,
+        key,
+        index,
+        count,
+        return_type=return_type,
         inverted=inverted,
     )
 
@@ -339,7 +312,7 @@ def get_by_value(
     ctx: ContextLike = (),
 ) -> Expression:
     """The entries with a value."""
-    return read_elements(MAPS["get_by_value"], map_, [value], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_value"], map_, ctx, value, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_list(
@@ -355,7 +328,7 @@ def get_by_value_list(
     Args:
         values: a list of them.
     """
-    return read_elements(MAPS["get_by_value_list"], map_, [values], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_value_list"], map_, ctx, values, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_range(
@@ -373,9 +346,7 @@ def get_by_value_range(
         begin: the least that counts; None for no bound.
         end: what comes after the greatest that counts; None for no bound.
     """
-    return read_elements(
-        MAPS["get_by_value_range"], map_, [begin, INFINITY if end is None else end], return_type, ctx, inverted=inverted
-    )
+    return apply(MAPS["get_by_value_range"], map_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_rank_range_relative(
@@ -394,12 +365,14 @@ def get_by_value_rank_range_relative(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
+    return apply(
         MAPS["get_by_value_rank_range_relative"],
         map_,
-        [value, rank, *counted(count)],
-        return_type,
         ctx,
+        value,
+        rank,
+        count,
+        return_type=return_type,
         inverted=inverted,
     )
 
@@ -418,7 +391,7 @@ def get_by_index(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         value_type: the type of the answer, where ``return_type`` is a single key or value.
     """
-    return read_elements(MAPS["get_by_index"], map_, [index], return_type, ctx, value_type=value_type)
+    return apply(MAPS["get_by_index"], map_, ctx, index, return_type=return_type, value_type=value_type)
 
 
 def get_by_index_range(
@@ -436,9 +409,7 @@ def get_by_index_range(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
-        MAPS["get_by_index_range"], map_, [index, *counted(count)], return_type, ctx, inverted=inverted
-    )
+    return apply(MAPS["get_by_index_range"], map_, ctx, index, count, return_type=return_type, inverted=inverted)
 
 
 def get_by_rank(
@@ -455,7 +426,7 @@ def get_by_rank(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         value_type: the type of the answer, where ``return_type`` is a single key or value.
     """
-    return read_elements(MAPS["get_by_rank"], map_, [rank], return_type, ctx, value_type=value_type)
+    return apply(MAPS["get_by_rank"], map_, ctx, rank, return_type=return_type, value_type=value_type)
 
 
 def get_by_rank_range(
@@ -473,4 +444,4 @@ def get_by_rank_range(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(MAPS["get_by_rank_range"], map_, [rank, *counted(count)], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_rank_range"], map_, ctx, rank, count, return_type=return_type, inverted=inverted)

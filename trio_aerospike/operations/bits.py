@@ -31,18 +31,15 @@ from trio_aerospike._cdt.blobs import (
 )
 from trio_aerospike._cdt.types import checked_flags
 from trio_aerospike._wire import bit_ops, constants as wire
-from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
+from trio_aerospike._wire.bit_ops import BITS
+from trio_aerospike._wire.cdt_calls import Packed
+from trio_aerospike.operations._cdt import encoded
 from trio_aerospike.operations._scalar import Operation
-from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, refused
+from trio_aerospike.validation import checked_enum, checked_int, refused
 
 _BYTES_MAX = wire.PROTO_SIZE_MAX
 _BITS_MAX = wire.PROTO_SIZE_MAX * 8
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
-
-
-_CREATES = BitWrite.CREATE_ONLY | BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL
-_CHANGES = BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL | BitWrite.PARTIAL
-_COUNTS = BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL
 
 
 # -- writes ------------------------------------------------------------------------------------------------------------
@@ -67,8 +64,8 @@ def resize(
     both = BitResize.GROW_ONLY | BitResize.SHRINK_ONLY
     if how & both == both:
         raise refused("bits.resize.resize_flags", how, "GROW_ONLY or SHRINK_ONLY, not both")
-    flags = _flags("resize", policy, _CREATES)
-    return _writes("resize", bit_ops.RESIZE, bin_name, size, flags, int(how))
+    flags = _flags("resize", policy)
+    return _operation("resize", bin_name, size, flags, int(how))
 
 
 def insert(bin_name: str, byte_offset: int, value: bytes | bytearray, policy: BitPolicy | None = None) -> Operation:
@@ -85,7 +82,7 @@ def insert(bin_name: str, byte_offset: int, value: bytes | bytearray, policy: Bi
     """
     offset = _byte_offset("insert", byte_offset)
     content = _content("insert", value)
-    return _writes("insert", bit_ops.INSERT, bin_name, offset, content, _flags("insert", policy, _CREATES))
+    return _operation("insert", bin_name, offset, content, _flags("insert", policy))
 
 
 def remove(bin_name: str, byte_offset: int, byte_size: int, policy: BitPolicy | None = None) -> Operation:
@@ -102,7 +99,7 @@ def remove(bin_name: str, byte_offset: int, byte_size: int, policy: BitPolicy | 
     """
     offset = _byte_offset("remove", byte_offset)
     size = checked_int("bits.remove.byte_size", byte_size, 1, _BYTES_MAX)
-    return _writes("remove", bit_ops.REMOVE, bin_name, offset, size, _flags("remove", policy, _CHANGES))
+    return _operation("remove", bin_name, offset, size, _flags("remove", policy))
 
 
 def set(
@@ -120,34 +117,34 @@ def set(
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _with_value("set", bit_ops.SET, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("set", bin_name, bit_offset, bit_size, value, policy)
 
 
 def or_(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
     """Set the bits of a field that are set in ``value``; arguments as in :func:`set`."""
-    return _with_value("or_", bit_ops.OR, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("or_", bin_name, bit_offset, bit_size, value, policy)
 
 
 def xor(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
     """Turn the bits of a field over that are set in ``value``; arguments as in :func:`set`."""
-    return _with_value("xor", bit_ops.XOR, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("xor", bin_name, bit_offset, bit_size, value, policy)
 
 
 def and_(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
     """Keep the bits of a field that are set in ``value``; arguments as in :func:`set`."""
-    return _with_value("and_", bit_ops.AND, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("and_", bin_name, bit_offset, bit_size, value, policy)
 
 
 def not_(bin_name: str, bit_offset: int, bit_size: int, policy: BitPolicy | None = None) -> Operation:
     """Turn all bits of a field over; arguments as in :func:`set`."""
     field = _field("not_", bit_offset, bit_size)
-    return _writes("not_", bit_ops.NOT, bin_name, *field, _flags("not_", policy, _CHANGES))
+    return _operation("not_", bin_name, *field, _flags("not_", policy))
 
 
 def lshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None = None) -> Operation:
@@ -163,12 +160,12 @@ def lshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: Bi
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _shifts("lshift", bit_ops.LSHIFT, bin_name, bit_offset, bit_size, shift, policy)
+    return _shifts("lshift", bin_name, bit_offset, bit_size, shift, policy)
 
 
 def rshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None = None) -> Operation:
     """Shift a field to the right: its last bits are lost, zeros come first; arguments as in :func:`lshift`."""
-    return _shifts("rshift", bit_ops.RSHIFT, bin_name, bit_offset, bit_size, shift, policy)
+    return _shifts("rshift", bin_name, bit_offset, bit_size, shift, policy)
 
 
 def add(
@@ -194,7 +191,7 @@ def add(
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _arithmetic("add", bit_ops.ADD, bin_name, bit_offset, bit_size, value, signed, action, policy)
+    return _arithmetic("add", bin_name, bit_offset, bit_size, value, signed, action, policy)
 
 
 def subtract(
@@ -207,7 +204,7 @@ def subtract(
     policy: BitPolicy | None = None,
 ) -> Operation:
     """Subtract from the integer that a field holds; arguments as in :func:`add`."""
-    return _arithmetic("subtract", bit_ops.SUBTRACT, bin_name, bit_offset, bit_size, value, signed, action, policy)
+    return _arithmetic("subtract", bin_name, bit_offset, bit_size, value, signed, action, policy)
 
 
 def set_int(bin_name: str, bit_offset: int, bit_size: int, value: int, policy: BitPolicy | None = None) -> Operation:
@@ -227,7 +224,7 @@ def set_int(bin_name: str, bit_offset: int, bit_size: int, value: int, policy: B
     number = _integer("set_int", value)
     # The C client sends it signed, what it adds and subtracts unsigned.
     signed = number - (1 << 64) if number >> 63 else number
-    return _writes("set_int", bit_ops.SET_INT, bin_name, *field, signed, _flags("set_int", policy, _COUNTS))
+    return _operation("set_int", bin_name, *field, signed, _flags("set_int", policy))
 
 
 # -- reads -------------------------------------------------------------------------------------------------------------
@@ -244,12 +241,12 @@ def get(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _reads("get", bit_ops.GET, bin_name, *_field("get", bit_offset, bit_size))
+    return _operation("get", bin_name, *_field("get", bit_offset, bit_size))
 
 
 def count(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
     """Count the bits of a field that are set; arguments as in :func:`get`."""
-    return _reads("count", bit_ops.COUNT, bin_name, *_field("count", bit_offset, bit_size))
+    return _operation("count", bin_name, *_field("count", bit_offset, bit_size))
 
 
 def lscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
@@ -267,7 +264,7 @@ def lscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operati
         InvalidArgError: an argument is none of these.
     """
     field = _field("lscan", bit_offset, bit_size)
-    return _reads("lscan", bit_ops.LSCAN, bin_name, *field, _boolean("lscan.value", value))
+    return _operation("lscan", bin_name, *field, _boolean("lscan.value", value))
 
 
 def rscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
@@ -277,7 +274,7 @@ def rscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operati
     goes on to the beginning of that byte.
     """
     field = _field("rscan", bit_offset, bit_size)
-    return _reads("rscan", bit_ops.RSCAN, bin_name, *field, _boolean("rscan.value", value))
+    return _operation("rscan", bin_name, *field, _boolean("rscan.value", value))
 
 
 def get_int(bin_name: str, bit_offset: int, bit_size: int, signed: bool = False) -> Operation:
@@ -294,43 +291,36 @@ def get_int(bin_name: str, bit_offset: int, bit_size: int, signed: bool = False)
     """
     field = _field("get_int", bit_offset, bit_size, 64)
     sign = (bit_ops.INT_SIGNED,) if _boolean("get_int.signed", signed) else ()
-    return _reads("get_int", bit_ops.GET_INT, bin_name, *field, *sign)
+    return _operation("get_int", bin_name, *field, *sign)
 
 
 # -- how they are put together -----------------------------------------------------------------------------------------
 
 
-def _writes(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"bits.{what}.bin_name")
-    return Operation(wire.OP_BITS_MODIFY, name, encode_cdt_call(opcode, args))
-
-
-def _reads(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"bits.{what}.bin_name")
-    return Operation(wire.OP_BITS_READ, name, encode_cdt_call(opcode, args), info1=wire.INFO1_READ)
+def _operation(what: str, bin_name: str, *args: Any) -> Operation:
+    return encoded(BITS[what], bin_name, args)
 
 
 def _with_value(
-    what: str, opcode: int, bin_name: str, bit_offset: int, bit_size: int, value: object, policy: BitPolicy | None
+    what: str, bin_name: str, bit_offset: int, bit_size: int, value: object, policy: BitPolicy | None
 ) -> Operation:
     offset, size = _field(what, bit_offset, bit_size)
     content = _content(what, value)
     if len(content) * 8 < size:
         raise refused(f"bits.{what}.value", value, f"at least the {size} bits of bit_size")
-    return _writes(what, opcode, bin_name, offset, size, content, _flags(what, policy, _CHANGES))
+    return _operation(what, bin_name, offset, size, content, _flags(what, policy))
 
 
 def _shifts(
-    what: str, opcode: int, bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None
+    what: str, bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None
 ) -> Operation:
     field = _field(what, bit_offset, bit_size)
     by = checked_int(f"bits.{what}.shift", shift, 0, _BITS_MAX)
-    return _writes(what, opcode, bin_name, *field, by, _flags(what, policy, _CHANGES))
+    return _operation(what, bin_name, *field, by, _flags(what, policy))
 
 
 def _arithmetic(
     what: str,
-    opcode: int,
     bin_name: str,
     bit_offset: int,
     bit_size: int,
@@ -343,14 +333,14 @@ def _arithmetic(
     number = _integer(what, value)
     sign = bit_ops.INT_SIGNED if _boolean(f"{what}.signed", signed) else 0
     overflow = checked_enum(f"bits.{what}.action", action, BitOverflow)
-    flags = _flags(what, policy, _COUNTS)
+    flags = _flags(what, policy)
     # What needs all 64 bits is no value that could be stored, and is packed here.
     packed = Packed(b"\xcf" + number.to_bytes(8, "big")) if number >> 63 else number
-    return _writes(what, opcode, bin_name, *field, packed, flags, sign | overflow)
+    return _operation(what, bin_name, *field, packed, flags, sign | overflow)
 
 
-def _flags(what: str, policy: BitPolicy | None, allowed: BitWrite) -> int:
-    return flags_of(f"bits.{what}.policy", policy, BitPolicy, allowed)
+def _flags(what: str, policy: BitPolicy | None) -> int:
+    return flags_of(f"bits.{what}.policy", policy, BitPolicy, BitWrite(BITS[what].flags))
 
 
 def _byte_offset(what: str, offset: object) -> int:

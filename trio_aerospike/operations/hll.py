@@ -22,20 +22,17 @@ from typing import Any
 
 from trio_aerospike._cdt.arguments import as_list, packed_value
 from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite, flags_of
-from trio_aerospike._wire import constants as wire, hll_ops
-from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call, list_header
+from trio_aerospike._wire import hll_ops
+from trio_aerospike._wire.cdt_calls import Packed, list_header
+from trio_aerospike._wire.hll_ops import HLLS
 from trio_aerospike._wire.values import HyperLogLog
+from trio_aerospike.operations._cdt import encoded
 from trio_aerospike.operations._scalar import Operation
-from trio_aerospike.validation import checked_bin_name, checked_int, refused
+from trio_aerospike.validation import checked_int, refused
 
 _INDEX_MIN, _INDEX_MAX = hll_ops.INDEX_BITS[0], hll_ops.INDEX_BITS[-1]
 _MINHASH_MIN, _MINHASH_MAX = hll_ops.MINHASH_BITS[0], hll_ops.MINHASH_BITS[-1]
 _UNSET = -1
-
-
-_INITS = HLLWrite.CREATE_ONLY | HLLWrite.UPDATE_ONLY | HLLWrite.NO_FAIL
-_ADDS = HLLWrite.CREATE_ONLY | HLLWrite.NO_FAIL
-_UNITES = _INITS | HLLWrite.ALLOW_FOLD
 
 
 # -- writes ------------------------------------------------------------------------------------------------------------
@@ -61,7 +58,7 @@ def init(
         InvalidArgError: an argument is none of these.
     """
     bits = _bits("init", index_bit_count, minhash_bit_count)
-    return _writes("init", hll_ops.INIT, bin_name, *bits, _flags("init", policy, _INITS))
+    return _operation("init", bin_name, *bits, _flags("init", policy))
 
 
 def add(
@@ -88,7 +85,7 @@ def add(
     """
     elements = _elements("add", values)
     bits = _bits("add", index_bit_count, minhash_bit_count)
-    return _writes("add", hll_ops.ADD, bin_name, elements, *bits, _flags("add", policy, _ADDS))
+    return _operation("add", bin_name, elements, *bits, _flags("add", policy))
 
 
 def set_union(bin_name: str, values: Any, *, policy: HLLPolicy | None = None) -> Operation:
@@ -106,7 +103,7 @@ def set_union(bin_name: str, values: Any, *, policy: HLLPolicy | None = None) ->
         InvalidArgError: an argument is none of these.
     """
     sketches = _sketches("set_union", values)
-    return _writes("set_union", hll_ops.UNION, bin_name, sketches, _flags("set_union", policy, _UNITES))
+    return _operation("set_union", bin_name, sketches, _flags("set_union", policy))
 
 
 def refresh_count(bin_name: str) -> Operation:
@@ -118,7 +115,7 @@ def refresh_count(bin_name: str) -> Operation:
     Raises:
         InvalidArgError: no bin can be called so.
     """
-    return _writes("refresh_count", hll_ops.UPDATE_COUNT, bin_name)
+    return _operation("refresh_count", bin_name)
 
 
 def fold(bin_name: str, index_bit_count: int) -> Operation:
@@ -132,7 +129,7 @@ def fold(bin_name: str, index_bit_count: int) -> Operation:
         InvalidArgError: an argument is none of these.
     """
     bits = checked_int("hll.fold.index_bit_count", index_bit_count, _INDEX_MIN, _INDEX_MAX)
-    return _writes("fold", hll_ops.FOLD, bin_name, bits)
+    return _operation("fold", bin_name, bits)
 
 
 # -- reads -------------------------------------------------------------------------------------------------------------
@@ -147,7 +144,7 @@ def get_count(bin_name: str) -> Operation:
     Raises:
         InvalidArgError: no bin can be called so.
     """
-    return _reads("get_count", hll_ops.COUNT, bin_name)
+    return _operation("get_count", bin_name)
 
 
 def get_union(bin_name: str, values: Any) -> Operation:
@@ -160,12 +157,12 @@ def get_union(bin_name: str, values: Any) -> Operation:
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _reads("get_union", hll_ops.GET_UNION, bin_name, _sketches("get_union", values))
+    return _operation("get_union", bin_name, _sketches("get_union", values))
 
 
 def get_union_count(bin_name: str, values: Any) -> Operation:
     """How many different values this sketch or one of the others has seen; arguments as in :func:`get_union`."""
-    return _reads("get_union_count", hll_ops.UNION_COUNT, bin_name, _sketches("get_union_count", values))
+    return _operation("get_union_count", bin_name, _sketches("get_union_count", values))
 
 
 def get_intersect_count(bin_name: str, values: Any) -> Operation:
@@ -179,7 +176,7 @@ def get_intersect_count(bin_name: str, values: Any) -> Operation:
         InvalidArgError: an argument is none of these.
     """
     sketches = _sketches("get_intersect_count", values, together=True)
-    return _reads("get_intersect_count", hll_ops.INTERSECT_COUNT, bin_name, sketches)
+    return _operation("get_intersect_count", bin_name, sketches)
 
 
 def get_similarity(bin_name: str, values: Any) -> Operation:
@@ -188,7 +185,7 @@ def get_similarity(bin_name: str, values: Any) -> Operation:
     It is NaN where no sketch has seen anything. Arguments as in :func:`get_intersect_count`.
     """
     sketches = _sketches("get_similarity", values, together=True)
-    return _reads("get_similarity", hll_ops.SIMILARITY, bin_name, sketches)
+    return _operation("get_similarity", bin_name, sketches)
 
 
 def describe(bin_name: str) -> Operation:
@@ -200,7 +197,7 @@ def describe(bin_name: str) -> Operation:
     Raises:
         InvalidArgError: no bin can be called so.
     """
-    return _reads("describe", hll_ops.DESCRIBE, bin_name)
+    return _operation("describe", bin_name)
 
 
 def may_contain(bin_name: str, values: Any) -> Operation:
@@ -213,20 +210,14 @@ def may_contain(bin_name: str, values: Any) -> Operation:
     Raises:
         InvalidArgError: an argument is none of these.
     """
-    return _reads("may_contain", hll_ops.MAY_CONTAIN, bin_name, _elements("may_contain", values))
+    return _operation("may_contain", bin_name, _elements("may_contain", values))
 
 
 # -- how they are put together -----------------------------------------------------------------------------------------
 
 
-def _writes(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"hll.{what}.bin_name")
-    return Operation(wire.OP_HLL_MODIFY, name, encode_cdt_call(opcode, args))
-
-
-def _reads(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"hll.{what}.bin_name")
-    return Operation(wire.OP_HLL_READ, name, encode_cdt_call(opcode, args), info1=wire.INFO1_READ)
+def _operation(what: str, bin_name: str, *args: Any) -> Operation:
+    return encoded(HLLS[what], bin_name, args)
 
 
 def _bits(what: str, index_bits: object, minhash_bits: object) -> tuple[int, int]:
@@ -242,8 +233,8 @@ def _bits(what: str, index_bits: object, minhash_bits: object) -> tuple[int, int
     return index, checked_int(where, minhash_bits, _MINHASH_MIN, most, ", 0 for none, or None")
 
 
-def _flags(what: str, policy: HLLPolicy | None, allowed: HLLWrite) -> int:
-    return flags_of(f"hll.{what}.policy", policy, HLLPolicy, allowed)
+def _flags(what: str, policy: HLLPolicy | None) -> int:
+    return flags_of(f"hll.{what}.policy", policy, HLLPolicy, HLLWrite(HLLS[what].flags))
 
 
 def _not_empty(what: str, values: object, of: str) -> list[Any]:

@@ -25,7 +25,7 @@ def modules() -> dict[str, Path]:
 
 def imported(path: Path) -> set[str]:
     """Every module that a file imports, within functions and for type checkers as well."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
