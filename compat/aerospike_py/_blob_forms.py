@@ -1,4 +1,4 @@
-"""Operations on bits and sketches, dicts with codes from 4001 and 3001 on, and what they are in trio_aerospike."""
+"""Convert dicts of bit and HyperLogLog operations, with codes from 4001 and 3001, to those of trio_aerospike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._operation_codes import BITS, SKETCHES
 
 
 def _bit_policy(where: str, value: Any) -> Any:
-    """The flags of a write as a policy; they are a plain number in the dict."""
+    """Convert write flags, a plain number in the dict, to a policy."""
     if value is None:
         return None
     try:
@@ -25,7 +25,7 @@ def _bit_policy(where: str, value: Any) -> Any:
 
 
 def _sketches(where: str, value: Any) -> list[HyperLogLog]:
-    """Sketches as trio_aerospike has them; their bytes do as well, which is what aerospike_py reads."""
+    """Convert sketches, or their bytes, as which aerospike_py reads them."""
     listed = list(value) if isinstance(value, (list, tuple)) else [value]
     for sketch in listed:
         if not isinstance(sketch, (HyperLogLog, bytes, bytearray)):
@@ -51,7 +51,7 @@ _SKETCH_ENTRIES: Final = {
 }
 _ADD: Final = {"values": Entry("val"), "index_bit_count": Entry("index_bit_count", OMIT)}
 
-#: The forms by code.
+#: The forms, by code.
 FORMS: Final[Mapping[int, Form]] = {
     **forms("bit", bits, BITS, _BIT_ENTRIES, {}),
     **forms("hll", hll, SKETCHES, _SKETCH_ENTRIES, {"add": _ADD}),

@@ -1,4 +1,4 @@
-"""Operations on lists and maps, dicts with codes from 1001 and 2001 on, and what they are in trio_aerospike."""
+"""Convert dicts of list and map operations, with codes from 1001 and 2001, to operations of trio_aerospike."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ._operation_codes import LISTS, MAPS
 
 
 def _several(where: str, value: Any) -> Any:
-    """Several values. One that is no list stands for a list of itself, as aerospike_py has it."""
+    """Several values. A single value becomes a list of itself, as in aerospike_py."""
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, bytearray, memoryview, Mapping)):
         return value
     return [value]
 
 
 def _exclusive(where: str, value: Any) -> Any:
-    """A kind of write; ``flags`` say it beside more, and only one of the two can be given."""
+    """Check a ``write_mode``. ``flags`` include it, so that only one of the two can be given."""
     if type(value) is not int or not 0 <= value <= 2:
         raise refused(where, value, "MAP_UPDATE (0), MAP_CREATE_ONLY (1), MAP_UPDATE_ONLY (2)")
     return value
@@ -39,7 +39,7 @@ _list_policy = policy_of(lists.ListPolicy, {"order": "order", "flags": "write_fl
 
 
 def _without(key: str, convert: Converter) -> Converter:
-    """A converter of policies that checks a key and goes on without it: the server takes none for the operation."""
+    """Make a converter that checks a key and then drops it, as the server does not accept it for the operation."""
 
     def convert_rest(where: str, value: Any) -> Any:
         policy = convert(where, value)
@@ -51,7 +51,7 @@ def _without(key: str, convert: Converter) -> Converter:
 
 
 _VALUES: Final = Entry("val", convert=_several)
-# What a dict that was made by hand and has none means.
+# A dict that was made by hand and has no count means one.
 _ONE: Final = Entry("count", default=1)
 _OWN_STEP: Final = Entry("val", default=OMIT)
 
@@ -82,7 +82,7 @@ _MAP_ENTRIES: Final = {
 _INSERT: Final = {"policy": Entry("list_policy", None, _without("order", _list_policy))}
 _STEP: Final = {"value": _OWN_STEP, "policy": Entry("map_policy", None, _without("write_mode", _map_policy))}
 
-#: The forms by code.
+#: The forms, by code.
 FORMS: Final[Mapping[int, Form]] = {
     **forms(
         "list",

@@ -1,4 +1,4 @@
-"""What a dict of an operation holds: which keys, of what kinds, and the function of trio_aerospike that they go to."""
+"""Convert dicts of operations: their keys, and the functions of trio_aerospike that take the values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
-#: Makes an argument of a value; told where the value stands, for what it refuses.
+#: Converts a value to an argument. Its first parameter is the value's place, for error messages.
 Converter = Callable[[str, Any], Any]
 #: No value: the key is required.
 REQUIRED: Final = object()
@@ -21,18 +21,18 @@ OMIT: Final = object()
 
 
 def as_given(where: str, value: Any) -> Any:
-    """The value as it is; the function checks it."""
+    """Keep the value; the function checks it."""
     return value
 
 
 @attrs.frozen
 class Entry:
-    """A key of such a dict.
+    """A key of a dict.
 
     Attributes:
         key: its name.
-        default: what stands for a key that is missing, or is None.
-        convert: makes the argument of the value; it gets the value's place, for error messages.
+        default: the value of a key that is missing, or is None.
+        convert: converts the value to the argument.
         other: another name under which the value may be given.
     """
 
@@ -48,9 +48,9 @@ class Form:
 
     Attributes:
         name: the function of aerospike_py that makes it.
-        function: the function of trio_aerospike that it goes to.
+        function: the function of trio_aerospike that makes the operation.
         entries: its keys besides ``op`` and ``bin``, by the function's parameters.
-        keys: all names that may be in it.
+        keys: all keys that may be in it.
     """
 
     name: str
@@ -66,14 +66,14 @@ class Form:
         return cls(name, function, chosen, frozenset(keys))
 
     def operation(self, where: str, given: Mapping[str, Any]) -> Operation:
-        """The operation that the dict describes.
+        """Convert a dict to the operation.
 
         Args:
-            where: its place, for messages.
+            where: its place, for error messages.
             given: the dict.
 
         Raises:
-            InvalidArgError: a key is missing, another does not exist, or a value cannot be so.
+            InvalidArgError: a key is missing or unknown, or a value is invalid.
         """
         if not self.keys.issuperset(given):
             self._check_names(where, given)
@@ -100,17 +100,17 @@ class Form:
 
     def _check_names(self, where: str, given: Mapping[str, Any]) -> None:
         for name, value in given.items():
-            # Operations that read are said to have a "val" of None.
+            # Programs give reads a "val" of None.
             if name not in self.keys and not (name == "val" and value is None):
                 raise unknown_name(f"{where} ({self.name})", name, sorted(self.keys))
 
 
 def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
-    """A converter: a policy dict, or None, becomes a policy of trio_aerospike.
+    """Make a converter of a policy dict, or None, to a policy of trio_aerospike.
 
     Args:
         kind: the policy's class.
-        names: its fields by their names in the dict.
+        names: the fields of the policy, by their keys in the dict.
     """
 
     def convert(where: str, value: Any) -> Any:
@@ -145,7 +145,7 @@ def forms(
         module: of trio_aerospike, with the functions.
         codes: the numbers by name.
         entries: the entries by parameter.
-        special: by operation those that differ; None for a parameter that the dict does not have.
+        special: those that differ, by operation; None for a parameter without a key.
     """
     made = {}
     for name, code in codes.items():

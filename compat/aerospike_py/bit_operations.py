@@ -1,6 +1,6 @@
 """Operations on the bits of bytes: each function returns the dict that ``operate`` and its relatives take.
 
-The dicts are those of aerospike_py 0.14.4, key by key. What is in them is checked when they are used. Bits are counted
+The dicts are those of aerospike_py 0.14.4, key by key. Their values are checked when they are used. Bits are counted
 from the left; a negative offset counts from the end. ``policy`` is a sum of BIT_WRITE_ constants.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def bit_resize(bin: str, byte_size: int, resize_flags: int = 0, policy: int | None = None) -> Operation:
-    """Make a blob ``byte_size`` bytes long; ``resize_flags`` is a BIT_RESIZE_ constant."""
+    """Resize a blob to ``byte_size`` bytes; ``resize_flags`` is a BIT_RESIZE_ constant."""
     operation: Operation = {"op": _OP["resize"], "bin": bin, "byte_size": byte_size}
     if resize_flags != 0:
         operation["resize_flags"] = resize_flags
@@ -41,7 +41,7 @@ def bit_resize(bin: str, byte_size: int, resize_flags: int = 0, policy: int | No
 
 
 def bit_insert(bin: str, byte_offset: int, value: bytes | bytearray, policy: int | None = None) -> Operation:
-    """Put bytes into a blob at ``byte_offset``."""
+    """Insert bytes into a blob at ``byte_offset``."""
     return _build({"op": _OP["insert"], "bin": bin, "byte_offset": byte_offset, "val": value}, bit_policy=policy)
 
 
@@ -85,7 +85,7 @@ def bit_and(bin: str, bit_offset: int, bit_size: int, value: bytes | bytearray, 
 
 
 def bit_not(bin: str, bit_offset: int, bit_size: int, policy: int | None = None) -> Operation:
-    """Turn over ``bit_size`` bits from ``bit_offset`` on."""
+    """Invert ``bit_size`` bits from ``bit_offset`` on."""
     return _build({"op": _OP["not"], "bin": bin, "bit_offset": bit_offset, "bit_size": bit_size}, bit_policy=policy)
 
 
@@ -162,25 +162,25 @@ def bit_set_int(bin: str, bit_offset: int, bit_size: int, value: int, policy: in
 
 
 def bit_get(bin: str, bit_offset: int, bit_size: int) -> Operation:
-    """Give ``bit_size`` bits from ``bit_offset`` on as bytes, the first bit foremost."""
+    """Read ``bit_size`` bits from ``bit_offset`` on as bytes, left-aligned."""
     return {"op": _OP["get"], "bin": bin, "bit_offset": bit_offset, "bit_size": bit_size}
 
 
 def bit_count(bin: str, bit_offset: int, bit_size: int) -> Operation:
-    """Give the number of bits that are set among ``bit_size`` bits from ``bit_offset`` on."""
+    """Read the number of bits that are set in ``bit_size`` bits from ``bit_offset`` on."""
     return {"op": _OP["count"], "bin": bin, "bit_offset": bit_offset, "bit_size": bit_size}
 
 
 def bit_lscan(bin: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
-    """Give the place of the first bit that is ``value`` among ``bit_size`` bits from ``bit_offset`` on; -1 for none."""
+    """Read the position of the first bit that is ``value`` in ``bit_size`` bits from ``bit_offset`` on; -1 for none."""
     return {"op": _OP["lscan"], "bin": bin, "bit_offset": bit_offset, "bit_size": bit_size, "val": value}
 
 
 def bit_rscan(bin: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
-    """Give the place of the last bit that is ``value`` among ``bit_size`` bits from ``bit_offset`` on; -1 for none."""
+    """Read the position of the last bit that is ``value`` in ``bit_size`` bits from ``bit_offset`` on; -1 for none."""
     return {"op": _OP["rscan"], "bin": bin, "bit_offset": bit_offset, "bit_size": bit_size, "val": value}
 
 
 def bit_get_int(bin: str, bit_offset: int, bit_size: int, signed: bool = False) -> Operation:
-    """Give the integer of ``bit_size`` bits at ``bit_offset``."""
+    """Read the integer of ``bit_size`` bits at ``bit_offset``."""
     return {"op": _OP["get_int"], "bin": bin, "bit_offset": bit_offset, "bit_size": bit_size, "signed": signed}

@@ -1,6 +1,6 @@
 """Operations on HyperLogLog sketches: each function returns the dict that ``operate`` and its relatives take.
 
-The dicts are those of aerospike_py 0.14.4, key by key. What is in them is checked when they are used.
+The dicts are those of aerospike_py 0.14.4, key by key. Their values are checked when they are used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 def hll_init(
     bin: str, index_bit_count: int, minhash_bit_count: int | None = None, *, policy: HLLPolicy | None = None
 ) -> Operation:
-    """Make an empty sketch, or empty one that exists."""
+    """Create an empty sketch, or empty an existing one."""
     return _build(
         {"op": _OP["init"], "bin": bin, "index_bit_count": index_bit_count},
         minhash_bit_count=minhash_bit_count,
@@ -44,7 +44,7 @@ def hll_add(
     *,
     policy: HLLPolicy | None = None,
 ) -> Operation:
-    """Add values to a sketch, which is made if need be with ``index_bit_count``; gives how many registers changed."""
+    """Add values to a sketch, created with ``index_bit_count`` if missing; returns how many registers changed."""
     return _build(
         {"op": _OP["add"], "bin": bin, "val": values},
         index_bit_count=index_bit_count,
@@ -54,37 +54,37 @@ def hll_add(
 
 
 def hll_get_count(bin: str) -> Operation:
-    """Give the estimated number of values in a sketch."""
+    """Read the estimated number of values in a sketch."""
     return {"op": _OP["get_count"], "bin": bin}
 
 
 def hll_get_union(bin: str, values: list[Any]) -> Operation:
-    """Give the union of a sketch with the sketches in ``values``, as a sketch."""
+    """Read the union of a sketch with the sketches in ``values``, as a sketch."""
     return {"op": _OP["get_union"], "bin": bin, "val": values}
 
 
 def hll_get_union_count(bin: str, values: list[Any]) -> Operation:
-    """Give the estimated number of values in the union with the sketches in ``values``."""
+    """Read the estimated number of values in the union with the sketches in ``values``."""
     return {"op": _OP["get_union_count"], "bin": bin, "val": values}
 
 
 def hll_get_intersect_count(bin: str, values: list[Any]) -> Operation:
-    """Give the estimated number of values that are in the bin's sketch and in those of ``values``."""
+    """Read the estimated number of values that are in the bin's sketch and in those of ``values``."""
     return {"op": _OP["get_intersect_count"], "bin": bin, "val": values}
 
 
 def hll_get_similarity(bin: str, values: list[Any]) -> Operation:
-    """Give the estimated similarity of the bin's sketch and those of ``values``, from 0.0 to 1.0."""
+    """Read the estimated similarity of the bin's sketch and those of ``values``, from 0.0 to 1.0."""
     return {"op": _OP["get_similarity"], "bin": bin, "val": values}
 
 
 def hll_describe(bin: str) -> Operation:
-    """Give the two bit counts of a sketch, ``[index_bit_count, minhash_bit_count]``."""
+    """Read the two bit counts of a sketch, ``[index_bit_count, minhash_bit_count]``."""
     return {"op": _OP["describe"], "bin": bin}
 
 
 def hll_fold(bin: str, index_bit_count: int) -> Operation:
-    """Make a sketch coarser, down to ``index_bit_count``."""
+    """Reduce the bits of index of a sketch to ``index_bit_count``."""
     return {"op": _OP["fold"], "bin": bin, "index_bit_count": index_bit_count}
 
 

@@ -1,7 +1,8 @@
 """Operations on lists: each function returns the dict that ``operate`` and its relatives take.
 
-The dicts are those of aerospike_py 0.14.4, key by key, so they may be built, looked into and changed by hand. What is
-in them is checked when they are used. A negative index counts from the end.
+The dicts are those of aerospike_py 0.14.4, key by key, so they may be built, read and changed by hand. Their
+values are checked when they are used. A negative index counts from the end. ``return_type`` is a
+LIST_RETURN_ constant: what to return of the selected values.
 """
 
 from __future__ import annotations
@@ -48,161 +49,161 @@ __all__ = [
 
 
 def list_append(bin: str, val: Any, policy: ListPolicy | None = None) -> Operation:
-    """Put a value at the end of a list; gives the new size."""
+    """Append a value to a list; returns the new size."""
     return _build({"op": _OP["append"], "bin": bin, "val": val}, list_policy=policy)
 
 
 def list_append_items(bin: str, values: list[Any], policy: ListPolicy | None = None) -> Operation:
-    """Put several values at the end of a list; gives the new size."""
+    """Append several values to a list; returns the new size."""
     return _build({"op": _OP["append_items"], "bin": bin, "val": values}, list_policy=policy)
 
 
 def list_insert(bin: str, index: int, val: Any, policy: ListPolicy | None = None) -> Operation:
-    """Put a value before the one at ``index``; gives the new size."""
+    """Insert a value before the one at ``index``; returns the new size."""
     return _build({"op": _OP["insert"], "bin": bin, "index": index, "val": val}, list_policy=policy)
 
 
 def list_insert_items(bin: str, index: int, values: list[Any], policy: ListPolicy | None = None) -> Operation:
-    """Put several values before the one at ``index``; gives the new size."""
+    """Insert several values before the one at ``index``; returns the new size."""
     return _build({"op": _OP["insert_items"], "bin": bin, "index": index, "val": values}, list_policy=policy)
 
 
 def list_pop(bin: str, index: int) -> Operation:
-    """Take the value at ``index`` out of a list; gives it."""
+    """Remove the value at ``index``; returns it."""
     return {"op": _OP["pop"], "bin": bin, "index": index}
 
 
 def list_pop_range(bin: str, index: int, count: int) -> Operation:
-    """Take ``count`` values from ``index`` on out of a list; gives them."""
+    """Remove ``count`` values from ``index`` on; returns them."""
     return {"op": _OP["pop_range"], "bin": bin, "index": index, "count": count}
 
 
 def list_remove(bin: str, index: int) -> Operation:
-    """Remove the value at ``index``; gives how many were removed."""
+    """Remove the value at ``index``; returns how many were removed."""
     return {"op": _OP["remove"], "bin": bin, "index": index}
 
 
 def list_remove_range(bin: str, index: int, count: int) -> Operation:
-    """Remove ``count`` values from ``index`` on; gives how many were removed."""
+    """Remove ``count`` values from ``index`` on; returns how many were removed."""
     return {"op": _OP["remove_range"], "bin": bin, "index": index, "count": count}
 
 
 def list_set(bin: str, index: int, val: Any) -> Operation:
-    """Replace the value at ``index``; gives nothing."""
+    """Replace the value at ``index``; no result."""
     return {"op": _OP["set"], "bin": bin, "index": index, "val": val}
 
 
 def list_trim(bin: str, index: int, count: int) -> Operation:
-    """Keep ``count`` values from ``index`` on and remove the others; gives how many were removed."""
+    """Keep ``count`` values from ``index`` on and remove the others; returns how many were removed."""
     return {"op": _OP["trim"], "bin": bin, "index": index, "count": count}
 
 
 def list_clear(bin: str) -> Operation:
-    """Remove all values of a list; gives nothing."""
+    """Remove all values of a list; no result."""
     return {"op": _OP["clear"], "bin": bin}
 
 
 def list_size(bin: str) -> Operation:
-    """Give the number of values in a list."""
+    """Read the number of values in a list."""
     return {"op": _OP["size"], "bin": bin}
 
 
 def list_get(bin: str, index: int) -> Operation:
-    """Give the value at ``index``."""
+    """Read the value at ``index``."""
     return {"op": _OP["get"], "bin": bin, "index": index}
 
 
 def list_get_range(bin: str, index: int, count: int) -> Operation:
-    """Give ``count`` values from ``index`` on."""
+    """Read ``count`` values from ``index`` on."""
     return {"op": _OP["get_range"], "bin": bin, "index": index, "count": count}
 
 
 def list_get_by_value(bin: str, val: Any, return_type: int) -> Operation:
-    """Give what ``return_type`` asks of the values that equal ``val``."""
+    """Read the values that equal ``val``."""
     return {"op": _OP["get_by_value"], "bin": bin, "val": val, "return_type": return_type}
 
 
 def list_get_by_index(bin: str, index: int, return_type: int) -> Operation:
-    """Give what ``return_type`` asks of the value at ``index``."""
+    """Read the value at ``index``."""
     return {"op": _OP["get_by_index"], "bin": bin, "index": index, "return_type": return_type}
 
 
 def list_get_by_index_range(bin: str, index: int, return_type: int, count: int | None = None) -> Operation:
-    """Give what ``return_type`` asks of ``count`` values from ``index`` on; of all that follow without a count."""
+    """Read ``count`` values from ``index`` on, or all that follow."""
     return _build(
         {"op": _OP["get_by_index_range"], "bin": bin, "index": index, "return_type": return_type}, count=count
     )
 
 
 def list_get_by_rank(bin: str, rank: int, return_type: int) -> Operation:
-    """Give what ``return_type`` asks of the value with ``rank``; 0 is the least, -1 the greatest."""
+    """Read the value with ``rank``; 0 is the least, -1 the greatest."""
     return {"op": _OP["get_by_rank"], "bin": bin, "rank": rank, "return_type": return_type}
 
 
 def list_get_by_rank_range(bin: str, rank: int, return_type: int, count: int | None = None) -> Operation:
-    """Give what ``return_type`` asks of ``count`` values from ``rank`` up; of all that are greater without a count."""
+    """Read ``count`` values from ``rank`` up, or all that are greater."""
     return _build({"op": _OP["get_by_rank_range"], "bin": bin, "rank": rank, "return_type": return_type}, count=count)
 
 
 def list_get_by_value_list(bin: str, values: list[Any], return_type: int) -> Operation:
-    """Give what ``return_type`` asks of the values that equal one of ``values``."""
+    """Read the values that equal one of ``values``."""
     return {"op": _OP["get_by_value_list"], "bin": bin, "val": values, "return_type": return_type}
 
 
 def list_get_by_value_range(bin: str, begin: Any, end: Any, return_type: int) -> Operation:
-    """Give what ``return_type`` asks of the values from ``begin`` on and before ``end``; None is an open end."""
+    """Read the values from ``begin`` on and before ``end``; None is an open end."""
     return {"op": _OP["get_by_value_range"], "bin": bin, "val": begin, "val_end": end, "return_type": return_type}
 
 
 def list_remove_by_value(bin: str, val: Any, return_type: int) -> Operation:
-    """Remove the values that equal ``val``; gives what ``return_type`` asks of them."""
+    """Remove the values that equal ``val``."""
     return {"op": _OP["remove_by_value"], "bin": bin, "val": val, "return_type": return_type}
 
 
 def list_remove_by_value_list(bin: str, values: list[Any], return_type: int) -> Operation:
-    """Remove the values that equal one of ``values``; gives what ``return_type`` asks of them."""
+    """Remove the values that equal one of ``values``."""
     return {"op": _OP["remove_by_value_list"], "bin": bin, "val": values, "return_type": return_type}
 
 
 def list_remove_by_value_range(bin: str, begin: Any, end: Any, return_type: int) -> Operation:
-    """Remove the values from ``begin`` on and before ``end``; gives what ``return_type`` asks of them."""
+    """Remove the values from ``begin`` on and before ``end``."""
     return {"op": _OP["remove_by_value_range"], "bin": bin, "val": begin, "val_end": end, "return_type": return_type}
 
 
 def list_remove_by_index(bin: str, index: int, return_type: int) -> Operation:
-    """Remove the value at ``index``; gives what ``return_type`` asks of it."""
+    """Remove the value at ``index``."""
     return {"op": _OP["remove_by_index"], "bin": bin, "index": index, "return_type": return_type}
 
 
 def list_remove_by_index_range(bin: str, index: int, return_type: int, count: int | None = None) -> Operation:
-    """Remove ``count`` values from ``index`` on, all without a count; gives what ``return_type`` asks of them."""
+    """Remove ``count`` values from ``index`` on, or all that follow."""
     return _build(
         {"op": _OP["remove_by_index_range"], "bin": bin, "index": index, "return_type": return_type}, count=count
     )
 
 
 def list_remove_by_rank(bin: str, rank: int, return_type: int) -> Operation:
-    """Remove the value with ``rank``; gives what ``return_type`` asks of it."""
+    """Remove the value with ``rank``."""
     return {"op": _OP["remove_by_rank"], "bin": bin, "rank": rank, "return_type": return_type}
 
 
 def list_remove_by_rank_range(bin: str, rank: int, return_type: int, count: int | None = None) -> Operation:
-    """Remove ``count`` values from ``rank`` up, all without a count; gives what ``return_type`` asks of them."""
+    """Remove ``count`` values from ``rank`` up, or all that are greater."""
     return _build(
         {"op": _OP["remove_by_rank_range"], "bin": bin, "rank": rank, "return_type": return_type}, count=count
     )
 
 
 def list_increment(bin: str, index: int, val: int, policy: ListPolicy | None = None) -> Operation:
-    """Add ``val`` to the number at ``index``; gives the sum."""
+    """Add ``val`` to the number at ``index``; returns the sum."""
     return _build({"op": _OP["increment"], "bin": bin, "index": index, "val": val}, list_policy=policy)
 
 
 def list_sort(bin: str, sort_flags: int = 0) -> Operation:
-    """Sort a list; ``sort_flags`` is a LIST_SORT_ constant. Gives nothing."""
+    """Sort a list; ``sort_flags`` is a LIST_SORT_ constant. No result."""
     return {"op": _OP["sort"], "bin": bin, "val": sort_flags}
 
 
 def list_set_order(bin: str, list_order: int = 0) -> Operation:
-    """Have the server keep a list sorted or not; ``list_order`` is LIST_ORDERED or LIST_UNORDERED. Gives nothing."""
+    """Make the server keep a list sorted or not; ``list_order`` is LIST_ORDERED or LIST_UNORDERED. No result."""
     return {"op": _OP["set_order"], "bin": bin, "val": list_order}

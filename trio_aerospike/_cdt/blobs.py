@@ -13,7 +13,7 @@ from trio_aerospike.validation import Validator, named_arguments, refused
 
 
 def write_flags(kind: type[IntFlag]) -> Validator:
-    """A validator: flags of ``kind``, or their number, that do not exclude each other; the flags are stored."""
+    """A validator for flags of ``kind``, or their number, that do not exclude each other. It stores the flags."""
     both = kind["CREATE_ONLY"] | kind["UPDATE_ONLY"]
 
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -36,45 +36,45 @@ class BitWrite(IntFlag):
     UPDATE_ONLY = bit_ops.FLAG_UPDATE_ONLY
     """Only change a bin that exists."""
     NO_FAIL = bit_ops.FLAG_NO_FAIL
-    """Leave the blob as it is, without an error, where the operation cannot be carried out."""
+    """Leave the blob as it is, without an error, where the operation fails."""
     PARTIAL = bit_ops.FLAG_PARTIAL
     """Work on the part of the field that is within the blob (remove, set, or_, xor, and_, not_ and the shifts)."""
 
 
 class BitResize(IntFlag):
-    """How a blob is resized."""
+    """How to resize a blob."""
 
     DEFAULT = 0
-    """Bytes come and go at its end."""
+    """Add and remove bytes at its end."""
     FROM_FRONT = bit_ops.RESIZE_FROM_FRONT
-    """Bytes come and go at its beginning."""
+    """Add and remove bytes at its beginning."""
     GROW_ONLY = bit_ops.RESIZE_GROW_ONLY
-    """Refuse to make it smaller."""
+    """Fail instead of making it smaller."""
     SHRINK_ONLY = bit_ops.RESIZE_SHRINK_ONLY
-    """Refuse to make it larger."""
+    """Fail instead of making it larger."""
 
 
 class BitOverflow(IntEnum):
-    """What becomes of a result that has no place in the field."""
+    """What to do with a result that does not fit into the field."""
 
     FAIL = 0
     """The operation fails, with result code 26 (OP_NOT_APPLICABLE)."""
     SATURATE = bit_ops.INT_SATURATE
-    """The greatest or the least number of the field is taken instead."""
+    """Store the greatest or the least number of the field."""
     WRAP = bit_ops.INT_WRAP
-    """The lowest bits of it are taken."""
+    """Store its lowest bits."""
 
 
 @named_arguments
 @attrs.frozen
 class BitPolicy:
-    """How bits are written.
+    """How to write bits.
 
     Args:
         write_flags: what the operation may do.
 
     Raises:
-        InvalidArgError: they are no flags, or exclude each other.
+        InvalidArgError: they are not flags, or exclude each other.
     """
 
     write_flags: BitWrite = attrs.field(default=BitWrite.DEFAULT, validator=write_flags(BitWrite))
@@ -98,29 +98,29 @@ class HLLWrite(IntFlag):
 @named_arguments
 @attrs.frozen
 class HLLPolicy:
-    """How a sketch is written.
+    """How to write a sketch.
 
     Args:
         write_flags: what the operation may do.
 
     Raises:
-        InvalidArgError: they are no flags, or exclude each other.
+        InvalidArgError: they are not flags, or exclude each other.
     """
 
     write_flags: HLLWrite = attrs.field(default=HLLWrite.DEFAULT, validator=write_flags(HLLWrite))
 
 
 def flags_of(where: str, policy: object, kind: type[Any], allowed: IntFlag) -> int:
-    """The flags of a policy, where the operation takes them.
+    """The flags of a policy, where the operation allows them.
 
     Args:
-        where: the argument, as refusals name it.
+        where: the argument, for error messages.
         policy: one of ``kind``, or None for its defaults.
         kind: the class of policies.
-        allowed: the flags that the server takes for the operation.
+        allowed: the flags that the server allows for the operation.
 
     Raises:
-        InvalidArgError: it is no such policy, or has other flags.
+        InvalidArgError: it is not a policy of ``kind``, or has other flags.
     """
     flags = checked_policy(where, policy, kind).write_flags
     if flags & ~allowed:

@@ -1,6 +1,6 @@
 """Operations on lists and maps: their numbers (server: as/include/base/proto.h) and their tables.
 
-What the columns and words of a row mean is in :mod:`call_table`.
+:mod:`call_table` explains the columns and words of a row.
 """
 
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from .call_table import Family, table
 from .constants import OP_CDT_MODIFY, OP_CDT_READ
 
-# What an operation does. The names are the server's, without its AS_CDT_OP_.
+# Operations. The names are the server's, without its AS_CDT_OP_.
 LIST_SET_TYPE: Final = 0
 LIST_APPEND: Final = 1
 LIST_APPEND_ITEMS: Final = 2
@@ -84,7 +84,7 @@ MAP_GET_BY_VALUE_REL_RANK_RANGE: Final = 110
 SELECT: Final = 0xFE
 CONTEXT_EVAL: Final = 0xFF
 
-# What it answers. INVERTED goes on top: everything but what was found.
+# Return types. INVERTED is added to select everything but what was found.
 RETURN_NONE: Final = 0
 RETURN_INDEX: Final = 1
 RETURN_REVINDEX: Final = 2
@@ -103,7 +103,7 @@ RETURN_UNORDERED_MAP: Final = 16
 RETURN_ORDERED_MAP: Final = 17
 RETURN_INVERTED: Final = 0x10000
 
-# Flags of SELECT, besides what it gives back (server: cdt.c).
+# Flags of SELECT, besides what it returns (server: cdt.c).
 SELECT_APPLY: Final = 0x04
 SELECT_NO_FAIL: Final = 0x10
 
@@ -124,7 +124,7 @@ MAP_NO_CREATE: Final = 0x02
 MAP_NO_FAIL: Final = 0x04
 MAP_DO_PARTIAL: Final = 0x08
 
-# Steps of a context: the way to a list or map inside others.
+# Steps of a context.
 CONTEXT_INDEX: Final = 0
 CONTEXT_RANK: Final = 1
 CONTEXT_KEY: Final = 2

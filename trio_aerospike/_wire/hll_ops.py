@@ -43,8 +43,8 @@ HLLS: Final = table(
     _HLL.read("may_contain", MAY_CONTAIN, "values:list", "int"),
 )
 
-# Widths of a sketch: bits that choose a register, bits of its min-hash (or none), bits of its count of zeros; and what
-# stands before the registers (server: as/src/base/particle_hll.c).
+# Widths of a sketch: bits that select a register, bits of its min-hash (or 0), bits of its count of zeros; and the size
+# of the header before the registers (server: as/src/base/particle_hll.c).
 INDEX_BITS: Final = range(4, 17)
 MINHASH_BITS: Final = range(4, 52)
 ZEROS_BITS: Final = 6
@@ -53,25 +53,25 @@ HEADER_SIZE: Final = 11
 
 
 def is_minhash_width(bits: int) -> bool:
-    """Whether a min-hash can have so many bits; 0 is none."""
+    """Whether a min-hash can have that many bits; 0 is without min-hash."""
     return bits == 0 or bits in MINHASH_BITS
 
 
 def are_widths(index_bits: int, minhash_bits: int) -> bool:
-    """Whether a sketch that is stored can have so many bits of both."""
+    """Whether a stored sketch can have that many bits of both."""
     known = index_bits in INDEX_BITS and is_minhash_width(minhash_bits)
     return known and index_bits + minhash_bits <= INDEX_AND_MINHASH_BITS_MAX
 
 
 def sketch_size(index_bits: int, minhash_bits: int) -> int:
-    """The bytes of a sketch."""
+    """The size of a sketch in bytes."""
     return HEADER_SIZE + (((ZEROS_BITS + minhash_bits) << index_bits) + 7) // 8
 
 
 def is_sketch(data: bytes) -> bool:
-    """Whether these are a sketch's bytes: no flags, known widths, the size that goes with them.
+    """Whether these are the bytes of a sketch: no flags, valid widths, and the size that these need.
 
-    As the server does for sketches within calls, the sum of both widths is not looked at.
+    As in the server's check of sketches within calls, the sum of both widths is not checked.
     """
     if len(data) < HEADER_SIZE or data[0]:
         return False

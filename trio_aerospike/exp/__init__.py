@@ -1,4 +1,4 @@
-"""Expressions: what the server works out from a record.
+"""Expressions: filters and computed values that the server evaluates on a record.
 
 ::
 
@@ -12,15 +12,15 @@
     await client.operate(key, [operations.read_expression("total", total)])
 
 An expression is a filter in the policy of every command, the value of an operation (``read_expression``,
-``write_expression``), a condition within a path expression, and the source of a secondary index. It is checked as it is
-built: what the server would refuse raises InvalidArgError, which says where in the expression.
+``write_expression``), a condition within a path expression, or the source of a secondary index. It is checked as it is
+built: InvalidArgError names the place in the expression that the server would refuse.
 
-Bins and metadata, comparison, logic, arithmetic, bits of ints, text, geo, conditions and variables are here;
-:mod:`~trio_aerospike.exp.lists`, :mod:`~trio_aerospike.exp.maps`, :mod:`~trio_aerospike.exp.bits` and
-:mod:`~trio_aerospike.exp.hll` hold the operations on what a bin holds.
+Bins and metadata, comparison, logic, arithmetic, bits of ints, text, geography, conditions and variables are here;
+operations on parts of values are in :mod:`~trio_aerospike.exp.lists`, :mod:`~trio_aerospike.exp.maps`,
+:mod:`~trio_aerospike.exp.bits` and :mod:`~trio_aerospike.exp.hll`.
 
-What does not exist or has another type than was said is unknown: a filter leaves the record out, an operation fails
-unless its flags say otherwise.
+The value of a missing bin, or of a bin of another type, is unknown: a filter excludes the record, an operation fails
+unless its flags allow it.
 """
 
 from trio_aerospike._cdt.blobs import (

@@ -1,7 +1,7 @@
-"""Which numbers and bytes calls take, where they are known when an expression is built.
+"""Check numbers and bytes in calls, where they are known when an expression is built.
 
-The same as in the plain operations, which refuse what the server could only refuse. An argument that is an expression
-has its value in the server, so nothing is said of it here.
+The limits are those of :mod:`trio_aerospike.operations`. Only the server knows the value of an argument that is an
+expression.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CONTENTS: Final = ("insert", "set", "or_", "xor", "and_")
 
 
 def check_literals(call: Call, given: Mapping[str, object]) -> None:
-    """Refuse what no server would take.
+    """Refuse what every server would refuse.
 
     Args:
         call: the operation.
@@ -31,7 +31,7 @@ def check_literals(call: Call, given: Mapping[str, object]) -> None:
     """
     where = f"exp.{call.where}"
     for name, argument in given.items():
-        # What has a wrong type is refused with the types that the operation takes.
+        # A wrong type is refused along with the types that the operation takes.
         if isinstance(argument, int) and not isinstance(argument, bool):
             if call.family.name == "bits":
                 bounds = _bit_bounds(call.name, name)

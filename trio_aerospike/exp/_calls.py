@@ -82,7 +82,7 @@ def answer_kind(call: Call, return_type: int, value_kind: Kind | None) -> Kind |
         value_kind: the type of a single element, where that is the answer.
 
     Returns:
-        The kind; None where it is an element's and ``value_kind`` is not given, or where there is no such answer.
+        The kind; None where it is an element's and ``value_kind`` is not given, or where there is no such return type.
     """
     plain = return_type & ~cdt.RETURN_INVERTED
     many = call.answer == "many"
@@ -113,11 +113,11 @@ _STATIC: Final[dict[str, frozenset[int]]] = {
     "hll.fold.index_bit_count": frozenset(range(4, 17)),
     "hll.minhash_bit_count": frozenset((-1, 0, *range(4, 52))),
 }
-"""Values of the parameters that are no expressions, but for write flags, which stand in the row."""
+"""Values of the parameters that are not expressions, but for write flags, which are in the row."""
 
 
 def allowed_numbers(call: Call, name: str) -> frozenset[int]:
-    """The values of a parameter that is no expression."""
+    """The values of a parameter that is not an expression."""
     if name == "flags" and call.flags:
         # The first two, create only and update only, exclude each other.
         return frozenset([flags for flags in range(16) if not flags & ~call.flags and flags & 3 != 3])

@@ -1,4 +1,4 @@
-"""Expressions from bytes: what :meth:`Expression.encode` gave, or another client."""
+"""Decode expressions, of :meth:`Expression.encode` or of another client."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _EXTREMES: Final = (b"\xd4\xff\x01", b"\xd4\xff\x00")
 
 
 def from_bytes(data: bytes) -> Expression:
-    """The expression that its bytes stand for.
+    """Decode an expression.
 
     Args:
-        data: what :meth:`Expression.encode` gave, or a client of another language.
+        data: from :meth:`Expression.encode`, or from another client.
 
     Returns:
-        The expression; it encodes to the same bytes, unless these say something in a longer way than need be.
+        The expression; it encodes to the same bytes, unless these are longer than needed.
 
     Raises:
-        InvalidArgError: the bytes are no expression, or none that a server would take.
+        InvalidArgError: the bytes are not an expression, or not one that a server would accept.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)) or not data:
         raise refused("exp.from_bytes", data, "the bytes of an expression")
@@ -57,13 +57,13 @@ def from_bytes(data: bytes) -> Expression:
 
 
 def from_base64(text: str) -> Expression:
-    """The expression that its base64 stands for.
+    """Decode an expression in base64.
 
     Args:
-        text: what :meth:`Expression.to_base64` gave, or a client of another language.
+        text: from :meth:`Expression.to_base64`, or from another client.
 
     Raises:
-        InvalidArgError: ``text`` is not base64, or no expression.
+        InvalidArgError: ``text`` is not base64, or not an expression.
     """
     try:
         data = base64.b64decode(text, validate=True)
@@ -88,7 +88,7 @@ class _Reader:
     # -- elements ------------------------------------------------------------------------------------------------------
 
     def element(self) -> bytes:
-        """The next MessagePack value, as it is."""
+        """The next MessagePack value, packed."""
         start = self.position
         self.position = value_end(self.data, start)
         return self.data[start : self.position]
@@ -99,7 +99,7 @@ class _Reader:
         return self.data[self.position]
 
     def count(self) -> int | None:
-        """How many elements the list has that begins here, or None where none begins; moves into it."""
+        """The number of elements of the list that begins here, None where there is no list; moves into it."""
         code = self.peek()
         if 0x90 <= code < 0xA0:
             self.position += 1
@@ -117,7 +117,7 @@ class _Reader:
         return int(unpack_value(self.element()))
 
     def name(self, what: str) -> str:
-        """A text without a particle type: the name of a bin or variable, or a pattern."""
+        """A str without a particle type: the name of a bin or variable, or a pattern."""
         code = self.peek()
         if code not in _TEXTS:
             raise ProtocolError(f"{what} is not a str")
@@ -146,7 +146,7 @@ class _Reader:
         if code == ops.QUOTE:
             return self.quoted(left)
         if code in PLAIN:
-            # As they come, and not by what the header claims.
+            # One by one, as the count of the header may be wrong.
             children = []
             for _ in range(left):
                 children.append(self.expression(depth + 1))

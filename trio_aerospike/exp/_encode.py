@@ -1,4 +1,4 @@
-"""Expressions as bytes, and the room they take in the server (C client: as_exp.h; server: exp.c)."""
+"""Encode expressions, and compute their size in the server (C client: as_exp.h; server: exp.c)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LIST_FIRST: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 
 
 def encode(node: Node) -> bytes:
-    """The bytes of an expression."""
+    """Encode an expression."""
     out: list[bytes] = []
     _write(node, out)
     return b"".join(out)
 
 
 def quoted_list(data: bytes) -> bytes:
-    """A packed value as an expression has it: lists are quoted, as a bare list is an operation."""
+    """Quote a packed list, as a bare list is an operation; other values stay as they are."""
     return _QUOTE + data if data[0] in _LIST_FIRST else data
 
 
 def raw_text(text: str) -> bytes:
-    """A name or a pattern: a MessagePack string of its own, without the particle type that values begin with."""
+    """Pack a name or a pattern: a MessagePack string without the particle type of values."""
     data = text.encode()
     size = len(data)
     if size < 32:
@@ -84,7 +84,7 @@ def _write_call(node: Node, out: list[bytes]) -> None:
     _write(node._children[-1], out)
 
 
-# Bytes of the structure that the server keeps for each operation (on its 64-bit platforms).
+# Size of the server's structure for each operation, in bytes (on its 64-bit platforms).
 _BASE: Final = 8
 _SIZES: Final = {
     ops.CMP_REGEX: 80,
@@ -102,7 +102,7 @@ _VALUE_SIZE: Final = 24
 
 
 def compiled_size(code: int, static: tuple[Any, ...], children: tuple[Node, ...]) -> int:
-    """Bytes that the server sets aside for an expression before it looks at it (exp.c, build_count_sz)."""
+    """The size that the server computes for an expression before it builds it (exp.c, build_count_sz)."""
     if code == VALUE:
         return _VALUE_SIZES.get(static[0], _VALUE_SIZE)
     if code == ops.COND:

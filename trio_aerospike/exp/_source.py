@@ -1,7 +1,7 @@
-"""Expressions as Python source, which builds them again.
+"""Write expressions as Python source, which builds the same expressions.
 
-Names in it are those of :mod:`trio_aerospike` (``exp``, ``ctx``, ``GeoJSON``, ...). Operators stand where they build
-the very same tree; where they would make one chain of two, or turn round a comparison, the function stands.
+Names in it are those of :mod:`trio_aerospike` (``exp``, ``ctx``, ``GeoJSON``, ...). It uses an operator where that
+builds the same tree, and a function where an operator would merge two chains, or swap the sides of a comparison.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def source(node: Node) -> str:
 
 
 def node_source(code: int, static: tuple[Any, ...], children: tuple[Node, ...]) -> str:
-    """The Python source of a node, whether it may be built or not."""
+    """The Python source of a node, valid or not."""
     plain = PLAIN.get(code)
     if plain is not None:
         if code in (ops.NOT, ops.INT_NOT) and children and _reads_inverted(code, children[0]):
@@ -86,7 +86,7 @@ def _regex_flags(flags: int) -> str:
 
 
 def _reads_with_operator(code: int, children: tuple[Node, ...]) -> bool:
-    """Whether the operator builds this node and no other."""
+    """Whether the operator builds exactly this node."""
     if len(children) < 2 or children[0]._code == VALUE:
         return False
     plain = PLAIN[code]
@@ -95,7 +95,7 @@ def _reads_with_operator(code: int, children: tuple[Node, ...]) -> bool:
     if any(child._code == code for child in children) and (plain.chains or plain.symbol == "^"):
         return False
     if plain.symbol in ("&", "|", "^"):
-        # The operator has to know which of the two it is: from the first pair on.
+        # The operator decides between logic and bits by the first pair.
         kinds = [child._kind for child in children[:2]]
         wanted = Kind.INT if code in (ops.INT_AND, ops.INT_OR, ops.INT_XOR) else Kind.BOOL
         return any(kind is wanted or (kind is Kind.UNKNOWN and wanted is Kind.BOOL) for kind in kinds)
@@ -103,7 +103,7 @@ def _reads_with_operator(code: int, children: tuple[Node, ...]) -> bool:
 
 
 def _reads_inverted(code: int, child: Node) -> bool:
-    """Whether ``~`` builds this node and no other."""
+    """Whether ``~`` builds exactly this node."""
     if child._code == VALUE or child._kind is None:
         return False
     return (child._kind is Kind.INT) == (code == ops.INT_NOT)
@@ -118,7 +118,7 @@ def _operand(node: Node) -> str:
 
 
 def _argument(node: Node) -> str:
-    """As an argument, where values become expressions by themselves."""
+    """The source as an argument, where values become expressions."""
     return node_source(node._code, node._static, node._children)
 
 
@@ -163,18 +163,18 @@ def _path_source(kind: int, steps: Steps, flags: int, modifier: Node | None, ope
 
 
 def path_kind(keeps: bool, operand: Kind | None, steps: Steps) -> Kind | None:
-    """What a path expression gives: a list, or where it keeps the tree what it was applied to; None if nothing says."""
+    """The type of a path expression: a list, or where it keeps the tree that of the operand; None where unknown."""
     if not keeps:
         return Kind.LIST
     return operand if operand in (Kind.LIST, Kind.MAP) else outermost(steps)
 
 
-class _OtherShape(Exception):
-    """The arguments are not as the function of this operation would send them."""
+class _OtherArguments(Exception):
+    """The arguments are not those that the operation's function would send."""
 
 
 def _texts(call: Call, kind: int, arguments: tuple[Node, ...], operand: Node, steps: Steps) -> list[str] | None:
-    """The arguments as the operation's function takes them; None where it would send others."""
+    """The arguments of the operation's function; None where it would send others."""
     left = iter(arguments)
     texts: list[str] = []
     try:
@@ -191,13 +191,13 @@ def _texts(call: Call, kind: int, arguments: tuple[Node, ...], operand: Node, st
             texts += _return_texts(call, given, Kind(kind))
         elif not _is_answer(call, kind, operand, steps):
             return None
-    except (_OtherShape, InvalidArgError):  # the latter: numbers that the function would refuse
+    except (_OtherArguments, InvalidArgError):  # the latter: numbers that the function would refuse
         return None
     return texts
 
 
 def _literals(call: Call, arguments: tuple[Node, ...]) -> dict[str, object]:
-    """The arguments that stand in the source as Python values, by name."""
+    """The arguments that are literals in the source, by name."""
     return {
         parameter.name: unpack_value(node._static[1])
         for parameter, node in zip(call.parameters, arguments, strict=False)
@@ -210,9 +210,9 @@ def _is_answer(call: Call, kind: int, operand: Node, steps: Steps) -> bool:
 
 
 def modified_kind(call: Call, operand: Kind | None, steps: Steps) -> Kind:
-    """What a changed value is: what it was; where that is not known, what the context or the operation says.
+    """The type of a changed value: that of the operand; where it is unknown, that of the context or the operation.
 
-    The C client goes by the first step of the context alone (as_exp_get_ctx_type).
+    The C client uses the first step of the context alone (as_exp_get_ctx_type).
     """
     if operand is Kind.LIST or operand is Kind.MAP:
         return operand
@@ -223,29 +223,29 @@ def _return_texts(call: Call, given: int, kind: Kind) -> list[str]:
     inverted = bool(given & cdt.RETURN_INVERTED)
     plain = given & ~cdt.RETURN_INVERTED
     if answer_kind(call, given, kind) is not kind or (inverted and call.answer == "one"):
-        raise _OtherShape
+        raise _OtherArguments
     if plain in RANGES and (inverted or plain not in call.ranges):
-        raise _OtherShape
+        raise _OtherArguments
     texts = []
     if answer_kind(call, given, None) is None:
         texts.append(f"value_type={_type_source(kind)}")
     try:
         member = ListReturn(plain) if call.family.name == "lists" else MapReturn(plain)
     except ValueError:
-        raise _OtherShape from None
+        raise _OtherArguments from None
     if plain != cdt.RETURN_VALUE:
         texts.append(f"return_type=exp.{type(member).__name__}.{member.name}")
     return texts + ["inverted=True"] * inverted
 
 
 def _parameter_texts(call: Call, parameter: Parameter, left: Iterator[Node]) -> list[str]:
-    """What a parameter makes of the arguments that are left."""
+    """The source of a parameter, from the remaining arguments."""
     if parameter.kind == STATIC:
         return _static_texts(call, parameter, left)
     if parameter.kind in RETURNS:
         number = _number(next(left, None))
         if number and (parameter.kind == "return" or number != cdt.RETURN_INVERTED):
-            raise _OtherShape
+            raise _OtherArguments
         return ["inverted=True"] if number else []
     if parameter.kind in POLICIES:
         return _policy_texts(parameter.kind, left)
@@ -254,14 +254,14 @@ def _parameter_texts(call: Call, parameter: Parameter, left: Iterator[Node]) -> 
         return [f"{parameter.name}={_argument(argument)}"]
     if parameter.kind == "count" and parameter.optional:
         return []
-    raise _OtherShape
+    raise _OtherArguments
 
 
 def _static_texts(call: Call, parameter: Parameter, left: Iterator[Node]) -> list[str]:
     name = parameter.name
     number = _number(next(left, None))
     if number not in allowed_numbers(call, name):
-        raise _OtherShape
+        raise _OtherArguments
     default = -1 if name.endswith("_bit_count") else 0
     if name == "flags" and call.family.name in ("bits", "hll"):
         policy = "BitPolicy" if call.family.name == "bits" else "HLLPolicy"
@@ -297,12 +297,12 @@ def _policy_texts(kind: str, left: Iterator[Node]) -> list[str]:
     try:
         policy(order=order, write_flags=flags)  # type: ignore[arg-type]
     except InvalidArgError:
-        raise _OtherShape from None
+        raise _OtherArguments from None
     return [f"policy=exp.{policy.__name__}({', '.join(fields)})"]
 
 
 def _number(node: Node | None) -> int:
-    """The number of an argument that is no expression to the function."""
+    """The number of an argument that is not an expression to the function."""
     if node is None or node._code != VALUE or node._static[0] is not Kind.INT:
-        raise _OtherShape
+        raise _OtherArguments
     return int(unpack_value(node._static[1]))

@@ -7,13 +7,12 @@
     exp.bits.count("flags", 0, 64) >= 3
     exp.bits.set("flags", 8, 1, b"\\x80")           # gives the blob with the change; the bin stays as it is
 
-The first argument is the blob: an expression, a value, or the name of a bin. Offsets and sizes are counted in bits
-where they are called so, from the first bit of the first byte, negative from the end; they and other arguments are
-values or expressions. Reads give what
-they find, all others the whole blob with the change made. Where the blob does not exist or is none the result is
-unknown, which a filter takes for false.
+The first argument is the blob: an expression, a value, or the name of a bin. Offsets and sizes are in bits, or in bytes
+where their names begin with ``byte``, from the first bit of the first byte, negative from the end; they and other
+arguments are values or expressions. Reads give what they find, all others the whole blob with the change made. The
+result is unknown, which is false for a filter, where the blob does not exist or is of another type.
 
-All functions raise InvalidArgError where an argument is none of these or has the wrong type.
+All functions raise InvalidArgError where an argument is invalid or has the wrong type.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ def resize(
     *,
     policy: BitPolicy | None = None,
 ) -> Expression:
-    """Give the blob another size: bytes come and go at its end.
+    """Set the size of the blob.
 
     Args:
-        resize_flags: at which end, and in which direction alone.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        resize_flags: at which end, and whether only to grow or only to shrink.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
     return apply(BITS["resize"], blob, (), byte_size, resize_flags, policy=policy)
 
 
 def insert(blob: Operand, byte_offset: Operand, value: Operand, *, policy: BitPolicy | None = None) -> Expression:
-    """Insert bytes before an offset; ``policy`` takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL."""
+    """Insert bytes before an offset; ``policy`` allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL."""
     return apply(BITS["insert"], blob, (), byte_offset, value, policy=policy)
 
 
@@ -73,33 +72,33 @@ def or_(
 def xor(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
-    """Turn the bits around that ``value``, which is bytes, has set."""
+    """Invert the bits that ``value``, which is bytes, has set."""
     return apply(BITS["xor"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def and_(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
-    """Clear the bits that ``value``, which is bytes, has not set."""
+    """Clear the bits that ``value``, which is bytes, does not have set."""
     return apply(BITS["and_"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def not_(blob: Operand, bit_offset: Operand, bit_size: Operand, *, policy: BitPolicy | None = None) -> Expression:
-    """Turn bits around."""
+    """Invert bits."""
     return apply(BITS["not_"], blob, (), bit_offset, bit_size, policy=policy)
 
 
 def lshift(
     blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
-    """Shift bits towards the front, and fill up with 0."""
+    """Shift bits to the left; zeros follow."""
     return apply(BITS["lshift"], blob, (), bit_offset, bit_size, shift, policy=policy)
 
 
 def rshift(
     blob: Operand, bit_offset: Operand, bit_size: Operand, shift: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
-    """Shift bits towards the end, and fill up with 0."""
+    """Shift bits to the right; zeros come first."""
     return apply(BITS["rshift"], blob, (), bit_offset, bit_size, shift, policy=policy)
 
 
@@ -118,8 +117,8 @@ def add(
     Args:
         bit_size: at most 64.
         signed: whether the highest bit is a sign.
-        action: what becomes of a result that has no room.
-        policy: takes UPDATE_ONLY and NO_FAIL.
+        action: what to do with a result that does not fit.
+        policy: allows UPDATE_ONLY and NO_FAIL.
     """
     how = _overflow("add", action) | _sign("add", signed)
     return apply(BITS["add"], blob, (), bit_offset, bit_size, value, how, policy=policy)
@@ -140,8 +139,8 @@ def subtract(
     Args:
         bit_size: at most 64.
         signed: whether the highest bit is a sign.
-        action: what becomes of a result that has no room.
-        policy: takes UPDATE_ONLY and NO_FAIL.
+        action: what to do with a result that does not fit.
+        policy: allows UPDATE_ONLY and NO_FAIL.
     """
     how = _overflow("subtract", action) | _sign("subtract", signed)
     return apply(BITS["subtract"], blob, (), bit_offset, bit_size, value, how, policy=policy)
@@ -150,27 +149,27 @@ def subtract(
 def set_int(
     blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand, *, policy: BitPolicy | None = None
 ) -> Expression:
-    """Replace bits, at most 64, by those of an int; ``policy`` takes UPDATE_ONLY and NO_FAIL."""
+    """Replace bits, at most 64, by those of an int; ``policy`` allows UPDATE_ONLY and NO_FAIL."""
     return apply(BITS["set_int"], blob, (), bit_offset, bit_size, value, policy=policy)
 
 
 def get(blob: Operand, bit_offset: Operand, bit_size: Operand) -> Expression:
-    """Bits as a blob, filled up with 0."""
+    """Bits as a blob, padded with zeros."""
     return apply(BITS["get"], blob, (), bit_offset, bit_size)
 
 
 def count(blob: Operand, bit_offset: Operand, bit_size: Operand) -> Expression:
-    """How many bits are set."""
+    """The number of bits that are set."""
     return apply(BITS["count"], blob, (), bit_offset, bit_size)
 
 
 def lscan(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand) -> Expression:
-    """Where the first bit is that is set, or is not where ``value`` is false: an offset within the bits, or -1."""
+    """The position of the first bit that equals ``value``, within the bits, or -1."""
     return apply(BITS["lscan"], blob, (), bit_offset, bit_size, value)
 
 
 def rscan(blob: Operand, bit_offset: Operand, bit_size: Operand, value: Operand) -> Expression:
-    """Where the last bit is that is set, or is not where ``value`` is false: an offset within the bits, or -1."""
+    """The position of the last bit that equals ``value``, within the bits, or -1."""
     return apply(BITS["rscan"], blob, (), bit_offset, bit_size, value)
 
 

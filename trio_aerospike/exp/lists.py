@@ -9,15 +9,19 @@
     exp.lists.append("visits", exp.str_bin("page"))           # gives the list with one more; the bin stays as it is
 
 The first argument is the list: an expression, a value, or the name of a bin. Other arguments are values or expressions,
-unless their type says otherwise. ``ctx`` is the way to a list inside others (:mod:`trio_aerospike.ctx`); steps of it
-may create what is missing where the list is changed. Functions named ``get``, and ``size``, give what they find; all
-others give the whole value with the change made, the outermost list or map where there is a context.
+unless their type says otherwise. Functions named ``get``, and ``size``, give what they find; all others give the whole
+value with the change made, which is the outermost list or map where there is a context. These arguments are common to
+them:
 
-``return_type`` is what is given of what was found (ListReturn; VALUE if not said), and decides the type: a single value
-is what ``value_type`` says, several are a list. ``inverted`` turns the choice around: all elements but those named.
-Where the list does not exist or is none the result is unknown, which a filter takes for false.
+- ``ctx``: the context of a list inside others (:mod:`trio_aerospike.ctx`). In a function that changes the list, its
+  steps may create missing elements.
+- ``policy``: how to write; None leaves order and flags to the server.
+- ``return_type``: what to give of what was found (ListReturn; VALUE by default). It decides the type:
+  a single value is of ``value_type``, several are a list.
+- ``inverted``: select all elements but those that were named.
 
-All functions raise InvalidArgError where an argument is none of these or has the wrong type.
+The result is unknown, which is false for a filter, where the list does not exist or is of another type. All functions
+raise InvalidArgError where an argument is invalid or has the wrong type.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ from trio_aerospike.exp._types import ExpType
 
 
 def set_order(list_: Operand, order: ListOrder, *, ctx: ContextLike = ()) -> Expression:
-    """Keep the list in another order.
+    """Change the order in which the list is kept.
 
     Args:
         order: sorted by value, or in the order of the writes.
@@ -46,11 +50,7 @@ def set_order(list_: Operand, order: ListOrder, *, ctx: ContextLike = ()) -> Exp
 
 
 def append(list_: Operand, value: Operand, *, policy: ListPolicy | None = None, ctx: ContextLike = ()) -> Expression:
-    """Add an element: at the end, or where an ordered list has its place.
-
-    Args:
-        policy: how; None leaves order and flags to the server.
-    """
+    """Add an element: at the end, or in its place in an ordered list."""
     return apply(LISTS["append"], list_, ctx, value, policy=policy)
 
 
@@ -61,7 +61,6 @@ def append_items(
 
     Args:
         values: a list of them.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(LISTS["append_items"], list_, ctx, values, policy=policy)
 
@@ -73,7 +72,6 @@ def insert(
 
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(LISTS["insert"], list_, ctx, index, value, policy=policy)
 
@@ -86,7 +84,6 @@ def insert_items(
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
         values: a list of them.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(LISTS["insert_items"], list_, ctx, index, values, policy=policy)
 
@@ -98,7 +95,6 @@ def set(
 
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(LISTS["set"], list_, ctx, index, value, policy=policy)
 
@@ -126,17 +122,16 @@ def increment(
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
         value: an int or float, as the element is.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(LISTS["increment"], list_, ctx, index, value, policy=policy)
 
 
 def sort(list_: Operand, flags: ListSort = ListSort.DEFAULT, *, ctx: ContextLike = ()) -> Expression:
-    """Sort the list once; its order as such stays what it is.
+    """Sort the list once; its order stays what it is.
 
     Args:
-        flags: DESCENDING, DROP_DUPLICATES, or DEFAULT. With both the result is unknown where there is anything to
-            sort: servers up to 8.1 do not work it out.
+        flags: DESCENDING, DROP_DUPLICATES, or DEFAULT. With both, servers up to 8.1 give an unknown result where there
+            is anything to sort.
     """
     return apply(LISTS["sort"], list_, ctx, flags)
 
@@ -205,8 +200,8 @@ def remove_by_value_range(
     """Remove all elements with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
     return apply(LISTS["remove_by_value_range"], list_, ctx, begin, end, inverted=inverted)
 
@@ -230,7 +225,7 @@ def remove_by_value_rank_range_relative(
 
 
 def size(list_: Operand, *, ctx: ContextLike = ()) -> Expression:
-    """How many elements the list has."""
+    """The number of elements."""
     return apply(LISTS["size"], list_, ctx)
 
 
@@ -246,7 +241,7 @@ def get_by_index(
 
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
-        value_type: the type of the answer, where ``return_type`` is a single value.
+        value_type: the type of the result, where ``return_type`` asks for a single value.
     """
     return apply(LISTS["get_by_index"], list_, ctx, index, return_type=return_type, value_type=value_type)
 
@@ -281,7 +276,7 @@ def get_by_rank(
 
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
-        value_type: the type of the answer, where ``return_type`` is a single value.
+        value_type: the type of the result, where ``return_type`` asks for a single value.
     """
     return apply(LISTS["get_by_rank"], list_, ctx, rank, return_type=return_type, value_type=value_type)
 
@@ -344,8 +339,8 @@ def get_by_value_range(
     """All elements with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
     return apply(LISTS["get_by_value_range"], list_, ctx, begin, end, return_type=return_type, inverted=inverted)
 

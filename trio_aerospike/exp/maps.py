@@ -9,15 +9,19 @@
     exp.maps.put("prices", "tea", 4.0)           # gives the map with the change; the bin stays as it is
 
 The first argument is the map: an expression, a value, or the name of a bin. Other arguments are values or expressions,
-unless their type says otherwise. ``ctx`` is the way to a map inside others (:mod:`trio_aerospike.ctx`); steps of it may
-create what is missing where the map is changed. Functions named ``get``, and ``size``, give what they find; all others
-give the whole value with the change made, the outermost list or map where there is a context.
+unless their type says otherwise. Functions named ``get``, and ``size``, give what they find; all others give the whole
+value with the change made, which is the outermost list or map where there is a context. These arguments are common to
+them:
 
-``return_type`` is what is given of what was found (MapReturn; VALUE if not said), and decides the type: a single key or
-value is what ``value_type`` says, several are a list or a map. ``inverted`` turns the choice around: all entries but
-those named. Where the map does not exist or is none the result is unknown, which a filter takes for false.
+- ``ctx``: the context of a map inside others (:mod:`trio_aerospike.ctx`). In a function that changes the map, its steps
+  may create missing elements.
+- ``policy``: how to write; None leaves order and flags to the server.
+- ``return_type``: what to give of what was found (MapReturn; VALUE by default). It decides the type: a
+  single key or value is of ``value_type``, several are a list or a map.
+- ``inverted``: select all entries but those that were named.
 
-All functions raise InvalidArgError where an argument is none of these or has the wrong type.
+The result is unknown, which is false for a filter, where the map does not exist or is of another type. All functions
+raise InvalidArgError where an argument is invalid or has the wrong type.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from trio_aerospike.exp._types import ExpType
 
 
 def set_order(map_: Operand, order: MapOrder, *, ctx: ContextLike = ()) -> Expression:
-    """Keep the map in another order.
+    """Change the order in which the map is kept.
 
     Args:
         order: by key, by key with an index of the values, or none.
@@ -47,11 +51,7 @@ def set_order(map_: Operand, order: MapOrder, *, ctx: ContextLike = ()) -> Expre
 def put(
     map_: Operand, key: Operand, value: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()
 ) -> Expression:
-    """Set the value of a key.
-
-    Args:
-        policy: how; None leaves order and flags to the server.
-    """
+    """Set the value of a key."""
     return apply(MAPS["put"], map_, ctx, key, value, policy=policy)
 
 
@@ -60,7 +60,6 @@ def put_items(map_: Operand, items: Operand, *, policy: MapPolicy | None = None,
 
     Args:
         items: a map of them.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(MAPS["put_items"], map_, ctx, items, policy=policy)
 
@@ -68,11 +67,10 @@ def put_items(map_: Operand, items: Operand, *, policy: MapPolicy | None = None,
 def increment(
     map_: Operand, key: Operand, value: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()
 ) -> Expression:
-    """Add a number to the value of a key; one that does not exist counts as 0.
+    """Add a number to the value of a key; a missing one counts as 0.
 
     Args:
         value: an int or float, as the value is.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(MAPS["increment"], map_, ctx, key, value, policy=policy)
 
@@ -80,11 +78,10 @@ def increment(
 def decrement(
     map_: Operand, key: Operand, value: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()
 ) -> Expression:
-    """Subtract a number from the value of a key; one that does not exist counts as 0.
+    """Subtract a number from the value of a key; a missing one counts as 0.
 
     Args:
         value: an int or float, as the value is.
-        policy: how; None leaves order and flags to the server.
     """
     return apply(MAPS["decrement"], map_, ctx, key, value, policy=policy)
 
@@ -114,8 +111,8 @@ def remove_by_key_range(
     """Remove the entries with a key from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
     return apply(MAPS["remove_by_key_range"], map_, ctx, begin, end, inverted=inverted)
 
@@ -154,8 +151,8 @@ def remove_by_value_range(
     """Remove the entries with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
     return apply(MAPS["remove_by_value_range"], map_, ctx, begin, end, inverted=inverted)
 
@@ -221,7 +218,7 @@ def remove_by_rank_range(
 
 
 def size(map_: Operand, *, ctx: ContextLike = ()) -> Expression:
-    """How many entries the map has."""
+    """The number of entries."""
     return apply(MAPS["size"], map_, ctx)
 
 
@@ -236,7 +233,7 @@ def get_by_key(
     """The value of a key.
 
     Args:
-        value_type: the type of the answer, where ``return_type`` is a single key or value.
+        value_type: the type of the result, where ``return_type`` asks for a single key or value.
     """
     return apply(MAPS["get_by_key"], map_, ctx, key, return_type=return_type, value_type=value_type)
 
@@ -269,8 +266,8 @@ def get_by_key_range(
     """The entries with a key from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
     return apply(MAPS["get_by_key_range"], map_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
@@ -343,8 +340,8 @@ def get_by_value_range(
     """The entries with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
     return apply(MAPS["get_by_value_range"], map_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
@@ -389,7 +386,7 @@ def get_by_index(
 
     Args:
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
-        value_type: the type of the answer, where ``return_type`` is a single key or value.
+        value_type: the type of the result, where ``return_type`` asks for a single key or value.
     """
     return apply(MAPS["get_by_index"], map_, ctx, index, return_type=return_type, value_type=value_type)
 
@@ -424,7 +421,7 @@ def get_by_rank(
 
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
-        value_type: the type of the answer, where ``return_type`` is a single key or value.
+        value_type: the type of the result, where ``return_type`` asks for a single key or value.
     """
     return apply(MAPS["get_by_rank"], map_, ctx, rank, return_type=return_type, value_type=value_type)
 

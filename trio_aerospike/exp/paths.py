@@ -1,4 +1,4 @@
-"""Path expressions in expressions: many elements of a nested list or map at once, and the variables inside them."""
+"""Path expressions in expressions: several elements of a nested list or map at once, and their loop variables."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def select_by_path(
     value_type: ExpType | None = None,
     no_fail: bool = False,
 ) -> Expression:
-    """What a path leads to.
+    """The elements that a path selects.
 
     Args:
         container: a list or map: an expression, a value, or the name of a bin where the first step looks into one of
             them.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
-        select: what to give.
-        value_type: LIST or MAP; None for what follows: a list, but of a MATCHING_TREE what ``container`` is.
-        no_fail: pass over elements of which the path's expressions do not know, instead of failing.
+        select: what to return.
+        value_type: LIST or MAP; None for the default: a list, but for MATCHING_TREE the type of ``container``.
+        no_fail: skip elements for which an expression of the path is unknown, instead of failing.
 
     Raises:
-        InvalidArgError: an argument is none of these, or has the wrong type.
+        InvalidArgError: an argument is invalid or has the wrong type.
     """
     where = "exp.select_by_path"
     chosen = checked_enum(f"{where}.select", select, PathSelect)
@@ -54,19 +54,19 @@ def modify_by_path(
     value_type: ExpType | None = None,
     no_fail: bool = False,
 ) -> Expression:
-    """The list or map with each element that a path leads to replaced by what an expression makes of it.
+    """The list or map with each selected element replaced by the result of an expression.
 
     Args:
         container: a list or map: an expression, a value, or the name of a bin where the first step looks into one of
             them.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
-        expression: the new value, with the loop variables, or :func:`remove_result`; variables of a ``let_`` around it
-            cannot be had in it.
-        value_type: LIST or MAP; None for what ``container`` is.
-        no_fail: pass over elements of which the path's expressions do not know, instead of failing.
+        expression: the new value, with the loop variables, or :func:`remove_result`. It cannot use variables of a
+            ``let_`` around it.
+        value_type: LIST or MAP; None for the type of ``container``.
+        no_fail: skip elements for which an expression of the path is unknown, instead of failing.
 
     Raises:
-        InvalidArgError: an argument is none of these, or has the wrong type.
+        InvalidArgError: an argument is invalid or has the wrong type.
     """
     where = "exp.modify_by_path"
     steps = path_steps(f"{where}.ctx", ctx)
@@ -77,36 +77,36 @@ def modify_by_path(
 
 
 def loop_key(kind: ExpType) -> Expression:
-    """In a path expression: the key of the element that is looked at, in a map.
+    """In a path expression: the key of the current element of a map.
 
     Args:
-        kind: its type, INT, STRING or BLOB; where it is another the result is unknown.
+        kind: its type, INT, STRING or BLOB; the result is unknown where it has another.
 
     Raises:
-        InvalidArgError: ``kind`` is no ExpType.
+        InvalidArgError: ``kind`` is not an ExpType.
     """
     return make(ops.VAR_BUILTIN, (Kind(checked_enum("exp.loop_key.kind", kind, ExpType)), ops.BUILTIN_KEY), ())
 
 
 def loop_value(kind: ExpType) -> Expression:
-    """In a path expression: the value of the element that is looked at.
+    """In a path expression: the value of the current element.
 
     Args:
-        kind: its type; where it is another the result is unknown.
+        kind: its type; the result is unknown where it has another.
 
     Raises:
-        InvalidArgError: ``kind`` is no ExpType.
+        InvalidArgError: ``kind`` is not an ExpType.
     """
     return make(ops.VAR_BUILTIN, (Kind(checked_enum("exp.loop_value.kind", kind, ExpType)), ops.BUILTIN_VALUE), ())
 
 
 def loop_index() -> Expression:
-    """In a path expression: the index of the element that is looked at."""
+    """In a path expression: the index of the current element."""
     return make(ops.VAR_BUILTIN, (Kind.INT, ops.BUILTIN_INDEX), ())
 
 
 def remove_result() -> Expression:
-    """In :func:`modify_by_path`: the element is removed."""
+    """In :func:`modify_by_path`: remove the element."""
     return make(ops.RESULT_REMOVE, (), ())
 
 

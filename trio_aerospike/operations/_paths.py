@@ -1,6 +1,6 @@
-"""Path expressions: one operation on many elements of a nested list or map.
+"""Path expressions: one operation on several elements of a nested list or map.
 
-The context says which: a step such as ``ctx.all_children_where(...)`` leads to several elements at once.
+The context selects them: a step such as ``ctx.all_children_where(...)`` selects several elements at once.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ def select_by_path(
     *,
     no_fail: bool = False,
 ) -> Operation:
-    """Read what a path leads to.
+    """Read the elements that a path selects.
 
     Args:
         bin_name: the bin, a list or map.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
-        select: what to give back.
-        no_fail: pass over elements of which the path's expressions do not know, instead of failing.
+        select: what to return.
+        no_fail: skip elements for which an expression of the path is unknown, instead of failing.
 
     Raises:
-        InvalidArgError: an argument is none of these, or a step of the path would create something.
+        InvalidArgError: an argument is invalid, or a step of the path creates something.
     """
     kind = checked_enum("select_by_path.select", select, PathSelect)
     args = (_path("select_by_path", ctx), kind | _flag("select_by_path", no_fail))
@@ -41,17 +41,17 @@ def select_by_path(
 def modify_by_path(
     bin_name: str, ctx: contexts.ContextLike, expression: Encodable | bytes, *, no_fail: bool = False
 ) -> Operation:
-    """Replace each element that a path leads to by what an expression makes of it.
+    """Replace each element that a path selects by the result of an expression.
 
     Args:
         bin_name: the bin, a list or map.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
         expression: the new value, of :mod:`trio_aerospike.exp` with the loop variables of a path, or
             ``exp.remove_result()``; or its bytes.
-        no_fail: pass over elements of which the path's expressions do not know, instead of failing.
+        no_fail: skip elements for which an expression of the path is unknown, instead of failing.
 
     Raises:
-        InvalidArgError: an argument is none of these, or a step of the path would create something.
+        InvalidArgError: an argument is invalid, or a step of the path creates something.
     """
     flags = cdt_ops.SELECT_APPLY | _flag("modify_by_path", no_fail)
     args = (_path("modify_by_path", ctx), flags, packed_expression("modify_by_path.expression", expression))

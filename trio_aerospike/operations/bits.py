@@ -10,12 +10,12 @@
         bits.count("flags", 0, 128),
     ])
 
-Bits are numbered from the most significant bit of the first byte on; a negative offset counts from the end of the blob
-(-8 is the last byte). The server refuses a field that is not within the blob with result code 26 (OP_NOT_APPLICABLE)
-unless the policy lets it, a bin that does not exist with 17 (BIN_NOT_FOUND) and one that is no blob with 12 (BIN_TYPE).
-The bin is always one that holds a blob itself: on blobs within lists and maps the server has no such operations.
+Bits are numbered from the most significant bit of the first byte; a negative offset counts from the end of the blob
+(-8 is the last byte). A field is the bits from ``bit_offset`` on, ``bit_size`` of them. The server refuses a field that
+is not within the blob with result code 26 (OP_NOT_APPLICABLE) unless the policy allows it, a missing bin with 17
+(BIN_NOT_FOUND) and a bin of another type with 12 (BIN_TYPE). Blobs within lists and maps have no such operations.
 
-Every function checks its arguments and raises InvalidArgError for what the server could only refuse.
+Every function checks its arguments and raises InvalidArgError for an invalid one.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ _MASK = 0xFFFF_FFFF_FFFF_FFFF
 def resize(
     bin_name: str, byte_size: int, resize_flags: BitResize = BitResize.DEFAULT, policy: BitPolicy | None = None
 ) -> Operation:
-    """Make a blob as long as wanted, with zeros where it grows; a bin that does not exist is created.
+    """Set the size of a blob, with zeros where it grows; a missing bin is created.
 
     Args:
         bin_name: the bin.
         byte_size: the new size, in bytes.
-        resize_flags: at which end, and in which direction alone.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        resize_flags: at which end, and whether only to grow or only to shrink.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     size = checked_int("bits.resize.byte_size", byte_size, 0, _BYTES_MAX - 1)
     how = checked_flags("bits.resize.resize_flags", resize_flags, BitResize)
@@ -69,16 +69,16 @@ def resize(
 
 
 def insert(bin_name: str, byte_offset: int, value: bytes | bytearray, policy: BitPolicy | None = None) -> Operation:
-    """Put bytes into a blob; one that is too short is filled up with zeros, a bin that does not exist is created.
+    """Insert bytes into a blob; one that is too short is padded with zeros, a missing bin is created.
 
     Args:
         bin_name: the bin.
-        byte_offset: before which byte; negative from the end.
+        byte_offset: the byte to insert before; negative from the end.
         value: the bytes, at least one.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     offset = _byte_offset("insert", byte_offset)
     content = _content("insert", value)
@@ -86,16 +86,16 @@ def insert(bin_name: str, byte_offset: int, value: bytes | bytearray, policy: Bi
 
 
 def remove(bin_name: str, byte_offset: int, byte_size: int, policy: BitPolicy | None = None) -> Operation:
-    """Take bytes out of a blob.
+    """Remove bytes from a blob.
 
     Args:
         bin_name: the bin.
         byte_offset: the first of them; negative from the end.
         byte_size: how many.
-        policy: takes UPDATE_ONLY, NO_FAIL and PARTIAL.
+        policy: allows UPDATE_ONLY, NO_FAIL and PARTIAL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     offset = _byte_offset("remove", byte_offset)
     size = checked_int("bits.remove.byte_size", byte_size, 1, _BYTES_MAX)
@@ -112,10 +112,10 @@ def set(
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has.
         value: at least as many bits.
-        policy: takes UPDATE_ONLY, NO_FAIL and PARTIAL.
+        policy: allows UPDATE_ONLY, NO_FAIL and PARTIAL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     return _with_value("set", bin_name, bit_offset, bit_size, value, policy)
 
@@ -130,7 +130,7 @@ def or_(
 def xor(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
-    """Turn the bits of a field over that are set in ``value``; arguments as in :func:`set`."""
+    """Invert the bits of a field that are set in ``value``; arguments as in :func:`set`."""
     return _with_value("xor", bin_name, bit_offset, bit_size, value, policy)
 
 
@@ -142,29 +142,29 @@ def and_(
 
 
 def not_(bin_name: str, bit_offset: int, bit_size: int, policy: BitPolicy | None = None) -> Operation:
-    """Turn all bits of a field over; arguments as in :func:`set`."""
+    """Invert all bits of a field; arguments as in :func:`set`."""
     field = _field("not_", bit_offset, bit_size)
     return _operation("not_", bin_name, *field, _flags("not_", policy))
 
 
 def lshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None = None) -> Operation:
-    """Shift a field to the left: its first bits are lost, zeros follow.
+    """Shift a field to the left: its first bits are dropped, zeros follow.
 
     Args:
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has.
         shift: by how many bits.
-        policy: takes UPDATE_ONLY, NO_FAIL and PARTIAL.
+        policy: allows UPDATE_ONLY, NO_FAIL and PARTIAL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     return _shifts("lshift", bin_name, bit_offset, bit_size, shift, policy)
 
 
 def rshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None = None) -> Operation:
-    """Shift a field to the right: its last bits are lost, zeros come first; arguments as in :func:`lshift`."""
+    """Shift a field to the right: its last bits are dropped, zeros come first; arguments as in :func:`lshift`."""
     return _shifts("rshift", bin_name, bit_offset, bit_size, shift, policy)
 
 
@@ -183,13 +183,13 @@ def add(
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has, 1 to 64.
-        value: what to add; of it the lowest ``bit_size`` bits count.
+        value: what to add; only its lowest ``bit_size`` bits are used.
         signed: the field holds a signed integer (two's complement), and ``value`` is one.
-        action: what becomes of a sum that has no place in the field.
-        policy: takes UPDATE_ONLY and NO_FAIL.
+        action: what to do with a sum that does not fit into the field.
+        policy: allows UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     return _arithmetic("add", bin_name, bit_offset, bit_size, value, signed, action, policy)
 
@@ -214,15 +214,15 @@ def set_int(bin_name: str, bit_offset: int, bit_size: int, value: int, policy: B
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has, 1 to 64.
-        value: the integer; of it the lowest ``bit_size`` bits count.
-        policy: takes UPDATE_ONLY and NO_FAIL.
+        value: the integer; only its lowest ``bit_size`` bits are used.
+        policy: allows UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     field = _field("set_int", bit_offset, bit_size, 64)
     number = _integer("set_int", value)
-    # The C client sends it signed, what it adds and subtracts unsigned.
+    # The C client sends this one signed, and those of add and subtract unsigned.
     signed = number - (1 << 64) if number >> 63 else number
     return _operation("set_int", bin_name, *field, signed, _flags("set_int", policy))
 
@@ -231,7 +231,7 @@ def set_int(bin_name: str, bit_offset: int, bit_size: int, value: int, policy: B
 
 
 def get(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
-    """Read a field as bytes, its bits from the first bit of the first byte on, with zeros behind them.
+    """Read a field as bytes, left-aligned and padded with zeros.
 
     Args:
         bin_name: the bin.
@@ -239,7 +239,7 @@ def get(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
         bit_size: how many bits it has.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     return _operation("get", bin_name, *_field("get", bit_offset, bit_size))
 
@@ -252,16 +252,16 @@ def count(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
 def lscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
     """Find the first bit of a field that is set, or the first one that is not.
 
-    The answer counts from the beginning of the field; it is -1 where there is none.
+    The result is its position within the field, or -1.
 
     Args:
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has.
-        value: True to look for one that is set.
+        value: True to find one that is set.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     field = _field("lscan", bit_offset, bit_size)
     return _operation("lscan", bin_name, *field, _boolean("lscan.value", value))
@@ -270,8 +270,8 @@ def lscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operati
 def rscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
     """Find the last bit of a field that is set, or the last one that is not; arguments as in :func:`lscan`.
 
-    Where there is none, a field that begins within a byte can answer with another negative number than -1: the server
-    goes on to the beginning of that byte.
+    Where there is none, a field that begins within a byte may give another negative number than -1: the server searches
+    on to the beginning of that byte.
     """
     field = _field("rscan", bit_offset, bit_size)
     return _operation("rscan", bin_name, *field, _boolean("rscan.value", value))
@@ -283,18 +283,18 @@ def get_int(bin_name: str, bit_offset: int, bit_size: int, signed: bool = False)
     Args:
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
-        bit_size: how many bits it has, 1 to 64; of 64, the integer is signed in any case.
+        bit_size: how many bits it has, 1 to 64; 64 bits are always a signed integer.
         signed: it is a signed integer (two's complement).
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     field = _field("get_int", bit_offset, bit_size, 64)
     sign = (bit_ops.INT_SIGNED,) if _boolean("get_int.signed", signed) else ()
     return _operation("get_int", bin_name, *field, *sign)
 
 
-# -- how they are put together -----------------------------------------------------------------------------------------
+# -- checks and encoding ----------------------------------------------------------------------------------------------
 
 
 def _operation(what: str, bin_name: str, *args: Any) -> Operation:
@@ -334,7 +334,7 @@ def _arithmetic(
     sign = bit_ops.INT_SIGNED if _boolean(f"{what}.signed", signed) else 0
     overflow = checked_enum(f"bits.{what}.action", action, BitOverflow)
     flags = _flags(what, policy)
-    # What needs all 64 bits is no value that could be stored, and is packed here.
+    # The packer refuses unsigned integers of 64 bits, as they cannot be stored.
     packed = Packed(b"\xcf" + number.to_bytes(8, "big")) if number >> 63 else number
     return _operation(what, bin_name, *field, packed, flags, sign | overflow)
 

@@ -1,6 +1,6 @@
-"""Expressions and contexts in words, as the server lists the indexes that are made of them.
+"""Format expressions and contexts as the server does in its list of indexes.
 
-Texts and collections are told by their sizes only. Facts: rt_display and the functions named display_* in the server's
+Of strings and collections it shows only the sizes. See rt_display and the functions named display_* in the server's
 as/src/base/exp.c, cdt_msgpack_ctx_to_dynbuf in its cdt.c, msgpack_display in its cf/src/msgpack_in.c.
 """
 
@@ -66,7 +66,7 @@ _NAMES: Final = {
     codes.MAP_KEYS: "map_keys",
     codes.MAP_VALUES: "map_values",
 }
-"""What has no arguments but expressions, besides CMP_REGEX."""
+"""Operations that have only expressions for arguments."""
 
 _TYPES: Final = ("nil", "bool", "int", "str", "list", "map", "blob", "float", "geojson", "hll")
 _CALLS: Final = {
@@ -91,12 +91,12 @@ _STEPS: Final = {
 
 
 def shown_expression(data: bytes) -> str:
-    """An expression that has been compiled before, in words."""
+    """Format an expression that has been compiled before."""
     return _Shown(Reader(data)).next()
 
 
 def shown_context(data: bytes) -> str:
-    """A context that has been checked before, in words; of its two brackets the server closes one."""
+    """Format a context that has been checked before; the server closes one of its two brackets."""
     return _context(Reader(data))
 
 
@@ -110,7 +110,7 @@ def _context(reader: Reader) -> str:
 
 
 def _value(element: bytes) -> str:
-    """A value, or what it is and its size."""
+    """Format a value, or its type and size."""
     kind = elements.kind_of(element)
     if kind in (elements.NIL, elements.FALSE, elements.TRUE):
         return {elements.NIL: "nil", elements.FALSE: "false", elements.TRUE: "true"}[kind]
@@ -139,7 +139,7 @@ class _Shown:
         self._variables: list[bytes] = []
 
     def next(self) -> str:
-        """The next part, in words."""
+        """Format the next part."""
         reader = self._reader
         if reader.kind() != elements.LIST:
             return _value(reader.take())
