@@ -1,19 +1,19 @@
-"""Contexts: the way to a list or map inside others.
+"""Contexts: name a list or map inside others.
 
-Every operation on lists and maps takes ``ctx=``, one step or several in their order, outermost first::
+Every operation on lists and maps takes ``ctx=``, one step or several, outermost first::
 
     from trio_aerospike import ctx, lists
 
-    # record["teams"]["red"][0].append("Ann"), done by the server
+    # record["teams"]["red"][0].append("Ann"), executed by the server
     lists.append("teams", "Ann", ctx=[ctx.map_key("red"), ctx.list_index(0)])
 
-The creating steps (:func:`list_index_create`, :func:`map_key_create`) make what is missing on the way of a write. Their
-order is that of the list or map in which the step looks, should it be missing itself. The steps that lead to several
+The creating steps (:func:`list_index_create`, :func:`map_key_create`) create missing elements in a write. Their order
+is that of the list or map that the step looks into, where that is missing as well. The steps that select several
 elements (:func:`all_children`, :func:`all_children_where`, :func:`map_keys`, :func:`and_where`) are for path
 expressions only: :func:`trio_aerospike.operations.select_by_path` and ``modify_by_path``.
 
-A context of its own, as secondary indexes and expressions hold it, is encoded by :func:`encode` and
-:func:`to_base64`, byte for byte as the C client does (as_cdt_ctx.c; server: cdt.c).
+:func:`encode` and :func:`to_base64` encode a context by itself, as secondary indexes and expressions hold it, byte for
+byte as the C client does (as_cdt_ctx.c; server: cdt.c).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trio_aerospike._cdt_args import (
+from trio_aerospike._cdt.arguments import (
     Encodable as Encodable,
     packed_expression,
     packed_key,
     packed_keys,
     packed_value,
 )
-from trio_aerospike._cdt_types import ListOrder, MapOrder
+from trio_aerospike._cdt.types import ListOrder, MapOrder
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN, pack_value, unpack_value
 from trio_aerospike._wire.cdt_calls import Packed, decode_context, encode_context
@@ -66,23 +66,23 @@ __all__ = [
 
 @attrs.frozen
 class Context:
-    """One step of a context. Made by the functions of this module, not by hand."""
+    """One step of a context. Use the functions of this module to make one."""
 
     kind: int
-    """Its number on the wire, flags of creation included."""
+    """The number on the wire, with the flags of creation."""
     value: Any = attrs.field(eq=False)
-    """What it was given: an index, a rank, a key, a value, a list of keys or an expression."""
+    """The argument: an index, a rank, a key, a value, a list of keys or an expression."""
     _packed: Packed
     _text: str = attrs.field(eq=False)
 
     @property
     def creates(self) -> bool:
-        """Whether it makes what is missing."""
+        """Whether it creates a missing element."""
         return bool(self.kind & ops.CONTEXT_CREATE_MASK)
 
     @property
     def selects(self) -> bool:
-        """Whether it is for path expressions only."""
+        """Whether it selects several elements, which only path expressions can use."""
         return self.kind & ops.CONTEXT_BASE_MASK > ops.CONTEXT_VALUE
 
     def __repr__(self) -> str:
@@ -90,7 +90,7 @@ class Context:
 
 
 ContextLike: TypeAlias = Context | Sequence[Context]
-"""One step, or several in their order; an empty sequence stands for the bin itself."""
+"""One step, or several in their order; an empty sequence means the bin's own value."""
 
 
 def list_index(index: int) -> Context:
@@ -100,21 +100,21 @@ def list_index(index: int) -> Context:
         index: 0 for the first, negative from the end: -1 for the last.
 
     Raises:
-        InvalidArgError: ``index`` is no int of 64 bits.
+        InvalidArgError: ``index`` is not an int of 64 bits.
     """
     return _numbered("list_index", ops.CONTEXT_LIST | ops.CONTEXT_INDEX, "index", index)
 
 
 def list_index_create(index: int, order: ListOrder = ListOrder.UNORDERED, *, pad: bool = False) -> Context:
-    """The element of a list at an index, made if it is missing (by writes).
+    """The element of a list at an index; a write creates a missing one.
 
     Args:
         index: as for :func:`list_index`.
-        order: the order of the list in which it stands, should that be missing.
-        pad: an index beyond the end of an unordered list is taken too, and the room between is filled with None.
+        order: the order of the list that holds the element, where that is missing as well.
+        pad: allow an index beyond the end of an unordered list, and fill the gap with None.
 
     Raises:
-        InvalidArgError: an argument is none of these, or ``pad`` is asked of an ordered list.
+        InvalidArgError: an argument is invalid, or ``pad`` is True for an ordered list.
     """
     order = checked_enum("list_index_create.order", order, ListOrder)
     flag = list_create_flag("list_index_create", order, pad)
@@ -130,7 +130,7 @@ def list_rank(rank: int) -> Context:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
 
     Raises:
-        InvalidArgError: ``rank`` is no int of 64 bits.
+        InvalidArgError: ``rank`` is not an int of 64 bits.
     """
     return _numbered("list_rank", ops.CONTEXT_LIST | ops.CONTEXT_RANK, "rank", rank)
 
@@ -139,7 +139,7 @@ def list_value(value: Any) -> Context:
     """The first element of a list with a value.
 
     Args:
-        value: the value, a list or dict to be sure; WILDCARD and INFINITY may be in it.
+        value: the value, usually a list or dict; WILDCARD and INFINITY may be in it.
 
     Raises:
         InvalidArgError: no element can have the value.
@@ -154,7 +154,7 @@ def map_index(index: int) -> Context:
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
 
     Raises:
-        InvalidArgError: ``index`` is no int of 64 bits.
+        InvalidArgError: ``index`` is not an int of 64 bits.
     """
     return _numbered("map_index", ops.CONTEXT_MAP | ops.CONTEXT_INDEX, "index", index)
 
@@ -166,7 +166,7 @@ def map_rank(rank: int) -> Context:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
 
     Raises:
-        InvalidArgError: ``rank`` is no int of 64 bits.
+        InvalidArgError: ``rank`` is not an int of 64 bits.
     """
     return _numbered("map_rank", ops.CONTEXT_MAP | ops.CONTEXT_RANK, "rank", rank)
 
@@ -175,21 +175,21 @@ def map_key(key: int | str | bytes) -> Context:
     """The value of a map at a key.
 
     Raises:
-        InvalidArgError: ``key`` can be no key of a map: it is an int of 64 bits, a str or bytes.
+        InvalidArgError: ``key`` is not an int of 64 bits, a str or bytes.
     """
     packed = packed_key("map_key.key", key)
     return Context(ops.CONTEXT_MAP | ops.CONTEXT_KEY, key, packed, f"map_key({key!r})")
 
 
 def map_key_create(key: int | str | bytes, order: MapOrder = MapOrder.UNORDERED) -> Context:
-    """The value of a map at a key, made if it is missing (by writes).
+    """The value of a map at a key; a write creates a missing one.
 
     Args:
         key: an int of 64 bits, a str or bytes.
-        order: the order of the map in which the key stands, should that be missing.
+        order: the order of the map that holds the key, where that is missing as well.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     packed = packed_key("map_key_create.key", key)
     order = checked_enum("map_key_create.order", order, MapOrder)
@@ -201,7 +201,7 @@ def map_value(value: Any) -> Context:
     """The first entry of a map with a value.
 
     Args:
-        value: the value, a list or dict to be sure; WILDCARD and INFINITY may be in it.
+        value: the value, usually a list or dict; WILDCARD and INFINITY may be in it.
 
     Raises:
         InvalidArgError: no entry can have the value.
@@ -216,7 +216,7 @@ def map_keys(keys: Iterable[int | str | bytes]) -> Context:
         keys: one or more, each an int of 64 bits, a str or bytes.
 
     Raises:
-        InvalidArgError: there is none, or one can be no key of a map.
+        InvalidArgError: the list is empty, or something in it cannot be a map key.
     """
     packed, listed = packed_keys("map_keys.keys", keys)
     if not listed:
@@ -233,27 +233,27 @@ def all_children_where(expression: Encodable | bytes) -> Context:
     """The elements of a list or values of a map for which an expression is true, for path expressions.
 
     Args:
-        expression: of :mod:`trio_aerospike.exp`, true or false, on the loop variables of a path; variables of a
-            ``let_`` around it cannot be had in it. Or its bytes.
+        expression: a condition of :mod:`trio_aerospike.exp` on the loop variables of a path, or its bytes. It cannot
+            use variables of a ``let_`` around it.
 
     Raises:
-        InvalidArgError: it is no such expression.
+        InvalidArgError: ``expression`` is not a complete condition.
     """
     packed = _packed_filter("all_children_where.expression", expression)
     return Context(ops.CONTEXT_EXP, expression, packed, f"all_children_where({expression!r})")
 
 
 def and_where(expression: Encodable | bytes) -> Context:
-    """Of what the step before has led to, that for which an expression is true, for path expressions.
+    """Those elements of the step before for which an expression is true, for path expressions.
 
-    It follows any step but :func:`all_children` and :func:`all_children_where`, and that once.
+    It follows any step but :func:`all_children` and :func:`all_children_where`, and not another ``and_where``.
 
     Args:
-        expression: of :mod:`trio_aerospike.exp`, true or false, on the loop variables of a path; variables of a
-            ``let_`` around it cannot be had in it. Or its bytes.
+        expression: a condition of :mod:`trio_aerospike.exp` on the loop variables of a path, or its bytes. It cannot
+            use variables of a ``let_`` around it.
 
     Raises:
-        InvalidArgError: it is no such expression.
+        InvalidArgError: ``expression`` is not a complete condition.
     """
     packed = _packed_filter("and_where.expression", expression)
     return Context(ops.CONTEXT_AND | ops.CONTEXT_EXP, expression, packed, f"and_where({expression!r})")
@@ -266,7 +266,7 @@ def encode(contexts: ContextLike) -> bytes:
     """A context as MessagePack, as indexes on nested elements and expressions hold it.
 
     Raises:
-        InvalidArgError: there is no step, there are more than 64, or they cannot follow each other.
+        InvalidArgError: there is no step, there are more than 64, or one cannot follow another.
     """
     steps = checked_steps("encode.contexts", contexts, paths=True)
     if not steps:
@@ -275,12 +275,10 @@ def encode(contexts: ContextLike) -> bytes:
 
 
 def decode(data: bytes) -> tuple[Context, ...]:
-    """The steps of a context that :func:`encode` or another client has encoded.
-
-    Expressions come back as their bytes.
+    """The steps of a context that :func:`encode` or another client has encoded; expressions stay bytes.
 
     Raises:
-        InvalidArgError: ``data`` is no context.
+        InvalidArgError: ``data`` is not a context.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise refused("decode.data", data, "the bytes of a context")
@@ -305,7 +303,7 @@ def from_base64(text: str) -> tuple[Context, ...]:
     """The steps of a context in base64.
 
     Raises:
-        InvalidArgError: ``text`` is not base64, or no context.
+        InvalidArgError: ``text`` is not base64, or not a context.
     """
     try:
         data = base64.b64decode(text, validate=True)
@@ -318,7 +316,7 @@ def from_base64(text: str) -> tuple[Context, ...]:
 
 
 def encode_steps(steps: Sequence[Context], flag: int = 0) -> bytes:
-    """Checked steps as bytes, b"" for none; ``flag`` goes on top of the last one's number."""
+    """Checked steps as bytes, b"" for none; ``flag`` is added to the number of the last one."""
     if not steps:
         return b""
     pairs = [(step.kind, step._packed) for step in steps]
@@ -327,16 +325,16 @@ def encode_steps(steps: Sequence[Context], flag: int = 0) -> bytes:
 
 
 def checked_steps(where: str, contexts: object, *, paths: bool) -> tuple[Context, ...]:
-    """``contexts`` as steps, where they can follow each other.
+    """Check that ``contexts`` are steps that can follow each other, and return them.
 
     Args:
-        where: the argument that is checked.
+        where: the argument, for error messages.
         contexts: what the caller was given.
-        paths: whether steps to several elements may be there.
+        paths: whether it is for a path expression, in which steps may select several elements.
 
     Raises:
-        InvalidArgError: it is neither a step nor a sequence of steps, there are more than 64, one is for path
-            expressions where there is none, or an ``and_where`` stands where none can stand.
+        InvalidArgError: it is neither a step nor a sequence of steps, there are more than 64, a step is for path
+            expressions only, or an ``and_where`` follows a step that it cannot follow.
     """
     steps = (contexts,) if isinstance(contexts, Context) else contexts
     if not isinstance(steps, (tuple, list)):
@@ -355,11 +353,27 @@ def checked_steps(where: str, contexts: object, *, paths: bool) -> tuple[Context
     return tuple(steps)
 
 
-def require_creatable(where: str, contexts: ContextLike) -> None:
-    """Refuse a context that does not end where something can be created: at an index of a list or a key of a map.
+def path_steps(where: str, contexts: ContextLike) -> tuple[Context, ...]:
+    """Check the steps of a path expression: one or more, of which none creates.
 
     Raises:
-        InvalidArgError: it ends elsewhere, or is none.
+        InvalidArgError: there is no step, or one is invalid or creates.
+    """
+    steps = checked_steps(where, contexts, paths=True)
+    if not steps:
+        raise refused(where, contexts, "one step or more, made by trio_aerospike.ctx")
+    for place, step in enumerate(steps):
+        if step.creates:
+            # The server would ignore the flag without an error.
+            raise refused(f"{where}[{place}]", step, "steps that create nothing")
+    return steps
+
+
+def require_creatable(where: str, contexts: ContextLike) -> None:
+    """Check that a context ends where something can be created: at an index of a list or a key of a map.
+
+    Raises:
+        InvalidArgError: it ends elsewhere, or is invalid.
     """
     steps = checked_steps(where, contexts, paths=False)
     if not steps or steps[-1].kind & ops.CONTEXT_TYPE_MASK not in _CREATABLE:
@@ -367,22 +381,22 @@ def require_creatable(where: str, contexts: ContextLike) -> None:
 
 
 def list_create_flag(where: str, order: ListOrder, pad: object) -> int:
-    """What makes a step create, for a list.
+    """The flag of a step that creates a list.
 
     Raises:
-        InvalidArgError: ``pad`` is no bool, or asked of an ordered list.
+        InvalidArgError: ``pad`` is not a bool, or True for an ordered list.
     """
     if not isinstance(pad, bool):
         raise refused(f"{where}.pad", pad, "True or False")
     if order is ListOrder.ORDERED:
         if pad:
-            raise refused(f"{where}.pad", pad, "False: an ordered list has no room to fill")
+            raise refused(f"{where}.pad", pad, "False: an ordered list has no gaps to fill")
         return ops.CONTEXT_CREATE_LIST_ORDERED
     return ops.CONTEXT_CREATE_LIST_UNORDERED_UNBOUND if pad else ops.CONTEXT_CREATE_LIST_UNORDERED
 
 
 def map_create_flag(order: MapOrder) -> int:
-    """What makes a step create, for a map."""
+    """The flag of a step that creates a map."""
     return _MAP_FLAGS[order]
 
 

@@ -1,4 +1,4 @@
-"""What a query looks for through a secondary index.
+"""Predicates: what a query searches a secondary index for.
 
 ::
 
@@ -8,10 +8,10 @@
     async with client.query("test", "users", where=where) as records:
         ...
 
-A predicate names what is indexed: a bin, what a context leads to within it (``ctx=``), an expression, or the index
-itself (``index=``). The query needs an index that fits: of the same bin, context or expression, of the type of the
-value, and of the same kind of collection; ``client.create_index`` makes one. An index on another set than the query's
-does not fit, one on the whole namespace does.
+A predicate names what is indexed: a bin, an element in it (``ctx=``), an expression, or the index itself (``index=``).
+The query needs a matching index: of the same bin, context or expression, of the type of the value, and of the same kind
+of collection; ``client.create_index`` creates one. An index on another set than the query's does not match, one on the
+whole namespace does.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SCALAR_ALLOWED = "an int of 64 bits, a str or bytes (of up to 2047 bytes)"
 
 @runtime_checkable
 class Packable(Protocol):
-    """An expression: something that packs itself."""
+    """An object that packs itself, as an expression does."""
 
     def encode(self) -> bytes:
         """The packed form."""
@@ -60,7 +60,7 @@ Source: TypeAlias = str | Packable | None
 
 @attrs.frozen
 class Predicate:
-    """What to look for, and in which index. Made by the functions of this module."""
+    """What to search for, and in which index. Use the functions of this module to make one."""
 
     range: Range = attrs.field(repr=False)
     type: IndexType
@@ -73,19 +73,19 @@ class Predicate:
 
     @property
     def is_element_range(self) -> bool:
-        """Whether several elements of one record may be found, so that the server may answer it more than once."""
+        """Whether several elements of one record may match, so that the server may return it more than once."""
         return self.collection is not Collection.NONE and (
             self.type is IndexType.GEO2DSPHERE or self.range.begin != self.range.end
         )
 
     def identity(self) -> bytes:
-        """What two queries for the same have in common."""
+        """A key that is equal for equal predicates."""
         parts = [bytes((self.collection,)), encode_range(self.range)]
         parts += [(part or b"").hex().encode() for part in (self.context, self.expression)]
         return b"|".join([*parts, (self.index or "").encode()])
 
     def hint(self, namespace: str, set_name: str) -> str:
-        """The call that makes an index for it."""
+        """The call that creates an index for it."""
         if self.index is not None:
             return f"namespace {namespace!r} has no index {self.index!r}; client.list_indexes lists the indexes"
         source = repr(self.range.bin_name) if self.expression is None else "<the same expression>"
@@ -109,11 +109,11 @@ def equals(
     Args:
         source: the bin's name, or the expression that is indexed; None with ``index``.
         value: an int, a str or bytes; of up to 2047 bytes.
-        ctx: where within the bin the value is.
+        ctx: the context of the value within the bin.
         index: the name of the index.
 
     Raises:
-        InvalidArgError: one of them cannot be so.
+        InvalidArgError: an argument is invalid.
     """
     return _predicate("equals", source, _scalar("equals", value), Collection.NONE, ctx, index, repr(value))
 
@@ -128,7 +128,7 @@ def between(
         low, high: ints of 64 bits.
 
     Raises:
-        InvalidArgError: one of them cannot be so, or there is nothing between them.
+        InvalidArgError: an argument is invalid, or ``low`` is greater than ``high``.
     """
     ends = _interval("between", low, high)
     return _predicate("between", source, ends, Collection.NONE, ctx, index, f"{low!r}, {high!r}")
@@ -150,7 +150,7 @@ def contains(
         value: an int, a str or bytes.
 
     Raises:
-        InvalidArgError: one of them cannot be so.
+        InvalidArgError: an argument is invalid.
     """
     kind = _element_kind("contains", collection)
     ends = _scalar("contains", value)
@@ -168,8 +168,8 @@ def contains_between(
 ) -> Predicate:
     """A list, or the keys or values of a map, contain an integer from ``low`` to ``high``, both included.
 
-    The server may find a record once for each such element; a query hands it on once, and remembers the digests of
-    those that it had for that.
+    The server may find a record once for each such element; a query returns it once, and keeps the digests of
+    returned records for that.
 
     Args:
         source, ctx, index: as in :func:`equals`.
@@ -177,7 +177,7 @@ def contains_between(
         low, high: ints of 64 bits.
 
     Raises:
-        InvalidArgError: one of them cannot be so, or there is nothing between them.
+        InvalidArgError: an argument is invalid, or ``low`` is greater than ``high``.
     """
     kind = _element_kind("contains_between", collection)
     ends = _interval("contains_between", low, high)
@@ -201,7 +201,7 @@ def within_region(
         collection: LIST or MAP_VALUES where several points are kept.
 
     Raises:
-        InvalidArgError: one of them cannot be so.
+        InvalidArgError: an argument is invalid.
     """
     return _geo("within_region", source, region, collection, ctx, index)
 
@@ -222,7 +222,7 @@ def with_point(
         collection: LIST or MAP_VALUES where several regions are kept.
 
     Raises:
-        InvalidArgError: one of them cannot be so.
+        InvalidArgError: an argument is invalid.
     """
     return _geo("with_point", source, point, collection, ctx, index)
 
@@ -322,7 +322,7 @@ def packed_source(where: str, source: Any) -> bytes:
     """The packed form of an expression that is indexed.
 
     Raises:
-        InvalidArgError: it is none.
+        InvalidArgError: it is not an expression.
     """
     if isinstance(source, bytes) and source:
         return source

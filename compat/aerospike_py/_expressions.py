@@ -1,4 +1,4 @@
-"""Expressions as aerospike_py writes them, dicts with ``__expr__``, turned into those of trio_aerospike."""
+"""Convert expressions of aerospike_py, dicts with ``__expr__``, to those of trio_aerospike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trio_aerospike import exp
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import refused, shown, unknown_name
 
-#: Operations by what they take besides: plain values ...
+#: Operations by their arguments: plain values ...
 _PLAIN: Final[Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
     "int_val": (exp.int_val, ("val",)),
     "float_val": (exp.float_val, ("val",)),
@@ -45,7 +45,7 @@ _PLAIN: Final[Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
     "digest_modulo": (exp.digest_modulo, ("modulo",)),
     "var": (exp.var, ("name",)),
 }
-#: ... expressions under names of their own ...
+#: ... expressions, by key ...
 _NAMED: Final[Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
     "eq": (exp.eq, ("left", "right")),
     "ne": (exp.ne, ("left", "right")),
@@ -56,7 +56,7 @@ _NAMED: Final[Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
     "geo_compare": (exp.geo_compare, ("left", "right")),
     "not": (exp.not_, ("expr",)),
 }
-#: ... or a list of expressions, of some number or (0) of any.
+#: ... or a list of expressions, of a fixed number, or of any (0).
 _LISTED: Final[Mapping[str, tuple[Callable[..., Any], int]]] = {
     "and": (exp.and_, 0),
     "or": (exp.or_, 0),
@@ -93,15 +93,15 @@ _ALLOWED: Final = "an expression made by aerospike_py.exp"
 
 
 def to_expression(where: str, given: Any, depth: int = 0) -> Any:
-    """The expression that a dict describes.
+    """Convert a dict to an expression.
 
     Args:
-        where: its place, for messages.
-        given: the dict, or an expression of trio_aerospike as it is.
-        depth: how many expressions it is within.
+        where: its place, for error messages.
+        given: the dict, or an expression of trio_aerospike, which stays as it is.
+        depth: the number of expressions around it.
 
     Raises:
-        InvalidArgError: it is none, or what the server would refuse.
+        InvalidArgError: it is not an expression, or one that the server would refuse.
     """
     if isinstance(given, exp.Expression):
         return given
@@ -140,14 +140,14 @@ def _built(where: str, name: str, given: Mapping[str, Any], depth: int) -> Any:
         number = {0: "one or more", 1: "one", 2: "two"}[count]
         raise refused(f"{where}.exprs", listed, f"a list of {number} expressions")
     parts = [to_expression(f"{where}[{place}]", part, depth) for place, part in enumerate(listed)]
-    # One operand says the same as none of the operation, which the server would refuse.
+    # With one operand the result is the operand; the server would refuse the operation.
     if len(parts) == 1 and name in ("and", "or"):
         return parts[0]
     return function(*parts)
 
 
 def _taken(where: str, given: Mapping[str, Any], keys: tuple[str, ...]) -> list[Any]:
-    """The values of the keys, which have to be all that there are."""
+    """The values of the keys. There must be no others."""
     if len(given) != len(keys) + 1:
         for name in given:
             if name != "__expr__" and name not in keys:
@@ -159,14 +159,14 @@ def _taken(where: str, given: Mapping[str, Any], keys: tuple[str, ...]) -> list[
 
 
 def packed_filter(where: str, given: Any) -> bytes | None:
-    """A filter as a policy of trio_aerospike keeps it.
+    """Pack a filter, as policies of trio_aerospike keep it.
 
     Args:
-        where: the policy's field, for messages.
+        where: the policy's field, for error messages.
         given: a dict, an expression, the bytes of one, or None.
 
     Raises:
-        InvalidArgError: it is none of them, or gives something else than true or false.
+        InvalidArgError: it is something else, or not a condition.
     """
     if given is None or (isinstance(given, bytes) and given):
         return given

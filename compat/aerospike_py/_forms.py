@@ -1,7 +1,8 @@
-"""What a dict of an operation holds: which keys, of what kinds, and the function of trio_aerospike that they go to."""
+"""Convert dicts of operations: their keys, and the functions of trio_aerospike that take the values."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
-#: Makes an argument of a value; told where the value stands, for what it refuses.
+#: Converts a value to an argument. Its first parameter is the value's place, for error messages.
 Converter = Callable[[str, Any], Any]
 #: No value: the key is required.
 REQUIRED: Final = object()
@@ -20,24 +21,22 @@ OMIT: Final = object()
 
 
 def as_given(where: str, value: Any) -> Any:
-    """The value as it is; the function checks it."""
+    """Keep the value; the function checks it."""
     return value
 
 
 @attrs.frozen
 class Entry:
-    """A key of such a dict.
+    """A key of a dict.
 
     Attributes:
         key: its name.
-        parameter: the function's parameter; ``""`` for the next positional one.
-        default: what stands for a key that is not there, or is None.
-        convert: makes the argument of the value; told where the value stands, for what it refuses.
+        default: the value of a key that is missing, or is None.
+        convert: converts the value to the argument.
         other: another name under which the value may be given.
     """
 
     key: str
-    parameter: str = ""
     default: Any = REQUIRED
     convert: Converter = as_given
     other: str = ""
@@ -45,37 +44,44 @@ class Entry:
 
 @attrs.frozen
 class Form:
-    """The dict of one operation."""
+    """The dict of one operation.
+
+    Attributes:
+        name: the function of aerospike_py that makes it.
+        function: the function of trio_aerospike that makes the operation.
+        entries: its keys besides ``op`` and ``bin``, by the function's parameters.
+        keys: all keys that may be in it.
+    """
 
     name: str
     function: Callable[..., Operation]
-    entries: tuple[Entry, ...]
+    entries: tuple[tuple[str, Entry], ...]
     keys: frozenset[str]
 
     @classmethod
-    def of(cls, name: str, function: Callable[..., Operation], *entries: Entry) -> Form:
-        """A form with these entries, besides ``op`` and ``bin``."""
-        keys = {"op", "bin"}.union(entry.key for entry in entries)
-        return cls(name, function, entries, frozenset(keys.union(entry.other for entry in entries if entry.other)))
+    def of(cls, name: str, function: Callable[..., Operation], entries: Mapping[str, Entry]) -> Form:
+        """The form with an entry for each parameter of the function that has one in ``entries``."""
+        chosen = tuple([(one, entries[one]) for one in inspect.signature(function).parameters if one in entries])
+        keys = {"op", "bin"}.union(*[{entry.key, entry.other or entry.key} for _, entry in chosen])
+        return cls(name, function, chosen, frozenset(keys))
 
     def operation(self, where: str, given: Mapping[str, Any]) -> Operation:
-        """The operation that the dict describes.
+        """Convert a dict to the operation.
 
         Args:
-            where: its place, for messages.
+            where: its place, for error messages.
             given: the dict.
 
         Raises:
-            InvalidArgError: a key is missing, another does not exist, or a value cannot be so.
+            InvalidArgError: a key is missing or unknown, or a value is invalid.
         """
         if not self.keys.issuperset(given):
             self._check_names(where, given)
         bin_name = given.get("bin")
         if bin_name is None:
             raise refused(f"{where}['bin']", bin_name, f"the name of a bin: {self.name} operation requires 'bin'")
-        positional: list[Any] = [bin_name]
-        named: dict[str, Any] = {}
-        for entry in self.entries:
+        arguments: dict[str, Any] = {}
+        for parameter, entry in self.entries:
             key = entry.key
             if key not in given and entry.other in given:
                 key = entry.other
@@ -86,29 +92,25 @@ class Form:
                 value = entry.default  # as in aerospike_py
             if value is OMIT:
                 continue
-            value = entry.convert(f"{where}[{key!r}]", value)
-            if entry.parameter:
-                named[entry.parameter] = value
-            else:
-                positional.append(value)
+            arguments[parameter] = entry.convert(f"{where}[{key!r}]", value)
         try:
-            return self.function(*positional, **named)
+            return self.function(bin_name, **arguments)
         except InvalidArgError as error:
             raise InvalidArgError(f"{where} ({self.name}): {error}") from None
 
     def _check_names(self, where: str, given: Mapping[str, Any]) -> None:
         for name, value in given.items():
-            # Operations that read are said to have a "val" of None.
+            # Programs give reads a "val" of None.
             if name not in self.keys and not (name == "val" and value is None):
                 raise unknown_name(f"{where} ({self.name})", name, sorted(self.keys))
 
 
 def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
-    """A converter: a policy dict, or None, becomes a policy of trio_aerospike.
+    """Make a converter of a policy dict, or None, to a policy of trio_aerospike.
 
     Args:
         kind: the policy's class.
-        names: its fields by their names in the dict.
+        names: the fields of the policy, by their keys in the dict.
     """
 
     def convert(where: str, value: Any) -> Any:
@@ -127,3 +129,27 @@ def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
             raise InvalidArgError(f"{where}: {error}") from None
 
     return convert
+
+
+def forms(
+    prefix: str,
+    module: object,
+    codes: Mapping[str, int],
+    entries: Mapping[str, Entry],
+    special: Mapping[str, Mapping[str, Entry | None]],
+) -> dict[int, Form]:
+    """The forms of a family, by their numbers.
+
+    Args:
+        prefix: what the names of aerospike_py begin with.
+        module: of trio_aerospike, with the functions.
+        codes: the numbers by name.
+        entries: the entries by parameter.
+        special: those that differ, by operation; None for a parameter without a key.
+    """
+    made = {}
+    for name, code in codes.items():
+        own = {**entries, **special.get(name, {})}
+        function = getattr(module, name, None) or getattr(module, f"{name}_")
+        made[code] = Form.of(f"{prefix}_{name}", function, {one: entry for one, entry in own.items() if entry})
+    return made

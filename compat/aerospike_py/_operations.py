@@ -1,7 +1,7 @@
-"""Operations as aerospike_py writes them, dicts with ``op``, turned into those of trio_aerospike.
+"""Convert operations of aerospike_py, dicts with ``op``, to those of trio_aerospike.
 
-Those on bins as a whole have ``bin`` and ``val`` besides; those on lists, maps, bits and sketches are made by the
-modules of these names, and told apart by their numbers.
+Those on whole bins have ``bin`` and ``val``; those on lists, maps, bits and sketches come from the modules of these
+names, and are identified by their numbers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from . import _constants as constants
 from ._forms import Form
 
 _ALLOWED: Final = frozenset(("op", "bin", "val"))
-#: The codes of scalar operations, by what they need: a bin and a value ...
+#: Codes of operations with a bin and a value ...
 _WITH_VALUE: Final[Mapping[int, Callable[[str, Any], Operation]]] = {
     constants.OPERATOR_WRITE: operations.write,
     constants.OPERATOR_APPEND: operations.append,
     constants.OPERATOR_PREPEND: operations.prepend,
     constants.OPERATOR_INCR: operations.increment,
 }
-#: ... or neither.
+#: ... and with neither.
 _WHOLE_RECORD: Final[Mapping[int, Callable[[], Operation]]] = {
     constants.OPERATOR_TOUCH: operations.touch,
     constants.OPERATOR_DELETE: operations.delete,
@@ -49,13 +49,13 @@ _CODES: Final = (
 
 
 def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
-    """The operations that the dicts describe.
+    """Convert dicts to operations.
 
-    A read without a bin reads all bins; a touch and a delete concern the whole record, whatever bin they name. The time
-    to live that a touch sets is not an operation but part of the command, see :func:`with_ttl`.
+    A read without a bin reads all bins; a touch and a delete are on the whole record, with any bin. The time to live
+    that a touch sets is part of the command, see :func:`with_ttl`.
 
     Raises:
-        InvalidArgError: There is none, or one of them is not of that form.
+        InvalidArgError: There is no operation, or one of them is invalid.
     """
     if isinstance(ops, (str, bytes, Mapping)) or not isinstance(ops, Iterable):
         raise refused("ops", ops, "a list of operations")
@@ -66,13 +66,13 @@ def to_operations(ops: Iterable[Mapping[str, Any]]) -> list[Operation]:
 
 
 def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
-    """The operations that the dicts describe, and the time to live that a touch among them sets.
+    """Convert dicts to operations, and find the time to live that a touch among them sets.
 
     Returns:
-        The operations; the ``val`` of the last OPERATOR_TOUCH that has one, else 0.
+        The operations; the ``val`` of the last OPERATOR_TOUCH that has one, or 0.
 
     Raises:
-        InvalidArgError: There is no operation, or one of them is not allowed.
+        InvalidArgError: There is no operation, or one of them is invalid.
     """
     if isinstance(ops, Iterable) and not isinstance(ops, (list, tuple, str, bytes, Mapping)):
         ops = list(ops)
@@ -85,7 +85,7 @@ def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
 
 
 def _form(code: int) -> Form | None:
-    """The form of an operation on part of a value; made when the first of its family is used."""
+    """The form of an operation on part of a value. Its module is imported with the first use of its family."""
     if code < 3000:
         from ._collection_forms import FORMS
     else:

@@ -1,4 +1,4 @@
-"""Expressions that the server works out for a record: each function returns a dict, as in aerospike_py 0.14.4.
+"""Expressions that the server evaluates on a record: each function returns a dict, as in aerospike_py 0.14.4.
 
 ::
 
@@ -7,9 +7,9 @@
     adults = exp.ge(exp.int_bin("age"), exp.int_val(18))
     client.get(key, policy={"filter_expression": adults})
 
-The dicts may be built, looked into and changed by hand: ``"__expr__"`` is the operation, the other keys are what it
-takes. They are checked when a policy uses them. An expression of ``trio_aerospike.exp``, which knows more operations,
-may stand wherever one of these dicts may.
+The dicts may be built, read and changed by hand: ``"__expr__"`` is the operation, the other keys are its arguments.
+They are checked when a policy uses them. Expressions of ``trio_aerospike.exp``, which has more operations, are allowed
+wherever these dicts are.
 """
 
 from __future__ import annotations
@@ -153,12 +153,12 @@ def map_val(val: dict[Any, Any]) -> Expr:
 
 
 def geo_val(val: str) -> Expr:
-    """A place, as the text of its GeoJSON."""
+    """A point or region, as GeoJSON text."""
     return {"__expr__": "geo_val", "val": val}
 
 
 def nil() -> Expr:
-    """Nothing: the value that an element of a list or map may have."""
+    """None, as a value."""
     return {"__expr__": "nil"}
 
 
@@ -208,7 +208,7 @@ def map_bin(name: str) -> Expr:
 
 
 def geo_bin(name: str) -> Expr:
-    """The place in a bin."""
+    """The GeoJSON in a bin."""
     return {"__expr__": "geo_bin", "name": name}
 
 
@@ -223,7 +223,7 @@ def bin_exists(name: str) -> Expr:
 
 
 def bin_type(name: str) -> Expr:
-    """The particle type of a bin's value, as an integer; 0 where there is none."""
+    """The particle type of a bin's value, as an integer; 0 for a missing bin."""
     return {"__expr__": "bin_type", "name": name}
 
 
@@ -413,7 +413,7 @@ def int_xor(*exprs: Expr) -> Expr:
 
 
 def int_not(expr: Expr) -> Expr:
-    """An integer with all its bits turned over."""
+    """An integer with all its bits inverted."""
     return {"__expr__": "int_not", "exprs": [expr]}
 
 
@@ -423,12 +423,12 @@ def int_lshift(value: Expr, shift: Expr) -> Expr:
 
 
 def int_rshift(value: Expr, shift: Expr) -> Expr:
-    """An integer shifted to the right, zeros moving in."""
+    """An integer shifted to the right, with zeros."""
     return {"__expr__": "int_rshift", "exprs": [value, shift]}
 
 
 def int_arshift(value: Expr, shift: Expr) -> Expr:
-    """An integer shifted to the right, its sign moving in."""
+    """An integer shifted to the right, with its sign."""
     return {"__expr__": "int_arshift", "exprs": [value, shift]}
 
 
@@ -438,12 +438,12 @@ def int_count(expr: Expr) -> Expr:
 
 
 def int_lscan(value: Expr, search: Expr) -> Expr:
-    """The place of the first bit, from the left, that is ``search``; -1 for none."""
+    """The position of the first bit, from the left, that equals ``search``; -1 for none."""
     return {"__expr__": "int_lscan", "exprs": [value, search]}
 
 
 def int_rscan(value: Expr, search: Expr) -> Expr:
-    """The place of the last bit, from the left, that is ``search``; -1 for none."""
+    """The position of the last bit, from the left, that equals ``search``; -1 for none."""
     return {"__expr__": "int_rscan", "exprs": [value, search]}
 
 
@@ -453,7 +453,7 @@ def regex_compare(regex: str, flags: int, bin_expr: Expr) -> Expr:
 
 
 def geo_compare(left: Expr, right: Expr) -> Expr:
-    """Whether a place lies within the other."""
+    """Whether a point or region lies within the other."""
     return {"__expr__": "geo_compare", "left": left, "right": right}
 
 
@@ -473,5 +473,5 @@ def def_(name: str, value: Expr) -> Expr:
 
 
 def let_(*exprs: Expr) -> Expr:
-    """The last expression, with the variables that the definitions before it give."""
+    """The last expression, with the variables of the definitions before it."""
     return {"__expr__": "let", "exprs": list(exprs)}

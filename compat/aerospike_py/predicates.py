@@ -1,4 +1,4 @@
-"""What a query looks for through a secondary index: tuples for ``query.where``, as in aerospike_py 0.14.4.
+"""Predicates: what a query searches a secondary index for, as tuples for ``query.where``, as in aerospike_py 0.14.4.
 
 ::
 
@@ -8,7 +8,7 @@
     query.where(predicates.between("age", 18, 30))
     records = query.results()
 
-They are checked by ``where``. Unlike the original this package serves predicates about places; it warns of them, as the
+``where`` checks them. Unlike the original, this package supports geographic predicates; it warns of them as the
 original does, since a program with such queries does not run with both.
 """
 
@@ -42,7 +42,7 @@ def contains(bin_name: str, index_type: int, val: Any) -> tuple[str, str, int, A
 
     Args:
         bin_name: the bin.
-        index_type: where: INDEX_TYPE_LIST, INDEX_TYPE_MAPKEYS or INDEX_TYPE_MAPVALUES; INDEX_TYPE_DEFAULT for the
+        index_type: INDEX_TYPE_LIST, INDEX_TYPE_MAPKEYS or INDEX_TYPE_MAPVALUES; INDEX_TYPE_DEFAULT for the
             bin's value itself.
         val: an int, a str or bytes.
     """

@@ -1,8 +1,8 @@
 """Lists and maps: MessagePack with the database's conventions.
 
 Strings and blobs are MessagePack strings whose first byte is the particle type; a list or map that the server keeps
-in order says so in an extension element at its front (in a map, as the key of a pair whose value is nil). Facts:
-aerospike-common's ``as_msgpack.c``, whose bytes :func:`pack_value` gives.
+in order has an extension element at its front with its order (in a map, as the key of a pair whose value is nil). See
+aerospike-common's ``as_msgpack.c``, whose bytes :func:`pack_value` produces.
 """
 
 from .cdt_pack import (

@@ -1,9 +1,9 @@
-"""Calls of list, map and path operations, and contexts: what an operation's value holds on the wire.
+"""Encode calls of list, map and path operations, and contexts.
 
-A call is a list of the operation's number and its arguments; on an element that lies deeper than the bin it is wrapped
-in a list of 255, a context and the call. A context is a list of numbers and values in turn, two for each step of the
-way (C client: as_cdt_internal.c; server: cdt.c). Expressions carry calls in the same form, with expressions for
-arguments, so the encoder here serves both: an argument is a value, or :class:`Packed` for what has been packed before.
+A call is a list of the operation's number and its arguments; on a nested element it is wrapped in a list of 255, a
+context and the call. A context is a list of alternating numbers and values, two for each step (C client:
+as_cdt_internal.c; server: cdt.c). Expressions carry calls in the same form, with expressions for arguments, so the
+encoder serves both: an argument is a value, or :class:`Packed` for one that is packed already.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .cdt_pack import pack_value
 from .cdt_unpack import unpack_value
 from .shown import shown
 
-# What stands before a context: the header of a list of three, and 255.
+# The bytes before a context: the header of a list of three, and 255.
 _EVALUATE_IN = b"\x93" + pack_value(CONTEXT_EVAL)
 
 
 class Packed:
-    """One value that is MessagePack already: an expression, or what may only be compared with.
+    """One value that is packed already: an expression, or a value that may only be compared with.
 
-    It goes into calls as it is. It is no bytes object, so that nothing takes it for a blob to store.
+    It goes into calls as it is. It is not a bytes object, so that it is not mistaken for a blob to store.
 
     Args:
         data: exactly one MessagePack value.
@@ -46,16 +46,16 @@ class Packed:
 
 
 def encode_cdt_call(opcode: int, args: Sequence[Any] = (), context: bytes = b"") -> bytes:
-    """A call as an operation's value and as an expression's call hold it.
+    """Encode a call, as the value of an operation or as the call of an expression.
 
     Args:
         opcode: the operation's number (``cdt_ops``; bits and HyperLogLog have numbers and calls of the same form).
-        args: its arguments in the order of the wire: values that could be stored, or :class:`Packed`. Trailing ones
-            that are left to the server are left out by the caller.
-        context: what :func:`encode_context` gave; empty where the operation is on the bin itself.
+        args: its arguments in the order of the wire: values that could be stored, or :class:`Packed`. The caller
+            omits trailing ones for which the server has a default.
+        context: from :func:`encode_context`; empty where the operation is on the bin's own value.
 
     Raises:
-        InvalidArgError: an argument is nothing the database can hold.
+        InvalidArgError: the database cannot hold an argument.
     """
     parts = [_EVALUATE_IN, context] if context else []
     parts += [list_header(1 + len(args)), _packed(opcode)]
@@ -64,20 +64,20 @@ def encode_cdt_call(opcode: int, args: Sequence[Any] = (), context: bytes = b"")
 
 
 def encode_context(steps: Iterable[tuple[int, Any]]) -> bytes:
-    """A context alone, as operations, expressions and indexes on nested elements hold it.
+    """Encode a context, as operations, expressions and indexes on nested elements hold it.
 
     Args:
         steps: the number of each step, flags of creation included, and its value or :class:`Packed`.
 
     Raises:
-        InvalidArgError: a value is nothing the database can hold.
+        InvalidArgError: the database cannot hold a value.
     """
     flat = [part for step in steps for part in step]
     parts = [_packed(part) for part in flat]
     return list_header(len(flat)) + b"".join(parts)
 
 
-# Most arguments are numbers of one byte: kinds of results, flags, indexes.
+# Most arguments are numbers of one byte: return types, flags, indexes.
 _SMALL_INTS = [bytes((number,)) for number in range(0x80)]
 
 
@@ -90,10 +90,10 @@ def _packed(arg: Any) -> bytes:
 
 
 def decode_context(data: bytes) -> list[tuple[int, Packed]]:
-    """The steps of a context: of each its number, and its value as it stands there.
+    """Decode a context into its steps: the number of each, and its packed value.
 
     Raises:
-        ProtocolError: it is no list of numbers and values in turn, or something stands behind it.
+        ProtocolError: it is not a list of alternating numbers and values, or bytes follow it.
     """
     count, position = _read_list_header(data)
     if count % 2:
@@ -112,7 +112,7 @@ def decode_context(data: bytes) -> list[tuple[int, Packed]]:
 
 
 def value_end(data: bytes, position: int) -> int:
-    """Where the MessagePack value at ``position`` ends, without a look at what it means.
+    """Find the end of the MessagePack value at ``position``, without decoding it.
 
     Raises:
         ProtocolError: it is malformed or cut off.
@@ -139,10 +139,10 @@ def value_end(data: bytes, position: int) -> int:
 
 
 def _extents() -> list[tuple[int, int, int]]:
-    """For each first byte: the bytes of its length field, the bytes besides them, the values inside.
+    """For each first byte: the size of its length field, the bytes after it, the number of values inside.
 
-    Where there is a length field, the last two are what each unit of it stands for: a value counts inside, a byte
-    beside. A first byte that starts nothing has -1.
+    Where there is a length field, the last two are per unit of it: 0 and n for containers, where a unit is a value or a
+    pair of them, 1 and 0 for others. An invalid first byte has -1.
     """
     table = [(0, 0, 0)] * 256
     for code in range(0x80, 0x90):
@@ -181,7 +181,7 @@ def _read_list_header(data: bytes) -> tuple[int, int]:
 
 
 def list_header(count: int) -> bytes:
-    """What a MessagePack list of ``count`` elements begins with."""
+    """The header of a MessagePack list of ``count`` elements."""
     if count < 16:
         return b"%c" % (0x90 | count)
     if count < 0x10000:

@@ -1,8 +1,14 @@
-"""Numbers of the operations on lists and maps (server: as/include/base/proto.h)."""
+"""Operations on lists and maps: their numbers (server: as/include/base/proto.h) and their tables.
+
+:mod:`call_table` explains the columns and words of a row.
+"""
 
 from typing import Final
 
-# What an operation does. The names are the server's, without its AS_CDT_OP_.
+from .call_table import Family, table
+from .constants import OP_CDT_MODIFY, OP_CDT_READ
+
+# Operations. The names are the server's, without its AS_CDT_OP_.
 LIST_SET_TYPE: Final = 0
 LIST_APPEND: Final = 1
 LIST_APPEND_ITEMS: Final = 2
@@ -78,7 +84,7 @@ MAP_GET_BY_VALUE_REL_RANK_RANGE: Final = 110
 SELECT: Final = 0xFE
 CONTEXT_EVAL: Final = 0xFF
 
-# What it answers. INVERTED goes on top: everything but what was found.
+# Return types. INVERTED is added to select everything but what was found.
 RETURN_NONE: Final = 0
 RETURN_INDEX: Final = 1
 RETURN_REVINDEX: Final = 2
@@ -97,6 +103,10 @@ RETURN_UNORDERED_MAP: Final = 16
 RETURN_ORDERED_MAP: Final = 17
 RETURN_INVERTED: Final = 0x10000
 
+# Flags of SELECT, besides what it returns (server: cdt.c).
+SELECT_APPLY: Final = 0x04
+SELECT_NO_FAIL: Final = 0x10
+
 # Flags of sort.
 SORT_ASCENDING: Final = 0
 SORT_DESCENDING: Final = 1
@@ -114,7 +124,7 @@ MAP_NO_CREATE: Final = 0x02
 MAP_NO_FAIL: Final = 0x04
 MAP_DO_PARTIAL: Final = 0x08
 
-# Steps of a context: the way to a list or map inside others.
+# Steps of a context.
 CONTEXT_INDEX: Final = 0
 CONTEXT_RANK: Final = 1
 CONTEXT_KEY: Final = 2
@@ -138,3 +148,144 @@ CONTEXT_CREATE_MAP_K_ORDERED: Final = 0x80
 CONTEXT_CREATE_MAP_KV_ORDERED: Final = 0xC0
 CONTEXT_CREATE_PERSIST_INDEX: Final = 0x100
 CONTEXT_AND: Final = 0x200
+
+_LIST: Final = Family("lists", "list", 0, OP_CDT_READ, OP_CDT_MODIFY, contexts=True)
+_MAP: Final = Family("maps", "map", 0, OP_CDT_READ, OP_CDT_MODIFY, contexts=True, answers_all=True)
+
+LISTS: Final = table(
+    _LIST.write("create", LIST_SET_TYPE, "=order", creates=True, expression=False),
+    _LIST.write("set_order", LIST_SET_TYPE, "=order", shown=""),
+    _LIST.write("append", LIST_APPEND, "value:stored list_policy"),
+    _LIST.write("append_items", LIST_APPEND_ITEMS, "values:stored_list list_policy"),
+    _LIST.write("insert", LIST_INSERT, "index:int value:stored list_flags"),
+    _LIST.write("insert_items", LIST_INSERT_ITEMS, "index:int values:stored_list list_flags"),
+    _LIST.write("set", LIST_SET, "index:int value:stored list_flags"),
+    _LIST.write("increment", LIST_INCREMENT, "index:int value:number? list_policy"),
+    _LIST.write("sort", LIST_SORT, "=flags?"),
+    _LIST.write("clear", LIST_CLEAR),
+    _LIST.write("pop", LIST_POP, "index:int", expression=False),
+    _LIST.write("pop_range", LIST_POP_RANGE, "index:int count:count?", expression=False),
+    _LIST.write("remove", LIST_REMOVE, "index:int", expression=False),
+    _LIST.write("remove_range", LIST_REMOVE_RANGE, "index:int count:count?", expression=False),
+    _LIST.write("trim", LIST_TRIM, "index:int count:count", shown=""),
+    _LIST.write("remove_by_index", LIST_REMOVE_BY_INDEX, "return index:int"),
+    _LIST.write("remove_by_index_range", LIST_REMOVE_BY_INDEX_RANGE, "returns index:int count:count?", ranges="both"),
+    _LIST.write("remove_by_rank", LIST_REMOVE_BY_RANK, "return rank:int"),
+    _LIST.write("remove_by_rank_range", LIST_REMOVE_BY_RANK_RANGE, "returns rank:int count:count?", ranges="both"),
+    _LIST.write("remove_by_value", LIST_REMOVE_ALL_BY_VALUE, "returns value:compared", ranges="both"),
+    _LIST.write("remove_by_value_list", LIST_REMOVE_ALL_BY_VALUE_LIST, "returns values:compared_list"),
+    _LIST.write(
+        "remove_by_value_range", LIST_REMOVE_BY_VALUE_INTERVAL, "returns begin:bound end:bound?", ranges="both"
+    ),
+    _LIST.write(
+        "remove_by_value_rank_range_relative",
+        LIST_REMOVE_BY_VALUE_REL_RANK_RANGE,
+        "returns value:compared rank:int count:count?",
+        ranges="both",
+        shown="list_remove_by_rel_rank_range",
+    ),
+    _LIST.read("size", LIST_SIZE, answer="int"),
+    _LIST.read("get", LIST_GET, "index:int", expression=False),
+    _LIST.read("get_range", LIST_GET_RANGE, "index:int count:count?", expression=False),
+    _LIST.read("get_by_index", LIST_GET_BY_INDEX, "return index:int"),
+    _LIST.read("get_by_index_range", LIST_GET_BY_INDEX_RANGE, "returns index:int count:count?", ranges="both"),
+    _LIST.read("get_by_rank", LIST_GET_BY_RANK, "return rank:int"),
+    _LIST.read("get_by_rank_range", LIST_GET_BY_RANK_RANGE, "returns rank:int count:count?", ranges="both"),
+    _LIST.read("get_by_value", LIST_GET_ALL_BY_VALUE, "returns value:compared", ranges="both", shown=""),
+    _LIST.read("get_by_value_list", LIST_GET_ALL_BY_VALUE_LIST, "returns values:compared_list"),
+    _LIST.read("get_by_value_range", LIST_GET_BY_VALUE_INTERVAL, "returns begin:bound end:bound?", ranges="both"),
+    _LIST.read(
+        "get_by_value_rank_range_relative",
+        LIST_GET_BY_VALUE_REL_RANK_RANGE,
+        "returns value:compared rank:int count:count?",
+        ranges="both",
+        shown="list_get_by_rel_rank_range",
+    ),
+    # What other clients may send, and no function here.
+    _LIST.read(
+        "get_first_by_value",
+        LIST_GET_BY_VALUE,
+        "return value:compared",
+        operation=False,
+        expression=False,
+        shown="list_get_by_value",
+    ),
+    _LIST.write(
+        "remove_first_by_value", LIST_REMOVE_BY_VALUE, "return value:compared", operation=False, expression=False
+    ),
+)
+
+MAPS: Final = table(
+    _MAP.write("create", MAP_SET_TYPE, "=order", creates=True, expression=False),
+    _MAP.write("set_order", MAP_SET_TYPE, "=order", shown=""),
+    _MAP.write("put", MAP_PUT, "key:stored_key value:stored map_policy"),
+    _MAP.write("put_items", MAP_PUT_ITEMS, "items:stored_map map_policy"),
+    _MAP.write("increment", MAP_INCREMENT, "key:key value:number? map_order"),
+    _MAP.write("decrement", MAP_DECREMENT, "key:key value:number? map_order", shown=""),
+    _MAP.write("clear", MAP_CLEAR),
+    _MAP.write("remove_by_key", MAP_REMOVE_BY_KEY, "return key:key"),
+    _MAP.write("remove_by_key_list", MAP_REMOVE_BY_KEY_LIST, "returns keys:keys"),
+    _MAP.write(
+        "remove_by_key_range", MAP_REMOVE_BY_KEY_INTERVAL, "returns begin:key_bound end:key_bound?", ranges="index"
+    ),
+    _MAP.write(
+        "remove_by_key_index_range_relative",
+        MAP_REMOVE_BY_KEY_REL_INDEX_RANGE,
+        "returns key:key index:int count:count?",
+        ranges="index",
+        shown="map_remove_by_rel_index_range",
+    ),
+    _MAP.write("remove_by_index", MAP_REMOVE_BY_INDEX, "return index:int"),
+    _MAP.write("remove_by_index_range", MAP_REMOVE_BY_INDEX_RANGE, "returns index:int count:count?", ranges="index"),
+    _MAP.write("remove_by_rank", MAP_REMOVE_BY_RANK, "return rank:int"),
+    _MAP.write("remove_by_rank_range", MAP_REMOVE_BY_RANK_RANGE, "returns rank:int count:count?", ranges="rank"),
+    _MAP.write("remove_by_value", MAP_REMOVE_ALL_BY_VALUE, "returns value:compared", ranges="rank", shown=""),
+    _MAP.write("remove_by_value_list", MAP_REMOVE_BY_VALUE_LIST, "returns values:compared_list"),
+    _MAP.write("remove_by_value_range", MAP_REMOVE_BY_VALUE_INTERVAL, "returns begin:bound end:bound?", ranges="rank"),
+    _MAP.write(
+        "remove_by_value_rank_range_relative",
+        MAP_REMOVE_BY_VALUE_REL_RANK_RANGE,
+        "returns value:compared rank:int count:count?",
+        ranges="rank",
+        shown="map_remove_by_rel_rank_range",
+    ),
+    _MAP.read("size", MAP_SIZE, answer="int"),
+    _MAP.read("get_by_key", MAP_GET_BY_KEY, "return key:key"),
+    _MAP.read("get_by_key_list", MAP_GET_BY_KEY_LIST, "returns keys:keys"),
+    _MAP.read("get_by_key_range", MAP_GET_BY_KEY_INTERVAL, "returns begin:key_bound end:key_bound?", ranges="index"),
+    _MAP.read(
+        "get_by_key_index_range_relative",
+        MAP_GET_BY_KEY_REL_INDEX_RANGE,
+        "returns key:key index:int count:count?",
+        ranges="index",
+        shown="map_get_by_rel_index_range",
+    ),
+    _MAP.read("get_by_index", MAP_GET_BY_INDEX, "return index:int"),
+    _MAP.read("get_by_index_range", MAP_GET_BY_INDEX_RANGE, "returns index:int count:count?", ranges="index"),
+    _MAP.read("get_by_rank", MAP_GET_BY_RANK, "return rank:int"),
+    _MAP.read("get_by_rank_range", MAP_GET_BY_RANK_RANGE, "returns rank:int count:count?", ranges="rank"),
+    _MAP.read("get_by_value", MAP_GET_ALL_BY_VALUE, "returns value:compared", ranges="rank"),
+    _MAP.read("get_by_value_list", MAP_GET_BY_VALUE_LIST, "returns values:compared_list"),
+    _MAP.read("get_by_value_range", MAP_GET_BY_VALUE_INTERVAL, "returns begin:bound end:bound?", ranges="rank"),
+    _MAP.read(
+        "get_by_value_rank_range_relative",
+        MAP_GET_BY_VALUE_REL_RANK_RANGE,
+        "returns value:compared rank:int count:count?",
+        ranges="rank",
+        shown="map_get_by_rel_rank_range",
+    ),
+    # What other clients may send, and no function here.
+    _MAP.write("add", MAP_ADD, "key:stored_key value:stored map_order", operation=False, expression=False),
+    _MAP.write("add_items", MAP_ADD_ITEMS, "items:stored_map map_order", operation=False, expression=False),
+    _MAP.write("replace", MAP_REPLACE, "key:stored_key value:stored", operation=False, expression=False),
+    _MAP.write("replace_items", MAP_REPLACE_ITEMS, "items:stored_map", operation=False, expression=False),
+    _MAP.read("get_first_by_value", MAP_GET_BY_VALUE, "return value:compared", operation=False, expression=False),
+    _MAP.write(
+        "remove_first_by_value",
+        MAP_REMOVE_BY_VALUE,
+        "return value:compared",
+        operation=False,
+        expression=False,
+        shown="map_remove_by_value",
+    ),
+)

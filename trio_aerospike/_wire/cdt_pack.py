@@ -1,4 +1,4 @@
-"""Lists and maps on their way out, and why a value is refused."""
+"""Pack lists and maps, and explain why a value cannot be packed."""
 
 from __future__ import annotations
 
@@ -42,27 +42,26 @@ _f64 = struct.Struct(">Bd").pack
 
 
 class _Refused(Exception):
-    """A value that cannot be packed; :func:`_explain` then finds where it stands."""
+    """A value cannot be packed; :func:`_explain` finds its place."""
 
 
-# What the packers are told: sort maps; INFINITY and WILDCARD may appear.
+# Modes of the packers: sort maps; allow INFINITY and WILDCARD.
 _SORT = 1
 _COMPARE = 2
 
 
 def pack_value(value: Any, *, keep_order: bool = False, comparison: bool = False) -> bytes:
-    """A value as the MessagePack of list and map elements.
+    """Pack a value as an element of a list or map.
 
-    Maps go out sorted by key as the C client sends them, so that equal maps are equal bytes (the server compares
-    bytes), and ordered lists sorted, as the server wants them; a map whose order says "preserve" goes out as it
-    stands.
+    Maps are sorted by key as the C client sends them, so that equal maps have equal bytes (the server compares bytes),
+    and ordered lists are sorted, as the server requires; a map whose order is "preserve" keeps its order.
 
     Args:
-        keep_order: write maps and lists in the order they are in instead (the server side answers what is stored).
+        keep_order: keep the order of all maps and lists (the embedded server answers what is stored).
         comparison: the value is compared with, not stored: INFINITY and WILDCARD may be in it.
 
     Raises:
-        InvalidArgError: the value, or something in it, is nothing the database can hold; the message says where.
+        InvalidArgError: the database cannot hold the value, or something in it; the message has its place.
     """
     out = bytearray()
     try:
@@ -123,7 +122,7 @@ def pack_raw(kind: int, data: bytes, out: bytearray) -> None:
     out += data
 
 
-# What stands before a short text: its header, and the byte that tells its kind.
+# The bytes before a short text: its header, and its particle type.
 _SHORT_TEXT = tuple(bytes((0xA1 + size, PARTICLE_STRING)) for size in range(31))
 
 
@@ -219,7 +218,7 @@ def _pack_ordered_list(value: OrderedList[Any], out: bytearray, depth: int, mode
 
 
 def _sorted_elements(value: list[Any], depth: int) -> list[Any]:
-    # The server refuses a list that says it is ordered and is not (result code 1).
+    # The server refuses a list that claims to be ordered and is not (result code 1).
     try:
         return sorted(value, key=lambda item: _order_key(item, depth))
     except TypeError:
@@ -227,7 +226,7 @@ def _sorted_elements(value: list[Any], depth: int) -> list[Any]:
 
 
 def _order_key(value: Any, depth: int) -> tuple[Any, ...]:
-    """What sorts values as the server does (``as_val_t`` orders types, ``as_val_cmp`` within a type)."""
+    """A key that sorts values as the server does (``as_val_t`` orders types, ``as_val_cmp`` within a type)."""
     if depth > CDT_DEPTH_MAX:
         raise _Refused
     if value is None:
@@ -256,7 +255,7 @@ def _order_key(value: Any, depth: int) -> tuple[Any, ...]:
     raise _Refused
 
 
-# How keys of different types sort among each other, as the server does: integers, strings, blobs.
+# The order of keys of different types in the server: integers, strings, blobs.
 _KEY_RANK: dict[type, int] = {int: 0, str: 1, bytes: 2}
 
 
@@ -309,8 +308,8 @@ def _pack_pairs(value: dict[Any, Any], out: bytearray, depth: int, mode: int, so
         pack(item, out, depth, mode)
 
 
-# Keys of maps repeat from record to record: those that were seen, packed. Emptied when it grows without end; long ones
-# are left out, so that its size in memory has a bound, too.
+# A cache of packed map keys, which repeat from record to record. It is bounded: cleared when full, and without long
+# keys.
 _packed_texts: dict[str, bytes] = {}
 _TEXTS_MAX = 4096
 _TEXT_SIZE_MAX = 64
@@ -366,7 +365,7 @@ _PACKERS: dict[type, _Packer] = {
     Special: _pack_special,
 }
 
-# Subclasses (an IntEnum, a named tuple, a defaultdict, numpy's float64) go as what they derive from.
+# Subclasses (an IntEnum, a named tuple, a defaultdict, numpy's float64) are packed as their base.
 _BASES: tuple[tuple[type, _Packer], ...] = (
     (OrderedMap, _pack_ordered_map),
     (OrderedList, _pack_ordered_list),
@@ -394,16 +393,16 @@ def _key_packer_for(key: Any) -> _Packer:
     raise _Refused
 
 
-# --- why a value was refused -----------------------------------------------------------------------------------------
+# --- why a value cannot be packed ------------------------------------------------------------------------------------
 
-# Programs for aerospike-py match on its words, which are the last ones.
+# Programs for aerospike-py match on its last words.
 _ALLOWED = (
     "None, bool, 64-bit int, float, str, bytes, list, dict, GeoJSON, HyperLogLog. Unsupported type for Aerospike value"
 )
 
 
 def scalar_fault(value: Any) -> str | None:
-    """Why a value that is no container cannot be stored, None when it can."""
+    """Why a value other than a container cannot be stored; None when it can."""
     if isinstance(value, int):
         if not INT_MIN <= value <= INT_MAX:
             return f"{shown(value)} does not fit: integers are 64 bits, signed"

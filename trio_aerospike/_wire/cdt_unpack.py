@@ -1,4 +1,4 @@
-"""Lists and maps on their way in: a fast path over the msgpack package, and an exact decoder for what it leaves."""
+"""Unpack lists and maps: a fast path over the msgpack package, and an exact decoder for the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, Order
 
 
 def unpack_value(data: bytes) -> Any:
-    """The value of a list's, map's or element's MessagePack, which it fills exactly.
+    """Unpack exactly one list, map or element.
 
     Raises:
         ProtocolError: it is malformed, or nested deeper than 129 levels.
@@ -32,13 +32,13 @@ def unpack_value(data: bytes) -> Any:
         try:
             return _unpack_fast(data)
         except _NOT_FAST:
-            # Malformed, or one of the rarities: the exact decoder tells which.
+            # Malformed, or rare: the exact decoder finds out.
             pass
     return unpack_exactly(data)
 
 
 def unpack_exactly(data: bytes) -> Any:
-    """As :func:`unpack_value`, never by the fast path.
+    """As :func:`unpack_value`, without the fast path.
 
     Raises:
         ProtocolError: it is malformed, or nested deeper than 129 levels.
@@ -58,23 +58,23 @@ _unpackb = msgpack.unpackb
 _Extension = msgpack.ExtType
 _PLAIN = frozenset((int, float, bool, type(None)))
 
-# Keys of maps repeat from record to record: those that were seen, as they come from the unpacker, and what they mean.
-# Emptied when it grows without end; long ones are left out, so that its size in memory has a bound, too.
+# A cache of map keys, which repeat from record to record, by the unpacker's result. It is bounded: cleared when full,
+# and without long keys.
 _keys: dict[str, Any] = {}
 _KEYS_MAX = 4096
 _KEY_SIZE_MAX = 64
 
 
 class _Unusual(Exception):
-    """What the fast path leaves to the exact decoder."""
+    """Data that the fast path leaves to the exact decoder."""
 
 
 _NOT_FAST = (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException, _Unusual)
 
 
 def _unpack_fast(data: bytes) -> Any:
-    # The byte that tells the kind of a string is ASCII, so text may be decoded along with it, in C. Only a blob that
-    # is no UTF-8 makes that impossible; then strings come as bytes, and are decoded one by one.
+    # The particle type of a string is ASCII, so text can be decoded along with it, in C. That fails for a blob that is
+    # not UTF-8; then strings stay bytes, and are decoded one by one.
     try:
         value = _unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=tuple)
     except UnicodeDecodeError:
@@ -114,7 +114,7 @@ def _finish_list(items: list[Any], depth: int) -> Any:
 
 
 def _finish_map(pairs: tuple[tuple[Any, Any], ...], depth: int) -> Any:
-    # As pairs, because in a dict a key that stands twice would hide what its first value was.
+    # As pairs, because a repeated key in a dict would hide its first value.
     if depth > CDT_READ_DEPTH_MAX:
         raise _Unusual
     order = -1  # none seen
@@ -200,7 +200,7 @@ _RAW_8, _RAW_16, _RAW_32 = (0xD9, 0xC4), (0xDA, 0xC5), (0xDB, 0xC6)
 
 
 def _unpack(data: bytes, position: int, depth: int) -> tuple[Any, int]:
-    """The exact decoder: grows containers as elements come, never by what a header claims."""
+    """The exact decoder. It grows containers as elements are decoded, not by the count of a header."""
     code = data[position]
     position += 1
     if code < 0x80:
@@ -317,7 +317,7 @@ def _unpack_map(data: bytes, position: int, count: int, depth: int) -> tuple[Any
 
 
 def _hashable(key: Any) -> Any:
-    """Old servers took lists and maps as map keys: they come out as tuples."""
+    """Convert lists and maps to tuples: old servers accepted them as map keys."""
     if isinstance(key, list):
         return tuple(_hashable(item) for item in key)
     if isinstance(key, dict):

@@ -76,13 +76,13 @@ TYPE_FLOAT: Final = 7
 TYPE_GEOJSON: Final = 8
 TYPE_HLL: Final = 9
 
-# What CALL calls.
+# Families of operations that CALL calls.
 CALL_CDT: Final = 0
 CALL_BITS: Final = 1
 CALL_HLL: Final = 2
 CALL_MODIFY_LOCAL: Final = 0x40
 
-# Variables of an expression that is asked about the elements of a list or map.
+# Loop variables of an expression that is evaluated for the elements of a list or map.
 BUILTIN_KEY: Final = 0
 BUILTIN_VALUE: Final = 1
 BUILTIN_INDEX: Final = 2

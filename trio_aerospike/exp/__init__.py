@@ -1,4 +1,4 @@
-"""Expressions: what the server works out from a record.
+"""Expressions: filters and computed values that the server evaluates on a record.
 
 ::
 
@@ -12,18 +12,26 @@
     await client.operate(key, [operations.read_expression("total", total)])
 
 An expression is a filter in the policy of every command, the value of an operation (``read_expression``,
-``write_expression``), a condition within a path expression, and the source of a secondary index. It is checked as it is
-built: what the server would refuse raises InvalidArgError, which says where in the expression.
+``write_expression``), a condition within a path expression, or the source of a secondary index. It is checked as it is
+built: InvalidArgError names the place in the expression that the server would refuse.
 
-Bins and metadata, comparison, logic, arithmetic, bits of ints, text, geo, conditions and variables are here;
-:mod:`~trio_aerospike.exp.lists`, :mod:`~trio_aerospike.exp.maps`, :mod:`~trio_aerospike.exp.bits` and
-:mod:`~trio_aerospike.exp.hll` hold the operations on what a bin holds.
+Bins and metadata, comparison, logic, arithmetic, bits of ints, text, geography, conditions and variables are here;
+operations on parts of values are in :mod:`~trio_aerospike.exp.lists`, :mod:`~trio_aerospike.exp.maps`,
+:mod:`~trio_aerospike.exp.bits` and :mod:`~trio_aerospike.exp.hll`.
 
-What does not exist or has another type than was said is unknown: a filter leaves the record out, an operation fails
-unless its flags say otherwise.
+The value of a missing bin, or of a bin of another type, is unknown: a filter excludes the record, an operation fails
+unless its flags allow it.
 """
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.blobs import (
+    BitOverflow as BitOverflow,
+    BitPolicy as BitPolicy,
+    BitResize as BitResize,
+    BitWrite as BitWrite,
+    HLLPolicy as HLLPolicy,
+    HLLWrite as HLLWrite,
+)
+from trio_aerospike._cdt.types import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,
@@ -33,6 +41,7 @@ from trio_aerospike._cdt_types import (
     MapPolicy as MapPolicy,
     MapReturn as MapReturn,
     MapWrite as MapWrite,
+    PathSelect as PathSelect,
 )
 from trio_aerospike._wire.values import INFINITY as INFINITY, WILDCARD as WILDCARD
 from trio_aerospike.exp import bits as bits, hll as hll, lists as lists, maps as maps
@@ -142,14 +151,6 @@ from trio_aerospike.exp.paths import (
     remove_result as remove_result,
     select_by_path as select_by_path,
 )
-from trio_aerospike.operations._paths import PathSelect as PathSelect
-from trio_aerospike.operations.bits import (
-    BitOverflow as BitOverflow,
-    BitPolicy as BitPolicy,
-    BitResize as BitResize,
-    BitWrite as BitWrite,
-)
-from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 
 # The names that users of aerospike_py and of the official clients know.
 string_bin = str_bin

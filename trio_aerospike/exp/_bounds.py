@@ -1,20 +1,18 @@
-"""Which numbers and bytes calls take, where they are known when an expression is built.
+"""Check numbers and bytes in calls, where they are known when an expression is built.
 
-The same as in the plain operations, which refuse what the server could only refuse. An argument that is an expression
-has its value in the server, so nothing is said of it here.
+The limits are those of :mod:`trio_aerospike.operations`. Only the server knows the value of an argument that is an
+expression.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from trio_aerospike._wire.call_table import Call
 from trio_aerospike._wire.cdt import INT_MAX
 from trio_aerospike._wire.constants import PROTO_SIZE_MAX
 from trio_aerospike.validation import checked_int, refused
-
-if TYPE_CHECKING:
-    from trio_aerospike.exp._calls import Call
 
 _BITS_MAX: Final = PROTO_SIZE_MAX * 8
 _INTEGERS: Final = ("add", "subtract", "set_int", "get_int")
@@ -22,7 +20,7 @@ _CONTENTS: Final = ("insert", "set", "or_", "xor", "and_")
 
 
 def check_literals(call: Call, given: Mapping[str, object]) -> None:
-    """Refuse what no server would take.
+    """Refuse what every server would refuse.
 
     Args:
         call: the operation.
@@ -31,18 +29,18 @@ def check_literals(call: Call, given: Mapping[str, object]) -> None:
     Raises:
         InvalidArgError: one is too small or too large.
     """
-    where = f"exp.{call.module}.{call.name}"
+    where = f"exp.{call.where}"
     for name, argument in given.items():
-        # What has a wrong type is refused with the types that the operation takes.
+        # A wrong type is refused along with the types that the operation takes.
         if isinstance(argument, int) and not isinstance(argument, bool):
-            if call.module == "bits":
+            if call.family.name == "bits":
                 bounds = _bit_bounds(call.name, name)
                 if bounds is not None:
                     checked_int(f"{where}.{name}", argument, *bounds)
             elif name == "count":
                 note = "" if call.name == "trim" else " or None for all that follow"
                 checked_int(f"{where}.count", argument, 0, INT_MAX, note)
-        elif name == "value" and call.module == "bits" and call.name in _CONTENTS:
+        elif name == "value" and call.family.name == "bits" and call.name in _CONTENTS:
             _check_content(where, argument, given.get("bit_size"))
 
 

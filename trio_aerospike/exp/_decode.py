@@ -1,11 +1,14 @@
-"""Expressions from bytes: what :meth:`Expression.encode` gave, or another client."""
+"""Decode expressions, of :meth:`Expression.encode` or of another client."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import copyreg
+from collections.abc import Callable
 from typing import Any, Final
 
+from trio_aerospike import ctx
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike._wire.cdt import unpack_value
 from trio_aerospike._wire.cdt_calls import value_end
@@ -13,6 +16,7 @@ from trio_aerospike._wire.constants import PARTICLE_BLOB, PARTICLE_GEOJSON, PART
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.exp import _flow, _leaves, _operators
 from trio_aerospike.exp._calls import CALL_ARGUMENTS_MAX
+from trio_aerospike.exp._context import Steps
 from trio_aerospike.exp._expression import VALUE, Expression, bind, make
 from trio_aerospike.exp._rules import PLAIN
 from trio_aerospike.exp._types import DEPTH_MAX, ExpType, Kind
@@ -31,16 +35,16 @@ _EXTREMES: Final = (b"\xd4\xff\x01", b"\xd4\xff\x00")
 
 
 def from_bytes(data: bytes) -> Expression:
-    """The expression that its bytes stand for.
+    """Decode an expression.
 
     Args:
-        data: what :meth:`Expression.encode` gave, or a client of another language.
+        data: from :meth:`Expression.encode`, or from another client.
 
     Returns:
-        The expression; it encodes to the same bytes, unless these say something in a longer way than need be.
+        The expression; it encodes to the same bytes, unless these are longer than needed.
 
     Raises:
-        InvalidArgError: the bytes are no expression, or none that a server would take.
+        InvalidArgError: the bytes are not an expression, or not one that a server would accept.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)) or not data:
         raise refused("exp.from_bytes", data, "the bytes of an expression")
@@ -53,13 +57,13 @@ def from_bytes(data: bytes) -> Expression:
 
 
 def from_base64(text: str) -> Expression:
-    """The expression that its base64 stands for.
+    """Decode an expression in base64.
 
     Args:
-        text: what :meth:`Expression.to_base64` gave, or a client of another language.
+        text: from :meth:`Expression.to_base64`, or from another client.
 
     Raises:
-        InvalidArgError: ``text`` is not base64, or no expression.
+        InvalidArgError: ``text`` is not base64, or not an expression.
     """
     try:
         data = base64.b64decode(text, validate=True)
@@ -84,7 +88,7 @@ class _Reader:
     # -- elements ------------------------------------------------------------------------------------------------------
 
     def element(self) -> bytes:
-        """The next MessagePack value, as it is."""
+        """The next MessagePack value, packed."""
         start = self.position
         self.position = value_end(self.data, start)
         return self.data[start : self.position]
@@ -95,7 +99,7 @@ class _Reader:
         return self.data[self.position]
 
     def count(self) -> int | None:
-        """How many elements the list has that begins here, or None where none begins; moves into it."""
+        """The number of elements of the list that begins here, None where there is no list; moves into it."""
         code = self.peek()
         if 0x90 <= code < 0xA0:
             self.position += 1
@@ -113,7 +117,7 @@ class _Reader:
         return int(unpack_value(self.element()))
 
     def name(self, what: str) -> str:
-        """A text without a particle type: the name of a bin or variable, or a pattern."""
+        """A str without a particle type: the name of a bin or variable, or a pattern."""
         code = self.peek()
         if code not in _TEXTS:
             raise ProtocolError(f"{what} is not a str")
@@ -142,7 +146,7 @@ class _Reader:
         if code == ops.QUOTE:
             return self.quoted(left)
         if code in PLAIN:
-            # As they come, and not by what the header claims.
+            # One by one, as the count of the header may be wrong.
             children = []
             for _ in range(left):
                 children.append(self.expression(depth + 1))
@@ -225,13 +229,13 @@ class _Reader:
         if not count:
             raise ProtocolError("a call must be a list")
         opcode = self.number("an operation")
-        context = b""
+        steps: Steps = ()
         if opcode == cdt.SELECT:
             return self.path(kind, system, count, depth)
         if opcode == cdt.CONTEXT_EVAL:
             if count != 3:
                 raise ProtocolError(f"a call in a context has {count} elements, allowed: 3")
-            context = self.context()
+            steps = self.context()
             count = self.count()
             if not count:
                 raise ProtocolError("a call must be a list")
@@ -244,25 +248,18 @@ class _Reader:
         operand = self.expression(depth + 1)
         if not 0 <= opcode < cdt.SELECT:
             raise ProtocolError(f"{opcode} is not an operation of a call, allowed: 0 to {cdt.SELECT - 1}")
-        return make(ops.CALL, (kind, system, opcode, context, None, None), (*arguments, operand))
+        return make(ops.CALL, (kind, system, opcode, steps, None, None), (*arguments, operand))
 
-    def context(self) -> bytes:
-        from trio_aerospike import ctx
-
-        steps = list(ctx.decode(self.element()))
+    def context(self) -> Steps:
+        steps = ctx.decode(self.element())
         if not steps:
             raise ProtocolError("a context has no step")
-        for place, step in enumerate(steps):
-            if isinstance(step.value, bytes) and step.selects:
-                where = ctx.and_where if step.kind & cdt.CONTEXT_AND else ctx.all_children_where
-                steps[place] = where(from_bytes(step.value))
-        # Not as it came: what it says in a longer way than need be, no step would say so again.
-        return ctx.encode_steps(steps)
+        return tuple([_with_condition(step) for step in steps])
 
     def path(self, kind: Kind, system: int, count: int, depth: int) -> Expression:
         if system & ~ops.CALL_MODIFY_LOCAL != ops.CALL_CDT or count not in (3, 4):
             raise ProtocolError("a path expression is on a list or map, and has a context and flags")
-        context = self.context()
+        steps = self.context()
         flags = self.number("the flags of a path expression")
         modifier: Any = self.expression(depth + 1) if count == 4 else None
         if (modifier is not None) != bool(flags & 4) or (modifier is not None) != bool(system & ops.CALL_MODIFY_LOCAL):
@@ -270,7 +267,27 @@ class _Reader:
         if flags & ~0x17 or flags & 7 > 4:
             raise ProtocolError(f"{flags:#x} are not flags of a path expression")
         operand = self.expression(depth + 1)
-        return make(ops.CALL, (kind, system, cdt.SELECT, context, flags, modifier), (operand,))
+        return make(ops.CALL, (kind, system, cdt.SELECT, steps, flags, modifier), (operand,))
+
+
+def _with_condition(step: ctx.Context) -> ctx.Context:
+    """The step with its condition as an expression, where that is bytes."""
+    if not (isinstance(step.value, bytes) and step.selects):
+        return step
+    where = ctx.and_where if step.kind & cdt.CONTEXT_AND else ctx.all_children_where
+    return where(from_bytes(step.value))
+
+
+def readable_steps(steps: Steps) -> Steps:
+    """Steps whose conditions are expressions, for source code, as far as that leaves the bytes as they are."""
+    readable = []
+    for step in steps:
+        try:
+            decoded = _with_condition(step)
+        except InvalidArgError:
+            decoded = step
+        readable.append(decoded if decoded == step else step)
+    return tuple(readable)
 
 
 def _value_kind(data: bytes) -> Kind:
@@ -303,3 +320,11 @@ def _content_size(data: bytes) -> int:
     if 0xA0 <= code < 0xC0:
         return len(data) - 1
     return len(data) - 1 - {0xD9: 1, 0xC4: 1, 0xDA: 2, 0xC5: 2}.get(code, 4)
+
+
+def _reduced(expression: Expression) -> tuple[Callable[[bytes], Expression], tuple[bytes]]:
+    return from_bytes, (expression.encode(),)
+
+
+# Registered here, as reading bytes needs the class and the class does not need it.
+copyreg.pickle(Expression, _reduced)

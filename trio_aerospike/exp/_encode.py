@@ -1,37 +1,35 @@
-"""Expressions as bytes, and the room they take in the server (C client: as_exp.h; server: exp.c)."""
+"""Encode expressions, and compute their size in the server (C client: as_exp.h; server: exp.c)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from trio_aerospike._wire import exp_ops as ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import list_header
 from trio_aerospike._wire.cdt_ops import CONTEXT_EVAL, SELECT
+from trio_aerospike.ctx import encode_steps
+from trio_aerospike.exp._node import VALUE, Node
 from trio_aerospike.exp._types import Kind
 
-if TYPE_CHECKING:
-    from trio_aerospike.exp._expression import Expression
-
-_VALUE: Final = -1
 _QUOTE: Final = list_header(2) + pack_value(ops.QUOTE)
 _LIST_FIRST: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 
 
-def encode(node: Expression) -> bytes:
-    """The bytes of an expression."""
+def encode(node: Node) -> bytes:
+    """Encode an expression."""
     out: list[bytes] = []
     _write(node, out)
     return b"".join(out)
 
 
 def quoted_list(data: bytes) -> bytes:
-    """A packed value as an expression has it: lists are quoted, as a bare list is an operation."""
+    """Quote a packed list, as a bare list is an operation; other values stay as they are."""
     return _QUOTE + data if data[0] in _LIST_FIRST else data
 
 
 def raw_text(text: str) -> bytes:
-    """A name or a pattern: a MessagePack string of its own, without the particle type that values begin with."""
+    """Pack a name or a pattern: a MessagePack string without the particle type of values."""
     data = text.encode()
     size = len(data)
     if size < 32:
@@ -43,12 +41,12 @@ def raw_text(text: str) -> bytes:
     return b"\xdb" + size.to_bytes(4, "big") + data
 
 
-def _write(node: Expression, out: list[bytes]) -> None:
+def _write(node: Node, out: list[bytes]) -> None:
     if node._encoded is not None:
         out.append(node._encoded)
         return
     code, static, children = node._code, node._static, node._children
-    if code == _VALUE:
+    if code == VALUE:
         out.append(quoted_list(static[1]))
         return
     if code == ops.CALL:
@@ -67,8 +65,9 @@ def _write(node: Expression, out: list[bytes]) -> None:
         _write(child, out)
 
 
-def _write_call(node: Expression, out: list[bytes]) -> None:
-    kind, system, opcode, context, flags, modifier = node._static
+def _write_call(node: Node, out: list[bytes]) -> None:
+    kind, system, opcode, steps, flags, modifier = node._static
+    context = encode_steps(steps)
     arguments = node._children[:-1]
     out.append(list_header(5) + pack_value(ops.CALL) + pack_value(int(kind)) + pack_value(system))
     if opcode == SELECT:
@@ -85,7 +84,7 @@ def _write_call(node: Expression, out: list[bytes]) -> None:
     _write(node._children[-1], out)
 
 
-# Bytes of the structure that the server keeps for each operation (on its 64-bit platforms).
+# Size of the server's structure for each operation, in bytes (on its 64-bit platforms).
 _BASE: Final = 8
 _SIZES: Final = {
     ops.CMP_REGEX: 80,
@@ -102,9 +101,9 @@ _VALUE_SIZES: Final = {Kind.NIL: 8, Kind.INT: 16, Kind.FLOAT: 16, Kind.GEO: 40}
 _VALUE_SIZE: Final = 24
 
 
-def compiled_size(code: int, static: tuple[Any, ...], children: tuple[Expression, ...]) -> int:
-    """Bytes that the server sets aside for an expression before it looks at it (exp.c, build_count_sz)."""
-    if code == _VALUE:
+def compiled_size(code: int, static: tuple[Any, ...], children: tuple[Node, ...]) -> int:
+    """The size that the server computes for an expression before it builds it (exp.c, build_count_sz)."""
+    if code == VALUE:
         return _VALUE_SIZES.get(static[0], _VALUE_SIZE)
     if code == ops.COND:
         return 12 + len(children) // 2 * _BASE + sum([child._size for child in children])
@@ -117,5 +116,5 @@ def compiled_size(code: int, static: tuple[Any, ...], children: tuple[Expression
     return _SIZES.get(code, _BASE) + sum([child._size for child in children])
 
 
-def _is_plain(node: Expression) -> bool:
-    return node._code == _VALUE and node._static[0] is not Kind.LIST
+def _is_plain(node: Node) -> bool:
+    return node._code == VALUE and node._static[0] is not Kind.LIST

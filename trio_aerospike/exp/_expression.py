@@ -1,7 +1,7 @@
 """The expression: a tree that is checked as it is built.
 
-Every node knows its kind where it can be known. What is not known is a variable, and what depends on one; when
-:func:`let_` binds it, the rules are applied again to what stood open.
+Every node has a kind, but for unbound variables and what depends on them. When :func:`let_` binds a variable, the
+rules are applied again to those nodes.
 """
 
 from __future__ import annotations
@@ -17,78 +17,87 @@ from trio_aerospike.exp import _source
 from trio_aerospike.exp._calls import call_kind
 from trio_aerospike.exp._encode import compiled_size, encode
 from trio_aerospike.exp._literals import literal_kind, packed
+from trio_aerospike.exp._node import VALUE as VALUE, Node
 from trio_aerospike.exp._rules import PLAIN, Kinds, Mismatch, demand
 from trio_aerospike.exp._types import DEPTH_MAX, SIZE_MAX, ExpType, Kind
-
-VALUE: Final = -1
-"""The code of a literal value, which has no number on the wire."""
+from trio_aerospike.validation import refused, with_article
 
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 _SHOWN_MAX: Final = 300
 
 
-class Expression:
-    """What the server works out from a record: a filter, a computed value, the source of an index.
+class Expression(Node):
+    """A filter, a computed value or the source of an index, which the server evaluates on a record.
 
-    Made by the functions of :mod:`trio_aerospike.exp` and by operators, and checked as it is made. It cannot be
-    changed.
+    The functions of :mod:`trio_aerospike.exp` and operators make and check it. It is immutable.
 
-    Comparisons and arithmetic are Python's operators. ``& | ~ ^`` are logic where the operands are true or false, and
-    work on bits where they are ints; ``>>`` keeps the sign. ``and``, ``or``, ``not`` and chains such as ``1 < x < 5``
-    cannot be had: Python asks for a truth value there, which an expression does not have before the server evaluates
-    it.
+    Comparisons and arithmetic are Python's operators. ``& | ~ ^`` are logic for bools, and work on bits of ints; ``>>``
+    keeps the sign. ``and``, ``or``, ``not`` and chains such as ``1 < x < 5`` raise InvalidArgError: Python needs a
+    truth value there, which an expression does not have before the server evaluates it.
 
-    Two expressions are compared by :meth:`same_as`, since ``==`` builds a third; in sets and as keys of a dict they
-    count by identity.
+    Compare two expressions with :meth:`same_as`, since ``==`` builds a third. Their hash is by identity.
     """
 
-    __slots__ = ("_bound", "_children", "_code", "_depth", "_encoded", "_free", "_kind", "_size", "_static")
+    __slots__ = ()
 
-    _code: int
-    _static: tuple[Any, ...]
     _children: tuple[Expression, ...]
-    _kind: Kind | None
-    _depth: int
-    _size: int
-    _free: frozenset[str]
-    _bound: frozenset[str]
-    _encoded: bytes | None
 
     def __init__(self) -> None:
         raise InvalidArgError("Expression: it is made by the functions of trio_aerospike.exp, as exp.int_bin('age')")
 
-    # -- what it is --------------------------------------------------------------------------------------------------
+    # -- properties -------------------------------------------------------------------------------------------------
 
     @property
     def type(self) -> ExpType | None:
-        """What it gives, or None where that is not known: a variable that is not bound yet."""
+        """The type of its result; None where an unbound variable decides it."""
         if self._kind is Kind.UNKNOWN:
             return ExpType.BOOL
         return ExpType(self._kind) if self._kind is not None and self._kind < Kind.REMOVE else None
 
     @property
     def free_variables(self) -> frozenset[str]:
-        """Names of the variables in it that no ``let_`` in it binds; the server takes none of these."""
+        """Names of its unbound variables, with which the server refuses it."""
         return self._free
 
     def encode(self) -> bytes:
-        """The expression as requests carry it, worked out once."""
+        """The packed expression, as requests carry it."""
         if self._encoded is None:
             self._encoded = encode(self)
         return self._encoded
 
     def to_base64(self) -> str:
-        """The expression as text, as every client of Aerospike writes and reads it."""
+        """The packed expression in base64, which every Aerospike client can read."""
         return base64.b64encode(self.encode()).decode()
 
     def same_as(self, other: object) -> bool:
-        """Whether ``other`` is an expression that goes out in the same bytes."""
+        """Whether ``other`` is an expression with the same bytes."""
         return isinstance(other, Expression) and self.encode() == other.encode()
 
     def __repr__(self) -> str:
         return _source.source(self)
 
-    # -- what it is not ----------------------------------------------------------------------------------------------
+    def _check_complete(self, where: str, *, condition: bool = False) -> None:
+        """Check that the server can evaluate it by itself.
+
+        Args:
+            where: the argument, for error messages.
+            condition: whether it has to be true or false.
+
+        Raises:
+            InvalidArgError: it has an unbound variable, or another type.
+        """
+        if self._free:
+            names = ", ".join(sorted(self._free))
+            raise refused(where, self, f"a complete expression; nothing in it binds {names}")
+        given = Kind.BOOL if self._kind is Kind.UNKNOWN else self._kind
+        if given is Kind.EXTREME:
+            allowed = "an expression that gives a value; INFINITY and WILDCARD are only compared with"
+            raise refused(where, self, allowed)
+        if condition and given is not Kind.BOOL and given is not None:
+            got = with_article(given.label)
+            raise refused(where, self, f"an expression that gives a bool, and this gives {got}")
+
+    # -- Python protocols ----------------------------------------------------------------------------------------------
 
     def __bool__(self) -> bool:
         raise InvalidArgError(
@@ -105,11 +114,6 @@ class Expression:
 
     def __deepcopy__(self, memo: object) -> Expression:
         return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from trio_aerospike.exp._decode import from_bytes
-
-        return (from_bytes, (self.encode(),))
 
     # -- operators ---------------------------------------------------------------------------------------------------
 
@@ -241,14 +245,14 @@ Operand: TypeAlias = (
     | Special
     | None
 )
-"""What functions take where they take an expression: a value stands for itself."""
+"""An expression, or a value that becomes a literal."""
 
 
 def value(content: object, where: str = "value") -> Expression:
-    """A literal; an expression as it is.
+    """Make a literal of a value; an expression stays as it is.
 
     Raises:
-        InvalidArgError: the database has no such value.
+        InvalidArgError: the database cannot hold the value.
     """
     if isinstance(content, Expression):
         return content
@@ -256,10 +260,10 @@ def value(content: object, where: str = "value") -> Expression:
 
 
 def build(code: int, *args: object) -> Expression:
-    """An operation of PLAIN: arguments become expressions, and an int beside a float becomes a float.
+    """Build an operation of PLAIN: arguments become expressions, and an int beside a float becomes a float.
 
     Raises:
-        InvalidArgError: an argument is none, or has the wrong type; the message says which, and where.
+        InvalidArgError: an argument is invalid or has the wrong type; the message has its place.
     """
     name = PLAIN[code].name
     children = tuple([value(arg, f"{name}, argument {index}") for index, arg in enumerate(args, 1)])
@@ -281,14 +285,14 @@ _NUMERIC: Final = frozenset(range(ops.CMP_EQ, ops.CMP_LE + 1)) | {
 
 
 def _promoted(child: Expression, given: object) -> Expression:
-    # Only what was written as an int in the program, and only if the float is the same number.
+    # Only Python ints, and only where the float is the same number.
     if type(given) is int and child._kind is Kind.INT and abs(given) <= 1 << 53:
         return value(float(given))
     return child
 
 
 def chain(code: int, left: object, right: object) -> Expression:
-    """``left <operator> right``, one operation with what ``left`` began: ``a + b + c`` adds three.
+    """Build ``left <operator> right``, as one operation with that of ``left``: ``a + b + c`` adds three.
 
     The server works from left to right, so that this changes no result.
     """
@@ -301,7 +305,7 @@ def chain(code: int, left: object, right: object) -> Expression:
         kind = PLAIN[code].rule((left._kind, child._kind))
     except Mismatch:
         return make(code, (), (*left._children, child))
-    # What has been looked at before is not looked at again: a filter of a thousand terms is built by a thousand steps.
+    # Earlier operands are not checked again, so that a filter of a thousand terms takes a thousand steps.
     return _grown(left, child, kind)
 
 
@@ -319,7 +323,7 @@ def _grown(left: Expression, child: Expression, kind: Kind | None) -> Expression
 
 
 def _either(symbol: str, logical: int, bitwise: int, left: object, right: object) -> Expression:
-    """Logic or bits, whichever the operands are for."""
+    """Logic or bits, by the kinds of the operands."""
     sides = [side if isinstance(side, Expression) else value(side, f"operand of {symbol}") for side in (left, right)]
     kinds = [side._kind for side in sides]
     if kinds[0] is None and kinds[1] is None:
@@ -327,7 +331,7 @@ def _either(symbol: str, logical: int, bitwise: int, left: object, right: object
     code = bitwise if Kind.INT in kinds else logical
     if not PLAIN[code].chains:
         return build(code, left, right)
-    # Whether a side that is the same operation is taken apart makes no difference to logic, and keeps long ones flat.
+    # Merging a side that is the same operation does not change the result, and keeps long ones flat.
     right_side = sides[1]
     if isinstance(right, Expression) and right_side._code == code and code == logical:
         parts = sides[0]._children if sides[0]._code == code else (sides[0],)
@@ -343,20 +347,20 @@ def _undecided(symbol: str, functions: str, *sides: Expression) -> InvalidArgErr
 
 
 def make(code: int, static: tuple[Any, ...], children: tuple[Expression, ...]) -> Expression:
-    """A node of the tree.
+    """Make a node of the tree.
 
     Args:
         code: its number on the wire, or VALUE.
-        static: what it has besides expressions.
+        static: its arguments that are not expressions.
         children: expressions in the order of the wire.
 
     Raises:
-        InvalidArgError: types that do not go together, too much nesting, or too much of everything.
+        InvalidArgError: a type is wrong, or the nesting or the size exceeds the limit.
     """
     try:
         kind = _kind_of(code, static, children, [child._kind for child in children])
     except Mismatch as error:
-        raise _refusal(code, static, children, error) from None
+        raise _mismatch_error(code, static, children, error) from None
     return _node(code, static, children, kind)
 
 
@@ -410,10 +414,10 @@ def _finished(
 
 
 def bind(names: tuple[str, ...], children: tuple[Expression, ...]) -> Expression:
-    """A let: one child for each name, then the body, in which the rules are applied again with what is known now.
+    """Make a let: one child for each name, then the body, to which the rules are applied again.
 
     Raises:
-        InvalidArgError: a name is bound twice, or used where it is not known; or types that do not go together.
+        InvalidArgError: a name is bound twice, or used where it is not bound; or a type is wrong.
     """
     scope: dict[str, Kind | None] = {}
     free: set[str] = set()
@@ -439,7 +443,7 @@ def bind(names: tuple[str, ...], children: tuple[Expression, ...]) -> Expression
 
 
 def _kind_in(node: Expression, scope: Mapping[str, Kind | None]) -> Kind | None:
-    """The kind of ``node`` where variables are as ``scope`` says; raises InvalidArgError where that breaks a rule."""
+    """The kind of ``node`` with the variables of ``scope``; raises InvalidArgError for a wrong type."""
     if node._free.isdisjoint(scope):
         return node._kind
     if node._code == ops.VAR:
@@ -453,7 +457,7 @@ def _kind_in(node: Expression, scope: Mapping[str, Kind | None]) -> Kind | None:
     try:
         return _kind_of(node._code, node._static, node._children, kinds)
     except Mismatch as error:
-        raise _refusal(node._code, node._static, node._children, error) from None
+        raise _mismatch_error(node._code, node._static, node._children, error) from None
 
 
 def _kind_of(code: int, static: tuple[Any, ...], children: tuple[Expression, ...], kinds: Kinds) -> Kind | None:
@@ -475,10 +479,12 @@ def _kind_of(code: int, static: tuple[Any, ...], children: tuple[Expression, ...
         return Kind.BOOL
     if code in (ops.META_DIGEST_MOD, ops.BIN_TYPE):
         return Kind.INT
-    return Kind(static[0])  # a key, a bin, a loop variable: it is what it was said to be
+    return Kind(static[0])  # a key, a bin or a loop variable, with its type
 
 
-def _refusal(code: int, static: tuple[Any, ...], children: tuple[Expression, ...], error: Mismatch) -> InvalidArgError:
+def _mismatch_error(
+    code: int, static: tuple[Any, ...], children: tuple[Expression, ...], error: Mismatch
+) -> InvalidArgError:
     return InvalidArgError(f"in: {_cut(_source.node_source(code, static, children))}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Conditions, variables, and calls that have no function of their own."""
+"""Conditions, variables, and calls of operations by number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.exp._calls import CALL_ARGUMENTS_MAX, MODIFY
-from trio_aerospike.exp._context import encoded_context
+from trio_aerospike.exp._context import call_steps
 from trio_aerospike.exp._expression import Expression, Operand, bind, build, make, value
 from trio_aerospike.exp._types import ExpType, Kind
 from trio_aerospike.validation import checked_enum, checked_int, refused
@@ -22,7 +22,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def unknown() -> Expression:
-    """The result that is neither true nor false. An operation that ends in it fails; a filter takes it for false."""
+    """The unknown result. An operation with it fails; for a filter it is false."""
     return build(ops.UNK)
 
 
@@ -33,14 +33,14 @@ def cond(*exprs: Operand) -> Expression:
         exprs: condition, result, condition, result, ..., default. Results have one type, or are :func:`unknown`.
 
     Raises:
-        InvalidArgError: there are not three or more, or the types do not go together.
+        InvalidArgError: there are fewer than three arguments, an even number of them, or incompatible types.
     """
     return build(ops.COND, *exprs)
 
 
 @attrs.frozen(eq=False)
 class Definition:
-    """A variable of a :func:`let_` and its value. Made by :func:`def_`."""
+    """A variable of a :func:`let_` and its value. Use :func:`def_` to make one."""
 
     name: str
     value: Expression
@@ -50,14 +50,14 @@ class Definition:
 
 
 def def_(name: str, value_: Operand) -> Definition:
-    """A variable, for :func:`let_`.
+    """Define a variable, for :func:`let_`.
 
     Args:
-        name: letters of ASCII, digits and ``_``, with no digit in front.
-        value_: its value, in which variables before it can be used.
+        name: ASCII letters, digits and ``_``, not beginning with a digit.
+        value_: its value, which can use variables defined before.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     return Definition(_checked_name("exp.def_", name), value(value_, "exp.def_"))
 
@@ -66,23 +66,23 @@ def var(name: str) -> Expression:
     """The value of a variable. Its type is known when :func:`let_` binds it, and is checked then.
 
     Args:
-        name: what :func:`def_` has called it.
+        name: its name in :func:`def_`.
 
     Raises:
-        InvalidArgError: no variable can be called so.
+        InvalidArgError: ``name`` is not a valid name of a variable.
     """
     return make(ops.VAR, (_checked_name("exp.var", name),), ())
 
 
 def let_(*exprs: Definition | Operand) -> Expression:
-    """An expression in which variables stand for values that are worked out once.
+    """An expression with variables, each evaluated once.
 
     Args:
         exprs: one or more of :func:`def_`, then the expression.
 
     Raises:
-        InvalidArgError: the order is another, a variable is bound twice or used where it is not bound, or the types do
-            not go together.
+        InvalidArgError: there is no definition, or no expression after them; a variable is bound twice or used where
+            it is not bound; or types are incompatible.
     """
     *definitions, body = exprs or (None,)
     if not definitions or not all(isinstance(one, Definition) for one in definitions):
@@ -100,7 +100,7 @@ def _checked_name(where: str, name: object) -> str:
 
 
 class CallSystem(IntEnum):
-    """A family of operations that :func:`call` calls."""
+    """A family of operations for :func:`call`."""
 
     CDT = ops.CALL_CDT
     """Lists and maps."""
@@ -120,21 +120,21 @@ def call(
     modify: bool = False,
     ctx: ContextLike = (),
 ) -> Expression:
-    """An operation by its number, for what ``exp.lists``, ``maps``, ``bits`` and ``hll`` have no function for.
+    """Call an operation by its number, where ``exp.lists``, ``maps``, ``bits`` and ``hll`` have no function for it.
 
-    Expressions of other clients read so where they write an operation in another way than this library would.
+    The source code of expressions from other clients uses it where their arguments differ from those of the functions.
 
     Args:
         system: the family.
         opcode: the operation's number on the wire.
         args: its arguments in the order of the wire.
         operand: what it is applied to.
-        value_type: what it gives.
-        modify: whether it gives the changed value.
-        ctx: the way to a list or map inside others.
+        value_type: the type of its result.
+        modify: whether its result is the changed value.
+        ctx: the context of a list or map inside others.
 
     Raises:
-        InvalidArgError: an argument is none of these, or has the wrong type.
+        InvalidArgError: an argument is invalid or has the wrong type.
     """
     family = checked_enum("exp.call.system", system, CallSystem)
     number = checked_int("exp.call.opcode", opcode, 0, cdt.SELECT - 1)
@@ -143,13 +143,13 @@ def call(
     if not isinstance(modify, bool):
         raise refused("exp.call.modify", modify, "True or False")
     kind = Kind(checked_enum("exp.call.value_type", value_type, ExpType))
-    context = encoded_context("exp.call.ctx", ctx, creates=modify)
-    if context and family is not CallSystem.CDT:
+    steps = call_steps("exp.call.ctx", ctx, creates=modify)
+    if steps and family is not CallSystem.CDT:
         raise refused("exp.call.ctx", ctx, "none, as only lists and maps have others inside")
     children = [value(arg, f"exp.call, argument {place}") for place, arg in enumerate(args, 1)]
     if len(children) > CALL_ARGUMENTS_MAX:
         raise refused("exp.call.args", args, f"at most {CALL_ARGUMENTS_MAX} arguments")
-    static = (kind, family | MODIFY * modify, number, context, None, None)
+    static = (kind, family | MODIFY * modify, number, steps, None, None)
     return make(ops.CALL, static, (*children, value(operand, "exp.call.operand")))
 
 

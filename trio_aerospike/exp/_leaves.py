@@ -1,4 +1,4 @@
-"""Values, bins, the key and what the server knows of a record: expressions that have no others in them."""
+"""Literals, bins, the user key and metadata of a record: expressions without operands."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from trio_aerospike.validation import checked_bin_name, checked_enum, refused
 
 
 def val(value: Any) -> Expression:
-    """A value as an expression. Functions and operators do so by themselves.
+    """A literal. Functions and operators make one of each value.
 
     Args:
         value: an int of 64 bits, float, str, bytes, bool, None, list, dict, GeoJSON, HyperLogLog, INFINITY or WILDCARD.
 
     Raises:
-        InvalidArgError: the database has no such value.
+        InvalidArgError: the database cannot hold the value.
     """
     return core.value(value, "exp.val")
 
@@ -93,12 +93,12 @@ def nil() -> Expression:
 
 
 def infinity() -> Expression:
-    """What is greater than every value: the open end of a range."""
+    """A value greater than all others: the open end of a range."""
     return core.value(INFINITY)
 
 
 def wildcard() -> Expression:
-    """What equals every value: within a list that values are compared with."""
+    """A value equal to all others, within a list that values are compared with."""
     return core.value(WILDCARD)
 
 
@@ -110,7 +110,7 @@ def _bin(function: str, kind: Kind, name: str) -> Expression:
 
 
 def int_bin(name: str) -> Expression:
-    """A bin that holds an int. In a record where it does not, the result is unknown; so with all bins."""
+    """A bin that holds an int. The result is unknown where it does not; the same holds for all bins."""
     return _bin("int_bin", Kind.INT, name)
 
 
@@ -155,12 +155,12 @@ def hll_bin(name: str) -> Expression:
 
 
 def bin_type(name: str) -> Expression:
-    """What a bin holds, as a number of BinType; 0 where there is no such bin."""
+    """The type of a bin's value, as a number of BinType; 0 for a missing bin."""
     return make(ops.BIN_TYPE, (checked_bin_name(name, "exp.bin_type"),), ())
 
 
 def bin_exists(name: str) -> Expression:
-    """Whether there is such a bin."""
+    """Whether a bin exists."""
     return build(ops.CMP_NE, make(ops.BIN_TYPE, (checked_bin_name(name, "exp.bin_exists"),), ()), 0)
 
 
@@ -171,10 +171,10 @@ def key(exp_type: ExpType) -> Expression:
     """The user key, where it is stored with the record (``send_key``).
 
     Args:
-        exp_type: INT, STRING or BLOB; for a record whose key is another the result is unknown.
+        exp_type: INT, STRING or BLOB; the result is unknown where the key has another type.
 
     Raises:
-        InvalidArgError: ``exp_type`` is none of these.
+        InvalidArgError: ``exp_type`` is something else.
     """
     chosen = checked_enum("exp.key.exp_type", exp_type, ExpType)
     if chosen not in (ExpType.INT, ExpType.STRING, ExpType.BLOB):
@@ -193,17 +193,17 @@ def set_name() -> Expression:
 
 
 def record_size() -> Expression:
-    """Bytes that the record takes, wherever the namespace keeps it."""
+    """The record's size in bytes, in any kind of storage."""
     return build(ops.META_RECORD_SIZE)
 
 
 def device_size() -> Expression:
-    """Bytes that the record takes on a device, 0 in memory. Servers from 7.0 on know it as :func:`record_size`."""
+    """The record's size on a device in bytes, 0 in memory. Since server 7.0 use :func:`record_size`."""
     return build(ops.META_DEVICE_SIZE)
 
 
 def memory_size() -> Expression:
-    """Bytes that the record takes in memory, 0 on a device. Servers from 7.0 on know it as :func:`record_size`."""
+    """The record's size in memory in bytes, 0 on a device. Since server 7.0 use :func:`record_size`."""
     return build(ops.META_MEMORY_SIZE)
 
 
@@ -228,18 +228,18 @@ def ttl() -> Expression:
 
 
 def is_tombstone() -> Expression:
-    """Whether the record has been deleted and left a tombstone (to be asked in write expressions and filters)."""
+    """Whether the record has been deleted and left a tombstone (for write expressions and filters)."""
     return build(ops.META_IS_TOMBSTONE)
 
 
 def digest_modulo(modulo: int) -> Expression:
-    """The record's digest modulo a number: what divides records evenly.
+    """The record's digest modulo a number, to divide records evenly.
 
     Args:
         modulo: an int of 32 bits, not 0.
 
     Raises:
-        InvalidArgError: ``modulo`` is no such number.
+        InvalidArgError: ``modulo`` is something else.
     """
     if not isinstance(modulo, int) or isinstance(modulo, bool) or not modulo or not -(1 << 31) <= modulo < 1 << 31:
         raise refused("exp.digest_modulo", modulo, "an int of 32 bits, not 0")

@@ -1,4 +1,4 @@
-"""Values in expressions: which they may be, as the wire has them, and as Python source."""
+"""Literals: the values that expressions can hold, packed and as Python source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
 from trio_aerospike.errors import InvalidArgError, ProtocolError
+from trio_aerospike.exp._encode import quoted_list
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.validation import refused
 
@@ -35,7 +36,7 @@ def literal_kind(content: object, where: str) -> Kind:
     """The kind of a Python value.
 
     Raises:
-        InvalidArgError: expressions have no such value.
+        InvalidArgError: expressions cannot hold it.
     """
     for types, kind in _KINDS:
         if isinstance(content, types):
@@ -44,10 +45,10 @@ def literal_kind(content: object, where: str) -> Kind:
 
 
 def packed(content: object, where: str) -> bytes:
-    """A Python value as the wire has it.
+    """Pack a Python value.
 
     Raises:
-        InvalidArgError: the value, or something in it, is nothing the database can hold.
+        InvalidArgError: the database cannot hold the value, or something in it.
     """
     try:
         return pack_value(content, comparison=True)
@@ -56,7 +57,7 @@ def packed(content: object, where: str) -> bytes:
 
 
 def literal_source(data: bytes) -> str:
-    """Python source of a packed value, that packs to the same bytes.
+    """Write Python source that packs to the same bytes as a packed value.
 
     Names in it are those of :mod:`trio_aerospike`, INFINITY and WILDCARD those of :mod:`trio_aerospike.exp`.
     """
@@ -66,16 +67,14 @@ def literal_source(data: bytes) -> str:
             return _written(content)
     except (InvalidArgError, ProtocolError):
         pass
-    # Another client's way to write it: longer than need be, or out of order; or a NaN of a particular kind.
-    from trio_aerospike.exp._encode import quoted_list
-
+    # Other clients may pack longer than needed or out of order; and there are NaNs that Python cannot write.
     return f"exp.from_bytes({quoted_list(data)!r})"
 
 
 def _written(content: Any) -> str:
     if isinstance(content, float) and not math.isfinite(content):
         if math.isnan(content) and pack_value(content) != pack_value(math.nan):
-            raise InvalidArgError("a NaN that Python has no words for")
+            raise InvalidArgError("a NaN that Python cannot write")
         return f"float('{content}')"
     if isinstance(content, Special):
         return f"exp.{content!r}"

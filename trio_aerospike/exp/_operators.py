@@ -1,8 +1,8 @@
-"""Comparisons, logic, arithmetic, bits of ints, text and places: functions for what operators say, and what none does.
+"""Comparisons, logic, arithmetic, bits of ints, regular expressions and geography.
 
-Arguments are expressions or values. Beside a float an int of the program counts as a float, in comparisons and in
-arithmetic. Of an argument that is unknown, the bin does not exist for one, the result is unknown as well, but for
-``and_`` and ``or_`` where the others decide.
+Arguments are expressions or values. Beside a float, a Python int is a float, in comparisons and in arithmetic. Where an
+argument is unknown, because its bin does not exist for example, the result is unknown as well, but for ``and_`` and
+``or_`` where the others decide.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def regex_compare(regex: str, flags: int, bin_expr: Operand) -> Expression:
         bin_expr: the str.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     pattern = checked_text("exp.regex_compare.regex", regex)
     if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags <= 15:
@@ -64,7 +64,7 @@ def regex_compare(regex: str, flags: int, bin_expr: Operand) -> Expression:
 
 
 def geo_compare(left: Operand, right: Operand) -> Expression:
-    """Whether one of two places, points or regions, lies within the other."""
+    """Whether one of two points or regions lies within the other."""
     return build(ops.CMP_GEO, left, right)
 
 
@@ -110,7 +110,7 @@ def xor_(*exprs: Operand) -> Expression:
 
 
 def num_add(*exprs: Operand) -> Expression:
-    """The sum of ints, or of floats: ``a + b``. Ints that are too large begin anew at the other end."""
+    """The sum of ints, or of floats: ``a + b``. Ints overflow to the other end of their range."""
     return build(ops.ADD, *exprs)
 
 
@@ -127,7 +127,7 @@ def num_mul(*exprs: Operand) -> Expression:
 def num_div(*exprs: Operand) -> Expression:
     """The first divided by the product of all others: ``a / b``; of a single one its inverse.
 
-    Ints give an int, without what is behind the point: -7 / 2 is -3. An int divided by 0 is unknown.
+    Ints give an int, rounded towards 0: -7 / 2 is -3. An int divided by 0 is unknown.
     """
     return build(ops.DIV, *exprs)
 
@@ -163,7 +163,7 @@ def num_ceil(num: Operand) -> Expression:
 
 
 def to_int(num: Operand) -> Expression:
-    """A float as an int, without what is behind the point."""
+    """A float as an int, rounded towards 0."""
     return build(ops.TO_INT, num)
 
 
@@ -201,7 +201,7 @@ def int_xor(*exprs: Operand) -> Expression:
 
 
 def int_not(expr: Operand) -> Expression:
-    """The bits that an int has not set: ``~a``."""
+    """An int with all its bits inverted: ``~a``."""
     return build(ops.INT_NOT, expr)
 
 
@@ -226,10 +226,10 @@ def int_count(expr: Operand) -> Expression:
 
 
 def int_lscan(value: Operand, search: Operand) -> Expression:
-    """Where, from the highest bit, the first is that is set, or is not where ``search`` is false; -1 for nowhere."""
+    """The position, from the highest bit, of the first bit that equals ``search``; -1 where there is none."""
     return build(ops.INT_LSCAN, value, search)
 
 
 def int_rscan(value: Operand, search: Operand) -> Expression:
-    """As :func:`int_lscan`, looking from the lowest bit; counted from the highest all the same."""
+    """As :func:`int_lscan`, searching from the lowest bit; the position is from the highest bit as well."""
     return build(ops.INT_RSCAN, value, search)

@@ -1,4 +1,4 @@
-"""Which types each operation takes and gives (server: exp.c, the build functions and the operation table)."""
+"""Types of the arguments and results of operations (server: exp.c, the build functions and the operation table)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Rule = Callable[[Kinds], Kind | None]
 
 
 class Mismatch(Exception):
-    """An argument has a type that its operation does not take.
+    """An argument has a type that its operation does not accept.
 
     Args:
-        index: which argument, counted from 0; None where their number is wrong.
-        got: its type, or how many there are.
+        index: the argument, from 0; None where their number is wrong.
+        got: its type, or the number of arguments.
         allowed: what is allowed there.
     """
 
@@ -36,14 +36,14 @@ class Mismatch(Exception):
 
 
 def demand(kind: Kind | None, index: int, *allowed: Kind) -> None:
-    """Let ``kind`` pass where it is one of ``allowed``, or not known yet."""
+    """Raise Mismatch where ``kind`` is known and not one of ``allowed``."""
     if kind is None or kind in allowed or (kind is Kind.UNKNOWN and Kind.BOOL in allowed):
         return
     raise Mismatch(index, kind.label, " or ".join(one.label for one in allowed))
 
 
 def demand_value(kind: Kind | None, index: int) -> None:
-    """Let everything pass but remove_result, which is an answer and no value."""
+    """Raise Mismatch for remove_result, which is a result of modify_by_path and not a value."""
     if kind is Kind.REMOVE:
         raise Mismatch(index, kind.label, "a value, as remove_result is only for the result of modify_by_path")
 
@@ -104,7 +104,7 @@ def _cond(kinds: Kinds) -> Kind | None:
         if index % 2 == 0 and index < len(kinds) - 1:
             demand(kind, index, Kind.BOOL)
         elif kind is Kind.EXTREME:
-            # The server takes this type for none yet, and may not survive that.
+            # The server mistakes this type for a missing one, and may crash.
             raise Mismatch(index, kind.label, "a value")
         elif kind is not Kind.UNKNOWN and kind is not None:
             if found is not None and kind is not found:
@@ -123,13 +123,13 @@ def _in_list(kinds: Kinds) -> Kind:
 
 @attrs.frozen(eq=False)
 class Plain:
-    """An operation that has expressions for arguments and nothing else.
+    """An operation whose arguments are all expressions.
 
     Args:
         name: the function in ``exp`` that builds it.
-        rule: which types it takes and gives.
+        rule: the types of its arguments, and of its result.
         count: its number of arguments; None for any number.
-        symbol: the operator that builds it, if one does.
+        symbol: the operator that builds it; "" where there is no operator.
         chains: ``a + b + c`` is one operation of three.
     """
 

@@ -1,4 +1,4 @@
-"""Types of expressions, and how big an expression may be."""
+"""Types of expressions, and their limits of size and depth."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from trio_aerospike._wire import constants as wire, exp_ops
 
 
 class ExpType(IntEnum):
-    """What an expression gives. The numbers are the server's, and those of aerospike_py's ``EXP_TYPE_*``."""
+    """The type of an expression's result. The numbers are the server's and those of aerospike_py's ``EXP_TYPE_*``."""
 
     NIL = exp_ops.TYPE_NIL
     """None."""
     BOOL = exp_ops.TYPE_BOOL
-    """True or False, or unknown: what was asked does not exist or cannot be had."""
+    """True or False, or unknown: a bin is missing, or has another type."""
     INT = exp_ops.TYPE_INT
     """An int of 64 bits."""
     STRING = exp_ops.TYPE_STR
@@ -34,9 +34,9 @@ class ExpType(IntEnum):
 
 
 class Kind(IntEnum):
-    """A type as the rules see it: the server's ten, and three that are not on the wire.
+    """A type in the rules of expressions: the server's ten, and three that are not on the wire.
 
-    ``None`` stands where a kind is expected and is not known: a variable before it is bound.
+    ``None`` in place of a kind means that it is not known: the kind of an unbound variable.
     """
 
     NIL = 0
@@ -50,15 +50,15 @@ class Kind(IntEnum):
     GEO = 8
     HLL = 9
     REMOVE = 10
-    """What remove_result gives."""
+    """The type of remove_result."""
     EXTREME = 11
     """INFINITY or WILDCARD."""
     UNKNOWN = 12
-    """What unknown gives: a bool, but in cond it goes with every type."""
+    """The type of unknown: a bool, and in cond compatible with every type."""
 
     @property
     def label(self) -> str:
-        """The type as messages name it."""
+        """The type's name in messages."""
         return _LABELS[self]
 
 
@@ -80,10 +80,10 @@ _LABELS: Final = {
 
 
 class BinType(IntEnum):
-    """What :func:`bin_type` gives: the particle type of a bin (server: as/include/base/datamodel.h)."""
+    """The result of :func:`bin_type`: the particle type of a bin (server: as/include/base/datamodel.h)."""
 
     NULL = wire.PARTICLE_NULL
-    """There is no such bin."""
+    """The bin does not exist."""
     INTEGER = wire.PARTICLE_INTEGER
     FLOAT = wire.PARTICLE_FLOAT
     STRING = wire.PARTICLE_STRING
@@ -96,22 +96,22 @@ class BinType(IntEnum):
 
 
 class RegexFlag(IntFlag):
-    """How :func:`regex_compare` reads its pattern: flags of regcomp(3), as the server's C library numbers them."""
+    """Flags of :func:`regex_compare`: those of regcomp(3), with the numbers of the server's C library."""
 
     NONE = 0
-    """A basic regular expression of POSIX."""
+    """A POSIX basic regular expression."""
     EXTENDED = 1
-    """An extended one, in which ``+ ? | ( ) { }`` have their meaning without a backslash."""
+    """A POSIX extended one: ``+ ? | ( ) { }`` are special without a backslash."""
     ICASE = 2
-    """Upper and lower case are the same."""
+    """Ignore case."""
     NEWLINE = 4
     """``.`` and lists do not match a line break; ``^`` and ``$`` match at line breaks, too."""
     NOSUB = 8
-    """What groups matched is not kept; nothing else is ever asked, so that this only saves work."""
+    """Do not record groups. Their matches are never used, so that this only saves work."""
 
 
 SIZE_MAX: Final = 1024 * 1024
-"""Bytes that an expression may take in the server's memory, not included (server: exp.c, EXP_MAX_SIZE)."""
+"""Limit of an expression's size in the server's memory, in bytes, exclusive (server: exp.c, EXP_MAX_SIZE)."""
 
 DEPTH_MAX: Final = 200
-"""Levels of nesting. The server has no limit but its stack, which a deep enough expression would overflow."""
+"""Limit of nesting. The server's only limit is its stack, which a deep expression would overflow."""

@@ -5,23 +5,22 @@
     from trio_aerospike import exp
 
     exp.hll.get_count("visitors") > 1_000_000
-    exp.hll.add("visitors", [exp.str_bin("name")])      # no: a list holds values, not expressions
+    exp.hll.add("visitors", [exp.str_bin("name")])      # wrong: a list holds values, not expressions
     exp.hll.add("visitors", exp.list_bin("names"))      # gives the sketch with more in it; the bin stays as it is
 
-The first argument is the sketch: an expression, a value, or the name of a bin. Values to count and sketches to go
-together are lists, as values or expressions. Where the sketch does not exist or is none the result is unknown, which a
-filter takes for false.
+The first argument is the sketch: an expression, a value, or the name of a bin. Values to count and other sketches are
+lists, as values or expressions. The result is unknown, which is false for a filter, where the sketch does not exist or
+is of another type.
 
-All functions raise InvalidArgError where an argument is none of these or has the wrong type.
+All functions raise InvalidArgError where an argument is invalid or has the wrong type.
 """
 
 from __future__ import annotations
 
-from trio_aerospike._wire.hll_ops import INDEX_AND_MINHASH_BITS_MAX
-from trio_aerospike.exp._apply import checked_static, modify, read, write_flags
-from trio_aerospike.exp._calls import HLLS, Call
+from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
+from trio_aerospike._wire.hll_ops import HLLS, INDEX_AND_MINHASH_BITS_MAX
+from trio_aerospike.exp._apply import apply, checked_static
 from trio_aerospike.exp._expression import Expression, Operand
-from trio_aerospike.operations.hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 from trio_aerospike.validation import refused
 
 _UNSET = -1
@@ -38,12 +37,12 @@ def init(
 
     Args:
         index_bit_count: bits of index, 4 to 16; None for those that the sketch has.
-        minhash_bit_count: bits of min-hash, 4 to 51, or 0 for none; None for those that the sketch has. With those of
-            the index at most 64.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        minhash_bit_count: bits of min-hash, 4 to 51, or 0 for none; None for those that the sketch has. Together with
+            those of the index at most 64.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
     """
-    call = HLLS["init"]
-    return modify(call, sketch, _bits(call, index_bit_count, minhash_bit_count, policy))
+    widths = _widths("init", index_bit_count, minhash_bit_count)
+    return apply(HLLS["init"], sketch, (), *widths, policy=policy)
 
 
 def add(
@@ -58,79 +57,77 @@ def add(
 
     Args:
         values: a list of them.
-        index_bit_count, minhash_bit_count: of a sketch that is made, as for :func:`init`.
-        policy: takes CREATE_ONLY and NO_FAIL.
+        index_bit_count, minhash_bit_count: of a created sketch, as for :func:`init`.
+        policy: allows CREATE_ONLY and NO_FAIL.
     """
-    call = HLLS["add"]
-    return modify(call, sketch, [values, *_bits(call, index_bit_count, minhash_bit_count, policy)])
+    widths = _widths("add", index_bit_count, minhash_bit_count)
+    return apply(HLLS["add"], sketch, (), values, *widths, policy=policy)
 
 
 def set_union(sketch: Operand, sketches: Operand, *, policy: HLLPolicy | None = None) -> Expression:
-    """The sketch with all that others have counted, written into it.
+    """The union of the sketch and others.
 
     Args:
         sketches: a list of them.
     """
-    call = HLLS["set_union"]
-    return modify(call, sketch, [sketches, write_flags(call, policy, HLLPolicy)])
+    return apply(HLLS["set_union"], sketch, (), sketches, policy=policy)
 
 
 def refresh_count(sketch: Operand) -> Expression:
-    """The sketch with its count worked out, where it was not."""
-    return modify(HLLS["refresh_count"], sketch, [])
+    """The sketch with its count estimated and stored."""
+    return apply(HLLS["refresh_count"], sketch, ())
 
 
 def fold(sketch: Operand, index_bit_count: int) -> Expression:
-    """The sketch with fewer bits of index; it must not have any of min-hash.
+    """The sketch with fewer bits of index; it must have no bits of min-hash.
 
     Args:
         index_bit_count: 4 to 16, fewer than it has.
     """
-    call = HLLS["fold"]
-    return modify(call, sketch, [checked_static(call, "index_bit_count", index_bit_count)])
+    return apply(HLLS["fold"], sketch, (), index_bit_count)
 
 
 def get_count(sketch: Operand) -> Expression:
-    """How many different values it has counted, about."""
-    return read(HLLS["get_count"], sketch)
+    """The estimated number of distinct values."""
+    return apply(HLLS["get_count"], sketch, ())
 
 
 def get_union(sketch: Operand, sketches: Operand) -> Expression:
-    """A sketch of all that it and others have counted."""
-    return read(HLLS["get_union"], sketch, [sketches])
+    """The union of the sketch and others, as a sketch."""
+    return apply(HLLS["get_union"], sketch, (), sketches)
 
 
 def get_union_count(sketch: Operand, sketches: Operand) -> Expression:
-    """How many different values it and others have counted together, about."""
-    return read(HLLS["get_union_count"], sketch, [sketches])
+    """The estimated number of distinct values in the union of the sketch and others."""
+    return apply(HLLS["get_union_count"], sketch, (), sketches)
 
 
 def get_intersect_count(sketch: Operand, sketches: Operand) -> Expression:
-    """How many different values it and all of the others have counted, about."""
-    return read(HLLS["get_intersect_count"], sketch, [sketches])
+    """The estimated number of distinct values in the intersection of the sketch and others."""
+    return apply(HLLS["get_intersect_count"], sketch, (), sketches)
 
 
 def get_similarity(sketch: Operand, sketches: Operand) -> Expression:
-    """How alike it and the others are: the share that all have of what any has, a float from 0 to 1."""
-    return read(HLLS["get_similarity"], sketch, [sketches])
+    """The estimated similarity of the sketch and others: intersection by union, from 0.0 to 1.0."""
+    return apply(HLLS["get_similarity"], sketch, (), sketches)
 
 
 def describe(sketch: Operand) -> Expression:
-    """Its index bits and minhash bits, as a list of two."""
-    return read(HLLS["describe"], sketch)
+    """The bits of index and of min-hash, as a list of two."""
+    return apply(HLLS["describe"], sketch, ())
 
 
 def may_contain(sketch: Operand, values: Operand) -> Expression:
-    """1 where it may have counted all of the values, 0 where it has not."""
-    return read(HLLS["may_contain"], sketch, [values])
+    """1 where all values may have been added, 0 where at least one was not."""
+    return apply(HLLS["may_contain"], sketch, (), values)
 
 
-def _bits(call: Call, index_bits: object, minhash_bits: object, policy: object) -> list[int]:
+def _widths(name: str, index_bits: object, minhash_bits: object) -> tuple[int, int]:
     index, minhash = (
-        _UNSET if bits is None else checked_static(call, name, bits)
-        for name, bits in (("index_bit_count", index_bits), ("minhash_bit_count", minhash_bits))
+        _UNSET if bits is None else checked_static(HLLS[name], parameter, bits)
+        for parameter, bits in (("index_bit_count", index_bits), ("minhash_bit_count", minhash_bits))
     )
     most = INDEX_AND_MINHASH_BITS_MAX - index
     if minhash > most:
-        raise refused(f"exp.hll.{call.name}.minhash_bit_count", minhash, f"at most {most} with {index} bits of index")
-    return [index, minhash, write_flags(call, policy, HLLPolicy)]
+        raise refused(f"exp.hll.{name}.minhash_bit_count", minhash, f"at most {most} with {index} bits of index")
+    return index, minhash

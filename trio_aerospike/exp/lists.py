@@ -9,61 +9,49 @@
     exp.lists.append("visits", exp.str_bin("page"))           # gives the list with one more; the bin stays as it is
 
 The first argument is the list: an expression, a value, or the name of a bin. Other arguments are values or expressions,
-unless their type says otherwise. ``ctx`` is the way to a list inside others (:mod:`trio_aerospike.ctx`); steps of it
-may create what is missing where the list is changed. Functions named ``get``, and ``size``, give what they find; all
-others give the whole value with the change made, the outermost list or map where there is a context.
+unless their type says otherwise. Functions named ``get``, and ``size``, give what they find; all others give the whole
+value with the change made, which is the outermost list or map where there is a context. These arguments are common to
+them:
 
-``return_type`` is what is given of what was found (ListReturn; VALUE if not said), and decides the type: a single value
-is what ``value_type`` says, several are a list. ``inverted`` turns the choice around: all elements but those named.
-Where the list does not exist or is none the result is unknown, which a filter takes for false.
+- ``ctx``: the context of a list inside others (:mod:`trio_aerospike.ctx`). In a function that changes the list, its
+  steps may create missing elements.
+- ``policy``: how to write; None leaves order and flags to the server.
+- ``return_type``: what to give of what was found (ListReturn; VALUE by default). It decides the type:
+  a single value is of ``value_type``, several are a list.
+- ``inverted``: select all elements but those that were named.
 
-All functions raise InvalidArgError where an argument is none of these or has the wrong type.
+The result is unknown, which is false for a filter, where the list does not exist or is of another type. All functions
+raise InvalidArgError where an argument is invalid or has the wrong type.
 """
 
 from __future__ import annotations
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.types import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,
     ListSort as ListSort,
     ListWrite as ListWrite,
 )
-from trio_aerospike._wire.values import INFINITY
+from trio_aerospike._wire.cdt_ops import LISTS
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._apply import (
-    checked_static,
-    counted,
-    list_flags,
-    list_policy,
-    modify,
-    read,
-    read_elements,
-    removal,
-)
-from trio_aerospike.exp._calls import LISTS
+from trio_aerospike.exp._apply import apply
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.exp._types import ExpType
 
 
 def set_order(list_: Operand, order: ListOrder, *, ctx: ContextLike = ()) -> Expression:
-    """Keep the list in another order.
+    """Change the order in which the list is kept.
 
     Args:
         order: sorted by value, or in the order of the writes.
     """
-    call = LISTS["set_order"]
-    return modify(call, list_, [checked_static(call, "order", order)], ctx)
+    return apply(LISTS["set_order"], list_, ctx, order)
 
 
 def append(list_: Operand, value: Operand, *, policy: ListPolicy | None = None, ctx: ContextLike = ()) -> Expression:
-    """Add an element: at the end, or where an ordered list has its place.
-
-    Args:
-        policy: how; None leaves order and flags to the server.
-    """
-    call = LISTS["append"]
-    return modify(call, list_, [value, *list_policy(call, policy)], ctx)
+    """Add an element: at the end, or in its place in an ordered list."""
+    return apply(LISTS["append"], list_, ctx, value, policy=policy)
 
 
 def append_items(
@@ -73,10 +61,8 @@ def append_items(
 
     Args:
         values: a list of them.
-        policy: how; None leaves order and flags to the server.
     """
-    call = LISTS["append_items"]
-    return modify(call, list_, [values, *list_policy(call, policy)], ctx)
+    return apply(LISTS["append_items"], list_, ctx, values, policy=policy)
 
 
 def insert(
@@ -86,10 +72,8 @@ def insert(
 
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
-        policy: how; None leaves order and flags to the server.
     """
-    call = LISTS["insert"]
-    return modify(call, list_, [index, value, *list_flags(call, policy)], ctx)
+    return apply(LISTS["insert"], list_, ctx, index, value, policy=policy)
 
 
 def insert_items(
@@ -100,10 +84,8 @@ def insert_items(
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
         values: a list of them.
-        policy: how; None leaves order and flags to the server.
     """
-    call = LISTS["insert_items"]
-    return modify(call, list_, [index, values, *list_flags(call, policy)], ctx)
+    return apply(LISTS["insert_items"], list_, ctx, index, values, policy=policy)
 
 
 def set(
@@ -113,10 +95,8 @@ def set(
 
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
-        policy: how; None leaves order and flags to the server.
     """
-    call = LISTS["set"]
-    return modify(call, list_, [index, value, *list_flags(call, policy)], ctx)
+    return apply(LISTS["set"], list_, ctx, index, value, policy=policy)
 
 
 def trim(list_: Operand, index: Operand, count: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -126,12 +106,12 @@ def trim(list_: Operand, index: Operand, count: Operand, *, ctx: ContextLike = (
         index: 0 for the first, negative from the end: -1 for the last.
         count: how many stay.
     """
-    return modify(LISTS["trim"], list_, [index, count], ctx)
+    return apply(LISTS["trim"], list_, ctx, index, count)
 
 
 def clear(list_: Operand, *, ctx: ContextLike = ()) -> Expression:
     """Remove all elements."""
-    return modify(LISTS["clear"], list_, [], ctx)
+    return apply(LISTS["clear"], list_, ctx)
 
 
 def increment(
@@ -142,21 +122,18 @@ def increment(
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
         value: an int or float, as the element is.
-        policy: how; None leaves order and flags to the server.
     """
-    call = LISTS["increment"]
-    return modify(call, list_, [index, value, *list_policy(call, policy)], ctx)
+    return apply(LISTS["increment"], list_, ctx, index, value, policy=policy)
 
 
 def sort(list_: Operand, flags: ListSort = ListSort.DEFAULT, *, ctx: ContextLike = ()) -> Expression:
-    """Sort the list once; its order as such stays what it is.
+    """Sort the list once; its order stays what it is.
 
     Args:
-        flags: DESCENDING, DROP_DUPLICATES, or DEFAULT. With both the result is unknown where there is anything to
-            sort: servers up to 8.1 do not work it out.
+        flags: DESCENDING, DROP_DUPLICATES, or DEFAULT. With both, servers up to 8.1 give an unknown result where there
+            is anything to sort.
     """
-    call = LISTS["sort"]
-    return modify(call, list_, [checked_static(call, "flags", flags)], ctx)
+    return apply(LISTS["sort"], list_, ctx, flags)
 
 
 def remove_by_index(list_: Operand, index: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -165,8 +142,7 @@ def remove_by_index(list_: Operand, index: Operand, *, ctx: ContextLike = ()) ->
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
     """
-    call = LISTS["remove_by_index"]
-    return modify(call, list_, [removal(call), index], ctx)
+    return apply(LISTS["remove_by_index"], list_, ctx, index)
 
 
 def remove_by_index_range(
@@ -178,8 +154,7 @@ def remove_by_index_range(
         index: 0 for the first, negative from the end: -1 for the last.
         count: how many; None for all that follow.
     """
-    call = LISTS["remove_by_index_range"]
-    return modify(call, list_, [removal(call, inverted), index, *counted(count)], ctx)
+    return apply(LISTS["remove_by_index_range"], list_, ctx, index, count, inverted=inverted)
 
 
 def remove_by_rank(list_: Operand, rank: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -188,8 +163,7 @@ def remove_by_rank(list_: Operand, rank: Operand, *, ctx: ContextLike = ()) -> E
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
     """
-    call = LISTS["remove_by_rank"]
-    return modify(call, list_, [removal(call), rank], ctx)
+    return apply(LISTS["remove_by_rank"], list_, ctx, rank)
 
 
 def remove_by_rank_range(
@@ -201,14 +175,12 @@ def remove_by_rank_range(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = LISTS["remove_by_rank_range"]
-    return modify(call, list_, [removal(call, inverted), rank, *counted(count)], ctx)
+    return apply(LISTS["remove_by_rank_range"], list_, ctx, rank, count, inverted=inverted)
 
 
 def remove_by_value(list_: Operand, value: Operand, *, inverted: bool = False, ctx: ContextLike = ()) -> Expression:
     """Remove all elements with a value."""
-    call = LISTS["remove_by_value"]
-    return modify(call, list_, [removal(call, inverted), value], ctx)
+    return apply(LISTS["remove_by_value"], list_, ctx, value, inverted=inverted)
 
 
 def remove_by_value_list(
@@ -219,8 +191,7 @@ def remove_by_value_list(
     Args:
         values: a list of them.
     """
-    call = LISTS["remove_by_value_list"]
-    return modify(call, list_, [removal(call, inverted), values], ctx)
+    return apply(LISTS["remove_by_value_list"], list_, ctx, values, inverted=inverted)
 
 
 def remove_by_value_range(
@@ -229,11 +200,10 @@ def remove_by_value_range(
     """Remove all elements with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
-    call = LISTS["remove_by_value_range"]
-    return modify(call, list_, [removal(call, inverted), begin, INFINITY if end is None else end], ctx)
+    return apply(LISTS["remove_by_value_range"], list_, ctx, begin, end, inverted=inverted)
 
 
 def remove_by_value_rank_range_relative(
@@ -251,13 +221,12 @@ def remove_by_value_rank_range_relative(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = LISTS["remove_by_value_rank_range_relative"]
-    return modify(call, list_, [removal(call, inverted), value, rank, *counted(count)], ctx)
+    return apply(LISTS["remove_by_value_rank_range_relative"], list_, ctx, value, rank, count, inverted=inverted)
 
 
 def size(list_: Operand, *, ctx: ContextLike = ()) -> Expression:
-    """How many elements the list has."""
-    return read(LISTS["size"], list_, [], ctx)
+    """The number of elements."""
+    return apply(LISTS["size"], list_, ctx)
 
 
 def get_by_index(
@@ -272,9 +241,9 @@ def get_by_index(
 
     Args:
         index: 0 for the first, negative from the end: -1 for the last.
-        value_type: the type of the answer, where ``return_type`` is a single value.
+        value_type: the type of the result, where ``return_type`` asks for a single value.
     """
-    return read_elements(LISTS["get_by_index"], list_, [index], return_type, ctx, value_type=value_type)
+    return apply(LISTS["get_by_index"], list_, ctx, index, return_type=return_type, value_type=value_type)
 
 
 def get_by_index_range(
@@ -292,9 +261,7 @@ def get_by_index_range(
         index: 0 for the first, negative from the end: -1 for the last.
         count: how many; None for all that follow.
     """
-    return read_elements(
-        LISTS["get_by_index_range"], list_, [index, *counted(count)], return_type, ctx, inverted=inverted
-    )
+    return apply(LISTS["get_by_index_range"], list_, ctx, index, count, return_type=return_type, inverted=inverted)
 
 
 def get_by_rank(
@@ -309,9 +276,9 @@ def get_by_rank(
 
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
-        value_type: the type of the answer, where ``return_type`` is a single value.
+        value_type: the type of the result, where ``return_type`` asks for a single value.
     """
-    return read_elements(LISTS["get_by_rank"], list_, [rank], return_type, ctx, value_type=value_type)
+    return apply(LISTS["get_by_rank"], list_, ctx, rank, return_type=return_type, value_type=value_type)
 
 
 def get_by_rank_range(
@@ -329,9 +296,7 @@ def get_by_rank_range(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
-        LISTS["get_by_rank_range"], list_, [rank, *counted(count)], return_type, ctx, inverted=inverted
-    )
+    return apply(LISTS["get_by_rank_range"], list_, ctx, rank, count, return_type=return_type, inverted=inverted)
 
 
 def get_by_value(
@@ -343,7 +308,7 @@ def get_by_value(
     ctx: ContextLike = (),
 ) -> Expression:
     """All elements with a value."""
-    return read_elements(LISTS["get_by_value"], list_, [value], return_type, ctx, inverted=inverted)
+    return apply(LISTS["get_by_value"], list_, ctx, value, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_list(
@@ -359,7 +324,7 @@ def get_by_value_list(
     Args:
         values: a list of them.
     """
-    return read_elements(LISTS["get_by_value_list"], list_, [values], return_type, ctx, inverted=inverted)
+    return apply(LISTS["get_by_value_list"], list_, ctx, values, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_range(
@@ -374,17 +339,10 @@ def get_by_value_range(
     """All elements with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
-    return read_elements(
-        LISTS["get_by_value_range"],
-        list_,
-        [begin, INFINITY if end is None else end],
-        return_type,
-        ctx,
-        inverted=inverted,
-    )
+    return apply(LISTS["get_by_value_range"], list_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_rank_range_relative(
@@ -403,11 +361,13 @@ def get_by_value_rank_range_relative(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
+    return apply(
         LISTS["get_by_value_rank_range_relative"],
         list_,
-        [value, rank, *counted(count)],
-        return_type,
         ctx,
+        value,
+        rank,
+        count,
+        return_type=return_type,
         inverted=inverted,
     )

@@ -9,62 +9,50 @@
     exp.maps.put("prices", "tea", 4.0)           # gives the map with the change; the bin stays as it is
 
 The first argument is the map: an expression, a value, or the name of a bin. Other arguments are values or expressions,
-unless their type says otherwise. ``ctx`` is the way to a map inside others (:mod:`trio_aerospike.ctx`); steps of it may
-create what is missing where the map is changed. Functions named ``get``, and ``size``, give what they find; all others
-give the whole value with the change made, the outermost list or map where there is a context.
+unless their type says otherwise. Functions named ``get``, and ``size``, give what they find; all others give the whole
+value with the change made, which is the outermost list or map where there is a context. These arguments are common to
+them:
 
-``return_type`` is what is given of what was found (MapReturn; VALUE if not said), and decides the type: a single key or
-value is what ``value_type`` says, several are a list or a map. ``inverted`` turns the choice around: all entries but
-those named. Where the map does not exist or is none the result is unknown, which a filter takes for false.
+- ``ctx``: the context of a map inside others (:mod:`trio_aerospike.ctx`). In a function that changes the map, its steps
+  may create missing elements.
+- ``policy``: how to write; None leaves order and flags to the server.
+- ``return_type``: what to give of what was found (MapReturn; VALUE by default). It decides the type: a
+  single key or value is of ``value_type``, several are a list or a map.
+- ``inverted``: select all entries but those that were named.
 
-All functions raise InvalidArgError where an argument is none of these or has the wrong type.
+The result is unknown, which is false for a filter, where the map does not exist or is of another type. All functions
+raise InvalidArgError where an argument is invalid or has the wrong type.
 """
 
 from __future__ import annotations
 
-from trio_aerospike._cdt_types import (
+from trio_aerospike._cdt.types import (
     MapOrder as MapOrder,
     MapPolicy as MapPolicy,
     MapReturn as MapReturn,
     MapWrite as MapWrite,
 )
-from trio_aerospike._wire.values import INFINITY
+from trio_aerospike._wire.cdt_ops import MAPS
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._apply import (
-    checked_static,
-    counted,
-    map_order,
-    map_policy,
-    modify,
-    read,
-    read_elements,
-    removal,
-)
-from trio_aerospike.exp._calls import MAPS
+from trio_aerospike.exp._apply import apply
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.exp._types import ExpType
 
 
 def set_order(map_: Operand, order: MapOrder, *, ctx: ContextLike = ()) -> Expression:
-    """Keep the map in another order.
+    """Change the order in which the map is kept.
 
     Args:
         order: by key, by key with an index of the values, or none.
     """
-    call = MAPS["set_order"]
-    return modify(call, map_, [checked_static(call, "order", order)], ctx)
+    return apply(MAPS["set_order"], map_, ctx, order)
 
 
 def put(
     map_: Operand, key: Operand, value: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()
 ) -> Expression:
-    """Set the value of a key.
-
-    Args:
-        policy: how; None leaves order and flags to the server.
-    """
-    call = MAPS["put"]
-    return modify(call, map_, [key, value, *map_policy(call, policy)], ctx)
+    """Set the value of a key."""
+    return apply(MAPS["put"], map_, ctx, key, value, policy=policy)
 
 
 def put_items(map_: Operand, items: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()) -> Expression:
@@ -72,47 +60,40 @@ def put_items(map_: Operand, items: Operand, *, policy: MapPolicy | None = None,
 
     Args:
         items: a map of them.
-        policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["put_items"]
-    return modify(call, map_, [items, *map_policy(call, policy)], ctx)
+    return apply(MAPS["put_items"], map_, ctx, items, policy=policy)
 
 
 def increment(
     map_: Operand, key: Operand, value: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()
 ) -> Expression:
-    """Add a number to the value of a key; one that does not exist counts as 0.
+    """Add a number to the value of a key; a missing one counts as 0.
 
     Args:
         value: an int or float, as the value is.
-        policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["increment"]
-    return modify(call, map_, [key, value, *map_order(call, policy)], ctx)
+    return apply(MAPS["increment"], map_, ctx, key, value, policy=policy)
 
 
 def decrement(
     map_: Operand, key: Operand, value: Operand, *, policy: MapPolicy | None = None, ctx: ContextLike = ()
 ) -> Expression:
-    """Subtract a number from the value of a key; one that does not exist counts as 0.
+    """Subtract a number from the value of a key; a missing one counts as 0.
 
     Args:
         value: an int or float, as the value is.
-        policy: how; None leaves order and flags to the server.
     """
-    call = MAPS["decrement"]
-    return modify(call, map_, [key, value, *map_order(call, policy)], ctx)
+    return apply(MAPS["decrement"], map_, ctx, key, value, policy=policy)
 
 
 def clear(map_: Operand, *, ctx: ContextLike = ()) -> Expression:
     """Remove all entries."""
-    return modify(MAPS["clear"], map_, [], ctx)
+    return apply(MAPS["clear"], map_, ctx)
 
 
 def remove_by_key(map_: Operand, key: Operand, *, ctx: ContextLike = ()) -> Expression:
     """Remove the entry with a key."""
-    call = MAPS["remove_by_key"]
-    return modify(call, map_, [removal(call), key], ctx)
+    return apply(MAPS["remove_by_key"], map_, ctx, key)
 
 
 def remove_by_key_list(map_: Operand, keys: Operand, *, inverted: bool = False, ctx: ContextLike = ()) -> Expression:
@@ -121,8 +102,7 @@ def remove_by_key_list(map_: Operand, keys: Operand, *, inverted: bool = False, 
     Args:
         keys: a list of them.
     """
-    call = MAPS["remove_by_key_list"]
-    return modify(call, map_, [removal(call, inverted), keys], ctx)
+    return apply(MAPS["remove_by_key_list"], map_, ctx, keys, inverted=inverted)
 
 
 def remove_by_key_range(
@@ -131,11 +111,10 @@ def remove_by_key_range(
     """Remove the entries with a key from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
-    call = MAPS["remove_by_key_range"]
-    return modify(call, map_, [removal(call, inverted), begin, INFINITY if end is None else end], ctx)
+    return apply(MAPS["remove_by_key_range"], map_, ctx, begin, end, inverted=inverted)
 
 
 def remove_by_key_index_range_relative(
@@ -147,14 +126,12 @@ def remove_by_key_index_range_relative(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_key_index_range_relative"]
-    return modify(call, map_, [removal(call, inverted), key, index, *counted(count)], ctx)
+    return apply(MAPS["remove_by_key_index_range_relative"], map_, ctx, key, index, count, inverted=inverted)
 
 
 def remove_by_value(map_: Operand, value: Operand, *, inverted: bool = False, ctx: ContextLike = ()) -> Expression:
     """Remove the entries with a value."""
-    call = MAPS["remove_by_value"]
-    return modify(call, map_, [removal(call, inverted), value], ctx)
+    return apply(MAPS["remove_by_value"], map_, ctx, value, inverted=inverted)
 
 
 def remove_by_value_list(
@@ -165,8 +142,7 @@ def remove_by_value_list(
     Args:
         values: a list of them.
     """
-    call = MAPS["remove_by_value_list"]
-    return modify(call, map_, [removal(call, inverted), values], ctx)
+    return apply(MAPS["remove_by_value_list"], map_, ctx, values, inverted=inverted)
 
 
 def remove_by_value_range(
@@ -175,11 +151,10 @@ def remove_by_value_range(
     """Remove the entries with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
-    call = MAPS["remove_by_value_range"]
-    return modify(call, map_, [removal(call, inverted), begin, INFINITY if end is None else end], ctx)
+    return apply(MAPS["remove_by_value_range"], map_, ctx, begin, end, inverted=inverted)
 
 
 def remove_by_value_rank_range_relative(
@@ -197,8 +172,7 @@ def remove_by_value_rank_range_relative(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_value_rank_range_relative"]
-    return modify(call, map_, [removal(call, inverted), value, rank, *counted(count)], ctx)
+    return apply(MAPS["remove_by_value_rank_range_relative"], map_, ctx, value, rank, count, inverted=inverted)
 
 
 def remove_by_index(map_: Operand, index: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -207,8 +181,7 @@ def remove_by_index(map_: Operand, index: Operand, *, ctx: ContextLike = ()) -> 
     Args:
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
     """
-    call = MAPS["remove_by_index"]
-    return modify(call, map_, [removal(call), index], ctx)
+    return apply(MAPS["remove_by_index"], map_, ctx, index)
 
 
 def remove_by_index_range(
@@ -220,8 +193,7 @@ def remove_by_index_range(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_index_range"]
-    return modify(call, map_, [removal(call, inverted), index, *counted(count)], ctx)
+    return apply(MAPS["remove_by_index_range"], map_, ctx, index, count, inverted=inverted)
 
 
 def remove_by_rank(map_: Operand, rank: Operand, *, ctx: ContextLike = ()) -> Expression:
@@ -230,8 +202,7 @@ def remove_by_rank(map_: Operand, rank: Operand, *, ctx: ContextLike = ()) -> Ex
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
     """
-    call = MAPS["remove_by_rank"]
-    return modify(call, map_, [removal(call), rank], ctx)
+    return apply(MAPS["remove_by_rank"], map_, ctx, rank)
 
 
 def remove_by_rank_range(
@@ -243,13 +214,12 @@ def remove_by_rank_range(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    call = MAPS["remove_by_rank_range"]
-    return modify(call, map_, [removal(call, inverted), rank, *counted(count)], ctx)
+    return apply(MAPS["remove_by_rank_range"], map_, ctx, rank, count, inverted=inverted)
 
 
 def size(map_: Operand, *, ctx: ContextLike = ()) -> Expression:
-    """How many entries the map has."""
-    return read(MAPS["size"], map_, [], ctx)
+    """The number of entries."""
+    return apply(MAPS["size"], map_, ctx)
 
 
 def get_by_key(
@@ -263,9 +233,9 @@ def get_by_key(
     """The value of a key.
 
     Args:
-        value_type: the type of the answer, where ``return_type`` is a single key or value.
+        value_type: the type of the result, where ``return_type`` asks for a single key or value.
     """
-    return read_elements(MAPS["get_by_key"], map_, [key], return_type, ctx, value_type=value_type)
+    return apply(MAPS["get_by_key"], map_, ctx, key, return_type=return_type, value_type=value_type)
 
 
 def get_by_key_list(
@@ -281,7 +251,7 @@ def get_by_key_list(
     Args:
         keys: a list of them.
     """
-    return read_elements(MAPS["get_by_key_list"], map_, [keys], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_key_list"], map_, ctx, keys, return_type=return_type, inverted=inverted)
 
 
 def get_by_key_range(
@@ -296,12 +266,10 @@ def get_by_key_range(
     """The entries with a key from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
-    return read_elements(
-        MAPS["get_by_key_range"], map_, [begin, INFINITY if end is None else end], return_type, ctx, inverted=inverted
-    )
+    return apply(MAPS["get_by_key_range"], map_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
 
 def get_by_key_index_range_relative(
@@ -320,12 +288,14 @@ def get_by_key_index_range_relative(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
+    return apply(
         MAPS["get_by_key_index_range_relative"],
         map_,
-        [key, index, *counted(count)],
-        return_type,
         ctx,
+        key,
+        index,
+        count,
+        return_type=return_type,
         inverted=inverted,
     )
 
@@ -339,7 +309,7 @@ def get_by_value(
     ctx: ContextLike = (),
 ) -> Expression:
     """The entries with a value."""
-    return read_elements(MAPS["get_by_value"], map_, [value], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_value"], map_, ctx, value, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_list(
@@ -355,7 +325,7 @@ def get_by_value_list(
     Args:
         values: a list of them.
     """
-    return read_elements(MAPS["get_by_value_list"], map_, [values], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_value_list"], map_, ctx, values, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_range(
@@ -370,12 +340,10 @@ def get_by_value_range(
     """The entries with a value from ``begin`` to ``end``.
 
     Args:
-        begin: the least that counts; None for no bound.
-        end: what comes after the greatest that counts; None for no bound.
+        begin: the least one, itself included; None for no bound.
+        end: the bound above, itself excluded; None for no bound.
     """
-    return read_elements(
-        MAPS["get_by_value_range"], map_, [begin, INFINITY if end is None else end], return_type, ctx, inverted=inverted
-    )
+    return apply(MAPS["get_by_value_range"], map_, ctx, begin, end, return_type=return_type, inverted=inverted)
 
 
 def get_by_value_rank_range_relative(
@@ -394,12 +362,14 @@ def get_by_value_rank_range_relative(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
+    return apply(
         MAPS["get_by_value_rank_range_relative"],
         map_,
-        [value, rank, *counted(count)],
-        return_type,
         ctx,
+        value,
+        rank,
+        count,
+        return_type=return_type,
         inverted=inverted,
     )
 
@@ -416,9 +386,9 @@ def get_by_index(
 
     Args:
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
-        value_type: the type of the answer, where ``return_type`` is a single key or value.
+        value_type: the type of the result, where ``return_type`` asks for a single key or value.
     """
-    return read_elements(MAPS["get_by_index"], map_, [index], return_type, ctx, value_type=value_type)
+    return apply(MAPS["get_by_index"], map_, ctx, index, return_type=return_type, value_type=value_type)
 
 
 def get_by_index_range(
@@ -436,9 +406,7 @@ def get_by_index_range(
         index: 0 for the least key, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(
-        MAPS["get_by_index_range"], map_, [index, *counted(count)], return_type, ctx, inverted=inverted
-    )
+    return apply(MAPS["get_by_index_range"], map_, ctx, index, count, return_type=return_type, inverted=inverted)
 
 
 def get_by_rank(
@@ -453,9 +421,9 @@ def get_by_rank(
 
     Args:
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
-        value_type: the type of the answer, where ``return_type`` is a single key or value.
+        value_type: the type of the result, where ``return_type`` asks for a single key or value.
     """
-    return read_elements(MAPS["get_by_rank"], map_, [rank], return_type, ctx, value_type=value_type)
+    return apply(MAPS["get_by_rank"], map_, ctx, rank, return_type=return_type, value_type=value_type)
 
 
 def get_by_rank_range(
@@ -473,4 +441,4 @@ def get_by_rank_range(
         rank: 0 for the least value, negative from the greatest: -1 for the greatest.
         count: how many; None for all that follow.
     """
-    return read_elements(MAPS["get_by_rank_range"], map_, [rank, *counted(count)], return_type, ctx, inverted=inverted)
+    return apply(MAPS["get_by_rank_range"], map_, ctx, rank, count, return_type=return_type, inverted=inverted)

@@ -1,7 +1,6 @@
-"""What ``operate`` does to a record: several operations, one after the other, in one request.
+"""Operations of ``operate``: several on one record, one after the other, in one request.
 
-Whole values of bins and the record itself are here; each family of operations on what a value holds is a module of
-its own.
+Those on whole bins and on the record are here; those on parts of a value are in a module for each kind of value.
 """
 
 from trio_aerospike.operations import bits as bits, hll as hll, lists as lists, maps as maps

@@ -1,243 +1,222 @@
-"""One operation on a list or map: its bin, its context, its arguments, put together.
-
-``lists`` and ``maps`` say the same of elements and entries: by index, rank, value or key, one or a range, to be read or
-to be removed. A :class:`Call` is one such operation; its methods check what is said to it, and encode it.
-"""
+"""Make operations from the tables: check the arguments of a call, encode them, and put bin and context around them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any
-
-import attrs
+from typing import Any, Final
 
 from trio_aerospike import ctx as contexts
-from trio_aerospike._cdt_args import as_list, packed_key, packed_keys, packed_value
-from trio_aerospike._cdt_types import ListReturn, MapReturn
-from trio_aerospike._wire import cdt_ops, constants as wire
+from trio_aerospike._cdt.arguments import as_list, packed_key, packed_keys, packed_value
+from trio_aerospike._cdt.types import (
+    PERSIST_INDEX,
+    ListOrder,
+    ListPolicy,
+    ListReturn,
+    MapPolicy,
+    MapReturn,
+    checked_policy,
+)
+from trio_aerospike._wire import constants as wire
+from trio_aerospike._wire.call_table import INDEX_RANGES, POLICIES, RANK_RANGES, RETURNS, Call, Parameter
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN
-from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
+from trio_aerospike._wire.cdt_calls import encode_cdt_call
+from trio_aerospike._wire.cdt_ops import RETURN_INVERTED
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, refused
 
-_ELEMENT = frozenset((0, 1, 2, 3, 4, 5, 7, 13))
-_ENTRY = _ELEMENT | {6, 8, 16, 17}
-_INDEX_RANGES = frozenset((9, 10))
-_RANK_RANGES = frozenset((11, 12))
-_RANGES = _INDEX_RANGES | _RANK_RANGES
+_RANGES: Final = INDEX_RANGES | RANK_RANGES
+_RETURN_TYPES: Final[dict[str, type[IntEnum]]] = {"lists": ListReturn, "maps": MapReturn}
 
 
-@attrs.frozen(eq=False)
-class Call:
-    """What an operation is called and numbered, and how it chooses elements.
+def operation(
+    call: Call,
+    bin_name: str,
+    ctx: contexts.ContextLike,
+    *given: object,
+    return_type: object = None,
+    inverted: object = False,
+    policy: object = None,
+) -> Operation:
+    """An operation on a list or map.
 
     Args:
-        what: its name, for refusals.
-        opcode: its number on the wire.
-        writes: whether it changes the record.
-        returns: the kinds of results of its family.
-        ranges: which of them are ``[first, count]``; they do not go with ``inverted``.
+        call: its row.
+        bin_name: the bin.
+        ctx: the context; empty for the bin's own value.
+        given: an argument for each parameter of the row in its order, but for return types and policies.
+        return_type, inverted, policy: where the row has these.
+
+    Raises:
+        InvalidArgError: an argument is invalid.
     """
+    args: list[Any] = []
+    left = iter(given)
+    for parameter in call.parameters:
+        kind = parameter.kind
+        if kind in RETURNS:
+            args.append(_return_type(call, parameter, return_type, inverted))
+        elif kind in POLICIES:
+            args += _policy(parameter, policy, ctx)
+        else:
+            value = next(left)
+            if value is not None or not (parameter.optional and kind in _OMITTED):
+                args.append(_CHECKS[kind](parameter, value))
+    return encoded(call, bin_name, args, ctx)
 
-    what: str
-    opcode: int
-    writes: bool
-    returns: type[IntEnum]
-    ranges: frozenset[int] = frozenset()
 
-    def operation(self, bin_name: str, args: Sequence[Any], ctx: contexts.ContextLike, *, create: int = 0) -> Operation:
-        """The operation with arguments that are checked; ``create`` goes on top of the context's last step."""
-        name = checked_bin_name(bin_name, f"{self.what}.bin_name")
-        steps = () if is_empty(ctx) else self.steps(ctx)
-        payload = encode_cdt_call(self.opcode, args, contexts.encode_steps(steps, create))
-        # As the C client: each operation on a map is answered, also where it has nothing to say (aerospike_key.c).
-        info2 = wire.INFO2_RESPOND_ALL_OPS if self.returns is MapReturn else 0
-        if self.writes:
-            return Operation(wire.OP_CDT_MODIFY, name, payload, info2=info2)
-        return Operation(wire.OP_CDT_READ, name, payload, info1=wire.INFO1_READ, info2=info2)
+def encoded(
+    call: Call, bin_name: str, args: Sequence[Any], ctx: contexts.ContextLike = (), *, create: int = 0
+) -> Operation:
+    """The operation with arguments that are checked; ``create`` is added to the number of the context's last step."""
+    name = checked_bin_name(bin_name, f"{call.where}.bin_name")
+    steps = () if is_empty(ctx) else _steps(call, ctx)
+    payload = encode_cdt_call(call.code, args, contexts.encode_steps(steps, create))
+    # As the C client: each operation on a map is answered, also one without a result (aerospike_key.c).
+    info2 = wire.INFO2_RESPOND_ALL_OPS if call.family.answers_all else 0
+    if call.writes:
+        return Operation(call.family.modify_op, name, payload, info2=info2)
+    return Operation(call.family.read_op, name, payload, info1=wire.INFO1_READ, info2=info2)
 
-    def steps(self, ctx: contexts.ContextLike) -> tuple[contexts.Context, ...]:
-        """The context's steps; those that create are refused where nothing is written."""
-        steps = contexts.checked_steps(f"{self.what}.ctx", ctx, paths=False)
-        if not self.writes:
-            for place, step in enumerate(steps):
-                if step.creates:
-                    raise refused(f"{self.what}.ctx[{place}]", step, "steps that create nothing, as this only reads")
-        return steps
 
-    # -- arguments -----------------------------------------------------------------------------------------------------
+def set_order(
+    call: Call,
+    bin_name: str,
+    ctx: contexts.ContextLike,
+    order: int,
+    persist_index: object,
+    *,
+    create: int = 0,
+) -> Operation:
+    """The operation that gives a list or map its order, or creates it.
 
-    def number(self, field: str, value: object) -> int:
-        """An index or a rank."""
-        return checked_int(f"{self.what}.{field}", value, INT_MIN, INT_MAX)
+    Args:
+        call: its row.
+        bin_name: the bin.
+        ctx: the context.
+        order: a member of ListOrder or MapOrder.
+        persist_index: whether the index is stored as well, which only a bin's own value can have.
+        create: what makes the last step of the context create.
 
-    def count(self, count: object) -> list[int]:
-        """How many: one argument, or none where None leaves it to the end."""
-        if count is None:
-            return []
-        return [checked_int(f"{self.what}.count", count, 0, INT_MAX, " or None for all that follow")]
-
-    def value(self, field: str, value: object) -> Packed:
-        """A value that is stored."""
-        return packed_value(f"{self.what}.{field}", value)
-
-    def comparand(self, field: str, value: object) -> Packed:
-        """A value that is compared with."""
-        return packed_value(f"{self.what}.{field}", value, comparison=True)
-
-    def addend(self, value: object) -> int | float:
-        """A number that is added."""
-        is_int = isinstance(value, int) and not isinstance(value, bool)
-        if isinstance(value, float) or (is_int and INT_MIN <= value <= INT_MAX):  # type: ignore[operator]
-            return value  # type: ignore[return-value]
-        raise refused(f"{self.what}.value", value, "an int of 64 bits or a float")
-
-    def return_type(self, return_type: object, inverted: object) -> int:
-        """What is asked for, as the wire says it."""
-        where = f"{self.what}.return_type"
-        kind = checked_enum(where, return_type, self.returns)
-        allowed = (_ENTRY if self.returns is MapReturn else _ELEMENT) | self.ranges
-        if kind not in allowed:
-            raise refused(where, kind, self._names(allowed))
-        if inverted is False:
-            return int(kind)
-        if inverted is not True:
-            raise refused(f"{self.what}.inverted", inverted, "True or False")
-        if kind in _RANGES:
-            raise refused(where, kind, f"{self._names(allowed - _RANGES)}: with inverted the selection is not a range")
-        return kind | cdt_ops.RETURN_INVERTED
-
-    def _names(self, allowed: frozenset[int]) -> str:
-        return ", ".join(member.name for member in self.returns if member in allowed)
-
-    # -- by index, rank, value, key ------------------------------------------------------------------------------------
-
-    def one(
-        self, bin_name: str, field: str, number: object, return_type: object, ctx: contexts.ContextLike
-    ) -> Operation:
-        """The one at an index or a rank."""
-        return self.operation(bin_name, (self.return_type(return_type, False), self.number(field, number)), ctx)
-
-    def span(
-        self,
-        bin_name: str,
-        field: str,
-        number: object,
-        count: object,
-        return_type: object,
-        inverted: object,
-        ctx: contexts.ContextLike,
-    ) -> Operation:
-        """A number of them from an index or a rank."""
-        kind = self.return_type(return_type, inverted)
-        return self.operation(bin_name, (kind, self.number(field, number), *self.count(count)), ctx)
-
-    def by_value(
-        self, bin_name: str, value: object, return_type: object, inverted: object, ctx: contexts.ContextLike
-    ) -> Operation:
-        """All with a value."""
-        kind = self.return_type(return_type, inverted)
-        return self.operation(bin_name, (kind, self.comparand("value", value)), ctx)
-
-    def by_value_list(
-        self, bin_name: str, values: object, return_type: object, inverted: object, ctx: contexts.ContextLike
-    ) -> Operation:
-        """All with one of several values."""
-        kind = self.return_type(return_type, inverted)
-        listed = as_list(f"{self.what}.values", values, "values")
-        return self.operation(bin_name, (kind, self.comparand("values", listed)), ctx)
-
-    def by_value_range(
-        self,
-        bin_name: str,
-        begin: object,
-        end: object,
-        return_type: object,
-        inverted: object,
-        ctx: contexts.ContextLike,
-    ) -> Operation:
-        """All with a value from ``begin`` to ``end``, the latter excluded."""
-        kind = self.return_type(return_type, inverted)
-        bounds = [self.comparand("begin", begin)]
-        if end is not None:
-            bounds.append(self.comparand("end", end))
-        return self.operation(bin_name, (kind, *bounds), ctx)
-
-    def by_value_relative(
-        self,
-        bin_name: str,
-        value: object,
-        rank: object,
-        count: object,
-        return_type: object,
-        inverted: object,
-        ctx: contexts.ContextLike,
-    ) -> Operation:
-        """A number of them by rank, counted from where a value is or would be."""
-        kind = self.return_type(return_type, inverted)
-        args = (kind, self.comparand("value", value), self.number("rank", rank), *self.count(count))
-        return self.operation(bin_name, args, ctx)
-
-    def by_key(self, bin_name: str, key: object, return_type: object, ctx: contexts.ContextLike) -> Operation:
-        """The one with a key."""
-        kind = self.return_type(return_type, False)
-        return self.operation(bin_name, (kind, packed_key(f"{self.what}.key", key)), ctx)
-
-    def by_key_list(
-        self, bin_name: str, keys: object, return_type: object, inverted: object, ctx: contexts.ContextLike
-    ) -> Operation:
-        """All with one of several keys."""
-        kind = self.return_type(return_type, inverted)
-        return self.operation(bin_name, (kind, packed_keys(f"{self.what}.keys", keys)[0]), ctx)
-
-    def by_key_range(
-        self,
-        bin_name: str,
-        begin: object,
-        end: object,
-        return_type: object,
-        inverted: object,
-        ctx: contexts.ContextLike,
-    ) -> Operation:
-        """All with a key from ``begin`` to ``end``, the latter excluded."""
-        kind = self.return_type(return_type, inverted)
-        bounds: list[Any] = [None if begin is None else packed_key(f"{self.what}.begin", begin)]
-        if end is not None:
-            bounds.append(packed_key(f"{self.what}.end", end))
-        return self.operation(bin_name, (kind, *bounds), ctx)
-
-    def by_key_relative(
-        self,
-        bin_name: str,
-        key: object,
-        index: object,
-        count: object,
-        return_type: object,
-        inverted: object,
-        ctx: contexts.ContextLike,
-    ) -> Operation:
-        """A number of them by index, counted from where a key is or would be."""
-        kind = self.return_type(return_type, inverted)
-        args = (kind, packed_key(f"{self.what}.key", key), self.number("index", index), *self.count(count))
-        return self.operation(bin_name, args, ctx)
+    Raises:
+        InvalidArgError: the arguments do not go together.
+    """
+    if not isinstance(persist_index, bool):
+        raise refused(f"{call.where}.persist_index", persist_index, "True or False")
+    if persist_index and not is_empty(ctx):
+        raise refused(f"{call.where}.persist_index", persist_index, "False with ctx: only a whole bin keeps its index")
+    args = (order | PERSIST_INDEX * persist_index,)
+    if not call.creates or is_empty(ctx):
+        return encoded(call, bin_name, args, ctx)
+    contexts.require_creatable(f"{call.where}.ctx", ctx)
+    return encoded(call, bin_name, args, ctx, create=create)
 
 
 def is_empty(ctx: object) -> bool:
-    """Whether a context stands for the bin itself: by its type, as what is none may not compare with True or False."""
+    """Whether a context is for the bin's own value. By its type: other objects may not compare with True or False."""
     return isinstance(ctx, (tuple, list)) and not ctx
 
 
-def list_call(name: str, opcode: int, *, writes: bool = False, ranges: bool = False) -> Call:
-    """A call on elements of a list.
+def _steps(call: Call, ctx: contexts.ContextLike) -> tuple[contexts.Context, ...]:
+    steps = contexts.checked_steps(f"{call.where}.ctx", ctx, paths=False)
+    if not call.writes:
+        for place, step in enumerate(steps):
+            if step.creates:
+                raise refused(f"{call.where}.ctx[{place}]", step, "steps that create nothing, as this only reads")
+    return steps
 
-    In a list that is ordered an index is a rank, so that both kinds of ranges can be asked for; in one that is not,
-    the server refuses the one that does not fit.
-    """
-    return Call(f"lists.{name}", opcode, writes, ListReturn, _RANGES if ranges else frozenset())
+
+# -- arguments ---------------------------------------------------------------------------------------------------------
 
 
-def map_call(name: str, opcode: int, *, writes: bool = False, ranges: str = "") -> Call:
-    """A call on entries of a map; ``ranges`` is "index" or "rank" where these stand side by side."""
-    kinds = {"index": _INDEX_RANGES, "rank": _RANK_RANGES, "": frozenset[int]()}[ranges]
-    return Call(f"maps.{name}", opcode, writes, MapReturn, kinds)
+def _number(parameter: Parameter, value: object) -> int:
+    return checked_int(parameter.where, value, INT_MIN, INT_MAX)
+
+
+def _count(parameter: Parameter, value: object) -> int:
+    note = " or None for all that follow" if parameter.optional else ""
+    return checked_int(parameter.where, value, 0, INT_MAX, note)
+
+
+def _addend(parameter: Parameter, value: object) -> object:
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, float) or (is_int and INT_MIN <= value <= INT_MAX):  # type: ignore[operator]
+        return value
+    raise refused(parameter.where, value, "an int of 64 bits or a float")
+
+
+def _map(parameter: Parameter, value: object) -> object:
+    if not isinstance(value, Mapping):
+        raise refused(parameter.where, value, "a mapping of map keys to values")
+    return packed_value(parameter.where, value if isinstance(value, dict) else dict(value))
+
+
+_OMITTED: Final = frozenset(("count", "bound", "key_bound"))
+"""Kinds of parameters for which None leaves the argument out, where the server takes a call without it."""
+
+_CHECKS: Final[dict[str, Callable[[Parameter, Any], object]]] = {
+    "static": lambda parameter, value: value,  # its function has checked it
+    "int": _number,
+    "count": _count,
+    "number": _addend,
+    "stored": lambda parameter, value: packed_value(parameter.where, value),
+    "stored_list": lambda parameter, value: packed_value(parameter.where, as_list(parameter.where, value, "values")),
+    "stored_map": _map,
+    "stored_key": lambda parameter, value: packed_key(parameter.where, value),
+    "compared": lambda parameter, value: packed_value(parameter.where, value, comparison=True),
+    "compared_list": lambda parameter, value: packed_value(
+        parameter.where, as_list(parameter.where, value, "values"), comparison=True
+    ),
+    "key": lambda parameter, value: packed_key(parameter.where, value),
+    "keys": lambda parameter, value: packed_keys(parameter.where, value)[0],
+    "bound": lambda parameter, value: packed_value(parameter.where, value, comparison=True),
+    "key_bound": lambda parameter, value: None if value is None else packed_key(parameter.where, value),
+}
+
+
+def _return_type(call: Call, parameter: Parameter, return_type: object, inverted: object) -> int:
+    kinds = _RETURN_TYPES[call.family.name]
+    kind = checked_enum(parameter.where, return_type, kinds)
+    if kind in _RANGES and kind not in call.ranges:
+        raise refused(parameter.where, kind, _names(kinds, _RANGES - call.ranges))
+    if inverted is False:
+        return int(kind)
+    if inverted is not True:
+        raise refused(f"{call.where}.inverted", inverted, "True or False")
+    if kind in _RANGES:
+        raise refused(parameter.where, kind, f"{_names(kinds, _RANGES)}: with inverted the selection is not a range")
+    return kind | RETURN_INVERTED
+
+
+def _names(kinds: type[IntEnum], without: frozenset[int]) -> str:
+    return ", ".join(member.name for member in kinds if member not in without)
+
+
+def _policy(parameter: Parameter, policy: object, ctx: object) -> tuple[int, ...]:
+    """A policy as arguments; without one the defaults of the server, as the C client sends them."""
+    kind = parameter.kind
+    if kind.startswith("map"):
+        return _map_policy(parameter, policy, ctx)
+    if policy is None:
+        return ()
+    checked = checked_policy(parameter.where, policy, ListPolicy)
+    if kind == "list_policy":
+        return int(checked.order), int(checked.write_flags)
+    if checked.order is ListOrder.ORDERED:
+        allowed = "UNORDERED, as an ordered list chooses places itself"
+        raise refused(f"{parameter.where}.order", checked.order, allowed)
+    return (int(checked.write_flags),)
+
+
+def _map_policy(parameter: Parameter, policy: object, ctx: object) -> tuple[int, ...]:
+    if policy is None:
+        return (0,)
+    checked = checked_policy(parameter.where, policy, MapPolicy)
+    if checked.persist_index and not is_empty(ctx):
+        raise refused(f"{parameter.where}.persist_index", True, "False with ctx: only a whole bin keeps its index")
+    if not checked.write_flags:
+        return (checked._attributes,)
+    if parameter.kind == "map_order":
+        allowed = "DEFAULT, as the server takes no others"
+        raise refused(f"{parameter.where}.write_flags", checked.write_flags, allowed)
+    return checked._attributes, int(checked.write_flags)

@@ -1,35 +1,17 @@
-"""Path expressions: one operation on many elements of a nested list or map.
+"""Path expressions: one operation on several elements of a nested list or map.
 
-The context says which: a step such as ``ctx.all_children_where(...)`` leads to several elements at once.
+The context selects them: a step such as ``ctx.all_children_where(...)`` selects several elements at once.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from trio_aerospike import ctx as contexts
-from trio_aerospike._cdt_args import Encodable, packed_expression
+from trio_aerospike._cdt.arguments import Encodable, packed_expression
+from trio_aerospike._cdt.types import PathSelect as PathSelect
 from trio_aerospike._wire import cdt_ops, constants as wire
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_bin_name, checked_enum, refused
-
-# Bits of the flags on the wire (server: cdt.c, SELECT_APPLY and SELECT_NO_FAIL).
-_APPLY = 4
-_NO_FAIL = 0x10
-
-
-class PathSelect(IntEnum):
-    """What :func:`select_by_path` gives back."""
-
-    MATCHING_TREE = 0
-    """The bin's list or map with nothing in it but what the path leads to."""
-    VALUE = 1
-    """A list of the values."""
-    MAP_KEY = 2
-    """A list of the keys, where the path ends in maps."""
-    MAP_KEY_VALUE = 3
-    """A list of keys and values in turn, where the path ends in maps."""
 
 
 def select_by_path(
@@ -39,16 +21,16 @@ def select_by_path(
     *,
     no_fail: bool = False,
 ) -> Operation:
-    """Read what a path leads to.
+    """Read the elements that a path selects.
 
     Args:
         bin_name: the bin, a list or map.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
-        select: what to give back.
-        no_fail: pass over elements of which the path's expressions do not know, instead of failing.
+        select: what to return.
+        no_fail: skip elements for which an expression of the path is unknown, instead of failing.
 
     Raises:
-        InvalidArgError: an argument is none of these, or a step of the path would create something.
+        InvalidArgError: an argument is invalid, or a step of the path creates something.
     """
     kind = checked_enum("select_by_path.select", select, PathSelect)
     args = (_path("select_by_path", ctx), kind | _flag("select_by_path", no_fail))
@@ -59,36 +41,29 @@ def select_by_path(
 def modify_by_path(
     bin_name: str, ctx: contexts.ContextLike, expression: Encodable | bytes, *, no_fail: bool = False
 ) -> Operation:
-    """Replace each element that a path leads to by what an expression makes of it.
+    """Replace each element that a path selects by the result of an expression.
 
     Args:
         bin_name: the bin, a list or map.
         ctx: the path, one step or more; see :mod:`trio_aerospike.ctx`.
         expression: the new value, of :mod:`trio_aerospike.exp` with the loop variables of a path, or
             ``exp.remove_result()``; or its bytes.
-        no_fail: pass over elements of which the path's expressions do not know, instead of failing.
+        no_fail: skip elements for which an expression of the path is unknown, instead of failing.
 
     Raises:
-        InvalidArgError: an argument is none of these, or a step of the path would create something.
+        InvalidArgError: an argument is invalid, or a step of the path creates something.
     """
-    flags = _APPLY | _flag("modify_by_path", no_fail)
+    flags = cdt_ops.SELECT_APPLY | _flag("modify_by_path", no_fail)
     args = (_path("modify_by_path", ctx), flags, packed_expression("modify_by_path.expression", expression))
     name = checked_bin_name(bin_name, "modify_by_path.bin_name")
     return Operation(wire.OP_CDT_MODIFY, name, encode_cdt_call(cdt_ops.SELECT, args))
 
 
 def _path(what: str, ctx: contexts.ContextLike) -> Packed:
-    steps = contexts.checked_steps(f"{what}.ctx", ctx, paths=True)
-    if not steps:
-        raise refused(f"{what}.ctx", ctx, "one step or more")
-    for place, step in enumerate(steps):
-        if step.creates:
-            # The server would pass over the flag in silence.
-            raise refused(f"{what}.ctx[{place}]", step, "steps that create nothing")
-    return Packed(contexts.encode_steps(steps))
+    return Packed(contexts.encode_steps(contexts.path_steps(f"{what}.ctx", ctx)))
 
 
 def _flag(what: str, no_fail: object) -> int:
     if not isinstance(no_fail, bool):
         raise refused(f"{what}.no_fail", no_fail, "True or False")
-    return _NO_FAIL if no_fail else 0
+    return cdt_ops.SELECT_NO_FAIL if no_fail else 0

@@ -1,4 +1,4 @@
-"""Operations on bins as wholes, and on the record."""
+"""Operations on whole bins and on the record."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from trio_aerospike.validation import checked_bin_name, refused
 
 # Codes that read (server: as/include/base/proto.h, OP_IS_READ); all others write.
 _READS = frozenset((wire.OP_READ, wire.OP_CDT_READ, wire.OP_EXP_READ, wire.OP_BITS_READ, wire.OP_HLL_READ))
-# Codes whose operations are answered even where they have nothing to say, so that results can be told apart (C client:
-# aerospike_key.c). Those on maps are, too; those on lists, of the same codes, are not.
+# Operations that are answered even without a result, so that results can be matched to them (C client:
+# aerospike_key.c). Those on maps are as well; those on lists, of the same codes, are not.
 _ANSWERED = frozenset(
     (wire.OP_EXP_READ, wire.OP_EXP_MODIFY, wire.OP_BITS_READ, wire.OP_BITS_MODIFY, wire.OP_HLL_READ, wire.OP_HLL_MODIFY)
 )
@@ -24,22 +24,22 @@ _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 
 @attrs.frozen(eq=False)
 class Operation:
-    """One step of an ``operate``. Made by the functions of this package, not by hand.
+    """One step of an ``operate``. Use the functions of this package to make one.
 
-    It is checked and encoded when it is made: a value that the database cannot hold is refused there, a list or dict
-    that is changed afterwards leaves the operation as it was, and an operation can be used any number of times.
+    It is checked and encoded when it is made: a value that the database cannot hold is an error there, changing a list
+    or dict afterwards does not change the operation, and an operation can be used any number of times.
 
     Raises:
-        InvalidArgError: The value is nothing the database can hold.
+        InvalidArgError: The database cannot hold the value.
     """
 
     op: int
     """The operation's code on the wire."""
     bin_name: str
-    """``""`` where the operation concerns the record as a whole."""
+    """``""`` where the operation is on the whole record."""
     value: Any = None
     info1: int = attrs.field(default=0, repr=False, kw_only=True)
-    """Bits of the request that this operation asks for."""
+    """Bits of the request's first byte that this operation needs."""
     info2: int = attrs.field(default=0, repr=False, kw_only=True)
     """The same, of the request's second byte."""
     is_write: bool = attrs.field(init=False, repr=False)
@@ -72,14 +72,14 @@ def read(bin_name: str) -> Operation:
         bin_name: Its name, 1 to 15 bytes in UTF-8. A bin that does not exist gives no result.
 
     Raises:
-        InvalidArgError: No bin can be called so.
+        InvalidArgError: ``bin_name`` is not a valid bin name.
     """
     return Operation(wire.OP_READ, checked_bin_name(bin_name, "read.bin_name"), info1=wire.INFO1_READ)
 
 
 def read_all() -> Operation:
     """Read all bins of the record."""
-    # The server takes a read without a name together with GET_ALL (rw_utils.h).
+    # The server accepts a read without a name together with GET_ALL (rw_utils.h).
     return Operation(wire.OP_READ, "", info1=wire.INFO1_READ | wire.INFO1_GET_ALL)
 
 
@@ -91,33 +91,33 @@ def write(bin_name: str, value: Any) -> Operation:
         value: An int of 64 bits, float, str, bytes, bool, list, dict, GeoJSON or HyperLogLog; None deletes the bin.
 
     Raises:
-        InvalidArgError: No bin can be called so, or the database cannot hold the value.
+        InvalidArgError: ``bin_name`` is not a valid bin name, or the database cannot hold the value.
     """
     return _valued(wire.OP_WRITE, "write", checked_bin_name(bin_name, "write.bin_name"), value)
 
 
 def append(bin_name: str, value: str | bytes) -> Operation:
-    """Add to the end of a str or bytes; a bin that does not exist is created.
+    """Add to the end of a str or bytes; a missing bin is created.
 
     Args:
         bin_name: Its name.
         value: What to add, of the type that the bin holds.
 
     Raises:
-        InvalidArgError: No bin can be called so, or ``value`` is neither str nor bytes.
+        InvalidArgError: ``bin_name`` is not a valid bin name, or ``value`` is neither str nor bytes.
     """
     return _affix(wire.OP_APPEND, "append", bin_name, value)
 
 
 def prepend(bin_name: str, value: str | bytes) -> Operation:
-    """Put before the beginning of a str or bytes; a bin that does not exist is created.
+    """Insert before the beginning of a str or bytes; a missing bin is created.
 
     Args:
         bin_name: Its name.
-        value: What to put there, of the type that the bin holds.
+        value: What to insert, of the type that the bin holds.
 
     Raises:
-        InvalidArgError: No bin can be called so, or ``value`` is neither str nor bytes.
+        InvalidArgError: ``bin_name`` is not a valid bin name, or ``value`` is neither str nor bytes.
     """
     return _affix(wire.OP_PREPEND, "prepend", bin_name, value)
 
@@ -137,7 +137,7 @@ def _valued(op: int, what: str, name: str, value: Any) -> Operation:
 
 
 def increment(bin_name: str, offset: int | float) -> Operation:
-    """Add a number to a bin; one that does not exist counts as 0.
+    """Add a number to a bin; a missing one counts as 0.
 
     Args:
         bin_name: Its name.
@@ -145,7 +145,7 @@ def increment(bin_name: str, offset: int | float) -> Operation:
             a float.
 
     Raises:
-        InvalidArgError: No bin can be called so, or ``offset`` is no such number.
+        InvalidArgError: ``bin_name`` is not a valid bin name, or ``offset`` is not such a number.
     """
     name = checked_bin_name(bin_name, "increment.bin_name")
     is_int = isinstance(offset, int) and not isinstance(offset, bool)
@@ -155,10 +155,10 @@ def increment(bin_name: str, offset: int | float) -> Operation:
 
 
 def touch() -> Operation:
-    """Start the record's time to live anew and count its generation up."""
+    """Reset the record's time to live and increment its generation."""
     return Operation(wire.OP_TOUCH, "")
 
 
 def delete() -> Operation:
-    """Delete the record: all bins it has at this point of the operations."""
+    """Delete the record: all bins that it has at this point of the operations."""
     return Operation(wire.OP_DELETE, "")

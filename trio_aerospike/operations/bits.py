@@ -10,90 +10,36 @@
         bits.count("flags", 0, 128),
     ])
 
-Bits are numbered from the most significant bit of the first byte on; a negative offset counts from the end of the blob
-(-8 is the last byte). The server refuses a field that is not within the blob with result code 26 (OP_NOT_APPLICABLE)
-unless the policy lets it, a bin that does not exist with 17 (BIN_NOT_FOUND) and one that is no blob with 12 (BIN_TYPE).
-The bin is always one that holds a blob itself: on blobs within lists and maps the server has no such operations.
+Bits are numbered from the most significant bit of the first byte; a negative offset counts from the end of the blob
+(-8 is the last byte). A field is the bits from ``bit_offset`` on, ``bit_size`` of them. The server refuses a field that
+is not within the blob with result code 26 (OP_NOT_APPLICABLE) unless the policy allows it, a missing bin with 17
+(BIN_NOT_FOUND) and a bin of another type with 12 (BIN_TYPE). Blobs within lists and maps have no such operations.
 
-Every function checks its arguments and raises InvalidArgError for what the server could only refuse.
+Every function checks its arguments and raises InvalidArgError for an invalid one.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
 from typing import Any
 
-import attrs
-
-from trio_aerospike._cdt_types import checked_flags
+from trio_aerospike._cdt.blobs import (
+    BitOverflow as BitOverflow,
+    BitPolicy as BitPolicy,
+    BitResize as BitResize,
+    BitWrite as BitWrite,
+    flags_of,
+)
+from trio_aerospike._cdt.types import checked_flags
 from trio_aerospike._wire import bit_ops, constants as wire
-from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
+from trio_aerospike._wire.bit_ops import BITS
+from trio_aerospike._wire.cdt_calls import Packed
+from trio_aerospike.operations._cdt import encoded
 from trio_aerospike.operations._scalar import Operation
-from trio_aerospike.operations._write_flags import flags_of, write_flags
-from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, named_arguments, refused
+from trio_aerospike.validation import checked_enum, checked_int, refused
 
 _BYTES_MAX = wire.PROTO_SIZE_MAX
 _BITS_MAX = wire.PROTO_SIZE_MAX * 8
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
-
-
-class BitWrite(IntFlag):
-    """What an operation that writes bits may do."""
-
-    DEFAULT = 0
-    """Anything."""
-    CREATE_ONLY = bit_ops.FLAG_CREATE_ONLY
-    """Only create a bin (resize and insert)."""
-    UPDATE_ONLY = bit_ops.FLAG_UPDATE_ONLY
-    """Only change a bin that exists."""
-    NO_FAIL = bit_ops.FLAG_NO_FAIL
-    """Leave the blob as it is, without an error, where the operation cannot be carried out."""
-    PARTIAL = bit_ops.FLAG_PARTIAL
-    """Work on the part of the field that is within the blob (remove, set, or_, xor, and_, not_ and the shifts)."""
-
-
-class BitResize(IntFlag):
-    """How a blob is resized."""
-
-    DEFAULT = 0
-    """Bytes come and go at its end."""
-    FROM_FRONT = bit_ops.RESIZE_FROM_FRONT
-    """Bytes come and go at its beginning."""
-    GROW_ONLY = bit_ops.RESIZE_GROW_ONLY
-    """Refuse to make it smaller."""
-    SHRINK_ONLY = bit_ops.RESIZE_SHRINK_ONLY
-    """Refuse to make it larger."""
-
-
-class BitOverflow(IntEnum):
-    """What becomes of a result that has no place in the field."""
-
-    FAIL = 0
-    """The operation fails, with result code 26 (OP_NOT_APPLICABLE)."""
-    SATURATE = bit_ops.INT_SATURATE
-    """The greatest or the least number of the field is taken instead."""
-    WRAP = bit_ops.INT_WRAP
-    """The lowest bits of it are taken."""
-
-
-@named_arguments
-@attrs.frozen
-class BitPolicy:
-    """How bits are written.
-
-    Args:
-        write_flags: what the operation may do.
-
-    Raises:
-        InvalidArgError: they are no flags, or exclude each other.
-    """
-
-    write_flags: BitWrite = attrs.field(default=BitWrite.DEFAULT, validator=write_flags(BitWrite))
-
-
-_CREATES = BitWrite.CREATE_ONLY | BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL
-_CHANGES = BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL | BitWrite.PARTIAL
-_COUNTS = BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL
 
 
 # -- writes ------------------------------------------------------------------------------------------------------------
@@ -102,58 +48,58 @@ _COUNTS = BitWrite.UPDATE_ONLY | BitWrite.NO_FAIL
 def resize(
     bin_name: str, byte_size: int, resize_flags: BitResize = BitResize.DEFAULT, policy: BitPolicy | None = None
 ) -> Operation:
-    """Make a blob as long as wanted, with zeros where it grows; a bin that does not exist is created.
+    """Set the size of a blob, with zeros where it grows; a missing bin is created.
 
     Args:
         bin_name: the bin.
         byte_size: the new size, in bytes.
-        resize_flags: at which end, and in which direction alone.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        resize_flags: at which end, and whether only to grow or only to shrink.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     size = checked_int("bits.resize.byte_size", byte_size, 0, _BYTES_MAX - 1)
     how = checked_flags("bits.resize.resize_flags", resize_flags, BitResize)
     both = BitResize.GROW_ONLY | BitResize.SHRINK_ONLY
     if how & both == both:
         raise refused("bits.resize.resize_flags", how, "GROW_ONLY or SHRINK_ONLY, not both")
-    flags = _flags("resize", policy, _CREATES)
-    return _writes("resize", bit_ops.RESIZE, bin_name, size, flags, int(how))
+    flags = _flags("resize", policy)
+    return _operation("resize", bin_name, size, flags, int(how))
 
 
 def insert(bin_name: str, byte_offset: int, value: bytes | bytearray, policy: BitPolicy | None = None) -> Operation:
-    """Put bytes into a blob; one that is too short is filled up with zeros, a bin that does not exist is created.
+    """Insert bytes into a blob; one that is too short is padded with zeros, a missing bin is created.
 
     Args:
         bin_name: the bin.
-        byte_offset: before which byte; negative from the end.
+        byte_offset: the byte to insert before; negative from the end.
         value: the bytes, at least one.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     offset = _byte_offset("insert", byte_offset)
     content = _content("insert", value)
-    return _writes("insert", bit_ops.INSERT, bin_name, offset, content, _flags("insert", policy, _CREATES))
+    return _operation("insert", bin_name, offset, content, _flags("insert", policy))
 
 
 def remove(bin_name: str, byte_offset: int, byte_size: int, policy: BitPolicy | None = None) -> Operation:
-    """Take bytes out of a blob.
+    """Remove bytes from a blob.
 
     Args:
         bin_name: the bin.
         byte_offset: the first of them; negative from the end.
         byte_size: how many.
-        policy: takes UPDATE_ONLY, NO_FAIL and PARTIAL.
+        policy: allows UPDATE_ONLY, NO_FAIL and PARTIAL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     offset = _byte_offset("remove", byte_offset)
     size = checked_int("bits.remove.byte_size", byte_size, 1, _BYTES_MAX)
-    return _writes("remove", bit_ops.REMOVE, bin_name, offset, size, _flags("remove", policy, _CHANGES))
+    return _operation("remove", bin_name, offset, size, _flags("remove", policy))
 
 
 def set(
@@ -166,60 +112,60 @@ def set(
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has.
         value: at least as many bits.
-        policy: takes UPDATE_ONLY, NO_FAIL and PARTIAL.
+        policy: allows UPDATE_ONLY, NO_FAIL and PARTIAL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
-    return _with_value("set", bit_ops.SET, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("set", bin_name, bit_offset, bit_size, value, policy)
 
 
 def or_(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
     """Set the bits of a field that are set in ``value``; arguments as in :func:`set`."""
-    return _with_value("or_", bit_ops.OR, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("or_", bin_name, bit_offset, bit_size, value, policy)
 
 
 def xor(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
-    """Turn the bits of a field over that are set in ``value``; arguments as in :func:`set`."""
-    return _with_value("xor", bit_ops.XOR, bin_name, bit_offset, bit_size, value, policy)
+    """Invert the bits of a field that are set in ``value``; arguments as in :func:`set`."""
+    return _with_value("xor", bin_name, bit_offset, bit_size, value, policy)
 
 
 def and_(
     bin_name: str, bit_offset: int, bit_size: int, value: bytes | bytearray, policy: BitPolicy | None = None
 ) -> Operation:
     """Keep the bits of a field that are set in ``value``; arguments as in :func:`set`."""
-    return _with_value("and_", bit_ops.AND, bin_name, bit_offset, bit_size, value, policy)
+    return _with_value("and_", bin_name, bit_offset, bit_size, value, policy)
 
 
 def not_(bin_name: str, bit_offset: int, bit_size: int, policy: BitPolicy | None = None) -> Operation:
-    """Turn all bits of a field over; arguments as in :func:`set`."""
+    """Invert all bits of a field; arguments as in :func:`set`."""
     field = _field("not_", bit_offset, bit_size)
-    return _writes("not_", bit_ops.NOT, bin_name, *field, _flags("not_", policy, _CHANGES))
+    return _operation("not_", bin_name, *field, _flags("not_", policy))
 
 
 def lshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None = None) -> Operation:
-    """Shift a field to the left: its first bits are lost, zeros follow.
+    """Shift a field to the left: its first bits are dropped, zeros follow.
 
     Args:
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has.
         shift: by how many bits.
-        policy: takes UPDATE_ONLY, NO_FAIL and PARTIAL.
+        policy: allows UPDATE_ONLY, NO_FAIL and PARTIAL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
-    return _shifts("lshift", bit_ops.LSHIFT, bin_name, bit_offset, bit_size, shift, policy)
+    return _shifts("lshift", bin_name, bit_offset, bit_size, shift, policy)
 
 
 def rshift(bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None = None) -> Operation:
-    """Shift a field to the right: its last bits are lost, zeros come first; arguments as in :func:`lshift`."""
-    return _shifts("rshift", bit_ops.RSHIFT, bin_name, bit_offset, bit_size, shift, policy)
+    """Shift a field to the right: its last bits are dropped, zeros come first; arguments as in :func:`lshift`."""
+    return _shifts("rshift", bin_name, bit_offset, bit_size, shift, policy)
 
 
 def add(
@@ -237,15 +183,15 @@ def add(
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has, 1 to 64.
-        value: what to add; of it the lowest ``bit_size`` bits count.
+        value: what to add; only its lowest ``bit_size`` bits are used.
         signed: the field holds a signed integer (two's complement), and ``value`` is one.
-        action: what becomes of a sum that has no place in the field.
-        policy: takes UPDATE_ONLY and NO_FAIL.
+        action: what to do with a sum that does not fit into the field.
+        policy: allows UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
-    return _arithmetic("add", bit_ops.ADD, bin_name, bit_offset, bit_size, value, signed, action, policy)
+    return _arithmetic("add", bin_name, bit_offset, bit_size, value, signed, action, policy)
 
 
 def subtract(
@@ -258,7 +204,7 @@ def subtract(
     policy: BitPolicy | None = None,
 ) -> Operation:
     """Subtract from the integer that a field holds; arguments as in :func:`add`."""
-    return _arithmetic("subtract", bit_ops.SUBTRACT, bin_name, bit_offset, bit_size, value, signed, action, policy)
+    return _arithmetic("subtract", bin_name, bit_offset, bit_size, value, signed, action, policy)
 
 
 def set_int(bin_name: str, bit_offset: int, bit_size: int, value: int, policy: BitPolicy | None = None) -> Operation:
@@ -268,24 +214,24 @@ def set_int(bin_name: str, bit_offset: int, bit_size: int, value: int, policy: B
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has, 1 to 64.
-        value: the integer; of it the lowest ``bit_size`` bits count.
-        policy: takes UPDATE_ONLY and NO_FAIL.
+        value: the integer; only its lowest ``bit_size`` bits are used.
+        policy: allows UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     field = _field("set_int", bit_offset, bit_size, 64)
     number = _integer("set_int", value)
-    # The C client sends it signed, what it adds and subtracts unsigned.
+    # The C client sends this one signed, and those of add and subtract unsigned.
     signed = number - (1 << 64) if number >> 63 else number
-    return _writes("set_int", bit_ops.SET_INT, bin_name, *field, signed, _flags("set_int", policy, _COUNTS))
+    return _operation("set_int", bin_name, *field, signed, _flags("set_int", policy))
 
 
 # -- reads -------------------------------------------------------------------------------------------------------------
 
 
 def get(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
-    """Read a field as bytes, its bits from the first bit of the first byte on, with zeros behind them.
+    """Read a field as bytes, left-aligned and padded with zeros.
 
     Args:
         bin_name: the bin.
@@ -293,42 +239,42 @@ def get(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
         bit_size: how many bits it has.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
-    return _reads("get", bit_ops.GET, bin_name, *_field("get", bit_offset, bit_size))
+    return _operation("get", bin_name, *_field("get", bit_offset, bit_size))
 
 
 def count(bin_name: str, bit_offset: int, bit_size: int) -> Operation:
     """Count the bits of a field that are set; arguments as in :func:`get`."""
-    return _reads("count", bit_ops.COUNT, bin_name, *_field("count", bit_offset, bit_size))
+    return _operation("count", bin_name, *_field("count", bit_offset, bit_size))
 
 
 def lscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
     """Find the first bit of a field that is set, or the first one that is not.
 
-    The answer counts from the beginning of the field; it is -1 where there is none.
+    The result is its position within the field, or -1.
 
     Args:
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
         bit_size: how many bits it has.
-        value: True to look for one that is set.
+        value: True to find one that is set.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     field = _field("lscan", bit_offset, bit_size)
-    return _reads("lscan", bit_ops.LSCAN, bin_name, *field, _boolean("lscan.value", value))
+    return _operation("lscan", bin_name, *field, _boolean("lscan.value", value))
 
 
 def rscan(bin_name: str, bit_offset: int, bit_size: int, value: bool) -> Operation:
     """Find the last bit of a field that is set, or the last one that is not; arguments as in :func:`lscan`.
 
-    Where there is none, a field that begins within a byte can answer with another negative number than -1: the server
-    goes on to the beginning of that byte.
+    Where there is none, a field that begins within a byte may give another negative number than -1: the server searches
+    on to the beginning of that byte.
     """
     field = _field("rscan", bit_offset, bit_size)
-    return _reads("rscan", bit_ops.RSCAN, bin_name, *field, _boolean("rscan.value", value))
+    return _operation("rscan", bin_name, *field, _boolean("rscan.value", value))
 
 
 def get_int(bin_name: str, bit_offset: int, bit_size: int, signed: bool = False) -> Operation:
@@ -337,51 +283,44 @@ def get_int(bin_name: str, bit_offset: int, bit_size: int, signed: bool = False)
     Args:
         bin_name: the bin.
         bit_offset: where the field begins; negative from the end.
-        bit_size: how many bits it has, 1 to 64; of 64, the integer is signed in any case.
+        bit_size: how many bits it has, 1 to 64; 64 bits are always a signed integer.
         signed: it is a signed integer (two's complement).
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     field = _field("get_int", bit_offset, bit_size, 64)
     sign = (bit_ops.INT_SIGNED,) if _boolean("get_int.signed", signed) else ()
-    return _reads("get_int", bit_ops.GET_INT, bin_name, *field, *sign)
+    return _operation("get_int", bin_name, *field, *sign)
 
 
-# -- how they are put together -----------------------------------------------------------------------------------------
+# -- checks and encoding ----------------------------------------------------------------------------------------------
 
 
-def _writes(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"bits.{what}.bin_name")
-    return Operation(wire.OP_BITS_MODIFY, name, encode_cdt_call(opcode, args))
-
-
-def _reads(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"bits.{what}.bin_name")
-    return Operation(wire.OP_BITS_READ, name, encode_cdt_call(opcode, args), info1=wire.INFO1_READ)
+def _operation(what: str, bin_name: str, *args: Any) -> Operation:
+    return encoded(BITS[what], bin_name, args)
 
 
 def _with_value(
-    what: str, opcode: int, bin_name: str, bit_offset: int, bit_size: int, value: object, policy: BitPolicy | None
+    what: str, bin_name: str, bit_offset: int, bit_size: int, value: object, policy: BitPolicy | None
 ) -> Operation:
     offset, size = _field(what, bit_offset, bit_size)
     content = _content(what, value)
     if len(content) * 8 < size:
         raise refused(f"bits.{what}.value", value, f"at least the {size} bits of bit_size")
-    return _writes(what, opcode, bin_name, offset, size, content, _flags(what, policy, _CHANGES))
+    return _operation(what, bin_name, offset, size, content, _flags(what, policy))
 
 
 def _shifts(
-    what: str, opcode: int, bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None
+    what: str, bin_name: str, bit_offset: int, bit_size: int, shift: int, policy: BitPolicy | None
 ) -> Operation:
     field = _field(what, bit_offset, bit_size)
     by = checked_int(f"bits.{what}.shift", shift, 0, _BITS_MAX)
-    return _writes(what, opcode, bin_name, *field, by, _flags(what, policy, _CHANGES))
+    return _operation(what, bin_name, *field, by, _flags(what, policy))
 
 
 def _arithmetic(
     what: str,
-    opcode: int,
     bin_name: str,
     bit_offset: int,
     bit_size: int,
@@ -394,14 +333,14 @@ def _arithmetic(
     number = _integer(what, value)
     sign = bit_ops.INT_SIGNED if _boolean(f"{what}.signed", signed) else 0
     overflow = checked_enum(f"bits.{what}.action", action, BitOverflow)
-    flags = _flags(what, policy, _COUNTS)
-    # What needs all 64 bits is no value that could be stored, and is packed here.
+    flags = _flags(what, policy)
+    # The packer refuses unsigned integers of 64 bits, as they cannot be stored.
     packed = Packed(b"\xcf" + number.to_bytes(8, "big")) if number >> 63 else number
-    return _writes(what, opcode, bin_name, *field, packed, flags, sign | overflow)
+    return _operation(what, bin_name, *field, packed, flags, sign | overflow)
 
 
-def _flags(what: str, policy: BitPolicy | None, allowed: BitWrite) -> int:
-    return flags_of(f"bits.{what}.policy", policy, BitPolicy, allowed)
+def _flags(what: str, policy: BitPolicy | None) -> int:
+    return flags_of(f"bits.{what}.policy", policy, BitPolicy, BitWrite(BITS[what].flags))
 
 
 def _byte_offset(what: str, offset: object) -> int:

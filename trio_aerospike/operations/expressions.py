@@ -8,7 +8,7 @@
     record = await client.operate(key, [operations.read_expression("total", total)])
     record["total"]
 
-Operations before them in the same call have already been done when the expression is evaluated.
+The expression sees the effect of earlier operations of the same call.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from __future__ import annotations
 from enum import IntFlag
 from typing import Any
 
-from trio_aerospike._cdt_types import checked_flags
+from trio_aerospike._cdt.types import checked_flags
 from trio_aerospike._wire import constants as wire, exp_ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import list_header, value_end
 from trio_aerospike.errors import ProtocolError
-from trio_aerospike.exp._context import check_whole
 from trio_aerospike.exp._expression import Operand, value
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.operations._scalar import Operation
@@ -31,16 +30,16 @@ __all__ = ["ExpRead", "ExpWrite", "read_expression", "write_expression"]
 
 
 class ExpRead(IntFlag):
-    """What reading an expression may do."""
+    """Flags of :func:`read_expression`."""
 
     DEFAULT = 0
     """Fail where its result is unknown."""
     EVAL_NO_FAIL = exp_ops.FLAG_EVAL_NO_FAIL
-    """Give nothing where its result is unknown."""
+    """Return nothing where its result is unknown."""
 
 
 class ExpWrite(IntFlag):
-    """What writing an expression's result may do."""
+    """Flags of :func:`write_expression`."""
 
     DEFAULT = 0
     """Write the bin whether it exists or not; fail where the result is unknown, or None."""
@@ -60,12 +59,12 @@ def read_expression(name: str, expression: Operand, flags: ExpRead = ExpRead.DEF
     """Read the value of an expression.
 
     Args:
-        name: what the result is called in the record; it need not be a bin's, but follows the same rules.
+        name: the name of the result in the record. It need not be a bin's, but follows the same rules.
         expression: of :mod:`trio_aerospike.exp`, of any type, or its bytes.
         flags: whether an unknown result is an error.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     where = "read_expression"
     payload = _payload(where, expression, checked_flags(f"{where}.flags", flags, ExpRead))
@@ -81,7 +80,7 @@ def write_expression(bin_name: str, expression: Operand, flags: ExpWrite = ExpWr
         flags: what the write may do.
 
     Raises:
-        InvalidArgError: an argument is none of these, or CREATE_ONLY and UPDATE_ONLY exclude each other.
+        InvalidArgError: an argument is invalid, or CREATE_ONLY and UPDATE_ONLY exclude each other.
     """
     where = "write_expression"
     chosen = checked_flags(f"{where}.flags", flags, ExpWrite)
@@ -94,13 +93,13 @@ def write_expression(bin_name: str, expression: Operand, flags: ExpWrite = ExpWr
 
 
 def _payload(where: str, expression: Any, flags: int) -> bytes:
-    """What the operation carries: the expression and its flags (server: expop.c)."""
+    """The operation's value: the expression and its flags (server: expop.c)."""
     return list_header(2) + _packed(f"{where}.expression", expression) + pack_value(int(flags))
 
 
 def _packed(where: str, expression: Any) -> bytes:
     if isinstance(expression, bytes):
-        # As in policies, bytes are an expression that is packed already; a blob to give is exp.blob_val's.
+        # As in policies, bytes are a packed expression; exp.blob_val makes one of a blob.
         try:
             if expression and value_end(expression, 0) == len(expression):
                 return expression
@@ -108,7 +107,7 @@ def _packed(where: str, expression: Any) -> bytes:
             pass
         raise refused(where, expression, "an expression of trio_aerospike.exp, or the bytes of one")
     made = value(expression, where)
-    check_whole(where, made)
+    made._check_complete(where)
     if made._kind is Kind.REMOVE:
-        raise refused(where, made, "an expression that gives a value; remove_result is for modify_by_path")
+        raise refused(where, made, "an expression of a value; remove_result is for modify_by_path")
     return made.encode()

@@ -7,68 +7,32 @@
     await client.operate(key, [hll.add("visitors", ["ann", "bob"], 12)])
     record = await client.operate(key, [hll.get_count("visitors")])
 
-A sketch counts the different values that were added to it, in little room and not exactly: with ``index_bit_count``
-bits of index it has two to the power of them registers, and its counts are off by about ``1.04 / sqrt(registers)``.
-With bits of min-hash, the counts of what several sketches have in common are better, and of more than three of them can
-be had at all. Sketches come from the server as :class:`HyperLogLog`, and go to it as such.
+A sketch estimates the number of distinct values that were added to it, in little memory: with ``index_bit_count`` bits
+of index it has ``2 ** index_bit_count`` registers and a relative error of about ``1.04 / sqrt(registers)``. Bits of
+min-hash make intersections more accurate, and are required for those of more than three sketches. Sketches are read and
+sent as :class:`HyperLogLog`.
 
-The bin is always one that holds a sketch itself: on sketches within lists and maps the server has no such operations.
-Every function checks its arguments and raises InvalidArgError for what the server could only refuse.
+Sketches within lists and maps have no such operations. Every function checks its arguments and raises
+InvalidArgError for an invalid one.
 """
 
 from __future__ import annotations
 
-from enum import IntFlag
 from typing import Any
 
-import attrs
-
-from trio_aerospike._cdt_args import as_list, packed_value
-from trio_aerospike._wire import constants as wire, hll_ops
-from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call, list_header
+from trio_aerospike._cdt.arguments import as_list, packed_value
+from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite, flags_of
+from trio_aerospike._wire import hll_ops
+from trio_aerospike._wire.cdt_calls import Packed, list_header
+from trio_aerospike._wire.hll_ops import HLLS
 from trio_aerospike._wire.values import HyperLogLog
+from trio_aerospike.operations._cdt import encoded
 from trio_aerospike.operations._scalar import Operation
-from trio_aerospike.operations._write_flags import flags_of, write_flags
-from trio_aerospike.validation import checked_bin_name, checked_int, named_arguments, refused
+from trio_aerospike.validation import checked_int, refused
 
 _INDEX_MIN, _INDEX_MAX = hll_ops.INDEX_BITS[0], hll_ops.INDEX_BITS[-1]
 _MINHASH_MIN, _MINHASH_MAX = hll_ops.MINHASH_BITS[0], hll_ops.MINHASH_BITS[-1]
 _UNSET = -1
-
-
-class HLLWrite(IntFlag):
-    """What an operation that writes a sketch may do."""
-
-    DEFAULT = 0
-    """Anything."""
-    CREATE_ONLY = hll_ops.FLAG_CREATE_ONLY
-    """Only create a bin."""
-    UPDATE_ONLY = hll_ops.FLAG_UPDATE_ONLY
-    """Only change a bin that exists (init and set_union)."""
-    NO_FAIL = hll_ops.FLAG_NO_FAIL
-    """Leave the bin as it is, without an error, where a flag denies the write."""
-    ALLOW_FOLD = hll_ops.FLAG_ALLOW_FOLD
-    """Make the sketch smaller where one of the others is, and drop its min-hash where theirs differs (set_union)."""
-
-
-@named_arguments
-@attrs.frozen
-class HLLPolicy:
-    """How a sketch is written.
-
-    Args:
-        write_flags: what the operation may do.
-
-    Raises:
-        InvalidArgError: they are no flags, or exclude each other.
-    """
-
-    write_flags: HLLWrite = attrs.field(default=HLLWrite.DEFAULT, validator=write_flags(HLLWrite))
-
-
-_INITS = HLLWrite.CREATE_ONLY | HLLWrite.UPDATE_ONLY | HLLWrite.NO_FAIL
-_ADDS = HLLWrite.CREATE_ONLY | HLLWrite.NO_FAIL
-_UNITES = _INITS | HLLWrite.ALLOW_FOLD
 
 
 # -- writes ------------------------------------------------------------------------------------------------------------
@@ -81,20 +45,20 @@ def init(
     *,
     policy: HLLPolicy | None = None,
 ) -> Operation:
-    """Create an empty sketch, or empty the one that is there.
+    """Create an empty sketch, or empty an existing one.
 
     Args:
         bin_name: the bin.
-        index_bit_count: bits of index, 4 to 16; None for those of the sketch that is there.
-        minhash_bit_count: bits of min-hash, 4 to 51, or 0 for none; None for those of the sketch that is there, or else
-            0. With those of the index at most 64.
-        policy: takes CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
+        index_bit_count: bits of index, 4 to 16; None for those of the existing sketch.
+        minhash_bit_count: bits of min-hash, 4 to 51, or 0 for none; None for those of the existing sketch, or else 0.
+            Together with those of the index at most 64.
+        policy: allows CREATE_ONLY, UPDATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     bits = _bits("init", index_bit_count, minhash_bit_count)
-    return _writes("init", hll_ops.INIT, bin_name, *bits, _flags("init", policy, _INITS))
+    return _operation("init", bin_name, *bits, _flags("init", policy))
 
 
 def add(
@@ -105,27 +69,27 @@ def add(
     *,
     policy: HLLPolicy | None = None,
 ) -> Operation:
-    """Add values to a sketch; the answer is how many of them changed it.
+    """Add values to a sketch. The result is the number of values that changed it.
 
     Args:
-        bin_name: the bin. One that does not exist is created, where ``index_bit_count`` is given.
-        values: a list of values, at least one; anything that can be stored but lists and maps. Equal values of
-            different types are different ones (1 and 1.0).
-        index_bit_count: bits of index of a sketch that is created, 4 to 16.
-        minhash_bit_count: bits of min-hash of a sketch that is created, 4 to 51, or 0 for none; None means 0. With
+        bin_name: the bin. A missing one is created, where ``index_bit_count`` is given.
+        values: a list of values, at least one, of any type but lists and maps. Equal values of different types
+            are distinct (1 and 1.0).
+        index_bit_count: bits of index of a created sketch, 4 to 16.
+        minhash_bit_count: bits of min-hash of a created sketch, 4 to 51, or 0 for none; None means 0. Together with
             those of the index at most 64.
-        policy: takes CREATE_ONLY and NO_FAIL.
+        policy: allows CREATE_ONLY and NO_FAIL.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     elements = _elements("add", values)
     bits = _bits("add", index_bit_count, minhash_bit_count)
-    return _writes("add", hll_ops.ADD, bin_name, elements, *bits, _flags("add", policy, _ADDS))
+    return _operation("add", bin_name, elements, *bits, _flags("add", policy))
 
 
 def set_union(bin_name: str, values: Any, *, policy: HLLPolicy | None = None) -> Operation:
-    """Take into a sketch what others have seen; a bin that does not exist is created.
+    """Merge other sketches into a sketch; a missing bin is created.
 
     Without ALLOW_FOLD the others must have at least as many bits of index, and the same min-hash unless the sketch has
     none.
@@ -133,133 +97,127 @@ def set_union(bin_name: str, values: Any, *, policy: HLLPolicy | None = None) ->
     Args:
         bin_name: the bin.
         values: a list of sketches, at least one.
-        policy: takes all flags.
+        policy: allows all flags.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     sketches = _sketches("set_union", values)
-    return _writes("set_union", hll_ops.UNION, bin_name, sketches, _flags("set_union", policy, _UNITES))
+    return _operation("set_union", bin_name, sketches, _flags("set_union", policy))
 
 
 def refresh_count(bin_name: str) -> Operation:
-    """Estimate the count of a sketch, store it with the sketch, and answer it.
+    """Estimate the count of a sketch, and store it with the sketch. The result is the count.
 
     Args:
         bin_name: the bin.
 
     Raises:
-        InvalidArgError: no bin can be called so.
+        InvalidArgError: ``bin_name`` is not a valid bin name.
     """
-    return _writes("refresh_count", hll_ops.UPDATE_COUNT, bin_name)
+    return _operation("refresh_count", bin_name)
 
 
 def fold(bin_name: str, index_bit_count: int) -> Operation:
-    """Make a sketch without min-hash smaller.
+    """Reduce the bits of index of a sketch without min-hash.
 
     Args:
         bin_name: the bin.
-        index_bit_count: the new bits of index, 4 to 16, not more than it has.
+        index_bit_count: the new bits of index, 4 to 16, at most those that it has.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     bits = checked_int("hll.fold.index_bit_count", index_bit_count, _INDEX_MIN, _INDEX_MAX)
-    return _writes("fold", hll_ops.FOLD, bin_name, bits)
+    return _operation("fold", bin_name, bits)
 
 
 # -- reads -------------------------------------------------------------------------------------------------------------
 
 
 def get_count(bin_name: str) -> Operation:
-    """How many different values were added, estimated.
+    """Estimate the number of distinct values.
 
     Args:
         bin_name: the bin.
 
     Raises:
-        InvalidArgError: no bin can be called so.
+        InvalidArgError: ``bin_name`` is not a valid bin name.
     """
-    return _reads("get_count", hll_ops.COUNT, bin_name)
+    return _operation("get_count", bin_name)
 
 
 def get_union(bin_name: str, values: Any) -> Operation:
-    """The sketch of everything that this one or one of the others has seen, as :class:`HyperLogLog`.
+    """Read the union of this sketch and others, as :class:`HyperLogLog`.
 
     Args:
         bin_name: the bin.
         values: a list of other sketches, at least one.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
-    return _reads("get_union", hll_ops.GET_UNION, bin_name, _sketches("get_union", values))
+    return _operation("get_union", bin_name, _sketches("get_union", values))
 
 
 def get_union_count(bin_name: str, values: Any) -> Operation:
-    """How many different values this sketch or one of the others has seen; arguments as in :func:`get_union`."""
-    return _reads("get_union_count", hll_ops.UNION_COUNT, bin_name, _sketches("get_union_count", values))
+    """Estimate the number of distinct values in the union with other sketches; arguments as in :func:`get_union`."""
+    return _operation("get_union_count", bin_name, _sketches("get_union_count", values))
 
 
 def get_intersect_count(bin_name: str, values: Any) -> Operation:
-    """How many different values this sketch and all the others have seen.
+    """Estimate the number of distinct values in the intersection of this sketch and others.
 
     Args:
         bin_name: the bin.
-        values: a list of other sketches: one or two, or more if all have the same min-hash, and not none.
+        values: a list of other sketches: one or two, or more if all have the same bits of min-hash, at least 4.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
     sketches = _sketches("get_intersect_count", values, together=True)
-    return _reads("get_intersect_count", hll_ops.INTERSECT_COUNT, bin_name, sketches)
+    return _operation("get_intersect_count", bin_name, sketches)
 
 
 def get_similarity(bin_name: str, values: Any) -> Operation:
-    """The part of all different values that this sketch and all the others have seen, from 0.0 to 1.0.
+    """Estimate the similarity of this sketch and others: intersection by union, from 0.0 to 1.0.
 
-    It is NaN where no sketch has seen anything. Arguments as in :func:`get_intersect_count`.
+    It is NaN where all sketches are empty. Arguments as in :func:`get_intersect_count`.
     """
     sketches = _sketches("get_similarity", values, together=True)
-    return _reads("get_similarity", hll_ops.SIMILARITY, bin_name, sketches)
+    return _operation("get_similarity", bin_name, sketches)
 
 
 def describe(bin_name: str) -> Operation:
-    """The bits of a sketch: a list of those of the index and those of the min-hash.
+    """Read the bits of index and of min-hash of a sketch, as a list of two.
 
     Args:
         bin_name: the bin.
 
     Raises:
-        InvalidArgError: no bin can be called so.
+        InvalidArgError: ``bin_name`` is not a valid bin name.
     """
-    return _reads("describe", hll_ops.DESCRIBE, bin_name)
+    return _operation("describe", bin_name)
 
 
 def may_contain(bin_name: str, values: Any) -> Operation:
-    """Whether all values may have been added: 1, or 0 where one of them certainly was not.
+    """Whether all values may have been added: 1, or 0 where at least one was not.
 
     Args:
         bin_name: the bin.
         values: a list of values, as in :func:`add`.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
-    return _reads("may_contain", hll_ops.MAY_CONTAIN, bin_name, _elements("may_contain", values))
+    return _operation("may_contain", bin_name, _elements("may_contain", values))
 
 
-# -- how they are put together -----------------------------------------------------------------------------------------
+# -- checks and encoding ----------------------------------------------------------------------------------------------
 
 
-def _writes(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"hll.{what}.bin_name")
-    return Operation(wire.OP_HLL_MODIFY, name, encode_cdt_call(opcode, args))
-
-
-def _reads(what: str, opcode: int, bin_name: str, *args: Any) -> Operation:
-    name = checked_bin_name(bin_name, f"hll.{what}.bin_name")
-    return Operation(wire.OP_HLL_READ, name, encode_cdt_call(opcode, args), info1=wire.INFO1_READ)
+def _operation(what: str, bin_name: str, *args: Any) -> Operation:
+    return encoded(HLLS[what], bin_name, args)
 
 
 def _bits(what: str, index_bits: object, minhash_bits: object) -> tuple[int, int]:
@@ -275,8 +233,8 @@ def _bits(what: str, index_bits: object, minhash_bits: object) -> tuple[int, int
     return index, checked_int(where, minhash_bits, _MINHASH_MIN, most, ", 0 for none, or None")
 
 
-def _flags(what: str, policy: HLLPolicy | None, allowed: HLLWrite) -> int:
-    return flags_of(f"hll.{what}.policy", policy, HLLPolicy, allowed)
+def _flags(what: str, policy: HLLPolicy | None) -> int:
+    return flags_of(f"hll.{what}.policy", policy, HLLPolicy, HLLWrite(HLLS[what].flags))
 
 
 def _not_empty(what: str, values: object, of: str) -> list[Any]:

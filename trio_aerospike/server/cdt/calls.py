@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from ..._wire import cdt_ops as ops
+from ..._wire.call_table import POLICIES, Call as TableRow
 from ...errors import ResultCode
 from ..refused import Refused
 from .elements import LIST, Malformed, end_of, has_nonstorage, header_at, kind_of, signed, unsigned
@@ -28,87 +29,27 @@ _VALUE = "value"
 _STORED = "stored"
 """A value to be stored in a list or map, which cannot be a wildcard or infinity."""
 
-_BY_VALUE = (_FLAGS, _VALUE)
-_BY_INDEX = (_FLAGS, _INDEX)
-_BY_RANGE = (_FLAGS, _INDEX, _COUNT)
-_BY_INTERVAL = (_FLAGS, _VALUE, _VALUE)
-_BY_RELATIVE = (_FLAGS, _VALUE, _INDEX, _COUNT)
-
-_TABLE: dict[int, tuple[int, tuple[str, ...]]] = {
-    ops.LIST_SET_TYPE: (0, (_FLAGS,)),
-    ops.LIST_APPEND: (2, (_STORED, _FLAGS, _FLAGS)),
-    ops.LIST_APPEND_ITEMS: (2, (_STORED, _FLAGS, _FLAGS)),
-    ops.LIST_INSERT: (1, (_INDEX, _STORED, _FLAGS)),
-    ops.LIST_INSERT_ITEMS: (1, (_INDEX, _STORED, _FLAGS)),
-    ops.LIST_POP: (0, (_INDEX,)),
-    ops.LIST_POP_RANGE: (1, (_INDEX, _COUNT)),
-    ops.LIST_REMOVE: (0, (_INDEX,)),
-    ops.LIST_REMOVE_RANGE: (1, (_INDEX, _COUNT)),
-    ops.LIST_SET: (1, (_INDEX, _STORED, _FLAGS)),
-    ops.LIST_TRIM: (0, (_INDEX, _COUNT)),
-    ops.LIST_CLEAR: (0, ()),
-    ops.LIST_INCREMENT: (3, (_INDEX, _VALUE, _FLAGS, _FLAGS)),
-    ops.LIST_SORT: (1, (_FLAGS,)),
-    ops.LIST_SIZE: (0, ()),
-    ops.LIST_GET: (0, (_INDEX,)),
-    ops.LIST_GET_RANGE: (1, (_INDEX, _COUNT)),
-    ops.LIST_GET_BY_INDEX: (0, _BY_INDEX),
-    ops.LIST_GET_BY_VALUE: (0, _BY_VALUE),
-    ops.LIST_GET_BY_RANK: (0, _BY_INDEX),
-    ops.LIST_GET_ALL_BY_VALUE: (0, _BY_VALUE),
-    ops.LIST_GET_ALL_BY_VALUE_LIST: (0, _BY_VALUE),
-    ops.LIST_GET_BY_INDEX_RANGE: (1, _BY_RANGE),
-    ops.LIST_GET_BY_VALUE_INTERVAL: (1, _BY_INTERVAL),
-    ops.LIST_GET_BY_RANK_RANGE: (1, _BY_RANGE),
-    ops.LIST_GET_BY_VALUE_REL_RANK_RANGE: (1, _BY_RELATIVE),
-    ops.LIST_REMOVE_BY_INDEX: (0, _BY_INDEX),
-    ops.LIST_REMOVE_BY_VALUE: (0, _BY_VALUE),
-    ops.LIST_REMOVE_BY_RANK: (0, _BY_INDEX),
-    ops.LIST_REMOVE_ALL_BY_VALUE: (0, _BY_VALUE),
-    ops.LIST_REMOVE_ALL_BY_VALUE_LIST: (0, _BY_VALUE),
-    ops.LIST_REMOVE_BY_INDEX_RANGE: (1, _BY_RANGE),
-    ops.LIST_REMOVE_BY_VALUE_INTERVAL: (1, _BY_INTERVAL),
-    ops.LIST_REMOVE_BY_RANK_RANGE: (1, _BY_RANGE),
-    ops.LIST_REMOVE_BY_VALUE_REL_RANK_RANGE: (1, _BY_RELATIVE),
-    ops.MAP_SET_TYPE: (0, (_FLAGS,)),
-    ops.MAP_ADD: (1, (_STORED, _STORED, _FLAGS)),
-    ops.MAP_ADD_ITEMS: (1, (_STORED, _FLAGS)),
-    ops.MAP_PUT: (2, (_STORED, _STORED, _FLAGS, _FLAGS)),
-    ops.MAP_PUT_ITEMS: (2, (_STORED, _FLAGS, _FLAGS)),
-    ops.MAP_REPLACE: (0, (_STORED, _STORED)),
-    ops.MAP_REPLACE_ITEMS: (0, (_STORED,)),
-    ops.MAP_INCREMENT: (2, (_VALUE, _VALUE, _FLAGS)),
-    ops.MAP_DECREMENT: (2, (_VALUE, _VALUE, _FLAGS)),
-    ops.MAP_CLEAR: (0, ()),
-    ops.MAP_REMOVE_BY_KEY: (0, _BY_VALUE),
-    ops.MAP_REMOVE_BY_VALUE: (0, _BY_VALUE),
-    ops.MAP_REMOVE_BY_INDEX: (0, _BY_INDEX),
-    ops.MAP_REMOVE_BY_RANK: (0, _BY_INDEX),
-    ops.MAP_REMOVE_BY_KEY_LIST: (0, _BY_VALUE),
-    ops.MAP_REMOVE_ALL_BY_VALUE: (0, _BY_VALUE),
-    ops.MAP_REMOVE_BY_VALUE_LIST: (0, _BY_VALUE),
-    ops.MAP_REMOVE_BY_KEY_INTERVAL: (1, _BY_INTERVAL),
-    ops.MAP_REMOVE_BY_INDEX_RANGE: (1, _BY_RANGE),
-    ops.MAP_REMOVE_BY_VALUE_INTERVAL: (1, _BY_INTERVAL),
-    ops.MAP_REMOVE_BY_RANK_RANGE: (1, _BY_RANGE),
-    ops.MAP_REMOVE_BY_KEY_REL_INDEX_RANGE: (1, _BY_RELATIVE),
-    ops.MAP_REMOVE_BY_VALUE_REL_RANK_RANGE: (1, _BY_RELATIVE),
-    ops.MAP_SIZE: (0, ()),
-    ops.MAP_GET_BY_KEY: (0, _BY_VALUE),
-    ops.MAP_GET_BY_INDEX: (0, _BY_INDEX),
-    ops.MAP_GET_BY_VALUE: (0, _BY_VALUE),
-    ops.MAP_GET_BY_RANK: (0, _BY_INDEX),
-    ops.MAP_GET_ALL_BY_VALUE: (0, _BY_VALUE),
-    ops.MAP_GET_BY_KEY_INTERVAL: (1, _BY_INTERVAL),
-    ops.MAP_GET_BY_INDEX_RANGE: (1, _BY_RANGE),
-    ops.MAP_GET_BY_VALUE_INTERVAL: (1, _BY_INTERVAL),
-    ops.MAP_GET_BY_RANK_RANGE: (1, _BY_RANGE),
-    ops.MAP_GET_BY_KEY_LIST: (0, _BY_VALUE),
-    ops.MAP_GET_BY_VALUE_LIST: (0, _BY_VALUE),
-    ops.MAP_GET_BY_KEY_REL_INDEX_RANGE: (1, _BY_RELATIVE),
-    ops.MAP_GET_BY_VALUE_REL_RANK_RANGE: (1, _BY_RELATIVE),
+_KINDS: Final = {
+    **dict.fromkeys(("static", "return", "returns"), _FLAGS),
+    **dict.fromkeys(("stored", "stored_list", "stored_map", "stored_key"), _STORED),
+    "int": _INDEX,
+    "count": _COUNT,
 }
-"""For each operation: how many of its last arguments are optional, and the kinds of all arguments."""
+"""What a parameter is on the wire, by its kind; _VALUE for all others."""
+
+
+def _wire_arguments(call: TableRow) -> tuple[int, tuple[str, ...]]:
+    kinds: list[str] = []
+    optional = 0
+    for parameter in call.parameters:
+        added = [_FLAGS] * len(POLICIES.get(parameter.kind, ())) or [_KINDS.get(parameter.kind, _VALUE)]
+        kinds += added
+        optional += len(added) * parameter.optional
+    return optional, tuple(kinds)
+
+
+_TABLE: Final = {call.code: _wire_arguments(call) for rows in (ops.LISTS, ops.MAPS) for call in rows.values()}
+"""For each operation how many of its arguments, the last ones, may be missing; and what they are."""
 
 
 class Reader:

@@ -1,6 +1,6 @@
-"""Format expressions and contexts as text, as `sindex-list` shows them.
+"""Format expressions and contexts as the server does in its list of indexes.
 
-Texts and collections are shown by their sizes only. Facts: rt_display and the functions named display_* in the server's
+Of strings and collections it shows only the sizes. See rt_display and the functions named display_* in the server's
 as/src/base/exp.c, cdt_msgpack_ctx_to_dynbuf in its cdt.c, msgpack_display in its cf/src/msgpack_in.c.
 """
 
@@ -66,108 +66,17 @@ _NAMES: Final = {
     codes.MAP_KEYS: "map_keys",
     codes.MAP_VALUES: "map_values",
 }
-"""Instructions whose arguments are all expressions, besides CMP_REGEX."""
+"""Operations that have only expressions for arguments."""
 
 _TYPES: Final = ("nil", "bool", "int", "str", "list", "map", "blob", "float", "geojson", "hll")
-_CDT_NAMES: Final = {
-    number: f"{kind}_{name}"
-    for kind, names in {
-        "list": {
-            cdt_ops.LIST_APPEND: "append",
-            cdt_ops.LIST_APPEND_ITEMS: "append_items",
-            cdt_ops.LIST_CLEAR: "clear",
-            cdt_ops.LIST_INCREMENT: "increment",
-            cdt_ops.LIST_INSERT: "insert",
-            cdt_ops.LIST_INSERT_ITEMS: "insert_items",
-            cdt_ops.LIST_REMOVE_BY_INDEX: "remove_by_index",
-            cdt_ops.LIST_REMOVE_BY_INDEX_RANGE: "remove_by_index_range",
-            cdt_ops.LIST_REMOVE_BY_RANK: "remove_by_rank",
-            cdt_ops.LIST_REMOVE_BY_RANK_RANGE: "remove_by_rank_range",
-            cdt_ops.LIST_REMOVE_BY_VALUE_REL_RANK_RANGE: "remove_by_rel_rank_range",
-            cdt_ops.LIST_REMOVE_ALL_BY_VALUE: "remove_by_value",
-            cdt_ops.LIST_REMOVE_ALL_BY_VALUE_LIST: "remove_by_value_list",
-            cdt_ops.LIST_REMOVE_BY_VALUE_INTERVAL: "remove_by_value_range",
-            cdt_ops.LIST_SET: "set",
-            cdt_ops.LIST_SORT: "sort",
-            cdt_ops.LIST_GET_BY_INDEX: "get_by_index",
-            cdt_ops.LIST_GET_BY_INDEX_RANGE: "get_by_index_range",
-            cdt_ops.LIST_GET_BY_RANK: "get_by_rank",
-            cdt_ops.LIST_GET_BY_RANK_RANGE: "get_by_rank_range",
-            cdt_ops.LIST_GET_BY_VALUE_REL_RANK_RANGE: "get_by_rel_rank_range",
-            cdt_ops.LIST_GET_BY_VALUE: "get_by_value",
-            cdt_ops.LIST_GET_ALL_BY_VALUE_LIST: "get_by_value_list",
-            cdt_ops.LIST_GET_BY_VALUE_INTERVAL: "get_by_value_range",
-            cdt_ops.LIST_SIZE: "size",
-        },
-        "map": {
-            cdt_ops.MAP_CLEAR: "clear",
-            cdt_ops.MAP_INCREMENT: "increment",
-            cdt_ops.MAP_PUT: "put",
-            cdt_ops.MAP_PUT_ITEMS: "put_items",
-            cdt_ops.MAP_REMOVE_BY_INDEX: "remove_by_index",
-            cdt_ops.MAP_REMOVE_BY_INDEX_RANGE: "remove_by_index_range",
-            cdt_ops.MAP_REMOVE_BY_KEY: "remove_by_key",
-            cdt_ops.MAP_REMOVE_BY_KEY_LIST: "remove_by_key_list",
-            cdt_ops.MAP_REMOVE_BY_KEY_INTERVAL: "remove_by_key_range",
-            cdt_ops.MAP_REMOVE_BY_KEY_REL_INDEX_RANGE: "remove_by_rel_index_range",
-            cdt_ops.MAP_REMOVE_BY_RANK: "remove_by_rank",
-            cdt_ops.MAP_REMOVE_BY_RANK_RANGE: "remove_by_rank_range",
-            cdt_ops.MAP_REMOVE_BY_VALUE: "remove_by_value",
-            cdt_ops.MAP_REMOVE_BY_VALUE_LIST: "remove_by_value_list",
-            cdt_ops.MAP_REMOVE_BY_VALUE_INTERVAL: "remove_by_value_range",
-            cdt_ops.MAP_REMOVE_BY_VALUE_REL_RANK_RANGE: "remove_by_rel_rank_range",
-            cdt_ops.MAP_GET_BY_INDEX: "get_by_index",
-            cdt_ops.MAP_GET_BY_INDEX_RANGE: "get_by_index_range",
-            cdt_ops.MAP_GET_BY_KEY: "get_by_key",
-            cdt_ops.MAP_GET_BY_KEY_LIST: "get_by_key_list",
-            cdt_ops.MAP_GET_BY_KEY_INTERVAL: "get_by_key_range",
-            cdt_ops.MAP_GET_BY_RANK: "get_by_rank",
-            cdt_ops.MAP_GET_BY_RANK_RANGE: "get_by_rank_range",
-            cdt_ops.MAP_GET_BY_KEY_REL_INDEX_RANGE: "get_by_rel_index_range",
-            cdt_ops.MAP_GET_ALL_BY_VALUE: "get_by_value",
-            cdt_ops.MAP_GET_BY_VALUE_LIST: "get_by_value_list",
-            cdt_ops.MAP_GET_BY_VALUE_INTERVAL: "get_by_value_range",
-            cdt_ops.MAP_GET_BY_VALUE_REL_RANK_RANGE: "get_by_rel_rank_range",
-            cdt_ops.MAP_SIZE: "size",
-        },
-    }.items()
-    for number, name in names.items()
+_CALLS: Final = {
+    (call.family.system, call.code): call.shown
+    for table in (cdt_ops.LISTS, cdt_ops.MAPS, bit_ops.BITS, hll_ops.HLLS)
+    for call in table.values()
+    if call.shown
 }
+"""Names of operations, by the family's number in calls and their own."""
 
-_BIT_NAMES: Final = {
-    bit_ops.RESIZE: "bit_resize",
-    bit_ops.INSERT: "bit_insert",
-    bit_ops.REMOVE: "bit_remove",
-    bit_ops.SET: "bit_set",
-    bit_ops.OR: "bit_or",
-    bit_ops.XOR: "bit_xor",
-    bit_ops.AND: "bit_and",
-    bit_ops.NOT: "bit_not",
-    bit_ops.LSHIFT: "bit_lshift",
-    bit_ops.RSHIFT: "bit_rshift",
-    bit_ops.ADD: "bit_add",
-    bit_ops.SUBTRACT: "bit_subtract",
-    bit_ops.SET_INT: "bit_set_int",
-    bit_ops.GET: "bit_get",
-    bit_ops.COUNT: "bit_count",
-    bit_ops.LSCAN: "bit_lscan",
-    bit_ops.RSCAN: "bit_rscan",
-    bit_ops.GET_INT: "bit_get_int",
-}
-_HLL_NAMES: Final = {
-    hll_ops.INIT: "hll_init",
-    hll_ops.ADD: "hll_add",
-    hll_ops.UNION: "hll_set_union",
-    hll_ops.UPDATE_COUNT: "hll_refresh_count",
-    hll_ops.FOLD: "hll_fold",
-    hll_ops.COUNT: "hll_get_count",
-    hll_ops.GET_UNION: "hll_get_union",
-    hll_ops.UNION_COUNT: "hll_get_union_count",
-    hll_ops.INTERSECT_COUNT: "hll_get_intersect_count",
-    hll_ops.SIMILARITY: "hll_get_similarity",
-    hll_ops.DESCRIBE: "hll_describe",
-    hll_ops.MAY_CONTAIN: "hll_may_contain",
-}
 _STEPS: Final = {
     cdt_ops.CONTEXT_INDEX: "index",
     cdt_ops.CONTEXT_RANK: "rank",
@@ -187,7 +96,7 @@ def shown_expression(data: bytes) -> str:
 
 
 def shown_context(data: bytes) -> str:
-    """Format a context that has been checked before; as in the server, one of its two brackets is not closed."""
+    """Format a context that has been checked before; the server closes one of its two brackets."""
     return _context(Reader(data))
 
 
@@ -201,7 +110,7 @@ def _context(reader: Reader) -> str:
 
 
 def _value(element: bytes) -> str:
-    """Format a value, or its kind and size."""
+    """Format a value, or its type and size."""
     kind = elements.kind_of(element)
     if kind in (elements.NIL, elements.FALSE, elements.TRUE):
         return {elements.NIL: "nil", elements.FALSE: "false", elements.TRUE: "true"}[kind]
@@ -297,6 +206,6 @@ class _Shown:
             if count > 3:
                 where.append(f"<mod_exp/{len(reader.take())}>")
             return f"select({', '.join([*where, self.next()])})"
-        name = {codes.CALL_CDT: _CDT_NAMES, codes.CALL_BITS: _BIT_NAMES}.get(system, _HLL_NAMES).get(number)
+        name = _CALLS.get((system, number), "INVALID_CDT_OP")
         arguments = [self.next() for _ in range(count - 1)]
-        return f"{name or 'INVALID_CDT_OP'}({', '.join([*where, *arguments, self.next()])})"
+        return f"{name}({', '.join([*where, *arguments, self.next()])})"

@@ -1,6 +1,7 @@
-"""Arguments of calls on lists and maps, checked and packed.
+"""Check and pack the arguments of calls on lists and maps.
 
-Each function takes the name of the argument first, ``lists.append.value`` for one, which its refusal then begins with.
+The first parameter of each function is the argument's name, such as ``lists.append.value``, which error messages begin
+with.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ KEYS_ALLOWED = "a map key: an int of 64 bits, a str or bytes"
 
 @runtime_checkable
 class Encodable(Protocol):
-    """Anything that encodes itself as one packed expression; :mod:`trio_aerospike.exp` makes them."""
+    """An object that encodes itself as one packed expression, as those of :mod:`trio_aerospike.exp` do."""
 
     def encode(self) -> bytes:
         """The expression as MessagePack."""
@@ -27,10 +28,10 @@ class Encodable(Protocol):
 
 
 def packed_key(where: str, key: object) -> Packed:
-    """A key of a map for a call.
+    """Pack a map key.
 
     Raises:
-        InvalidArgError: it can be no key: the server takes ints of 64 bits, text and blobs.
+        InvalidArgError: it is not an int of 64 bits, a str or bytes.
     """
     if isinstance(key, (int, str, bytes)) and not isinstance(key, (bool, HyperLogLog)):
         try:
@@ -41,10 +42,10 @@ def packed_key(where: str, key: object) -> Packed:
 
 
 def packed_keys(where: str, keys: object) -> tuple[Packed, list[Any]]:
-    """A list of keys for a call, and the same as a list.
+    """Pack several map keys; returns them packed, and as a list.
 
     Raises:
-        InvalidArgError: it is none, or something in it can be no key.
+        InvalidArgError: it is not a list, or something in it cannot be a map key.
     """
     listed = as_list(where, keys, "keys")
     for place, key in enumerate(listed):
@@ -53,7 +54,7 @@ def packed_keys(where: str, keys: object) -> tuple[Packed, list[Any]]:
 
 
 def packed_value(where: str, value: object, *, comparison: bool = False) -> Packed:
-    """A value for a call: one that is stored, or one that is compared with (INFINITY and WILDCARD may be in it).
+    """Pack a value that is stored, or one that is compared with (INFINITY and WILDCARD may be in it).
 
     Raises:
         InvalidArgError: the database cannot hold it.
@@ -65,26 +66,23 @@ def packed_value(where: str, value: object, *, comparison: bool = False) -> Pack
 
 
 def packed_expression(where: str, expression: object, *, condition: bool = False) -> Packed:
-    """An expression for a call.
+    """Pack an expression.
 
     Args:
-        where: the argument, for refusals.
-        expression: it, or its bytes, which are taken as they are.
+        where: the argument, for error messages.
+        expression: an expression, or its bytes, which are used as they are.
         condition: whether it has to be true or false.
 
     Raises:
-        InvalidArgError: it is neither an object that encodes itself nor the bytes of one expression; or one of
-            :mod:`trio_aerospike.exp` that has a variable which nothing in it binds, or that gives something else.
+        InvalidArgError: it is neither an object that encodes itself nor the bytes of one expression; or it is an
+            expression with an unbound variable, or of another type.
     """
-    # These modules need the contexts, which need this one.
-    from trio_aerospike.exp._context import check_whole
-    from trio_aerospike.exp._expression import Expression
-    from trio_aerospike.exp._types import Kind
-
     data: object = expression
-    if isinstance(expression, Expression):
-        check_whole(where, expression, Kind.BOOL if condition else None)
     if encodes_itself(expression):
+        # An expression of this package knows whether it is complete; other objects need only encode themselves.
+        check = getattr(expression, "_check_complete", None)
+        if check is not None:
+            check(where, condition=condition)
         data = expression.encode()  # type: ignore[attr-defined]
     if isinstance(data, bytes):
         try:
@@ -96,10 +94,10 @@ def packed_expression(where: str, expression: object, *, condition: bool = False
 
 
 def as_list(where: str, values: object, what: str) -> list[Any]:
-    """``values`` as a list.
+    """Convert an iterable to a list.
 
     Raises:
-        InvalidArgError: it is no list, tuple or the like; text, bytes and mappings are none.
+        InvalidArgError: it is not an iterable, or is text, bytes or a mapping.
     """
     if isinstance(values, list):
         return values
@@ -109,5 +107,5 @@ def as_list(where: str, values: object, what: str) -> list[Any]:
 
 
 def _at(where: str, error: InvalidArgError) -> InvalidArgError:
-    # What the packer says begins with "value", and then where in it.
+    # The packer's message begins with "value" and the place in it.
     return InvalidArgError(where + str(error).removeprefix("value"))

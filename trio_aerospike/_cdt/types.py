@@ -1,7 +1,7 @@
-"""What operations on lists and maps are told and asked for: orders, flags of writes, policies, kinds of results.
+"""Orders, write flags, policies and return types of operations on lists and maps.
 
-The numbers are the wire's (server: as/include/base/proto.h), and those of aerospike_py's constants; a plain number is
-taken where a member is expected.
+The numbers are those of the wire (server: as/include/base/proto.h) and of aerospike_py's constants. A plain number is
+accepted where a member is expected.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ F = TypeVar("F", bound=IntFlag)
 P = TypeVar("P")
 
 PERSIST_INDEX = 0x10
-"""The bit of an order that has the server store its index along with the list or map."""
+"""The bit of an order that makes the server store the index with the list or map."""
 
 
 class ListOrder(IntEnum):
@@ -34,11 +34,11 @@ class MapOrder(IntEnum):
     """How the server keeps a map."""
 
     UNORDERED = 0
-    """In no order that counts."""
+    """Unspecified."""
     KEY_ORDERED = 1
-    """Sorted by key: what is asked by key or by index is found faster."""
+    """Sorted by key: faster to find by key or by index."""
     KEY_VALUE_ORDERED = 3
-    """Sorted by key, with an index of the values for what is asked by value or by rank."""
+    """Sorted by key, with an index of the values: faster to find by value or by rank."""
 
 
 class ListWrite(IntFlag):
@@ -49,7 +49,7 @@ class ListWrite(IntFlag):
     ADD_UNIQUE = ops.LIST_ADD_UNIQUE
     """Only add values that the list does not have."""
     INSERT_BOUNDED = ops.LIST_INSERT_BOUNDED
-    """Only insert within the list or at its end; else it is filled up with None."""
+    """Only insert within the list or at its end. Without it, gaps are filled with None."""
     NO_FAIL = ops.LIST_NO_FAIL
     """Leave the list as it is, without an error, where a flag denies the write."""
     PARTIAL = ops.LIST_DO_PARTIAL
@@ -79,11 +79,11 @@ class ListSort(IntFlag):
     DESCENDING = ops.SORT_DESCENDING
     """The greatest value first."""
     DROP_DUPLICATES = ops.SORT_DROP_DUPLICATES
-    """Keep one of equal values. It does not go together with DESCENDING: servers up to 8.1 refuse that."""
+    """Keep one of equal values. Servers up to 8.1 refuse it together with DESCENDING."""
 
 
 class ListReturn(IntEnum):
-    """What an operation on elements of a list gives back of each.
+    """Return types of operations on elements of a list: what the result tells of each.
 
     The index counts from the front (0 is the first), the rank from the least value (0 is the least).
     """
@@ -99,23 +99,23 @@ class ListReturn(IntEnum):
     REVERSE_RANK = ops.RETURN_REVRANK
     """Its rank counted from the greatest value (0 is the greatest)."""
     COUNT = ops.RETURN_COUNT
-    """How many there are, of all of them."""
+    """The number of elements, for all of them together."""
     VALUE = ops.RETURN_VALUE
     """Its value."""
     INDEX_RANGE = ops.RETURN_INDEX_RANGE
-    """Of all of them ``[first index, count]``, where they stand side by side."""
+    """``[first index, count]`` for all of them, where they are consecutive."""
     REVERSE_INDEX_RANGE = ops.RETURN_REVINDEX_RANGE
     """As INDEX_RANGE, counted from the end."""
     RANK_RANGE = ops.RETURN_RANK_RANGE
-    """Of all of them ``[first rank, count]``, where they follow each other."""
+    """``[first rank, count]`` for all of them, where they are consecutive."""
     REVERSE_RANK_RANGE = ops.RETURN_REVRANK_RANGE
     """As RANK_RANGE, counted from the greatest."""
     EXISTS = ops.RETURN_EXISTS
-    """Whether there is any, as a bool."""
+    """Whether there is at least one, as a bool."""
 
 
 class MapReturn(IntEnum):
-    """What an operation on entries of a map gives back of each.
+    """Return types of operations on entries of a map: what the result tells of each.
 
     The index counts by key (0 is the least key), the rank by value (0 is the least value).
     """
@@ -131,40 +131,53 @@ class MapReturn(IntEnum):
     REVERSE_RANK = ops.RETURN_REVRANK
     """Its rank counted from the greatest value (0 is the greatest)."""
     COUNT = ops.RETURN_COUNT
-    """How many there are, of all of them."""
+    """The number of elements, for all of them together."""
     KEY = ops.RETURN_KEY
     """Its key."""
     VALUE = ops.RETURN_VALUE
     """Its value."""
     KEY_VALUE = ops.RETURN_KEY_VALUE_MAP
-    """Key and value: all of them as an OrderedMap (order 8) in the order of the answer, by rank where ranks were
-    asked for."""
+    """Key and value: all of them as an OrderedMap (order 8) in the order of the answer, which is by rank in operations
+    by rank."""
     INDEX_RANGE = ops.RETURN_INDEX_RANGE
-    """Of all of them ``[first index, count]``."""
+    """``[first index, count]`` for all of them."""
     REVERSE_INDEX_RANGE = ops.RETURN_REVINDEX_RANGE
     """As INDEX_RANGE, counted from the greatest key."""
     RANK_RANGE = ops.RETURN_RANK_RANGE
-    """Of all of them ``[first rank, count]``."""
+    """``[first rank, count]`` for all of them."""
     REVERSE_RANK_RANGE = ops.RETURN_REVRANK_RANGE
     """As RANK_RANGE, counted from the greatest value."""
     EXISTS = ops.RETURN_EXISTS
-    """Whether there is any, as a bool."""
+    """Whether there is at least one, as a bool."""
     UNORDERED_MAP = ops.RETURN_UNORDERED_MAP
     """Key and value: all of them as a dict."""
     ORDERED_MAP = ops.RETURN_ORDERED_MAP
     """Key and value: all of them as an OrderedMap (order 1), sorted by key."""
 
 
+class PathSelect(IntEnum):
+    """What :func:`select_by_path` returns."""
+
+    MATCHING_TREE = 0
+    """The bin's list or map with only the selected elements in it."""
+    VALUE = 1
+    """A list of the values."""
+    MAP_KEY = 2
+    """A list of the keys, where the path selects map entries."""
+    MAP_KEY_VALUE = 3
+    """A list of keys and values, alternating, where the path selects map entries."""
+
+
 def checked_flags(where: str, value: object, kind: type[F]) -> F:
-    """The flags of ``kind`` that ``value`` is, or whose number it is.
+    """Check flags of ``kind``, or their number, and return the flags.
 
     Raises:
-        InvalidArgError: it is neither, or has a bit that means nothing.
+        InvalidArgError: it is something else, or has an unknown bit.
     """
     if isinstance(value, kind):
         return value
     known = sum(kind)
-    # Flags of another kind would be ints of the right size and the wrong meaning.
+    # Flags of another class are ints, too, of another meaning.
     if type(value) is int and 0 <= value <= known and not value & ~known:
         return kind(value)
     members = ", ".join(f"{kind.__name__}.{name} ({int(m)})" for name, m in kind.__members__.items())
@@ -182,14 +195,14 @@ def _flags_of(kind: type[IntFlag]) -> Any:
 @named_arguments
 @attrs.frozen
 class ListPolicy:
-    """How a list is written.
+    """How to write a list.
 
     Args:
         order: the order of a list that the write creates; one that exists keeps its own.
         write_flags: what the write may do.
 
     Raises:
-        InvalidArgError: an argument is none of these.
+        InvalidArgError: an argument is invalid.
     """
 
     order: ListOrder = attrs.field(default=ListOrder.UNORDERED, validator=member(ListOrder))
@@ -202,16 +215,16 @@ class ListPolicy:
 @named_arguments
 @attrs.frozen
 class MapPolicy:
-    """How a map is written.
+    """How to write a map.
 
     Args:
         order: the order of a map that the write creates; one that exists keeps its own.
         write_flags: what the write may do.
-        persist_index: store the map's index along with it: reads need not build it, writes store more. Only for a
-            map that the write creates as a bin, not inside others.
+        persist_index: store the map's index with it: reads need not build it, writes store more. Only for a map
+            that the write creates as a bin, not for one inside others.
 
     Raises:
-        InvalidArgError: an argument is none of these, or the flags exclude each other.
+        InvalidArgError: an argument is invalid, or the flags exclude each other.
     """
 
     order: MapOrder = attrs.field(default=MapOrder.UNORDERED, validator=member(MapOrder))
@@ -233,10 +246,10 @@ _defaults: dict[type, Any] = {}
 
 
 def checked_policy(where: str, policy: object, kind: type[P]) -> P:
-    """``policy``, or the one with all defaults for None.
+    """Check that a policy is of ``kind``; None is the policy with all defaults.
 
     Raises:
-        InvalidArgError: it is of another kind.
+        InvalidArgError: it is something else.
     """
     if isinstance(policy, kind):
         return policy
@@ -258,4 +271,5 @@ __all__ = [
     "MapPolicy",
     "MapReturn",
     "MapWrite",
+    "PathSelect",
 ]
