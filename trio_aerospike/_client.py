@@ -135,8 +135,8 @@ class Client(
         """Whether anybody waits for an answer of a node: in this Trio run, in a thread or in an event loop."""
         return any(node.awaited for node in self._cluster.active_nodes())
 
-    def _close_inherited(self) -> None:
-        """In a forked child: release the sockets of the parent's client without a word to the servers."""
+    def close_inherited(self) -> None:
+        """Close the parent's sockets in a forked child, without a message to the servers; it works no more."""
         self._cluster.close_inherited()
 
 

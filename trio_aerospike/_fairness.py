@@ -1,14 +1,15 @@
-"""Long work, done in stretches, so that other tasks and other threads of the program have their turn.
+"""Time slices for long work, so that other tasks and other threads of the program run meanwhile.
 
-Python runs one thread at a time. One that works without a pause is made to give way only after 5 ms, and an event loop
-with many short turns waits as long for each of them. So a client that runs in a thread of its own, as aerospike_py's
-does, rests for a moment now and then while it decodes; where Trio runs in the main thread nobody waits for that.
+Python runs one thread at a time. A thread that works without a pause is made to release the interpreter lock only after
+5 ms, and an event loop in another thread waits as long for each of its iterations. A program that runs the client in a
+thread of its own therefore says how that thread lets the others run (:func:`yield_thread_with`). By default nothing is
+done for other threads: where Trio runs in the main thread, none waits.
 """
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -16,33 +17,51 @@ import trio
 STRETCH: Final = 2e-3
 """Seconds of work at a time: a program that answers requests does not notice it."""
 
-#: The same where another thread may be waiting, which takes the interpreter twice for each turn of its event loop.
+#: The same where another thread may be waiting: its event loop takes the interpreter lock twice in an iteration.
 _STRETCH_BESIDE: Final = 1e-3
-#: Seconds: long enough for another thread to wake up and take over. A sleep of 0 gives way to nobody.
-_REST: Final = 50e-6
+#: Called between the time slices of one Trio run, to let other threads run.
+_yield_thread: Final[trio.lowlevel.RunVar[Callable[[], object] | None]] = trio.lowlevel.RunVar(
+    "trio_aerospike.yield_thread", default=None
+)
+
+
+def yield_thread_with(function: Callable[[], object] | None) -> None:
+    """Call ``function`` between the time slices of the current Trio run, so that other threads run; None: do not.
+
+    Args:
+        function: Releases the interpreter lock for long enough that another thread wakes up and takes it.
+
+    Raises:
+        RuntimeError: The caller is not in a Trio run.
+    """
+    _yield_thread.set(function)
 
 
 class Turn:
-    """How long this thread has been at work since others had their turn."""
+    """A time slice of some work in a Trio run: how long it has taken since others could run."""
 
-    __slots__ = ("_beside", "_since", "_stretch")
+    __slots__ = ("_since", "_stretch", "_yield_thread")
 
     def __init__(self) -> None:
-        self._beside = threading.current_thread() is not threading.main_thread()
-        self._stretch = _STRETCH_BESIDE if self._beside else STRETCH
+        self._yield_thread = _yield_thread.get()
+        self._stretch = STRETCH if self._yield_thread is None else _STRETCH_BESIDE
+        self._since = time.perf_counter()
+
+    def restart(self) -> None:
+        """Begin a new slice: others have just run."""
         self._since = time.perf_counter()
 
     def pause(self) -> None:
-        """Let other threads have their turn if it is time; to be called after some tenths of a millisecond's work."""
-        if self._beside and time.perf_counter() - self._since >= self._stretch:
-            time.sleep(_REST)
+        """Let other threads run if the slice is over; to be called after some tenths of a millisecond's work."""
+        if self._yield_thread is not None and time.perf_counter() - self._since >= self._stretch:
+            self._yield_thread()
             self._since = time.perf_counter()
 
     async def give_way(self) -> None:
-        """Let other threads and tasks have their turn if it is time; to be called as :meth:`pause`.
+        """Let other threads and tasks run if the slice is over; to be called as :meth:`pause`.
 
         Raises:
-            Cancelled: where it is time, and the task is cancelled.
+            Cancelled: The slice is over, and the task is cancelled.
         """
         if time.perf_counter() - self._since >= self._stretch:
             self.pause()

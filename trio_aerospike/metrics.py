@@ -27,7 +27,15 @@ from trio_aerospike.instruments import Instrument
 if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
 
-__all__ = ["Metrics", "MetricsServer", "StageMetrics", "serve_metrics"]
+__all__ = [
+    "Histogram",
+    "Metrics",
+    "MetricsServer",
+    "StageMetrics",
+    "prometheus_text",
+    "serve_metrics",
+    "stage_histogram",
+]
 
 _logger = logging.getLogger("trio_aerospike")
 
@@ -192,7 +200,7 @@ class Metrics(Instrument):
 
     def text(self) -> str:
         """Everything so far, in the text format of Prometheus."""
-        return "\n".join(line for histogram in self.histograms() for line in histogram.lines()) + "\n# EOF\n"
+        return prometheus_text(self.histograms())
 
     def clear(self) -> None:
         """Forget everything so far."""
@@ -201,15 +209,7 @@ class Metrics(Instrument):
 
     def collect(self) -> Iterator[Any]:
         """The metrics as ``prometheus-client`` asks for them."""
-        from prometheus_client.core import HistogramMetricFamily
-
-        for histogram in self.histograms():
-            family = HistogramMetricFamily(
-                histogram.name.removesuffix("_seconds"), histogram.text, labels=histogram.labels, unit="seconds"
-            )
-            for values, total, buckets in histogram.series():
-                family.add_metric(values, buckets, sum_value=total)
-            yield family
+        return map(_family, self.histograms())
 
     def register(self, registry: CollectorRegistry | None = None) -> None:
         """Have the metrics shown among others of ``prometheus-client``.
@@ -227,6 +227,39 @@ class Metrics(Instrument):
                 "Metrics.register needs prometheus-client, an extra: pip install 'trio-aerospike[metrics]'"
             ) from error
         (REGISTRY if registry is None else registry).register(self)
+
+
+def _family(histogram: Histogram) -> Any:
+    """A histogram as a metric family of ``prometheus-client``."""
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(
+        histogram.name.removesuffix("_seconds"), histogram.text, labels=histogram.labels, unit="seconds"
+    )
+    for values, total, buckets in histogram.series():
+        family.add_metric(values, buckets, sum_value=total)
+    return family
+
+
+def prometheus_text(histograms: Iterable[Histogram]) -> str:
+    """Histograms in the text format of Prometheus, written by ``prometheus-client`` where that is installed."""
+    try:
+        from prometheus_client import CollectorRegistry, generate_latest
+    except ImportError:
+        return "\n".join(line for histogram in histograms for line in histogram.lines()) + "\n# EOF\n"
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(list(histograms)))
+    return generate_latest(registry).decode() + "# EOF\n"
+
+
+class _Collector:
+    """What ``prometheus-client`` asks for metrics."""
+
+    def __init__(self, histograms: list[Histogram]) -> None:
+        self._histograms = histograms
+
+    def collect(self) -> Iterator[Any]:
+        return map(_family, self._histograms)
 
 
 class StageMetrics(Metrics):

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _results as results
-from aerospike_py._habits import Habit
+from aerospike_py._commands.usage_hints import UsageHint
+from aerospike_py._conversion import results
 from tests.compat.background import BackgroundCluster
 from trio_aerospike._batch.keys import KeyColumns
 from trio_aerospike._wire.row_columns import ColumnReader
@@ -115,15 +115,15 @@ def test_rows_are_made_outside_the_loop_once_a_program_has_asked_for_them(
 
 
 def test_what_is_made_ready_follows_what_was_asked_for() -> None:
-    habit = Habit()
-    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, True], "nothing is known yet"
-    habit.records = True
-    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, False], "to_dict it was"
-    habit.rows = True
-    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, True, True]
-    habit = Habit()
-    habit.arrays = True
-    assert not habit.makes_rows(5000)
+    hint = UsageHint()
+    assert [hint.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, True], "nothing is known yet"
+    hint.records = True
+    assert [hint.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, False], "to_dict it was"
+    hint.rows = True
+    assert [hint.makes_rows(count) for count in (1000, 2000, 5000)] == [False, True, True]
+    hint = UsageHint()
+    hint.arrays = True
+    assert not hint.makes_rows(5000)
 
 
 def test_the_records_of_a_query_are_made_outside_the_loop_in_slices(

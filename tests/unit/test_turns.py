@@ -1,14 +1,13 @@
-"""Who gives way to whom during long work."""
+"""Time slices: which tasks and threads run during long work."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 import trio
 
-from trio_aerospike import _fairness as turns
+from trio_aerospike import _fairness, fairness
 
 
 class Clock:
@@ -16,80 +15,86 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.slept: list[float] = []
 
     def perf_counter(self) -> float:
         return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(turns, "time", clock)
+    monkeypatch.setattr(_fairness, "time", clock)
     return clock
 
 
-def in_a_thread(work: Callable[[], None]) -> None:
-    problems: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as problem:
-            problems.append(problem)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    assert not problems, problems
+@pytest.fixture
+def yields() -> Iterator[list[float]]:
+    yield []
 
 
-def test_beside_the_main_thread_work_rests_once_in_a_millisecond(clock: Clock) -> None:
-    def work() -> None:
-        turn = turns.Turn()
-        for _ in range(100):
-            clock.now += 0.0003
-            turn.pause()
-
-    in_a_thread(work)
-    assert len(clock.slept) == 25  # of 30 ms, in steps of 0.3
+async def test_a_run_beside_another_thread_yields_once_in_a_millisecond(clock: Clock, yields: list[float]) -> None:
+    fairness.yield_thread_with(lambda: yields.append(clock.now))
+    time_slice = fairness.TimeSlice()
+    for _ in range(100):
+        clock.now += 0.0003
+        time_slice.pause()
+    assert len(yields) == 25  # of 30 ms, in steps of 0.3
 
 
-def test_in_the_main_thread_no_time_is_given_away(clock: Clock) -> None:
-    turn = turns.Turn()
+async def test_a_restarted_slice_begins_anew(clock: Clock, yields: list[float]) -> None:
+    fairness.yield_thread_with(lambda: yields.append(clock.now))
+    time_slice = fairness.TimeSlice()
+    for _ in range(10):
+        clock.now += 0.0009
+        time_slice.pause()
+        time_slice.restart()
+    assert not yields
+
+
+async def test_a_run_that_says_nothing_yields_to_no_thread(clock: Clock) -> None:
+    before = clock.now
+    time_slice = fairness.TimeSlice()
     clock.now += 1
-    turn.pause()
-    assert not clock.slept
+    time_slice.pause()
+    assert clock.now == before + 1
 
 
-def test_other_tasks_have_their_turn_in_every_thread(clock: Clock) -> None:
-    async def main() -> None:
-        seen = []
+def test_what_one_run_says_holds_for_that_run_only(clock: Clock, yields: list[float]) -> None:
+    async def beside() -> None:
+        fairness.yield_thread_with(lambda: yields.append(clock.now))
 
-        async def other() -> None:
-            for number in range(3):
-                seen.append(number)
-                await trio.lowlevel.checkpoint()
+    async def alone() -> None:
+        time_slice = fairness.TimeSlice()
+        clock.now += 1
+        time_slice.pause()
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(other)
-            turn = turns.Turn()
-            await turn.give_way()
-            assert not seen, "not yet"
-            for _ in range(10):  # who of those that can run is first is Trio's to say
-                clock.now += 1.0
-                await turn.give_way()
-            assert seen
-            nursery.cancel_scope.cancel()
+    trio.run(beside)
+    trio.run(alone)
+    assert not yields
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_other_tasks_run_once_the_slice_is_over(clock: Clock, yields: list[float], beside: bool) -> None:
+    if beside:
+        fairness.yield_thread_with(lambda: yields.append(clock.now))
+    seen = []
+
+    async def other() -> None:
+        for number in range(3):
+            seen.append(number)
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        time_slice = fairness.TimeSlice()
+        await time_slice.give_way()
+        assert not seen, "not yet"
+        for _ in range(10):  # which of the runnable tasks is first is Trio's choice
             clock.now += 1.0
-            with pytest.raises(trio.Cancelled):
-                await turn.give_way()
-
-    trio.run(main)
-    assert not clock.slept
-    in_a_thread(lambda: trio.run(main))
-    assert clock.slept
+            await time_slice.give_way()
+        assert seen
+        nursery.cancel_scope.cancel()
+        clock.now += 1.0
+        with pytest.raises(trio.Cancelled):
+            await time_slice.give_way()
+    assert len(yields) == (11 if beside else 0)
