@@ -1,4 +1,4 @@
-"""The dicts that operations on lists, maps, bits and sketches are made of."""
+"""The types of the dicts that describe operations on lists, maps, bits and HyperLogLog values."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ from typing import Any, TypeAlias, TypedDict
 
 __all__ = ["HLLPolicy", "ListPolicy", "MapPolicy", "Operation"]
 
-#: An operation: ``op`` (an OPERATOR_ constant, or the number of an operation on a part of a value), ``bin``, and what
-#: that operation takes besides. The modules that make them are list_operations, map_operations, bit_operations and
-#: hll_operations.
+#: An operation: ``op`` (an OPERATOR_ constant, or the number of an operation on a part of a value), ``bin``, and the
+#: operation's arguments. The modules list_operations, map_operations, bit_operations and hll_operations make them.
 Operation: TypeAlias = dict[str, Any]
 
 
 class ListPolicy(TypedDict, total=False):
-    """How a list is written: the ``order`` of one that is made, and ``flags`` of the LIST_WRITE_ constants."""
+    """How a list is written: the ``order`` of a new list, and ``flags``, a sum of LIST_WRITE_ constants."""
 
     order: int
     flags: int
 
 
 class MapPolicy(TypedDict, total=False):
-    """How a map is written: the ``order`` of one that is made, and as ``write_mode`` MAP_UPDATE or the like."""
+    """How a map is written: the ``order`` of a new map, and ``write_mode``, a constant such as MAP_UPDATE."""
 
     order: int
     write_mode: int
 
 
 class HLLPolicy(TypedDict, total=False):
-    """How a sketch is written: ``flags`` of the HLL_WRITE_ constants."""
+    """How a HyperLogLog value is written: ``flags``, a sum of HLL_WRITE_ constants."""
 
     flags: int
 
 
 def build(operation: Operation, **optional: Any) -> Operation:
-    """The operation with those of the optional fields that are not None."""
+    """Add to the operation those optional fields that are not None."""
     operation.update((name, value) for name, value in optional.items() if value is not None)
     return operation
