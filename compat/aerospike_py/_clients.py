@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ._async.administration import AsyncAdministration
 from ._async.batches import AsyncBatchCommands
-from ._async.client import AsyncConnection
+from ._async.connection import AsyncConnection
 from ._async.records import AsyncRecordCommands
 from ._sync.administration import Administration
 from ._sync.batches import BatchCommands
-from ._sync.client import Connection
+from ._sync.connection import Connection
 from ._sync.records import RecordCommands
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trio_aerospike.arrays import RecordArrays
 from trio_aerospike.validation import shown
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
-
-    from trio_aerospike.arrays import RecordArrays
+else:
+    from ._numpy import np
 
 __all__ = ["NumpyBatchRecords"]
 
@@ -89,9 +89,7 @@ def index_user_keys(user_keys: Sequence[_UserKey | None]) -> dict[_UserKey, int]
 
 def numpy_records(arrays: RecordArrays, indexes: dict[_UserKey, int]) -> NumpyBatchRecords:
     """Convert arrays of the native client."""
-    import numpy as np
-
-    meta: npt.NDArray[Any] = np.zeros(len(arrays), [("gen", "u4"), ("ttl", "u4")])
+    meta: np.ndarray[Any, np.dtype[Any]] = np.zeros(len(arrays), [("gen", "u4"), ("ttl", "u4")])
     meta["gen"] = arrays.generations
     ttls = arrays.ttls
     ttls[ttls < 0] = _NEVER_EXPIRES

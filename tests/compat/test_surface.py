@@ -244,3 +244,26 @@ def test_factories_take_a_config():
         assert list(inspect.signature(getattr(aerospike_py, name)).parameters) == ["config"]
     assert isinstance(aerospike_py.client({"hosts": [("127.0.0.1", 3000)]}), aerospike_py.Client)
     assert isinstance(aerospike_py.async_client({"hosts": [("127.0.0.1", 3000)]}), aerospike_py.AsyncClient)
+
+
+def public_functions() -> dict[str, Any]:
+    """The public classes, functions, methods and properties of the package and its public modules, by name."""
+    found: dict[str, Any] = {}
+    for module in MODULES:
+        for name, value in vars(importlib.import_module(module)).items():
+            if name.startswith("_") or not getattr(value, "__module__", "").startswith("aerospike_py"):
+                continue
+            if inspect.isfunction(value) or inspect.isclass(value):
+                found[f"{module}.{name}"] = value
+            if inspect.isclass(value):
+                for attribute, member in inspect.getmembers(value):
+                    function = member.fget if isinstance(member, property) else member
+                    if inspect.isfunction(function) and not attribute.startswith("_"):
+                        found[f"{module}.{name}.{attribute}"] = function
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(public_functions()))
+def test_the_types_of_every_public_name_can_be_evaluated(name: str):
+    pytest.importorskip("numpy")
+    typing.get_type_hints(public_functions()[name])

@@ -18,6 +18,8 @@ from .query import AsyncQuery
 
 if TYPE_CHECKING:
     import numpy as np
+else:
+    from .._numpy import np
 
 
 class AsyncBatchCommands(ClientBase):

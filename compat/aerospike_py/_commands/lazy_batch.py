@@ -7,20 +7,20 @@ from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from trio_aerospike.arrays import LazyBatch, RecordColumns
 from trio_aerospike.validation import refused, shown
 
 from .._conversion import results
 from .._observability.metrics import stage_clock, stage_done
 from .._runtime.time_slices import make_in_slices
+from ..numpy_batch import NumpyBatchRecords, index_user_keys, numpy_records
 from ..types import BatchRecord
 from .usage_hints import UsageHint
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from trio_aerospike.arrays import LazyBatch, RecordColumns
-
-    from ..numpy_batch import NumpyBatchRecords
+else:
+    from .._numpy import np
 
 logger = logging.getLogger("aerospike_py")
 
@@ -99,8 +99,6 @@ class LazyBatchRecords:
             TypeError: The dtype is not supported, or a value has a type that its field does not take.
             OverflowError, ValueError: A value does not fit its field.
         """
-        from ..numpy_batch import index_user_keys, numpy_records
-
         began = stage_clock()
         if self._hint is not None:
             self._hint.arrays = True

@@ -20,6 +20,8 @@ from .query import Query
 
 if TYPE_CHECKING:
     import numpy as np
+else:
+    from .._numpy import np
 
 
 class BatchCommands(ClientBase):

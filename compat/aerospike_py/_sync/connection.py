@@ -1,6 +1,6 @@
 """Connect and close a synchronous client; ask nodes for information; truncate sets."""
 
-# Generated from _async/client.py by tools/make_sync.py: change that file, then run the script.
+# Generated from _async/connection.py by tools/make_sync.py: change that file, then run the script.
 
 from __future__ import annotations
 
