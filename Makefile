@@ -40,6 +40,7 @@ demo: $(VENV)/.installed
 test: check pytest
 
 check: $(VENV)/.installed-dev
+	$(BIN)/python tools/make_sync.py --check
 	$(BIN)/python -m ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m mypy

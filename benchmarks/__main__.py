@@ -26,7 +26,7 @@ from benchmarks.driver import Cell, Host, Results, available, compare
 from benchmarks.workers.bare import owners
 
 DEFAULT_SCENARIOS = ("main", "batch", "fanout", "nested", "scan", "numpy", "hold", "memory", "import", "embedded")
-SCENARIOS = (*DEFAULT_SCENARIOS, "latency")
+SCENARIOS = (*DEFAULT_SCENARIOS, "latency", "loop")
 NESTED_RECORDS = 200
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -216,6 +216,13 @@ def main() -> None:
 
             print(f"\n== scans of {arguments.scanned:,} records, {where} (the aims are for a real server)")
             scan.show(scan.measure(hosts, arguments.scanned, arguments.rounds), arguments.scanned)
+        if "loop" in arguments.scenarios:
+            from benchmarks import loop_delay
+
+            print(
+                f"\n== longest iteration of an asyncio loop, {arguments.scanned:,} records by a query, batches of reads"
+            )
+            loop_delay.show(loop_delay.measure(hosts, arguments.scanned, arguments.rounds))
         if "numpy" in arguments.scenarios:
             from benchmarks import arrays
 

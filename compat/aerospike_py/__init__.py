@@ -5,7 +5,7 @@
 
 import logging
 from collections.abc import Mapping as _Mapping
-from importlib.metadata import PackageNotFoundError, version as _version
+from importlib.metadata import PackageNotFoundError as PackageNotFoundError
 from typing import Any as _Any
 
 from . import (
@@ -20,11 +20,17 @@ from . import (
     predicates as predicates,
     types as types,
 )
-from ._async_client import AsyncClient as AsyncClient
-from ._batch import LazyBatchRecords as LazyBatchRecords
-from ._client import Client as Client
+from ._async.query import AsyncQuery as AsyncQuery
+from ._clients import AsyncClient as AsyncClient, Client as Client
+from ._commands.lazy_batch import LazyBatchRecords as LazyBatchRecords
 from ._constants import *  # noqa: F403 - 171 numbers, listed there
-from ._observability import (
+from ._conversion.partitions import (
+    PartitionFilter as PartitionFilter,
+    partition_filter_all as partition_filter_all,
+    partition_filter_by_id as partition_filter_by_id,
+    partition_filter_by_range as partition_filter_by_range,
+)
+from ._observability.controls import (
     dropped_log_count as dropped_log_count,
     get_metrics as get_metrics,
     init_tracing as init_tracing,
@@ -38,19 +44,14 @@ from ._observability import (
     start_metrics_server as start_metrics_server,
     stop_metrics_server as stop_metrics_server,
 )
-from ._partitions import (
-    PartitionFilter as PartitionFilter,
-    partition_filter_all as partition_filter_all,
-    partition_filter_by_id as partition_filter_by_id,
-    partition_filter_by_range as partition_filter_by_range,
-)
-from ._query import AsyncQuery as AsyncQuery, Query as Query
+from ._sync.query import Query as Query
 from ._types import (
     HLLPolicy as HLLPolicy,
     ListPolicy as ListPolicy,
     MapPolicy as MapPolicy,
     Operation as Operation,
 )
+from ._version import __version__ as __version__
 from .exception import (
     AdminError as AdminError,
     AerospikeError as AerospikeError,
@@ -114,30 +115,25 @@ from .types import (
     WritePolicy as WritePolicy,
 )
 
-try:
-    __version__ = _version("trio-aerospike-compat")
-except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "0+unknown"
-
 logger: logging.Logger = logging.getLogger("aerospike_py")
-# Programs say where this goes; without their saying it goes nowhere, as with the original.
+# Programs add handlers; without one nothing is logged, as with the original.
 logger.addHandler(logging.NullHandler())
 
 
 def client(config: _Mapping[str, _Any]) -> Client:
-    """A synchronous client; ``connect()`` connects it.
+    """Make a synchronous client; ``connect()`` connects it.
 
     Args:
-        config: A ClientConfig; only ``hosts`` is required. What is wrong with it ``connect`` says.
+        config: A ClientConfig; only ``hosts`` is required. If it is invalid, ``connect`` raises.
     """
     return Client(config)
 
 
 def async_client(config: _Mapping[str, _Any]) -> AsyncClient:
-    """An asyncio client; ``await client.connect()`` connects it.
+    """Make an asyncio client; ``await client.connect()`` connects it.
 
     Args:
-        config: A ClientConfig; only ``hosts`` is required. What is wrong with it ``connect`` says.
+        config: A ClientConfig; only ``hosts`` is required. If it is invalid, ``connect`` raises.
     """
     return AsyncClient(config)
 

@@ -1,18 +1,22 @@
 """The names of aerospike_py's extension module, for programs that import from it.
 
-There is nothing compiled here: each name is that of the package, or of the module where it lives. What stands behind
-``aerospike_py.Client`` is what stands here as well; in the original the names of this module are those of classes in
-Rust, which the package derives its own from.
+Each name is the package's own object: ``Client`` here is ``aerospike_py.Client``. In the original, the names of this
+module are classes written in Rust, from which the package derives its own.
 """
 
 from __future__ import annotations
 
 from . import _constants
-from ._async_client import AsyncClient as AsyncClient
-from ._batch import LazyBatchRecords as LazyBatchRecords
-from ._client import Client as Client
+from ._clients import AsyncClient as AsyncClient, Client as Client
+from ._commands.lazy_batch import LazyBatchRecords as LazyBatchRecords
 from ._constants import *  # noqa: F403 - 171 numbers, listed there
-from ._observability import (
+from ._conversion.partitions import (
+    PartitionFilter as PartitionFilter,
+    partition_filter_all as partition_filter_all,
+    partition_filter_by_id as partition_filter_by_id,
+    partition_filter_by_range as partition_filter_by_range,
+)
+from ._observability.controls import (
     dropped_log_count as dropped_log_count,
     get_metrics as get_metrics_text,
     init_tracing as init_tracing,
@@ -22,13 +26,7 @@ from ._observability import (
     set_metrics_enabled as set_metrics_enabled,
     shutdown_tracing as shutdown_tracing,
 )
-from ._partitions import (
-    PartitionFilter as PartitionFilter,
-    partition_filter_all as partition_filter_all,
-    partition_filter_by_id as partition_filter_by_id,
-    partition_filter_by_range as partition_filter_by_range,
-)
-from ._query import Query as Query
+from ._sync.query import Query as Query
 from .exception import (
     AdminError as AdminError,
     AerospikeError as AerospikeError,

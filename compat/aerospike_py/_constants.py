@@ -1,10 +1,10 @@
-"""The constants of aerospike_py 0.14.4 by name and value: numbers of the protocol, and a few choices of its own."""
+"""The constants of aerospike_py 0.14.4: numbers of the protocol, and a few of its own."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Authentication: how a client proves who it is.
+# Authentication modes.
 AUTH_INTERNAL: Final = 0
 AUTH_EXTERNAL: Final = 1
 AUTH_PKI: Final = 2
@@ -29,13 +29,13 @@ POLICY_COMMIT_LEVEL_MASTER: Final = 1
 POLICY_READ_MODE_AP_ONE: Final = 0
 POLICY_READ_MODE_AP_ALL: Final = 1
 
-# Times to live that are not seconds.
+# Special times to live.
 TTL_CLIENT_DEFAULT: Final = -3
 TTL_DONT_UPDATE: Final = -2
 TTL_NEVER_EXPIRE: Final = -1
 TTL_NAMESPACE_DEFAULT: Final = 0
 
-# What a read does to the time to live.
+# How a read resets the time to live.
 READ_TOUCH_TTL_PERCENT_DONT_RESET: Final = -1
 READ_TOUCH_TTL_PERCENT_SERVER_DEFAULT: Final = 0
 
@@ -55,7 +55,7 @@ OPERATOR_PREPEND: Final = 10
 OPERATOR_TOUCH: Final = 11
 OPERATOR_DELETE: Final = 12
 
-# Secondary indexes: what they hold, and which part of a list or map.
+# Secondary indexes: types of values and of collections.
 INDEX_NUMERIC: Final = 0
 INDEX_STRING: Final = 1
 INDEX_BLOB: Final = 2
@@ -65,7 +65,7 @@ INDEX_TYPE_LIST: Final = 1
 INDEX_TYPE_MAPKEYS: Final = 2
 INDEX_TYPE_MAPVALUES: Final = 3
 
-# Levels of logging.
+# Log levels.
 LOG_LEVEL_OFF: Final = -1
 LOG_LEVEL_ERROR: Final = 0
 LOG_LEVEL_WARN: Final = 1
@@ -73,7 +73,7 @@ LOG_LEVEL_INFO: Final = 2
 LOG_LEVEL_DEBUG: Final = 3
 LOG_LEVEL_TRACE: Final = 4
 
-# Serializers: kept for programs that name them, of no effect.
+# Serializers: without effect, for programs that name them.
 SERIALIZER_NONE: Final = 0
 SERIALIZER_PYTHON: Final = 1
 SERIALIZER_USER: Final = 2

@@ -1,4 +1,4 @@
-"""Types of the dicts of operations on lists, maps, bits and sketches, and of their policies."""
+"""The types of the dicts that describe operations on lists, maps, bits and HyperLogLog values."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Any, TypeAlias, TypedDict
 __all__ = ["HLLPolicy", "ListPolicy", "MapPolicy", "Operation"]
 
 #: An operation: ``op`` (an OPERATOR_ constant, or the number of an operation on a part of a value), ``bin``, and the
-#: keys of that operation. list_operations, map_operations, bit_operations and hll_operations make them.
+#: operation's arguments. The modules list_operations, map_operations, bit_operations and hll_operations make them.
 Operation: TypeAlias = dict[str, Any]
 
 
 class ListPolicy(TypedDict, total=False):
-    """How to write a list: the ``order`` of a created one, and ``flags`` of the LIST_WRITE_ constants."""
+    """How a list is written: the ``order`` of a new list, and ``flags``, a sum of LIST_WRITE_ constants."""
 
     order: int
     flags: int
 
 
 class MapPolicy(TypedDict, total=False):
-    """How to write a map: the ``order`` of a created one, and ``write_mode``, such as MAP_UPDATE."""
+    """How a map is written: the ``order`` of a new map, and ``write_mode``, a constant such as MAP_UPDATE."""
 
     order: int
     write_mode: int
 
 
 class HLLPolicy(TypedDict, total=False):
-    """How to write a sketch: ``flags`` of the HLL_WRITE_ constants."""
+    """How a HyperLogLog value is written: ``flags``, a sum of HLL_WRITE_ constants."""
 
     flags: int
 
 
 def build(operation: Operation, **optional: Any) -> Operation:
-    """Add those optional fields to an operation that are not None."""
+    """Add to the operation those optional fields that are not None."""
     operation.update((name, value) for name, value in optional.items() if value is not None)
     return operation

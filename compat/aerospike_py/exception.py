@@ -1,7 +1,7 @@
-"""The exceptions of aerospike_py: the very classes of ``trio_aerospike.errors``.
+"""The exceptions of aerospike_py: the classes of ``trio_aerospike.errors``.
 
-An ``except`` clause therefore catches an error no matter which of the two packages' names it uses. Every error carries
-``result_code``, and beyond what aerospike_py 0.14.4 has, ``node``, ``in_doubt`` and ``attempts``.
+An ``except`` clause therefore catches an error by the name in either package. Every error has ``result_code`` and,
+beyond aerospike_py 0.14.4, ``node``, ``in_doubt`` and ``attempts``.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ __all__ = [
     "UDFError",
 ]
 
-# Names that hide builtins; aerospike_py keeps them until 1.0 and warns.
+# Names that hide builtins: aerospike_py has them until 1.0, with a warning.
 _ALIASES: dict[str, type[AerospikeError]] = {
     "TimeoutError": AerospikeTimeoutError,
     "IndexError": AerospikeIndexError,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trio_aerospike.arrays import RecordArrays
 from trio_aerospike.validation import shown
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
-
-    from trio_aerospike.arrays import RecordArrays
+else:
+    from ._numpy import np
 
 __all__ = ["NumpyBatchRecords"]
 
@@ -24,13 +24,13 @@ _NEVER_EXPIRES = 0xFFFFFFFF
 class NumpyBatchRecords:
     """Records as arrays: one row for each key of the batch, in the order of the keys.
 
-    A row is zero where its record was not read, so look at ``result_codes`` first. A bin that a record does not have
-    is zero as well.
+    A row is zero if its record was not read, so check ``result_codes`` first. A bin that a record does not have is
+    zero as well.
 
     Attributes:
-        batch_records: the bins, a field for each.
-        meta: ``gen`` and ``ttl`` of each record (both uint32); a ``ttl`` of 4294967295 says that it never expires.
-        result_codes: 0 where there is a record, 2 where there is none, or another code.
+        batch_records: The bins, a field for each.
+        meta: ``gen`` and ``ttl`` of each record (both uint32); a ``ttl`` of 4294967295 means that it never expires.
+        result_codes: 0 for a record that was read, 2 for one that does not exist, or another code.
     """
 
     __slots__ = ("_map", "batch_records", "meta", "result_codes")
@@ -52,15 +52,15 @@ class NumpyBatchRecords:
         self._map = _map
 
     def get(self, key: _UserKey) -> np.void:
-        """The row of a record, by user key; the last, where the batch had several with the same user key.
+        """Return the row of a record by user key; the last one if the batch had several with the same user key.
 
         Raises:
-            KeyError: The batch had none.
+            KeyError: The batch had no such user key.
         """
-        place = self._map.get(key)
-        if place is None:
+        index = self._map.get(key)
+        if index is None:
             raise KeyError(f"{shown(key)} not found in NumpyBatchRecords, which has {len(self._map)} other user keys")
-        row: np.void = self.batch_records[place]
+        row: np.void = self.batch_records[index]
         return row
 
     def __len__(self) -> int:
@@ -77,21 +77,19 @@ class NumpyBatchRecords:
         return f"NumpyBatchRecords(count={len(self)}, ok={good}, fields={list(self.batch_records.dtype.names or ())})"
 
 
-def places_of(user_keys: Sequence[_UserKey | None]) -> dict[_UserKey, int]:
-    """Rows by user key; a record of which only the digest is known stands under a name made up for it."""
-    places: dict[Any, int] = dict(zip(user_keys, range(len(user_keys)), strict=True))
-    if None in places:
-        del places[None]
-        nameless = [place for place, user_key in enumerate(user_keys) if user_key is None]
-        places.update((f"__no_user_key_{place}__", place) for place in nameless)
-    return places
+def index_user_keys(user_keys: Sequence[_UserKey | None]) -> dict[_UserKey, int]:
+    """Map user keys to row indexes; a record without a user key has a generated name."""
+    indexes: dict[Any, int] = dict(zip(user_keys, range(len(user_keys)), strict=True))
+    if None in indexes:
+        del indexes[None]
+        nameless = [index for index, user_key in enumerate(user_keys) if user_key is None]
+        indexes.update((f"__no_user_key_{index}__", index) for index in nameless)
+    return indexes
 
 
-def numpy_records(arrays: RecordArrays, places: dict[_UserKey, int]) -> NumpyBatchRecords:
-    """Arrays of the native client as aerospike_py has them."""
-    import numpy as np
-
-    meta: npt.NDArray[Any] = np.zeros(len(arrays), [("gen", "u4"), ("ttl", "u4")])
+def numpy_records(arrays: RecordArrays, indexes: dict[_UserKey, int]) -> NumpyBatchRecords:
+    """Convert arrays of the native client."""
+    meta: np.ndarray[Any, np.dtype[Any]] = np.zeros(len(arrays), [("gen", "u4"), ("ttl", "u4")])
     meta["gen"] = arrays.generations
     ttls = arrays.ttls
     ttls[ttls < 0] = _NEVER_EXPIRES
@@ -99,4 +97,4 @@ def numpy_records(arrays: RecordArrays, places: dict[_UserKey, int]) -> NumpyBat
     missing = ~arrays.found
     if missing.any():
         meta["ttl"][missing] = 0
-    return NumpyBatchRecords(arrays.data, meta, arrays.result_codes, places)
+    return NumpyBatchRecords(arrays.data, meta, arrays.result_codes, indexes)

@@ -1,4 +1,4 @@
-"""The types of the interface: named tuples that come back, typed dicts that go in.
+"""The types of the interface: named tuples for results, typed dicts for arguments.
 
 Fields, their order and their types are those of aerospike_py 0.14.4. Times in policies and in the configuration are
 milliseconds unless a field says otherwise; 0 means no limit.
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 #: The bins of a record, by name.
 Bins: TypeAlias = dict[str, Any]
-#: What a program calls a record by, within its set.
+#: The key of a record within its set.
 UserKey: TypeAlias = str | int
 #: A record as plain bins.
 AerospikeRecord: TypeAlias = dict[str, Any]
@@ -17,7 +17,7 @@ BatchRecords: TypeAlias = dict[UserKey, AerospikeRecord]
 
 
 class AerospikeKey(NamedTuple):
-    """The address of a record. ``user_key`` is None where only the digest is known."""
+    """The key of a record. ``user_key`` is None if only the digest is known."""
 
     namespace: str
     set_name: str
@@ -41,14 +41,14 @@ class Record(NamedTuple):
 
 
 class ExistsResult(NamedTuple):
-    """Whether a record exists: ``meta`` is None when it does not."""
+    """Whether a record exists: ``meta`` is None if it does not."""
 
     key: AerospikeKey | None
     meta: RecordMetadata | None
 
 
 class InfoNodeResult(NamedTuple):
-    """What one node answered to an info command."""
+    """One node's answer to an info command."""
 
     node_name: str
     error_code: int
@@ -71,7 +71,7 @@ class OperateOrderedResult(NamedTuple):
 
 
 class BatchRecord(NamedTuple):
-    """One row of a batch: ``result`` is a result code, and ``record`` is there when that is 0."""
+    """One row of a batch: ``result`` is a result code; ``record`` is set if that is 0."""
 
     key: AerospikeKey | None
     result: int
@@ -80,10 +80,10 @@ class BatchRecord(NamedTuple):
 
 
 class BatchRetryInfo(NamedTuple):
-    """What the retries of a batch write came to: the defaults are those of a call that was sent once.
+    """A summary of the retries of a batch write. The defaults are those of a call with one attempt.
 
-    ``unresolved`` counts the rows that another attempt might still have bettered; ``truncated_by_timeout`` says that
-    the policy's total timeout kept the call from making it.
+    ``unresolved`` is the number of failed rows that another attempt might have written; ``truncated_by_timeout`` is
+    True if the policy's ``total_timeout`` did not allow that attempt.
     """
 
     attempts: int = 1
@@ -93,7 +93,7 @@ class BatchRetryInfo(NamedTuple):
 
 
 class BatchWriteResult(NamedTuple):
-    """The rows of a batch write, and what its retries came to."""
+    """The rows of a batch write, and a summary of its retries."""
 
     batch_records: list[BatchRecord]
     retry: BatchRetryInfo = BatchRetryInfo()
@@ -133,7 +133,7 @@ class WritePolicy(TypedDict, total=False):
 
 
 class BatchPolicy(TypedDict, total=False):
-    """How many records are read or written at once; the fields of writes do nothing for a batch that reads."""
+    """How a batch runs; the fields of writes have no effect on a batch that reads."""
 
     socket_timeout: int
     total_timeout: int
@@ -157,7 +157,7 @@ class BatchPolicy(TypedDict, total=False):
 
 
 class BatchReadPolicy(TypedDict, total=False):
-    """What a single row of a batch read may set for itself."""
+    """How one row of a batch is read."""
 
     read_touch_ttl_percent: int
     filter_expression: Any
@@ -174,7 +174,7 @@ class BatchDeletePolicy(TypedDict, total=False):
 
 
 class BatchDeleteMeta(TypedDict, total=False):
-    """What a single row of a batch delete may set for itself."""
+    """How one row of a batch is removed."""
 
     gen: int
     key: int
@@ -183,7 +183,7 @@ class BatchDeleteMeta(TypedDict, total=False):
 
 
 class BatchUDFPolicy(TypedDict, total=False):
-    """How the rows of a batch of UDF calls are run."""
+    """How the rows of a batch of UDF calls run."""
 
     commit_level: int
     ttl: int
@@ -193,7 +193,7 @@ class BatchUDFPolicy(TypedDict, total=False):
 
 
 class BatchUDFMeta(TypedDict, total=False):
-    """What a single row of a batch of UDF calls may set for itself."""
+    """How one row of a batch of UDF calls runs."""
 
     module: str
     function: str
@@ -205,7 +205,7 @@ class BatchUDFMeta(TypedDict, total=False):
 
 
 class AdminPolicy(TypedDict, total=False):
-    """How long an info command or an administrative one may take."""
+    """The timeout of an info command or an administrative command."""
 
     timeout: int
 
@@ -250,7 +250,7 @@ class ScanPolicy(TypedDict, total=False):
 
 
 class WriteMeta(TypedDict, total=False):
-    """What one write sets for itself: ``gen`` is the generation it expects, ``ttl`` is in seconds."""
+    """The settings of one write: ``gen`` is the expected generation, ``ttl`` is in seconds."""
 
     gen: int
     ttl: int
@@ -261,7 +261,7 @@ class WriteMeta(TypedDict, total=False):
 
 
 class ClientConfig(TypedDict, total=False):
-    """How a client finds its cluster and shares it; ``hosts`` is required, ``idle_timeout`` is in seconds."""
+    """The configuration of a client; ``hosts`` is required, ``idle_timeout`` is in seconds."""
 
     hosts: list[tuple[str, int]]
     cluster_name: str | None
@@ -280,7 +280,7 @@ class ClientConfig(TypedDict, total=False):
 
 
 class Privilege(TypedDict, total=False):
-    """A right: one of the PRIV_ constants, everywhere or in a namespace or set."""
+    """A privilege: one of the PRIV_ constants, for the cluster, a namespace or a set."""
 
     code: int | str
     ns: str

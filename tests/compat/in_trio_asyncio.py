@@ -17,7 +17,7 @@ import trio
 import trio_asyncio
 
 import aerospike_py as aerospike
-from aerospike_py._session import LoopHome, PortalHome
+from aerospike_py._runtime.backends import AsyncPortalBackend, TrioAsyncioBackend
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_environments import connections, wait_until
 
@@ -49,7 +49,7 @@ def clients_work_on_both_sides_of_the_loop(cluster: BackgroundCluster) -> None:
             assert not client.is_connected()
 
     trio.run(main)
-    assert type(client._home) is LoopHome
+    assert type(client._backend) is TrioAsyncioBackend
     assert "aerospike_py" not in {thread.name for thread in threading.enumerate()}
     assert wait_until(lambda: connections(cluster) == 0)
 
@@ -135,7 +135,7 @@ def loops_that_run_only_while_awaited_use_the_portal(cluster: BackgroundCluster)
     asyncio.run(client.put(KEY, {"a": 1}))
     assert asyncio.run(client.get(KEY)).bins == {"a": 1}
     asyncio.run(client.close())
-    assert type(client._home) is PortalHome
+    assert type(client._backend) is AsyncPortalBackend
 
 
 SCENARIOS: dict[str, Any] = {

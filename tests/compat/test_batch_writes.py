@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _results as results, exp
+from aerospike_py import exp
+from aerospike_py._conversion import results
 from aerospike_py.types import BatchRetryInfo, BatchWriteResult
 from tests.compat.background import BackgroundCluster
 from trio_aerospike import ResultCode

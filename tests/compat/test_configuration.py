@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _policies
+from aerospike_py._conversion import policies as _policies
 from aerospike_py.types import ClientConfig
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_environments import wait_until

@@ -21,7 +21,7 @@ import pytest
 import trio
 
 import aerospike_py as aerospike
-from aerospike_py import _session
+from aerospike_py._runtime import session as _session
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.testing import UserSpec
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,8 +17,8 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _results as results
-from aerospike_py._habits import Habit
+from aerospike_py._commands.usage_hints import UsageHint
+from aerospike_py._conversion import results
 from tests.compat.background import BackgroundCluster
 from trio_aerospike._batch.keys import KeyColumns
 from trio_aerospike._wire.row_columns import ColumnReader
@@ -115,15 +116,15 @@ def test_rows_are_made_outside_the_loop_once_a_program_has_asked_for_them(
 
 
 def test_what_is_made_ready_follows_what_was_asked_for() -> None:
-    habit = Habit()
-    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, True], "nothing is known yet"
-    habit.records = True
-    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, False], "to_dict it was"
-    habit.rows = True
-    assert [habit.makes_rows(count) for count in (1000, 2000, 5000)] == [False, True, True]
-    habit = Habit()
-    habit.arrays = True
-    assert not habit.makes_rows(5000)
+    hint = UsageHint()
+    assert [hint.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, True], "nothing is known yet"
+    hint.records = True
+    assert [hint.makes_rows(count) for count in (1000, 2000, 5000)] == [False, False, False], "to_dict it was"
+    hint.rows = True
+    assert [hint.makes_rows(count) for count in (1000, 2000, 5000)] == [False, True, True]
+    hint = UsageHint()
+    hint.arrays = True
+    assert not hint.makes_rows(5000)
 
 
 def test_the_records_of_a_query_are_made_outside_the_loop_in_slices(
@@ -173,3 +174,33 @@ def test_the_records_of_a_query_are_two_objects_each_to_the_collector(
         tracked, found = tracked_by(lambda: query.results({"total_timeout": 120_000}))
         assert len(found) == COUNT
         assert COUNT * 1.9 < tracked < COUNT * 2.1
+
+
+def test_an_event_loop_goes_on_while_large_results_arrive(shared_cluster: BackgroundCluster, keys: list[Any]) -> None:
+    """A bound that a loaded machine keeps; ``make bench BENCH_ARGS='--scenarios loop'`` measures against 5 ms."""
+
+    async def work(client: Any) -> None:
+        found: list[float] = []
+        finished = False
+
+        async def watch() -> None:
+            before = time.perf_counter()
+            while not finished:
+                await asyncio.sleep(0)
+                found.append(time.perf_counter() - before)
+                before = time.perf_counter()
+
+        watching = asyncio.ensure_future(watch())
+        began = time.perf_counter()
+        for _ in range(3):
+            await client.query("test", keys[0][1]).results(PATIENT)
+            (await client.batch_read(keys, policy=PATIENT)).to_dict()
+        took = time.perf_counter() - began
+        finished = True
+        await watching
+        # Conversion in the loop itself would be two or three iterations as long as all that they wait for.
+        assert sorted(found)[len(found) // 2] < 0.02
+        assert len(found) > 20 * took
+        assert max(found) < max(1.0, took / 2)
+
+    in_loop(shared_cluster, work)

@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _portal as portal_module
-from aerospike_py._portal import Portal, get_portal
+from aerospike_py._runtime import portal as portal_module
+from aerospike_py._runtime.portal import Portal, get_portal
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_environments import connections, wait_until
 from tests.interrupting import Interrupter
 
 KEY = ("test", "interrupts", "key")
+#: The modules that connect and close a client.
+CONNECTION = ("_sync/connection.py", "_client_base.py", "_runtime/session.py", "_runtime/backends.py")
 
 
 async def echo(value: Any) -> Any:
@@ -58,7 +60,7 @@ def steps(*files: str, opcodes: bool = True) -> Iterator[Interrupter]:
 
 
 def test_a_blocking_call_interrupted_at_any_bytecode_leaves_a_portal_that_hears(portal: Portal):
-    for interrupter in steps("_portal.py"):
+    for interrupter in steps("_runtime/portal.py", "_runtime/calls.py"):
         interrupted = False
         with interrupter:
             try:
@@ -70,7 +72,7 @@ def test_a_blocking_call_interrupted_at_any_bytecode_leaves_a_portal_that_hears(
 
 
 def test_a_detached_call_interrupted_at_any_bytecode_leaves_a_portal_that_hears(portal: Portal):
-    for interrupter in steps("_portal.py"):
+    for interrupter in steps("_runtime/portal.py", "_runtime/calls.py"):
         with interrupter:
             try:
                 portal.detach(echo, 1)
@@ -86,7 +88,7 @@ def test_a_call_of_an_event_loop_interrupted_at_any_bytecode_leaves_a_portal_tha
         loop.run_until_complete(asyncio.wait_for(asyncio.wait(tasks), 10))
 
     try:
-        for interrupter in steps("_portal.py"):
+        for interrupter in steps("_runtime/portal.py", "_runtime/calls.py"):
             calls = [loop.create_task(portal.call_async(echo, value)) for value in range(3)]
             with interrupter:
                 try:
@@ -106,7 +108,7 @@ def test_a_call_of_an_event_loop_interrupted_at_any_bytecode_leaves_a_portal_tha
 
 def test_the_portal_starts_at_whatever_bytecode_its_first_start_was_interrupted(monkeypatch: pytest.MonkeyPatch):
     before = threading.active_count()
-    for interrupter in steps("_portal.py"):
+    for interrupter in steps("_runtime/portal.py", "_runtime/calls.py"):
         monkeypatch.setattr(portal_module, "_portal", None)
         with interrupter:
             try:
@@ -122,7 +124,7 @@ def test_the_portal_starts_at_whatever_bytecode_its_first_start_was_interrupted(
 
 def test_connecting_interrupted_at_any_line_leaves_nothing_behind(start_cluster: Callable[..., BackgroundCluster]):
     cluster = start_cluster()
-    for interrupter in steps("_client.py", "_handle.py", "_session.py", opcodes=False):
+    for interrupter in steps(*CONNECTION, opcodes=False):
         client = aerospike.client({"hosts": cluster.hosts})
         with interrupter:
             try:
@@ -140,7 +142,7 @@ def test_connecting_interrupted_at_any_line_leaves_nothing_behind(start_cluster:
 def test_closing_interrupted_at_any_line_closes(start_cluster: Callable[..., BackgroundCluster]):
     cluster = start_cluster()
     client = aerospike.client({"hosts": cluster.hosts})
-    for interrupter in steps("_client.py", "_handle.py", "_session.py", opcodes=False):
+    for interrupter in steps(*CONNECTION, opcodes=False):
         client.connect()
         with interrupter:
             try:
@@ -183,7 +185,7 @@ def test_a_query_interrupted_while_it_is_closed_is_closed(shared_cluster: Backgr
         for key, bins in LARGE:
             client.put(key, bins)
         query = client.query("test", "interrupted")
-        for interrupter in steps("_query.py", "_portal.py", opcodes=False):
+        for interrupter in steps("_sync/query.py", "_runtime/portal.py", "_runtime/calls.py", opcodes=False):
 
             def stop(record: Any) -> bool:
                 assert queries_open(client)

@@ -23,7 +23,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 import aerospike_py as aerospike
-from aerospike_py import _metrics, _observability, _portal, _tracing
+from aerospike_py._observability import controls, metrics, tracing
+from aerospike_py._runtime import portal
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.errors import AerospikeError, ResultCode, error_from_code
 
@@ -136,12 +137,12 @@ def test_operations_are_counted_under_the_names_of_the_published_package(client:
     ],
 )
 def test_errors_have_the_names_of_the_published_package(code: int, name: str):
-    assert _metrics.error_type("get", error_from_code(code)) == name
+    assert metrics.error_type("get", error_from_code(code)) == name
 
 
 def test_an_error_of_the_client_s_own_is_named_by_its_class():
-    assert _metrics.error_type("get", AerospikeError("x", result_code=-1)) == "AerospikeError"
-    assert _metrics.error_type("get", KeyError("x")) == "KeyError"
+    assert metrics.error_type("get", AerospikeError("x", result_code=-1)) == "AerospikeError"
+    assert metrics.error_type("get", KeyError("x")) == "KeyError"
 
 
 def test_counting_is_turned_off_and_on_for_clients_that_are_connected(client: Any, set_name: str):
@@ -232,8 +233,8 @@ def scrape(port: int) -> str:
 
 def test_the_metrics_server_has_nothing_else():
     aerospike.start_metrics_server(0)
-    assert _observability._server is not None
-    port = _observability._server.port
+    assert controls._server is not None
+    port = controls._server.port
     for other in ("/", "/metrics?x=1", "/metrics/"):
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(f"http://127.0.0.1:{port}{other}", timeout=30)
@@ -244,13 +245,13 @@ def test_the_metrics_server_has_nothing_else():
 
 def test_the_metrics_server_starts_moves_starts_again_and_stops():
     aerospike.start_metrics_server(0)
-    assert _observability._server is not None
-    first = _observability._server.port
+    assert controls._server is not None
+    first = controls._server.port
     assert scrape(first).startswith("# HELP db_client_operation_duration_seconds")
     aerospike.start_metrics_server(first)
     assert "# EOF" in scrape(first)
     aerospike.start_metrics_server(0)
-    second = _observability._server.port
+    second = controls._server.port
     assert second != first
     assert "# EOF" in scrape(second)
     with pytest.raises(urllib.error.URLError):
@@ -291,8 +292,8 @@ def spans() -> Iterator[tuple[trace.Tracer, InMemorySpanExporter]]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _metrics.trace(functools.partial(_tracing.Spans, provider=provider))
-    _portal.carry = _observability._carrying
+    metrics.trace(functools.partial(tracing.Spans, provider=provider))
+    portal.carry_context = controls._carry_context
     yield provider.get_tracer("test"), exporter
     aerospike.shutdown_tracing()
 
@@ -353,16 +354,16 @@ def test_spans_of_tasks_are_children_of_each_task_s(
 def test_tracing_is_set_up_and_shut_down(client: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     aerospike.init_tracing()
-    assert not _metrics.tracing()
+    assert not metrics.tracing()
     monkeypatch.delenv("OTEL_SDK_DISABLED")
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
     aerospike.init_tracing()
-    assert _metrics.tracing()
+    assert metrics.tracing()
     assert [type(one).__name__ for one in client._native.instruments] == ["ProcessMetrics", "Spans"]
     client.ping()
     aerospike.shutdown_tracing()
     aerospike.shutdown_tracing()
-    assert not _metrics.tracing()
+    assert not metrics.tracing()
     assert [type(one).__name__ for one in client._native.instruments] == ["ProcessMetrics"]
 
 
@@ -373,7 +374,7 @@ def test_without_opentelemetry_there_is_a_warning_and_no_error(
     with caplog.at_level(logging.WARNING, "aerospike_py"):
         aerospike.init_tracing()
     assert "pip install 'trio-aerospike[otel]'" in caplog.text
-    assert not _metrics.tracing()
+    assert not metrics.tracing()
 
 
 def _in_child(hosts: Any, set_name: str, out: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import aerospike_py as aerospike
 from aerospike_py import numpy_batch
-from aerospike_py._habits import Habit, Habits
+from aerospike_py._commands.usage_hints import UsageHint, UsageHints
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_keys import text_digest
 from trio_aerospike.errors import ResultCode
@@ -164,7 +164,7 @@ def test_an_array_that_cannot_be_written_is_refused(client: Any, set_name: str):
     refused(TypeError, data, "test", set_name, np.dtype([("_key", "i8"), ("age", "f4")]))
 
 
-def test_habits_spare_records_where_only_arrays_are_made(client: Any, set_name: str):
+def test_usage_hints_spare_records_where_only_arrays_are_made(client: Any, set_name: str):
     keys = [("test", set_name, number) for number in range(3)]
     client.put(keys[0], {"age": 1})
     dtype = np.dtype([("age", "i4")])
@@ -182,14 +182,14 @@ def test_habits_spare_records_where_only_arrays_are_made(client: Any, set_name: 
     assert client.batch_read(keys, ["age"])._lazy.decoded
 
 
-def test_habits_are_kept_by_set_and_bins():
-    habits = Habits(for_loop=False)
+def test_usage_hints_are_kept_by_set_and_bins():
+    usage_hints = UsageHints(for_loop=False)
     key = Key("test", "s", 1)
-    habit = habits.of([key], ["a"])
-    assert habits.of([key, key], ["a"]) is habit
-    assert habits.of([key], None) is not habit
-    assert habits.of([Key("test", "t", 1)], ["a"]) is not habit
-    assert isinstance(habits.of([], None), Habit)
+    hint = usage_hints.of([key], ["a"])
+    assert usage_hints.of([key, key], ["a"]) is hint
+    assert usage_hints.of([key], None) is not hint
+    assert usage_hints.of([Key("test", "t", 1)], ["a"]) is not hint
+    assert isinstance(usage_hints.of([], None), UsageHint)
 
 
 def test_arrays_of_many_records_do_not_hold_up_an_event_loop(shared_cluster: BackgroundCluster, set_name: str):

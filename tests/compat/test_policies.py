@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _policies, types
-from aerospike_py._policies import reader_for
+from aerospike_py import types
+from aerospike_py._conversion import policies as _policies
+from aerospike_py._conversion.policies import reader_for
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.policies import (
     BatchConcurrency,

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from aerospike_py import ClientError
-from aerospike_py._portal import IDLE_WORKERS, Portal
+from aerospike_py._runtime.portal import IDLE_WORKERS, Portal
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_cancelling_one_call_leaves_its_neighbours_alone(portal: Portal):
 
 
 def test_an_interrupted_wait_cancels_the_call(portal: Portal, monkeypatch: pytest.MonkeyPatch):
-    import aerospike_py._portal as module
+    import aerospike_py._runtime.calls as module
 
     block = Block()
 

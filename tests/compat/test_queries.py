@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py import _query, predicates
-from aerospike_py._results import query_records
+from aerospike_py import predicates
+from aerospike_py._conversion.predicates import to_predicate
+from aerospike_py._conversion.results import query_records
 from aerospike_py.types import AerospikeKey, Record, RecordMetadata
 from tests.compat.background import BackgroundCluster
 from trio_aerospike import GeoJSON, Key, predicates as native
@@ -155,7 +156,7 @@ def test_predicates_about_places_are_served(client: Any):
     ids=lambda one: str(one)[:40],
 )
 def test_predicates_are_those_of_trio_aerospike(given: Any, expected: native.Predicate):
-    assert _query.to_predicate(given) == expected
+    assert to_predicate(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_predicates_are_those_of_trio_aerospike(given: Any, expected: native.Pre
 )
 def test_predicates_that_cannot_be_are_refused(given: Any, message: str):
     with pytest.raises(aerospike.InvalidArgError) as caught:
-        _query.to_predicate(given)
+        to_predicate(given)
     assert re.search(message, str(caught.value)), str(caught.value)
 
 

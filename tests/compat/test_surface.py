@@ -25,18 +25,55 @@ MODULES = SPEC["modules"]
 PACKAGE = Path(aerospike_py.__file__).parent
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_a_module_knows_the_native_package_by_its_public_modules_and_names(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+#: The modules of the package, parsed.
+TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+#: Private by their names and public by their documentation: of named tuples, and of enums.
+DOCUMENTED = {"_fields", "_replace", "_asdict", "_field_defaults"}
+
+
+def own_private_names() -> set[str]:
+    """The private names that the package itself defines: functions, classes, variables and attributes."""
+    names: set[str] = set()
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                names.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr)
+    return names
+
+
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_a_module_knows_the_native_package_by_its_public_modules_and_names(module: str) -> None:
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
         for name in names:
             parts = name.split(".")
             assert parts[0] != "trio_aerospike" or not any(part.startswith("_") for part in parts), name
+
+
+def test_no_module_uses_a_private_attribute_that_the_package_does_not_define() -> None:
+    own = own_private_names()
+    used = {
+        (module, node.attr)
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+    }
+    assert {(module, name) for module, name in used if name not in own | DOCUMENTED} == set()
+
+
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_a_module_fits_on_a_few_screens(module: str) -> None:
+    if module != "_constants.py":  # a table
+        assert len((PACKAGE / module).read_text("utf-8").splitlines()) <= 500
 
 
 CLASSES = MODULES["aerospike_py"]["classes"]
@@ -207,3 +244,26 @@ def test_factories_take_a_config():
         assert list(inspect.signature(getattr(aerospike_py, name)).parameters) == ["config"]
     assert isinstance(aerospike_py.client({"hosts": [("127.0.0.1", 3000)]}), aerospike_py.Client)
     assert isinstance(aerospike_py.async_client({"hosts": [("127.0.0.1", 3000)]}), aerospike_py.AsyncClient)
+
+
+def public_functions() -> dict[str, Any]:
+    """The public classes, functions, methods and properties of the package and its public modules, by name."""
+    found: dict[str, Any] = {}
+    for module in MODULES:
+        for name, value in vars(importlib.import_module(module)).items():
+            if name.startswith("_") or not getattr(value, "__module__", "").startswith("aerospike_py"):
+                continue
+            if inspect.isfunction(value) or inspect.isclass(value):
+                found[f"{module}.{name}"] = value
+            if inspect.isclass(value):
+                for attribute, member in inspect.getmembers(value):
+                    function = member.fget if isinstance(member, property) else member
+                    if inspect.isfunction(function) and not attribute.startswith("_"):
+                        found[f"{module}.{name}.{attribute}"] = function
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(public_functions()))
+def test_the_types_of_every_public_name_can_be_evaluated(name: str):
+    pytest.importorskip("numpy")
+    typing.get_type_hints(public_functions()[name])

@@ -26,7 +26,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 import aerospike_py as aerospike
-from aerospike_py import _metrics, _observability, _portal, _tracing
+from aerospike_py._observability import controls, metrics, tracing
+from aerospike_py._runtime import portal
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.server import Fault
 
@@ -36,8 +37,8 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _metrics.trace(functools.partial(_tracing.Spans, provider=provider))
-    _portal.carry = _observability._carrying
+    metrics.trace(functools.partial(tracing.Spans, provider=provider))
+    portal.carry_context = controls._carry_context
     yield exporter
     aerospike.shutdown_tracing()
 

@@ -68,8 +68,8 @@ def test_clients_of_the_drop_in_stay_connected_when_a_copy_is_tried() -> None:
         with aerospike_py.client(config).connect() as client:
             refused(client)
             refused(client._session)
-            refused(client._home)
-            refused(client._home._portal)
+            refused(client._backend)
+            refused(client._backend._portal)
             gc.collect()
             client.put(KEY, {"a": 1})
             assert client.get(KEY).bins == {"a": 1}

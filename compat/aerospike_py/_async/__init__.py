@@ -1,0 +1,1 @@
+"""The methods of the asyncio client and its queries: the source from which ``_sync`` is generated."""

@@ -1,0 +1,1 @@
+"""Logging, metrics and tracing under the names of aerospike_py."""

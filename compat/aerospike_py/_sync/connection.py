@@ -1,0 +1,107 @@
+"""Connect and close a synchronous client; ask nodes for information; truncate sets."""
+
+# Generated from _async/connection.py by tools/make_sync.py: change that file, then run the script.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from .._client_base import ClientBase
+from .._commands import administration
+from .._conversion import results
+from .._runtime.backends import BlockingBackend, blocking_backend
+from ..types import InfoNodeResult
+
+
+class Connection(ClientBase):
+    """The connection of a client, and the commands on the cluster as a whole."""
+
+    _backend: BlockingBackend
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> Literal[False]:
+        self.close()
+        return False
+
+    def connect(self, username: str | None = None, password: str | None = None) -> Self:
+        """Connect to the cluster.
+
+        Args:
+            username: The user who logs in, instead of the configuration's ``user``.
+            password: The password; required with a user name.
+
+        Returns:
+            The client itself.
+
+        Raises:
+            InvalidArgError: The configuration has a value that is not allowed or, in strict mode, an unknown field.
+            ClusterError: No seed answers, or the cluster has another name; the message has the reason for each seed.
+            ClientError: The client is connected already; or an AsyncClient connects without a running event loop.
+        """
+        session = self._new_session(username, password)
+        backend = blocking_backend()
+        try:
+            self._begin_connecting(session)
+            backend.start(session)
+            backend.call(session.connected)
+            self._finish_connecting(backend, session)
+        except BaseException:
+            self._fail_connecting(backend, session)
+            raise
+        return self
+
+    def close(self) -> None:
+        """Close the connections. A client that is not connected stays as it is.
+
+        Commands under way in other threads and tasks have five seconds to finish; new ones are refused at once.
+
+        Raises:
+            ClientError: The client is connecting.
+        """
+        session = self._session
+        try:
+            session = self._detach_session() or session
+            if session is not None and not session.closed:
+                self._backend.close(session)
+        except BaseException:
+            if session is not None:
+                self._backend.release(session)  # interrupted or cancelled, perhaps before the close was requested
+            raise
+
+    def ping(self) -> bool:
+        """Return whether a node answers; False as well if the client is not connected."""
+        native = self._native
+        return native is not None and self._backend.call(native.ping)
+
+    def info_all(self, command: str, policy: Mapping[str, Any] | None = None) -> list[InfoNodeResult]:
+        """Send an info command, such as ``"namespaces"``, to every node.
+
+        Returns:
+            One result for each node: its name, an error code (0: no error) and the answer.
+        """
+        native = self._native or self._refuse("info_all", locals())
+        info_policy = self._policies.info(policy)
+        return results.info_results(self._backend.call(native.info_all, command, policy=info_policy))
+
+    def info_random_node(self, command: str, policy: Mapping[str, Any] | None = None) -> str:
+        """Send an info command, such as ``"build"``, to one node, and return the answer."""
+        native = self._native or self._refuse("info_random_node", locals())
+        return self._backend.call(native.info_random_node, command, policy=self._policies.info(policy))
+
+    def truncate(
+        self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None
+    ) -> None:
+        """Remove all records of a set.
+
+        Args:
+            namespace: The namespace.
+            set_name: The set; ``""`` for the whole namespace.
+            nanos: Remove only records last written before this time, in nanoseconds since 1970; 0: all that exist now.
+            policy: An AdminPolicy.
+        """
+        self._warn_of_truncation(namespace, set_name)
+        native = self._native or self._refuse("truncate", locals())
+        self._backend.call(administration.truncate, native, self._policies, namespace, set_name, nanos, policy)
