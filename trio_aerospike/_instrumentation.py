@@ -17,7 +17,7 @@ from .instruments import Instrument, Observation
 
 if TYPE_CHECKING:
     from ._cluster.execution.batch import Batch
-    from ._cluster.execution.single import Run
+    from ._cluster.execution.single import RunCommand
     from ._cluster.tend.cluster import Cluster
     from ._cluster.tend.node import Node
     from .keys import Key
@@ -136,7 +136,7 @@ class Observers:
             except Exception:
                 self._failed(instrument)
 
-    def runner(self, run: Run, notes: dict[Key, tuple[Node | None, int]]) -> Run:
+    def runner(self, run: RunCommand, notes: dict[Key, tuple[Node | None, int]]) -> RunCommand:
         """What runs commands on one record and tells of them.
 
         Args:
@@ -173,7 +173,7 @@ class Observers:
 
         return run_and_tell
 
-    def _short_runner(self, run: Run, notes: dict[Key, tuple[Node | None, int]]) -> Run:
+    def _short_runner(self, run: RunCommand, notes: dict[Key, tuple[Node | None, int]]) -> RunCommand:
         clock = time.perf_counter
         took = self._took if len(self._takers) != 1 else self._takers[0].operation_took
 

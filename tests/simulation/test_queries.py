@@ -99,7 +99,7 @@ async def test_what_waits_for_a_slow_reader_is_bounded_and_stops_the_servers(aut
             stream = records._stream
             assert stream is not None
             # The frame that goes over the limit is taken whole, on each of the connections.
-            assert stream._arrivals.size < arrivals.STORE_SIZE + 3 * 256 * 1024
+            assert stream._buffer.size < arrivals.STORE_SIZE + 3 * 256 * 1024
             jobs = [job for node in scene.cluster.nodes for job in node.queries.active.values()]
             assert jobs and sum(job.succeeded for job in jobs) < COUNT
         await left_over(scene)

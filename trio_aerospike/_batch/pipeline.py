@@ -175,7 +175,13 @@ class _Pump(Generic[T]):
         stream = self._stream
         try:
             batch = Batch(
-                self._what, rows.keys, rows.rests, self._policy, rows.writes, uniform=rows.uniform, alike=rows.alike
+                self._what,
+                rows.keys,
+                rows.row_payloads,
+                self._policy,
+                rows.writes,
+                uniform=rows.uniform,
+                alike=rows.alike,
             )
             results, _ = await self._executor.run_batch(batch)
         except ClientClosed as error:

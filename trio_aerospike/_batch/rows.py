@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from .._wire import constants as wire
-from .._wire.batch import all_same, encode_rest, read_row
+from .._wire.batch import all_same, encode_row_payload, read_row
 from .._wire.commands import encode_field, encode_op, user_key_field
 from ..errors import InvalidArgError
 from ..keys import Key, of_one_place
@@ -69,7 +69,7 @@ class ReadForm:
             infos = (info1 | self._ops.info1, 0, policy._info3)
         # The whole batch's filter stands in its head.
         fields, n_fields = _fields(None if self._policy is None else self._policy.filter_expression, None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             infos,
@@ -119,7 +119,7 @@ class WriteForm:
         """The same with other operations, which only write."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             (self._ops.info1, self._info2, policy._info3),
@@ -148,7 +148,7 @@ class RemoveForm:
         """What a row says behind its digest."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             (0, self._info2, policy._info3),
@@ -175,7 +175,7 @@ class ApplyForm:
         """What a row says behind its digest."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             (0, policy._info2 | wire.INFO2_WRITE, policy._info3),
@@ -288,7 +288,7 @@ def _names(bins: Iterable[str], where: str) -> list[str]:
 class Rows:
     """The rows of a batch as they gather: whose they are, what they say, which of them write."""
 
-    __slots__ = ("_batch", "_last", "_some_write", "_uniform", "_writes", "keys", "rests")
+    __slots__ = ("_batch", "_last", "_some_write", "_uniform", "_writes", "keys", "row_payloads")
 
     def __init__(self, batch: BatchPolicy) -> None:
         self._batch = batch
@@ -298,7 +298,7 @@ class Rows:
         self._uniform: bool | None = None
         self._writes: list[bool] = []
         self.keys: list[Key] = []
-        self.rests: list[bytes] = []
+        self.row_payloads: list[bytes] = []
 
     @property
     def writes(self) -> list[bool] | None:
@@ -312,8 +312,8 @@ class Rows:
 
     @property
     def alike(self) -> bool:
-        """Whether all of ``rests`` are one object."""
-        return self._uniform or all_same(self.rests)
+        """Whether all of ``row_payloads`` are one object."""
+        return self._uniform or all_same(self.row_payloads)
 
     def add(self, key: Key, form: Form, rest: bytes | None = None) -> None:
         """Put a row behind the others; ``rest`` is what it says, where that has been encoded already."""
@@ -325,7 +325,7 @@ class Rows:
         self._last = rest
         self._uniform = None
         self.keys.append(key)
-        self.rests.append(rest)
+        self.row_payloads.append(rest)
         self._writes.append(form.writes)
         self._some_write = self._some_write or form.writes
 
@@ -339,11 +339,11 @@ class Rows:
         self._uniform = None if self.keys else uniform
         self.keys += keys
         if uniform:
-            self.rests += [form.rest(key, self._batch) for key in keys[:1]] * len(keys)
+            self.row_payloads += [form.rest(key, self._batch) for key in keys[:1]] * len(keys)
         else:
             one_of_each = dict(zip(map(_place, keys), keys, strict=True))
             places = {place: form.rest(key, self._batch) for place, key in one_of_each.items()}
-            self.rests += [places[place] for place in map(_place, keys)]
+            self.row_payloads += [places[place] for place in map(_place, keys)]
         self._writes += [form.writes] * len(keys)
         self._some_write = self._some_write or form.writes
 
@@ -353,7 +353,7 @@ class Rows:
         rows = cls(batch)
         for row in some:
             rows.keys += row.keys
-            rows.rests += row.rests
+            rows.row_payloads += row.row_payloads
             rows._writes += row._writes
             rows._some_write = rows._some_write or row._some_write
         return rows

@@ -198,12 +198,12 @@ class ArrayCommands(BatchCommands):
         from .._cluster.execution.batch import Batch
 
         if keys.uniform:
-            rests = [form.rest(keys[0], policy)] * len(keys)
+            row_payloads = [form.rest(keys[0], policy)] * len(keys)
         else:
             rows = Rows(policy)
             rows.add_all(keys, form)
-            rests = rows.rests
-        batch = Batch(what, keys, rests, policy, None, make_reader, keys.digests, keys.uniform)
+            row_payloads = rows.row_payloads
+        batch = Batch(what, keys, row_payloads, policy, None, make_reader, keys.digests, keys.uniform)
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:
             raise fault

@@ -416,7 +416,7 @@ class BatchCommands:
         from .._cluster.execution.batch import Batch
 
         batch = Batch(
-            what, rows.keys, rows.rests, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
+            what, rows.keys, rows.row_payloads, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
         )
         results, fault = await self._executor.run_batch(batch)
         if fault is not None:

@@ -32,7 +32,7 @@ from ..policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
     from .._client import Client
-    from .._cluster.execution.single import Run
+    from .._cluster.execution.single import RunCommand
     from .._instrumentation import Observers
 
 Policy: TypeAlias = ReadPolicy | WritePolicy
@@ -52,7 +52,7 @@ class BorrowingExecutor(ABC):
         self._cluster = client._cluster
         self._inner = client._executor
         #: Who is told of commands now, and what tells them.
-        self._told: tuple[Observers, Run] | None = None
+        self._told: tuple[Observers, RunCommand] | None = None
 
     def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
         """As ``Executor.run``."""

@@ -102,13 +102,13 @@ def encode_batch_read(
         InvalidArgError: larger than the server accepts, or a bin's name is too long.
     """
     infos, ops, n_ops = read_row(bins, row_info1, row_info3)
-    rests: dict[tuple[str, str | None], bytes] = {}
+    row_payloads: dict[tuple[str, str | None], bytes] = {}
     parts: list[bytes] = []
     previous: bytes | None = None
     for index, namespace, set_name, digest in keys:
-        rest = rests.get((namespace, set_name))
+        rest = row_payloads.get((namespace, set_name))
         if rest is None:
-            rest = rests[namespace, set_name] = encode_rest(
+            rest = row_payloads[namespace, set_name] = encode_row_payload(
                 namespace, set_name, infos, record_ttl=read_touch_ttl, ops=ops, n_ops=n_ops
             )
         if rest is previous:
@@ -144,7 +144,7 @@ def read_row(bins: Sequence[str] | None, info1: int, info3: int) -> tuple[tuple[
     return (info1, 0, info3), b"".join([op_name_only(OP_READ, name) for name in bins]), len(bins)
 
 
-def encode_rest(
+def encode_row_payload(
     namespace: str,
     set_name: str | None,
     infos: tuple[int, int, int],
@@ -183,44 +183,44 @@ def encode_rest(
 
 
 def encode_indexed(
-    indexes: Sequence[int], digests: Sequence[bytes], rests: Sequence[bytes], *, alike: bool = False
+    indexes: Sequence[int], digests: Sequence[bytes], row_payloads: Sequence[bytes], *, alike: bool = False
 ) -> list[bytes]:
     """Rows of a batch, as pieces for :func:`encode_batch`.
 
     Args:
         indexes: which; an index comes back with its row.
         digests: of all rows of the batch.
-        rests: what stands behind the digest (:func:`encode_rest`), of all rows. Where two rows in a row have the very
-            same object, the second goes as a repetition; so rows with a user key, which the server does not let
-            repeat, must not share theirs.
-        alike: whether it is known that all of ``rests`` are one object.
+        row_payloads: of all rows, the bytes behind the digest (:func:`encode_row_payload`). If two consecutive rows
+            share one object, the second is sent as a repetition; the server does not allow that for rows with a user
+            key, so these must not share theirs.
+        alike: whether all of ``row_payloads`` are known to be one object.
     """
     if not alike:
-        some = _these(rests, indexes)
+        some = _these(row_payloads, indexes)
         if not all_same(some):
             return _encode_different(indexes, digests, some)
     # All say the same: put together by columns, which takes a fifth of the time that row by row takes.
     pieces = [_REPEAT] * (3 * len(indexes))
     pieces[0::3] = _packed(indexes)
     pieces[1::3] = _these(digests, indexes)
-    pieces[2] = rests[indexes[0]]
+    pieces[2] = row_payloads[indexes[0]]
     return pieces
 
 
-def all_same(rests: Sequence[bytes]) -> bool:
+def all_same(row_payloads: Sequence[bytes]) -> bool:
     """Whether they are all the very same object."""
-    first = rests[0]
-    for rest in rests:  # noqa: SIM110 - all() takes three times as long
+    first = row_payloads[0]
+    for rest in row_payloads:  # noqa: SIM110 - all() takes three times as long
         if rest is not first:
             return False
     return True
 
 
-def _encode_different(indexes: Sequence[int], digests: Sequence[bytes], rests: Sequence[bytes]) -> list[bytes]:
+def _encode_different(indexes: Sequence[int], digests: Sequence[bytes], row_payloads: Sequence[bytes]) -> list[bytes]:
     parts: list[bytes] = []
     append = parts.append
     previous: bytes | None = None
-    for index, rest in zip(indexes, rests, strict=True):
+    for index, rest in zip(indexes, row_payloads, strict=True):
         if rest is previous:
             append(_pack_row(index, digests[index], BATCH_ROW_REPEAT))
         else:

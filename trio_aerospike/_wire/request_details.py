@@ -57,7 +57,7 @@ def row_detail(code: int, rest: bytes) -> str:
 
     Args:
         code: the row's result code.
-        rest: the row behind its digest, as ``batch.encode_rest`` makes it.
+        rest: the row behind its digest, as ``batch.encode_row_payload`` makes it.
 
     Returns:
         As :func:`request_detail`.
