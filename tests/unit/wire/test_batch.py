@@ -198,7 +198,7 @@ def repeating_first() -> bytes:
         ((), "without its field"),
         ((Field(41, b""),), "no room"),
         ((Field(41, struct.pack(">IB", 1 << 31, 0)),), "does not fit"),
-        ((Field(41, repeating_first()),), "repeats nothing"),
+        ((Field(41, repeating_first()),), "is a repetition"),
         ((Field(41, struct.pack(">IB", 0, 0) + b"x"),), "follow"),
     ],
 )
