@@ -1,4 +1,4 @@
-"""``trio-aerospike scan``: the records of a set, as lines of JSON."""
+"""``trio-aerospike scan``: print the records of a set or namespace as lines of JSON."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..exp import from_base64
 from ..query import PartitionFilter
 from ..records import Record
 from ..validation import shown
-from .connecting import OK, PASSED_OVER, WRONG, add_options, exit_code
+from .connection import OK, PASSED_OVER, WRONG, add_options, exit_code
 from .jsonl import record_to_json, write_json
+from .load import positive
 from .terminal import Output, complain, counted, open_output, progress, reason
-from .transfer import positive
 
 _LINES_AT_A_TIME = 200
 
 
 def add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Make the command known."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "scan",
         help="read all records of a set or namespace",
@@ -74,12 +74,12 @@ async def _scan(client: Client, options: argparse.Namespace) -> int:
 
 
 class _Scanner:
-    """Writes the records of a query.
+    """Writes the records of a query as lines of JSON.
 
     Attributes:
-        count: how many have been written.
-        passed_over: how many could not be decoded.
-        problem: why it stopped early.
+        count: records written.
+        passed_over: records that could not be decoded.
+        problem: the error that ended it early.
     """
 
     def __init__(self, query: Records, total: int | None) -> None:
@@ -91,10 +91,10 @@ class _Scanner:
         self.problem: AerospikeError | None = None
 
     async def run(self, output: Output) -> None:
-        """Write all records, or those that there are before a problem.
+        """Write all records, or those before an error.
 
         Raises:
-            OutputError: they cannot be written.
+            OutputError: the output cannot be written.
         """
         with progress("record", self._total, hidden=output.is_terminal) as show:
             try:
@@ -138,6 +138,6 @@ def _partitions(text: str | None) -> PartitionFilter | None:
     first, _, count = text.partition(":")
     try:
         return PartitionFilter.by_range(int(first), int(count or 1))
-    except ValueError as error:  # an InvalidArgError is one
+    except ValueError as error:  # includes InvalidArgError
         words = f": {error}" if isinstance(error, InvalidArgError) else ""
         raise InvalidArgError(f"--partitions: got {shown(text)}, allowed: FIRST or FIRST:COUNT{words}") from None
