@@ -53,10 +53,10 @@ class Visit:
         return Answer(int(line.split()[1]), fields, body.decode(errors="replace"))
 
     async def _more(self, data: bytes) -> bytes:
-        some = await self._stream.receive_some()
-        if not some:
+        received = await self._stream.receive_some()
+        if not received:
             raise OSError(f"{self._host} has closed the connection")
-        return data + some
+        return data + received
 
 
 class Rules:

@@ -171,7 +171,7 @@ class Node(Uncopyable):
             self._hurry(pending.deadline)
 
     async def info(self, *names: str, timeout: float | None = None) -> dict[str, str]:
-        """Send info commands over the node's info connection, which is not one of the pools.
+        """Send info commands over the node's info connection, apart from the pools.
 
         Args:
             names: the commands; all are asked in one request.
