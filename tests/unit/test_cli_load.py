@@ -143,7 +143,7 @@ def test_a_fault_of_the_program_is_a_sentence_and_a_traceback_on_request(
 
     monkeypatch.setattr(_cli, "_parser", fault)
     assert _cli.main(["nodes"]) == 70
-    assert capfd.readouterr().err.startswith("trio-aerospike: a fault in this program: ZeroDivisionError: by nought")
+    assert capfd.readouterr().err.startswith("trio-aerospike: internal error: ZeroDivisionError: by nought")
     monkeypatch.setenv("TRIO_AEROSPIKE_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         _cli.main(["nodes"])

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     # Imported here, where Ctrl-C is handled.
-    from .connection import INTERRUPTED, NO_OUTPUT, OUR_FAULT
+    from .connection import INTERNAL_ERROR, INTERRUPTED, NO_OUTPUT
     from .terminal import OutputError, complain, finish_output, hold_descriptors
 
     if arguments is None:
@@ -59,8 +59,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         if os.environ.get(_SHOW_TRACEBACK):
             raise
         kind = type(error).__name__
-        complain(f"a fault in this program: {kind}: {error} ({_SHOW_TRACEBACK}=1 in the environment shows where)")
-        return OUR_FAULT
+        complain(f"internal error: {kind}: {error} ({_SHOW_TRACEBACK}=1 in the environment shows where)")
+        return INTERNAL_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:

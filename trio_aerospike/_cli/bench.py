@@ -26,11 +26,11 @@ def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "bench",
         help="measure puts and gets",
         description=(
-            "Write records of three bins with a short life into a set of their own, read them again, remove them, and "
-            "tell rates and latencies of each."
+            "Write records of three bins with a short ttl into a set of their own, read them, remove them, and print "
+            "rates and latencies of each."
         ),
     )
-    parser.add_argument("--records", type=positive, default=10_000, metavar="N", help="how many (default: 10000)")
+    parser.add_argument("--records", type=positive, default=10_000, metavar="N", help="default: 10000")
     parser.add_argument("--in-flight", type=in_flight, default=64, metavar="N", help="commands at a time (default: 64)")
     parser.add_argument("--namespace", default="test", help="default: test")
     parser.add_argument("--set", default="trio-bench", help="default: trio-bench")

@@ -21,12 +21,12 @@ from .diagnosis import diagnose
 from .terminal import OutputError, complain, reason
 
 #: Exit codes; argparse itself ends with 2 for a wrong command line.
-OK, FAILED, WRONG, UNREACHABLE, NO_OUTPUT, PASSED_OVER, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+OK, FAILED, WRONG, UNREACHABLE, NO_OUTPUT, SKIPPED, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 
 EXIT_CODES = (
-    "exit codes: 0 done; 1 the database refused something, or a record is not there; 2 a wrong command line or wrong "
-    "input; 3 no server can be reached; 4 the output cannot be written; 5 records that cannot be decoded were passed "
-    "over; 70 a fault in this program; 130 ended by Ctrl-C"
+    "exit codes: 0 done; 1 the database refused a command, or a record does not exist; 2 an invalid command line or "
+    "invalid input; 3 no server can be reached; 4 the output cannot be written; 5 records that cannot be decoded were "
+    "skipped; 70 an internal error; 130 ended by Ctrl-C"
 )
 
 Command = Callable[[Client, argparse.Namespace], Awaitable[int]]
@@ -42,22 +42,22 @@ def add_options(parser: argparse.ArgumentParser, command: Command) -> None:
         metavar="HOST:PORT,...",
         help="seeds, any of which leads to all nodes (default: $AEROSPIKE_HOSTS, or 127.0.0.1:3000)",
     )
-    group.add_argument("--cluster-name", default="", metavar="NAME", help="what the cluster has to call itself")
+    group.add_argument("--cluster-name", default="", metavar="NAME", help="the name that the cluster must have")
     group.add_argument("--services-alternate", action="store_true", help="use the alternate addresses of the nodes")
-    group.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
+    group.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each request (default: 10)")
     group = parser.add_argument_group("login")
     group.add_argument("--user", default="", metavar="NAME", help="log in as this user")
     group.add_argument(
         "--password-file",
         metavar="FILE",
-        help="its first line is the password; otherwise $AEROSPIKE_PASSWORD, or the terminal is asked",
+        help="its first line is the password; default: $AEROSPIKE_PASSWORD, or a prompt",
     )
-    group.add_argument("--auth", choices=["internal", "external", "pki"], default="internal", help="who knows the user")
+    group.add_argument("--auth", choices=["internal", "external", "pki"], default="internal", help="default: internal")
     group = parser.add_argument_group("TLS")
-    group.add_argument("--tls", action="store_true", help="speak TLS")
-    group.add_argument("--tls-ca", metavar="FILE", help="the authority of the servers' certificates")
-    group.add_argument("--tls-cert", metavar="FILE", help="our certificate, with its key")
-    group.add_argument("--tls-key", metavar="FILE", help="its key, where that is in another file")
+    group.add_argument("--tls", action="store_true", help="use TLS")
+    group.add_argument("--tls-ca", metavar="FILE", help="the certificate authority of the servers")
+    group.add_argument("--tls-cert", metavar="FILE", help="the client certificate, with its key")
+    group.add_argument("--tls-key", metavar="FILE", help="its key, if it is in another file")
     parser.set_defaults(run=functools.partial(_start, command))
 
 

@@ -17,7 +17,7 @@ def add_get(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser = commands.add_parser(
         "get",
         help="read a record",
-        description="Read a record and print it as JSON: key, generation, seconds to live (null for ever) and bins.",
+        description="Read a record and print it as JSON: key, generation, seconds to live (null: no expiry) and bins.",
     )
     add_key(parser)
     parser.add_argument("--bins", metavar="NAME,...", help="these bins only")

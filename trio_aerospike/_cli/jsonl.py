@@ -274,7 +274,7 @@ def record_from_json(line: str, namespace: str | None, set_name: str | None) -> 
         raise InvalidArgError(f"bins: got {shown(bins)}, allowed: an object of one bin or more")
     ttl = document.get("ttl")
     if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int) or ttl < 1):
-        raise InvalidArgError(f"ttl: got {shown(ttl)}, allowed: seconds, or null for ever")
+        raise InvalidArgError(f"ttl: got {shown(ttl)}, allowed: seconds, or null for no expiry")
     return key, {name: bin_from_json(name, value) for name, value in bins.items()}, ttl
 
 

@@ -41,15 +41,15 @@ def add_load(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="write records from lines of JSON",
         description=(
             "Write the records of a file, or of the standard input, one JSON object a line as `get` and `scan` print "
-            "them. Lines of one key are written in their order. Stops at the first line that is wrong; what was "
-            "written until then stays. Bins of a record that a line does not name stay, too."
+            "them. Lines of one key are written in their order. Stops at the first invalid line; records written "
+            "before it stay. Bins of a record that a line does not name stay, too."
         ),
     )
     parser.add_argument("file", nargs="?", default="-", help="the file; - for the standard input")
-    parser.add_argument("--namespace", help="in place of the lines' own")
-    parser.add_argument("--set", help="in place of the lines' own")
+    parser.add_argument("--namespace", help="overrides that of the lines")
+    parser.add_argument("--set", help="overrides that of the lines")
     parser.add_argument("--in-flight", type=in_flight, default=256, metavar="N", help="writes at a time (default: 256)")
-    parser.add_argument("--no-ttl", action="store_true", help="let the records live for ever, whatever the lines say")
+    parser.add_argument("--no-ttl", action="store_true", help="write records that never expire, whatever the lines say")
     add_options(parser, _load)
 
 

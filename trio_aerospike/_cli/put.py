@@ -21,7 +21,7 @@ def add_put(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "put",
         help="write bins into a record",
         description=(
-            "Write bins into a record, which is created if need be. A value is JSON, or else text: age=41 "
+            "Write bins into a record, which is created if necessary. A value is JSON, or else text: age=41 "
             'tags=\'["a"]\' name=Ann. NaN and Infinity are text; as floats they are \'{"$float": "nan"}\'. null '
             "removes a bin."
         ),
@@ -29,7 +29,7 @@ def add_put(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add_key(parser)
     parser.add_argument("bins", nargs="+", metavar="BIN=VALUE")
     parser.add_argument(
-        "--ttl", type=int, metavar="SECONDS", help="seconds to live, -1 for ever (default: the server's)"
+        "--ttl", type=int, metavar="SECONDS", help="seconds to live, -1 for no expiry (default: the server's)"
     )
     add_options(parser, _put)
 

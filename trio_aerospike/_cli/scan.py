@@ -13,7 +13,7 @@ from ..exp import from_base64
 from ..query import PartitionFilter
 from ..records import Record
 from ..validation import shown
-from .connection import OK, PASSED_OVER, WRONG, add_options, exit_code
+from .connection import OK, SKIPPED, WRONG, add_options, exit_code
 from .jsonl import record_to_json, write_json
 from .load import positive
 from .terminal import Output, complain, counted, open_output, progress, reason
@@ -27,22 +27,22 @@ def add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "scan",
         help="read all records of a set or namespace",
         description=(
-            "Read all records of a set or namespace and print each as a line of JSON, which `load` reads. The order is "
-            "that of no key. Records are known by their digest where no key was stored with them. A record that cannot "
-            "be decoded is named on the error output and passed over."
+            "Read all records of a set or namespace and print each as a line of JSON, which `load` reads. They are in "
+            "no particular order. Records without a stored key are identified by their digest. A record that cannot "
+            "be decoded is reported on the error output and skipped."
         ),
     )
     parser.add_argument("namespace")
-    parser.add_argument("set", nargs="?", help="the set; all of the namespace without it")
+    parser.add_argument("set", nargs="?", help="the set; default: the whole namespace")
     parser.add_argument(
-        "--bins", metavar="NAME,...", help="these bins only; records that have none of them are left out"
+        "--bins", metavar="NAME,...", help="only these bins, and only records that have any of them"
     )
     parser.add_argument("--no-bins", action="store_true", help="keys and metadata only")
-    parser.add_argument("--filter", metavar="BASE64", help="an expression that records have to meet, in base64")
-    parser.add_argument("--max", type=positive, metavar="N", help="this many records at the most")
-    parser.add_argument("--rate", type=positive, metavar="N", help="records a second that each server may look at")
+    parser.add_argument("--filter", metavar="BASE64", help="a filter expression, in base64")
+    parser.add_argument("--max", type=positive, metavar="N", help="at most this many records")
+    parser.add_argument("--rate", type=positive, metavar="N", help="records per second that each server may read")
     parser.add_argument("--partitions", metavar="FIRST[:COUNT]", help="a part of the 4096 partitions")
-    parser.add_argument("--output", metavar="FILE", help="write to this file, in place of the standard output")
+    parser.add_argument("--output", metavar="FILE", help="write to this file instead of the standard output")
     add_options(parser, _scan)
 
 
@@ -67,9 +67,9 @@ async def _scan(client: Client, options: argparse.Namespace) -> int:
         after = f"after {counted(scanner.count, 'record')}: " if scanner.count else ""
         complain(f"{after}{scanner.problem}")
         return exit_code(scanner.problem)
-    if scanner.passed_over:
-        complain(f"{counted(scanner.passed_over, 'record')} could not be decoded")
-        return PASSED_OVER
+    if scanner.skipped:
+        complain(f"{counted(scanner.skipped, 'record')} could not be decoded")
+        return SKIPPED
     return OK
 
 
@@ -78,7 +78,7 @@ class _Scanner:
 
     Attributes:
         count: records written.
-        passed_over: records that could not be decoded.
+        skipped: records that could not be decoded.
         problem: the error that ended it early.
     """
 
@@ -87,7 +87,7 @@ class _Scanner:
         self._total = total
         self._lines: list[str] = []
         self.count = 0
-        self.passed_over = 0
+        self.skipped = 0
         self.problem: AerospikeError | None = None
 
     async def run(self, output: Output) -> None:
@@ -115,7 +115,7 @@ class _Scanner:
                 raise record.error
             self._lines.append(write_json(record_to_json(record)))
         except (ProtocolError, InvalidArgError, RecursionError) as error:
-            self.passed_over += 1
+            self.skipped += 1
             text = f"{_name(record)} cannot be decoded: {error}"
             await trio.to_thread.run_sync(complain, text, abandon_on_cancel=True)
 

@@ -82,7 +82,7 @@ async def open_output(path: str | None) -> AsyncIterator[Output]:
     """A file to write to, or the standard output for None.
 
     Raises:
-        OutputError: what was written last cannot be kept.
+        OutputError: the last data cannot be stored.
         OSError: it cannot be opened.
     """
     if path is None:

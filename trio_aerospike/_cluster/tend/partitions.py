@@ -327,7 +327,7 @@ class PartitionMap(Generic[T]):
         """Takes a node out that has left the cluster.
 
         What it held passes to other replicas; where there are none it stays as the last known owner, so that a command
-        finds somebody who refuses, and tries again, rather than nobody.
+        finds a node that refuses, and retries, rather than no node.
 
         Returns:
             Whether any slot changed.
