@@ -1,9 +1,8 @@
 """`make bench`: compare with the published clients, side by side in one run.
 
-Measures against the server that AEROSPIKE_HOSTS names ("host:port,host:port"), or against an embedded one in another
-process. Each contender runs in its own process and takes its turn in every round. Writes a table to stdout, and a plot
-and all figures to benchmarks/results/. The scenario `embedded` measures our own server, whose answers must not cost
-more as records grow.
+Measures against the server in AEROSPIKE_HOSTS ("host:port,host:port"), or an embedded one in another process. Each
+contender runs in its own process, one after the other in every round. Writes a table to stdout, and a plot and all
+figures to benchmarks/results/. The scenario `embedded` measures the embedded server by number of records.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 @contextlib.contextmanager
 def helper(module: str, *arguments: str) -> Iterator[list[Host]]:
-    """Run a server or proxy of ours; it says where it listens, and stops when its stdin is closed."""
+    """Run a server or proxy, which prints its addresses and stops when its stdin is closed."""
     process = subprocess.Popen(
         [str(OURS), "-m", f"benchmarks.{module}", *arguments],
         cwd=ROOT,
@@ -58,7 +57,7 @@ def helper(module: str, *arguments: str) -> Iterator[list[Host]]:
 
 @contextlib.contextmanager
 def target(nodes: int) -> Iterator[tuple[list[Host], str]]:
-    """The server to measure against, and how to call it."""
+    """Yield the server to measure against, and its description."""
     named = os.environ.get("AEROSPIKE_HOSTS", "").replace(";", ",")
     if named.strip():
         hosts = []
@@ -72,7 +71,7 @@ def target(nodes: int) -> Iterator[tuple[list[Host], str]]:
 
 
 def numbers(text: str) -> list[int]:
-    """A comma-separated list of positive integers."""
+    """Parse a comma-separated list of positive integers."""
     values = [int(part) for part in text.split(",")]
     if any(value < 1 for value in values):
         raise argparse.ArgumentTypeError("numbers above 0 are wanted")
@@ -80,7 +79,7 @@ def numbers(text: str) -> list[int]:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     names = ", ".join(repr(name) for name in BY_NAME)
     parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=...", description=__doc__)
     parser.add_argument("--scenarios", default=",".join(DEFAULT_SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
@@ -118,7 +117,7 @@ def parse() -> argparse.Namespace:
 
 
 def present(contenders: list[Contender]) -> list[Contender]:
-    """Those that are installed; the others are named."""
+    """Return the installed contenders, and report the others."""
     here = []
     for contender in contenders:
         if available(contender):
@@ -138,7 +137,7 @@ def measure(
     aims: tuple[report.Aim, ...],
     shape: str = "flat",
 ) -> Results:
-    """Run one scenario and show what came of it."""
+    """Run one scenario and print its results."""
     print(f"\n== {title}")
     results = compare(
         contenders,
@@ -162,7 +161,7 @@ def measure(
 
 
 def measure_nested(contenders: list[Contender], hosts: list[Host], arguments: argparse.Namespace) -> None:
-    """Records that hold lists and maps: whole gets and puts of all, and the part of it that is our code."""
+    """Measure records with lists and maps: whole gets and puts of all contenders, and our codec alone."""
     from benchmarks import nested
 
     title = "records of a list and a map of 100 elements each, nested"
@@ -182,7 +181,7 @@ def measure_nested(contenders: list[Contender], hosts: list[Host], arguments: ar
 
 
 def main() -> None:
-    """Run the scenarios asked for."""
+    """Run the requested scenarios."""
     arguments = parse()
     began = time.monotonic()
     contenders = present(arguments.contenders)

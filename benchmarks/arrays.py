@@ -1,6 +1,6 @@
-"""Batches into NumPy arrays, side by side: reading, converting, and both.
+"""Compare batches into NumPy arrays: reading, converting, and both.
 
-Clients take turns, each in a process of its own, so that what else the machine does hits all alike.
+Clients alternate, each in a process of its own, so that other load on the machine affects all equally.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.workers.common import NAMESPACE
 KEYS = 10_000
 TIMES = 8
 STEPS = ("convert", "read", "whole")
-#: For each client its environment and what the worker calls it.
+#: For each client its environment and its name for the worker.
 CLIENTS: dict[str, tuple[Path, str]] = {
     "trio_aerospike": (OURS, "trio_aerospike"),
     "compat sync": (OURS, "sync"),
@@ -30,7 +30,7 @@ CLIENTS: dict[str, tuple[Path, str]] = {
     "aerospike-py sync": (PEERS, "sync"),
     "aerospike-py asyncio": (PEERS, "asyncio"),
 }
-#: What is aimed at: (ours, theirs, the step, so many times as fast).
+#: Targets: (ours, theirs, the step, the ratio).
 AIMS = (
     ("compat sync", "aerospike-py sync", "convert", 2.0),
     ("compat asyncio", "aerospike-py asyncio", "convert", 2.0),
@@ -39,7 +39,7 @@ AIMS = (
 
 
 async def load(hosts: list[Host], count: int) -> None:
-    """Write the records, out of an array."""
+    """Write the records from an array."""
     import numpy as np
 
     from benchmarks.workers.arrays import DTYPE, SET
@@ -57,7 +57,7 @@ async def load(hosts: list[Host], count: int) -> None:
 
 
 def run(client: str, hosts: list[Host], count: int) -> dict[str, list[float]] | None:
-    """One process's repetitions, in seconds by step; None where the client cannot be run."""
+    """Run one process; return its seconds by step, or None if the client cannot be run."""
     python, name = CLIENTS[client]
     command = [str(python), "-m", "benchmarks.workers.arrays", name, str(count), str(TIMES)]
     try:
@@ -78,7 +78,7 @@ def run(client: str, hosts: list[Host], count: int) -> dict[str, list[float]] | 
 
 
 def measure(hosts: list[Host], rounds: int, count: int = KEYS) -> dict[str, dict[str, float]]:
-    """Read with every client, round by round; the median of each step."""
+    """Read with every client, round by round; return the median of each step."""
     trio.run(load, hosts, count)
     found: dict[str, dict[str, list[float]]] = {}
     clients = list(CLIENTS)
@@ -98,7 +98,7 @@ def measure(hosts: list[Host], rounds: int, count: int = KEYS) -> dict[str, dict
 
 
 def show(figures: dict[str, dict[str, float]]) -> None:
-    """Print the medians, and what is aimed at."""
+    """Print the medians and the targets."""
     print(f"  {'':22}" + "".join(f"{step:>12}" for step in STEPS))
     for client, steps in figures.items():
         print(f"  {client:22}" + "".join(f"{steps[step] * 1e3:>9.2f} ms" for step in STEPS))

@@ -1,4 +1,4 @@
-"""Who takes part: for each contender its worker module and the environment it runs in."""
+"""The contenders: for each its worker module and its environment."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Contender:
     """A client under test.
 
     Attributes:
-        name: What the command line and the table call it.
+        name: Its name on the command line and in the table.
         module: The worker, run with `python -m`.
         python: The interpreter of its environment.
-        needs: The import that has to work there; where it does not, the contender is left out, loudly.
+        needs: The import that must work there; otherwise the contender is left out, with a message.
         connections: For the bare loop, connections to each node.
-        max_conns: Overrides the number of connections that a client may open to a node: one that fails rather than
-            waits when they are all taken needs as many as there are operations in flight.
-        batch: Whether it reads batches.
+        max_conns: Overrides the limit of connections to a node: a client that fails rather than waits when all are in
+            use needs as many as there are operations in flight.
+        batch: Whether it supports batches.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Runs the contenders' workers and takes them through interleaved rounds."""
+"""Run the contenders' workers through interleaved rounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 120.0
 
 @attrs.frozen
 class Cell:
-    """One point of the table: what is done, and how much of it at once."""
+    """One point of the table: the kind of operation, and the number in flight."""
 
     kind: str
     depth: int
@@ -32,15 +32,15 @@ class Cell:
 
 
 class WorkerFailed(Exception):
-    """A worker died or said nothing; what it wrote to stderr has been shown."""
+    """A worker died or did not answer; its stderr has been printed."""
 
 
 class Worker:
     """One contender's process.
 
     Args:
-        contender: Whom it runs. What it writes to stderr is kept in a file, of which the end is shown if it fails.
-        shape: What its records hold, "nested" for lists and maps.
+        contender: The contender. Its stderr is written to a file, whose end is printed if it fails.
+        shape: The shape of its records, "nested" for lists and maps.
     """
 
     def __init__(self, contender: Contender, shape: str = "flat") -> None:
@@ -125,7 +125,7 @@ class Results:
 
     Attributes:
         rounds: For each contender's name and cell the answers, one per round.
-        versions: For each contender's name what it said its version was.
+        versions: For each contender's name the version that it reported.
     """
 
     rounds: dict[tuple[str, Cell], list[Answer]] = attrs.Factory(dict)
@@ -140,7 +140,7 @@ class Results:
         return list(dict.fromkeys(name for name, _ in self.rounds))
 
     def median(self, name: str, cell: Cell, figure: str) -> float | None:
-        """The median over the rounds of one figure; None where there is none."""
+        """Return the median over the rounds of one figure, or None."""
         values = sorted(
             answer[figure] for answer in self.rounds.get((name, cell), ()) if answer.get(figure) is not None
         )
@@ -150,12 +150,12 @@ class Results:
         return float(values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2)
 
     def ratio(self, ours: str, theirs: str, cell: Cell, figure: str = "rate") -> float | None:
-        """How many times the other's figure ours is."""
+        """Return the ratio of our figure to the other's."""
         mine, other = self.median(ours, cell, figure), self.median(theirs, cell, figure)
         return mine / other if mine is not None and other else None
 
     def errors(self, name: str, cell: Cell) -> dict[str, int]:
-        """What went wrong, over all rounds."""
+        """Return the errors of all rounds."""
         total: dict[str, int] = {}
         for answer in self.rounds.get((name, cell), ()):
             for text, count in answer["errors"].items():
@@ -174,7 +174,7 @@ def compare(
     max_conns: int,
     shape: str = "flat",
 ) -> Results:
-    """Run every contender through every cell, round by round, so that what else the machine does hits all alike.
+    """Run every contender through every cell, round by round, so that other load affects all equally.
 
     Each round starts with another contender. One that fails is reported and left out from then on.
     """
@@ -222,6 +222,6 @@ def compare(
 
 
 def _show(text: str) -> None:
-    """The line that tells a person at a terminal what is going on."""
+    """Show the progress line on a terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

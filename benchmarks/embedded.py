@@ -1,7 +1,7 @@
-"""The embedded server at several sizes: what it answers must not cost more as records grow.
+"""Measure the embedded server with several numbers of records: the cost of an answer must not grow with them.
 
-A server for each size runs in a process of its own, filled and indexed before anything is measured. The sizes take
-turns within each round, so that what else the machine does hits all alike.
+A server for each size runs in a process of its own, filled and indexed before the measurement. The sizes alternate
+within each round, so that other load on the machine affects all equally.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from benchmarks.workers.common import NAMESPACE, bins_of
 #: Gets and puts in flight.
 DEPTH = 64
 OPERATIONS = 2000
-#: Records of a scan that are read; the rest of a large set takes no less time each.
+#: Records that are read of a scan; the rest of a large set takes the same time each.
 SCANNED = 20_000
 QUERIES = 20
 INDEX = "embedded_bench"
-#: What is aimed at: a query of one record, and an info command about a set, in seconds.
+#: Targets: a query of one record, and an info command about a set, in seconds.
 QUERY_AIM = 3e-3
 INFO_AIM = 20e-3
-#: The rates at the largest size are at least so much of those at the smallest.
+#: Least ratio of the rates at the largest size to those at the smallest.
 FLAT_AIM = 0.7
 UNITS = {"get": "/s", "put": "/s", "scan": " records/s", "index query": " ms", "set_info": " ms"}
 SECONDS = ("index query", "set_info")
@@ -47,7 +47,7 @@ class Figures:
 
 
 async def _many(command: Callable[[int], Awaitable[object]]) -> float:
-    """Commands a second, DEPTH in flight."""
+    """Measure commands per second, with DEPTH in flight."""
     numbers = iter(range(OPERATIONS))
 
     async def work() -> None:
@@ -63,7 +63,7 @@ async def _many(command: Callable[[int], Awaitable[object]]) -> float:
 
 async def _round(client: aero.Client, size: int, figures: Figures) -> None:
     def place(number: int) -> int:
-        """One of the records, all over the place."""
+        """Return a record number, spread over all records."""
         return number * 7919 % size
 
     def key(number: int) -> aero.Key:
@@ -112,7 +112,7 @@ async def _measure(servers: Sequence[tuple[int, list[Host]]], rounds: int) -> di
 
 
 def measure(servers: Sequence[tuple[int, list[Host]]], rounds: int) -> dict[int, Figures]:
-    """Take the servers, each with its number of records, through the rounds."""
+    """Run the rounds on the servers, each with its number of records."""
     return trio.run(_measure, servers, rounds)
 
 

@@ -17,7 +17,7 @@ LIMITS = {
     "aerospike-py asyncio": (0, 64),
     "aerospike_native": (0,),
 }
-#: Operations in flight of the steady rate that a fan-out is held against.
+#: Operations in flight of the steady rate that a fan-out is compared with.
 STEADY = Cell("get", 256)
 
 
@@ -26,9 +26,9 @@ class Row:
     """One contender with one limit.
 
     Attributes:
-        rates: Of each round, by kind: operations a second that succeeded.
-        failed: Operations that failed, by kind, in all rounds.
-        steady: Gets a second at 256 in flight, of each round.
+        rates: Successful operations per second in each round, by kind.
+        failed: Failed operations in all rounds, by kind.
+        steady: Gets per second at 256 in flight, of each round.
         fault: Why the contender could not be measured.
     """
 

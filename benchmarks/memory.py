@@ -1,7 +1,7 @@
-"""What 100,000 concurrent gets weigh, and what `import trio_aerospike` costs.
+"""Measure the memory of 100,000 concurrent gets, and the time of `import trio_aerospike`.
 
-The weight is the peak of resident memory of a process with as many tasks in one nursery, each in a get, above that of
-a process whose tasks only sleep. Each is measured in a process of its own.
+The memory is the peak of resident memory of a process with as many tasks in one nursery, each in a get, minus that of a
+process whose tasks only sleep. Each is measured in a process of its own.
 
 Usage: python -m benchmarks.memory gets|idle COUNT HOST:PORT...   (the driver calls this)
 """
@@ -23,7 +23,7 @@ RECORDS = 1000
 
 
 async def gets(hosts: list[str], count: int) -> int:
-    """The peak of memory, in bytes, with `count` gets in one nursery; all of them must succeed."""
+    """Return the peak memory, in bytes, with `count` gets in one nursery; all of them must succeed."""
     policy = aero.ReadPolicy(total_timeout=None)
     done = 0
 
@@ -44,7 +44,7 @@ async def gets(hosts: list[str], count: int) -> int:
 
 
 async def idle(hosts: list[str], count: int) -> int:
-    """The peak of memory, in bytes, with `count` sleeping tasks in one nursery, next to an open client."""
+    """Return the peak memory, in bytes, with `count` sleeping tasks in one nursery, and an open client."""
 
     async def sleep(number: int) -> None:
         await trio.sleep_forever()
@@ -55,13 +55,13 @@ async def idle(hosts: list[str], count: int) -> int:
             for number in range(count):
                 nursery.start_soon(sleep, number)
             await trio.testing.wait_all_tasks_blocked()
-            peak = peak_memory()  # to be cancelled takes memory that no get takes
+            peak = peak_memory()  # cancellation would take memory that gets do not take
             nursery.cancel_scope.cancel()
     return peak
 
 
 def weigh(hosts: list[tuple[str, int]], count: int) -> tuple[int, int]:
-    """Peaks in bytes of the process with gets and of the one with idle tasks."""
+    """Return the peak memory in bytes of the process with gets and of the one with idle tasks."""
     seeds = [f"{host}:{port}" for host, port in hosts]
     peaks = [
         int(
@@ -75,7 +75,7 @@ def weigh(hosts: list[tuple[str, int]], count: int) -> tuple[int, int]:
 
 
 def import_time(runs: int = 11) -> float:
-    """Median seconds that `import trio_aerospike` takes once trio is there."""
+    """Return the median seconds of `import trio_aerospike` after `import trio`."""
     program = (
         "import time, trio; began = time.perf_counter(); import trio_aerospike; print(time.perf_counter() - began)"
     )

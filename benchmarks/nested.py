@@ -1,7 +1,7 @@
-"""Lists and maps: what our code takes to decode and encode a record that holds them, without a network.
+"""Measure decoding and encoding of a record with lists and maps, without a network.
 
-The published clients decode within a get, which cannot be taken apart; so the time of our decoding alone stands beside
-the time of their whole get.
+The published clients decode within a get, where it cannot be measured alone; so the time of our decoding is compared
+with the time of their whole get.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from trio_aerospike._wire.messages import Message, Op, encode_message
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike._wire.records import decode_record
 
-#: Our decoding alone, in whole gets of the official client.
+#: Target: our decoding alone, in whole gets of the official client.
 DECODE_AIM = 2.0
 
 
@@ -37,7 +37,7 @@ class Times:
 
 
 def median_of(function: Callable[[], object], seconds: float) -> float:
-    """Median seconds of one call; as many calls as fit the time, at least nine."""
+    """Return the median seconds of one call; as many calls as fit the time, at least nine."""
     end = time.perf_counter() + seconds
     times: list[float] = []
     while len(times) < 9 or time.perf_counter() < end:
@@ -48,7 +48,7 @@ def median_of(function: Callable[[], object], seconds: float) -> float:
 
 
 def code(seconds: float) -> Times:
-    """Measure decoding and encoding, each for that long."""
+    """Measure decoding and encoding for the given time each."""
     bins = nested_bins()
     ops = []
     for name, value in bins.items():

@@ -1,12 +1,12 @@
-"""A proxy that holds everything back for a fixed time, each way: a network between client and server.
+"""A proxy that delays all data by a fixed time in each direction, like a network between client and server.
 
 Usage: python -m benchmarks.proxy --delay 0.001 127.0.0.1:3100 127.0.0.1:3110
 
-Listens on a port of its own for each node, prints them as one line of JSON, and stops when its stdin is closed. The
-nodes tell clients where they are to be found, so what they say is changed on its way: the proxy takes ports with as
-many digits as the nodes' and puts them in their place in whatever comes from a server.
+Listens on a port for each node, prints the ports as one line of JSON, and stops when its stdin is closed. The nodes
+advertise their addresses to clients, so the proxy rewrites them: it uses ports with as many digits as the nodes', and
+replaces these in all data from a server.
 
-Since the delay is the same for all, one queue in order of arrival holds everything that is under way.
+Since the delay is the same for all data, one queue in order of arrival is enough.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHUNK = 256 * 1024
 
 
 class End:
-    """One of the two sockets of a connection that passes through."""
+    """One of the two sockets of a proxied connection."""
 
     __slots__ = ("backlog", "closing", "from_server", "other", "sock")
 
@@ -39,11 +39,11 @@ class End:
 
 
 class Proxy:
-    """The loop.
+    """The event loop of the proxy.
 
     Args:
         nodes: The servers.
-        delay: Seconds that each byte is held back.
+        delay: Seconds that each byte is delayed.
     """
 
     def __init__(self, nodes: list[tuple[str, int]], delay: float) -> None:
@@ -72,7 +72,7 @@ class Proxy:
         raise SystemExit(f"no free port of {digits} digits")
 
     def run(self) -> None:
-        """Pass bytes on until stdin ends."""
+        """Forward bytes until stdin ends."""
         self.poll.register(sys.stdin.fileno(), select.EPOLLIN)
         while True:
             wait = None if not self.under_way else max(0.0, self.under_way[0][0] - time.monotonic())
@@ -118,7 +118,7 @@ class Proxy:
         self.under_way.append((time.monotonic() + self.delay, end.other, data))
 
     def _write(self, end: End, data: bytes) -> None:
-        """Send to an end; no data and no backlog means that the other end has closed."""
+        """Send to one end; no data and no backlog means that the other end has closed."""
         descriptor = end.sock.fileno()
         if descriptor < 0:
             return

@@ -1,4 +1,4 @@
-"""Figures for people: tables, the comparison with what is aimed at, a plot, and JSON for later."""
+"""Report results: tables, comparison with the targets, a plot, and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.driver import Cell, Results
 
 
 def duration(seconds: float | None) -> str:
-    """A latency in the unit that suits it."""
+    """Format a latency in a suitable unit."""
     if seconds is None:
         return "-"
     if seconds < 0.001:
@@ -21,7 +21,7 @@ def duration(seconds: float | None) -> str:
 
 
 def table(results: Results) -> str:
-    """Operations per second and latencies, medians of the rounds, a block for each cell."""
+    """Format operations per second and latencies, medians of the rounds, a block for each cell."""
     width = max(len(name) for name in results.names())
     lines = []
     for cell in results.cells():
@@ -45,14 +45,14 @@ def table(results: Results) -> str:
 
 @attrs.frozen
 class Aim:
-    """A ratio that the project aims at.
+    """A target ratio.
 
     Attributes:
-        ours: The contender that is to be fast.
+        ours: The contender that should be fast.
         theirs: The one it is compared with.
-        kinds: The operations it holds for.
-        depths: The numbers in flight it holds for.
-        bound: The ratio to reach, or to stay under where `at_most` is set.
+        kinds: The operations it is for.
+        depths: The numbers in flight it is for.
+        bound: The least ratio, or the greatest if `at_most` is set.
         figure: What is compared.
         at_most: Whether less is better.
     """
@@ -89,7 +89,7 @@ HOLD_AIMS = (Aim("trio_aerospike", "bare 256", ("get",), (1000,), 0.8),)
 
 
 def comparison(results: Results, aims: tuple[Aim, ...]) -> str:
-    """One line for every aim that the measured cells can tell about."""
+    """Format a line for every target that the measured cells cover."""
     lines = []
     for aim in aims:
         for kind in aim.kinds:
@@ -108,7 +108,7 @@ def comparison(results: Results, aims: tuple[Aim, ...]) -> str:
 
 
 def save(results: Results, path: Path, title: str) -> None:
-    """Write everything that was measured as JSON."""
+    """Write all measurements as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = {
         "title": title,
@@ -125,7 +125,7 @@ def plot(results: Results, path: Path, title: str) -> bool:
     """Draw rate, p50 and p99 over the operations in flight, a row for gets and one for puts.
 
     Returns:
-        False where matplotlib is not installed.
+        False if matplotlib is not installed.
     """
     try:
         import matplotlib

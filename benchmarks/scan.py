@@ -1,6 +1,6 @@
-"""Scans of a whole set, side by side: records a second, and memory above the start.
+"""Compare scans of a whole set: records per second, and additional memory.
 
-Clients take turns, each in a process of its own for a scan or two, so that what else the machine does hits all alike.
+Clients alternate, each in a process of its own for a scan or two, so that other load affects all equally.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.driver import PATIENCE, Host
 from benchmarks.workers.common import NAMESPACE, bins_of
 from benchmarks.workers.scan import SET
 
-#: Scans of a process in a round; the best counts, as the first also opens connections and learns layouts.
+#: Scans of a process in a round; the best one counts, as the first also opens connections and learns layouts.
 TIMES = 2
 CLIENTS = {
     "trio_aerospike": OURS,
@@ -30,14 +30,14 @@ CLIENTS = {
     "aerospike results": PEERS,
     "aerospike_py": PEERS,
 }
-#: What is aimed at: (ours, theirs, at least so many times theirs).
+#: Targets: (ours, theirs, the least ratio).
 AIMS = (("trio_aerospike", "aerospike", 0.5), ("trio_aerospike results", "aerospike_py", 2.0))
 MEMORY_AIM = 80e6
 
 
 @attrs.define
 class Figures:
-    """What came of one client's rounds."""
+    """The results of one client's rounds."""
 
     rates: list[float] = attrs.Factory(list)
     memory: float = 0.0
@@ -45,7 +45,7 @@ class Figures:
 
 
 async def load(hosts: list[Host], count: int) -> None:
-    """See to it that the set holds so many records, three bins each."""
+    """Fill the set with records of three bins each, if it has not enough."""
 
     def pairs() -> Iterator[tuple[aero.Key, dict[str, Any]]]:
         for number in range(count):
@@ -65,7 +65,7 @@ async def load(hosts: list[Host], count: int) -> None:
 
 
 def run(client: str, hosts: list[Host]) -> dict[str, Any] | None:
-    """One process's scans; None where the client cannot be run."""
+    """Run the scans of one process; None if the client cannot be run."""
     command = [str(CLIENTS[client]), "-m", "benchmarks.workers.scan", client, str(TIMES)]
     try:
         done = subprocess.run(
@@ -104,7 +104,7 @@ def measure(hosts: list[Host], count: int, rounds: int) -> dict[str, Figures]:
 
 
 def show(found: dict[str, Figures], count: int) -> None:
-    """Print the figures, and what was aimed at."""
+    """Print the figures and the targets."""
     for client, figures in found.items():
         short = "" if figures.records == count else f"  !!! {figures.records:,} records only"
         rate = statistics.median(figures.rates)

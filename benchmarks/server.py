@@ -1,4 +1,4 @@
-"""An embedded cluster in a process of its own, as something to measure against.
+"""An embedded cluster in a process of its own, for measurements.
 
 Usage: python -m benchmarks.server [--nodes N] [--hold SECONDS] [--records N]
 
@@ -22,11 +22,11 @@ from trio_aerospike.server.record import StoredRecord
 from trio_aerospike.testing import open_embedded_cluster
 
 EMBEDDED_SET = "embedded"
-"""The set of the records that are there from the start."""
+"""The set of the preloaded records."""
 
 
 def fill(cluster: EmbeddedCluster, count: int) -> None:
-    """Put records into all copies, as a client's puts would."""
+    """Write records to all replicas, as a client's puts would."""
     for number in range(count):
         bins = {name: encode_value(value) for name, value in bins_of(number).items()}
         digest = aero.Key(NAMESPACE, EMBEDDED_SET, number).digest

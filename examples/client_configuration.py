@@ -1,8 +1,8 @@
 """The client configuration page, snippet by snippet, with `aerospike_py`: synchronous and asyncio.
 
-Every snippet stands here as on the page, with only the addresses changed. The program starts the servers that it needs
-in a thread of their own: a cluster of three nodes, and one with users and passwords, one of whom is known to a
-directory (LDAP) only.
+Every snippet is the same as on the page, except for the addresses. The program starts the servers that it needs in a
+thread of their own: a cluster of three nodes, and one with users and passwords, one of them authenticated externally
+(LDAP).
 
     python examples/client_configuration.py
 
@@ -37,7 +37,7 @@ key = ("test", "configuration-page", "ann")
 
 @contextlib.contextmanager
 def embedded_cluster(**options: Any) -> Iterator[list[Address]]:
-    """Run an embedded cluster in a thread, for programs without Trio; gives the addresses of its nodes."""
+    """Run an embedded cluster in a thread, for programs without Trio; yields the addresses of its nodes."""
     started: concurrent.futures.Future[tuple[trio.lowlevel.TrioToken, trio.Event, list[Address]]]
     started = concurrent.futures.Future()
 
@@ -67,7 +67,7 @@ def embedded_cluster(**options: Any) -> Iterator[list[Address]]:
 
 
 def basic_configuration(host: Address) -> ClientConfig:
-    """Connect with what is needed at least, and the name that the cluster must have."""
+    """Connect with the minimal configuration and a cluster name."""
     config: ClientConfig = {
         "hosts": [host],
         "cluster_name": "docker",
@@ -79,7 +79,7 @@ def basic_configuration(host: Address) -> ClientConfig:
 
 
 def multi_node_cluster(node1: Address, node2: Address, node3: Address) -> ClientConfig:
-    """Any seed that answers will do: all nodes are discovered from it."""
+    """Connect through several seeds: all nodes are discovered from any that answers."""
     config: ClientConfig = {
         "hosts": [
             node1,
@@ -91,7 +91,7 @@ def multi_node_cluster(node1: Address, node2: Address, node3: Address) -> Client
 
 
 def connection_pool(host: Address) -> ClientConfig:
-    """How many connections there are to each node, and for how long."""
+    """Limit the connections to each node, and their idle time."""
     config: ClientConfig = {
         "hosts": [host],
         "max_conns_per_node": 300,
@@ -103,7 +103,7 @@ def connection_pool(host: Address) -> ClientConfig:
 
 
 def backpressure(host: Address) -> ClientConfig:
-    """How many commands may be under way at once, and how long the others wait."""
+    """Limit the commands in flight, and the time that others wait for a slot."""
     config: ClientConfig = {
         "hosts": [host],
         "max_concurrent_operations": 64,  # at most 64 in-flight ops
@@ -124,14 +124,14 @@ write_policy: WritePolicy = {"socket_timeout": 5000, "total_timeout": 10000}
 
 
 def per_operation_timeouts(client: aerospike.Client) -> None:
-    """A policy counts for one call."""
+    """Pass a policy to one call."""
     client.put(key, {"name": "Ann", "age": 41}, policy=write_policy)
     record = client.get(key, policy=read_policy)
     print(f"per-operation timeouts: {record.bins}")
 
 
 def cluster_info(client: aerospike.Client) -> None:
-    """Ask every node, or any one."""
+    """Send info commands to every node, or to one."""
     results: list[InfoNodeResult] = client.info_all("namespaces")
     for r in results:
         print(f"{r.node_name}: {r.response}")
@@ -140,7 +140,7 @@ def cluster_info(client: aerospike.Client) -> None:
 
 
 def authentication(host: Address) -> None:
-    """Log in with a password that the server knows, and with one that it has checked elsewhere."""
+    """Log in with internal and with external authentication."""
     # fmt: off
     # Internal
     client = aerospike.client({
@@ -168,7 +168,7 @@ def authentication(host: Address) -> None:
 
 
 def synchronous(config: ClientConfig) -> None:
-    """A client for scripts, batch jobs and sequential pipelines."""
+    """The synchronous client, for scripts, batch jobs and sequential pipelines."""
     # Context manager (recommended)
     with aerospike.client(config).connect() as client:
         per_operation_timeouts(client)
@@ -190,7 +190,7 @@ def synchronous(config: ClientConfig) -> None:
 
 
 async def asynchronous(config: ClientConfig) -> None:
-    """A client for web servers, reads that fan out, and mixed input and output."""
+    """The asyncio client, for web servers, fan-out reads, and mixed I/O."""
     # Context manager
     async with aerospike.AsyncClient(config) as client:
         await client.connect()
@@ -211,7 +211,7 @@ async def asynchronous(config: ClientConfig) -> None:
 
 
 async def fan_out(title: str, config: ClientConfig) -> None:
-    """1,000 reads at once."""
+    """Read 1,000 records concurrently."""
     async with aerospike.AsyncClient(config) as client:
         await client.connect()
         records = await asyncio.gather(*(client.get(key) for _ in range(1000)))
@@ -219,7 +219,7 @@ async def fan_out(title: str, config: ClientConfig) -> None:
 
 
 async def asynchronous_authentication(host: Address) -> None:
-    """The logins, with asyncio."""
+    """Log in with asyncio."""
     async with aerospike.AsyncClient({"hosts": [host], "auth_mode": aerospike.AUTH_INTERNAL}) as client:
         await client.connect("admin", "admin")
         print(f"asyncio, internal authentication: ping is {await client.ping()}")
@@ -234,7 +234,7 @@ async def asynchronous_authentication(host: Address) -> None:
 
 
 def show(hosts: list[Address]) -> None:
-    """Everything that needs no login."""
+    """Run every snippet that needs no login."""
     config = basic_configuration(hosts[0])
     synchronous(config)
     asyncio.run(asynchronous(config))

@@ -1,26 +1,26 @@
-"""A polite crawler whose whole state is in the database, so that it can be stopped and gone on with.
+"""A polite crawler with all its state in the database, so that it can be stopped and resumed.
 
-It crawls a small web of eight hosts that it serves itself on 127.0.0.1: pages with links, redirects, pages that are
-gone, pages that are busy the first time, and corners that robots.txt keeps for itself. Nothing leaves the machine.
+It crawls a small web of eight hosts that it serves itself on 127.0.0.1: pages with links, redirects, missing pages,
+pages that are busy at first, and pages that robots.txt disallows. It uses no network.
 
-    python examples/crawler.py                  the tour: stopped on purpose half way, then gone on with
-    python examples/crawler.py --stop-after 100 stop there
-    python examples/crawler.py --fresh          forget what earlier runs have left in the database
+    python examples/crawler.py                  the tour: stop half way, then resume
+    python examples/crawler.py --stop-after 100 stop after 100 pages
+    python examples/crawler.py --fresh          delete the state of earlier runs
 
 AEROSPIKE_HOSTS ("host:port,host:port") names servers, and then runs can be spread over processes and days; without it
-an embedded cluster is started. Ctrl-C stops cleanly: what was in hand is given back. Needs rich:
+an embedded cluster is started. Ctrl-C stops cleanly: addresses in hand go back to the queues. Needs rich:
 
     pip install 'trio-aerospike[cli]'
 
-The web and the reading of pages are in the folder crawling. What is kept where, NAME being --crawl:
+The web and the parsing of pages are in the folder crawling. The sets, for --crawl NAME:
 
-    NAME_pages   a record for each address that was ever seen: the seen-set. `put_many` makes them, `get_many` tells
-                 which of many addresses are there.
-    NAME_hosts   a record for each host: its queue (a list), what somebody has in hand (a map), when it may next be
-                 asked, and counts. Whoever wants to work on a host takes it with a write that checks the generation of
-                 what it has read: of several crawlers that try, one succeeds. That makes one request at a time to a
-                 host and pauses between them, however many crawlers there are. A secondary index finds hosts that are
-                 due. A crawler that dies leaves the host to others when its lease is up; they find what it had in hand.
+    NAME_pages   a record for each known address: the seen-set. `put_many` creates them, `get_many` looks up many
+                 addresses at once.
+    NAME_hosts   a record for each host: its queue (a list), addresses in hand (a map), the time of the next request,
+                 and counts. A crawler leases a host with a write that checks the generation it has read: if several
+                 try, one succeeds. So there is one request at a time to a host, with pauses, however many crawlers
+                 there are. A secondary index finds hosts that are due. If a crawler dies, its lease expires, and
+                 others find the addresses that it had in hand.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ HAS_WORK = (exp.lists.size(exp.list_bin("queue")) > 0) | (exp.maps.size(exp.map_
 
 
 def now_ms() -> int:
-    """The time that crawlers on several machines share, in milliseconds."""
+    """Wall-clock time in milliseconds, shared by crawlers on several machines."""
     return int(time.time() * 1000)
 
 
@@ -75,11 +75,11 @@ def host_of(url: str) -> str:
 
 
 class Frontier:
-    """Which addresses are known, and which are to be visited.
+    """The known addresses, and those to be visited.
 
     Args:
-        client: The database.
-        name: Of the crawl: several can share a database.
+        client: The database client.
+        name: The name of the crawl: several can share a database.
     """
 
     def __init__(self, client: aero.Client, name: str) -> None:
@@ -91,15 +91,15 @@ class Frontier:
         self._known_hosts: set[str] = set()
 
     def page(self, url: str) -> aero.Key:
-        """The record of an address."""
+        """Return the key of an address."""
         return aero.Key(NAMESPACE, self.pages, url)
 
     def host(self, name: str) -> aero.Key:
-        """The record of a host."""
+        """Return the key of a host."""
         return aero.Key(NAMESPACE, self.hosts, name)
 
     async def prepare(self, *, fresh: bool) -> None:
-        """Make the index, and start anew where that is wanted."""
+        """Create the index, and delete old state on request."""
         if fresh:
             for set_name in (self.pages, self.hosts):
                 await self.client.truncate(NAMESPACE, set_name)
@@ -107,10 +107,10 @@ class Frontier:
         await job.wait(60)
 
     async def add(self, urls: Iterable[str], depth: int) -> int:
-        """Put those addresses into the queues of their hosts that have never been seen; returns how many.
+        """Add unseen addresses to the queues of their hosts; return how many.
 
-        The queue comes first and the seen-set second. A crawler that dies in between does not lose an address: it is
-        found again with the page that it came from, and not queued twice, as queues take each address once.
+        The queue is written first, the seen-set second. If a crawler dies in between, no address is lost: it is found
+        again with the page that it came from, and not queued twice, as a queue takes each address once.
         """
         new = defaultdict(list)
         async with self.client.get_many({self.page(url) for url in urls}, bins=[]) as results:
@@ -137,22 +137,22 @@ class Frontier:
         return created
 
     async def due_hosts(self) -> list[str]:
-        """Hosts that may be asked now and for which there is something to ask."""
+        """Return hosts that are due and have addresses in their queue."""
         due = predicates.between("next_at", 0, now_ms())
         query = self.client.query(NAMESPACE, self.hosts, where=due, filter=HAS_WORK, bins=["next_at"])
         return [str(record.key.user_key) for record in await query.results()]
 
     async def all_hosts(self) -> list[aero.Record]:
-        """Every host with its queue and its counts."""
+        """Return every host with its queue and its counts."""
         records = await self.client.query(NAMESPACE, self.hosts).results()
         return sorted(records, key=lambda record: str(record.key.user_key))
 
     async def is_finished(self) -> bool:
-        """Whether no host has anything left, not even in the hands of another crawler."""
+        """Whether no host has addresses left, in its queue or in hand of a crawler."""
         return not await self.client.query(NAMESPACE, self.hosts, filter=HAS_WORK, bins=["next_at"]).results()
 
     async def take(self, host: str, most: int) -> list[aero.Record]:
-        """Take a host, and some addresses of its queue, for ourselves alone; none where another was quicker."""
+        """Lease a host with some addresses of its queue; return nothing if another crawler was faster."""
         key = self.host(host)
         reads = [lists.get_range("queue", 0, most), aero.read("in_hand"), aero.read("next_at")]
         seen = await self.client.operate(key, reads)
@@ -177,14 +177,14 @@ class Frontier:
         return [found[url] for url in taken]
 
     async def finish(self, page: aero.Record, bins: dict[str, object], count: str) -> None:
-        """Note what became of a page, and that it is in hand no more."""
+        """Store the result of a page, and remove it from the addresses in hand."""
         await self.client.put(page.key, bins, policy=aero.WritePolicy(send_key=True))
         url = str(page.key.user_key)
         done = [maps.remove_by_key("in_hand", url), maps.increment("counts", count), _until(now_ms() + LEASE_MS)]
         await self.client.operate(self.host(host_of(url)), done)
 
     async def put_off(self, page: aero.Record) -> None:
-        """Put an address at the end of its queue again."""
+        """Put an address back at the end of its queue."""
         url = str(page.key.user_key)
         tried = [aero.increment("attempts", 1), aero.write("state", "waiting")]
         await self.client.operate(page.key, tried, policy=aero.WritePolicy(send_key=True))
@@ -196,7 +196,7 @@ class Frontier:
         await self.client.operate(self.host(host_of(url)), later)
 
     async def leave(self, host: str, pause: float) -> None:
-        """Let others have the host, after a pause of some seconds, where it is ours."""
+        """Release the host, to be visited again after a pause of some seconds."""
         ours = aero.WritePolicy(filter_expression=exp.str_bin("taken_by") == self._me)
         with contextlib.suppress(aero.FilteredOut, aero.RecordNotFound):
             await self.client.operate(self.host(host), [_until(now_ms() + round(pause * 1000) + 1)], policy=ours)
@@ -210,12 +210,12 @@ def _until(moment: int) -> aero.Operation:
 
 
 class Crawler:
-    """Visits hosts, many at a time, one page of a host at a time.
+    """Visits many hosts concurrently, one page of a host at a time.
 
     Args:
-        frontier: What is to be visited.
-        web: Where hosts are found.
-        at_once: How many hosts are visited at once.
+        frontier: The addresses to visit.
+        web: The web that serves the hosts.
+        at_once: The number of hosts to visit concurrently.
         stop_after: Pages after which to stop; None for never.
     """
 
@@ -233,7 +233,7 @@ class Crawler:
         self._turn_ended = trio.Event()
 
     async def run(self) -> bool:
-        """Crawl until nothing is left (returns True) or enough has been fetched (returns False)."""
+        """Crawl until nothing is left (return True) or ``stop_after`` is reached (return False)."""
         await self.frontier.add([START], depth=0)
         async with trio.open_nursery() as nursery:
             while not self._has_enough():
@@ -253,7 +253,7 @@ class Crawler:
         return self._stop_after is not None and self.fetched >= self._stop_after
 
     async def _visit(self, host: str) -> None:
-        """One turn at a host: some of its pages, with pauses between them."""
+        """Visit some pages of a host, with pauses between them."""
         pause = PAUSE
         pages: list[aero.Record] = []
         try:
@@ -270,7 +270,7 @@ class Crawler:
             for page in pages:
                 await self._try_again(page, "unreachable")
         finally:
-            # Also when we are stopped: nobody should have to wait for our lease to run out.
+            # Also if the crawler is cancelled, so that others need not wait for the lease to expire.
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 await self.frontier.leave(host, pause)
             self._visiting.discard(host)
@@ -291,7 +291,7 @@ class Crawler:
     async def _see_to(self, page: aero.Record, visit: Visit, rules: Rules) -> None:
         url = str(page.key.user_key)
         if page.get("state") in ("done", "failed", "forbidden"):
-            # Somebody had finished with it and was stopped before saying so to the host.
+            # A crawler had finished it, and was stopped before it updated the host.
             await self.frontier.finish(page, {"state": page["state"]}, "seen again")
             return
         if not rules.allow(url):
@@ -310,7 +310,7 @@ class Crawler:
             facts |= {"title": reader.title, "links": found, "sha": hashlib.sha256(answer.body.encode()).digest()}
         elif "location" in answer.fields:
             found = [urljoin(url, answer.fields["location"])]
-        # Links first: a page counts as done when everything that it leads to is in the queues.
+        # Links first: a page is done when all its links are in the queues.
         await self.frontier.add(found, page.get("depth", 0) + 1)
         await self.frontier.finish(page, facts, "fetched" if answer.status < 400 else "failed")
         self.fetched += 1
@@ -320,7 +320,7 @@ class Crawler:
 
 
 def picture(hosts: Sequence[aero.Record]) -> Table:
-    """The hosts as they are in the database."""
+    """Show the hosts as they are in the database."""
     columns = ("fetched", "failed", "forbidden", "put off", "in hand", "waiting")
     table = Table("host", *columns, "", box=SIMPLE, padding=(0, 1, 0, 0))
     sums = dict.fromkeys(columns, 0)
@@ -337,7 +337,7 @@ def picture(hosts: Sequence[aero.Record]) -> Table:
 
 
 async def crawl(crawler: Crawler) -> bool:
-    """Run a crawler with a live picture of the database; whether everything has been crawled."""
+    """Run a crawler with a live table of the database; return whether everything has been crawled."""
     finished = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
 
@@ -355,12 +355,12 @@ async def crawl(crawler: Crawler) -> bool:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 live.update(picture(await crawler.frontier.all_hosts()), refresh=True)
     if not console.is_terminal:
-        console.print()  # rich leaves the line open there
+        console.print()  # rich does not end the line there
     return finished
 
 
 async def summary(frontier: Frontier, web: SmallWeb, seconds: float) -> None:
-    """What the database knows in the end, found by queries."""
+    """Summarize the crawl with queries."""
     client = frontier.client
     states: defaultdict[str, int] = defaultdict(int)
     deepest, dangling = 0, 0
@@ -391,10 +391,10 @@ async def summary(frontier: Frontier, web: SmallWeb, seconds: float) -> None:
 
 
 async def tour(options: argparse.Namespace, crawling: trio.CancelScope) -> bool:
-    """Crawl; and unless it is said how far, stop half way and let another crawler go on.
+    """Crawl; without --stop-after, stop half way and resume with a second crawler.
 
-    Cancelling ``crawling`` stops the crawlers and leaves them a connected client to say goodbye with. Returns whether
-    that has happened.
+    Cancelling ``crawling`` stops the crawlers while the client is still connected, so that they can release their
+    leases. Returns whether that happened.
     """
     web = SmallWeb()
     async with open_servers() as seeds, aero.open_client(seeds) as client, trio.open_nursery() as nursery:
@@ -420,7 +420,7 @@ async def tour(options: argparse.Namespace, crawling: trio.CancelScope) -> bool:
 
 
 async def main() -> int:
-    """Run; after Ctrl-C or SIGTERM the crawlers give back what they have in hand, and a second one ends that, too."""
+    """Run; after Ctrl-C or SIGTERM the crawlers put addresses in hand back, and a second signal ends that."""
     parser = argparse.ArgumentParser(description="A polite crawler whose whole state is in the database.")
     parser.add_argument(
         "--crawl", default="crawl", metavar="NAME", help="which crawl; its sets are NAME_pages, NAME_hosts"

@@ -1,8 +1,8 @@
-"""What a bin can hold, and what the servers do with it in place: lists, maps, bits, sketches, places, expressions.
+"""Types of values and their operations: lists, maps, bits, HyperLogLog sketches, GeoJSON, expressions.
 
     python examples/data_model.py
 
-Everything is done on the servers, in one command on one record, all or nothing; only results travel. AEROSPIKE_HOSTS
+Each change is done on the servers, in one command on one record, all or nothing; only results are sent. AEROSPIKE_HOSTS
 ("host:port,host:port") names servers; without it an embedded one is started.
 """
 
@@ -52,7 +52,7 @@ async def show_lists(client: aero.Client) -> None:
 
 
 async def show_maps(client: aero.Client) -> None:
-    """A map of counters, and what lies deep inside one."""
+    """A map of counters, and elements of nested maps."""
     print("Maps")
     key = aero.Key(NAMESPACE, SET, "shop")
     await client.put(key, {"stock": {"apple": 7, "pear": 2, "plum": 40}})
@@ -84,7 +84,7 @@ async def show_maps(client: aero.Client) -> None:
 
 
 async def show_bits(client: aero.Client) -> None:
-    """A day of presence, a bit for each minute: 180 bytes."""
+    """Presence during a day, a bit for each minute: 180 bytes."""
     print("Bits")
     key = aero.Key(NAMESPACE, SET, "sensor")
     await client.operate(key, [bits.resize("minutes", 180)])
@@ -104,12 +104,12 @@ async def show_bits(client: aero.Client) -> None:
 
 
 def clock(minute: int) -> str:
-    """A minute of the day as people say it."""
+    """Format a minute of the day."""
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
 async def show_sketches(client: aero.Client) -> None:
-    """How many different visitors, in a few kilobytes and to a percent or so."""
+    """Count distinct visitors, in a few kilobytes and to about a percent."""
     print("HyperLogLog")
     monday, tuesday = (aero.Key(NAMESPACE, SET, day) for day in ("monday", "tuesday"))
     for key, visitors in ((monday, range(6_000)), (tuesday, range(4_000, 9_000))):
@@ -131,7 +131,7 @@ async def show_sketches(client: aero.Client) -> None:
 
 
 async def show_places(client: aero.Client) -> None:
-    """Which of some cities lie around a point: worked out by the servers, for each record."""
+    """Which of some cities lie around a point: evaluated by the servers for each record."""
     print("Places")
     cities = {"Graz": (15.44, 47.07), "Linz": (14.29, 48.31), "Wien": (16.37, 48.21), "Brno": (16.61, 49.20)}
     for name, (longitude, latitude) in cities.items():
@@ -145,7 +145,7 @@ async def show_places(client: aero.Client) -> None:
 
 
 async def show_expressions(client: aero.Client) -> None:
-    """Python operators that the servers evaluate: as filters, as values to read, as values to write."""
+    """Expressions in Python operators that the servers evaluate: filters, values to read, values to write."""
     print("Expressions")
     key = aero.Key(NAMESPACE, SET, "cart")
     await client.put(key, {"price": 12.5, "count": 3, "tier": "gold", "age": 41})
@@ -174,7 +174,7 @@ async def show_expressions(client: aero.Client) -> None:
 
 
 async def main() -> None:
-    """All of it."""
+    """Run all parts."""
     async with open_servers() as seeds, aero.open_client(seeds) as client:
         names = ("ann", "shop", "sensor", "monday", "tuesday", "cart")
         keys = [aero.Key(NAMESPACE, SET, name) for name in names]

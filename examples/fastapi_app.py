@@ -1,4 +1,4 @@
-"""A web service with FastAPI, on the asyncio side of `aerospike_py`: users, many at a time, health, metrics.
+"""A web service with FastAPI and `aerospike_py` for asyncio: users, batches, health, metrics.
 
     pip install fastapi uvicorn
     python examples/fastapi_app.py
@@ -8,9 +8,9 @@
     curl 'http://127.0.0.1:8000/users?name=ann&name=bob'
     curl http://127.0.0.1:8000/metrics
 
-AEROSPIKE_HOSTS ("host:port,host:port") names the servers; without it the service starts an embedded one for itself.
-One client serves the whole application: it is connected when the application starts and closed when it stops. What the
-database has to say becomes the status of an answer in one place, not in each function.
+AEROSPIKE_HOSTS ("host:port,host:port") names the servers; without it the service starts an embedded one.
+One client serves the whole application: it is connected when the application starts and closed when it stops. Errors of
+the database are converted to HTTP statuses in one place, not in each function.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVENTS_KEPT = 10
 
 
 class User(BaseModel):
-    """What is kept of a user."""
+    """The data of a user."""
 
     age: int = Field(ge=0, le=150)
     city: str | None = None
@@ -46,7 +46,7 @@ class User(BaseModel):
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[str]:
-    """The seeds as text: those of AEROSPIKE_HOSTS, or of an embedded server in a process of its own."""
+    """Return the seeds as text: AEROSPIKE_HOSTS, or an embedded server in another process."""
     named = os.environ.get("AEROSPIKE_HOSTS", "")
     if named:
         yield named
@@ -64,7 +64,7 @@ async def servers() -> AsyncIterator[str]:
 
 
 def config(seeds: str) -> ClientConfig:
-    """No more than 256 commands are in flight at a time; the others wait for up to two seconds."""
+    """Build the configuration: at most 256 commands in flight; others wait for up to two seconds."""
     hosts = []
     for seed in seeds.split(","):
         host, _, port = seed.strip().rpartition(":")
@@ -74,7 +74,7 @@ def config(seeds: str) -> ClientConfig:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Connect for as long as the application runs."""
+    """Connect while the application runs."""
     async with servers() as seeds, aerospike.AsyncClient(config(seeds)) as client:
         await client.connect()
         app.state.client = client
@@ -85,7 +85,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 async def connected(request: Request) -> aerospike.AsyncClient:
-    """The client of the application."""
+    """Return the client of the application."""
     client: aerospike.AsyncClient = request.app.state.client
     return client
 
@@ -94,7 +94,7 @@ Client = Annotated[aerospike.AsyncClient, Depends(connected)]
 
 
 def key_of(name: str) -> tuple[str, str, str]:
-    """The record of a user."""
+    """Return the key of a user."""
     return (NAMESPACE, SET, name)
 
 
@@ -113,7 +113,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
 
 @app.exception_handler(aerospike.AerospikeError)
 async def tell(request: Request, error: Exception) -> JSONResponse:
-    """An error of the database as an answer."""
+    """Convert an error of the database to a response."""
     for kind in type(error).__mro__:
         if kind in STATUS:
             status, detail = STATUS[kind]
@@ -127,7 +127,7 @@ async def tell(request: Request, error: Exception) -> JSONResponse:
 
 @app.put("/users/{name}")
 async def put_user(client: Client, name: str, user: User, response: Response) -> dict[str, str]:
-    """Store a user; the answer's ETag is for a later PATCH."""
+    """Store a user; the response has an ETag for a later PATCH."""
     await client.put(key_of(name), {"name": name, **user.model_dump()})
     found = await client.exists(key_of(name))
     if found.meta is not None:
@@ -137,7 +137,7 @@ async def put_user(client: Client, name: str, user: User, response: Response) ->
 
 @app.post("/users/{name}", status_code=201)
 async def create_user(client: Client, name: str, user: User) -> dict[str, str]:
-    """Store a user that must not be there yet."""
+    """Store a user that must not exist."""
     await client.put(
         key_of(name), {"name": name, **user.model_dump()}, policy={"exists": aerospike.POLICY_EXISTS_CREATE_ONLY}
     )
@@ -146,7 +146,7 @@ async def create_user(client: Client, name: str, user: User) -> dict[str, str]:
 
 @app.get("/users/{name}")
 async def get_user(client: Client, name: str, response: Response) -> dict[str, Any]:
-    """Look a user up."""
+    """Look up a user."""
     record = await client.get(key_of(name))
     assert record.meta is not None  # as with every record that is there
     response.headers["ETag"] = f'"{record.meta.gen}"'
@@ -157,7 +157,7 @@ async def get_user(client: Client, name: str, response: Response) -> dict[str, A
 async def change_user(
     client: Client, name: str, changes: dict[str, int | str], if_match: Annotated[str, Header()]
 ) -> dict[str, str]:
-    """Change a user, if nobody else has since it was read (If-Match is the ETag of that answer)."""
+    """Change a user, if it has not changed since it was read (If-Match is the ETag of that response)."""
     if not re.fullmatch(r'"\d+"', if_match):
         raise HTTPException(400, 'If-Match is the ETag of an earlier answer, such as "3"')
     await client.put(
@@ -168,7 +168,7 @@ async def change_user(
 
 @app.post("/users/{name}/events")
 async def add_event(client: Client, name: str, event: Annotated[str, Query(max_length=100)]) -> dict[str, Any]:
-    """Note an event; the last ten are kept. One command on the server, whoever else notes one at the same time."""
+    """Add an event; the last ten are kept. One atomic command on the server."""
     record = await client.operate(
         key_of(name),
         [
@@ -178,7 +178,7 @@ async def add_event(client: Client, name: str, event: Annotated[str, Query(max_l
         ],
         policy={"exists": aerospike.POLICY_EXISTS_UPDATE_ONLY},
     )
-    # Three operations on one bin have three results: a length, a count, and the list.
+    # Three operations on one bin return three results: a length, a count, and the list.
     return {"events": (record.bins or {})["events"][-1]}
 
 
@@ -193,7 +193,7 @@ async def remove_user(client: Client, name: str) -> None:
 
 @app.post("/users")
 async def put_users(client: Client, users: dict[str, User]) -> dict[str, Any]:
-    """Store many users with one batch; those that failed are named with the database's code."""
+    """Store many users with one batch; the response lists failures with their result codes."""
     rows = [(key_of(name), {"name": name, **user.model_dump()}) for name, user in users.items()]
     result = await client.batch_write(rows, retry=3)
     failed = {row.key[2]: row.result for row in result.batch_records if row.key is not None and row.result}
@@ -202,7 +202,7 @@ async def put_users(client: Client, users: dict[str, User]) -> dict[str, Any]:
 
 @app.get("/users")
 async def get_users(client: Client, name: Annotated[list[str], Query(max_length=1000)]) -> dict[str, Any]:
-    """Look many users up with one batch."""
+    """Look up many users with one batch."""
     found = (await client.batch_read([key_of(one) for one in name])).to_dict()
     return {"users": found, "missing": [one for one in name if one not in found]}
 
@@ -212,7 +212,7 @@ async def get_users(client: Client, name: Annotated[list[str], Query(max_length=
 
 @app.get("/health")
 async def health(client: Client, response: Response) -> dict[str, Any]:
-    """Whether the database answers, and how many nodes it has; for whoever decides where requests go."""
+    """Report whether the database answers, and the number of nodes, for load balancers."""
     answers = await client.ping()
     response.status_code = 200 if answers else 503
     return {"connected": answers, "nodes": len(client.get_node_names()) if answers else 0}
@@ -220,7 +220,7 @@ async def health(client: Client, response: Response) -> dict[str, Any]:
 
 @app.get("/metrics")
 async def metrics() -> PlainTextResponse:
-    """How long commands took and how they ended, as Prometheus reads it."""
+    """Return durations and results of commands, in the format of Prometheus."""
     return PlainTextResponse(aerospike.get_metrics(), media_type="text/plain; version=0.0.4")
 
 

@@ -1,6 +1,6 @@
 """A program for aerospike-py that runs unchanged on trio-aerospike-compat: only the environment changes.
 
-It was written for the published package, and nothing in it says which one serves it:
+It was written for the published package, and does not depend on which one is installed:
 
     python -m venv theirs && theirs/bin/pip install aerospike-py==0.14.4
     python -m venv ours && ours/bin/pip install trio-aerospike trio-aerospike-compat
@@ -9,8 +9,8 @@ It was written for the published package, and nothing in it says which one serve
     AEROSPIKE_HOSTS=127.0.0.1:3000 ours/bin/python examples/migrate_from_aerospike_py.py > after
     diff before after
 
-Where AEROSPIKE_HOSTS names no server, the embedded one is started if it is installed here, else 127.0.0.1:3000 is
-tried. --package tells, in the end, which of the two it was.
+Without AEROSPIKE_HOSTS the embedded server is started if it is installed, else 127.0.0.1:3000 is used. With --package
+the last line says which package it was.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ GOODS: dict[str, dict[str, Any]] = {
 
 
 def key_of(name: str) -> tuple[str, str, str]:
-    """The record of an item."""
+    """Return the key of an item."""
     return (NAMESPACE, SET, name)
 
 
 @contextlib.contextmanager
 def servers() -> Iterator[list[tuple[str, int]]]:
-    """The seeds to connect to."""
+    """Yield the seeds to connect to."""
     named = os.environ.get("AEROSPIKE_HOSTS", "")
     command = Path(sys.executable).with_name("trio-aerospike")
     if named or not command.exists():
@@ -62,7 +62,7 @@ def servers() -> Iterator[list[tuple[str, int]]]:
 
 
 def single_records(client: Any) -> None:
-    """Put, get, change in place, and what is refused."""
+    """Put, get, update in place, and refused writes."""
     print("Single records")
     client.put(key_of("item 0"), GOODS["item 0"], meta={"ttl": 3600})
     _, meta, bins = client.get(key_of("item 0"))
@@ -86,7 +86,7 @@ def single_records(client: Any) -> None:
 
 
 def many_records(client: Any) -> None:
-    """Batches that write, read, operate."""
+    """Batches that write, read and operate."""
     print("Batches")
     results = client.batch_write([(key_of(name), bins) for name, bins in GOODS.items()])
     print(f"  written: {sum(row.result == 0 for row in results.batch_records)} of {len(GOODS)}")
@@ -101,7 +101,7 @@ def many_records(client: Any) -> None:
 
 
 def inside_values(client: Any) -> None:
-    """Lists and maps, changed on the server."""
+    """Operations on lists and maps."""
     print("Lists and maps")
     tags = [list_operations.list_append_items("tags", ["red", "blue"]), list_operations.list_sort("tags")]
     client.operate(key_of("item 1"), tags)
@@ -143,7 +143,7 @@ def filters_and_queries(client: Any) -> None:
 
 
 async def at_once(hosts: list[tuple[str, int]]) -> None:
-    """Hundreds of commands at once, in an event loop."""
+    """Hundreds of concurrent commands in an event loop."""
     print("asyncio")
     async with aerospike.AsyncClient({"hosts": hosts, "max_concurrent_operations": 64}) as client:
         await client.connect()
@@ -157,7 +157,7 @@ async def at_once(hosts: list[tuple[str, int]]) -> None:
 
 
 def main() -> None:
-    """All of it."""
+    """Run all parts."""
     with servers() as hosts:
         with aerospike.client({"hosts": hosts}).connect() as client:
             client.batch_remove([key_of(name) for name in GOODS])
@@ -172,7 +172,7 @@ def main() -> None:
         for name in ("aerospike-py", "trio-aerospike-compat"):
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 print(f"on {name} {importlib.metadata.version(name)}")
-    # The published package aborts now and then while the interpreter ends, and what is in the buffer would be lost.
+    # The published package sometimes aborts when the interpreter ends, and buffered output would be lost.
     sys.stdout.flush()
 
 

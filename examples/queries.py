@@ -1,4 +1,4 @@
-"""Finding records by what is in them: indexes, queries, pages that another process goes on with, and background jobs.
+"""Queries: secondary indexes, filters, pages with a cursor for another process, and background jobs.
 
     python examples/queries.py
 
@@ -25,7 +25,7 @@ PEOPLE = 2_000
 
 
 async def store_people(client: aero.Client) -> None:
-    """Two thousand people: streamed in, a bounded number at a time."""
+    """Write two thousand people from a stream, a bounded number at a time."""
     dice = random.Random(8)
     cities = {"Graz": (15.44, 47.07), "Linz": (14.29, 48.31), "Wien": (16.37, 48.21)}
 
@@ -52,7 +52,7 @@ async def store_people(client: aero.Client) -> None:
 
 
 async def make_indexes(client: aero.Client) -> None:
-    """An index on a number, on the elements of lists, and on places; filled in the background."""
+    """Create indexes on a number, on list elements, and on GeoJSON; the servers build them in the background."""
     jobs = [
         await client.create_index(NAMESPACE, SET, "age", "people_age", IndexType.NUMERIC),
         await client.create_index(
@@ -67,7 +67,7 @@ async def make_indexes(client: aero.Client) -> None:
 
 
 async def ask(client: aero.Client) -> None:
-    """Predicates go through an index; a filter is worked out for each record that is found."""
+    """Predicates use an index; a filter is evaluated for each record found."""
     in_their_twenties = predicates.between("age", 20, 29)
     async with client.query(NAMESPACE, SET, where=in_their_twenties, bins=["age"]) as records:
         count = 0
@@ -87,7 +87,7 @@ async def ask(client: aero.Client) -> None:
 
 
 async def leave_early(client: aero.Client) -> None:
-    """A scan of everything ends, on the servers too, when its block is left."""
+    """Leaving the block ends a scan, on the servers too."""
     async with client.query(NAMESPACE, SET, filter=exp.int_bin("age") == 99, bins=["name"]) as records:
         async for person in records:
             assert person["name"].endswith("99")
@@ -96,7 +96,7 @@ async def leave_early(client: aero.Client) -> None:
 
 
 async def turn_pages(client: aero.Client) -> None:
-    """Pages of 150 people of up to nine years; between two pages the cursor could travel to another process."""
+    """Read pages of 150 people of up to nine years; another process could continue from the cursor."""
     children = predicates.between("age", 0, 9)
     seen: list[object] = []
     pages: list[int] = []
@@ -117,7 +117,7 @@ async def turn_pages(client: aero.Client) -> None:
 
 
 async def share_partitions(client: aero.Client) -> None:
-    """Four tasks (they could be four machines), each with a quarter of the 4,096 partitions."""
+    """Scan with four tasks (or machines), each with a quarter of the 4,096 partitions."""
     counts = [0] * 4
 
     async def worker(number: int) -> None:
@@ -133,7 +133,7 @@ async def share_partitions(client: aero.Client) -> None:
 
 
 async def write_in_the_background(client: aero.Client) -> None:
-    """The servers change all that they find by themselves; the client only looks how far they are."""
+    """A background query: the servers change the records themselves, and the client polls their progress."""
     old = exp.int_bin("age") >= 65
     operations = [aero.write("retired", True), aero.write_expression("years", exp.int_bin("age") - 65)]
     job = await client.query_operate(NAMESPACE, SET, operations, filter=old)
@@ -144,7 +144,7 @@ async def write_in_the_background(client: aero.Client) -> None:
 
 
 async def main() -> None:
-    """All of it."""
+    """Run all parts."""
     async with open_servers(nodes=3) as seeds, aero.open_client(seeds) as client:
         await client.truncate(NAMESPACE, SET)
         await store_people(client)

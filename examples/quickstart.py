@@ -1,7 +1,7 @@
 """A first tour: connect, write, read, fan out over 10,000 keys, look at the cluster.
 
-Runs against the servers that AEROSPIKE_HOSTS names ("host:port,host:port"), or else against an embedded cluster of
-three nodes that it starts itself. Needs rich for the progress bar:
+Uses the servers in AEROSPIKE_HOSTS ("host:port,host:port"), or starts an embedded cluster of three nodes. Needs rich
+for the progress bar:
 
     pip install 'trio-aerospike[cli]'
     python examples/quickstart.py
@@ -30,7 +30,7 @@ console = Console(highlight=False)
 
 
 async def one_record(client: aero.Client) -> None:
-    """Write a record, read it back, change it in place, and take it away."""
+    """Write a record, read it back, update it in place, and remove it."""
     console.print("\n[bold]One record")
     ann = aero.Key("test", "quickstart", "ann")
     await client.put(ann, {"name": "Ann", "age": 41, "visits": ["home"]})
@@ -48,7 +48,7 @@ async def one_record(client: aero.Client) -> None:
 
 
 async def for_each(numbers: Iterable[int], work: Callable[[int], Awaitable[None]]) -> None:
-    """Fan out: a few hundred tasks in one nursery, each takes the next number as soon as it is free."""
+    """Run a few hundred tasks in one nursery; each takes the next number when it is free."""
     remaining = iter(numbers)
 
     async def worker() -> None:
@@ -61,7 +61,7 @@ async def for_each(numbers: Iterable[int], work: Callable[[int], Awaitable[None]
 
 
 async def fan_out(client: aero.Client) -> dict[str, float]:
-    """Write and read many keys with a progress bar; the seconds that each took."""
+    """Write and read many keys with a progress bar; return the seconds of each."""
     console.print(f"\n[bold]{KEYS:,} records, up to {IN_FLIGHT} commands in flight")
     seconds = {}
     squares = []
@@ -90,7 +90,7 @@ async def fan_out(client: aero.Client) -> dict[str, float]:
 
 
 async def show_cluster(client: aero.Client) -> None:
-    """The nodes the client has found, and of how many records each is master."""
+    """Show the discovered nodes, and the number of records that each is master of."""
     console.print("\n[bold]The cluster")
     table = Table("node", "address", "records it is master of")
     for node in client.nodes():
@@ -101,7 +101,7 @@ async def show_cluster(client: aero.Client) -> None:
 
 
 async def tour() -> None:
-    """Everything, one after the other."""
+    """Run all parts."""
     async with open_servers(nodes=3) as seeds, aero.open_client(seeds) as client:
         if not os.environ.get("AEROSPIKE_HOSTS"):
             console.print("AEROSPIKE_HOSTS is not set: started an embedded cluster of three nodes.")
@@ -117,7 +117,7 @@ async def tour() -> None:
 
 
 async def main() -> int:
-    """Run the tour; Ctrl-C or SIGTERM cancels it, and everything that is open is closed on the way out."""
+    """Run the tour; Ctrl-C or SIGTERM cancels it, and all connections are closed."""
     status = 130
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:

@@ -1,9 +1,9 @@
-"""Users and roles: who may do what, and what happens to those who may not.
+"""Users and roles: privileges, refused commands, and changes while users are logged in.
 
     python examples/security.py
 
-The Community Edition of the server has no users, so that this runs on an embedded cluster, which has. AEROSPIKE_HOSTS
-with AEROSPIKE_ADMIN ("user:password" of an administrator of users) names an Enterprise cluster instead.
+The Community Edition of the server has no users, so this runs on an embedded cluster, which has. AEROSPIKE_HOSTS with
+AEROSPIKE_ADMIN ("user:password" of a user administrator) names an Enterprise cluster instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADMIN = ("admin", "tower-of-song")
 
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[tuple[list[str], str, str]]:
-    """The seeds to connect to, and the name and password of an administrator."""
+    """Yield the seeds, and the name and password of an administrator."""
     administrator = os.environ.get("AEROSPIKE_ADMIN", "")
     if administrator:
         name, _, password = administrator.partition(":")
@@ -36,7 +36,7 @@ async def servers() -> AsyncIterator[tuple[list[str], str, str]]:
 
 
 async def set_up(admin: aero.Client) -> None:
-    """A role for the till, which may write sales and nothing else, and one for those who only look."""
+    """Create two roles: one that may only write sales, and one that may only read."""
     await admin.admin_create_role("till", [Privilege("read-write", "test", "sales")])
     await admin.admin_create_role("auditor", [Privilege("read", "test")], allowlist=["127.0.0.0/8"])
     await admin.admin_create_user("lou", "walk-on-the-wild-side", ["till"])
@@ -51,7 +51,7 @@ async def set_up(admin: aero.Client) -> None:
 
 
 async def attempt(what: str, command: object) -> None:
-    """Say how a command ends."""
+    """Print the result of a command."""
     try:
         await command  # type: ignore[misc]
     except aero.AdminError as error:
@@ -61,7 +61,7 @@ async def attempt(what: str, command: object) -> None:
 
 
 async def at_the_till(seeds: list[str]) -> None:
-    """What lou may do and may not."""
+    """Try commands as lou, who may write sales."""
     async with aero.open_client(seeds, user="lou", password="walk-on-the-wild-side") as client:
         print("lou, at the till:")
         await attempt("writes a sale", client.put(("test", "sales", 1), {"euro": 12}))
@@ -72,7 +72,7 @@ async def at_the_till(seeds: list[str]) -> None:
 
 
 async def at_the_desk(seeds: list[str]) -> None:
-    """What nico may do and may not."""
+    """Try commands as nico, who may only read."""
     async with aero.open_client(seeds, user="nico", password="all-tomorrows-parties") as client:
         print("nico, at her desk:")
         await attempt("reads a sale", client.get(("test", "sales", 1)))
@@ -81,7 +81,7 @@ async def at_the_desk(seeds: list[str]) -> None:
 
 
 async def change_rights(admin: aero.Client, seeds: list[str]) -> None:
-    """Roles change while users are logged in; who is dropped is out."""
+    """Change roles while users are logged in; a dropped user is logged out."""
     async with aero.open_client(seeds, user="nico", password="all-tomorrows-parties") as client:
         await admin.admin_grant_privileges("auditor", [Privilege("write", "test", "sales")])
         print("nico's role may write sales now:")
@@ -97,7 +97,7 @@ async def change_rights(admin: aero.Client, seeds: list[str]) -> None:
 
 
 async def main() -> None:
-    """All of it."""
+    """Run all parts."""
     async with servers() as (seeds, name, password):
         try:
             async with aero.open_client(seeds, user=name, password="wrong"):

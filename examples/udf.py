@@ -1,6 +1,6 @@
-"""User-defined functions: a Lua module that the servers run on records, where the records are.
+"""User-defined functions: a Lua module that the servers run on records.
 
-    pip install 'trio-aerospike[udf]'     (lupa: the embedded server runs Lua with it, and the client sums up)
+    pip install 'trio-aerospike[udf]'     (lupa: runs Lua in the embedded server, and the last step in the client)
     python examples/udf.py
 
 AEROSPIKE_HOSTS ("host:port,host:port") names servers; without it an embedded cluster of two nodes is started.
@@ -60,7 +60,7 @@ end
 
 
 async def main() -> None:
-    """All of it."""
+    """Run all parts."""
     async with open_servers(nodes=2) as seeds, aero.open_client(seeds) as client:
         await client.truncate(NAMESPACE, SET)
         module = await client.udf_put(ACCOUNTS, name=MODULE)

@@ -1,9 +1,8 @@
-"""Make a virtual environment with pip in it, or say clearly why that cannot be done.
+"""Create a virtual environment with pip, or report why that is not possible.
 
-Runs on whatever python3 the machine has, so it must stay readable to old interpreters (no f-strings, no
-annotations) up to the line that refuses them. The standard `python3 -m venv` needs ensurepip, which Debian and
-Ubuntu ship in a package of its own; where it is missing, the pip that came with the interpreter, or one on PATH,
-puts a pip into the environment.
+Runs on any python3, so it must parse on old interpreters (no f-strings, no annotations) up to the line that refuses
+them. The standard `python3 -m venv` needs ensurepip, which Debian and Ubuntu ship in a separate package; if it is
+missing, the interpreter's own pip, or one on PATH, installs pip into the environment.
 
 Usage: python3 tools/make_venv.py DIRECTORY
 """
@@ -46,16 +45,16 @@ def works(python):
 
 
 def attempts(python, scratch):
-    """Ways to get pip into an environment without ensurepip, the likeliest first: lists of (command, extra env)."""
+    """Return ways to install pip into an environment without ensurepip, best first: (command, extra env) each."""
     yield [([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "pip"], {})]
-    # A pip older than 22.3 knows no --python: it fetches a current one, which then installs itself.
+    # A pip older than 22.3 has no --python: it fetches a current pip, which then installs itself.
     yield [
         ([sys.executable, "-m", "pip", "install", "--quiet", "--target", scratch, "pip"], {}),
         ([python, "-m", "pip", "install", "--quiet", "pip"], {"PYTHONPATH": scratch}),
     ]
     for name in ("pip3", "pip"):
         pip = shutil.which(name)
-        if pip:  # it may belong to another interpreter; the environment's does the work
+        if pip:  # it may belong to another interpreter; the environment's own is used
             yield [([pip, "--python", python, "install", "--quiet", "pip"], {})]
     virtualenv = shutil.which("virtualenv")
     if virtualenv:
@@ -69,11 +68,11 @@ def main(directory):
     if works(python):
         return
     if os.path.lexists(directory):
-        shutil.rmtree(directory)  # half made, or its interpreter is gone
+        shutil.rmtree(directory)  # incomplete, or its interpreter is gone
     if has_ensurepip() and subprocess.call([sys.executable, "-m", "venv", directory]) == 0 and works(python):
         return
     subprocess.check_call([sys.executable, "-m", "venv", "--clear", "--without-pip", directory])
-    # Settings that make sense for a person's own pip and would stop this one.
+    # The user's pip settings that would break this installation.
     environment = dict(os.environ, PIP_REQUIRE_VIRTUALENV="0", PIP_USER="0")
     with tempfile.TemporaryDirectory() as scratch:
         for steps in attempts(python, scratch):

@@ -22,7 +22,7 @@ Results = TypeVar("Results")
 Batch = TypeVar("Batch", bound="BatchOperation")
 
 #: Runs a command on one record: its name, the key, the request, the policy, and whether it writes.
-Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
+RunCommand: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
 
 logger = logging.getLogger("trio_aerospike")
 
@@ -177,8 +177,8 @@ class Observers:
             except Exception:
                 self._failed(instrument)
 
-    def runner(self, run: Run, notes: dict[Key, tuple[Any, int]]) -> Run:
-        """What runs commands on one record and notifies the instruments.
+    def runner(self, run: RunCommand, notes: dict[Key, tuple[Any, int]]) -> RunCommand:
+        """What runs commands on one record and tells of them.
 
         Args:
             run: what runs them; see ``Executor.run``.
@@ -212,7 +212,7 @@ class Observers:
 
         return run_and_notify
 
-    def _short_runner(self, run: Run, notes: dict[Key, tuple[Any, int]]) -> Run:
+    def _short_runner(self, run: RunCommand, notes: dict[Key, tuple[Any, int]]) -> RunCommand:
         clock = time.perf_counter
         took = self._took if len(self._takers) != 1 else self._takers[0].operation_took
 

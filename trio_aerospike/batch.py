@@ -1,8 +1,8 @@
-"""Batches in which each record carries what is to be done with it.
+"""Records of mixed batches: each with its own key, operations and policy.
 
-``client.batch([...])`` takes records of the classes here, in any mixture; each has its key, its operations and, where
-it wants one, a policy of its own. The calls that do the same with every key (``batch_read``, ``batch_write``,
-``batch_operate``, ``batch_remove``, ``batch_apply``) take keys and one of the policies.
+``client.batch([...])`` takes records of the classes here, in any mixture; each has a key, operations and, optionally, a
+policy of its own. The calls that do the same with every key (``batch_read``, ``batch_write``, ``batch_operate``,
+``batch_remove``, ``batch_apply``) take keys and one policy.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ __all__ = [
 
 @attrs.frozen(eq=False)
 class BatchRecord:
-    """A record of a batch, with what is to be done with it. See the classes derived from it."""
+    """Base class of the records of a mixed batch."""
 
     key: Key = attrs.field(converter=as_key)
-    """The record; a tuple will do."""
+    """The key; a tuple is converted."""
 
 
 @attrs.frozen(eq=False)
@@ -56,12 +56,12 @@ class BatchRead(BatchRecord):
 
     Args:
         key: the record.
-        bins: names of the bins; None for all, an empty list for none (does it exist?).
-        operations: reads in place of ``bins``.
-        policy: how this record is read; None for what the batch's policy says.
+        bins: names of the bins; None for all, an empty list for no bins (only metadata).
+        operations: read operations, in place of ``bins``.
+        policy: policy of this record; None for the batch's.
 
     Raises:
-        InvalidArgError: bins and operations are both given, or one of them cannot be.
+        InvalidArgError: bins and operations are both given, or one of them is invalid.
     """
 
     bins: Iterable[str] | None = None
@@ -76,18 +76,18 @@ class BatchRead(BatchRecord):
 
 @attrs.frozen(eq=False)
 class BatchWrite(BatchRecord):
-    """Write a record, by bins or by operations, which may read on the way.
+    """Write a record, by bins or by operations, which may read as well.
 
     Args:
         key: the record.
         bins: values by bin name; None as a value removes the bin.
-        operations: in place of ``bins``: what is done, in order, all or nothing.
+        operations: operations in place of ``bins``, in order, all or nothing.
         ttl: seconds until the record expires; None for the policy's.
         generation: write only if the record's generation is this one; None for the policy's check.
-        policy: how this record is written; None for the defaults.
+        policy: policy of this record; None for the defaults.
 
     Raises:
-        InvalidArgError: not exactly one of bins and operations is given, nothing writes, or a value cannot be.
+        InvalidArgError: not exactly one of bins and operations is given, no operation writes, or a value is invalid.
     """
 
     bins: Mapping[str, Any] | None = None
@@ -115,7 +115,7 @@ class BatchRemove(BatchRecord):
     Args:
         key: the record.
         generation: remove only if the record's generation is this one; None for the policy's check.
-        policy: how this record is removed; None for the defaults.
+        policy: policy of this record; None for the defaults.
     """
 
     generation: int | None = attrs.field(default=None, kw_only=True)
@@ -133,9 +133,9 @@ class BatchApply(BatchRecord):
     Args:
         key: the record.
         module: name of the registered module, without ``.lua``.
-        function: its function.
-        arguments: what the function gets besides the record.
-        policy: how; None for the defaults.
+        function: name of the function in it.
+        arguments: the arguments of the function after the record.
+        policy: policy of this record; None for the defaults.
     """
 
     module: str

@@ -1,4 +1,4 @@
-"""What a client is configured with: the client configuration page, in seconds and with types."""
+"""Client configuration: seeds, login, TLS, connection pools, limits and default policies."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ DEFAULT_PORT = 3000
 
 
 class AuthMode(IntEnum):
-    """Who knows the user's password; the numbers are those of aerospike_py's ``AUTH_*`` constants."""
+    """How a user is authenticated; the numbers are those of aerospike_py's ``AUTH_*`` constants."""
 
     INTERNAL = 0
-    """The server; the password travels hashed."""
+    """By the server; the password is sent hashed."""
     EXTERNAL = 1
-    """A directory (LDAP) that the server asks; the password travels as it is, so use TLS."""
+    """By a directory (LDAP) that the server asks; the password is sent in clear text, so use TLS."""
     PKI = 2
-    """Nobody: the certificate of the TLS connection names the user."""
+    """By the client's TLS certificate, which names the user; there is no password."""
 
 
 @attrs.frozen
 class Host:
-    """An address to reach a node at.
+    """The address of a node.
 
     Args:
         name: Host name, IPv4 or IPv6 address (without brackets).
         port: 1 to 65,535.
-        tls_name: The name that the node's certificate must carry, where it is not ``name``.
+        tls_name: The name in the node's certificate, if it is not ``name``.
     """
 
     name: str = attrs.field()
@@ -81,13 +81,13 @@ class Host:
 HostLike: TypeAlias = Host | str | Sequence[Any]
 HostsLike: TypeAlias = HostLike | Iterable[HostLike]
 """``"host:port"`` (more than one with commas between), ``"[::1]:3000"``, ``("host", port)``, ``("host", port,
-tls_name)``, a Host, or a list of such. The port is 3000 where it is left out of a text."""
+tls_name)``, a Host, or a list of these. The port is 3000 if a text leaves it out."""
 
 _NAME_ALLOWED = "a host name, an IPv4 or an IPv6 address"
 _HOSTS_ALLOWED = '"host:port", ("host", port) or a list of such'
 _HOSTS_EMPTY = f"{_HOSTS_ALLOWED}, at least one: the hosts list must not be empty"
 _HOST_ALLOWED = '"host:port" or ("host", port), with a port from 1 to 65535'
-# Generous: underscores and non-ASCII names do occur. What is kept out are slips: URLs, blanks, bare ports.
+# Lenient: underscores and non-ASCII names do occur. Refused are mistakes: URLs, spaces, bare ports.
 _HOST_NAME = re.compile(r"(?!\d+\Z)[^\s/@:,;\[\]\0]{1,253}\Z")
 
 
@@ -104,7 +104,7 @@ def _is_host_name(value: object) -> bool:
 
 
 def _refused_host(where: str, given: object, allowed: str = _HOST_ALLOWED) -> InvalidArgError:
-    """The error for what is not a host, with what was probably meant."""
+    """Return the error for an invalid host, with a suggestion."""
     hint = ""
     text = str(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
     if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536:
@@ -149,7 +149,7 @@ def _host_of_parts(where: str, given: object, name: object, port: object, tls_na
 
 
 def _is_parts(value: object) -> bool:
-    """Whether ``value`` is one host in parts rather than a list of hosts."""
+    """Whether ``value`` is a tuple for one host rather than a list of hosts."""
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         return False
     return isinstance(value[0], str) and not isinstance(value[1], (str, Host, tuple, list))
@@ -168,10 +168,10 @@ def _one_host(where: str, value: object) -> list[Host]:
 
 
 def parse_hosts(hosts: HostsLike) -> tuple[Host, ...]:
-    """The addresses that ``hosts`` describes, in order, each once.
+    """Parse ``hosts`` into addresses, in order, without duplicates.
 
     Raises:
-        InvalidArgError: There is none, or one of them cannot be an address.
+        InvalidArgError: There is no address, or one of them is invalid.
     """
     where = "ClientConfig.hosts"
     given: object = hosts
@@ -220,31 +220,31 @@ class ClientFields(TypedDict, total=False):
 @named_arguments
 @attrs.frozen
 class ClientConfig:
-    """How a client finds its cluster and deals with it. Times are seconds; None means no limit.
+    """The configuration of a client. Times are seconds; None means no limit.
 
     Args:
-        hosts: The seeds: any one that answers leads to all nodes of the cluster. See HostsLike.
-        cluster_name: What the cluster must call itself; ``""`` accepts any.
-        auth_mode: Who knows the password.
+        hosts: The seeds: all nodes of the cluster are discovered from any one that answers. See HostsLike.
+        cluster_name: The name that the cluster must have; ``""`` accepts any.
+        auth_mode: How the user is authenticated.
         user: ``""`` for no login.
         password: Never shown by ``repr``.
-        timeout: For opening a connection, logging in and each question of the tend loop.
-        idle_timeout: A connection that nobody used for so long is closed; None keeps it. Stay below the server's
-            own proto-fd-idle-ms (60 s by default).
+        timeout: For opening a connection, for a login, and for each request of the tend loop.
+        idle_timeout: An idle connection is closed after this time; None keeps it. Stay below the server's own
+            proto-fd-idle-ms (60 s by default).
         max_conns_per_node: Connections for commands to one node, at most; the tend loop has one of its own.
         min_conns_per_node: Connections that are opened up front and kept.
-        conn_pools_per_node: Into how many pools a node's connections are divided.
-        tend_interval: How often the nodes are asked about the cluster.
-        use_services_alternate: Dial the alternate addresses that nodes advertise (Docker, NAT), not the standard ones.
-        max_concurrent_operations: Calls of this client under way at one time, at most; 0 for no limit.
-        operation_queue_timeout: How long a call waits for its turn before BackpressureError; None waits for ever.
-        tls: Speak TLS with this context.
-        read_policy, write_policy, batch_policy, query_policy, info_policy, admin_policy: What calls without a policy of
-            their own get: reads of one record, writes, batches, queries and aggregations, info commands (with
-            indexes, modules and truncating), users and roles.
+        conn_pools_per_node: The number of pools that a node's connections are divided into.
+        tend_interval: Seconds between two rounds of the tend loop, which asks the nodes about the cluster.
+        use_services_alternate: Use the alternate addresses that nodes advertise (Docker, NAT), not the standard ones.
+        max_concurrent_operations: Operations of this client in flight at one time, at most; 0 for no limit.
+        operation_queue_timeout: How long an operation waits for a slot before BackpressureError; None for no limit.
+        tls: The context for TLS connections; None for plain TCP.
+        read_policy, write_policy, batch_policy, query_policy, info_policy, admin_policy: The default policies of reads
+            of one record, writes, batches, queries and aggregations, info commands (with indexes, modules and
+            truncation), users and roles.
 
     Raises:
-        InvalidArgError: A field does not exist or cannot have the value; the message says what is allowed.
+        InvalidArgError: A field does not exist or its value is invalid; the message says what is allowed.
     """
 
     hosts: tuple[Host, ...] = attrs.field(converter=parse_hosts)
@@ -263,7 +263,7 @@ class ClientConfig:
         default=0, kw_only=True, validator=integer(0, note=" (0 for no limit)")
     )
     operation_queue_timeout: float | None = attrs.field(
-        default=None, kw_only=True, validator=seconds(none="waiting for ever")
+        default=None, kw_only=True, validator=seconds(none="no limit")
     )
     tls: ssl.SSLContext | None = attrs.field(
         default=None, kw_only=True, validator=instance_of(ssl.SSLContext, "an ssl.SSLContext", none=True)
@@ -290,7 +290,7 @@ class ClientConfig:
     @password.validator
     def _valid_password(self, _: attrs.Attribute[str], value: object) -> None:
         if not isinstance(value, str) or "\0" in value:
-            # Whatever it is, it may be somebody's secret: the message tells its type only.
+            # The value may be a secret: the message shows only its type.
             raise InvalidArgError(f"ClientConfig.password: got {kind_of(value)}, allowed: a str without NUL")
 
     def __attrs_post_init__(self) -> None:
@@ -304,7 +304,7 @@ class ClientConfig:
             raise refused("ClientConfig.auth_mode", self.auth_mode, "PKI only with tls, INTERNAL, EXTERNAL")
 
     def replace(self, **changes: Any) -> ClientConfig:
-        """A copy with some fields changed.
+        """Return a copy with some fields changed.
 
         Raises:
             InvalidArgError: A field does not exist (the nearest right name is suggested) or cannot have the value.
@@ -317,11 +317,11 @@ class ClientConfig:
 
     @classmethod
     def from_milliseconds(cls, config: Mapping[str, Any]) -> ClientConfig:
-        """The configuration that a dict of the client configuration page describes.
+        """Convert a dict of the client configuration page.
 
         Keys and units are the page's: ``timeout``, ``tend_interval`` and ``operation_queue_timeout_ms`` are
         milliseconds, ``idle_timeout`` is seconds, 0 means no limit. None for ``cluster_name``, ``user`` or
-        ``password`` is the same as leaving it out.
+        ``password`` is the same as omitting it.
 
         Raises:
             InvalidArgError: A key does not exist (the nearest right one is suggested), ``hosts`` is missing, or a value
@@ -340,7 +340,7 @@ class ClientConfig:
                 field, unit, per_second, low, high = _PAGE_TIMES[key]
                 note = f" ({unit}{'' if low else ', 0 for no limit'})"
                 number = checked_int(f"ClientConfig.{key}", value, low, high, note)
-                # A time too long to be a limit in effect, such as an idle_timeout of 4294967295, means no limit.
+                # A very long time, such as an idle_timeout of 4294967295, means no limit.
                 fields[field] = number / per_second if 0 < number <= SECONDS_MAX * per_second else None
             elif value is None and key in _PAGE_NONE_IS_EMPTY:
                 fields[key] = ""

@@ -1,17 +1,15 @@
-"""Everything this package raises on its own account: one tree, one table of result codes.
+"""Exceptions: one tree of classes, registered by result code.
 
 The names and bases are those of aerospike_py, so that an ``except`` clause written for one works for the
-other. Every error carries what a program needs to decide what to do next: ``result_code``, ``node``,
-``in_doubt`` and ``attempts``.
+other. Every error has the facts that a program needs to handle it: ``result_code``, ``node``, ``in_doubt`` and
+``attempts``.
 
-Two lines are kept sharp:
+* ``InvalidArgError`` is raised by the client, before anything is sent. If a server refuses a request's
+  parameters (code 4), a plain ``ServerError`` is raised.
+* ``result_code`` is the server's; an error without an answer from a server has -1 (NoMoreConnections: -7).
+* ``ProtocolError`` means that the peer broke the protocol; nothing it sent is used.
 
-* ``InvalidArgError`` is ours: it is raised before anything is sent. A server that refuses a request's
-  parameters (code 4) raises a plain ``ServerError``.
-* ``result_code`` is what a server said; an error that no server answered has -1 (of NoMoreConnections: -7).
-* ``ProtocolError`` means that the peer broke the protocol; whatever it had to say is not to be trusted.
-
-``trio.Cancelled`` is never turned into one of these.
+``trio.Cancelled`` is never converted to one of these.
 """
 
 from __future__ import annotations
@@ -69,14 +67,14 @@ __all__ = [
 
 
 class ResultCode(IntEnum):
-    """What an operation ended with: 0 and up is the server's answer, below 0 the client's own.
+    """Result codes: 0 and up are the server's, those below 0 the client's.
 
-    What this side finds out by itself is CLIENT, as in aerospike_py, whatever its class: a wrong argument, a timeout
-    that is our own, a cluster that cannot be reached. So a code of 0 and up was always said by a server. The one
-    exception is NO_MORE_CONNECTIONS.
+    Errors that the client finds have the code CLIENT, as in aerospike_py, whatever their class: an invalid argument,
+    a timeout of the client, a cluster that cannot be reached. So a code of 0 and up always comes from a server. The
+    only exception is NO_MORE_CONNECTIONS.
 
-    The server's codes are those of its as/include/base/proto.h (210 and up: of the clients, which still know
-    them from older servers); the client's are those of aerospike_py's ``AEROSPIKE_ERR_*`` constants.
+    The server's codes are those of its as/include/base/proto.h (210 and up: from the clients, which still have them
+    for older servers); the client's are those of aerospike_py's ``AEROSPIKE_ERR_*`` constants.
     """
 
     CLUSTER = -11
@@ -179,11 +177,11 @@ class ResultCode(IntEnum):
 
     @property
     def text(self) -> str:
-        """The code in words, e.g. ``"record not found"``."""
+        """A description of the code, e.g. ``"record not found"``."""
         return _TEXTS.get(self) or self.name.lower().replace("_", " ")
 
 
-# Where the name of a code does not say it already.
+# For codes whose name is not a description.
 _TEXTS: dict[int, str] = {
     ResultCode.CLUSTER: "the cluster cannot be used",
     ResultCode.CONNECTION: "the connection failed",
@@ -249,7 +247,7 @@ _TEXTS: dict[int, str] = {
 }
 
 
-#: Codes after which the same command may succeed when it is repeated. The retry engine has a rule for each.
+#: Codes after which the same command may succeed if it is repeated. The retry engine has a rule for each.
 RETRYABLE_CODES: Final = frozenset(
     (
         ResultCode.SERVER_MEM,
@@ -265,7 +263,7 @@ RETRYABLE_CODES: Final = frozenset(
     )
 )
 
-#: Attempts that the text of an error shows.
+#: Most attempts in the text of an error.
 _ATTEMPTS_SHOWN = 4
 
 
@@ -273,7 +271,7 @@ class Attempt(NamedTuple):
     """One failed attempt of a command.
 
     Attributes:
-        node: The name of the node that was asked; None where no node serves the partition.
+        node: The name of the node that was asked; None if no node serves the partition.
         cause: Why it failed, e.g. ``"timed out"`` or ``"code 18"``.
         seconds: How long it took.
     """
@@ -287,17 +285,17 @@ class Attempt(NamedTuple):
 
 
 class AerospikeError(Exception):
-    """The root of everything this package raises.
+    """The base class of all exceptions of this package.
 
     Args:
-        args: What happened, in a sentence; more of them are kept, as any exception keeps its arguments.
-        result_code: The server's code, or the client's own below zero; by default the one of the class, which is -1
-            unless the class says otherwise. A plain int.
-        node: Name or address of the node that answered, or that did not, where one was involved.
-        in_doubt: True where a write may or may not have been applied: it was sent, and one of its attempts ended in a
-            timeout or without an answer.
-        attempts: How often the request was sent; 0 where it never left.
-        history: The failed attempts: node, cause and seconds of each. Of many, the first and the last ones.
+        args: The message; further arguments are kept, as by any exception.
+        result_code: The server's code, or one of the client's below zero; by default that of the class, which is -1
+            for most. A plain int.
+        node: Name or address of the node that answered, or failed to, if there was one.
+        in_doubt: True if a write may or may not have been applied: one of its attempts was sent and ended in a timeout
+            or without an answer.
+        attempts: How often the request was sent; 0 if it never was.
+        history: The failed attempts: node, cause and seconds of each. The first and the last ones of many.
     """
 
     default_code: ClassVar[int] = ResultCode.CLIENT
@@ -316,7 +314,7 @@ class AerospikeError(Exception):
         in_doubt: bool = False,
         attempts: int = 0,
     ) -> None:
-        # Positional arguments, the rest plain attributes: Exception's own pickling and copying keep all.
+        # Positional arguments and plain attributes: Exception's own pickling and copying keep all of them.
         super().__init__(*args)
         self.result_code = int(self.default_code if result_code is None else result_code)
         self.node = node
@@ -334,9 +332,9 @@ class AerospikeError(Exception):
         """Register the class for ``codes``.
 
         Args:
-            codes: Result codes that ``error_from_code`` turns into this class.
-            default_code: The code of instances that were not made of a server's answer; None for that of its base.
-            retryable: Whether a repeated command may succeed, whatever the code; None for what its base says.
+            codes: Result codes that ``error_from_code`` converts to this class.
+            default_code: The code of instances without a server's answer; None for that of the base class.
+            retryable: Whether a repeated command may succeed, whatever the code; None for the base class's value.
 
         Raises:
             TypeError: Another class is registered for one of the codes.
@@ -354,16 +352,16 @@ class AerospikeError(Exception):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same command may succeed when it is repeated later: a timeout, overload, a broken connection.
+        """Whether the same command may succeed if it is repeated later: a timeout, overload, a broken connection.
 
-        False where it would fail again, as with a wrong argument or a record that exists. A write that is ``in_doubt``
-        may have been applied already: repeat it only where twice is the same as once.
+        False if it would fail again, as with an invalid argument or a record that exists. A write that is
+        ``in_doubt`` may have been applied already: repeat it only if it is idempotent.
         """
         return self._retryable or self.result_code in RETRYABLE_CODES
 
     @property
     def message(self) -> str:
-        """The sentence given, without what ``str()`` adds."""
+        """The message, without the notes that ``str()`` adds."""
         return str(self.args[0]) if self.args else ""
 
     def __str__(self) -> str:
@@ -378,12 +376,12 @@ class AerospikeError(Exception):
             notes.append(_shown(self.history))
         text = super().__str__()
         note = f"[{', '.join(notes)}]"
-        # A message that was made of another error's text has the notes already.
+        # A message made from another error's text has the notes already.
         return f"{text} {note}" if notes and note not in text else text
 
 
 def _shown(history: tuple[Attempt, ...]) -> str:
-    """Attempts in words: all of a few, else the first and the last ones."""
+    """Format attempts: all of a few, the first and the last ones of many."""
     words = list(map(str, history))
     if len(words) > _ATTEMPTS_SHOWN:
         half = _ATTEMPTS_SHOWN // 2
@@ -395,7 +393,7 @@ _registry: dict[int, type[AerospikeError]] = {}
 
 
 class ClientError(AerospikeError, codes=(ResultCode.CLIENT,)):
-    """Something went wrong on this side of the wire."""
+    """An error found by the client, not reported by a server."""
 
 
 class ClientClosed(ClientError):
@@ -411,20 +409,19 @@ class ProtocolError(ClientError):
 
 
 class RustPanicError(ClientError):
-    """Part of aerospike_py's tree, for programs that catch it. There is no Rust here: nothing raises it."""
+    """Part of aerospike_py's tree, for programs that catch it. Nothing here raises it."""
 
 
 class InvalidArgError(AerospikeError):
-    """A wrong argument, raised before anything is sent; it says which field, its value and what is allowed.
+    """An invalid argument, raised before anything is sent; names the field, its value and what is allowed.
 
-    Its instances are ClientErrors, and what Python raises for wrong arguments as well: ValueErrors, TypeErrors and
-    OverflowErrors (they are of a class of the same name below this one). So programs which expect that of a function,
-    or of aerospike_py, have their ``except`` served; whether 2**64 is the wrong value, the wrong type or an overflow is
-    a matter of taste.
+    Instances are ClientErrors and also ValueErrors, TypeErrors and OverflowErrors (of a subclass with the same name),
+    so that programs which catch Python's own exceptions for invalid arguments, or those of aerospike_py, work as they
+    are.
     """
 
     def __new__(cls, *args: object, **_fields: object) -> InvalidArgError:
-        # The class keeps the bases that it has in aerospike_py; its instances have more.
+        # The class has the bases that it has in aerospike_py; its instances have more.
         return super().__new__(_WrongArgument if cls is InvalidArgError else cls, *args)
 
     def __reduce__(self) -> Any:
@@ -433,14 +430,14 @@ class InvalidArgError(AerospikeError):
 
 
 class _WrongArgument(InvalidArgError, ClientError, ValueError, TypeError, OverflowError):
-    """What an InvalidArgError is made of."""
+    """The class of InvalidArgError's instances."""
 
 
 _WrongArgument.__name__ = _WrongArgument.__qualname__ = InvalidArgError.__name__
 
 
 class AerospikeTimeoutError(AerospikeError, codes=(ResultCode.TIMEOUT,), retryable=True):
-    """The time the policy allows is over: on the server's side where ``result_code`` is TIMEOUT, else on this one."""
+    """A timeout of the policy has passed: in the server if ``result_code`` is TIMEOUT, else in the client."""
 
 
 class ClusterError(AerospikeError, codes=(ResultCode.CLUSTER, ResultCode.INVALID_HOST), retryable=True):
@@ -458,7 +455,7 @@ class NoMoreConnections(
     default_code=ResultCode.NO_MORE_CONNECTIONS,
     retryable=True,
 ):
-    """Every connection the node may have was full until the command's deadline; nothing was sent.
+    """All connections that the node may have were full until the command's deadline; nothing was sent.
 
     A ClusterError as well, because that is what aerospike_py raises for it.
     """
@@ -487,19 +484,19 @@ class ServerError(
         ResultCode.GEO_INVALID_GEOJSON,
     ),
 ):
-    """The server refused or failed, for a reason that has no class of its own."""
+    """The server refused the command or failed, with a result code that has no class of its own."""
 
 
 class KeyBusy(ServerError, codes=(ResultCode.KEY_BUSY,)):
-    """Too many requests for this one record wait in the server (a hot key); nothing was done. ``retryable``."""
+    """Too many requests for the record wait in the server (a hot key); nothing was done. ``retryable``."""
 
 
 class DeviceOverload(ServerError, codes=(ResultCode.DEVICE_OVERLOAD,)):
-    """The server's storage devices do not keep up with the writes; nothing was done. ``retryable``."""
+    """The server's storage device cannot keep up with the writes; nothing was done. ``retryable``."""
 
 
 class InvalidEncoding(ServerError, codes=(ResultCode.INVALID_ENCODING,)):
-    """A string operation met text that is not valid UTF-8, in the bin or in an argument (servers 8.2 and later)."""
+    """A string operation found text that is not valid UTF-8, in the bin or an argument (servers 8.2 and later)."""
 
 
 class TransactionError(ServerError):
@@ -542,15 +539,15 @@ class RecordError(
     AerospikeError,
     codes=(ResultCode.ELEMENT_NOT_FOUND, ResultCode.ELEMENT_EXISTS),
 ):
-    """The server's answer concerns the record, a bin of it or an element of a bin."""
+    """An error of the server about the record, a bin or an element of a bin."""
 
 
 class RecordNotFound(RecordError, codes=(ResultCode.RECORD_NOT_FOUND,)):
-    """There is no such record."""
+    """The record does not exist."""
 
 
 class RecordGenerationError(RecordError, codes=(ResultCode.RECORD_GENERATION,)):
-    """The record's generation is not the one the write asked for."""
+    """The record's generation is not the expected one."""
 
 
 class RecordExistsError(RecordError, codes=(ResultCode.RECORD_EXISTS,)):
@@ -591,11 +588,11 @@ class AerospikeIndexError(
         ResultCode.INDEX_MAX_COUNT,
     ),
 ):
-    """An error of the secondary index."""
+    """An error of a secondary index."""
 
 
 class IndexNotFound(AerospikeIndexError, codes=(ResultCode.INDEX_NOT_FOUND,)):
-    """There is no such secondary index."""
+    """The secondary index does not exist."""
 
 
 class IndexFoundError(AerospikeIndexError, codes=(ResultCode.INDEX_FOUND,)):
@@ -646,7 +643,7 @@ class AdminError(
         ResultCode.LDAP_QUERY,
     ),
 ):
-    """Security: users, passwords, roles, permissions."""
+    """An error about users, passwords, roles or permissions."""
 
 
 class UDFError(ServerError, codes=(ResultCode.UDF,)):
@@ -660,7 +657,7 @@ class UnwrittenRecordsWarning(RuntimeWarning):
     """
 
 
-# Where a code that nobody has named yet belongs, by the blocks in which the server hands codes out (proto.h).
+# The class of unknown codes, by the server's ranges of codes (proto.h).
 _FAMILIES: tuple[tuple[range, type[AerospikeError]], ...] = (
     (range(51, 100), AdminError),
     (range(100, 110), UDFError),
@@ -687,18 +684,18 @@ def error_from_code(
     in_doubt: bool = False,
     attempts: int = 0,
 ) -> AerospikeError:
-    """The error that a result code stands for, to be raised by the caller.
+    """Return the error for a result code.
 
     Args:
         code: A result code other than OK, the server's or the client's.
-        message: What to say instead of the code's own text.
+        message: The message; None for the description of the code.
         node, in_doubt, attempts: As in AerospikeError.
 
     Returns:
-        An instance of the class registered for the code; for one unknown, of its family's, or ServerError.
+        An instance of the class registered for the code; for an unknown code, of its range's class, or ServerError.
 
     Raises:
-        ValueError: The code is 0: success is no error.
+        ValueError: The code is 0, which means success.
     """
     if code == 0:
         raise ValueError("result code 0 means success: it is not an error")

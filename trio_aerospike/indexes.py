@@ -1,8 +1,8 @@
-"""Secondary indexes: what is told of them, and the work of making one.
+"""Secondary indexes: their types, state and description.
 
-An index keeps, for each record of a set, the value of a bin (or of what a context leads to in it, or of an expression),
-so that a query finds records by that value. It is made by ``client.create_index`` and filled in the background on each
-node: ``await (await client.create_index(...)).wait()`` waits until queries can use it.
+An index holds, for each record of a set, the value of a bin (or of an element that a context selects in it, or of an
+expression), so that a query finds records by that value. ``client.create_index`` creates it, and each node builds it in
+the background: ``await (await client.create_index(...)).wait()`` waits until queries can use it.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ __all__ = ["Collection", "IndexInfo", "IndexState", "IndexType", "parse_index_li
 
 
 class IndexType(IntEnum):
-    """The type of what an index keeps."""
+    """The type of an index's values."""
 
     NUMERIC = 0
     """Integers."""
     STRING = 1
-    """Strings of up to 2048 bytes; only for equality."""
+    """Strings of up to 2048 bytes; equality only."""
     BLOB = 2
-    """Bytes, up to 2048; only for equality."""
+    """Blobs of up to 2048 bytes; equality only."""
     GEO2DSPHERE = 3
     """Points and regions in GeoJSON."""
 
 
 class Collection(IntEnum):
-    """Which elements of a list or map an index keeps."""
+    """Which elements of a list or map are indexed."""
 
     NONE = INDEX_DEFAULT
-    """The value itself is no collection."""
+    """The value itself, which is not a collection."""
     LIST = INDEX_LIST
     """The elements of a list."""
     MAP_KEYS = INDEX_MAP_KEYS
@@ -47,14 +47,14 @@ class Collection(IntEnum):
 
 
 class IndexState(IntEnum):
-    """What can be done with an index on one node."""
+    """The state of an index on one node."""
 
     LOADING = 0
-    """It takes writes, but is not filled yet: queries through it are refused."""
+    """Writes update it, but it is still being built: queries through it are refused."""
     READY = 1
     """Queries can use it."""
     FAILED = 2
-    """Something has gone wrong with it on the server."""
+    """It failed on the server."""
 
 
 TYPE_NAMES = {
@@ -70,7 +70,7 @@ COLLECTION_NAMES = {
     Collection.MAP_VALUES: "mapvalues",
 }
 _TYPES = {name: member for member, name in TYPE_NAMES.items()}
-# What a server of release 8.2 may call it (sindex.c, as_sindex_list_str).
+# Other names of servers from 8.2 on (sindex.c, as_sindex_list_str).
 _TYPES["integer"] = IndexType.NUMERIC
 _COLLECTIONS = {name: member for member, name in COLLECTION_NAMES.items()}
 _STATES = {"RW": IndexState.READY, "WO": IndexState.LOADING, "ERROR": IndexState.FAILED}
@@ -78,7 +78,7 @@ _STATES = {"RW": IndexState.READY, "WO": IndexState.LOADING, "ERROR": IndexState
 
 @attrs.frozen
 class IndexInfo:
-    """An index as the cluster knows it."""
+    """The description of an index."""
 
     namespace: str
     name: str
@@ -87,28 +87,28 @@ class IndexInfo:
     bin_name: str
     """``""`` for an index on an expression, and for one on a set."""
     type: IndexType | str | None
-    """None for an index on a set, which keeps no values; the server's own word where this client does not know it."""
+    """None for an index on a set, which has no values; the server's name of a type that this client does not know."""
     collection: Collection | str
-    """Which elements are kept; the server's own word where this client does not know it."""
+    """Which elements are indexed; the server's name if this client does not know it."""
     context: bytes | None = attrs.field(default=None, repr=False)
-    """Packed; ``trio_aerospike.ctx.decode`` takes it apart."""
+    """Packed; decode it with ``trio_aerospike.ctx.decode``."""
     expression: bytes | None = attrs.field(default=None, repr=False)
-    """Packed; ``trio_aerospike.exp.from_bytes`` takes it apart."""
+    """Packed; decode it with ``trio_aerospike.exp.from_bytes``."""
     state: IndexState | str = IndexState.READY
-    """On the node that was asked (of an index on a set it does not say); the server's own word where it is unknown."""
+    """On the node that was asked, which does not report it for an index on a set; the server's name if unknown here."""
     raw: Mapping[str, str] = attrs.field(factory=dict, repr=False, eq=False)
-    """What the server said, by name: also what this client does not know."""
+    """All fields that the server reported, by name."""
 
     @property
     def is_of_set(self) -> bool:
-        """Whether it only tells which records are in the set, so that scans of it are quick."""
+        """Whether it is an index on a set, which makes scans of the set fast."""
         return self.type is None
 
 
 def parse_index_list(text: str) -> list[IndexInfo]:
     """Parse a ``sindex-list`` answer (asked with ``b64=true``).
 
-    Words that this client does not know, as a newer server may have them, are kept as they are.
+    Names that this client does not know, as a newer server may use them, are kept as they are.
 
     Raises:
         ProtocolError: a line has no namespace or no name.
@@ -149,7 +149,7 @@ def _named(text: str) -> str:
 
 
 def _packed(text: str) -> bytes | None:
-    """The bytes of a context or an expression; None where there is none, or where it has another form."""
+    """Decode the bytes of a context or an expression; None if there is none, or its form is unknown."""
     if text.lower() == "null":
         return None
     try:

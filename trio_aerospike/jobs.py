@@ -1,7 +1,7 @@
-"""Work that goes on in the servers: making and dropping indexes, writing to all records that a query finds.
+"""Jobs that run in the servers: creating and dropping indexes, background queries that write.
 
 A command that starts such work returns a job. ``await job.wait()`` waits until every node is done, ``await job.poll()``
-looks once; a job that writes can be cancelled.
+asks for the progress once; a background query can be cancelled.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from trio_aerospike.validation import SECONDS_MAX, refused, shown
 
 __all__ = ["BackgroundJob", "IndexJob", "Job", "JobProgress", "NodeProgress"]
 
-#: Seconds between two looks at a job: the first pause, and the longest.
+#: Seconds between two polls of a job: the first pause, and the longest.
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.5
-#: Seconds that a node may be away before its part is given up: one that was cut off goes on, and may come back.
+#: Seconds that a node may be absent before it counts as lost: a node that was cut off continues, and may come back.
 GIVE_UP_AFTER = 5.0
 
-#: Result codes that waiting does not change: the job's progress cannot be read.
+#: Permanent refusals: the job's progress cannot be read.
 _FINAL_CODES = frozenset(
     (
         ResultCode.PARAM,
@@ -43,33 +43,33 @@ AskAll = Callable[[str], Awaitable[list[InfoResult]]]
 
 @attrs.frozen
 class NodeProgress:
-    """How far one node has come."""
+    """The progress of a job on one node."""
 
     node_name: str
     done: bool
     percent: float
-    """Of its work, 0 to 100."""
+    """Percent of its work that is done, 0 to 100."""
     succeeded: int = 0
-    """Records that were worked on."""
+    """Records that were processed."""
     failed: int = 0
-    """Records with which that went wrong; the server does not say why."""
+    """Records that failed; the server does not say why."""
     filtered: int = 0
-    """Records that the filter left out."""
+    """Records that the filter excluded."""
     error: int = 0
-    """The code of what ended it early, or of what asking the node ended in; 0 for none."""
+    """Result code of the error that ended it early, or with which the node could not be asked; 0 for none."""
     lost: bool = False
-    """Whether the node left the cluster, or was started anew, before it was seen to be done: nobody does the rest."""
+    """Whether the node left the cluster or restarted before it was done; no other node does the rest."""
 
 
 @attrs.frozen
 class JobProgress:
-    """How far a job has come."""
+    """The progress of a job on all nodes."""
 
     nodes: tuple[NodeProgress, ...]
 
     @property
     def done(self) -> bool:
-        """Whether every node is done. One that was lost is not."""
+        """Whether every node is done; a lost node is not."""
         return all(node.done for node in self.nodes)
 
     @property
@@ -79,22 +79,22 @@ class JobProgress:
 
     @property
     def percent(self) -> float:
-        """Of all the work, 0 to 100."""
+        """Percent of all the work, 0 to 100."""
         return sum(node.percent for node in self.nodes) / len(self.nodes) if self.nodes else 100.0
 
     @property
     def succeeded(self) -> int:
-        """Records that were worked on."""
+        """Records that were processed."""
         return sum(node.succeeded for node in self.nodes)
 
     @property
     def failed(self) -> int:
-        """Records with which that went wrong."""
+        """Records that failed."""
         return sum(node.failed for node in self.nodes)
 
 
 class Job(abc.ABC):
-    """Work that goes on in the servers."""
+    """A job that runs in the servers."""
 
     def __init__(self, what: str, ask_all: AskAll) -> None:
         self._what = what
@@ -104,42 +104,42 @@ class Job(abc.ABC):
 
     def __repr__(self) -> str:
         last = self._last
-        state = "not looked at yet" if not last.nodes else "done" if last.done else "under way"
+        state = "not polled yet" if not last.nodes else "done" if last.done else "running"
         if last.lost:
             state += f", lost: {', '.join(last.lost)}"
         return f"<{type(self).__name__} {self._what}: {state}>"
 
     @property
     def progress(self) -> JobProgress:
-        """How far all nodes had come when they were last looked at; without any nodes before the first look."""
+        """The progress at the last poll; without any nodes before the first poll."""
         return self._last
 
     @abc.abstractmethod
     async def poll(self) -> JobProgress:
-        """Look once how far all nodes have come.
+        """Ask all nodes for their progress once.
 
         Raises:
             AerospikeError: the work has failed, or the client is closed or knows no node.
         """
 
     async def wait(self, timeout: float | None = None) -> JobProgress:
-        """Wait until every node is done. To be waited for does not keep a job going, nor does a timeout end it.
+        """Wait until every node is done. The job continues whether or not it is waited for, also after a timeout.
 
         Args:
-            timeout: seconds; None for as long as it takes.
+            timeout: seconds; None for no limit.
 
         Returns:
-            What the nodes said when they were done.
+            The progress when all nodes were done.
 
         Raises:
-            AerospikeTimeoutError: it took longer; says which nodes are not done.
-            ClusterError: nodes were lost for good before they were done, and all others are; what those had left is
-                undone. ``progress`` tells of each.
+            AerospikeTimeoutError: it took longer; names the nodes that are not done.
+            ClusterError: nodes were lost before they were done, and all others are done; the rest of the work was not
+                done. ``progress`` has the details.
             AerospikeError: the work has failed.
         """
         self._trio_run.check(f"{type(self).__name__}.wait")
         if timeout is not None and not (isinstance(timeout, (int, float)) and 0 <= timeout <= SECONDS_MAX):
-            raise refused(f"{type(self).__name__}.wait.timeout", timeout, "seconds, or None for as long as it takes")
+            raise refused(f"{type(self).__name__}.wait.timeout", timeout, "a number of seconds, or None for no limit")
         progress = self._last
         with trio.move_on_after(float("inf") if timeout is None else timeout) as scope:
             pause = FIRST_PAUSE
@@ -162,7 +162,7 @@ class Job(abc.ABC):
         raise AerospikeTimeoutError(f"{self._what}: not done within {timeout} s{left}")
 
     def _check(self, result: InfoResult) -> None:
-        """Raise an error that every later poll would meet again: a permanent refusal, or an invalid answer."""
+        """Raise errors that every later poll would raise again: a permanent refusal, or an invalid answer."""
         if isinstance(result.error, ProtocolError):
             raise result.error
         if result.error_code in _FINAL_CODES:
@@ -175,7 +175,7 @@ class Job(abc.ABC):
             )
 
     def _number(self, result: InfoResult, text: str | None) -> float:
-        """A number that a node reported."""
+        """Parse a number that a node reported."""
         try:
             return float(text or "")
         except ValueError:
@@ -194,7 +194,7 @@ class Job(abc.ABC):
 
 
 class IndexJob(Job):
-    """An index that is being made, or dropped."""
+    """A secondary index that is being created or dropped."""
 
     def __init__(self, what: str, ask_all: AskAll, namespace: str, name: str, *, gone: bool) -> None:
         super().__init__(what, ask_all)
@@ -204,10 +204,10 @@ class IndexJob(Job):
         self._seen: set[str] = set()
 
     async def poll(self) -> JobProgress:
-        """Look once which nodes have the index ready, or have dropped it.
+        """Ask all nodes once whether the index is ready, or dropped.
 
         Raises:
-            IndexNotFound: an index that was being made has been dropped meanwhile.
+            IndexNotFound: an index that was being created has been dropped meanwhile.
             ServerError: there is no such namespace.
             AerospikeError: the client is closed or knows no node.
         """
@@ -218,7 +218,7 @@ class IndexJob(Job):
         self._check(result)
         code = result.error_code
         if code == ResultCode.INVALID_NAMESPACE:
-            # Servers take the command all the same, and nothing would ever come of it.
+            # Servers accept the command all the same, and the index would never be created.
             raise error_from_code(code, f"{self._what}: there is no such namespace", node=result.node_name)
         if self._gone:
             gone = code == ResultCode.INDEX_NOT_FOUND
@@ -233,11 +233,11 @@ class IndexJob(Job):
 
 
 class BackgroundJob(Job):
-    """Writing to all records that a query finds, on each node by itself.
+    """A background query: each node writes to its own records that the query finds.
 
     Attributes:
-        trid: the number under which the servers know it.
-        nodes: names of the nodes that were told to begin.
+        trid: its number in the servers.
+        nodes: names of the nodes that started it.
     """
 
     def __init__(self, what: str, ask_all: AskAll, trid: int, nodes: Sequence[str]) -> None:
@@ -248,10 +248,10 @@ class BackgroundJob(Job):
         self._known: dict[str, NodeProgress] = {name: NodeProgress(name, False, 0.0) for name in self.nodes}
 
     async def poll(self) -> JobProgress:
-        """Look once how far the nodes have come.
+        """Ask the nodes for their progress once.
 
-        A node that does not know of the job any more is done (servers keep the last hundred), unless it has been
-        started anew since. What a node is seen to be done with stays done, whatever becomes of the node.
+        A node that no longer knows the job is done (servers keep the last hundred), unless it has restarted since. A
+        node that was done stays done, even if it leaves the cluster.
 
         Raises:
             AerospikeError: the job was ended on some node, or the client is closed or knows no node.
@@ -283,13 +283,13 @@ class BackgroundJob(Job):
         return self._last
 
     async def _started_anew(self) -> dict[str, bool]:
-        """Of each node that tells how long it has been up: whether it has been started after the job."""
+        """Return for each node that reports its uptime whether it was started after the job."""
         found = {}
         for result in await self._ask_all("statistics"):
             uptime = _pairs(result.response, ";").get("uptime", "")
             known = self._known.get(result.node_name)
             if known is not None and not result.error_code and uptime.isdecimal():
-                # It counts whole seconds. Within that, a node that was away meanwhile is taken for a new one.
+                # Uptime is in whole seconds. Within that precision, a node that was absent counts as restarted.
                 slack = 1 if known.lost or known.error else -1
                 found[result.node_name] = int(uptime) < trio.current_time() - self._started + slack
         return found
@@ -319,10 +319,10 @@ class BackgroundJob(Job):
         )
 
     async def cancel(self) -> bool:
-        """Have all nodes end it. What they have written stays written.
+        """Abort it on all nodes. What was written stays written.
 
         Returns:
-            Whether it was still under way on some node.
+            Whether it was still running on a node.
 
         Raises:
             AerospikeError: a node refused, or no node is known.

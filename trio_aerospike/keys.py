@@ -1,4 +1,4 @@
-"""Keys: where a record lives."""
+"""Keys: namespace, set, user key and digest of a record."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from trio_aerospike.validation import checked_text, refused, shown
 __all__ = ["Key", "KeyLike", "UserKey", "as_key"]
 
 UserKey: TypeAlias = int | str | bytes
-"""What a program may call a record by: a 64-bit integer, text, or bytes."""
+"""A user key: a 64-bit integer, text, or bytes."""
 
 _USER_KEY_ALLOWED = "an int of 64 bits, a str or bytes"
 _USER_KEY_TYPES = frozenset((int, str, bytes))
 
-# Pairs of namespace and set that have passed before, and what begins the hash of a key there: a program has a few, each
-# key asks. The bound is for a program that makes up sets as it goes.
+# Pairs of namespace and set that were validated before, and the hash state that their keys start from: a program has
+# few, and every key needs one. The bound is for a program that creates sets without end.
 _places: dict[tuple[str, str | None], Callable[[], HashState]] = {}
 _PLACES_KEPT = 4096
 
 
 @attrs.frozen(init=False, eq=False, repr=False)
 class Key:
-    """The identity of a record: namespace, set, and what the program calls it.
+    """The key of a record: namespace, set and user key.
 
-    The server knows a record by the digest of set and user key alone; it is computed here, once. Two keys are equal
-    where namespace and digest are.
+    The server identifies a record by the digest of set and user key, which is computed here, once. Two keys are equal
+    if their namespace and digest are.
 
     Args:
         namespace: 1 to 31 bytes in UTF-8.
@@ -43,19 +43,19 @@ class Key:
             aerospike-py and the official Python client do.
 
     Raises:
-        InvalidArgError: One of them is not so.
+        InvalidArgError: One of them is invalid.
     """
 
     namespace: str
     set_name: str
-    """The set, ``""`` for none."""
+    """The set; ``""`` for no set."""
     user_key: UserKey | None
-    """None where only the digest is known."""
+    """The user key; None if only the digest is known."""
     digest: bytes
     """20 bytes: RIPEMD-160 of set, type and user key."""
 
     def __init__(self, namespace: str, set_name: str | None, user_key: UserKey) -> None:
-        # Every command makes a key: what has passed once is looked up, and the slots are set directly.
+        # Every command makes a key: validated names are looked up, and the slots are set directly.
         try:
             begin = _places.get((namespace, set_name))
         except TypeError:
@@ -84,10 +84,10 @@ class Key:
 
     @classmethod
     def from_digest(cls, namespace: str, set_name: str | None, digest: bytes) -> Key:
-        """The key of a record of which only the digest is known.
+        """Create a key from a digest, without a user key.
 
         Raises:
-            InvalidArgError: The digest is not 20 bytes, or namespace or set cannot be.
+            InvalidArgError: The digest is not 20 bytes, or namespace or set is invalid.
         """
         return _with_digest(namespace, set_name, None, digest)
 
@@ -117,7 +117,7 @@ class Key:
     def variants(cls, namespace: str, set_name: str | None, user_key: UserKey) -> tuple[Key, ...]:
         """Return every key under which some client may have written a record with this user key.
 
-        ``client.find_key`` finds out which of them exists.
+        ``client.find_key`` returns the one that exists.
 
         Args:
             namespace: As for ``Key``.
@@ -142,7 +142,7 @@ class Key:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        # Most error messages contain a key, so a long user key is cut: see ``user_key`` for the whole.
+        # Most error messages contain a key, so a long user key is shortened; ``user_key`` has all of it.
         if self.user_key is None:
             return f"Key.from_digest({self.namespace!r}, {self.set_name!r}, {self.digest!r})"
         parts = f"({self.namespace!r}, {self.set_name!r}, {shown(self.user_key)})"
@@ -151,7 +151,7 @@ class Key:
         return f"Key{parts}"
 
 
-# A frozen class refuses plain assignment; its slots' own descriptors are the quickest way past that.
+# A frozen class refuses plain assignment; the descriptors of its slots are the fastest way around that.
 _set_namespace = Key.__dict__["namespace"].__set__
 _set_set_name = Key.__dict__["set_name"].__set__
 _set_user_key = Key.__dict__["user_key"].__set__
@@ -160,11 +160,11 @@ _set_digest = Key.__dict__["digest"].__set__
 _place = operator.attrgetter("namespace", "set_name")
 
 KeyLike: TypeAlias = Key | tuple[str, str | None, UserKey] | tuple[str, str | None, UserKey | None, bytes | None]
-"""A Key, or a tuple of namespace, set and user key; a fourth element is a digest, as in aerospike_py's keys."""
+"""A Key, or a tuple of namespace, set and user key; a fourth element is the digest, as in aerospike_py's keys."""
 
 
 def _check_place(namespace: object, set_name: object) -> Callable[[], HashState]:
-    """Check namespace and set; returns what begins the hash of a key there."""
+    """Validate namespace and set; return the hash state that their keys start from."""
     name = checked_text("Key.namespace", namespace, 1, NAMESPACE_MAX)
     if set_name is not None:
         set_name = checked_text("Key.set_name", set_name, 0, SET_NAME_MAX)
@@ -175,7 +175,7 @@ def _check_place(namespace: object, set_name: object) -> Callable[[], HashState]
 
 
 def _plain_user_key(user_key: object) -> UserKey:
-    """A user key of another type as the plain one it stands for: subclasses, buffers, integers of numpy."""
+    """Convert a user key of another type to a plain one: subclasses, buffers, NumPy integers."""
     if isinstance(user_key, (bytes, bytearray, memoryview)):
         return bytes(user_key)
     if isinstance(user_key, str):
@@ -203,12 +203,12 @@ def _with_digest(namespace: str, set_name: str | None, user_key: UserKey | None,
 
 
 def known_key(namespace: str, set_name: str, user_key: UserKey | None, digest: bytes) -> Key:
-    """The key of a record as a server sent it: nothing is checked or computed.
+    """Create a key from what a server sent, without validation or hashing.
 
     Args:
-        namespace, set_name: where the record lives.
-        user_key: what the program calls it, where the server has stored that.
-        digest: its 20 bytes.
+        namespace, set_name: of the record.
+        user_key: the user key, if the server has stored it.
+        digest: the digest of 20 bytes.
     """
     key = Key.__new__(Key)
     _set_namespace(key, namespace)
@@ -219,26 +219,26 @@ def known_key(namespace: str, set_name: str, user_key: UserKey | None, digest: b
 
 
 def of_one_place(keys: Sequence[Key]) -> bool:
-    """Whether all keys are of one namespace and set."""
+    """Whether all keys share one namespace and set."""
     if not keys:
         return True
     namespace, set_name = keys[0].namespace, keys[0].set_name
     for key in keys:
-        # In most batches they are the very same objects.
+        # In most batches they are the same objects.
         if key.set_name is not set_name or key.namespace is not namespace:
             return len(set(map(_place, keys))) == 1
     return True
 
 
 def as_key(key: KeyLike) -> Key:
-    """The Key that ``key`` is or describes.
+    """Convert a Key or a tuple to a Key.
 
     Args:
         key: A Key (returned as it is); a tuple of namespace, set and user key; or such a tuple with a digest as its
-            fourth element, which is taken as it is: then the user key may be None.
+            fourth element, which is used as it is: then the user key may be None.
 
     Raises:
-        InvalidArgError: ``key`` is nothing of the kind, or a part of it cannot be.
+        InvalidArgError: ``key`` is neither, or a part of it is invalid.
     """
     if type(key) is Key:
         return key

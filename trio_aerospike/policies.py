@@ -1,11 +1,10 @@
-"""How a command is carried out: deadlines, retries, replicas, conditions on writes.
+"""Policies of commands: timeouts, retries, replicas, conditions on writes.
 
-Policies are frozen and checked on construction; ``replace`` gives a changed copy. Times are seconds, None means no
-limit. Build them once and reuse them: what they mean on the wire is worked out on construction, a command only
-picks it up.
+Policies are frozen and validated on construction; ``replace`` returns a changed copy. Times are seconds, None means no
+limit. Build them once and reuse them: their form on the wire is computed on construction, so that a command need not.
 
-The numbers of the enums are those of aerospike_py's ``POLICY_*`` constants, and a plain number is taken where a
-member is expected. Wire facts: server, as/include/base/proto.h; C client, as_command.c.
+The numbers of the enums are those of aerospike_py's ``POLICY_*`` constants, and a plain number is accepted for a
+member. Wire facts: server, as/include/base/proto.h; C client, as_command.c.
 """
 
 from __future__ import annotations
@@ -55,49 +54,49 @@ __all__ = [
 ]
 
 TTL_NAMESPACE_DEFAULT: Final = 0
-"""The namespace's (or the set's) default time to live; None says the same."""
+"""The default time to live of the namespace or set; None means the same."""
 TTL_NEVER_EXPIRE: Final = -1
 """The record never expires."""
 TTL_DONT_UPDATE: Final = -2
 """The write leaves the record's expiry as it is."""
 TTL_MAX: Final = 10 * 365 * 24 * 3600
-"""Ten years, in seconds: the longest time to live that a server takes (datamodel.h, MAX_ALLOWED_TTL)."""
+"""Ten years, in seconds: the longest time to live that a server accepts (datamodel.h, MAX_ALLOWED_TTL)."""
 
 GENERATION_MAX: Final = 0xFFFF
-"""Generations are 16 bits wide in the server; they start again at 1."""
+"""The highest generation: 16 bits in the server; after it, generations start at 1 again."""
 
 
 class Replica(IntEnum):
-    """Which copy of a record is asked first."""
+    """Which replica of a record is asked first."""
 
     MASTER = 0
-    """The master, always."""
+    """Always the master."""
     SEQUENCE = 1
-    """The master; on a retry the next copy, in turn."""
+    """The master; on each retry the next replica."""
     PREFER_RACK = 2
-    """A copy in the client's own rack. A client has no rack yet, so that this is SEQUENCE."""
+    """A replica in the client's own rack. A client has no rack yet, so this is the same as SEQUENCE."""
 
 
 class ReadModeAP(IntEnum):
-    """How many copies a read consults in an available (AP) namespace while partitions move."""
+    """How many replicas a read consults in an available (AP) namespace during migrations."""
 
     ONE = 0
-    """One copy."""
+    """One replica."""
     ALL = 1
-    """All copies; the newest wins."""
+    """All replicas; the newest version wins."""
 
 
 class ReadModeSC(IntEnum):
     """How consistent a read is in a strongly consistent (SC) namespace."""
 
     SESSION = 0
-    """This client sees its own writes and never goes back in time."""
+    """Session consistency: this client sees its own writes, and never an older version than before."""
     LINEARIZE = 1
-    """All clients see one order of events."""
+    """Linearizable: all clients see the same order of writes."""
     ALLOW_REPLICA = 2
-    """Another copy than the master's may answer."""
+    """A replica other than the master may answer."""
     ALLOW_UNAVAILABLE = 3
-    """A copy may answer even while the partition is unavailable."""
+    """A replica may answer even while the partition is unavailable."""
 
 
 class Exists(IntEnum):
@@ -108,7 +107,7 @@ class Exists(IntEnum):
     UPDATE_ONLY = 1
     """Write into an existing record, else RecordNotFound."""
     REPLACE = 2
-    """Create the record, or replace all bins of it."""
+    """Create the record, or replace all of its bins."""
     REPLACE_ONLY = 3
     """Replace all bins of an existing record, else RecordNotFound."""
     CREATE_ONLY = 4
@@ -116,32 +115,32 @@ class Exists(IntEnum):
 
 
 class GenerationCheck(IntEnum):
-    """What a write demands of the record's generation, else RecordGenerationError."""
+    """The condition of a write on the record's generation, else RecordGenerationError."""
 
     IGNORE = 0
-    """Nothing."""
+    """No condition."""
     EQUAL = 1
-    """That it is the given one: nobody has written since it was read."""
+    """The generation is the given one: the record has not been written since it was read."""
     GREATER = 2
-    """That the given one is greater: what is written is newer (restoring a backup)."""
+    """The given generation is greater: what is written is newer (restoring a backup)."""
 
 
 class CommitLevel(IntEnum):
     """When a write is acknowledged."""
 
     ALL = 0
-    """When all copies are written."""
+    """After all replicas are written."""
     MASTER = 1
-    """When the master's is."""
+    """After the master is written."""
 
 
 class BatchConcurrency(IntEnum):
-    """Whether the nodes that a batch concerns are asked one after the other or at once."""
+    """Whether the nodes of a batch are asked one after the other or concurrently."""
 
     SEQUENTIAL = 0
-    """One after the other."""
+    """One node after the other."""
     PARALLEL = 1
-    """All at once."""
+    """All nodes at once."""
 
 
 _EXISTS_INFO2: Final = {Exists.CREATE_ONLY: wire.INFO2_CREATE_ONLY}
@@ -169,10 +168,10 @@ _TTL_ALLOWED = (
 
 
 def wire_ttl(ttl: int | None, where: str = "ttl") -> int:
-    """The time to live of a write as the message header carries it (server: rw_utils.h, is_valid_ttl).
+    """Convert the time to live of a write to its value in the message header (server: rw_utils.h, is_valid_ttl).
 
     Raises:
-        InvalidArgError: It is none that a server takes.
+        InvalidArgError: It is not a time to live that a server accepts.
     """
     if ttl is None:
         return 0
@@ -183,10 +182,10 @@ def wire_ttl(ttl: int | None, where: str = "ttl") -> int:
 
 
 def checked_generation(generation: int, where: str = "generation") -> int:
-    """``generation`` where a record can have it.
+    """Return ``generation`` if it is valid.
 
     Raises:
-        InvalidArgError: It is no int from 0 to 65,535.
+        InvalidArgError: It is not an int from 0 to 65,535.
     """
     return checked_int(where, generation, 0, GENERATION_MAX)
 
@@ -196,7 +195,7 @@ def _valid_ttl(instance: object, attribute: attrs.Attribute[Any], value: Any) ->
 
 
 def packed_filter(expression: Expression | bytes | None) -> bytes | None:
-    """A filter as the bytes that requests carry; what can be none is left for the validator to refuse."""
+    """Convert a filter to packed bytes; an invalid one is returned as it is, for the validator to refuse."""
     if isinstance(expression, Expression) and expression.type is ExpType.BOOL and not expression.free_variables:
         return expression.encode()
     return expression  # type: ignore[return-value]
@@ -216,7 +215,7 @@ def _valid_filter(instance: object, attribute: attrs.Attribute[Any], value: Any)
 
 
 def shown_filter(value: bytes | None) -> str:
-    """A filter as a policy's repr shows it: the expression, where its bytes are one."""
+    """Format a filter for a policy's repr: as an expression, if its bytes can be decoded."""
     if value is None:
         return "None"
     try:
@@ -229,10 +228,10 @@ P = TypeVar("P", bound="_Policy")
 
 
 def chosen(given: P | None, default: P, kind: type[P]) -> P:
-    """The policy of a call: the given one, or the client's for None.
+    """Return the policy of a call: the given one, or the client's for None.
 
     Raises:
-        InvalidArgError: what was given is not of that kind.
+        InvalidArgError: the given policy is of another class.
     """
     if given is None:
         return default
@@ -244,7 +243,7 @@ def chosen(given: P | None, default: P, kind: type[P]) -> P:
 @attrs.frozen(kw_only=True)
 class _Policy:
     def replace(self: P, **changes: Any) -> P:
-        """A copy with some fields changed.
+        """Return a copy with some fields changed.
 
         Raises:
             InvalidArgError: A field does not exist (the nearest right name is suggested) or cannot have the value.
@@ -257,33 +256,33 @@ class _Policy:
 
 
 def _flag() -> Any:
-    # Worked out on construction from the public fields, and nobody's business but the commands'.
+    # Computed on construction from the public fields, for the commands.
     return attrs.field(init=False, repr=False, eq=False, default=0)
 
 
 @named_arguments
 @attrs.frozen(kw_only=True)
 class ReadPolicy(_Policy):
-    """How a record is read.
+    """Policy of reads of one record.
 
     Args:
-        total_timeout: Seconds for the whole command, with its retries. It begins when a connection takes the command;
-            one that waits for a connection is given up once its node has answered nothing for so long. Time in which
-            the program kept the event loop from reading answers does not count.
-        socket_timeout: Seconds without an answer after which an attempt is given up and, if ``max_retries`` allows,
-            repeated.
-        max_retries: How often the command is sent again after a timeout, a broken connection or a refusal that passes
-            (overload, a hot key). What could not be sent is tried until ``total_timeout``, and does not count.
+        total_timeout: Seconds for the whole command, including retries. The time starts when a connection takes the
+            command; a command that waits for a connection fails once its node has answered nothing for that long. Time
+            in which the program kept the event loop from reading answers does not count.
+        socket_timeout: Seconds without an answer after which an attempt fails and, if ``max_retries`` allows, is
+            retried.
+        max_retries: How often the command is sent again after a timeout, a broken connection or a temporary refusal
+            (overload, a hot key). Attempts that were not sent do not count; they are retried until ``total_timeout``.
         sleep_between_retries: Seconds before the first retry, on average: the base of an exponential back-off with
-            random delays, which are doubled up to half a second on average. 0 for none; an overloaded server is given
-            20 ms and more all the same.
-        replica: Which copy is asked.
-        read_mode_ap: How many copies are consulted in an available namespace.
+            jitter, doubled up to half a second on average. 0 for none; even then an overloaded server is given 20 ms
+            or more.
+        replica: Which replica is asked.
+        read_mode_ap: How many replicas are consulted in an available namespace.
         read_mode_sc: How consistent the read is in a strongly consistent namespace.
-        read_touch_ttl_percent: A read that finds less than this percentage of the time to live left starts it anew;
-            0 leaves it to the server's configuration, -1 never does.
-        filter_expression: An expression (:mod:`trio_aerospike.exp`), or its bytes, which is what it is kept as; where
-            it is false or unknown the command ends in FilteredOut.
+        read_touch_ttl_percent: A read that finds less than this percentage of the time to live left resets it; 0 for
+            the server's configuration, -1 for never.
+        filter_expression: An expression (:mod:`trio_aerospike.exp`), or its packed bytes, which is how it is stored;
+            if it is false or unknown, the command raises FilteredOut.
         send_key: Send the key itself beside its digest, for the server to compare.
         compress: Ask for a compressed answer (Enterprise Edition).
     """
@@ -303,7 +302,7 @@ class ReadPolicy(_Policy):
     compress: bool = attrs.field(default=False, validator=boolean)
 
     # Bits to add to a read's own. _wire_ttl is the header's record ttl, _transaction_ttl the command's time in ms;
-    # _head has them all in one number. A plain read has nothing in its request but those and the key's digest.
+    # _head combines them in one number. A plain read has nothing else in its request but the key's digest.
     _info1: int = _flag()
     _info3: int = _flag()
     _wire_ttl: int = _flag()
@@ -332,33 +331,33 @@ def _read_info1(read_mode_ap: ReadModeAP, compress: bool) -> int:
 @named_arguments
 @attrs.frozen(kw_only=True)
 class WritePolicy(_Policy):
-    """How a record is written, or read and written by ``operate``.
+    """Policy of writes of one record, and of ``operate``.
 
-    Writes are not repeated unless ``max_retries`` says so: one that was sent without an answer may have been applied.
+    Writes are not retried unless ``max_retries`` says so: one that was sent and not answered may have been applied.
 
     Args:
-        total_timeout: Seconds for the whole command, with its retries. It begins when a connection takes the command;
-            one that waits for a connection is given up once its node has answered nothing for so long. Time in which
-            the program kept the event loop from reading answers does not count.
-        socket_timeout: Seconds without an answer after which an attempt is given up.
-        max_retries: How often the command is sent again after a timeout, a broken connection or a refusal that passes
-            (overload, a hot key). What could not be sent is tried until ``total_timeout``, and does not count.
+        total_timeout: Seconds for the whole command, including retries. The time starts when a connection takes the
+            command; a command that waits for a connection fails once its node has answered nothing for that long. Time
+            in which the program kept the event loop from reading answers does not count.
+        socket_timeout: Seconds without an answer after which an attempt fails.
+        max_retries: How often the command is sent again after a timeout, a broken connection or a temporary refusal
+            (overload, a hot key). Attempts that were not sent do not count; they are retried until ``total_timeout``.
         sleep_between_retries: As in ReadPolicy.
-        exists: What happens depending on whether the record exists.
-        generation_check: What is demanded of the record's generation.
+        exists: What the write does depending on whether the record exists.
+        generation_check: The condition on the record's generation.
         generation: The generation that ``generation_check`` compares with.
         ttl: Seconds until the record expires; None (or 0) for the namespace's default, TTL_NEVER_EXPIRE,
             TTL_DONT_UPDATE.
         commit_level: When the write is acknowledged.
-        durable_delete: Leave a tombstone where the record is deleted (Enterprise Edition).
-        send_key: Store the key itself with the record.
-        replica: Which copy ``operate`` asks where it only reads. Writes go to the master, and with MASTER nowhere else;
-            otherwise a repetition may go to a copy, which passes it on.
+        durable_delete: Leave a tombstone when the record is deleted (Enterprise Edition).
+        send_key: Store the user key with the record.
+        replica: Which replica an ``operate`` that only reads asks. Writes go to the master, and with MASTER to no other
+            node; else a retry may go to a replica, which proxies it.
         read_mode_ap, read_mode_sc, read_touch_ttl_percent: As in ReadPolicy, for the reads of ``operate``.
-        filter_expression: An expression (:mod:`trio_aerospike.exp`), or its bytes, which is what it is kept as; where
-            it is false or unknown the command ends in FilteredOut.
-        respond_all_ops: ``operate`` gives a result for every operation, also for those that return nothing.
-        compress: Ask for a compressed answer where ``operate`` reads (Enterprise Edition); requests go out as they are.
+        filter_expression: An expression (:mod:`trio_aerospike.exp`), or its packed bytes, which is how it is stored;
+            if it is false or unknown, the command raises FilteredOut.
+        respond_all_ops: ``operate`` returns a result for every operation, also for those that return nothing.
+        compress: Ask for a compressed answer if ``operate`` reads (Enterprise Edition); requests are not compressed.
     """
 
     total_timeout: float | None = attrs.field(default=1.0, validator=seconds(none="no limit"))
@@ -420,13 +419,13 @@ class WritePolicy(_Policy):
 @named_arguments
 @attrs.frozen(kw_only=True)
 class BatchPolicy(ReadPolicy):
-    """How many records are read in one call: a ReadPolicy and what is particular to batches.
+    """Policy of batches: the fields of ReadPolicy, and those particular to batches.
 
     Args:
-        allow_inline: The server may work on the batch in its network threads where the data is in memory.
-        allow_inline_ssd: The same where the data is on disk.
-        respond_all_keys: Every key is answered; else the server stops at the first error.
-        concurrency: Whether the nodes are asked at once or one after the other.
+        allow_inline: The server may process the batch in its network threads if the data is in memory.
+        allow_inline_ssd: The same if the data is on disk.
+        respond_all_keys: Answer every key; else the server stops at the first error.
+        concurrency: Whether the nodes are asked concurrently or one after the other.
 
     Of the fields of ReadPolicy, ``socket_timeout`` is for the whole answer of a node, and ``send_key`` is refused:
     batch reads go by digest alone.
@@ -441,14 +440,14 @@ class BatchPolicy(ReadPolicy):
     _batch_flags: int = _flag()
 
     def __attrs_post_init__(self) -> None:
-        # attrs makes a slotted copy of the class, in which a bare super() still finds its way.
+        # attrs makes a slotted copy of the class, in which a bare super() still works.
         super().__attrs_post_init__()
         settle_enum(self, "concurrency", BatchConcurrency)
         flags = (
             (wire.BATCH_INLINE if self.allow_inline else 0)
             | (wire.BATCH_INLINE_SSD if self.allow_inline_ssd else 0)
             | (wire.BATCH_RESPOND_ALL if self.respond_all_keys else 0)
-            # Where the server stops at an error, it is to send the record that it concerns, too.
+            # If the server stops at an error, it sends the record concerned as well.
             | wire.BATCH_REPORT_ERROR_RECORD
         )
         object.__setattr__(self, "_batch_flags", flags)
@@ -457,7 +456,7 @@ class BatchPolicy(ReadPolicy):
 @named_arguments
 @attrs.frozen(kw_only=True)
 class InfoPolicy(_Policy):
-    """How a node is asked for information.
+    """Policy of info commands.
 
     Args:
         timeout: Seconds for one node's answer.
@@ -469,7 +468,7 @@ class InfoPolicy(_Policy):
 @named_arguments
 @attrs.frozen(kw_only=True)
 class AdminPolicy(_Policy):
-    """How users and roles are administered.
+    """Policy of commands on users and roles.
 
     Args:
         timeout: Seconds for the command.

@@ -1,6 +1,6 @@
-"""Values about queries: how one is carried out, which partitions it looks at, and where it stands.
+"""Query policies, partition filters and cursors.
 
-A query without a predicate looks at all records of a set (a scan); one with a predicate finds them through a secondary
+A query without a predicate reads all records of a set (a scan); one with a predicate finds them through a secondary
 index, see :mod:`trio_aerospike.predicates`.
 """
 
@@ -23,12 +23,12 @@ __all__ = ["Cursor", "PartitionFilter", "QueryDuration", "QueryPolicy"]
 
 
 class QueryDuration(IntEnum):
-    """What is expected of a query; the server treats it accordingly."""
+    """The expected duration of a query; the server schedules it accordingly."""
 
     LONG = 0
-    """More than about a hundred records of a node."""
+    """More than about a hundred records for each node."""
     SHORT = 1
-    """Fewer: the server does it as it does single records, without listing it; records_per_second is not for these."""
+    """Fewer: the server runs it like a single-record command, without a job; records_per_second is not allowed."""
     LONG_RELAX_AP = 2
     """As LONG; in an available (AP) namespace, nodes whose partitions still lack records may answer."""
 
@@ -36,17 +36,17 @@ class QueryDuration(IntEnum):
 @named_arguments
 @attrs.frozen(kw_only=True)
 class QueryPolicy(_Policy):
-    """How a query is carried out.
+    """Policy of queries and scans.
 
     Args:
-        total_timeout: Seconds for all of it, including the time that the program takes over the records.
-        socket_timeout: Seconds without a word from a node, while it is listened to, after which its share is asked of
-            others.
-        max_retries: How often that is done, where a node is lost or stays silent. What was not begun is always asked
-            for elsewhere.
-        sleep_between_retries: Seconds before the first of these retries, on average; as in ReadPolicy.
-        replica: Whether other copies than the master's may be asked then.
-        expected_duration: What the server is told to expect.
+        total_timeout: Seconds for the whole query, including the time that the program spends on its records.
+        socket_timeout: Seconds without data from a node, while the client reads, after which other nodes are asked for
+            its partitions.
+        max_retries: How often that is done, if nodes are lost or stay silent. Requests that were not sent are always
+            retried on other nodes.
+        sleep_between_retries: Seconds before the first retry, on average; as in ReadPolicy.
+        replica: Whether replicas other than the master may be asked on a retry.
+        expected_duration: The expected duration, for the server.
     """
 
     total_timeout: float | None = attrs.field(default=None, validator=seconds(none="no limit"))
@@ -63,7 +63,7 @@ class QueryPolicy(_Policy):
 
 @attrs.frozen
 class PartitionFilter:
-    """Which of the 4096 partitions of a namespace a query looks at.
+    """Which of the 4096 partitions of a namespace a query reads.
 
     Made by :meth:`all`, :meth:`by_id`, :meth:`by_range` and :meth:`after`.
     """
@@ -74,21 +74,21 @@ class PartitionFilter:
 
     @classmethod
     def all(cls) -> PartitionFilter:
-        """All of them."""
+        """All partitions."""
         return cls(0, N_PARTITIONS)
 
     @classmethod
     def by_id(cls, partition: int) -> PartitionFilter:
-        """One, 0 to 4095.
+        """One partition, 0 to 4095.
 
         Raises:
-            InvalidArgError: there is none of that number.
+            InvalidArgError: the number is not from 0 to 4095.
         """
         return cls(checked_int("PartitionFilter.by_id.partition", partition, 0, N_PARTITIONS - 1), 1)
 
     @classmethod
     def by_range(cls, begin: int, count: int) -> PartitionFilter:
-        """``count`` of them, from ``begin`` on.
+        """``count`` partitions from ``begin`` on.
 
         Raises:
             InvalidArgError: they reach beyond 4095.
@@ -98,7 +98,7 @@ class PartitionFilter:
 
     @classmethod
     def after(cls, key: KeyLike | bytes) -> PartitionFilter:
-        """The rest of one partition: the records that come behind a key there, in the order of digests.
+        """The rest of one partition: the records after a key, in the order of digests.
 
         Args:
             key: a key, or a digest of 20 bytes. Only for queries without a predicate.
@@ -121,32 +121,32 @@ class PartitionFilter:
 
 @attrs.frozen(repr=False)
 class Cursor:
-    """Where a query stands: hand it to the same query, in another process if need be, to have the rest.
+    """The position of a query: pass it to the same query, also in another process, to read the rest.
 
-    It can be pickled, and copied as bytes with :meth:`to_bytes`. It holds places in partitions, nothing of the query
-    itself: pass the same predicate and filter again. Made by ``records.cursor``.
+    It can be pickled, and serialized with :meth:`to_bytes`. It holds positions in partitions, nothing of the query
+    itself: pass the same predicate and filter again. Returned by ``records.cursor``.
     """
 
     namespace: str
     set_name: str
     cluster: str
-    """The cluster's name; ``""`` where it has none."""
+    """The cluster's name; ``""`` if it has none."""
     nodes: frozenset[str]
     """Names of the cluster's nodes."""
     predicate: bytes
-    """What tells predicates apart; empty without one."""
+    """A fingerprint of the predicate; empty without one."""
     places: tuple[tuple[int, bytes | None, int], ...]
-    """Of each partition in which there may be more: its number, the digest of the last record, the index's value."""
+    """For each partition that may have more records: its number, the digest of the last record, the index value."""
     seen: frozenset[bytes] = frozenset()
-    """Digests that a query for elements of collections has had, and may find again."""
+    """Digests of delivered records that a query for elements of collections may find again."""
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left."""
+        """Whether the query is complete."""
         return not self.places
 
     def to_bytes(self) -> bytes:
-        """The cursor as bytes, for :meth:`from_bytes`."""
+        """Serialize the cursor, for :meth:`from_bytes`."""
         fields = [
             _FORMAT,
             self.namespace,
@@ -161,10 +161,10 @@ class Cursor:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Cursor:
-        """The cursor that :meth:`to_bytes` made.
+        """Restore a cursor from :meth:`to_bytes`.
 
         Raises:
-            InvalidArgError: the bytes are no cursor's.
+            InvalidArgError: the bytes are not a cursor.
         """
         try:
             version, namespace, set_name, cluster, nodes, predicate, places, seen = unpack_value(bytes(data))
@@ -173,13 +173,13 @@ class Cursor:
             found = tuple((number, digest, value) for number, digest, value in places)
             return cls(namespace, set_name, cluster, frozenset(nodes), predicate, found, frozenset(seen))
         except (ValueError, TypeError, ProtocolError) as error:
-            raise refused("Cursor.from_bytes.data", data, f"what Cursor.to_bytes gave ({error})") from None
+            raise refused("Cursor.from_bytes.data", data, f"bytes from Cursor.to_bytes ({error})") from None
 
     def check(self, namespace: str, set_name: str, cluster: str, nodes: Iterable[str], predicate: bytes) -> None:
         """Refuse a cursor of another query.
 
-        Clusters share names more often than one would like (a server's image has one that most keep), so that a node
-        of the cluster has to be known to the cursor as well.
+        Many clusters have the same name (the default of a server's image), so a node of the cluster must be known to
+        the cursor as well.
 
         Raises:
             InvalidArgError: it comes from another cluster, namespace or set, or from a query for something else.

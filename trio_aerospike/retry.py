@@ -1,7 +1,7 @@
-"""The client's retry engine, for programs that repeat commands in a loop of their own.
+"""The client's retry engine, for programs with a retry loop of their own.
 
-The client retries by itself as its policies say. A program that goes on after that, with the same rules and the same
-back-off, asks a :class:`RetryState`::
+The client retries by itself as its policies say. A program that retries further, with the same rules and the same
+back-off, uses a :class:`RetryState`::
 
     now = trio.current_time()
     state = RetryState(5, 0.05, began=now, limit=now + 10, patience=10)
@@ -34,14 +34,14 @@ __all__ = ["Action", "Cause", "Outcome", "RetryDecision", "RetryState", "Rule", 
 
 
 def outcome_of(error: AerospikeError) -> Outcome:
-    """How a command ended that raised an error: the server's result code, or why there was no answer.
+    """Return the outcome of a command that raised an error: the server's result code, or why there was no answer.
 
     Args:
-        error: What was raised.
+        error: The error.
 
     Returns:
-        The result code; where no server answered, a cause: after a retryable error one that is retried, else one that
-        is raised.
+        The result code; if no server answered, a cause: one that is retried for a retryable error, else one that is
+        raised.
     """
     if error.result_code >= 0:
         return error.result_code

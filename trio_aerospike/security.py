@@ -1,7 +1,7 @@
-"""Users and roles as a program holds them: privileges, roles, users, and what they have used.
+"""Users, roles, privileges and quotas.
 
 Facts: the C client's ``as_admin.h``. Users and roles are a feature of the Enterprise Edition; a Community Edition
-answers with SECURITY_NOT_SUPPORTED, the embedded server serves them when it has users.
+answers with SECURITY_NOT_SUPPORTED, and the embedded server supports them if it is opened with users.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = ["Privilege", "PrivilegeCode", "Role", "Usage", "User"]
 
 
 class PrivilegeCode(enum.IntEnum):
-    """A right that a role can have. Those from READ on may be limited to a namespace, or to a set in one."""
+    """Codes of privileges. Those from READ on may be limited to a namespace, or to a set in it."""
 
     USER_ADMIN = 0
     """Administer users and roles."""
     SYS_ADMIN = 1
-    """Change the configuration, end queries."""
+    """Change the configuration, abort queries."""
     DATA_ADMIN = 2
     """Manage indexes and UDFs, truncate."""
     UDF_ADMIN = 3
@@ -58,15 +58,15 @@ def _code(value: Any) -> PrivilegeCode:
 
 @attrs.frozen
 class Privilege:
-    """A right, for the whole cluster or within a namespace or a set.
+    """A privilege, for the whole cluster or within a namespace or a set.
 
     Args:
-        code: Which: a :class:`PrivilegeCode`, its number or its name, such as ``"read-write"``.
-        namespace: Only there; ``""`` for everywhere. Rights of administrators hold for the cluster and take none.
+        code: A :class:`PrivilegeCode`, its number or its name, such as ``"read-write"``.
+        namespace: Only in this namespace; ``""`` for all. Administrators' privileges are for the whole cluster.
         set_name: Only in this set of the namespace.
 
     Raises:
-        InvalidArgError: there is no such right, or it cannot be limited so.
+        InvalidArgError: there is no such privilege, or it cannot be limited to a namespace or set.
     """
 
     code: PrivilegeCode = attrs.field(converter=_code)
@@ -83,7 +83,7 @@ class Privilege:
 
     @classmethod
     def from_wire(cls, privilege: wire.Privilege) -> Privilege | wire.Privilege:
-        """The privilege that a server told of; one of a code that is not known here stays as it came."""
+        """Convert a privilege from the server; an unknown code stays as it is."""
         try:
             return cls(privilege.code, privilege.namespace, privilege.set_name)
         except InvalidArgError:
@@ -91,10 +91,10 @@ class Privilege:
 
 
 def checked_privileges(where: str, privileges: Sequence[Privilege | PrivilegeCode | str]) -> list[wire.Privilege]:
-    """Privileges as they travel.
+    """Validate privileges and convert them to their wire form.
 
     Raises:
-        InvalidArgError: one is none, or there is none at all.
+        InvalidArgError: the list is empty, or an item is not a privilege.
     """
     if isinstance(privileges, (str, Privilege)) or not isinstance(privileges, Sequence) or not privileges:
         raise refused(where, privileges, "a list of one or more Privilege")
@@ -106,19 +106,19 @@ def checked_privileges(where: str, privileges: Sequence[Privilege | PrivilegeCod
 
 
 def checked_user(where: str, name: object) -> str:
-    """A user's name, 1 to 63 bytes.
+    """Validate a user's name, 1 to 63 bytes.
 
     Raises:
-        InvalidArgError: nobody can be called so.
+        InvalidArgError: the name is invalid.
     """
     return checked_text(where, name, 1, USER_MAX)
 
 
 def checked_roles(where: str, roles: Sequence[str], least: int = 1) -> list[str]:
-    """Names of roles, each 1 to 63 bytes.
+    """Validate names of roles, each 1 to 63 bytes.
 
     Raises:
-        InvalidArgError: it is no list of them, or a shorter one than ``least``.
+        InvalidArgError: it is not a list of names, or has fewer than ``least``.
     """
     if isinstance(roles, str) or not isinstance(roles, Sequence) or not least <= len(roles) <= 255:
         raise refused(where, roles, f"a list of {least} to 255 names of roles")
@@ -127,10 +127,10 @@ def checked_roles(where: str, roles: Sequence[str], least: int = 1) -> list[str]
 
 @attrs.frozen
 class Role:
-    """A role as the server tells of it.
+    """A role, as the server reports it.
 
     Attributes:
-        privileges: its rights.
+        privileges: its privileges.
         allowlist: addresses or networks (CIDR) from which it may be used; empty for all.
         read_quota, write_quota: records per second that each of its users may read and write; 0 for no limit.
     """
@@ -143,20 +143,20 @@ class Role:
 
     @classmethod
     def from_wire(cls, role: wire.Role) -> Role:
-        """The role that a server told of."""
+        """Convert a role from the server."""
         privileges = tuple(Privilege.from_wire(privilege) for privilege in role.privileges)
         return cls(role.name, privileges, role.whitelist, role.read_quota, role.write_quota)
 
 
 @attrs.frozen
 class Usage:
-    """What a user reads or writes now (C client: ``as_user.read_info``).
+    """The present read or write rates of a user (C client: ``as_user.read_info``).
 
     Attributes:
-        quota: records per second that are allowed; 0 for no limit.
+        quota: allowed records per second; 0 for no limit.
         single_record_rate: single-record commands per second.
-        query_rate: records per second of scans and queries that have a limit of their own.
-        unlimited_queries: scans and queries that run without such a limit.
+        query_rate: records per second of scans and queries with a ``records_per_second`` limit.
+        unlimited_queries: number of scans and queries without such a limit.
     """
 
     quota: int = 0
@@ -166,13 +166,13 @@ class Usage:
 
     @classmethod
     def from_wire(cls, numbers: Sequence[int]) -> Usage:
-        """From the numbers that a server told; a newer one may tell more, an older one fewer."""
+        """Convert the numbers from the server; a newer one may report more, an older one fewer."""
         return cls(*numbers[:4])
 
 
 @attrs.frozen
 class User:
-    """A user as the server tells of it: roles, what it reads and writes, and how many connections it has open."""
+    """A user, as the server reports it: roles, read and write rates, and the number of open connections."""
 
     name: str
     roles: tuple[str, ...] = ()
@@ -182,6 +182,6 @@ class User:
 
     @classmethod
     def from_wire(cls, user: wire.User) -> User:
-        """The user that a server told of."""
+        """Convert a user from the server."""
         reads, writes = Usage.from_wire(user.read_info), Usage.from_wire(user.write_info)
         return cls(user.name, user.roles, reads, writes, user.connections)

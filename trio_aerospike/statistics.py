@@ -1,8 +1,8 @@
-"""What nodes tell of themselves, their namespaces, sets and indexes: numbers with names.
+"""Statistics of nodes, namespaces, sets and secondary indexes.
 
-Made by ``client.statistics()``, ``namespace_info``, ``sets``, ``set_info`` and ``index_statistics``. Each is a sum over
-the nodes that says how it counts, with what every node told in ``by_node``. There the common numbers are fields; all
-that the node told, under the server's own names, is in ``values``::
+Returned by ``client.statistics()``, ``namespace_info``, ``sets``, ``set_info`` and ``index_statistics``. Each is a
+total over the nodes, with the statistics of every node in ``by_node``. The common ones are fields; all that a node
+reported, under the server's own names, is in ``values``::
 
     info = await client.namespace_info("test")
     print(info.objects, info.stop_writes, info.total("client_read_success"))
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def _mapping() -> Any:
-    """A field for a mapping, which has no hash and is too long to be shown."""
+    """A field for a mapping, which is not hashed and not part of the repr."""
     return attrs.field(repr=False, hash=False)
 
 
@@ -45,15 +45,15 @@ class _OfNode(Protocol):
 
 
 class _Merged:
-    """Something that several nodes told of."""
+    """Statistics of several nodes."""
 
     __slots__ = ()
 
     def total(self, name: str) -> int | float:
-        """The sum over the nodes of a statistic, by the server's name for it.
+        """Return the sum over the nodes of a statistic, by the server's name.
 
         Raises:
-            InvalidArgError: no node tells of it, or it is no number.
+            InvalidArgError: no node reports it, or it is not a number.
         """
         by_node: Mapping[str, _OfNode] = self.by_node  # type: ignore[attr-defined]
         found = [node.values[name] for node in by_node.values() if name in node.values]
@@ -68,7 +68,7 @@ class _Merged:
 
 @attrs.frozen
 class NodeStatistics:
-    """What one node tells of itself."""
+    """Statistics of one node."""
 
     node: str
     """Its name."""
@@ -77,35 +77,35 @@ class NodeStatistics:
     edition: str
     """E.g. ``"Aerospike Community Edition"``."""
     cluster_size: int
-    """Nodes in the cluster, as this one sees it."""
+    """Nodes in the cluster, as this node sees it."""
     cluster_key: str
-    """The same on all nodes that see the same cluster; another one after each change of it."""
+    """The same on all nodes that see the same cluster; it changes with every change of the cluster."""
     uptime: int
     """Seconds since the node was started."""
     objects: int
-    """Records in all of its namespaces; replicas count like any other."""
+    """Records in all of its namespaces, replicas included."""
     tombstones: int
     client_connections: int
     migrations: int
-    """Partitions that it has yet to send or receive."""
+    """Partitions that it still has to send or receive."""
     values: Mapping[str, Value] = _mapping()
-    """All that it told (server: info command ``statistics``)."""
+    """All statistics (server: info command ``statistics``)."""
 
 
 @attrs.frozen
 class ClusterStatistics(_Merged):
-    """What the nodes tell of themselves."""
+    """Statistics of all nodes of the cluster."""
 
     cluster_size: int
-    """Nodes in the cluster, as the one says that sees most."""
+    """Nodes in the cluster: the largest number that a node sees."""
     agreed: bool
     """Whether all nodes see the same cluster."""
     copies: int
-    """Records in all namespaces, each as often as a node holds it. ``NamespaceInfo.objects`` counts a record once."""
+    """Records in all namespaces, replicas included. ``NamespaceInfo.objects`` counts each record once."""
     client_connections: int
-    """Of all nodes together."""
+    """The sum over all nodes."""
     migrations: int
-    """Partitions that the nodes have yet to send or receive."""
+    """Partitions that the nodes still have to send or receive."""
     by_node: Mapping[str, NodeStatistics] = _mapping()
 
 
@@ -114,64 +114,64 @@ class ClusterStatistics(_Merged):
 
 @attrs.frozen
 class NamespaceOnNode:
-    """What one node tells of a namespace."""
+    """Statistics of a namespace on one node."""
 
     name: str
     node: str
     master_objects: int
     """Records in partitions that this node is the master of."""
     prole_objects: int
-    """Records in partitions of which it holds another copy."""
+    """Records in partitions of which it holds a replica."""
     objects: int
-    """All records that it holds: those of partitions it has yet to give away as well."""
+    """All records that it holds, also those of partitions that it still has to hand over."""
     master_tombstones: int
     tombstones: int
     replication_factor: int
-    """Copies of each record, as many as the configuration asks for and the cluster has nodes for."""
+    """Copies of each record: the configured number, at most one for each node."""
     data_used_bytes: int | None
-    """Of all records that it holds; None from servers before 7.0, which count otherwise."""
+    """Of all records that it holds; None from servers before 7.0, which count differently."""
     stop_writes: bool
-    """Whether it refuses writes, for want of room or time."""
+    """Whether it refuses writes, because it is full or its clock is wrong."""
     dead_partitions: int
     unavailable_partitions: int
     migrations: int
-    """Partitions that it has yet to send or receive."""
+    """Partitions that it still has to send or receive."""
     truncated_before: datetime | None
-    """What was last written before then has been truncated; None where nothing was."""
+    """Records last updated before this time are truncated; None if nothing was truncated."""
     default_ttl: int
     """Seconds; 0 for records that never expire."""
     strong_consistency: bool
     storage: str
     """E.g. ``"memory"`` or ``"device"``."""
     values: Mapping[str, Value] = _mapping()
-    """All that it told (server: info command ``namespace/<name>``): statistics and, with hyphens, configuration."""
+    """All values (server: info command ``namespace/<name>``): statistics and, with hyphens, configuration."""
 
 
 @attrs.frozen
 class NamespaceInfo(_Merged):
-    """What the nodes tell of a namespace."""
+    """Statistics of a namespace on all nodes."""
 
     name: str
     objects: int
-    """Records, each counted once: the sum over the masters of partitions. Exact while nothing migrates."""
+    """Records, each counted once: the sum over the masters of partitions. Exact while there are no migrations."""
     tombstones: int
     """Tombstones, each counted once."""
     copies: int
-    """Records, each as often as a node holds it."""
+    """Records, replicas included."""
     replication_factor: int
-    """Copies of each record, as many as the configuration asks for and the cluster has nodes for."""
+    """Copies of each record: the configured number, at most one for each node."""
     data_used_bytes: int | None
-    """Of all copies on all nodes; None from servers before 7.0, which count otherwise."""
+    """Of all copies on all nodes; None from servers before 7.0, which count differently."""
     stop_writes: bool
     """Whether a node refuses writes."""
     dead_partitions: int
     unavailable_partitions: int
     migrations: int
-    """Partitions that the nodes have yet to send or receive."""
+    """Partitions that the nodes still have to send or receive."""
     truncated_before: datetime | None
-    """What was last written before then has been truncated; None where nothing was."""
+    """Records last updated before this time are truncated; None if nothing was truncated."""
     default_ttl: int
-    """Seconds; 0 for records that never expire. Of nodes that differ, the longest."""
+    """Seconds; 0 for records that never expire. The longest if nodes differ."""
     strong_consistency: bool
     storage: str
     """E.g. ``"memory"`` or ``"device"``."""
@@ -183,39 +183,39 @@ class NamespaceInfo(_Merged):
 
 @attrs.frozen
 class SetOnNode:
-    """What one node tells of a set."""
+    """Statistics of a set on one node."""
 
     namespace: str
     name: str
     node: str
     objects: int
-    """Records of the set that it holds; replicas count like any other."""
+    """Records of the set that it holds, replicas included."""
     tombstones: int
     data_used_bytes: int | None
-    """Of these records; None from servers before 7.0, which count otherwise."""
+    """Of these records; None from servers before 7.0, which count differently."""
     truncated_before: datetime | None
-    """What was last written before then has been truncated; None where nothing was."""
+    """Records last updated before this time are truncated; None if nothing was truncated."""
     values: Mapping[str, Value] = _mapping()
-    """All that it told (server: info command ``sets``): statistics and, with hyphens, configuration."""
+    """All values (server: info command ``sets``): statistics and, with hyphens, configuration."""
 
 
 @attrs.frozen
 class SetInfo(_Merged):
-    """What the nodes tell of a set."""
+    """Statistics of a set on all nodes."""
 
     namespace: str
     name: str
     objects: int
-    """Records, each counted once. Servers count copies of a set's records, whoever is the master: this is their number
-    over that of copies of each record, rounded up. Exact while nothing migrates and no write is on its way."""
+    """Records, each counted once. Servers count all copies of a set's records: this is that number divided by the
+    copies of each record, rounded up. Exact while there are no migrations and no writes in flight."""
     copies: int
-    """Records, each as often as a node holds it."""
+    """Records, replicas included."""
     tombstones: int
-    """As often as a node holds it."""
+    """Replicas included."""
     data_used_bytes: int | None
-    """Of all copies on all nodes; None from servers before 7.0, which count otherwise."""
+    """Of all copies on all nodes; None from servers before 7.0, which count differently."""
     truncated_before: datetime | None
-    """What was last written before then has been truncated; None where nothing was."""
+    """Records last updated before this time are truncated; None if nothing was truncated."""
     by_node: Mapping[str, SetOnNode] = _mapping()
 
 
@@ -224,30 +224,30 @@ class SetInfo(_Merged):
 
 @attrs.frozen
 class IndexOnNode:
-    """What one node tells of a secondary index."""
+    """Statistics of a secondary index on one node."""
 
     namespace: str
     name: str
     node: str
     entries: int
-    """Of records that it holds; replicas count like any other."""
+    """Of all records that it holds, replicas included."""
     used_bytes: int
     loaded_percent: int
-    """How far it is filled; queries can use it at 100."""
+    """Percent of the index that is built; queries can use it at 100."""
     values: Mapping[str, Value] = _mapping()
-    """All that it told (server: info command ``sindex-stat``)."""
+    """All statistics (server: info command ``sindex-stat``)."""
 
 
 @attrs.frozen
 class IndexStatistics(_Merged):
-    """What the nodes tell of a secondary index."""
+    """Statistics of a secondary index on all nodes."""
 
     namespace: str
     name: str
     entries: int
-    """As often as a node holds them: those of replicas count like any other."""
+    """Entries, those of replicas included."""
     used_bytes: int
     """On all nodes."""
     loaded_percent: int
-    """How far it is filled on the node that has come least far; queries can use it at 100."""
+    """Percent of the index that is built on the slowest node; queries can use it at 100."""
     by_node: Mapping[str, IndexOnNode] = _mapping()

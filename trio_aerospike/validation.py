@@ -1,9 +1,9 @@
-"""How arguments are checked: one wording for every refusal, one place for every rule.
+"""Validate arguments: shared rules, and one wording for every error.
 
-A refusal is an ``InvalidArgError`` that reads ``<owner>.<field>: got <value>, allowed: <what is allowed>``. The value
-classes use the attrs validators below; what runs once per command (bin names) remembers what it has seen before.
+The error is an ``InvalidArgError`` with the text ``<owner>.<field>: got <value>, allowed: <what is allowed>``. Value
+classes use the attrs validators below; checks that run for every command (bin names) cache valid values.
 
-For packages on top of this one, as ``aerospike_py`` is, which refuse in the same words.
+Public for packages on top of this one, such as ``aerospike_py``, which raise the same errors.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ E = TypeVar("E", bound=IntEnum)
 #: Of attrs: called with the object, the attribute and the value.
 Validator = Callable[[Any, Any, Any], None]
 
-# A record holds that many bins (server: as/include/base/datamodel.h, RECORD_MAX_BINS).
+# Most bins of a record (server: as/include/base/datamodel.h, RECORD_MAX_BINS).
 BINS_MAX = 0x7FFF
 BIN_NAME_ALLOWED = f"a str of 1 to {BIN_NAME_MAX} bytes in UTF-8"
 SECONDS_MAX = 1_000_000_000
 
 
 class Uncopyable:
-    """Base of objects that own connections or tasks: copying, deep-copying or pickling one raises TypeError.
+    """Base class of objects that own connections or tasks: copying or pickling one raises TypeError.
 
-    A copy would share the sockets of the original and close them at its own end.
+    A copy would share the sockets of the original, and close them when it is closed.
     """
 
     __slots__ = ()
@@ -54,24 +54,24 @@ class Uncopyable:
 
 
 def refused(where: str, value: object, allowed: str) -> InvalidArgError:
-    """The error to raise for ``value`` at ``where`` (``"Class.field"`` or the name of an argument)."""
+    """Return the error for an invalid ``value`` at ``where`` (``"Class.field"`` or the name of an argument)."""
     return InvalidArgError(f"{where}: got {shown(value)}, allowed: {allowed}{conversion_hint(value)}")
 
 
 def unknown_name(owner: str, name: object, known: Collection[str]) -> InvalidArgError:
-    """The error to raise for a field that does not exist, with the nearest one that does."""
+    """Return the error for a field that does not exist, with the nearest valid name."""
     hint = _nearest(name, known)
     near = f", {hint}" if hint else ","
     return InvalidArgError(f"{owner}: unknown field {shown(name)}{near} allowed: {', '.join(known)}")
 
 
 def unknown_argument(owner: object, method: str, given: Mapping[str, object]) -> InvalidArgError:
-    """Return the error for a call with keyword arguments that the method does not take: a TypeError, as Python's own.
+    """Return the error for unknown keyword arguments of a method: a TypeError, like Python's own.
 
     Args:
-        owner: the object whose method it is.
+        owner: the object that has the method.
         method: its name; one of its parameters is ``policy``.
-        given: the arguments that it does not take.
+        given: the unknown arguments.
     """
     function = inspect.unwrap(getattr(type(owner), method))
     parameters = {
@@ -94,7 +94,7 @@ def unknown_argument(owner: object, method: str, given: Mapping[str, object]) ->
 
 
 def _nearest(name: object, known: Collection[str]) -> str:
-    """Ask whether the nearest of the known names was meant; empty where none is near."""
+    """Suggest the nearest of the known names; empty if none is near."""
     text = str(name)[:100]
     near = [one for one in known if len(text) > 2 and one.startswith(text)]
     near = near or difflib.get_close_matches(text, known, n=1, cutoff=0.5)
@@ -102,7 +102,7 @@ def _nearest(name: object, known: Collection[str]) -> str:
 
 
 def checked_int(where: str, value: object, low: int, high: int | None = None, note: str = "") -> int:
-    """``value`` as it is where it is an int (a bool is none) from ``low`` to ``high``, both included."""
+    """Return ``value`` if it is an int, and not a bool, from ``low`` to ``high``, both included."""
     is_int = isinstance(value, int) and not isinstance(value, bool)
     if is_int and low <= value and (high is None or value <= high):  # type: ignore[operator]
         return value  # type: ignore[return-value]
@@ -111,10 +111,10 @@ def checked_int(where: str, value: object, low: int, high: int | None = None, no
 
 
 def checked_enum(where: str, value: object, kind: type[E]) -> E:
-    """The member of ``kind`` that ``value`` is, or whose number it is."""
+    """Return the member of ``kind`` for a member or its number."""
     if isinstance(value, kind):
         return value
-    # Another enum's member would be an int of the right size and the wrong meaning.
+    # A member of another enum may be a valid int with another meaning.
     if type(value) is int:
         try:
             return kind(value)
@@ -125,7 +125,7 @@ def checked_enum(where: str, value: object, kind: type[E]) -> E:
 
 
 def checked_text(where: str, value: object, low: int = 0, high: int | None = None) -> str:
-    """``value`` where it is a str of ``low`` to ``high`` bytes in UTF-8, without NUL."""
+    """Return ``value`` if it is a str of ``low`` to ``high`` bytes in UTF-8, without NUL."""
     if isinstance(value, str) and "\0" not in value:
         try:
             size = len(value.encode())
@@ -138,21 +138,21 @@ def checked_text(where: str, value: object, low: int = 0, high: int | None = Non
     raise refused(where, value, "a str that UTF-8 can encode, without NUL" + (", not empty" if low else ""))
 
 
-#: What ends a name in info commands, or in the answers to them (server: thr_info.c).
+#: Characters that end a name in info commands and their answers (server: thr_info.c).
 INFO_SEPARATORS = {";": "';'", ":": "':'", "=": "'='", "\t": "tabs", "\n": "line breaks"}
 
 
 def checked_info_name(where: str, value: object, high: int, *, also: str = "") -> str:
-    """``value`` where it can stand in an info command as a name of 1 to ``high`` bytes in UTF-8.
+    """Return ``value`` if it is a valid name in an info command, of 1 to ``high`` bytes in UTF-8.
 
-    The server takes any name in a command on a record, but in an info command a separator ends it: it would work on
-    something else than was meant.
+    The server accepts any name in a command on a record, but in an info command a separator ends the name: the command
+    would apply to another object.
 
     Args:
         where: the argument, for messages.
         value: the name.
         high: bytes in UTF-8, at the most.
-        also: further characters that separate in this command.
+        also: further separators of this command.
 
     Raises:
         InvalidArgError: it is not a str, has another length, or contains a separator or NUL.
@@ -169,7 +169,7 @@ def _where(instance: object, attribute: Any) -> str:
 
 
 def integer(low: int, high: int | None = None, note: str = "") -> Validator:
-    """A validator: an int within the bounds; ``note`` is added to what is allowed."""
+    """Return a validator for an int within the bounds; ``note`` is added to the error text."""
 
     def check(instance: Any, attribute: Any, value: Any) -> None:
         checked_int(_where(instance, attribute), value, low, high, note)
@@ -178,7 +178,7 @@ def integer(low: int, high: int | None = None, note: str = "") -> Validator:
 
 
 def seconds(*, none: str | None = None, zero: bool = False) -> Validator:
-    """A validator: a finite number of seconds; ``none`` says what None means, where None is allowed."""
+    """Return a validator for a finite number of seconds; ``none`` says what None means, if None is allowed."""
     allowed = f"a number of seconds {'of 0 or more' if zero else 'above 0'} (at most {SECONDS_MAX})"
     if none is not None:
         allowed += f", or None for {none}"
@@ -196,13 +196,13 @@ def seconds(*, none: str | None = None, zero: bool = False) -> Validator:
 
 
 def boolean(instance: Any, attribute: Any, value: Any) -> None:
-    """A validator: True or False, not merely something true or false."""
+    """Validate that a field is True or False, not merely truthy or falsy."""
     if not isinstance(value, bool):
         raise refused(_where(instance, attribute), value, "True or False")
 
 
 def text(low: int = 0, high: int | None = None) -> Validator:
-    """A validator: a str of that many bytes in UTF-8."""
+    """Return a validator for a str of ``low`` to ``high`` bytes in UTF-8."""
 
     def check(instance: Any, attribute: Any, value: Any) -> None:
         checked_text(_where(instance, attribute), value, low, high)
@@ -211,7 +211,7 @@ def text(low: int = 0, high: int | None = None) -> Validator:
 
 
 def member(kind: type[IntEnum]) -> Validator:
-    """A validator: a member of ``kind`` or its number; ``settle_enums`` makes members of the numbers."""
+    """Return a validator for a member of ``kind`` or its number; ``settle_enum`` converts numbers to members."""
 
     def check(instance: Any, attribute: Any, value: Any) -> None:
         checked_enum(_where(instance, attribute), value, kind)
@@ -220,14 +220,14 @@ def member(kind: type[IntEnum]) -> Validator:
 
 
 def settle_enum(instance: object, field: str, kind: type[IntEnum]) -> None:
-    """Store the member where a frozen instance was given its number (the constants of aerospike_py are ints)."""
+    """Replace the number in a field of a frozen instance by the member (the constants of aerospike_py are ints)."""
     value = getattr(instance, field)
     if type(value) is not kind:
         object.__setattr__(instance, field, kind(value))
 
 
 def instance_of(kind: type, allowed: str | None = None, *, none: bool = False) -> Validator:
-    """A validator: an instance of ``kind``, or None where that is allowed."""
+    """Return a validator for an instance of ``kind``, or None if that is allowed."""
     description = (allowed or f"an instance of {kind.__name__}") + (", or None" if none else "")
 
     def check(instance: Any, attribute: Any, value: Any) -> None:
@@ -238,14 +238,14 @@ def instance_of(kind: type, allowed: str | None = None, *, none: bool = False) -
 
 
 def field_names(cls: type) -> tuple[str, ...]:
-    """The fields of an attrs class that its constructor takes, in order."""
+    """Return the names of an attrs class's constructor arguments, in order."""
     return tuple(a.name for a in attrs.fields(cls) if a.init)
 
 
 def named_arguments(cls: type[T]) -> type[T]:
-    """Class decorator for attrs classes: wrong names of arguments become InvalidArgError with the nearest right one.
+    """Class decorator for attrs classes: unknown argument names raise InvalidArgError, with the nearest valid name.
 
-    Python's own TypeError does not say which name was meant.
+    Python's own TypeError has no suggestion.
     """
     init: Callable[..., None] = cls.__init__
     required = [a.name for a in attrs.fields(cls) if a.init and a.default is attrs.NOTHING]  # type: ignore[arg-type]
@@ -265,17 +265,17 @@ def named_arguments(cls: type[T]) -> type[T]:
     return cls
 
 
-# Bin names that have passed before. A program has a few dozen; the bound is for one that makes them up as it goes.
+# Valid bin names. A program has a few dozen; the bound is for one that creates names without end.
 _bin_names: set[str] = set()
 _BIN_NAMES_KEPT = 16384
 _all_known = _bin_names.issuperset
 
 
 def checked_bin_name(name: object, where: str = "bin name") -> str:
-    """``name`` where a bin can be called so (server: AS_BIN_NAME_MAX_SZ less its NUL).
+    """Return ``name`` if it is a valid bin name (server: AS_BIN_NAME_MAX_SZ less its NUL).
 
     Raises:
-        InvalidArgError: It is no str, empty, longer than 15 bytes in UTF-8, or holds a NUL.
+        InvalidArgError: It is not a str, is empty, is longer than 15 bytes in UTF-8, or contains NUL.
     """
     if not (isinstance(name, str) and name in _bin_names):
         try:
@@ -295,12 +295,12 @@ def _bin_name_fault(name: object) -> str:
 
 
 def checked_bins(bins: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``bins`` where they can be written: a mapping, not empty, with names that a bin can have.
+    """Return ``bins`` if it is a non-empty mapping with valid bin names.
 
-    The values are checked by their encoder, once each. Names seen before cost one set comparison for all of them.
+    The encoder checks the values. Names that were valid before cost one set comparison for all of them.
 
     Raises:
-        InvalidArgError: ``bins`` is no mapping, is empty or too large, or one of its names cannot be a bin's.
+        InvalidArgError: ``bins`` is not a mapping, is empty or too large, or has an invalid bin name.
     """
     if type(bins) is not dict and not isinstance(bins, Mapping):
         raise refused("bins", bins, "a mapping of bin names to values")
@@ -313,10 +313,11 @@ def checked_bins(bins: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def checked_bin_names(names: Iterable[str], where: str = "bins") -> list[str]:
-    """The names as a list, where each can be a bin's and there is at least one.
+    """Return bin names as a list, if there is at least one and all are valid.
 
     Raises:
-        InvalidArgError: ``names`` is a str (an easy slip), no iterable, empty or too long, or holds a wrong name.
+        InvalidArgError: ``names`` is a str (a common mistake), is not iterable, is empty or too long, or has an invalid
+            name.
     """
     if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
         raise refused(where, names, "a list of bin names")
@@ -329,7 +330,7 @@ def checked_bin_names(names: Iterable[str], where: str = "bins") -> list[str]:
 
 
 def encodes_itself(value: object) -> bool:
-    """Whether ``value`` has an ``encode()`` that can be called with nothing, as expressions have; text has none."""
+    """Whether ``value`` has an ``encode()`` without arguments, as expressions have; str does not count."""
     if isinstance(value, (str, bytes, type)):
         return False
     encode = getattr(value, "encode", None)

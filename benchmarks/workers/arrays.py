@@ -1,4 +1,4 @@
-"""One client reads a batch into a structured array again and again: how long the reading takes, and the conversion.
+"""Measure one client that reads a batch into a structured array repeatedly: the read and the conversion.
 
 Usage: python -m benchmarks.workers.arrays CLIENT KEYS TIMES HOST:PORT...
 
@@ -21,36 +21,36 @@ from benchmarks.workers.common import NAMESPACE, quiet_memory
 SET = "bench-arrays"
 #: An integer, a double, a small integer, a short text and a vector of eight floats.
 DTYPE = np.dtype([("id", "i8"), ("score", "f8"), ("age", "i4"), ("name", "S12"), ("vector", "f4", (8,))])
-#: Repetitions that do not count: connections open, layouts become known, and habits are formed.
+#: Warm-up repetitions: connections open, and layouts and usage hints are learnt.
 WARM_UP = 3
 
 
 class Clock:
-    """Collects how long the two steps took."""
+    """Collects the seconds of the two steps."""
 
     def __init__(self) -> None:
         self.read: list[float] = []
         self.convert: list[float] = []
 
     def add(self, began: float, between: float) -> None:
-        """One repetition, which ends now."""
+        """Add a repetition that ends now."""
         self.read.append(between - began)
         self.convert.append(time.perf_counter() - between)
 
     def answer(self) -> dict[str, list[float]]:
-        """What counts."""
+        """Return the repetitions after the warm-up."""
         read, convert = self.read[WARM_UP:], self.convert[WARM_UP:]
         return {"read": read, "convert": convert, "whole": [sum(pair) for pair in zip(read, convert, strict=True)]}
 
 
 def check(data: Any) -> None:
-    """That the work was done."""
+    """Check that the work was done."""
     if int(data["id"][-1]) != len(data) - 1 or data["vector"][1].tolist() != list(range(8)):
         raise AssertionError(f"wrong records: {data[-1]}")
 
 
 def run_trio(hosts: list[str], count: int, times: int) -> Clock:
-    """Ours."""
+    """Run trio_aerospike."""
     import trio
 
     import trio_aerospike as aero
@@ -74,7 +74,7 @@ def run_trio(hosts: list[str], count: int, times: int) -> Clock:
 
 
 def run_sync(hosts: list[tuple[str, int]], count: int, times: int) -> Clock:
-    """The synchronous client of aerospike_py."""
+    """Run the synchronous client of aerospike_py."""
     import aerospike_py
 
     client: Any = aerospike_py.client({"hosts": hosts}).connect()
@@ -92,7 +92,7 @@ def run_sync(hosts: list[tuple[str, int]], count: int, times: int) -> Clock:
 
 
 async def run_asyncio(hosts: list[tuple[str, int]], count: int, times: int) -> Clock:
-    """The asyncio client of aerospike_py."""
+    """Run the asyncio client of aerospike_py."""
     import aerospike_py
 
     client: Any = aerospike_py.AsyncClient({"hosts": hosts})

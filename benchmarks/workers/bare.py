@@ -1,7 +1,7 @@
-"""No client at all: prepared requests, pipelined over plain sockets; the limit of this machine and server.
+"""Prepared requests, pipelined over plain sockets without a client: the limit of this machine and server.
 
-Requests are encoded before the clock starts and replies are only cut into frames, never decoded. The `depth` requests
-in flight are spread over `conns` connections per node (by default one, and more where the driver asks). Layout of
+Requests are encoded before the clock starts, and replies are only split into frames, never decoded. The `depth`
+requests in flight are spread over `conns` connections per node (by default one, more if the driver asks). Layout of
 requests: server, as/include/base/proto.h.
 """
 
@@ -66,7 +66,7 @@ def info(address: tuple[str, int], *names: str) -> dict[str, str]:
 
 
 def owners(seeds: list[list[Any]]) -> tuple[list[tuple[str, int]], list[int]]:
-    """The nodes' addresses, and for each partition the index of the node that is its master."""
+    """Return the nodes' addresses, and for each partition the index of its master."""
     address = (seeds[0][0], seeds[0][1])
     addresses = {address}
     for part in info(address, "peers-clear-std")["peers-clear-std"].split("[")[1:]:
@@ -89,7 +89,7 @@ def owners(seeds: list[list[Any]]) -> tuple[list[tuple[str, int]], list[int]]:
 
 
 class Line:
-    """One connection and the requests it sends round and round."""
+    """One connection and the requests that it sends cyclically."""
 
     def __init__(self, address: tuple[str, int], prepared: list[bytes]) -> None:
         self.sock = socket.create_connection(address)
@@ -110,7 +110,7 @@ class Line:
             self.offset = (self.offset + len(chunk)) % len(self.prepared)
 
     def receive(self, refused: Counter[str]) -> int:
-        """Read once; how many replies were completed. Other result codes than 0 are counted in `refused`."""
+        """Read once; return the number of completed replies. Result codes other than 0 are counted in `refused`."""
         data = self.rest + self.sock.recv(RECEIVE)
         size, at, replies = len(data), 0, 0
         while size - at >= 8:
@@ -135,7 +135,7 @@ class Bare:
         self._requests: dict[tuple[str, int], list[list[bytes]]] = {}
 
     def prepare(self, kind: str, records: int) -> list[list[bytes]]:
-        """For each node, the requests to its partitions."""
+        """Prepare the requests to each node's partitions."""
         if (kind, records) not in self._requests:
             stream = numbers(records)
             parts: list[list[bytes]] = [[] for _ in self.nodes]
@@ -150,7 +150,7 @@ class Bare:
         prepared = self.prepare(kind, records)
         nodes = len(self.nodes)
         count = max(1, min(depth, conns * nodes))
-        # Each connection has keys of its own: the server refuses a second write to a key that waits for its replica.
+        # Each connection has its own keys: the server refuses a second write to a key that waits for its replica.
         lines = [
             Line(self.nodes[i % nodes], prepared[i % nodes][i // nodes :: max(1, count // nodes)]) for i in range(count)
         ]

@@ -1,4 +1,4 @@
-"""What every contender's worker process shares: the conversation with the driver, the clock and the workload.
+"""The common part of all workers: the protocol with the driver, the clock and the workload.
 
 A worker runs in its own process and its own environment, so this module uses nothing but the standard library. The
 driver writes one JSON object per line to the worker's stdin and reads one per line back:
@@ -40,7 +40,7 @@ Answer = dict[str, Any]
 
 
 def nested_bins() -> dict[str, Any]:
-    """A list and a map of 100 elements each, which are lists and maps themselves."""
+    """Return a list and a map of 100 elements each, which are lists and maps themselves."""
     numbers = range(100)
     return {
         "list": [[number, f"text {number}", number / 2, {"id": number, "ok": True}] for number in numbers],
@@ -48,18 +48,18 @@ def nested_bins() -> dict[str, Any]:
     }
 
 
-#: What BENCH_RECORDS=nested has every record hold instead; made once, so that a put measures the client.
+#: The bins of every record with BENCH_RECORDS=nested; created once, so that a put measures the client.
 _NESTED = nested_bins() if os.environ.get("BENCH_RECORDS") == "nested" else None
 
 
 def keys_of(kind: str) -> int:
-    """How many keys a batch of that kind has: "batch" or "batch 10000"; 0 for what is no batch."""
+    """Return the number of keys of a batch: "batch" or "batch 10000"; 0 for other kinds."""
     name, _, count = kind.partition(" ")
     return int(count or BATCH_KEYS) if name == "batch" else 0
 
 
 def bins_of(number: int) -> dict[str, Any]:
-    """The three bins of a record: an integer, a short text, a float. All records are of one size."""
+    """Return the three bins of a record: an integer, a short text, a float. All records have the same size."""
     return _NESTED or {"id": number, "name": f"user-{number:08d}", "score": number * 0.5}
 
 
@@ -81,7 +81,7 @@ class Figures:
         self._cpu = 0.0
 
     def add(self, began: float, ended: float, units: int = 1) -> None:
-        """Count an operation if it ended within the round."""
+        """Add an operation if it ended within the round."""
         if ended >= self.begin and ended <= self.end:
             if self._cpu_at_begin is None:
                 self._cpu_at_begin = time.process_time()
@@ -89,15 +89,15 @@ class Figures:
             self.units += units
 
     def fail(self, error: BaseException) -> None:
-        """Count an operation that raised."""
+        """Add an operation that raised an error."""
         self.errors[f"{type(error).__name__}: {str(error)[:80]}"] += 1
 
     def close(self) -> None:
-        """Note the processor time; to be called as soon as the round is over."""
+        """Note the processor time; to be called at the end of the round."""
         self._cpu = time.process_time() - (self._cpu_at_begin or 0.0)
 
     def answer(self) -> Answer:
-        """The round's figures; times in seconds."""
+        """Return the round's figures; times in seconds."""
         ordered = sorted(self.latencies)
         count = len(ordered)
 
@@ -117,44 +117,44 @@ class Figures:
 
 
 def fanout_answer(count: int, seconds: float, errors: list[Exception]) -> Answer:
-    """Result of starting many operations at once."""
+    """Return the result of starting many operations at once."""
     kinds = collections.Counter(f"{type(error).__name__}: {str(error)[:80]}" for error in errors)
     return {"rate": (count - len(errors)) / seconds, "errors": dict(kinds.most_common(3)), "error_count": len(errors)}
 
 
 def numbers(records: int) -> Iterator[int]:
-    """An endless stream of record numbers in a fixed random order, the same for every contender."""
+    """Yield record numbers endlessly in a fixed random order, the same for every contender."""
     order = list(range(records))
     random.Random(7).shuffle(order)
     return itertools.cycle(order)
 
 
 class Wire:
-    """The line-by-line conversation with the driver. What the client prints to stdout goes to stderr instead."""
+    """The line protocol with the driver. Output of the client to stdout goes to stderr instead."""
 
     def __init__(self) -> None:
         self._out: IO[str] = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
 
     def receive(self) -> Answer | None:
-        """The next command; None when the driver is gone."""
+        """Return the next command; None if the driver has gone."""
         line = sys.stdin.readline()
         return json.loads(line) if line else None
 
     def send(self, answer: Answer) -> None:
-        """Answer the last command."""
+        """Send the answer to the last command."""
         self._out.write(json.dumps(answer) + "\n")
         self._out.flush()
 
 
 def quiet_memory() -> None:
-    """Start a round without the garbage of the one before."""
+    """Collect the garbage of the previous round."""
     gc.collect()
     gc.freeze()
 
 
 def peak_memory() -> int:
-    """The most resident memory this process has had, in bytes."""
+    """Return the peak resident memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -28,13 +28,13 @@ async def load(client: aero.Client, records: int) -> None:
     """Write the records that gets will read."""
     stream = iter(range(records))
 
-    async def some() -> None:
+    async def write_next() -> None:
         for number in stream:
             await client.put(aero.Key(NAMESPACE, SET, number), bins_of(number))
 
     async with trio.open_nursery() as nursery:
         for _ in range(16):
-            nursery.start_soon(some)
+            nursery.start_soon(write_next)
 
 
 async def one_round(client: aero.Client, kind: str, depth: int, seconds: float, records: int) -> Answer:

@@ -1,9 +1,9 @@
-"""One client scans a set again and again: records a second, and memory above what it had before.
+"""Measure one client that scans a set repeatedly: records per second, and additional memory.
 
 Usage: python -m benchmarks.workers.scan CLIENT TIMES HOST:PORT...
 
-where CLIENT is trio_aerospike, "trio_aerospike results", aerospike, "aerospike results" or aerospike_py. Each ends with
-dicts of the records' bins; what a client can only give all at once is counted all at once. Prints one JSON object.
+where CLIENT is trio_aerospike, "trio_aerospike results", aerospike, "aerospike results" or aerospike_py. Each scan ends
+with dicts of the records' bins; a client without streams returns all records at once. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Scan = Callable[[], int]
 
 
 def timed(scan: Scan, times: int) -> dict[str, Any]:
-    """Scan so often."""
+    """Run the scans."""
     rates = []
     count = 0
     before = peak_memory()
@@ -35,7 +35,7 @@ def timed(scan: Scan, times: int) -> dict[str, Any]:
 
 
 def run_trio(hosts: list[str], times: int, *, at_once: bool) -> dict[str, Any]:
-    """Ours: record by record, or all of them as a list."""
+    """Run trio_aerospike: record by record, or all records as a list."""
     import trio
 
     import trio_aerospike as aero
@@ -62,7 +62,7 @@ def run_trio(hosts: list[str], times: int, *, at_once: bool) -> dict[str, Any]:
 
 
 def run_aerospike(hosts: list[str], times: int, *, at_once: bool) -> dict[str, Any]:
-    """The official client: called back for each record, or all of them as a list."""
+    """Run the official client: a callback for each record, or all records as a list."""
     import aerospike
 
     addresses = [(host, int(port)) for host, _, port in (host.rpartition(":") for host in hosts)]
@@ -84,7 +84,7 @@ def run_aerospike(hosts: list[str], times: int, *, at_once: bool) -> dict[str, A
 
 
 def run_aerospike_py(hosts: list[str], times: int) -> dict[str, Any]:
-    """aerospike-py: all of them as a list."""
+    """Run aerospike-py: all records as a list."""
     import aerospike_py
 
     addresses = [(host, int(port)) for host, _, port in (host.rpartition(":") for host in hosts)]

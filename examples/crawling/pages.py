@@ -1,4 +1,4 @@
-"""Getting a page, and what is to be read in it: what the host allows, the title, the links."""
+"""Fetch pages, and parse robots.txt, titles and links."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import attrs
 import trio
 
 AGENT = "small-crawler"
-#: Seconds between two requests to a host that does not say how many it wants.
+#: Seconds between two requests to a host without a crawl delay.
 PAUSE = 0.01
 
 
 @attrs.frozen
 class Answer:
-    """What a host said."""
+    """The answer of a host."""
 
     status: int
     fields: dict[str, str]
@@ -34,7 +34,7 @@ class Visit:
         """Ask for a page.
 
         Raises:
-            OSError, trio.TooSlowError: There is no answer.
+            OSError, trio.TooSlowError: The host did not answer.
         """
         try:
             with trio.fail_after(10):
@@ -53,10 +53,10 @@ class Visit:
         return Answer(int(line.split()[1]), fields, body.decode(errors="replace"))
 
     async def _more(self, data: bytes) -> bytes:
-        some = await self._stream.receive_some()
-        if not some:
+        received = await self._stream.receive_some()
+        if not received:
             raise OSError(f"{self._host} has closed the connection")
-        return data + some
+        return data + received
 
 
 class Rules:
@@ -67,11 +67,11 @@ class Rules:
         self._parser = RobotFileParser()
         self._parser.parse(lines)
         fields = {name.strip().lower(): value for name, _, value in (line.partition(":") for line in lines)}
-        # The parser of the standard library knows only whole seconds.
+        # The parser of the standard library supports whole seconds only.
         self.pause = float(fields.get("crawl-delay", PAUSE))
 
     def allow(self, url: str) -> bool:
-        """Whether we may ask for it."""
+        """Whether robots.txt allows the path."""
         return self._parser.can_fetch(AGENT, url)
 
 

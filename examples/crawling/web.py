@@ -1,4 +1,4 @@
-"""A small web to crawl: eight hosts with links, redirects, pages that are gone, and corners that are not for robots."""
+"""A small web to crawl: eight hosts with links, redirects, missing pages, and pages that robots may not visit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROBOTS = f"User-agent: *\nDisallow: /private/\nCrawl-delay: {CRAWL_DELAY}\n"
 
 
 class SmallWeb:
-    """Eight hosts behind one listener; it notes who asked for what, and when."""
+    """Eight hosts behind one listener, which records the requests and their times."""
 
     def __init__(self) -> None:
         self.port = 0

@@ -57,5 +57,5 @@ async def _run(command: list[str], target: Target, stdin: bytes, variables: dict
             env=environment(**variables),
         )
     result = Result(done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
-    assert "Traceback" not in result.err and "fault in this program" not in result.err, result
+    assert "Traceback" not in result.err and "internal error" not in result.err, result
     return result

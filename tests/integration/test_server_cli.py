@@ -94,9 +94,9 @@ async def test_a_taken_port_is_told_in_words(capfd: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["serve", "--nodes", "0"], "1 to 128 are allowed"),
-        (["serve", "--nodes", "many"], "1 to 128 are allowed"),
-        (["serve", "--port", "65536"], "0 to 65535 are allowed"),
+        (["serve", "--nodes", "0"], "allowed: 1 to 128 nodes"),
+        (["serve", "--nodes", "many"], "allowed: 1 to 128 nodes"),
+        (["serve", "--port", "65536"], "allowed: a port from 0 to 65535"),
         (["serve", "--port", "-1"], "--port"),
         (["serve", "--user", "ann"], "NAME:PASSWORD"),
         (["serve", "--user", ":x"], "NAME:PASSWORD"),

@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_aerospike import AerospikeTimeoutError, BackpressureError, Client, errors, open_client, predicates
+from trio_aerospike._cluster.execution import retry
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.query import QueryPolicy
 from trio_aerospike.server import EmbeddedCluster, Fault, open_embedded_cluster
@@ -308,7 +309,10 @@ async def test_slow_readers_stop_the_source_however_many_they_are(autojump_clock
         assert ahead <= 50
 
 
-async def test_a_cancelled_reader_does_not_make_a_query_forget_its_retries(autojump_clock: MockClock) -> None:
+async def test_a_cancelled_reader_does_not_make_a_query_forget_its_retries(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_random", lambda: 0.5)  # no jitter: delays of 1 s and 2 s
     async with filled() as (client, cluster):
         asked = 0
 

@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from trio_aerospike import ClientConfig, ClusterError, InvalidArgError, Key, _cli
-from trio_aerospike._cli import transfer
+from trio_aerospike._cli.load import _Loader
 from trio_aerospike._cli.terminal import progress
 from trio_aerospike.policies import WritePolicy
 
@@ -48,11 +48,11 @@ def line(key: Key, number: int) -> str:
     return json.dumps({"namespace": key.namespace, "set": key.set_name, "key": key.user_key, "bins": {"n": number}})
 
 
-async def load(store: Store, lines: list[str], tmp_path: Path, in_flight: int = 8) -> transfer._Loader:
+async def load(store: Store, lines: list[str], tmp_path: Path, in_flight: int = 8) -> _Loader:
     file = tmp_path / "lines"
     file.write_text("\n".join(lines))
     options = argparse.Namespace(file=str(file), namespace=None, set=None, no_ttl=False, in_flight=in_flight)
-    loader = transfer._Loader(store, options)  # type: ignore[arg-type]
+    loader = _Loader(store, options)  # type: ignore[arg-type]
     with file.open("rb") as source:
         await loader.run(source.fileno(), lambda done, count: None)
     return loader
@@ -126,7 +126,7 @@ async def test_a_problem_does_not_wait_for_a_silent_pipe(tmp_path: Path) -> None
 
     reading, writing = os.pipe()
     options = argparse.Namespace(file="-", namespace=None, set=None, no_ttl=False, in_flight=1)
-    loader = transfer._Loader(Store(put), options)  # type: ignore[arg-type]
+    loader = _Loader(Store(put), options)  # type: ignore[arg-type]
     os.write(writing, line(HOT, 1).encode() + b"\n")
     with trio.fail_after(30):
         await loader.run(reading, lambda done, count: None)
@@ -143,7 +143,7 @@ def test_a_fault_of_the_program_is_a_sentence_and_a_traceback_on_request(
 
     monkeypatch.setattr(_cli, "_parser", fault)
     assert _cli.main(["nodes"]) == 70
-    assert capfd.readouterr().err.startswith("trio-aerospike: a fault in this program: ZeroDivisionError: by nought")
+    assert capfd.readouterr().err.startswith("trio-aerospike: internal error: ZeroDivisionError: by nought")
     monkeypatch.setenv("TRIO_AEROSPIKE_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         _cli.main(["nodes"])

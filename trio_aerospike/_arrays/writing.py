@@ -54,8 +54,8 @@ class ArrayWrites:
             start = len(head) + offset
             matrix[:, start : start + column.shape[1]] = column
         data = matrix.tobytes()
-        rests = [data[at : at + width] for at in range(0, rows * width, width)]
-        return rests if alike else [head_of(key) + rest for key, rest in zip(self.keys, rests, strict=True)]
+        payloads = [data[at : at + width] for at in range(0, rows * width, width)]
+        return payloads if alike else [head_of(key) + rest for key, rest in zip(self.keys, payloads, strict=True)]
 
 
 def writes_of_array(

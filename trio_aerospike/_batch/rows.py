@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from .._wire import constants as wire
-from .._wire.batch import all_same, encode_rest, read_row
+from .._wire.batch import all_same, encode_row_payload, read_row
 from .._wire.commands import encode_field, encode_op, user_key_field
 from ..errors import InvalidArgError
 from ..keys import Key, of_one_place
@@ -69,7 +69,7 @@ class ReadEncoder:
             infos = (info1 | self._ops.info1, 0, policy._info3)
         # The whole batch's filter stands in its head.
         fields, n_fields = _fields(None if self._policy is None else self._policy.filter_expression, None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             infos,
@@ -119,7 +119,7 @@ class WriteEncoder:
         """The payload with other operations, which only write."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             (self._ops.info1, self._info2, policy._info3),
@@ -148,7 +148,7 @@ class RemoveEncoder:
         """The payload of a row: its bytes behind the digest."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             (0, self._info2, policy._info3),
@@ -175,7 +175,7 @@ class ApplyEncoder:
         """The payload of a row: its bytes behind the digest."""
         policy = self._policy
         fields, n_fields = _fields(policy.filter_expression, key if policy.send_key else None)
-        return encode_rest(
+        return encode_row_payload(
             key.namespace,
             key.set_name,
             (0, policy._info2 | wire.INFO2_WRITE, policy._info3),

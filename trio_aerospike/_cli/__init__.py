@@ -1,4 +1,4 @@
-"""The `trio-aerospike` command."""
+"""The ``trio-aerospike`` command line: one module for each command, named after it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
-#: Set to anything, it shows the traceback of a fault in this program.
+#: If this variable is set, an internal error shows its traceback.
 _SHOW_TRACEBACK = "TRIO_AEROSPIKE_TRACEBACK"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status.
+    """Run the command line; return the exit status.
 
-    Ctrl-C ends the process at once, without a traceback, except where a command has something to tidy up.
+    Ctrl-C ends the process at once, without a traceback, except if a command has to clean up.
 
     Args:
         arguments: in place of those of the process.
     """
     handler = signal.getsignal(signal.SIGINT)
-    # Python's own handler raises KeyboardInterrupt anywhere. One that was set by somebody else, or ignores, is kept.
+    # Python's own handler raises KeyboardInterrupt anywhere. A handler of the caller, or SIG_IGN, is kept.
     replaced = handler is signal.default_int_handler and threading.current_thread() is threading.main_thread()
     if replaced:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    # Imported here, when Ctrl-C does no harm any more.
-    from .connecting import INTERRUPTED, NO_OUTPUT, OUR_FAULT
+    # Imported here, where Ctrl-C is handled.
+    from .connection import INTERNAL_ERROR, INTERRUPTED, NO_OUTPUT
     from .terminal import OutputError, complain, finish_output, hold_descriptors
 
     if arguments is None:
@@ -45,7 +45,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         try:
             options = _parser().parse_args(arguments)
         except SystemExit:
-            finish_output()  # of the help
+            finish_output()  # writes the help
             raise
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
@@ -59,22 +59,24 @@ def _main(arguments: Sequence[str] | None) -> int:
         if os.environ.get(_SHOW_TRACEBACK):
             raise
         kind = type(error).__name__
-        complain(f"a fault in this program: {kind}: {error} ({_SHOW_TRACEBACK}=1 in the environment shows where)")
-        return OUR_FAULT
+        complain(f"internal error: {kind}: {error} ({_SHOW_TRACEBACK}=1 in the environment shows where)")
+        return INTERNAL_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
-    from .look import add_info, add_nodes
-    from .measuring import add_bench
-    from .records import add_get, add_put
-    from .scanning import add_scan
+    from .bench import add_bench
+    from .get import add_get
+    from .info import add_info
+    from .load import add_load
+    from .nodes import add_nodes
+    from .put import add_put
+    from .scan import add_scan
     from .serve import add_serve
-    from .transfer import add_load
 
     parser = argparse.ArgumentParser(
         prog="trio-aerospike",
-        description="Look at an Aerospike cluster, move records in and out, or run a server of one's own.",
-        epilog="`trio-aerospike COMMAND --help` tells more of each.",
+        description="Inspect an Aerospike cluster, export and import records, or run an embedded server.",
+        epilog="`trio-aerospike COMMAND --help` describes a command.",
     )
     parser.add_argument("--version", action="version", version=f"trio-aerospike {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

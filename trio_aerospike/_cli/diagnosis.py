@@ -1,4 +1,4 @@
-"""Diagnose seeds that the client cannot use: find out what listens at their addresses, if anything does."""
+"""Diagnose seeds that the client cannot use: find out what listens at their addresses."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NOT_AEROSPIKE = "it is not the service port of an Aerospike server (3000 by def
 
 
 async def diagnose(hosts: Iterable[Host], tls: ssl.SSLContext | None, timeout: float) -> list[str]:
-    """Look at addresses that the client could not use.
+    """Probe addresses that the client could not use.
 
     Args:
         hosts: the seeds.
-        tls: what the client spoke TLS with; None where it did not.
-        timeout: seconds that the client was given; a look takes two at the most.
+        tls: the TLS context of the client; None for plain TCP.
+        timeout: seconds that the client was given; a probe takes two at the most.
 
     Returns:
         A sentence for each seed with a finding.
@@ -92,7 +92,7 @@ async def _plain_answer(host: Host) -> bytes:
 
 
 def _trusting() -> ssl.SSLContext:
-    # Nothing is sent over it, so the server need not be trusted.
+    # Nothing is sent over it, so the server need not be authenticated.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

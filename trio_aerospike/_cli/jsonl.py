@@ -1,15 +1,15 @@
-"""Records as lines of JSON and back, nothing lost on the way.
+"""Convert records to lines of JSON and back, without loss.
 
-JSON knows text keys and no bytes; what it lacks is said by an object with one key that begins with a dollar:
+JSON has text keys only and no bytes; values that it lacks are objects with one key that begins with a dollar:
 
     {"$bytes": "AAE="}                  bytes, in base64
     {"$blob": [9, "AAE="]}              bytes of another particle type
     {"$hll": "AAE="}                    a HyperLogLog sketch
-    {"$geojson": {"type": ...}}         GeoJSON; its text where that is not what Python's json writes
+    {"$geojson": {"type": ...}}         GeoJSON; as text if Python's json would write it differently
     {"$float": "nan"}                   nan, inf and -inf
     {"$float": "0x7ff8000000000001"}    a nan of other bits, in hexadecimal
-    {"$map": [[key, value], ...]}       a map with other keys than text, or with one that looks like the above
-    {"$map": [...], "order": 1}         a map that the server keeps in an order
+    {"$map": [[key, value], ...]}       a map with keys other than text, or with a single key that begins with a dollar
+    {"$map": [...], "order": 1}         a map that the server keeps ordered
     {"$list": [...], "order": 1}        a list that the server keeps sorted
 
 Input is standard JSON: NaN and Infinity are invalid, the keys of an object are unique, and a number that the database
@@ -45,24 +45,24 @@ def read_json(text: str) -> Any:
 
     Raises:
         NotJSON: it is not JSON.
-        InvalidArgError: it is JSON, but nested too deeply, or has a key twice, or has a number that is too large.
+        InvalidArgError: it is JSON, but nested too deeply, or has a duplicate key or a number that is too large.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except InvalidArgError:
         raise
     except json.JSONDecodeError as error:
-        raise NotJSON(f"this is not JSON: {error}") from None
+        raise NotJSON(f"not JSON: {error}") from None
     except RecursionError:
         raise InvalidArgError(_TOO_DEEP) from None
     except ValueError:
-        # What else there is: Python refuses to read more digits than a few thousand.
+        # Python refuses to parse integers of more than a few thousand digits.
         raise InvalidArgError("a number of thousands of digits: integers have 64 bits") from None
 
 
 def _refuse_constant(name: str) -> Any:
     value = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}[name]
-    raise NotJSON(f'this is not JSON: {name} is not a JSON number; as a float it is {{"$float": "{value}"}}')
+    raise NotJSON(f'not JSON: {name} is not a JSON number; as a float it is {{"$float": "{value}"}}')
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def write_json(document: Any) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """A value of a bin as what ``json`` can write."""
+    """Convert the value of a bin to what ``json`` can write."""
     if value is None or isinstance(value, (bool, str, int)):
         return value
     if isinstance(value, float):
@@ -203,7 +203,7 @@ def _read_geojson(document: Any, _: int) -> GeoJSON:
     if isinstance(document, dict):
         try:
             return GeoJSON(json.dumps(document, allow_nan=False))
-        except ValueError:  # of a number that no float can hold
+        except ValueError:  # for a number that no float can hold
             pass
     raise refused("$geojson", document, "an object or its text")
 
@@ -233,10 +233,10 @@ def _unbase64(text: Any) -> bytes:
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
-    """A record as an object: its key, its generation, seconds to live (null: for ever) and its bins.
+    """Convert a record to an object: key, generation, seconds to live (null: never expires) and bins.
 
-    The digest is included if no user key was stored, or if the stored one does not lead to the record: other clients
-    may have hashed it as another type.
+    The digest is included if no user key is stored, or if the stored one has another digest: other clients may have
+    hashed it as another type.
     """
     key = record.key
     document: dict[str, Any] = {"namespace": key.namespace, "set": key.set_name}
@@ -250,14 +250,14 @@ def record_to_json(record: Record) -> dict[str, Any]:
 
 
 def record_from_json(line: str, namespace: str | None, set_name: str | None) -> tuple[Key, dict[str, Any], int | None]:
-    """What to write for a line that :func:`record_to_json` made.
+    """Parse a line of :func:`record_to_json` into a record to write.
 
     Args:
         line: the line.
-        namespace, set_name: in place of those of the line, which may then be missing.
+        namespace, set_name: override those of the line, which may then be missing.
 
     Returns:
-        Key, bins and seconds to live (None: for ever).
+        Key, bins and seconds to live (None: never expires).
 
     Raises:
         InvalidArgError: the line is not JSON, or not a record.
@@ -274,12 +274,12 @@ def record_from_json(line: str, namespace: str | None, set_name: str | None) -> 
         raise InvalidArgError(f"bins: got {shown(bins)}, allowed: an object of one bin or more")
     ttl = document.get("ttl")
     if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int) or ttl < 1):
-        raise InvalidArgError(f"ttl: got {shown(ttl)}, allowed: seconds, or null for ever")
+        raise InvalidArgError(f"ttl: got {shown(ttl)}, allowed: seconds, or null for no expiry")
     return key, {name: bin_from_json(name, value) for name, value in bins.items()}, ttl
 
 
 def bin_from_json(name: str, value: Any) -> Any:
-    """As :func:`from_json`, with the name of the bin in the message."""
+    """As :func:`from_json`, with the name of the bin in the error."""
     try:
         return from_json(value)
     except InvalidArgError as error:

@@ -1,4 +1,4 @@
-"""``trio-aerospike serve``: an embedded server until somebody ends it."""
+"""``trio-aerospike serve``: run an embedded server until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .terminal import OutputError, complain, reason, say
 
 
 def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Make the command known."""
+    """Add the command to the parser."""
     serve = commands.add_parser(
         "serve",
         help="run an embedded server until Ctrl-C or SIGTERM",
@@ -42,14 +42,14 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _node_count(text: str) -> int:
     count = int(text) if text.isdecimal() and len(text) < 9 else 0
     if not 1 <= count <= 128:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number of nodes: 1 to 128 are allowed")
+        raise argparse.ArgumentTypeError(f"got {shown(text)}, allowed: 1 to 128 nodes")
     return count
 
 
 def _port(text: str) -> int:
     port = int(text) if text.isdecimal() and len(text) < 9 else -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a port: 0 to 65535 are allowed")
+        raise argparse.ArgumentTypeError(f"got {shown(text)}, allowed: a port from 0 to 65535")
     return port
 
 
@@ -68,7 +68,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 async def _tell(line: str) -> None:
-    """Write a line for people. The server serves whether or not there is somebody to read it."""
+    """Print a status line. The server runs on if it cannot be written."""
     try:
         await say(line)
     except OutputError:
@@ -80,7 +80,7 @@ async def _serve_until_told(options: argparse.Namespace) -> int:
 
     users = None if options.user is None else dict([options.user])
     ports = [options.port] + [0] * (options.nodes - 1)
-    # The handlers stand before the first line is printed: who reads it may send the signal at once.
+    # The handlers are set before the first line is printed: its reader may send a signal at once.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         try:
             async with open_embedded_cluster(options.nodes, ports=ports, users=users) as cluster:

@@ -1,8 +1,8 @@
-"""Output for people and pipes: lines, tables, errors and progress.
+"""Terminal output: lines, tables, errors and progress.
 
-Files and pipes get UTF-8, whatever the locale says. A terminal gets what its encoding has; other characters, and those
-that would control the terminal, come as JSON escapes (``\\u00e9``), so that a line of JSON stays one. Writing waits in
-a thread: a reader that does not read holds up neither Ctrl-C nor other tasks.
+Files and pipes get UTF-8, whatever the locale. A terminal gets the characters of its encoding; others, and control
+characters, are written as JSON escapes (``\\u00e9``), so that a line of JSON stays valid. Writing waits in a thread, so
+that a slow reader blocks neither Ctrl-C nor other tasks.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ async def open_output(path: str | None) -> AsyncIterator[Output]:
     """A file to write to, or the standard output for None.
 
     Raises:
-        OutputError: what was written last cannot be kept.
+        OutputError: the last data cannot be stored.
         OSError: it cannot be opened.
     """
     if path is None:
@@ -186,14 +186,14 @@ async def say(text: str) -> None:
 
 
 def complain(text: object) -> None:
-    """Write a line on what went wrong to the error output; nothing where that is closed or full."""
+    """Write an error to the error output; nothing if that is closed or full."""
     error_output = sys.stderr
     if error_output is None:
         return
     line = f"trio-aerospike: {text}\n"
     with contextlib.suppress(OSError, ValueError):
         if error_output.isatty():
-            # By its stream: a progress bar that is shown makes room for the line.
+            # Through the stream, so that a progress bar makes room for the line.
             error_output.write(encoded(line, error_output.encoding).decode(error_output.encoding))
             error_output.flush()
         else:
@@ -206,10 +206,10 @@ def counted(count: int, what: str) -> str:
 
 
 async def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write rows under a head, in columns as wide as they have to be.
+    """Write rows under a header, in columns of sufficient width.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: the output cannot be written.
     """
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
@@ -218,17 +218,17 @@ async def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 Show: TypeAlias = Callable[[int, int], None]
-"""Called with how much of the total is done, and how many things that is."""
+"""Called with the progress: how much of the total is done, and the number of items."""
 
 
 @contextlib.contextmanager
 def progress(what: str, total: int | None = None, *, hidden: bool = False) -> Iterator[Show]:
-    """Show progress on the error output while it is a terminal; nothing where it is not.
+    """Show progress on the error output if it is a terminal.
 
     Args:
-        what: is counted.
-        total: how much there is to do, where that is known.
-        hidden: show nothing, because the terminal is used for something else.
+        what: the counted items.
+        total: the total, if it is known.
+        hidden: show nothing, because the terminal is used for other output.
 
     Yields:
         A callback, which may be called any number of times.
@@ -256,7 +256,7 @@ def progress(what: str, total: int | None = None, *, hidden: bool = False) -> It
 
 @contextlib.contextmanager
 def _bar(text: str, total: int | None, terminal: TextIO) -> Iterator[Callable[[int, str], None]]:
-    """A bar, or a line where rich is not installed; yields what draws how much is done, and what to say of it."""
+    """A progress bar, or a plain line if rich is not installed; yields the function that draws it."""
     try:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -266,7 +266,7 @@ def _bar(text: str, total: int | None, terminal: TextIO) -> Iterator[Callable[[i
         return
     how_far = (BarColumn(), TaskProgressColumn()) if total else (SpinnerColumn("line"),)
     columns = (TextColumn("{task.description}", markup=False), *how_far, TimeElapsedColumn())
-    # Leaving the block gives the terminal its cursor back, whatever ended it.
+    # Leaving the block restores the terminal's cursor.
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
         task = bar.add_task(text, total=total)
         yield lambda done, text: bar.update(task, completed=done, description=text)
@@ -274,7 +274,7 @@ def _bar(text: str, total: int | None, terminal: TextIO) -> Iterator[Callable[[i
 
 @contextlib.contextmanager
 def _plain_bar(total: int | None, terminal: TextIO) -> Iterator[Callable[[int, str], None]]:
-    """A line that is written over and over, where rich is not installed."""
+    """A progress line that is overwritten, if rich is not installed."""
 
     def draw(done: int, text: str) -> None:
         if total:

@@ -408,7 +408,7 @@ class BatchCommands(CommandFamily):
     async def _batch_results(
         self, what: str, rows: Rows, policy: BatchPolicy, make_reader: execution.MakeReader | None = None
     ) -> list[BatchResult]:
-        """Send a batch; ``make_reader`` as in ``execution.Batch``."""
+        """Send a batch; ``make_reader`` as in ``_cluster.batch.Batch``."""
         batch = execution.Batch(
             what, rows.keys, rows.row_payloads, policy, rows.writes, make_reader, uniform=rows.uniform, alike=rows.alike
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .._instrumentation import Run
+from .._instrumentation import RunCommand
 from .._lazy import LazyModule
 from ..config import ClientConfig
 
@@ -22,7 +22,7 @@ class CommandRunner(Protocol):
     """Sends requests of commands on one record."""
 
     @property
-    def run(self) -> Run:
+    def run(self) -> RunCommand:
         """Sends one request, sees it through and returns the body of the answer; see ``Executor.run``."""
 
 

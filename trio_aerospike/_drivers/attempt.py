@@ -34,8 +34,7 @@ from ..keys import Key
 from ..policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
-    from .._cluster.execution.single import Run
-    from .._instrumentation import Observers
+    from .._instrumentation import Observers, RunCommand
 
 Policy: TypeAlias = ReadPolicy | WritePolicy
 
@@ -65,7 +64,7 @@ class LeasingExecutor(ABC):
         self._cluster = client._cluster
         self._inner = client._executor
         #: The observers of commands, and the wrapper that notifies them.
-        self._instrumented: tuple[Observers, Run] | None = None
+        self._instrumented: tuple[Observers, RunCommand] | None = None
 
     def run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> Coroutine[Any, Any, bytes]:
         """As ``Executor.run``."""

@@ -1,4 +1,4 @@
-"""Login, session tokens, users and roles: what admin messages say.
+"""Encode and decode admin messages: logins, session tokens, users and roles.
 
 Facts: the C client's ``as_admin.c``. The messages' general form, with their commands and field ids,
 is in ``admin_messages``.
@@ -61,13 +61,12 @@ from .admin_messages import (
 )
 from .messages import Field
 
-# Clients and servers agree on one salt: the hash is the credential, and the server hashes it again with salts of its
-# own.
+# All clients and servers use one salt: the hash is the credential, and the server hashes it again with its own salts.
 _SALT = b"$2a$10$7EqJtq98hPqEX7fNZaFWoO"
 
 
 def hash_password(password: str) -> bytes:
-    """The hash that stands for a password on the wire (bcrypt, ten rounds, the protocol's constant salt).
+    """Hash a password for the wire (bcrypt, ten rounds, the protocol's constant salt).
 
     Takes about 50 ms of processor time by design: call it in a thread.
 
@@ -80,8 +79,7 @@ def hash_password(password: str) -> bytes:
         raise InvalidArgError("password is not valid text: it holds a lone surrogate") from None
     if b"\x00" in data:
         raise InvalidArgError("password holds a zero byte, which the protocol's hash does not allow")
-    # Imported here because only clusters with security need it, and every program waits for imports.
-    # bcrypt has no more than 72 bytes to go by; newer versions of the package refuse the rest instead of dropping it.
+    # bcrypt uses at most 72 bytes; newer versions of the package raise an error for more instead of ignoring them.
     return bcrypt.hashpw(data[:72], _SALT)
 
 
@@ -89,12 +87,12 @@ def hash_password(password: str) -> bytes:
 
 
 def encode_login(user: str, credential: bytes, clear_password: str | None = None) -> bytes:
-    """The login of a user.
+    """Encode the login of a user.
 
     Args:
         user: the name.
         credential: :func:`hash_password` of the password.
-        clear_password: for users the server looks up elsewhere (external authentication): travels as it is.
+        clear_password: for external authentication: sent in clear text.
     """
     fields = [user_field(user), Field(ADMIN_CREDENTIAL, credential)]
     if clear_password is not None:
@@ -103,19 +101,19 @@ def encode_login(user: str, credential: bytes, clear_password: str | None = None
 
 
 def encode_login_pki() -> bytes:
-    """The login of the user that the TLS certificate names."""
+    """Encode the login of the user that the TLS certificate names."""
     return admin_request(COMMAND_LOGIN)
 
 
 def encode_authenticate(user: str | None, token: bytes) -> bytes:
-    """The use of a session token on a connection; ``user`` is None with certificates."""
+    """Encode the authentication of a connection with a session token; ``user`` is None with certificates."""
     fields = [user_field(user)] if user is not None else []
     return admin_request(COMMAND_AUTHENTICATE, *fields, Field(ADMIN_SESSION_TOKEN, token))
 
 
 @attrs.frozen(slots=True)
 class LoginAnswer:
-    """The answer to a login: a result code, and with 0 a session token and its life in seconds (None: not told)."""
+    """The answer to a login: a result code, and with 0 a session token and its ttl in seconds (None: not sent)."""
 
     result_code: int
     token: bytes | None = None
@@ -127,10 +125,10 @@ class LoginAnswer:
 
 
 def decode_login_response(body: bytes) -> LoginAnswer:
-    """Result code, session token and its ttl.
+    """Decode the answer to a login: result code, session token and its ttl.
 
     Raises:
-        ProtocolError: it is malformed, or says yes without a token.
+        ProtocolError: it is malformed, or reports success without a token.
     """
     message = decode_admin_message(body)
     if message.result_code:
@@ -142,7 +140,7 @@ def decode_login_response(body: bytes) -> LoginAnswer:
 
 
 def encode_login_response(answer: LoginAnswer) -> bytes:
-    """The frame that :func:`decode_login_response` reads."""
+    """Encode the answer to a login; the inverse of :func:`decode_login_response`."""
     fields = []
     if answer.token is not None:
         fields.append(Field(ADMIN_SESSION_TOKEN, answer.token))
@@ -152,7 +150,7 @@ def encode_login_response(answer: LoginAnswer) -> bytes:
 
 
 def decode_result(body: bytes) -> int:
-    """The result code of an answer that holds nothing else of use.
+    """Decode an answer that is a result code only.
 
     Raises:
         ProtocolError: it is malformed.
@@ -161,7 +159,7 @@ def decode_result(body: bytes) -> int:
 
 
 def encode_result(result_code: int) -> bytes:
-    """The frame of an answer that is a result code only."""
+    """Encode an answer that is a result code only."""
     return encode_admin_frame(AdminMessage(result_code=result_code))
 
 
@@ -169,24 +167,24 @@ def encode_result(result_code: int) -> bytes:
 
 
 def encode_create_user(user: str, password_hash: bytes, roles: Sequence[str] = ()) -> bytes:
-    """Make a user with these roles."""
+    """Encode the creation of a user with roles."""
     return admin_request(
         COMMAND_CREATE_USER, user_field(user), Field(ADMIN_PASSWORD, password_hash), roles_field(roles)
     )
 
 
 def encode_drop_user(user: str) -> bytes:
-    """Remove a user."""
+    """Encode the removal of a user."""
     return admin_request(COMMAND_DROP_USER, user_field(user))
 
 
 def encode_set_password(user: str, password_hash: bytes) -> bytes:
-    """Give another user a password (an administrator's right)."""
+    """Encode the change of another user's password, by an administrator."""
     return admin_request(COMMAND_SET_PASSWORD, user_field(user), Field(ADMIN_PASSWORD, password_hash))
 
 
 def encode_change_password(user: str, old_hash: bytes, password_hash: bytes) -> bytes:
-    """Give oneself another password."""
+    """Encode the change of the user's own password."""
     return admin_request(
         COMMAND_CHANGE_PASSWORD,
         user_field(user),
@@ -196,23 +194,23 @@ def encode_change_password(user: str, old_hash: bytes, password_hash: bytes) -> 
 
 
 def encode_grant_roles(user: str, roles: Sequence[str]) -> bytes:
-    """Add roles to a user's."""
+    """Encode the grant of roles to a user."""
     return admin_request(COMMAND_GRANT_ROLES, user_field(user), roles_field(roles))
 
 
 def encode_revoke_roles(user: str, roles: Sequence[str]) -> bytes:
-    """Take roles from a user's."""
+    """Encode the revocation of roles from a user."""
     return admin_request(COMMAND_REVOKE_ROLES, user_field(user), roles_field(roles))
 
 
 def encode_query_users(user: str | None = None) -> bytes:
-    """Ask for one user, or for all."""
+    """Encode the query of one user, or of all."""
     return admin_request(COMMAND_QUERY_USERS, *([user_field(user)] if user is not None else []))
 
 
 @attrs.frozen(slots=True)
 class User:
-    """A user as the server tells of it: roles, statistics of reads and writes, connections in use."""
+    """A user, as the server reports it: roles, statistics of reads and writes, connections in use."""
 
     name: str
     roles: tuple[str, ...] = ()
@@ -222,7 +220,7 @@ class User:
 
 
 def decode_users(body: bytes) -> tuple[list[User], int | None]:
-    """The users of one frame of the answer, and the result of the query: None while more frames are to come.
+    """Decode the users of one frame of the answer, and the result of the query: None while more frames follow.
 
     Raises:
         ProtocolError: it is malformed.
@@ -247,7 +245,7 @@ def decode_users(body: bytes) -> tuple[list[User], int | None]:
 
 
 def encode_users(users: Iterable[User]) -> bytes:
-    """The frame that answers a query with these users, its end included."""
+    """Encode the answer to a query of users, including its end."""
     messages = []
     for user in users:
         fields = [Field(ADMIN_USER, user.name.encode()), roles_field(user.roles)]
@@ -261,7 +259,7 @@ def encode_users(users: Iterable[User]) -> bytes:
 
 
 def roles_field(roles: Sequence[str]) -> Field:
-    """A list of role names: a count, then each with its length in a byte before it."""
+    """Encode a list of role names: a count, then each with its length in a byte before it."""
     if len(roles) > 255:
         raise InvalidArgError(f"{len(roles)} roles are too many: at most 255 are allowed")
     names = [role_field(role).data for role in roles]
@@ -269,7 +267,7 @@ def roles_field(roles: Sequence[str]) -> Field:
 
 
 def decode_roles_field(data: bytes) -> tuple[str, ...]:
-    """The role names of a field.
+    """Decode the role names of a field.
 
     Raises:
         ProtocolError: it is malformed.
@@ -293,7 +291,7 @@ def _pack_counts(counts: Sequence[int]) -> bytes:
 
 
 class _Reader:
-    """Reads a field's bytes from front to end."""
+    """Reads the bytes of a field in order."""
 
     def __init__(self, data: bytes, what: str) -> None:
         self._data = data
@@ -324,7 +322,7 @@ class _Reader:
 
 @attrs.frozen(slots=True)
 class Privilege:
-    """A right; those from "read" (10) on may be limited to a namespace, or to a set in it."""
+    """A privilege; those from "read" (10) on may be limited to a namespace, or to a set in it."""
 
     code: int
     namespace: str = ""
@@ -333,7 +331,7 @@ class Privilege:
 
 @attrs.frozen(slots=True)
 class Role:
-    """A role: its privileges, the addresses it may be used from (none: all), limits in operations per second."""
+    """A role: its privileges, the addresses it may be used from (empty: all), limits in operations per second."""
 
     name: str
     privileges: tuple[Privilege, ...] = ()
@@ -343,7 +341,7 @@ class Role:
 
 
 def privileges_field(privileges: Sequence[Privilege]) -> Field:
-    """A list of privileges: a count, then each as a code and, from "read" on, namespace and set."""
+    """Encode a list of privileges: a count, then each as a code and, from "read" on, namespace and set."""
     if len(privileges) > 255:
         raise InvalidArgError(f"{len(privileges)} privileges are too many: at most 255 are allowed")
     parts = [bytes((len(privileges),))]
@@ -360,7 +358,7 @@ def privileges_field(privileges: Sequence[Privilege]) -> Field:
 
 
 def decode_privileges_field(data: bytes) -> tuple[Privilege, ...]:
-    """The privileges of a field.
+    """Decode the privileges of a field.
 
     Raises:
         ProtocolError: it is malformed.
@@ -391,7 +389,7 @@ def _role_fields(role: Role) -> list[Field]:
 
 
 def decode_role(message: AdminMessage) -> Role | None:
-    """The role that a message tells of or asks to make; None when it names none.
+    """Decode the role of a message; None if it names no role.
 
     Raises:
         ProtocolError: it is malformed.
@@ -409,33 +407,33 @@ def decode_role(message: AdminMessage) -> Role | None:
 
 
 def encode_create_role(role: Role) -> bytes:
-    """Make a role."""
+    """Encode the creation of a role."""
     return admin_request(COMMAND_CREATE_ROLE, *_role_fields(role))
 
 
 def encode_drop_role(name: str) -> bytes:
-    """Remove a role."""
+    """Encode the removal of a role."""
     return admin_request(COMMAND_DROP_ROLE, role_field(name))
 
 
 def encode_grant_privileges(name: str, privileges: Sequence[Privilege]) -> bytes:
-    """Add privileges to a role's."""
+    """Encode the grant of privileges to a role."""
     return admin_request(COMMAND_GRANT_PRIVILEGES, role_field(name), privileges_field(privileges))
 
 
 def encode_revoke_privileges(name: str, privileges: Sequence[Privilege]) -> bytes:
-    """Take privileges from a role's."""
+    """Encode the revocation of privileges from a role."""
     return admin_request(COMMAND_REVOKE_PRIVILEGES, role_field(name), privileges_field(privileges))
 
 
 def encode_set_whitelist(name: str, whitelist: Sequence[str]) -> bytes:
-    """Say from which addresses a role may be used; none lifts the limit."""
+    """Encode the addresses that a role may be used from; an empty list removes the limit."""
     fields = [Field(ADMIN_WHITELIST, ",".join(whitelist).encode())] if whitelist else []
     return admin_request(COMMAND_SET_WHITELIST, role_field(name), *fields)
 
 
 def encode_set_quotas(name: str, read_quota: int, write_quota: int) -> bytes:
-    """Limit a role's operations per second; 0 lifts the limit."""
+    """Encode the limits of a role's operations per second; 0 removes a limit."""
     return admin_request(
         COMMAND_SET_QUOTAS,
         role_field(name),
@@ -445,12 +443,12 @@ def encode_set_quotas(name: str, read_quota: int, write_quota: int) -> bytes:
 
 
 def encode_query_roles(name: str | None = None) -> bytes:
-    """Ask for one role, or for all."""
+    """Encode the query of one role, or of all."""
     return admin_request(COMMAND_QUERY_ROLES, *([role_field(name)] if name is not None else []))
 
 
 def decode_roles(body: bytes) -> tuple[list[Role], int | None]:
-    """The roles of one frame of the answer, and the result of the query: None while more frames are to come.
+    """Decode the roles of one frame of the answer, and the result of the query: None while more frames follow.
 
     Raises:
         ProtocolError: it is malformed.
@@ -466,6 +464,6 @@ def decode_roles(body: bytes) -> tuple[list[Role], int | None]:
 
 
 def encode_roles(roles: Iterable[Role]) -> bytes:
-    """The frame that answers a query with these roles, its end included."""
+    """Encode the answer to a query of roles, including its end."""
     messages = [AdminMessage(fields=tuple(_role_fields(role))) for role in roles]
     return encode_admin_frame(*messages, AdminMessage(result_code=RESULT_OK_LAST))

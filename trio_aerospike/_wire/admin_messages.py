@@ -1,4 +1,4 @@
-"""Admin messages in their general form: header and fields, commands and their ids.
+"""The general form of admin messages: header and fields, commands and their ids.
 
 Facts: the C client's ``as_admin.c``; result codes from the server's ``proto.h``. A message has a header of 16 bytes
 (result code in the second, command in the third, number of fields in the fourth) and fields as in other messages.
@@ -76,21 +76,21 @@ _read_u32 = struct.Struct(">I").unpack_from
 
 @attrs.frozen(slots=True, kw_only=True)
 class AdminMessage:
-    """A request or an answer."""
+    """An admin request or answer."""
 
     command: int = 0
     result_code: int = 0
     fields: tuple[Field, ...] = ()
 
     def field(self, kind: int) -> bytes | None:
-        """The bytes of the first field of that id, None when there is none."""
+        """Return the bytes of the first field of that id, or None."""
         for field in self.fields:
             if field.kind == kind:
                 return field.data
         return None
 
     def text(self, kind: int) -> str | None:
-        """The first field of that id as text, None when there is none.
+        """Return the first field of that id as text, or None.
 
         Raises:
             ProtocolError: it is not UTF-8.
@@ -100,16 +100,16 @@ class AdminMessage:
 
 
 def encode_admin_message(message: AdminMessage) -> bytes:
-    """The bytes of a message; a frame of type 2 holds one, or several in answers to queries."""
+    """Encode a message; a frame of type 2 holds one, or several in answers to queries."""
     header = bytes((0, message.result_code, message.command, len(message.fields))) + bytes(12)
     return header + b"".join([encode_field(field.kind, field.data) for field in message.fields])
 
 
 def decode_admin_messages(body: bytes) -> list[AdminMessage]:
-    """The messages of a frame's body, at least one.
+    """Decode the messages of a frame's body, at least one.
 
     Raises:
-        ProtocolError: one is malformed, or there is none.
+        ProtocolError: a message is malformed, or there is no message.
     """
     messages: list[AdminMessage] = []
     position = 0
@@ -123,29 +123,29 @@ def decode_admin_messages(body: bytes) -> list[AdminMessage]:
 
 
 def decode_admin_message(body: bytes) -> AdminMessage:
-    """The one message of a frame's body.
+    """Decode the only message of a frame's body.
 
     Raises:
-        ProtocolError: it is malformed, or not one.
+        ProtocolError: it is malformed, or there is not exactly one.
     """
     messages = decode_admin_messages(body)
     if len(messages) != 1:
-        raise ProtocolError(f"{len(messages)} admin messages stand where one belongs")
+        raise ProtocolError(f"{len(messages)} admin messages in a frame, expected one")
     return messages[0]
 
 
 def encode_admin_frame(*messages: AdminMessage) -> bytes:
-    """The frame of these messages."""
+    """Encode a frame of messages."""
     return encode_frame(PROTO_ADMIN, b"".join([encode_admin_message(message) for message in messages]))
 
 
 def admin_request(command: int, *fields: Field) -> bytes:
-    """The frame of a request."""
+    """Encode the frame of a request."""
     return encode_admin_frame(AdminMessage(command=command, fields=fields))
 
 
 def decode_text(data: bytes) -> str:
-    """A field's text.
+    """Decode the text of a field.
 
     Raises:
         ProtocolError: it is not UTF-8.
@@ -167,17 +167,17 @@ def _named(kind: int, what: str, name: str, longest: int) -> Field:
 
 
 def user_field(name: str) -> Field:
-    """The field of a user's name (1 to 63 bytes)."""
+    """Encode the field of a user's name (1 to 63 bytes)."""
     return _named(ADMIN_USER, "user", name, USER_MAX)
 
 
 def role_field(name: str) -> Field:
-    """The field of a role's name (1 to 63 bytes)."""
+    """Encode the field of a role's name (1 to 63 bytes)."""
     return _named(ADMIN_ROLE, "role", name, ROLE_MAX)
 
 
 def decode_number(message: AdminMessage, kind: int) -> int | None:
-    """A field of four bytes as a number, None when there is none.
+    """Decode a field of four bytes as a number; None if there is no field.
 
     Raises:
         ProtocolError: it has another size.
@@ -186,5 +186,5 @@ def decode_number(message: AdminMessage, kind: int) -> int | None:
     if data is None:
         return None
     if len(data) != 4:
-        raise ProtocolError(f"admin field {kind} has {len(data)} bytes: it has 4")
+        raise ProtocolError(f"admin field {kind} has {len(data)} bytes, expected 4")
     return _read_u32(data, 0)[0]  # type: ignore[no-any-return]

@@ -1,9 +1,9 @@
-"""Requests of batches: many records in one.
+"""Encode batch requests.
 
 Facts: ``as_batch_queue_task`` and the flags in the server's ``as/src/base/batch.c``; the C client's
-``aerospike_batch.c``. A request is a message with one field: a count, flags, and rows; a row that differs from the one
-before it only in its record says "repeat". Answers are read in ``batch_answers``; ``batch_messages`` has the general
-form.
+``aerospike_batch.c``. A request is a message with one field: a count, flags, and rows; a row that differs from the
+previous one only in its digest is sent as a repetition. ``batch_answers`` decodes answers; ``batch_messages`` has the
+general form.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _pack_u16 = struct.Struct(">H").pack
 _pack_head = struct.Struct(">I20s").pack
 _pack_row = struct.Struct(">I20sB").pack
 
-# The heads of message, field and row, namespace and set, and more than a filter of the whole batch has.
+# The headers of message, field and row, namespace and set, and room for a filter of the whole batch.
 _ROOM_FOR_HEADS = 1024 * 1024
 
 
@@ -54,15 +54,15 @@ def encode_batch(
     transaction_ttl: int = 0,
     filter_expression: bytes | None = None,
 ) -> bytes:
-    """The frame of a batch of encoded rows.
+    """Encode the frame of a batch of encoded rows.
 
     Args:
-        rows: pieces whose bytes in a row are the rows, ``count`` of them.
+        rows: pieces that joined are the ``count`` rows.
         flags: ``BATCH_*``.
         info1: bits besides INFO1_BATCH (INFO1_COMPRESS_RESPONSE).
         info3: the read modes for strong consistency, for rows without their own.
         transaction_ttl: milliseconds.
-        filter_expression: leaves out the records it is not true of.
+        filter_expression: excludes the records for which it is not true.
 
     Raises:
         InvalidArgError: larger than the server accepts.
@@ -87,14 +87,14 @@ def encode_batch_read(
     transaction_ttl: int = 0,
     filter_expression: bytes | None = None,
 ) -> bytes:
-    """The frame that reads the records of ``keys``.
+    """Encode the frame of a batch that reads ``keys``.
 
     Args:
-        keys: (index, namespace, set, digest) each; the index comes back with the row.
-        bins: the bins to read; None for all, an empty sequence for none (does it exist?).
+        keys: (index, namespace, set, digest) each; the answer has the index of each row.
+        bins: the bins to read; None for all, an empty sequence for no bins (only metadata).
         row_info1: read modes of the rows (INFO1_CONSISTENCY_LEVEL_ALL).
         row_info3: read modes of the rows (INFO3_SC_*).
-        read_touch_ttl: what a read does to the record's ttl, as the record ttl of a read command.
+        read_touch_ttl: the effect of a read on the record's ttl, as in a read command.
 
     Other arguments: :func:`encode_batch`.
 
@@ -102,13 +102,13 @@ def encode_batch_read(
         InvalidArgError: larger than the server accepts, or a bin's name is too long.
     """
     infos, ops, n_ops = read_row(bins, row_info1, row_info3)
-    rests: dict[tuple[str, str | None], bytes] = {}
+    row_payloads: dict[tuple[str, str | None], bytes] = {}
     parts: list[bytes] = []
     previous: bytes | None = None
     for index, namespace, set_name, digest in keys:
-        rest = rests.get((namespace, set_name))
+        rest = row_payloads.get((namespace, set_name))
         if rest is None:
-            rest = rests[namespace, set_name] = encode_rest(
+            rest = row_payloads[namespace, set_name] = encode_row_payload(
                 namespace, set_name, infos, record_ttl=read_touch_ttl, ops=ops, n_ops=n_ops
             )
         if rest is previous:
@@ -127,10 +127,10 @@ def encode_batch_read(
 
 
 def read_row(bins: Sequence[str] | None, info1: int, info3: int) -> tuple[tuple[int, int, int], bytes, int]:
-    """What a row that reads some bins says: info1 to info3, its operations, and how many they are.
+    """Encode the read of bins for a row: info1 to info3, the operations, and their number.
 
     Args:
-        bins: their names; None for all, an empty sequence for none (does the record exist?).
+        bins: their names; None for all, an empty sequence for no bins (only metadata).
         info1, info3: read modes.
 
     Raises:
@@ -144,7 +144,7 @@ def read_row(bins: Sequence[str] | None, info1: int, info3: int) -> tuple[tuple[
     return (info1, 0, info3), b"".join([op_name_only(OP_READ, name) for name in bins]), len(bins)
 
 
-def encode_rest(
+def encode_row_payload(
     namespace: str,
     set_name: str | None,
     infos: tuple[int, int, int],
@@ -156,15 +156,15 @@ def encode_rest(
     ops: bytes = b"",
     n_ops: int = 0,
 ) -> bytes:
-    """What stands behind the digest in a row, the flags first.
+    """Encode the part of a row behind its digest, which starts with the flags.
 
     Args:
-        namespace, set_name: where the record lives.
+        namespace, set_name: of the record.
         infos: info1 to info3.
         record_ttl: of the message header.
-        generation: left out for None, as in rows that read; else two bytes here, four in a message.
-        fields: further ones, encoded; n_fields: how many.
-        ops: operations, encoded; n_ops: how many.
+        generation: omitted for None, as in rows that read; else two bytes here, four in a message.
+        fields: further encoded fields; n_fields: their number.
+        ops: encoded operations; n_ops: their number.
 
     Raises:
         InvalidArgError: more operations than a row can have, or more bytes than a request.
@@ -183,44 +183,44 @@ def encode_rest(
 
 
 def encode_indexed(
-    indexes: Sequence[int], digests: Sequence[bytes], rests: Sequence[bytes], *, alike: bool = False
+    indexes: Sequence[int], digests: Sequence[bytes], row_payloads: Sequence[bytes], *, alike: bool = False
 ) -> list[bytes]:
-    """Rows of a batch, as pieces for :func:`encode_batch`.
+    """Encode rows of a batch, as pieces for :func:`encode_batch`.
 
     Args:
-        indexes: which; an index comes back with its row.
+        indexes: of the rows; the answer has the index of each row.
         digests: of all rows of the batch.
-        rests: what stands behind the digest (:func:`encode_rest`), of all rows. Where two rows in a row have the very
-            same object, the second goes as a repetition; so rows with a user key, which the server does not let
-            repeat, must not share theirs.
-        alike: whether it is known that all of ``rests`` are one object.
+        row_payloads: of all rows, the bytes behind the digest (:func:`encode_row_payload`). If two consecutive rows
+            share one object, the second is sent as a repetition; the server does not allow that for rows with a user
+            key, so these must not share theirs.
+        alike: whether all of ``row_payloads`` are known to be one object.
     """
     if not alike:
-        some = _these(rests, indexes)
-        if not all_same(some):
-            return _encode_different(indexes, digests, some)
-    # All say the same: put together by columns, which takes a fifth of the time that row by row takes.
+        payloads = _these(row_payloads, indexes)
+        if not all_same(payloads):
+            return _encode_different(indexes, digests, payloads)
+    # All payloads are the same: encoding by columns takes a fifth of the time of row by row.
     pieces = [_REPEAT] * (3 * len(indexes))
     pieces[0::3] = _packed(indexes)
     pieces[1::3] = _these(digests, indexes)
-    pieces[2] = rests[indexes[0]]
+    pieces[2] = row_payloads[indexes[0]]
     return pieces
 
 
-def all_same(rests: Sequence[bytes]) -> bool:
-    """Whether they are all the very same object."""
-    first = rests[0]
-    for rest in rests:  # noqa: SIM110 - all() takes three times as long
+def all_same(row_payloads: Sequence[bytes]) -> bool:
+    """Whether all items are the same object."""
+    first = row_payloads[0]
+    for rest in row_payloads:  # noqa: SIM110 - all() takes three times as long
         if rest is not first:
             return False
     return True
 
 
-def _encode_different(indexes: Sequence[int], digests: Sequence[bytes], rests: Sequence[bytes]) -> list[bytes]:
+def _encode_different(indexes: Sequence[int], digests: Sequence[bytes], row_payloads: Sequence[bytes]) -> list[bytes]:
     parts: list[bytes] = []
     append = parts.append
     previous: bytes | None = None
-    for index, rest in zip(indexes, rests, strict=True):
+    for index, rest in zip(indexes, row_payloads, strict=True):
         if rest is previous:
             append(_pack_row(index, digests[index], BATCH_ROW_REPEAT))
         else:
@@ -231,15 +231,15 @@ def _encode_different(indexes: Sequence[int], digests: Sequence[bytes], rests: S
 
 
 def _these(items: Sequence[bytes], indexes: Sequence[int]) -> Sequence[bytes]:
-    """The items with these indexes."""
+    """Return the items with these indexes."""
     if isinstance(indexes, range) and indexes.step == 1:
         return items[indexes.start : indexes.stop]
     return [items[index] for index in indexes]
 
 
 _REPEAT = bytes((BATCH_ROW_REPEAT,))
-#: Indexes as they stand in rows, which are the same in every batch: as many as a batch has needed, up to a bound. Made
-#: anew rather than extended, as there may be clients in several threads.
+#: Packed indexes, which are the same in every batch: as many as a batch has needed, up to a bound. Replaced rather than
+#: extended, as there may be clients in several threads.
 _packed_indexes: list[bytes] = []
 _PACKED_MAX = 1 << 14
 
@@ -255,13 +255,13 @@ def _packed(indexes: Sequence[int]) -> Sequence[bytes]:
     return _these(packed, indexes)
 
 
-#: Pairs of fields that have been encoded before: a program has a few, each row asks.
+#: Encoded pairs of fields: a program has a few, and every row needs one.
 _places: dict[tuple[str, str | None], bytes] = {}
 _PLACES_MAX = 4096
 
 
 def place_fields(namespace: str, set_name: str | None) -> bytes:
-    """The fields of a row's namespace and set."""
+    """Encode the namespace and set fields of a row."""
     fields = _places.get((namespace, set_name))
     if fields is None:
         if len(_places) >= _PLACES_MAX:

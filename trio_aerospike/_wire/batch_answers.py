@@ -1,8 +1,8 @@
-"""Answers to batches, as the client reads them: rows in any order, each at the place of its index.
+"""Decode answers to batches, for the client: rows in any order, each with the index of its key.
 
-Facts: ``as_batch_add_result`` and ``as_batch_send_trailer`` in the server's ``as/src/base/batch.c``: an answer is
-messages of which each carries its row's index where a request has its transaction ttl; the last has INFO3_LAST set and
-the result of the whole. ``batch`` has the requests, and the server's side of answers.
+Facts: ``as_batch_add_result`` and ``as_batch_send_trailer`` in the server's ``as/src/base/batch.c``: an answer consists
+of messages that have the row's index in the place of the transaction ttl; the last has INFO3_LAST set and the result of
+the whole batch. ``batch`` encodes requests, ``batch_messages`` has the server's side of answers.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ R = TypeVar("R")
 
 _unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
 
-#: What a row without bins may say that no other attempt would change, so that it is as good as decoded.
+#: Result codes of rows without bins that a retry would not change, so that the row needs no further decoding.
 FINAL_CODES: Final = frozenset((0, int(ResultCode.RECORD_NOT_FOUND), int(ResultCode.FILTERED_OUT)))
-#: Layouts that are tried one after the other; with more of them a row is sooner decoded by itself.
+#: Most layouts to try for a row; with more, the general decoder is faster.
 _LAYOUTS: Final = 4
-#: After so many rows in a row that had none of them, only one in so many is looked at for one.
+#: After so many consecutive rows without a known layout, only one in so many is examined for a new one.
 _PATIENCE: Final = 8
-#: Bytes of rows that are decoded between two pauses: a few hundred microseconds' work for rows of the slowest kind.
+#: Bytes of rows that are decoded between two pauses: at most a few hundred microseconds of work.
 _STRETCH: Final = 4 * 1024
-#: Where the result code stands in a message.
+#: Offset of the result code in a message.
 _RESULT_CODE: Final = 5
 
 
@@ -42,8 +42,8 @@ _RESULT_CODE: Final = 5
 class BatchRow:
     """A row of an answer.
 
-    ``bins`` is empty where the record is missing or no bins were asked for; ``results`` holds every result in order
-    (operations may have several for a bin). ``error`` is set, and ``bins`` empty, where a value cannot be decoded.
+    ``bins`` is empty if the record is missing or no bins were asked for; ``results`` holds every result in order
+    (operations may have several for a bin). ``error`` is set, and ``bins`` empty, if a value cannot be decoded.
     """
 
     index: int
@@ -56,33 +56,33 @@ class BatchRow:
 
 
 class RowReader(ABC):
-    """Reads frames of answers to batches: rows of layouts that are known, rows without bins, and all others.
+    """Base class that reads frames of answers to batches: rows of known layouts, rows without bins, and all others.
 
-    What becomes of them is for those who derive from it.
+    Derived classes store the rows.
 
     Args:
-        runs: decodes rows from a position on for as long as they have one layout (``_decode``); grows as rows come.
-        pause: called between stretches of a frame, so that other threads have their turn.
+        decoders: one for each known layout; decodes consecutive rows of that layout (``_decode``). Grows as rows come.
+        pause: called several times while a frame is decoded, so that other threads can run.
     """
 
-    __slots__ = ("_misses", "_pause", "_runs")
+    __slots__ = ("_decoders", "_misses", "_pause")
 
-    def __init__(self, runs: list[Any], pause: Callable[[], None] | None) -> None:
-        self._runs = runs
+    def __init__(self, decoders: list[Any], pause: Callable[[], None] | None) -> None:
+        self._decoders = decoders
         self._pause = pause
         self._misses = 0
 
     @abstractmethod
-    def _decode(self, run: Any, body: bytes, position: int, stop: int) -> int:
-        """Decode rows that start before ``stop`` by one of the runs; returns where the first is that is left."""
+    def _decode(self, decode: Any, body: bytes, position: int, stop: int) -> int:
+        """Decode rows that start before ``stop`` with a decoder; return the position of the first that is left."""
 
     @abstractmethod
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
-        """Take a row without bins, which has one of FINAL_CODES."""
+        """Store a row without bins, which has one of FINAL_CODES."""
 
     @abstractmethod
-    def _run_of(self, layout: Layout) -> Any:
-        """What decodes rows of a layout."""
+    def _decoder_for(self, layout: Layout) -> Any:
+        """Return the decoder for rows of a layout."""
 
     def _read(self, body: bytes, count: int, other: Callable[[BatchRow], None]) -> int | None:
         """Read one frame of an answer to ``count`` rows; see :meth:`BatchAnswerReader.read`."""
@@ -98,7 +98,7 @@ class RowReader(ABC):
                         self._pause()
                 start = position
                 if position < bare and not body[position + _RESULT_CODE]:
-                    position = self._decode_runs(body, position, stop)
+                    position = self._decode_known(body, position, stop)
                     if position >= total:
                         break
                     if position >= stop:
@@ -122,26 +122,26 @@ class RowReader(ABC):
             raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
         return None
 
-    def _decode_runs(self, body: bytes, position: int, stop: int) -> int:
-        """Decode rows of the layouts that are known, up to ``stop``; returns where the first is that is left."""
-        runs = self._runs
+    def _decode_known(self, body: bytes, position: int, stop: int) -> int:
+        """Decode rows of known layouts, up to ``stop``; return the position of the first that is left."""
+        decoders = self._decoders
         tried = 0
-        while tried < len(runs):
-            end = self._decode(runs[tried], body, position, stop)
+        while tried < len(decoders):
+            end = self._decode(decoders[tried], body, position, stop)
             if end == position:
                 tried += 1
                 continue
             if tried:
-                runs.insert(0, runs.pop(tried))  # the next row is the likeliest to be like the latest
+                decoders.insert(0, decoders.pop(tried))  # the next row most likely has the layout of the latest one
             position = end
             if position >= stop or position + _RESULT_CODE >= len(body) or body[position + _RESULT_CODE]:
                 break
-            # The first one has just stopped here.
+            # The first decoder has just stopped here.
             tried = 1
         return position
 
     def _read_bare(self, body: bytes, position: int, stop: int, count: int) -> int:
-        """Take in rows without bins, up to ``stop``; returns where the first is that has some, or is no plain one."""
+        """Read rows without bins, up to ``stop``; return the position of the first that has some, or is not plain."""
         last = min(len(body) - MESSAGE_HEADER_SIZE, stop)
         while position <= last:
             header_size, info3, code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
@@ -156,32 +156,31 @@ class RowReader(ABC):
         return layout_of(body, position)
 
     def _learn(self, body: bytes, position: int) -> None:
-        """Have the layout of a row tried first from now on."""
+        """Make the layout of a row the first to be tried from now on."""
         layout = self._layout_of(body, position)
         if layout is not None:
-            run = self._run_of(layout)
-            if run not in self._runs:
-                self._runs[_LAYOUTS - 1 :] = []
-                self._runs.insert(0, run)
+            decoder = self._decoder_for(layout)
+            if decoder not in self._decoders:
+                self._decoders[_LAYOUTS - 1 :] = []
+                self._decoders.insert(0, decoder)
 
 
-#: What decoded the latest rows of a kind, for results and records of these classes.
+#: The decoders of the latest rows of a kind, for results and records of these classes.
 _latest: dict[tuple[bytes, type[Any], type[Any]], tuple[RunDecoder, ...]] = {}
 _LATEST_KEPT: Final = 256
 
 
 class BatchAnswerReader(RowReader, Generic[K, R]):
-    """Decodes the frames of answers to one batch into results, each row into its place.
+    """Decodes the frames of answers to one batch into results.
 
     Args:
         keys: the batch's keys, by index.
         results: the batch's results, by index.
-        result_class, record_class: what rows become; see ``batch_layouts.decoder_of``. A result is made of key, code
-            and record.
-        kind: what all rows were asked, where that is the same: most probably they look like the last ones that were
-            asked it.
+        result_class, record_class: classes of results and records; see ``batch_layouts.decoder_of``. A result is made
+            of key, code and record.
+        kind: the payload of all rows, if it is the same: their layout is most likely that of earlier rows with it.
         pause: as of :class:`RowReader`.
-        writes: whether all rows do nothing but write, so that bins without values are no bins of records.
+        writes: whether all rows only write, so that bins without values are not bins of records.
     """
 
     __slots__ = ("_keys", "_kind", "_record_class", "_result_class", "_results", "_writes")
@@ -209,20 +208,19 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
 
         Args:
             body: the frame.
-            other: takes any row that is neither of a layout that has been seen before nor without bins. Its index is
-                sound.
+            other: called with every row that has neither a known layout nor no bins. Its index is valid.
 
         Returns:
-            The result of the whole part of the batch, when this was its last frame; else None.
+            The result of the whole part of the batch if this was its last frame; else None.
 
         Raises:
-            ProtocolError: the frame is malformed, or names a row that was not asked for. (A mere value that is
-                malformed is its row's error.)
+            ProtocolError: the frame is malformed, or has a row that was not asked for. (A malformed value is only an
+                error of its row.)
         """
         return self._read(body, len(self._keys), other)
 
-    def _decode(self, run: RunDecoder, body: bytes, position: int, stop: int) -> int:
-        return run(body, position, stop, self._keys, self._results)
+    def _decode(self, decode: RunDecoder, body: bytes, position: int, stop: int) -> int:
+        return decode(body, position, stop, self._keys, self._results)
 
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
         key = self._keys[index]
@@ -232,7 +230,7 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
     def _layout_of(self, body: bytes, position: int) -> Layout | None:
         return layout_of(body, position, self._writes)
 
-    def _run_of(self, layout: Layout) -> RunDecoder:
+    def _decoder_for(self, layout: Layout) -> RunDecoder:
         return decoder_of(layout, self._result_class, self._record_class)  # type: ignore[arg-type]  # it is one
 
     def _learn(self, body: bytes, position: int) -> None:
@@ -241,18 +239,18 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
             if len(_latest) >= _LATEST_KEPT:
                 _latest.clear()
             form = (self._kind, self._result_class, self._record_class)
-            _latest[form] = tuple(self._runs)  # type: ignore[index]
+            _latest[form] = tuple(self._decoders)  # type: ignore[index]
 
 
 def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
-    """One row, where it ends, and its result code; no row where the batch ends (may raise struct.error).
+    """Decode one row; return it, its end, and its result code; None at the end of the batch (may raise struct.error).
 
     Raises:
-        ProtocolError: the frame is malformed (a mere value that is, is its row's ``error``).
+        ProtocolError: the frame is malformed (a malformed value is only its row's ``error``).
     """
     header_size, info3, result_code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
     if header_size != 22:
-        raise ProtocolError(f"a message header of {header_size} bytes: it has 22")
+        raise ProtocolError(f"a message header of {header_size} bytes, expected 22")
     position += 22
     if n_fields:
         position = skip_fields(body, position, n_fields)
@@ -270,7 +268,7 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
         results, end = read_bins(body, position, n_ops)
         row = BatchRow(index, result_code, generation, void_time, bins_of(results), None, results)
     except (ProtocolError, UnicodeDecodeError) as error:
-        # The sizes tell where the row ends, whatever its values are; if they do not, the frame is broken.
+        # The sizes give the end of the row, whatever its values are; otherwise the frame is malformed.
         end = skip_bins(body, position, n_ops)
         fault = faulty_bin(body, position, n_ops) or ProtocolError(str(error))
         row = BatchRow(index, result_code, generation, void_time, {}, fault)
@@ -278,10 +276,10 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
 
 
 def decode_batch_response(body: bytes) -> tuple[list[BatchRow], int | None]:
-    """The rows of one frame of an answer, and the result of the whole batch: None while more frames are to come.
+    """Decode the rows of one frame of an answer, and the result of the whole batch: None while more frames follow.
 
     Raises:
-        ProtocolError: the frame is malformed (a mere value that is, is its row's ``error``).
+        ProtocolError: the frame is malformed (a malformed value is only its row's ``error``).
     """
     rows: list[BatchRow] = []
     position = 0

@@ -1,9 +1,9 @@
-"""Rows of a batch's answer that look alike, decoded by a function made for their layout.
+"""Generate decoders for rows of a batch's answer that share a layout.
 
-The rows of a batch mostly hold the same bins in the same order, with values of the same types. What is the same in all
-of them (the heads of the message and of its bins) is then compared rather than taken apart, and everything between is
-unpacked at once: a third of the time that decoding bin by bin takes. A row of another layout is left to the general
-decoder, as is one that is damaged: a function made here never fails, it only stops.
+The rows of a batch mostly have the same bins in the same order, with values of the same types. The bytes that are the
+same in all of them (the headers of the message and of its bins) are compared rather than parsed, and the rest is
+unpacked at once, in a third of the time of decoding bin by bin. A row of another layout is left to the general decoder,
+as is a malformed one: a generated function never raises, it only stops.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import attrs
 from .constants import MESSAGE_HEADER_SIZE
 from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter, bins_layout
 
-#: Decodes rows from a position on for as long as they have the layout and start before another: (body, position, stop,
-#: keys, results) -> the position of the first row that is left. ``results[index]`` becomes what ``decoder_of`` says.
+#: Decodes consecutive rows of the layout that start before ``stop``: (body, position, stop, keys, results) -> the
+#: position of the first row that is left. ``decoder_of`` describes ``results[index]``.
 RunDecoder: TypeAlias = Callable[[bytes, int, int, Sequence[Any], list[Any]], int]
 
-# A good row's message begins so: its header's size, four bytes of flags, result code 0.
+# The start of a successful row's message: its header's size, four bytes of flags, result code 0.
 _HEAD = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
 _unpack_counts = struct.Struct(">HH").unpack_from
 _pack_counts = struct.Struct(">HH").pack
 
 
 def layout_of(body: bytes, position: int, nil: bool = False) -> Layout | None:
-    """The layout of the row at ``position``; None where it has none that pays (no bins, fields, the same bin twice).
+    """Return the layout of the row at ``position``; None if it is not worth a decoder (no bins, fields, a bin twice).
 
-    The row has been decoded before, so that its sizes fit. With ``nil`` all its bins may be without values.
+    The row has been decoded before, so its sizes are valid. With ``nil`` all its bins may be without values.
     """
     if body[position : position + 6] != _HEAD:
         return None
@@ -42,13 +42,13 @@ def layout_of(body: bytes, position: int, nil: bool = False) -> Layout | None:
 
 
 def decoder_of(layout: Layout, result_class: type[Any], record_class: type[Any]) -> RunDecoder:
-    """The function for rows of a layout.
+    """Return the decoder for rows of a layout.
 
     Args:
-        layout: which.
-        result_class: the class of results, of attrs: its ``key`` and ``record`` are set, its ``result_code`` is 0, and
-            whatever else it has is as by default; but of bins without values the names are kept, in ``_ordered``.
-        record_class: the class of records, of attrs: with ``key``, ``bins``, ``generation`` and ``void_time``.
+        layout: the layout.
+        result_class: the attrs class of results: its ``key`` and ``record`` are set, its ``result_code`` is 0, and all
+            other fields have their defaults, except the names of bins without values, in ``_ordered``.
+        record_class: the attrs class of records, with ``key``, ``bins``, ``generation`` and ``void_time``.
     """
     return _compiled(layout, result_class, record_class)  # type: ignore[arg-type]  # classes are hashable
 
@@ -83,13 +83,13 @@ def _compiled(layout: Layout, result_class: type[Any], record_class: type[Any]) 
 
 
 def _making(name: str, made: type[Any], values: dict[str, str], names: dict[str, Any]) -> list[str]:
-    """The source that makes an object: to set its fields right here takes two thirds of the time that a call takes.
+    """Generate source that creates an object: setting its fields inline takes two thirds of the time of a call.
 
     Args:
-        name: what it is to be called.
-        made: its class, of attrs.
-        values: source, by field; others have their defaults.
-        names: what the source refers to; gets what is needed.
+        name: the variable.
+        made: its attrs class.
+        values: source by field; other fields have their defaults.
+        names: the globals of the source; the needed ones are added.
     """
     names.update({"new": object.__new__, made.__name__: made})
     lines = [f"{name} = new({made.__name__})"]

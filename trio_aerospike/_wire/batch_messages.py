@@ -1,7 +1,7 @@
-"""Batches in their general form, both directions: rows of requests and of answers.
+"""The general form of batches, in both directions: rows of requests and of answers.
 
-Exact as ``messages``, and used by the same: the server and the tests. The client's requests are in ``batch``, how it
-reads answers in ``batch_answers``.
+Exact like ``messages``, and likewise for the server and the tests. The client's encoders are in ``batch``, its decoders
+in ``batch_answers``.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ ROW_SIZE_MIN = 25  # index, digest, flags
 class BatchRequest:
     """A row of a request, in its general form.
 
-    ``generation``, ``record_ttl`` and ``info4`` of None are left out of the row, as are info2 and info3 when
-    ``info3`` is None (rows of old clients, which take their read mode from the whole batch). ``fields`` come behind
-    namespace and set. ``repeat`` tells that the row stood as a repetition; encoding finds repetitions by itself.
+    ``generation``, ``record_ttl`` and ``info4`` are omitted from the row if None, as are info2 and info3 if ``info3``
+    is None (rows of old clients, which take their read mode from the whole batch). ``fields`` follow namespace and
+    set. ``repeat`` says that the row was sent as a repetition; encoding finds repetitions by itself.
     """
 
     index: int
@@ -68,7 +68,7 @@ class BatchRequest:
     repeat: bool = attrs.field(default=False, eq=False)
 
     def field(self, kind: int) -> bytes | None:
-        """The bytes of the first further field of that id, None when there is none."""
+        """Return the bytes of the first further field of that id, or None."""
         for field in self.fields:
             if field.kind == kind:
                 return field.data
@@ -76,12 +76,12 @@ class BatchRequest:
 
 
 def encode_batch_rows(rows: Iterable[BatchRequest]) -> list[bytes]:
-    """The rows, each as bytes, repetitions recognised; for :func:`.batch.encode_batch`."""
+    """Encode rows, each as bytes, equal ones as repetitions; for :func:`.batch.encode_batch`."""
     parts = []
     previous = b""
     for row in rows:
         if len(row.digest) != 20:
-            raise InvalidArgError(f"digest {row.digest.hex()[:60]} has {len(row.digest)} bytes: it has 20")
+            raise InvalidArgError(f"digest {row.digest.hex()[:60]} has {len(row.digest)} bytes, expected 20")
         rest = _encode_row(row)
         head = _pack_index(row.index) + row.digest
         # The server refuses a repetition of a row that carries its user key.
@@ -117,7 +117,7 @@ def _encode_row(row: BatchRequest) -> bytes:
 
 
 def decode_batch_request(message: Message) -> tuple[int, list[BatchRequest]]:
-    """Flags and rows of a batch request; a repetition comes out as the whole row it stands for.
+    """Decode flags and rows of a batch request; a repetition is returned as a whole row.
 
     Raises:
         ProtocolError: it has no batch field, or the field is malformed.
@@ -130,11 +130,11 @@ def decode_batch_request(message: Message) -> tuple[int, list[BatchRequest]]:
 
 
 def decode_batch_rows(message: Message) -> tuple[int, int, list[BatchRequest], ProtocolError | None]:
-    """As :func:`decode_batch_request`, for who carries out the rows before a fault, as a server does.
+    """As :func:`decode_batch_request`, but return also the rows before a malformed one, which a server executes.
 
     Returns:
-        The flags, how many rows are announced, those that are sound up to the first that is not, and what is wrong with
-        that one or behind the last.
+        The flags, the number of announced rows, the valid rows before the first malformed one, and the error of that
+        row or of the bytes after the last.
 
     Raises:
         ProtocolError: it has no batch field, or one without room for its count.
@@ -145,12 +145,12 @@ def decode_batch_rows(message: Message) -> tuple[int, int, list[BatchRequest], P
 
 
 class BatchRowReader(Iterator[BatchRequest]):
-    """Iterate over the rows of a batch request, up to the first malformed one.
+    """Iterates over the rows of a batch request, up to the first malformed one.
 
     Attributes:
         flags: of the batch.
-        count: how many rows are announced.
-        fault: what is wrong with the row that ended it, or behind the last; None where nothing is.
+        count: the number of announced rows.
+        fault: the error of the malformed row, or of bytes after the last row; None without an error.
 
     Raises:
         ProtocolError: it has no batch field, or one without room for its count.
@@ -205,7 +205,7 @@ def _decode_row(data: bytes, position: int, previous: BatchRequest | None, read_
     position += 25
     if flags & BATCH_ROW_REPEAT:
         if previous is None:
-            raise ProtocolError("the first row of a batch repeats nothing")
+            raise ProtocolError("the first row of a batch is a repetition")
         return attrs.evolve(previous, index=index, digest=digest, repeat=True), position
     info1 = data[position]
     position += 1
@@ -225,7 +225,7 @@ def _decode_row(data: bytes, position: int, previous: BatchRequest | None, read_
         record_ttl = _read_u32(data, position)[0]
         position += 4
     n_fields, n_ops = _read_u16(data, position)[0], _read_u16(data, position + 2)[0]
-    # Old clients sent no count but always a namespace.
+    # Old clients sent no count, but always a namespace.
     fields, position = decode_fields(data, position + 4, n_fields or 1)
     ops, position = decode_ops(data, position, n_ops)
     if fields[0].kind != FIELD_NAMESPACE:
@@ -256,7 +256,7 @@ def _decode_row(data: bytes, position: int, previous: BatchRequest | None, read_
 
 
 def encode_batch_row(index: int, result_code: int, generation: int, void_time: int, ops: Sequence[Op] = ()) -> bytes:
-    """A row of an answer: a message, of which a frame may hold many."""
+    """Encode a row of an answer: a message, of which a frame may hold many."""
     return encode_message(
         Message(
             result_code=result_code,
@@ -269,12 +269,12 @@ def encode_batch_row(index: int, result_code: int, generation: int, void_time: i
 
 
 def encode_batch_end(result_code: int = 0) -> bytes:
-    """The message that ends an answer, with the result of the whole batch."""
+    """Encode the message that ends an answer, with the result of the whole batch."""
     return encode_message(Message(info3=INFO3_LAST, result_code=result_code))
 
 
 def op_values(ops: Iterable[Op]) -> dict[str, Any]:
-    """Bins and values of operations in their general form (what a server reads from a row or a request).
+    """Decode bins and values of operations in their general form (from a row or a request).
 
     Raises:
         ProtocolError: a value cannot be decoded.

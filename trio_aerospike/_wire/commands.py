@@ -1,7 +1,7 @@
-"""Requests of the client: the hot path from values to a whole frame.
+"""Encode requests of single-record commands: the client's hot path from values to a whole frame.
 
-Plain functions over bytes; what repeats from call to call (a set's fields, a bin's header) is built once and kept in
-bounded caches. ``messages`` has the general form.
+Plain functions over bytes; parts that many requests share (a set's fields, a bin's header) are kept in bounded caches.
+``messages`` has the general form.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MESSAGE_FRAME = PROTO_VERSION << 56 | PROTO_MESSAGE << 48
 
 
 def transaction_ttl_of(seconds: float | None) -> int:
-    """The time that a command has as its request carries it: whole milliseconds, at least 1, never 0 (server's own).
+    """Convert a timeout to a transaction ttl: whole milliseconds, at least 1; never 0, the server's default.
 
     Args:
         seconds: None, or infinity, for no limit.
@@ -52,7 +52,7 @@ def transaction_ttl_of(seconds: float | None) -> int:
     return min(max(int(seconds * 1000.0), 1), TRANSACTION_TTL_NO_LIMIT)
 
 
-# Applications have few sets and bins. One that makes them up without end empties the cache now and then.
+# Applications have few sets and bins. If one creates them without end, the cache is emptied now and then.
 _CACHE_MAX = 4096
 _key_prefixes: dict[tuple[str, str | None], bytes] = {}
 _headers: dict[tuple[int, int, str], bytes] = {}
@@ -60,7 +60,7 @@ _tails: dict[tuple[int, int, str], tuple[int, bytes]] = {}
 
 
 def encode_field(kind: int, data: bytes) -> bytes:
-    """A field: its size with the id, the id, the data."""
+    """Encode a field: its size including the id, the id, the data."""
     return _pack_field(len(data) + 1, kind) + data
 
 
@@ -69,7 +69,7 @@ def _key_prefix(namespace: str, set_name: str | None) -> bytes:
         _key_prefixes.clear()
     name = namespace.encode()
     group = set_name.encode() if set_name else b""
-    # An absent set goes as an empty one, as the C client sends it.
+    # No set is sent as an empty one, as the C client does.
     prefix = encode_field(FIELD_NAMESPACE, name) + encode_field(FIELD_SET, group) + _pack_field(21, FIELD_DIGEST)
     _key_prefixes[namespace, set_name] = prefix
     return prefix
@@ -78,13 +78,13 @@ def _key_prefix(namespace: str, set_name: str | None) -> bytes:
 def key_fields(
     namespace: str, set_name: str | None, digest: bytes, user_key: int | str | bytes | None = None
 ) -> tuple[bytes, int]:
-    """The fields that name a record, and how many they are.
+    """Encode the fields of a record's key; return them and their number.
 
     Args:
         namespace: its namespace.
         set_name: its set, "" or None for none.
         digest: its 20-byte digest.
-        user_key: given, it goes along and the server stores it with the record.
+        user_key: if given, it is sent, and the server stores it with the record.
     """
     prefix = _key_prefixes.get((namespace, set_name))
     if prefix is None:
@@ -95,7 +95,7 @@ def key_fields(
 
 
 def user_key_field(user_key: int | str | bytes) -> bytes:
-    """The field of an application's key: a particle type byte and the particle."""
+    """Encode the field of a user key: a particle type byte and the particle."""
     if isinstance(user_key, int):
         try:
             return b"\x00\x00\x00\x0a\x02\x01" + _pack_int(user_key)
@@ -108,7 +108,7 @@ def user_key_field(user_key: int | str | bytes) -> bytes:
 
 def _bin_name(name: str) -> bytes:
     if not isinstance(name, str):
-        raise InvalidArgError(f"bin name {shown(name)} is {kind_of(name)}: allowed is a str")
+        raise InvalidArgError(f"bin name: got {kind_of(name)} {shown(name)}, allowed: a str")
     try:
         data = name.encode()
     except UnicodeEncodeError:
@@ -119,7 +119,7 @@ def _bin_name(name: str) -> bytes:
 
 
 def _fixed_header(op: int, particle: int, name: str, size: int) -> bytes:
-    """The header of an operation whose value always has that size."""
+    """Encode the header of an operation whose value always has that size."""
     data = _bin_name(name)
     if len(_headers) >= _CACHE_MAX:
         _headers.clear()
@@ -129,7 +129,7 @@ def _fixed_header(op: int, particle: int, name: str, size: int) -> bytes:
 
 
 def _tail(op: int, particle: int, name: str) -> tuple[int, bytes]:
-    """What stands between the size and the value of an operation, and its length."""
+    """Return the bytes between the size and the value of an operation, and their length."""
     data = _bin_name(name)
     if len(_tails) >= _CACHE_MAX:
         _tails.clear()
@@ -139,10 +139,10 @@ def _tail(op: int, particle: int, name: str) -> tuple[int, bytes]:
 
 
 def encode_op(op: int, name: str, value: Any) -> bytes:
-    """One operation: code, bin name, value. None as a value is the absence of one.
+    """Encode an operation: code, bin name, value; None for no value.
 
     Raises:
-        InvalidArgError: the name is too long, or the value is nothing the database can hold.
+        InvalidArgError: the name is too long, or the database cannot hold the value.
     """
     kind = type(value)
     try:
@@ -172,7 +172,7 @@ def encode_op(op: int, name: str, value: Any) -> bytes:
 
 
 def encode_particle_op(op: int, name: str, particle: int, data: bytes) -> bytes:
-    """One operation over a particle that is encoded already (list, map, bit and expression operations; answers)."""
+    """Encode an operation with an encoded particle (list, map, bit and expression operations; answers)."""
     tail = _tails.get((op, particle, name))
     if tail is None:
         tail = _tail(op, particle, name)
@@ -180,7 +180,7 @@ def encode_particle_op(op: int, name: str, particle: int, data: bytes) -> bytes:
 
 
 def op_name_only(op: int, name: str) -> bytes:
-    """One operation without a value: read a bin, touch, delete (the latter two with an empty name)."""
+    """Encode an operation without a value: read a bin, touch, delete (the latter two with an empty name)."""
     header = _headers.get((op, 0, name))
     if header is None:
         header = _fixed_header(op, 0, name, 0)
@@ -188,7 +188,7 @@ def op_name_only(op: int, name: str) -> bytes:
 
 
 def encode_ops(ops: Iterable[tuple[int, str, Any]]) -> bytes:
-    """Several operations, each (code, bin name, value); a value of None is the absence of one."""
+    """Encode several operations, each (code, bin name, value); None for no value."""
     return b"".join([encode_op(op, name, value) for op, name, value in ops])
 
 
@@ -205,10 +205,9 @@ def encode_command(
     ops: bytes,
     n_ops: int,
 ) -> bytes:
-    """The whole frame of a request.
+    """Encode the whole frame of a request.
 
-    The transaction ttl (milliseconds) stands at :data:`TRANSACTION_TTL_OFFSET` of the frame, for who knows it only
-    later.
+    The transaction ttl (milliseconds) is at :data:`TRANSACTION_TTL_OFFSET` of the frame, and can be changed there.
 
     Raises:
         InvalidArgError: the request is larger than the server accepts (128 MiB), or has over 65,535 operations.

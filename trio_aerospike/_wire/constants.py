@@ -18,9 +18,9 @@ PROTO_SIZE_MAX: Final = 128 * 1024 * 1024
 
 # Messages (as_msg).
 MESSAGE_HEADER_SIZE: Final = 22
-# Where the transaction ttl (milliseconds, u32) of a whole frame stands, header of the frame included.
+# Offset of the transaction ttl (milliseconds, u32) in a whole frame, frame header included.
 TRANSACTION_TTL_OFFSET: Final = 22
-# The transaction ttl that stands for "no limit": 0 would mean the server's own default of one second.
+# The transaction ttl for "no limit": 0 would mean the server's default of one second.
 TRANSACTION_TTL_NO_LIMIT: Final = 0x7FFFFFFF
 
 INFO1_READ: Final = 0x01
@@ -102,7 +102,7 @@ OP_DELETE: Final = 14
 OP_HLL_READ: Final = 15
 OP_HLL_MODIFY: Final = 16
 
-# In the flags byte of an operation: eight bytes of last-update time stand between name and value.
+# In the flags byte of an operation: eight bytes of last-update time are between name and value.
 OP_FLAG_HAS_LUT: Final = 0x01
 
 # Particles: the types of values.
@@ -123,7 +123,7 @@ PARTICLE_HLL: Final = 18
 PARTICLE_MAP: Final = 19
 PARTICLE_LIST: Final = 20
 PARTICLE_GEOJSON: Final = 23
-#: Text, and bytes of whatever origin: all whose values are bytes as they are.
+#: Particle types whose values are the bytes as they are: text and all kinds of blobs.
 BYTES_PARTICLES: Final = frozenset(
     {PARTICLE_STRING, PARTICLE_BLOB, *range(PARTICLE_JAVA_BLOB, PARTICLE_ERLANG_BLOB + 1)}
 )
@@ -155,15 +155,15 @@ BIN_NAME_MAX: Final = 15
 NAMESPACE_MAX: Final = 31
 SET_NAME_MAX: Final = 63
 CDT_DEPTH_MAX: Final = 64
-# What was put into a list or map at the end of the longest context, with the list or map around it: servers store more
-# levels than this client sends, and it has to read what it has made.
+# A value of full depth, put into a list or map at the end of the longest context: deeper than a value that this client
+# sends, but it has to be able to read it.
 CDT_READ_DEPTH_MAX: Final = 2 * CDT_DEPTH_MAX + 1
 
 N_PARTITIONS: Final = 4096
 # Void times count seconds from 2010-01-01T00:00:00Z (server: cf_clock.h).
 CITRUSLEAF_EPOCH: Final = 1262304000
 
-# Values of a request's record ttl with a meaning of their own.
+# Special values of a request's record ttl.
 TTL_NAMESPACE_DEFAULT: Final = 0
 TTL_NEVER_EXPIRE: Final = 0xFFFFFFFF
 TTL_DONT_UPDATE: Final = 0xFFFFFFFE

@@ -1,4 +1,4 @@
-"""Where a record lives: the digest of its key, and the partition of the digest."""
+"""Compute digests of keys, and the partitions of digests."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..errors import InvalidArgError
 from .constants import DIGEST_SIZE, N_PARTITIONS
 from .shown import kind_of, shown
 
-#: What is hashed of an integer: its particle type, 1, and 8 bytes, big endian.
+#: The hashed form of an integer: its particle type, 1, and 8 bytes, big endian.
 pack_int_key = struct.Struct(">Bq").pack
 _PARTITION_MASK = N_PARTITIONS - 1
 
 
 class HashState(Protocol):
-    """A hash that has taken some bytes; a copy goes on from there."""
+    """A hash state that can be copied and updated."""
 
     def copy(self) -> HashState: ...
     def update(self, data: bytes, /) -> None: ...
@@ -28,8 +28,8 @@ class HashState(Protocol):
 
 
 def _find_ripemd160() -> Callable[[], HashState]:
-    """What makes an empty hash. Copying a fresh one takes a third of the time that looking it up by name does."""
-    # OpenSSL 3 moved RIPEMD-160 into its legacy provider; some builds leave it out altogether.
+    """Return the function that creates an empty hash: a copy of one takes a third of the time of a lookup by name."""
+    # OpenSSL 3 moved RIPEMD-160 into its legacy provider; some builds do not have it at all.
     try:
         return hashlib.new("ripemd160", usedforsecurity=False).copy
     except ValueError:
@@ -53,10 +53,10 @@ _ripemd160 = _find_ripemd160()
 
 
 def set_state(set_name: str | None) -> HashState:
-    """The hash that the digests of a set's keys go on from.
+    """Return the hash state that the digests of a set's keys start from.
 
-    A copy of it takes a byte of particle type and the key, and its digest is the record's; :func:`compute_digest` says
-    more.
+    A copy of it is updated with a byte of particle type and the key, and gives the record's digest; see
+    :func:`compute_digest`.
 
     Args:
         set_name: the set, None or "" for none.
@@ -68,7 +68,7 @@ def set_state(set_name: str | None) -> HashState:
 
 
 def compute_digest(set_name: str | None, user_key: int | str | bytes | bytearray | memoryview) -> bytes:
-    """The 20 bytes that identify a record within its namespace.
+    """Compute the digest: the 20 bytes that identify a record within its namespace.
 
     RIPEMD-160 over set name, particle type byte of the key, and key (integers as 8 bytes, big endian). C client:
     ``as_key.c``.
@@ -95,7 +95,7 @@ def compute_digest(set_name: str | None, user_key: int | str | bytes | bytearray
             data = prefix + pack_int_key(1, user_key)
         else:
             raise InvalidArgError(
-                f"user key {shown(user_key)} is {kind_of(user_key)}: allowed are a 64-bit int, str and bytes"
+                f"user key: got {kind_of(user_key)} {shown(user_key)}, allowed: a 64-bit int, str or bytes"
             )
     except struct.error:
         raise InvalidArgError(f"user key {shown(user_key)} does not fit: integers are 64 bits, signed") from None
@@ -107,16 +107,16 @@ def compute_digest(set_name: str | None, user_key: int | str | bytes | bytearray
 
 
 def partition_id(digest: bytes) -> int:
-    """The partition (0 to 4095) of a digest: its first two bytes, little endian, modulo 4096."""
+    """Return the partition (0 to 4095) of a digest: its first two bytes, little endian, modulo 4096."""
     return (digest[0] | digest[1] << 8) & _PARTITION_MASK
 
 
-#: What is left of a byte of which only the lower half counts.
+#: Maps a byte to its lower half.
 _LOWER_HALF = bytes(byte & 15 for byte in range(256))
 
 
 def partition_ids(digests: Iterable[bytes]) -> Sequence[int]:
-    """The partitions of many digests, by columns: an eighth of the time that one by one takes."""
+    """Return the partitions of many digests, by columns: an eighth of the time of one by one."""
     joined = b"".join(digests)
     size = DIGEST_SIZE
     columns = bytearray(len(joined) // size * 2)

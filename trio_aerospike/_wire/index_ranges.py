@@ -1,4 +1,4 @@
-"""What a predicate asks of an index: the field "index range", both ways, and the bounds of what stands in it.
+"""Encode and decode the index range of a predicate.
 
 Facts: ``get_range_field`` in the server's as/src/query/query.c.
 """
@@ -16,32 +16,32 @@ from .constants import BIN_NAME_MAX, PARTICLE_INTEGER
 _U32 = struct.Struct(">I")
 _I64 = struct.Struct(">q")
 
-#: What an index holds of a bin (server: ``as_sindex_type``).
+#: Which values of a bin an index holds (server: ``as_sindex_type``).
 INDEX_DEFAULT: Final = 0
 INDEX_LIST: Final = 1
 INDEX_MAP_KEYS: Final = 2
 INDEX_MAP_VALUES: Final = 3
-#: Of names and values in the field of a predicate.
+#: Longest names and values in the field of a predicate.
 INDEX_NAME_MAX: Final = 63
 INDEX_VALUE_MAX: Final = 2047
 
 
 @attrs.frozen(slots=True)
 class Range:
-    """What a predicate asks of an index: the field "index range".
+    """The range of index values that a predicate selects: the field "index range".
 
-    Integers are there as 8 bytes each; strings, blobs and GeoJSON as they are, the same at both ends.
+    Integers are 8 bytes each; strings, blobs and GeoJSON are stored as they are, the same at both ends.
     """
 
     bin_name: str
-    """Empty where the index goes by its name or by an expression."""
+    """Empty if the index is given by its name or by an expression."""
     particle: int
     begin: bytes
     end: bytes
 
 
 def encode_range(wanted: Range) -> bytes:
-    """The field's data: how many predicates (one), bin name, particle type, both ends with their sizes."""
+    """Encode the field's data: number of predicates (one), bin name, particle type, both ends with their sizes."""
     name = wanted.bin_name.encode()
     begin, end = wanted.begin, wanted.end
     return b"".join(
@@ -58,13 +58,13 @@ def encode_range(wanted: Range) -> bytes:
 
 
 def decode_range(data: bytes) -> Range:
-    """The predicate of a field; a second end is read of integers only, as the server does.
+    """Decode the predicate of a field; the second end is read of integers only, as in the server.
 
     Raises:
         ProtocolError: the server could not parse it.
     """
     if len(data) < 3 or data[0] != 1:
-        raise ProtocolError("an index range without its one predicate")
+        raise ProtocolError("an index range without exactly one predicate")
     name_end = 2 + data[1]
     if data[1] > BIN_NAME_MAX or name_end >= len(data):
         raise ProtocolError("an index range whose bin name does not fit")
@@ -93,5 +93,5 @@ def _sized(data: bytes, position: int) -> tuple[bytes, int]:
 
 
 def integer_end(value: int) -> bytes:
-    """An integer as a range holds it."""
+    """Encode an integer as the end of a range."""
     return _I64.pack(value)

@@ -1,6 +1,6 @@
-"""Info: the server's text protocol, of names in and name-value lines out.
+"""Encode and decode info messages, the server's text protocol: commands in, values out.
 
-Facts: the server's ``as/src/base/thr_info.c``. What nodes tell of their cluster is read in ``info_cluster``.
+Facts: the server's ``as/src/base/thr_info.c``. ``info_cluster`` parses the answers about the cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .shown import clipped
 
 
 def encode_info_request(*names: str) -> bytes:
-    """The frame that asks for these values or runs these commands; none asks for the server's default set.
+    """Encode the frame of info commands; without a command the server returns its default set of values.
 
     Raises:
         InvalidArgError: a name is empty or holds a line break, which ends a name.
@@ -28,7 +28,7 @@ def encode_info_request(*names: str) -> bytes:
 
 
 def decode_info_request(body: bytes) -> list[str]:
-    """The names a request asks for.
+    """Decode the commands of a request.
 
     Raises:
         ProtocolError: it is not UTF-8.
@@ -37,13 +37,13 @@ def decode_info_request(body: bytes) -> list[str]:
 
 
 def encode_info_response(values: Mapping[str, str] | Iterable[tuple[str, str]]) -> bytes:
-    """The frame that answers with these values, in their order."""
+    """Encode the frame of an answer, with values in their order."""
     pairs = values.items() if isinstance(values, Mapping) else values
     return encode_frame(PROTO_INFO, "".join([f"{name}\t{value}\n" for name, value in pairs]).encode())
 
 
 def decode_info_response(body: bytes) -> dict[str, str]:
-    """The answer to each name asked for; a value of none is "".
+    """Decode the answer to each command; "" for one without a value.
 
     Raises:
         ProtocolError: it is not UTF-8.
@@ -57,13 +57,13 @@ def decode_info_response(body: bytes) -> dict[str, str]:
 
 
 def decode_info_answers(body: bytes, commands: Sequence[str]) -> dict[str, str]:
-    """The answers to these commands: the server answers in order, each command repeated before its value.
+    """Decode the answers to known commands: the server answers in order, and repeats each command before its value.
 
-    A command may hold a tab, and a value anything, as names of sets may; so each answer begins where the next command
-    is repeated.
+    A command may contain a tab, and a value any character, as names of sets may; so an answer ends where the next
+    command is repeated.
 
     Raises:
-        ProtocolError: it is not UTF-8, or not the answer to these commands.
+        ProtocolError: it is not UTF-8, or does not match the commands.
     """
     text = _text(body)
     answers: dict[str, str] = {}
@@ -71,7 +71,7 @@ def decode_info_answers(body: bytes, commands: Sequence[str]) -> dict[str, str]:
     for place, command in enumerate(commands):
         head = f"{command}\t"
         if not text.startswith(head, begin):
-            raise ProtocolError(f"an answer to {command[:80]!r} was expected, and came {text[begin : begin + 80]!r}")
+            raise ProtocolError(f"answer to {command[:80]!r}: got {text[begin : begin + 80]!r}")
         end = len(text) - text.endswith("\n")
         if place + 1 < len(commands):
             end = text.find(f"\n{commands[place + 1]}\t", begin)
@@ -83,9 +83,9 @@ def decode_info_answers(body: bytes, commands: Sequence[str]) -> dict[str, str]:
 
 
 def refusal_of_all(body: bytes) -> InfoError | None:
-    """The error with which a server answers a request as a whole, no command repeated; None where it is an answer.
+    """Return the error of a server that refused a request as a whole, without repeating a command; else None.
 
-    So it answers a client that has not logged in, and a request that has waited for longer than ``info-max-ms``.
+    It does so if the client has not logged in, or the request has waited for longer than ``info-max-ms``.
     """
     return None if b"\t" in body else parse_error(body.decode(errors="replace").rstrip("\n"))
 
@@ -99,14 +99,14 @@ def _text(body: bytes) -> str:
 
 @attrs.frozen(slots=True)
 class InfoError:
-    """An error in place of a value: the result code (1 when the server gave none) and its text, shortened."""
+    """An error in place of a value: the result code (1 if the server sent none) and its text, shortened."""
 
     code: int
     message: str
 
 
 def parse_error(value: str) -> InfoError | None:
-    """The error that a value stands for ("ERROR:4:bad", "FAIL:4:bad", "ERROR"), None when it is a value."""
+    """Parse a value that is an error ("ERROR:4:bad", "FAIL:4:bad", "ERROR"); None for any other value."""
     kind, _, rest = value.partition(":")
     if kind.upper() not in ("ERROR", "FAIL"):
         return None
@@ -122,5 +122,5 @@ def is_error(value: str) -> bool:
 
 
 def format_error(code: int, message: str = "") -> str:
-    """An error as the server writes it in place of a value."""
+    """Format an error as the server does in place of a value."""
     return f"ERROR:{code}:{message}"

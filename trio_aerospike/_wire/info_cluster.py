@@ -1,4 +1,4 @@
-"""What nodes tell of their cluster in answers to info: peers, addresses, who owns which partitions.
+"""Parse and format info answers about the cluster: peers, addresses, partition ownership.
 
 Facts: the formats of ``peers-*`` and ``replicas`` from the server's ``as/src/fabric/exchange.c`` and ``partition.c``
 (recorded answers are in ``tests/data``).
@@ -22,7 +22,7 @@ BITMAP_SIZE = N_PARTITIONS // 8
 
 @attrs.frozen(slots=True)
 class Peer:
-    """Another node, as a node of the cluster knows it: its name, its TLS name ("" for none) and its addresses."""
+    """A peer of a node: its name, its TLS name ("" for none) and its addresses."""
 
     name: str
     tls_name: str
@@ -30,9 +30,9 @@ class Peer:
 
 
 def parse_peers(text: str) -> tuple[int, int, list[Peer]]:
-    """Generation, default port (0 when left out) and peers of a ``peers-*`` answer.
+    """Parse a ``peers-*`` answer: generation, default port (0 if omitted) and peers.
 
-    The form is ``generation,port,[[name,tls-name,[host:port,...]],...]``; IPv6 addresses stand in brackets, and a host
+    The form is ``generation,port,[[name,tls-name,[host:port,...]],...]``; IPv6 addresses are in brackets, and a host
     without a port has the default one.
 
     Raises:
@@ -54,7 +54,7 @@ def parse_peers(text: str) -> tuple[int, int, list[Peer]]:
 
 
 def format_peers(generation: int, default_port: int, peers: Iterable[Peer]) -> str:
-    """The answer that :func:`parse_peers` reads."""
+    """Format the answer; the inverse of :func:`parse_peers`."""
     entries = []
     for peer in peers:
         hosts = ",".join([format_host(host, port) for host, port in peer.hosts])
@@ -63,12 +63,12 @@ def format_peers(generation: int, default_port: int, peers: Iterable[Peer]) -> s
 
 
 def format_host(host: str, port: int) -> str:
-    """``host:port``, an IPv6 address in brackets."""
+    """Format ``host:port``, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_services(text: str, default_port: int = 0) -> list[tuple[str, int]]:
-    """The addresses of a ``service-*`` answer: ``host:port``, with commas (in old forms semicolons) between.
+    """Parse a ``service-*`` answer: addresses ``host:port``, separated by commas (in old forms by semicolons).
 
     Raises:
         ProtocolError: it is not of that form.
@@ -83,7 +83,7 @@ def _number(digits: str, text: str) -> int:
 
 
 def _split_list(entry: str, text: str) -> list[str]:
-    """The elements of ``[a,b,[c,d]]``, lists among them whole."""
+    """Split ``[a,b,[c,d]]`` into its elements, without splitting inner lists."""
     if len(entry) < 2 or entry[0] != "[" or entry[-1] != "]":
         raise ProtocolError(f"peers of unknown form: {text[:80]!r}")
     elements = []
@@ -127,7 +127,7 @@ def _parse_host(address: str, default_port: int, text: str) -> tuple[str, int]:
 
 
 def parse_replicas(text: str) -> dict[str, tuple[int, list[bytes]]]:
-    """What a node owns, from its ``replicas`` answer: per namespace the regime and a bitmap per replica, master first.
+    """Parse a ``replicas`` answer: per namespace the regime and a bitmap of owned partitions per replica, master first.
 
     The form is ``namespace:regime,count,bitmap,...;...``. A bitmap has 512 bytes; partition ``p`` is bit
     ``0x80 >> (p & 7)`` of byte ``p >> 3``.
@@ -151,7 +151,7 @@ def parse_replicas(text: str) -> dict[str, tuple[int, list[bytes]]]:
 
 
 def format_replicas(namespaces: Mapping[str, tuple[int, Sequence[bytes]]]) -> str:
-    """The answer that :func:`parse_replicas` reads."""
+    """Format the answer; the inverse of :func:`parse_replicas`."""
     entries = []
     for name, (regime, bitmaps) in namespaces.items():
         encoded = "".join(["," + base64.b64encode(bitmap).decode() for bitmap in bitmaps])
@@ -165,5 +165,5 @@ def _bitmap(text: str, namespace: str) -> bytes:
     except (binascii.Error, UnicodeEncodeError):
         raise ProtocolError(f"a bitmap of namespace {namespace!r} is not base64") from None
     if len(bitmap) != BITMAP_SIZE:
-        raise ProtocolError(f"a bitmap of namespace {namespace!r} has {len(bitmap)} bytes: it has {BITMAP_SIZE}")
+        raise ProtocolError(f"a bitmap of namespace {namespace!r} has {len(bitmap)} bytes, expected {BITMAP_SIZE}")
     return bitmap

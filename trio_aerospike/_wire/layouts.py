@@ -1,7 +1,7 @@
-"""The parts of decoders that are made for a layout: what batches and queries have in common.
+"""Generate the source of decoders for a layout: the parts that batches and queries share.
 
-A layout says what is the same in all records that look alike: the heads of their bins, the types and fixed sizes of
-values. A decoder compares that rather than taking it apart, and unpacks everything between at once.
+A layout is what similar records have in common: the headers of their bins, the types and fixed sizes of values. A
+decoder compares these bytes rather than parsing them, and unpacks everything between at once.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .constants import (
 )
 from .particles import decode_value
 
-#: One bin of a layout: the head of the operation without its size, which ends in the bin's name, and the size of the
-#: value, or VARIABLE where each has its own.
+#: One bin of a layout: the header of the operation without its size, which ends in the bin's name, and the size of the
+#: value, or VARIABLE if it differs.
 Bin: TypeAlias = tuple[bytes, int]
 Layout: TypeAlias = tuple[Bin, ...]
 
-#: Decoders that are kept for each kind of answer. Applications have few layouts.
+#: Cached decoders for each kind of answer. Applications have few layouts.
 LAYOUTS_KEPT = 128
-#: More bins than that are not worth a function: the time goes into their values.
+#: With more bins, a generated function is not faster: most of the time goes into the values.
 BINS_MAX = 64
 VARIABLE = -1
 FIXED = {
@@ -36,7 +36,7 @@ FIXED = {
     (PARTICLE_FLOAT, 8): "d",
     (PARTICLE_BOOL, 1): "B",
 }
-#: The size of a bin without a value, as a write is answered with.
+#: The size of a bin without a value, as in the answer to a write.
 NIL = -2
 _FAULTS = (struct.error, IndexError, UnicodeDecodeError, ProtocolError)
 _unpack_op = struct.Struct(">IxBBB").unpack_from
@@ -44,10 +44,10 @@ _pack_size = struct.Struct(">I").pack
 
 
 def bins_layout(body: bytes, position: int, count: int, nil: bool = False) -> Layout | None:
-    """The layout of ``count`` bins from ``position`` on, whose sizes fit; None where it has none that pays.
+    """Return the layout of ``count`` bins, with valid sizes, from ``position`` on; None if not worth a decoder.
 
-    That is so where there are too many, or a bin carries its last-update time, is there twice, or is without a value;
-    but with ``nil`` they may all be without.
+    That is the case if there are too many bins, or a bin has its last-update time, occurs twice, or is without a value;
+    but with ``nil`` all of them may be without a value.
     """
     if count > BINS_MAX:
         return None
@@ -64,13 +64,13 @@ def bins_layout(body: bytes, position: int, count: int, nil: bool = False) -> La
             bins.append((head, value_size if (particle, value_size) in FIXED else VARIABLE))
         position += 4 + size
     if any(size == NIL for _, size in bins):
-        # Twice the same does no harm here: what is written is not looked up by name.
+        # A name that occurs twice is harmless here: results of writes are not looked up by name.
         return tuple(bins) if all(size == NIL for _, size in bins) else None
     return tuple(bins) if len({head[4:] for head, _ in bins}) == count else None
 
 
 class _Segment(NamedTuple):
-    """What one call unpacks: the format for ``struct``, the names that it gets, and what tells of another layout."""
+    """The part for one call of ``struct``: its format, the names of its values, and the tests for the layout."""
 
     format: str
     fields: list[str]
@@ -78,16 +78,16 @@ class _Segment(NamedTuple):
 
 
 class LayoutWriter:
-    """Puts the source of a decoder together, segment by segment: a segment ends where a value's size is its own.
+    """Builds the source of a decoder, segment by segment; a segment ends at a value of variable size.
 
     Args:
-        start: where the record starts, as source.
-        otherwise: the statement that leaves a record of another layout.
+        start: source for the position of the record.
+        otherwise: the statement for a record of another layout.
 
     Attributes:
-        names: what the source refers to.
+        names: the globals of the source.
         lines: the source so far.
-        items: of the dict of bins, ``name: value`` each.
+        items: source of the items of the dict of bins, ``name: value`` each.
         nils: the names of bins without a value.
     """
 
@@ -107,15 +107,15 @@ class LayoutWriter:
 
     @property
     def end(self) -> str:
-        """Where the record ends, once everything is written."""
+        """Source for the end of the record, once everything is written."""
         return self._at
 
     def constant(self, data: bytes) -> None:
-        """Bytes that stand here in every record."""
+        """Add bytes that are the same in every record."""
         self._constant += data
 
     def field(self, code: str) -> str:
-        """What ``struct`` unpacks with that code; returns the name that it has."""
+        """Add a value that ``struct`` unpacks with that code; return its name."""
         self._flush_constant()
         name = f"v{self._count}_{len(self._fields)}"
         self._format += code
@@ -132,14 +132,14 @@ class LayoutWriter:
             self._constant = b""
 
     def end_segment(self, size: str | None = None, least: int = 0) -> tuple[str, str]:
-        """Write what has gathered; behind it stand the bytes of a value whose size, with its head, is ``size``.
+        """Write the segment, which is followed by the bytes of a value whose size, with its header, is ``size``.
 
         Args:
             size: the name of that size; None at the end of the record.
-            least: the size of the head.
+            least: the size of the header.
 
         Returns:
-            The names of where that value starts and ends.
+            The names of the start and the end of that value.
         """
         self._flush_constant()
         self._count += 1
@@ -162,7 +162,7 @@ class LayoutWriter:
         return start, end
 
     def bins(self, layout: Layout) -> None:
-        """The bins of a layout, which become items of the dict."""
+        """Add the bins of a layout, which become items of the dict."""
         for head, size in layout:
             particle, name = head[1], head[4:].decode()
             if size == NIL:
@@ -176,7 +176,7 @@ class LayoutWriter:
                 value = self.field(FIXED[particle, size])
                 if particle == PARTICLE_BOOL:
                     value += " != 0"
-            # Names come from the server: as literals they are text and nothing else.
+            # Names come from the server: as literals they cannot be code.
             self.items.append(f"{name!r}: {value}")
 
     def _variable(self, head: bytes, particle: int) -> str:
@@ -189,15 +189,15 @@ class LayoutWriter:
         return data if particle == PARTICLE_BLOB else f"decode_value({particle}, {data})"
 
     def run(self, use: Iterable[str]) -> list[str]:
-        """The source that decodes record after record for as long as they have the layout and start before ``stop``.
+        """Generate a loop that decodes consecutive records of the layout that start before ``stop``.
 
-        To be called in place of the last ``end_segment``; ``position`` is where the first record starts, and in the end
-        where the first one starts that has another layout, or is damaged, or was not to be decoded. What stands behind
-        the last value of variable size is unpacked together with the beginning of the next record, since each call
-        costs more than what it unpacks.
+        To be called in place of the last ``end_segment``; ``position`` is the start of the first record, and in the end
+        that of the first one that has another layout, is malformed, or starts behind ``stop``. The bytes behind the
+        last value of variable size are unpacked together with the beginning of the next record, as a call costs more
+        than the unpacking itself.
 
         Args:
-            use: statements that use the values of a record, every one of which has been looked at by then.
+            use: statements that use the values of a record, after all tests.
         """
         first = self._first
         if first is None:
@@ -230,7 +230,7 @@ class LayoutWriter:
             f"   {unpack_both}(body, {self._at})",
             "  except cut_off:",
             f"   if {self._at} + {tail} > len(body): break",
-            "   # This may be the last one: what follows is no record then.",
+            "   # This may be the last record: what follows is not a record then.",
             f"   {unpack_both}(body[{self._at}:] + bytes({head}), 0)",
             *([f"  if {' or '.join(self._tests)}: break"] if self._tests else []),
             *(f"  {line}" for line in use),

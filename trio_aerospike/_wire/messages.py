@@ -1,7 +1,7 @@
-"""Messages in their general form: header, fields, operations.
+"""The general form of messages: header, fields, operations.
 
-Symmetric and exact: what :func:`decode_message` reads, :func:`encode_message` writes back to the same bytes. The server
-side and the tests use it; the client's hot path has its own encoders (``commands``) and decoders (``records``).
+Symmetric and exact: :func:`encode_message` writes what :func:`decode_message` reads back to the same bytes. For the
+server and the tests; the client's hot path has its own encoders (``commands``) and decoders (``records``).
 
 Facts: ``as_msg``, ``as_msg_field`` and ``as_msg_op`` in the server's ``as/include/base/proto.h``.
 """
@@ -45,7 +45,7 @@ class Op:
 
     @property
     def value(self) -> bytes:
-        """The particle alone, without the last-update time that may precede it."""
+        """The particle without the last-update time that may precede it."""
         return self.data[8:] if self.flags & OP_FLAG_HAS_LUT else self.data
 
 
@@ -69,7 +69,7 @@ class Message:
     ops: tuple[Op, ...] = ()
 
     def field(self, kind: int) -> bytes | None:
-        """The bytes of the first field of that id, None when there is none."""
+        """Return the bytes of the first field of that id, or None."""
         for field in self.fields:
             if field.kind == kind:
                 return field.data
@@ -77,13 +77,13 @@ class Message:
 
 
 def encode_raw_op(op: Op) -> bytes:
-    """An operation from its general form."""
+    """Encode an operation."""
     name = op.name.encode()
     return _op_header.pack(4 + len(name) + len(op.data), op.op, op.particle, op.flags, len(name)) + name + op.data
 
 
 def encode_message(message: Message) -> bytes:
-    """The body of a frame of type 3."""
+    """Encode the body of a frame of type 3."""
     parts = [
         _header.pack(
             MESSAGE_HEADER_SIZE,
@@ -105,7 +105,7 @@ def encode_message(message: Message) -> bytes:
 
 
 def decode_fields(body: bytes, position: int, count: int) -> tuple[tuple[Field, ...], int]:
-    """``count`` fields from ``position`` on, and where they end.
+    """Decode ``count`` fields from ``position`` on; return them and their end.
 
     Raises:
         ProtocolError: they do not fit the body.
@@ -125,7 +125,7 @@ def decode_fields(body: bytes, position: int, count: int) -> tuple[tuple[Field, 
 
 
 def decode_ops(body: bytes, position: int, count: int) -> tuple[tuple[Op, ...], int]:
-    """``count`` operations from ``position`` on, and where they end.
+    """Decode ``count`` operations from ``position`` on; return them and their end.
 
     Raises:
         ProtocolError: they do not fit the body, or a bin name is not UTF-8.
@@ -150,7 +150,7 @@ def decode_ops(body: bytes, position: int, count: int) -> tuple[tuple[Op, ...], 
 
 
 def decode_message(body: bytes, offset: int = 0) -> tuple[Message, int]:
-    """One message from ``offset`` on, and where it ends (answers to batches and queries hold several in one frame).
+    """Decode one message from ``offset`` on; return it and its end (a frame of a batch or query answer holds several).
 
     Raises:
         ProtocolError: it is malformed.
@@ -162,7 +162,7 @@ def decode_message(body: bytes, offset: int = 0) -> tuple[Message, int]:
         _header.unpack_from(body, offset)
     )
     if header_size != MESSAGE_HEADER_SIZE:
-        raise ProtocolError(f"a message header of {header_size} bytes: it has {MESSAGE_HEADER_SIZE}")
+        raise ProtocolError(f"a message header of {header_size} bytes, expected {MESSAGE_HEADER_SIZE}")
     fields, position = decode_fields(body, offset + MESSAGE_HEADER_SIZE, n_fields)
     ops, position = decode_ops(body, position, n_ops)
     message = Message(
@@ -181,10 +181,10 @@ def decode_message(body: bytes, offset: int = 0) -> tuple[Message, int]:
 
 
 def decode_only_message(body: bytes) -> Message:
-    """The one message of a frame's body, which it fills exactly.
+    """Decode the only message of a frame's body, which must end with it.
 
     Raises:
-        ProtocolError: it is malformed, or something stands behind it.
+        ProtocolError: it is malformed, or is followed by other bytes.
     """
     message, end = decode_message(body)
     if end != len(body):
@@ -193,7 +193,7 @@ def decode_only_message(body: bytes) -> Message:
 
 
 def decode_messages(body: bytes) -> list[Message]:
-    """All messages of a frame's body, which they fill exactly.
+    """Decode all messages of a frame's body.
 
     Raises:
         ProtocolError: one of them is malformed.

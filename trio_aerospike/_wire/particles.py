@@ -1,4 +1,4 @@
-"""Particles: the values of bins, each a type and bytes.
+"""Encode and decode particles: values of bins, each a type and bytes.
 
 Facts: the server's ``as/src/base/particle_*.c``.
 """
@@ -68,7 +68,7 @@ def _encode_map(value: Any) -> tuple[int, bytes]:
 
 
 def _encode_geojson(value: GeoJSON) -> tuple[int, bytes]:
-    # Flags and a count of cells precede the text; both are the server's business, the client sends zeros.
+    # Flags and a count of cells precede the text; the server sets both, the client sends zeros.
     return PARTICLE_GEOJSON, b"\x00\x00\x00" + value.text.encode()
 
 
@@ -101,7 +101,7 @@ _ENCODERS: dict[type, Callable[[Any], tuple[int, bytes]]] = {
     TypedBlob: _encode_blob,
 }
 
-# Subclasses go as what they derive from.
+# Subclasses are encoded like their base class.
 _BASES: tuple[tuple[type, Callable[[Any], tuple[int, bytes]]], ...] = (
     (int, _encode_int),
     (str, lambda value: _encode_str(str.__str__(value))),
@@ -115,10 +115,10 @@ _BASES: tuple[tuple[type, Callable[[Any], tuple[int, bytes]]], ...] = (
 
 
 def encode_value(value: Any) -> tuple[int, bytes]:
-    """Particle type and bytes of a value.
+    """Encode a value: particle type and bytes.
 
     Raises:
-        InvalidArgError: nothing the database can hold; the message names the value and, within lists and maps, the
+        InvalidArgError: the database cannot hold the value; the message has the value and, within lists and maps, its
             place.
     """
     encode = _ENCODERS.get(type(value))
@@ -145,12 +145,12 @@ def _decode_int(data: bytes) -> int:
         return _unpack_int(data)[0]  # type: ignore[no-any-return]
     if len(data) in (1, 2, 4):
         return int.from_bytes(data, "big")
-    raise ProtocolError(f"an integer of {len(data)} bytes: it has 8, 4, 2 or 1")
+    raise ProtocolError(f"an integer of {len(data)} bytes, expected 8, 4, 2 or 1")
 
 
 def _decode_float(data: bytes) -> float:
     if len(data) != 8:
-        raise ProtocolError(f"a double of {len(data)} bytes: it has 8")
+        raise ProtocolError(f"a double of {len(data)} bytes, expected 8")
     return _unpack_float(data)[0]  # type: ignore[no-any-return]
 
 
@@ -167,7 +167,7 @@ def _decode_blob(data: bytes) -> bytes:
 
 def _decode_bool(data: bytes) -> bool:
     if len(data) != 1:
-        raise ProtocolError(f"a bool of {len(data)} bytes: it has 1")
+        raise ProtocolError(f"a bool of {len(data)} bytes, expected 1")
     return data != b"\x00"
 
 
@@ -212,10 +212,10 @@ _DECODERS: dict[int, Callable[[bytes], Any]] = {
 
 
 def decode_value(particle: int, data: bytes) -> Any:
-    """The value of a particle; a type without a Python counterpart comes out as :class:`TypedBlob`.
+    """Decode a particle; one of a type without a Python counterpart becomes a :class:`TypedBlob`.
 
     Raises:
-        ProtocolError: the bytes are no value of that type.
+        ProtocolError: the bytes are not a valid value of that type.
     """
     decode = _DECODERS.get(particle)
     if decode is None:

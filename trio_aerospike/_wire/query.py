@@ -1,8 +1,8 @@
-"""Requests of queries and scans, and the fields that are particular to them, both ways.
+"""Encode requests of queries and scans; decode their fields, for the server.
 
-A query asks a node for partitions: whole ones (their numbers), and ones of which a part has been had (the digest of the
-last record, with the value of the index under which it was found). Facts: the C client's ``as_query_command_init`` in
-aerospike_query.c, and ``get_query_*`` in the server's as/src/query/query.c. The predicate is in ``index_ranges``.
+A query asks a node for partitions: whole ones (their numbers), and partly read ones (the digest of the last record,
+with the index value under which it was found). Facts: the C client's ``as_query_command_init`` in aerospike_query.c,
+and ``get_query_*`` in the server's as/src/query/query.c. The predicate is in ``index_ranges``.
 """
 
 from __future__ import annotations
@@ -55,25 +55,25 @@ UDF_OP_BACKGROUND: Final = 2
 
 @attrs.frozen(slots=True, kw_only=True)
 class QueryHead:
-    """What all requests of a query have in common, whatever the node and the partitions.
+    """The part of a query's requests that is the same for all nodes.
 
     Args:
-        namespace, set_name: what is looked at; "" for all sets.
-        trid: the number of the query, which the server shows and aborts it by.
-        short: few records are expected; the server treats it as it does single records.
+        namespace, set_name: of the records; "" for all sets.
+        trid: the number of the query, by which the server lists and aborts it.
+        short: few records are expected; the server runs it like a single-record command.
         relax: in an available namespace, partitions that still lack records may answer.
-        no_bins: metadata alone.
-        respond_all: every operation is answered, also one that finds nothing.
+        no_bins: metadata only.
+        respond_all: return a result for every operation, also one that finds nothing.
         records_per_second: for each node; 0 for no limit.
-        socket_timeout: milliseconds for which the server keeps trying to send; 0 for ever.
+        socket_timeout: milliseconds for which the server keeps trying to send; 0 for no limit.
         where: the predicate; None for all records.
         index_type: ``INDEX_*``.
-        index_name: the name of the index; or None.
-        index_context: the packed context of the index; or None.
-        index_expression: the packed expression of the index; or None.
+        index_name: the name of the index, or None.
+        index_context: the packed context of the index, or None.
+        index_expression: the packed expression of the index, or None.
         filter_expression: a packed expression, or None.
-        ops: what is to be read of each record, encoded; none for all bins.
-        n_ops: how many these are.
+        ops: encoded read operations for each record; empty for all bins.
+        n_ops: their number.
     """
 
     namespace: str
@@ -95,7 +95,7 @@ class QueryHead:
     n_ops: int = 0
 
     def fields(self) -> list[bytes]:
-        """The fields, in the order of the C client's."""
+        """Encode the fields, in the order of the C client."""
         fields = [encode_field(FIELD_NAMESPACE, self.namespace.encode())]
         if self.set_name:
             fields.append(encode_field(FIELD_SET, self.set_name.encode()))
@@ -118,21 +118,21 @@ class QueryHead:
         return fields
 
 
-#: A partition of which a part has been had: the digest of the last record, and the value of the index for it.
+#: A partly read partition: the digest of the last record, and its index value.
 Resumed = tuple[bytes, int]
 
 
 def encode_query(
     head: QueryHead, whole: Sequence[int], resumed: Sequence[Resumed], *, record_max: int = 0, transaction_ttl: int = 0
 ) -> bytes:
-    """The frame that asks one node for records.
+    """Encode the frame that asks one node for records.
 
     Args:
-        head: what is asked for.
-        whole: the partitions to begin at their beginnings.
-        resumed: where to go on in others.
-        record_max: records at the most; 0 for all.
-        transaction_ttl: milliseconds; the server minds it with short queries alone, and takes 0 for a second.
+        head: the part that is the same for all nodes.
+        whole: the partitions to read from the start.
+        resumed: where to resume in the others.
+        record_max: the most records to return; 0 for all.
+        transaction_ttl: milliseconds; the server uses it for short queries only, and takes 0 for a second.
 
     Raises:
         InvalidArgError: the request is larger than the server accepts.
@@ -150,7 +150,7 @@ def encode_query(
     if record_max:
         fields.append(encode_field(FIELD_SAMPLE_MAX, _U64.pack(record_max)))
     data = b"".join(fields)
-    # A read's record ttl: leave the time to live of what is read alone.
+    # The record ttl of a read: do not reset the time to live.
     no_touch = 0xFFFFFFFF
     return encode_command(
         info1,
@@ -176,12 +176,12 @@ def encode_background_query(
     udf: tuple[str, str, bytes] | None = None,
     transaction_ttl: int = 0,
 ) -> bytes:
-    """The frame that has one node work on all its records in the background.
+    """Encode the frame that starts a background query on one node.
 
     Args:
-        head: which records, and the operations to carry out on each.
-        info2, info3: the bits of the write's policy.
-        record_ttl: the time to live that the writes give, as the header carries it.
+        head: the records, and the operations on each.
+        info2, info3: the bits of the write policy.
+        record_ttl: the time to live of written records, as in the header.
         udf: module, function and packed arguments, in place of operations.
         transaction_ttl: milliseconds for the request itself.
 
@@ -207,10 +207,10 @@ def encode_background_query(
 
 
 def encode_aggregation(head: QueryHead, udf: tuple[str, str, bytes], *, transaction_ttl: int = 0) -> bytes:
-    """The frame that has one node make a stream of its records, and answer what a function makes of that.
+    """Encode the frame that starts an aggregation on one node: a stream function over its records.
 
     Args:
-        head: which records.
+        head: the records.
         udf: module, function and packed arguments.
         transaction_ttl: milliseconds for the request itself.
 
@@ -231,23 +231,23 @@ def _udf_fields(operation: int, udf: tuple[str, str, bytes]) -> list[bytes]:
     ]
 
 
-# --- what a server reads ---------------------------------------------------------------------------------------------
+# --- decoding, for the server -----------------------------------------------------------------------------------------
 
 
 def decode_partitions(
     pids: bytes | None, digests: bytes | None, values: bytes | None, *, has_where: bool
 ) -> dict[int, Resumed | None] | None:
-    """The partitions that are asked for, ascending, each with where to go on in it (None: at its beginning).
+    """Decode the requested partitions, ascending, each with the place to resume at (None: from the start).
 
     Args:
-        pids, digests, values: the data of the three array fields, None for one that is not there.
-        has_where: whether there is a predicate; only then values are wanted.
+        pids, digests, values: the data of the three array fields; None for one that is absent.
+        has_where: whether there is a predicate; only then values are needed.
 
     Returns:
-        None where no partitions are named at all.
+        None if there are no partition fields.
 
     Raises:
-        ProtocolError: as ``get_query_pids`` refuses it.
+        ProtocolError: ``get_query_pids`` in the server would refuse it.
     """
     if pids is None and digests is None:
         return None

@@ -1,8 +1,8 @@
-"""Answers to queries: frames of many messages, a record each, and one that ends the whole.
+"""Decode and encode answers to queries: frames of many messages, one for each record, and a last one.
 
 Besides records there are messages about partitions that a node cannot serve (bit "partition done", with a result and
-the partition's number where the generation stands) and the end (bit "last", with the result of the whole). What a node
-refuses outright it answers with one message that has a result and neither bit. Facts: the server's
+the partition's number in the place of the generation) and the end (bit "last", with the result of the query). A refusal
+is one message that has a result and neither bit. Facts: the server's
 as/src/base/proto.c (``as_msg_make_response_bufbuilder``, ``as_msg_pid_done_bufbuilder``, ``as_msg_fin_bufbuilder``).
 """
 
@@ -46,20 +46,20 @@ _pack_value = struct.Struct("<q").pack
 _pack_head = struct.Struct(">6BIIIHH").pack
 _KEY_PARTICLES = frozenset((PARTICLE_INTEGER, PARTICLE_STRING, PARTICLE_BLOB))
 
-#: Makes what stands for a record with a value that cannot be decoded: (place, error, generation, void time).
+#: Creates the stand-in for a record that cannot be decoded: (place, error, generation, void time).
 MakeFaulty: TypeAlias = Callable[[Place, ProtocolError, int, int], Any]
 
 
 @attrs.define(slots=True)
 class Decoded:
-    """What has been decoded of an answer.
+    """The decoded part of an answer.
 
     Attributes:
         records: in their order.
-        values: the value of the index for each of the records, where the query has a predicate; else empty.
+        values: the index value of each record, if the query has a predicate; else empty.
         unavailable: the partitions that the node cannot serve, with the result for each.
-        position: where to go on in the frame; its end when there is nothing more.
-        result: of the whole, once the end has come; None until then.
+        position: where to continue in the frame; its end if it is decoded.
+        result: of the query, after its end; None before.
     """
 
     records: list[Any] = attrs.Factory(list)
@@ -74,20 +74,20 @@ class AnswerDecoder:
 
     Args:
         make_record: (place, bins, generation, void time) -> a record.
-        make_faulty: the same with an error in place of the bins.
+        make_faulty: the same, with an error in place of the bins.
     """
 
     def __init__(self, make_record: MakeRecord, make_faulty: MakeFaulty) -> None:
         self._make_record = make_record
         self._make_faulty = make_faulty
-        # The layout of the latest record, in the hope that the next ones have it too.
+        # The layout of the latest record, which the next ones most likely have too.
         self._run: RunDecoder | None = None
 
     def decode(self, body: bytes, position: int, count: int) -> Decoded:
         """Decode about ``count`` records from ``position`` on, or as many as there are.
 
         Raises:
-            ProtocolError: the frame is malformed (a mere value that is makes a faulty record).
+            ProtocolError: the frame is malformed (a malformed value only makes a faulty record).
         """
         found = Decoded(position=position)
         records = found.records
@@ -114,7 +114,7 @@ class AnswerDecoder:
         start = found.position
         header_size, info3, result, generation, void_time, n_fields, n_ops = _unpack_head(body, start)
         if header_size != MESSAGE_HEADER_SIZE:
-            raise ProtocolError(f"a message header of {header_size} bytes: it has {MESSAGE_HEADER_SIZE}")
+            raise ProtocolError(f"a message header of {header_size} bytes, expected {MESSAGE_HEADER_SIZE}")
         namespace = set_name = ""
         fault: ProtocolError | None = None
         digest = b""
@@ -133,7 +133,7 @@ class AnswerDecoder:
                 try:
                     set_name = data.decode()
                 except UnicodeDecodeError as error:
-                    # One record in a set that another client named must not end the query for all others.
+                    # One record in a set with an invalid name must not end the query for all others.
                     set_name = data.decode(errors="backslashreplace")
                     text = f"the name of its set {not_utf8(error)}; read it with the client that wrote it"
                     fault = ProtocolError(text)
@@ -143,7 +143,7 @@ class AnswerDecoder:
                 value = _unpack_value(data)[0]
         found.position = skip_bins(body, position, n_ops)
         if info3 & INFO3_PARTITION_DONE:
-            # The partition's number stands where a record has its generation.
+            # The partition's number is in the place of the generation.
             if result:
                 found.unavailable.append((generation, result))
         elif info3 & INFO3_LAST or result:
@@ -170,9 +170,9 @@ class AnswerDecoder:
 
 
 def is_end(body: bytes) -> bool:
-    """Whether a frame is the last of an answer: a refusal, or one that ends with the message that ends the whole.
+    """Whether a frame is the last of an answer: a refusal, or one that ends with the last message.
 
-    Decoding is for whoever wants the records; a frame is only gone through where its last bytes look like an end.
+    The reader decodes the records; here a frame is only scanned if its last bytes look like the last message.
     """
     tail = len(body) - MESSAGE_HEADER_SIZE
     if tail < 0 or body[tail] != MESSAGE_HEADER_SIZE:
@@ -194,7 +194,7 @@ def is_end(body: bytes) -> bool:
 
 
 def user_key_of(data: bytes) -> Any:
-    """The application's key as it was stored with the record; None for one of a type that cannot be a key here."""
+    """Decode the user key that is stored with a record; None for one of a type that is not valid here."""
     if not data or data[0] not in _KEY_PARTICLES:
         return None
     try:
@@ -203,11 +203,11 @@ def user_key_of(data: bytes) -> Any:
         return None
 
 
-# --- what a server writes --------------------------------------------------------------------------------------------
+# --- encoding, for the server -----------------------------------------------------------------------------------------
 
 
 def record_fields(namespace: str, set_name: str) -> tuple[bytes, bytes]:
-    """What stands before and behind the digest among the fields of all records of a set."""
+    """Encode the fields before and after the digest, which are the same for all records of a set."""
     before = encode_field(FIELD_NAMESPACE, namespace.encode()) + struct.pack(">IB", DIGEST_SIZE + 1, FIELD_DIGEST)
     return before, encode_field(FIELD_SET, set_name.encode()) if set_name else b""
 
@@ -224,16 +224,16 @@ def encode_record(
     *,
     no_bins: bool = False,
 ) -> bytes:
-    """The message of a record.
+    """Encode the message of a record.
 
     Args:
-        fields: as :func:`record_fields` makes them.
-        digest: the record's.
-        key: its user key with the particle type before it; None where none is stored.
-        value: the value of the index under which it was found; None without a predicate.
-        generation, void_time: the record's.
-        ops: its bins or results, encoded.
-        n_ops: how many these are.
+        fields: from :func:`record_fields`.
+        digest: the record's digest.
+        key: its user key, after the particle type; None if none is stored.
+        value: the index value under which it was found; None without a predicate.
+        generation, void_time: the record's metadata.
+        ops: its encoded bins or results.
+        n_ops: their number.
         no_bins: only metadata was asked for.
     """
     before, behind = fields
@@ -253,10 +253,10 @@ def encode_record(
 
 
 def encode_partition_done(partition: int, result: int) -> bytes:
-    """The message that says that a partition cannot be served."""
+    """Encode the message that a partition cannot be served."""
     return _pack_head(MESSAGE_HEADER_SIZE, 0, 0, INFO3_PARTITION_DONE, 0, result, partition, 0, 0, 0, 0)
 
 
 def encode_query_end(result: int = 0) -> bytes:
-    """The message that ends an answer."""
+    """Encode the message that ends an answer."""
     return _pack_head(MESSAGE_HEADER_SIZE, 0, 0, INFO3_LAST, 0, result, 0, 0, 0, 0, 0)

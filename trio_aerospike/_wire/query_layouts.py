@@ -1,7 +1,7 @@
-"""Records of a query's answer that look alike, decoded by a function made for their layout.
+"""Generate decoders for records of a query's answer that share a layout.
 
-As `batch_layouts` does for the rows of batches; a record of a query carries its namespace, set and digest besides,
-perhaps its key, and the value of the index under which it was found.
+As `batch_layouts` for the rows of batches; a record of a query also has its namespace, set and digest, perhaps its user
+key, and the index value under which it was found.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .constants import (
 )
 from .layouts import BINS_MAX, LAYOUTS_KEPT, Layout, LayoutWriter, bins_layout
 
-#: Where a record lives: namespace, set name, user key (None where it is not known), digest.
+#: The parts of a record's key: namespace, set name, user key (None if it is not known), digest.
 Place: TypeAlias = tuple[str, str, Any, bytes]
 #: (place, bins, generation, void time) -> a record.
 MakeRecord: TypeAlias = Callable[[Place, dict[str, Any], int, int], Any]
-#: Decodes records from a position on for as long as they have the layout and ``count`` is not reached:
-#: (body, position, count, records, values, make_record) -> the position of the first record that has not.
+#: Decodes consecutive records of the layout until there are ``count``: (body, position, count, records, values,
+#: make_record) -> the position of the first record that is left.
 RunDecoder: TypeAlias = Callable[[bytes, int, int, list[Any], list[int], MakeRecord], int]
 
-#: A field of a layout: its id, and what is the same in every record (of a key, its particle type).
+#: A field of a layout: its id, and the bytes that are the same in every record (of a key, its particle type).
 FieldLayout: TypeAlias = tuple[int, bytes]
 RecordLayout: TypeAlias = tuple[bytes, tuple[FieldLayout, ...], Layout]
 
@@ -44,7 +44,7 @@ _unpack_field = struct.Struct(">IB").unpack_from
 
 
 def layout_of(body: bytes, position: int) -> RecordLayout | None:
-    """The layout of the record at ``position``, which has been decoded before; None where it has none that pays."""
+    """Return the layout of the record at ``position``, decoded before; None if it is not worth a decoder."""
     head = body[position : position + 6]
     n_fields, n_ops = _unpack_counts(body, position + 18)
     if n_ops > BINS_MAX:
@@ -75,7 +75,7 @@ _KEYS = {bytes((particle,)) for particle in (PARTICLE_INTEGER, PARTICLE_STRING, 
 
 @functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def decoder_of(layout: RecordLayout) -> RunDecoder:
-    """The function for records of a layout."""
+    """Return the decoder for records of a layout."""
     head, fields, bins = layout
     writer = LayoutWriter()
     writer.constant(head)

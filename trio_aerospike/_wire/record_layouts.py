@@ -1,8 +1,8 @@
-"""Answers to single reads that look alike, decoded by a function made for their layout.
+"""Generate decoders for answers to single reads that share a layout.
 
-As `batch_layouts` does for the rows of batches. Records of a set mostly hold the same bins with values of the same
-types, so whoever reads them keeps a :class:`RecordDecoder` for the set: it learns the layout, decodes by it while it
-fits, and takes the general way for whatever does not.
+As `batch_layouts` for the rows of batches. Records of a set mostly have the same bins with values of the same types, so
+the client keeps a :class:`RecordDecoder` for each set: it learns the layout, uses its decoder as long as it fits, and
+the general decoder for all other answers.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .records import decode_record
 
 #: Generation, void time (seconds since 2010, 0: never expires) and bins.
 Decoded: TypeAlias = tuple[int, int, dict[str, Any]]
-#: Decodes an answer of the layout; None for any other, and for a damaged one.
+#: Decodes an answer of the layout; None for any other, and for a malformed one.
 LayoutDecoder: TypeAlias = Callable[[bytes], Decoded | None]
 
-#: Answers of another layout after which a decoder learns anew.
+#: Answers of another layout after which a decoder learns again.
 _FORGET = 8
-#: How often a decoder learns before it leaves a set of many layouts to the general way, but for a try now and then.
+#: How often a decoder learns before it leaves a set of many layouts to the general decoder, except for rare retries.
 _TRIES = 4
 _REST = 4096
 
-# A good answer begins so: its header's size, four bytes of flags, result code 0.
+# The start of a successful answer: its header's size, four bytes of flags, result code 0.
 _HEAD = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
 _pack_counts = struct.Struct(">HH").pack
 
@@ -37,7 +37,7 @@ class RecordDecoder:
     """Decodes the answers of one kind of read: ``decoder.quick(body) or decoder.slow(body)``.
 
     Attributes:
-        quick: decodes answers of the layout known now; None for those of any other.
+        quick: decodes answers of the present layout; None for those of any other.
     """
 
     __slots__ = ("_left", "_tries", "quick")
@@ -48,7 +48,7 @@ class RecordDecoder:
         self._left = 1
 
     def slow(self, body: bytes) -> Decoded:
-        """Generation, void time and bins of an answer that ``quick`` does not decode; learns from it.
+        """Decode an answer that ``quick`` does not decode, and learn its layout: generation, void time and bins.
 
         Raises:
             ProtocolError: it is malformed.
@@ -67,12 +67,12 @@ class RecordDecoder:
 
 
 def _nothing(body: bytes) -> None:
-    """The decoder of no layout."""
+    """The decoder without a layout."""
 
 
 @functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def decoder_of(layout: Layout) -> LayoutDecoder:
-    """The function for answers of a layout."""
+    """Return the decoder for answers of a layout."""
     writer = LayoutWriter(start="0", otherwise="return None")
     writer.constant(_HEAD)
     generation, void_time, _ = writer.field("I"), writer.field("I"), writer.field("I")

@@ -1,7 +1,7 @@
-"""Answers to single-record commands: the hot path from a message's bytes to a record.
+"""Decode answers to single-record commands: the client's hot path from a message's bytes to a record.
 
-The checks are few because ends are checked once: an operation that runs past the body makes the next read fail, or the
-last position miss the body's end.
+Bounds are checked once at the end: after an operation that extends past the body the next read fails, or the last
+position is not the body's end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _unpack_size = struct.Struct(">I").unpack_from
 _unpack_int = struct.Struct(">q").unpack_from
 _unpack_float = struct.Struct(">d").unpack_from
 
-# Bin names repeat from record to record: one str for each, and no decoding. Emptied when it grows without end.
+# Cache of decoded bin names, which repeat from record to record. Emptied when it is full.
 _names: dict[bytes, str] = {}
 _NAMES_MAX = 4096
 
@@ -42,7 +42,7 @@ def _malformed(body: bytes, error: Exception) -> ProtocolError:
 
 
 def _undecodable(body: bytes, error: Exception) -> ProtocolError:
-    """The error for an answer whose bins could not be decoded: names the bin where there is one to blame."""
+    """Return the error for an answer whose bins could not be decoded; it names the first invalid bin, if any."""
     try:
         n_fields, n_ops = _unpack_header(body, 0)[4:]
         position = skip_fields(body, 22, n_fields)
@@ -55,7 +55,7 @@ def _undecodable(body: bytes, error: Exception) -> ProtocolError:
 
 
 def decode_header(body: bytes) -> tuple[int, int, int]:
-    """Result code, generation and void time (seconds since 2010, 0: never expires) of an answer, the rest left unread.
+    """Decode the header of an answer: result code, generation and void time (seconds since 2010, 0: never expires).
 
     Raises:
         ProtocolError: it is shorter than a header.
@@ -65,14 +65,14 @@ def decode_header(body: bytes) -> tuple[int, int, int]:
     except struct.error as error:
         raise _malformed(body, error) from None
     if header_size != 22:
-        raise ProtocolError(f"a message header of {header_size} bytes: it has 22")
+        raise ProtocolError(f"a message header of {header_size} bytes, expected 22")
     return result_code, generation, void_time
 
 
 def decode_record(body: bytes) -> tuple[int, int, int, dict[str, Any]]:
-    """Result code, generation, void time and bins of an answer that holds one message.
+    """Decode an answer that is one message: result code, generation, void time and bins.
 
-    Of several results for one bin the last that is not nil counts; see :func:`decode_ordered`.
+    Of several results for one bin, the last that is not nil is used; see :func:`decode_ordered`.
 
     Raises:
         ProtocolError: it is malformed.
@@ -107,7 +107,7 @@ def decode_record(body: bytes) -> tuple[int, int, int, dict[str, Any]]:
             elif particle:
                 bins[name] = decode_value(particle, body[value:position])
             else:
-                # A write that reports back nothing takes away nothing that a read of the bin gave.
+                # The nil result of a write does not replace the result of a read of the same bin.
                 bins.setdefault(name, None)
             n_ops -= 1
     except _FAULTS as error:
@@ -118,7 +118,7 @@ def decode_record(body: bytes) -> tuple[int, int, int, dict[str, Any]]:
 
 
 def decode_ordered(body: bytes) -> tuple[int, int, int, list[tuple[str, Any]]]:
-    """As :func:`decode_record`, with every result in the order of the answer.
+    """As :func:`decode_record`, but return every result, in the order of the answer.
 
     Raises:
         ProtocolError: it is malformed.
@@ -136,14 +136,17 @@ def decode_ordered(body: bytes) -> tuple[int, int, int, list[tuple[str, Any]]]:
 
 
 def skip_fields(body: bytes, position: int, count: int) -> int:
-    """Where ``count`` fields from ``position`` on end (may raise struct.error)."""
+    """Return the end of ``count`` fields from ``position`` on (may raise struct.error)."""
     for _ in range(count):
         position += 4 + _unpack_size(body, position)[0]
     return position
 
 
 def read_bins(body: bytes, position: int, count: int) -> tuple[list[tuple[str, Any]], int]:
-    """``count`` bins from ``position`` on in order, and where they end (may raise struct.error, UnicodeDecodeError)."""
+    """Decode ``count`` bins from ``position`` on; return them and their end.
+
+    May raise struct.error or UnicodeDecodeError.
+    """
     results: list[tuple[str, Any]] = []
     append = results.append
     names = _names
@@ -171,10 +174,10 @@ def read_bins(body: bytes, position: int, count: int) -> tuple[list[tuple[str, A
 
 
 def skip_bins(body: bytes, position: int, count: int) -> int:
-    """Where ``count`` bins from ``position`` on end, whose values are not looked at (may raise struct.error).
+    """Return the end of ``count`` bins from ``position`` on, without decoding values (may raise struct.error).
 
     Raises:
-        ProtocolError: one is too short, or they end beyond the answer.
+        ProtocolError: a bin is too short, or they end beyond the answer.
     """
     for _ in range(count):
         size, _, flags, name_size = _unpack_op(body, position)
@@ -187,7 +190,7 @@ def skip_bins(body: bytes, position: int, count: int) -> int:
 
 
 def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Results by bin: of several for one bin the last that is not nil."""
+    """Group results by bin: of several for one bin, the last that is not nil."""
     bins = dict(results)
     if None in bins.values() and len(bins) != len(results):
         bins.update([result for result in results if result[1] is not None])
@@ -195,9 +198,9 @@ def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def decode_failure(body: bytes) -> str | None:
-    """What a user-defined function that failed said of it; None where an answer holds nothing of the kind.
+    """Return the error text of a failed user-defined function; None if the answer has none.
 
-    The server puts that into a bin of the name FAILURE (server: as/src/transaction/udf.c).
+    The server puts it into a bin named FAILURE (server: as/src/transaction/udf.c).
     """
     try:
         text = decode_record(body)[3].get("FAILURE")

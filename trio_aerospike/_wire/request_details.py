@@ -1,7 +1,7 @@
-"""Say what a request asked for, for the error of a server that refused it: its size, the generation, the bins.
+"""Describe a refused request for the error message: its size, generation or bins.
 
-A server answers with a result code alone. What it refused is in the request, which is parsed again here, so that
-requests that succeed cost nothing.
+A server answers with a result code only. The details are in the request, which is parsed again here, so that requests
+that succeed cost nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .shown import shown
 
 _RECORD_GENERATION: Final = 3
 _RECORD_TOO_BIG: Final = 13
-#: Codes that are about a bin: it exists, has another type, is missing, has a wrong name, cannot take the operation, its
+#: Codes about a bin: it exists, has another type, is missing, has an invalid name, does not allow the operation, its
 #: element is missing or exists, its value is not GeoJSON.
 _ABOUT_BINS: Final = frozenset((6, 12, 17, 21, 23, 24, 26, 160))
 DETAILED: Final = frozenset((_RECORD_GENERATION, _RECORD_TOO_BIG)) | _ABOUT_BINS
 
 _FRAME_HEADER_SIZE: Final = 8
-#: Names that a message lists, at most.
+#: Most names in a message.
 _NAMES: Final = 5
 _unpack_generation = struct.Struct(">I").unpack_from
 _unpack_counts = struct.Struct(">HH").unpack_from
@@ -34,14 +34,14 @@ _unpack_op = struct.Struct(">I3xB").unpack_from
 
 
 def request_detail(code: int, frame: bytes) -> str:
-    """Describe what a server refused of a single-record command.
+    """Describe a refused single-record command.
 
     Args:
         code: the server's result code.
         frame: the request.
 
     Returns:
-        A text to put behind the error's own; empty where there is nothing to add.
+        A text to append to the error message; empty if there is nothing to add.
     """
     if code not in DETAILED:
         return ""
@@ -53,11 +53,11 @@ def request_detail(code: int, frame: bytes) -> str:
 
 
 def row_detail(code: int, rest: bytes) -> str:
-    """Describe what a server refused of a row of a batch.
+    """Describe a refused row of a batch.
 
     Args:
         code: the row's result code.
-        rest: the row behind its digest, as ``batch.encode_rest`` makes it.
+        rest: the row behind its digest, as ``batch.encode_row_payload`` makes it.
 
     Returns:
         As :func:`request_detail`.
@@ -93,7 +93,7 @@ def _detail(code: int, data: bytes, info2: int, generation: int, position: int, 
 
 
 def _bin_names(data: bytes, position: int, n_fields: int, n_ops: int) -> list[str]:
-    """The names of the bins in a request, in order, each once."""
+    """Return the names of the bins in a request, in order, without duplicates."""
     names: dict[str, None] = {}
     for _ in range(n_fields):
         position += 4 + _unpack_size(data, position)[0]

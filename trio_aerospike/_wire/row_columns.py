@@ -1,7 +1,7 @@
-"""Answers to batches of reads decoded into columns: bins, generations and void times, with no object for a row.
+"""Decode answers to batches of reads into columns: bins, generations and void times, without an object for each row.
 
-As ``batch_answers`` and ``batch_layouts``, for who wants dicts of bins by user key: what else a row says is put into
-lists of numbers, which cost nothing to keep, and nothing to Python's garbage collector.
+As ``batch_answers`` and ``batch_layouts``, for results that are dicts of bins by user key: the metadata of rows is put
+into lists of numbers, which the garbage collector does not have to traverse.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from .batch_answers import BatchRow, RowReader
 from .constants import MESSAGE_HEADER_SIZE
 from .layouts import LAYOUTS_KEPT, Layout, LayoutWriter
 
-#: Decodes rows from a position on for as long as they have the layout and start before another: (body, position, stop,
-#: results, mark, bins, generations, void_times) -> the position of the first row that is left.
+#: Decodes consecutive rows of the layout that start before ``stop``: (body, position, stop, results, mark, bins,
+#: generations, void_times) -> the position of the first row that is left.
 ColumnDecoder: TypeAlias = Callable[
     [bytes, int, int, list[Any], Any, list[dict[str, Any] | None], list[int], list[int]],
     int,
 ]
 
-# A good row's message begins so: its header's size, four bytes of flags, result code 0.
+# The start of a successful row's message: its header's size, four bytes of flags, result code 0.
 _HEAD: Final = bytes((MESSAGE_HEADER_SIZE, 0, 0, 0, 0, 0))
 _pack_counts = struct.Struct(">HH").pack
 
 
 class Columns:
-    """What a batch of reads brought, as lists with an item for each key.
+    """The results of a batch of reads, as lists with an item for each key.
 
     Attributes:
-        bins: of the records that were found; else None.
+        bins: the bins of each record that was found; else None.
         codes: 0 for a record, else the server's code.
-        generations, void_times: of the records, as they were sent.
+        generations, void_times: of the records, as the server sent them.
     """
 
     __slots__ = ("bins", "codes", "generations", "void_times")
@@ -49,11 +49,11 @@ class ColumnReader(RowReader):
     """Decodes the frames of one part's answer.
 
     Args:
-        columns: what is filled, at the places of the rows' indexes.
-        results: the batch's results, by index: ``mark`` is put where a row is in the columns.
+        columns: the columns to fill, by the rows' indexes.
+        results: the batch's results, by index: ``mark`` is stored if a row is in the columns.
         mark: anything but None.
-        other: takes any other row, the index of which is sound.
-        runs: what decodes the rows that have been seen so far, shared by the readers of a batch.
+        other: called with every other row; its index is valid.
+        decoders: for the layouts known so far, shared by the readers of a batch.
         pause: as of :class:`RowReader`.
     """
 
@@ -65,10 +65,10 @@ class ColumnReader(RowReader):
         results: list[Any],
         mark: Any,
         other: Callable[[BatchRow], None],
-        runs: list[ColumnDecoder] | None = None,
+        decoders: list[ColumnDecoder] | None = None,
         pause: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__([] if runs is None else runs, pause)
+        super().__init__([] if decoders is None else decoders, pause)
         self._columns = columns
         self._results = results
         self._mark = mark
@@ -78,14 +78,14 @@ class ColumnReader(RowReader):
         """Decode one frame, as ``BatchAnswerReader.read``.
 
         Raises:
-            ProtocolError: the frame is malformed, or names a row that was not asked for.
+            ProtocolError: the frame is malformed, or has a row that was not asked for.
         """
         return self._read(body, len(self._results), self._other)
 
-    def _decode(self, run: ColumnDecoder, body: bytes, position: int, stop: int) -> int:
+    def _decode(self, decode: ColumnDecoder, body: bytes, position: int, stop: int) -> int:
         columns = self._columns
         bins, generations, void_times = columns.bins, columns.generations, columns.void_times
-        return run(body, position, stop, self._results, self._mark, bins, generations, void_times)
+        return decode(body, position, stop, self._results, self._mark, bins, generations, void_times)
 
     def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
         columns = self._columns
@@ -96,13 +96,13 @@ class ColumnReader(RowReader):
             columns.generations[index] = generation
             columns.void_times[index] = void_time
 
-    def _run_of(self, layout: Layout) -> ColumnDecoder:
+    def _decoder_for(self, layout: Layout) -> ColumnDecoder:
         return _decoder_of(layout)
 
 
 @functools.lru_cache(maxsize=LAYOUTS_KEPT)
 def _decoder_of(layout: Layout) -> ColumnDecoder:
-    """The function for rows of a layout."""
+    """Return the decoder for rows of a layout."""
     writer = LayoutWriter()
     writer.constant(_HEAD)
     generation, void_time, index = writer.field("I"), writer.field("I"), writer.field("I")

@@ -24,14 +24,14 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except Exception:
-        # Whatever the repr of a foreign object does, the error must come out. Python itself refuses to print ints of
-        # more than 4,300 digits.
+        # The repr of a foreign object may raise, but the error message is still needed. Python itself refuses to format
+        # ints of more than 4,300 digits.
         return f"<{type(value).__name__} without a printable form>"
     return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX // 2]}...{text[-VALUE_MAX // 4 :]}"
 
 
 def kind_of(value: object) -> str:
-    """Return the type of a value in words: ``a str``, ``an int``, ``a NumPy int64``."""
+    """Return the type of a value with its article: ``a str``, ``an int``, ``a NumPy int64``."""
     kind = type(value)
     if kind.__module__.partition(".")[0] == "numpy":
         return f"a NumPy {kind.__name__}"
@@ -44,7 +44,7 @@ def with_article(word: str) -> str:
 
 
 def conversion_hint(value: object) -> str:
-    """Say how to convert a value of NumPy; empty for any other. No scalar of NumPy is converted by itself.
+    """Suggest how to convert a NumPy value; empty for any other. NumPy scalars are not converted automatically.
 
     ``float64``, ``str_`` and ``bytes_`` are Python's own types as well, and need no conversion.
     """
@@ -56,11 +56,11 @@ def conversion_hint(value: object) -> str:
 
 
 def clipped(text: str, limit: int = TEXT_MAX) -> str:
-    """Return a text as it is, or its beginning and its length where it is longer than ``limit`` characters."""
+    """Return a text as it is, or its beginning and its length if it is longer than ``limit`` characters."""
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
 def not_utf8(error: UnicodeDecodeError) -> str:
-    """Describe text that is not UTF-8: what is wrong, at which byte, and the bytes around it."""
+    """Describe text that is not UTF-8: the reason, the byte, and the bytes around it."""
     around = bytes(error.object[max(error.start - _AROUND, 0) : error.start + _AROUND])
     return f"is not UTF-8 ({error.reason} at byte {error.start} of {len(error.object)}, in {around!r})"

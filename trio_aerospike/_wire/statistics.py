@@ -1,4 +1,4 @@
-"""Statistics in info answers: names and values as text, and the types that the values have.
+"""Parse statistics in info answers: names and values, and convert the values to their types.
 
 Facts: the server's ``as/src/base/thr_info.c`` (``namespace/...``, ``statistics``), ``namespace.c`` (``sets/...``) and
 ``sindex.c`` (``sindex-stat``).
@@ -12,9 +12,9 @@ from typing import TypeAlias
 from ..errors import ProtocolError
 
 Value: TypeAlias = bool | int | float | str
-"""What a statistic or a field of a configuration is."""
+"""The type of a statistic or configuration value."""
 
-# Written in hexadecimal, or chosen by somebody: one that has only digits is no number for that.
+# Hexadecimal numbers and names: one that has only digits is still not a number.
 _NAMES = frozenset(
     {
         "cluster-name",
@@ -32,7 +32,7 @@ _WORDS = {"true": True, "false": False}
 
 
 def parse_pairs(text: str, separator: str = ";") -> dict[str, str]:
-    """The values of ``name=value;name=value``, as text.
+    """Parse ``name=value;name=value`` into texts.
 
     Raises:
         ProtocolError: an entry has no name or no value.
@@ -49,9 +49,9 @@ def parse_pairs(text: str, separator: str = ";") -> dict[str, str]:
 
 
 def parse_sets(namespace: str, text: str) -> dict[str, dict[str, str]]:
-    """The sets of a ``sets/<namespace>`` answer with their values, as text.
+    """Parse a ``sets/<namespace>`` answer into texts, by set.
 
-    A set may be called anything, so only what the server itself writes around its name ends the name.
+    The name of a set may contain any character, so only the text that the server writes around it ends the name.
 
     Raises:
         ProtocolError: it is of another form.
@@ -71,7 +71,7 @@ def parse_sets(namespace: str, text: str) -> dict[str, dict[str, str]]:
 
 
 def typed(pairs: dict[str, str]) -> dict[str, Value]:
-    """The values as what they are: true and false, integers, decimal fractions, and else the text."""
+    """Convert values to their types: true and false, integers, decimal fractions; all others stay text."""
     return {name: value if name in _NAMES else _value(value) for name, value in pairs.items()}
 
 

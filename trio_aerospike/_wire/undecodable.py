@@ -1,4 +1,4 @@
-"""Say which bin of an answer cannot be decoded, why, and what to do: the text of the error for a person.
+"""Describe which bin of an answer cannot be decoded, why, and what to do, for the error message.
 
 Called after a decoder has failed, so that decoders need not keep track of names for messages.
 """
@@ -19,8 +19,8 @@ def faulty_bin(body: bytes, position: int, count: int) -> ProtocolError | None:
 
     Args:
         body: the answer.
-        position: where the first bin begins.
-        count: how many bins there are.
+        position: of the first bin.
+        count: the number of bins.
 
     Returns:
         An error that names the bin; None if every bin can be decoded, or if their sizes do not fit the answer.

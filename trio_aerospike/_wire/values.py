@@ -1,4 +1,4 @@
-"""Values the database knows and Python does not: GeoJSON, HyperLogLog, foreign blobs, ordered lists and maps."""
+"""Types for values without a Python counterpart: GeoJSON, HyperLogLog, typed blobs, ordered lists and maps."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ def _geo_text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        # Imported here and below: few programs use GeoJSON, and all of them wait for imports.
         return json.dumps(value)
     raise TypeError(f"GeoJSON takes its text or a mapping, not {type(value).__name__}")
 
 
 @attrs.frozen(slots=True)
 class GeoJSON:
-    """A point or region in GeoJSON, which the server indexes by place.
+    """A point or region in GeoJSON, which the server can index.
 
     Args:
         text: the GeoJSON document as text, or as a mapping that is turned into text.
@@ -44,9 +43,9 @@ class GeoJSON:
 
 
 class HyperLogLog(bytes):
-    """A HyperLogLog sketch as the server made it; opaque here, and writable back as it is.
+    """A HyperLogLog sketch from the server; opaque here, and can be written back.
 
-    It is the bytes of the sketch for who wants those, and no others are equal to it: they would be a blob in a bin.
+    It is a bytes object with the bytes of the sketch, but not equal to plain bytes, which would be a blob in a bin.
 
     Args:
         data: the bytes.
@@ -59,7 +58,7 @@ class HyperLogLog(bytes):
 
     @property
     def data(self) -> bytes:
-        """The bytes alone, which are written as a blob."""
+        """The bytes as a plain object, which is written as a blob."""
         return bytes(self)
 
     def __eq__(self, other: object) -> bool:
@@ -79,10 +78,10 @@ class HyperLogLog(bytes):
 
 @attrs.frozen(slots=True)
 class TypedBlob:
-    """Bytes under a particle type that Python has no type for.
+    """Bytes of a particle type without a Python type.
 
-    These are the language-specific blobs of old clients (types 7 to 12: Java, C#, Python, Ruby, PHP, Erlang) and what
-    servers newer than this library may send. Only the former can be written.
+    These are the language-specific blobs of old clients (types 7 to 12: Java, C#, Python, Ruby, PHP, Erlang) and values
+    of servers newer than this library. Only the former can be written.
     """
 
     type: int
@@ -93,10 +92,10 @@ class TypedBlob:
 
 
 class OrderedMap(dict[K, V]):
-    """A map with the order the server keeps it in; otherwise a dict, equal to any dict with the same items.
+    """A map with its order in the server; otherwise a dict, equal to any dict with the same items.
 
     ``order`` holds the server's flags: 1 ordered by key, 3 by key and value, 8 in the order of a ranked answer (as a
-    map read by rank comes back). Writing it back gives the flag back.
+    map read by rank is returned). Writing it back restores the flag.
     """
 
     __slots__ = ("order",)
@@ -121,7 +120,7 @@ class OrderedMap(dict[K, V]):
 class OrderedList(list[T]):
     """A list that the server keeps sorted; otherwise a list, equal to any list with the same items.
 
-    ``order`` holds the server's flags (1: ordered). Writing it back gives the flag back.
+    ``order`` holds the server's flags (1: ordered). Writing it back restores the flag.
     """
 
     __slots__ = ("order",)
@@ -144,7 +143,7 @@ class OrderedList(list[T]):
 
 
 class Special:
-    """A value that exists only in comparisons: never stored, one instance of each (compare with ``is``)."""
+    """A value for comparisons only: never stored, one instance of each (compare with ``is``)."""
 
     __slots__ = ("_name",)
 

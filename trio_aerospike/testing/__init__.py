@@ -1,12 +1,12 @@
-"""For the tests of programs that use Aerospike: clusters that need no installation, and faults on order.
+"""Test support: embedded clusters, pytest fixtures and fault injection, for programs that use Aerospike.
 
     async def test_something() -> None:
         async with open_embedded_cluster(nodes=3, memory=True) as cluster:
             async with trio_aerospike.open_client(cluster.hosts, connector=cluster.connector) as client:
                 ...
 
-`open_servers` gives programs the servers that AEROSPIKE_HOSTS names, or an embedded cluster.
-`trio_aerospike.testing.plugin` is a pytest plugin, found by itself once the package is installed, with the fixtures
+`open_servers` uses the servers in AEROSPIKE_HOSTS, or opens an embedded cluster.
+`trio_aerospike.testing.plugin` is a pytest plugin, active once the package is installed, with the fixtures
 `aerospike_cluster` and `aerospike_client`.
 """
 

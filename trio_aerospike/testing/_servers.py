@@ -1,4 +1,4 @@
-"""Servers for programs that run with no set-up, and on real ones where somebody names them."""
+"""Use the servers in AEROSPIKE_HOSTS, or an embedded cluster without one, for programs without set-up."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 
 from ..server import open_embedded_cluster
 
-#: The variable of the environment that names servers: ``host:port``, several with commas between them.
+#: The environment variable with the servers: ``host:port``, several separated by commas.
 HOSTS_VARIABLE: Final = "AEROSPIKE_HOSTS"
 
 
 @asynccontextmanager
 async def open_servers(nodes: int = 1) -> AsyncIterator[list[str]]:
-    """The servers that AEROSPIKE_HOSTS names; where it names none, an embedded cluster while the block lasts.
+    """Return the servers in AEROSPIKE_HOSTS; if it is not set, run an embedded cluster inside the block.
 
     Use it as ``async with open_servers() as seeds, open_client(seeds) as client``.
 

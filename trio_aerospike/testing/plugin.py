@@ -1,4 +1,4 @@
-"""Fixtures for pytest-trio; the server is imported when a test asks for it."""
+"""Pytest fixtures for pytest-trio; client and server are imported when a test first uses a fixture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ else:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         "aerospike(nodes=1, **options): how the cluster of the fixture aerospike_cluster is opened; options are "
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark async tests that use a fixture of ours as trio tests, so that no setting (``trio_mode``) is needed."""
+    """Mark async tests that use these fixtures as trio tests, so that no setting (``trio_mode``) is needed."""
     if not config.pluginmanager.hasplugin("trio"):
         return
     for item in items:
@@ -38,19 +38,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _FIXTURES = frozenset(("aerospike_cluster", "aerospike_client"))
-#: Markers of tests that another plugin runs already: in Trio, or elsewhere.
+#: Markers of tests that another plugin runs already.
 _OTHERS = ("trio", "asyncio", "anyio")
 
 
 def _test_of(item: pytest.Item) -> object:
     function = getattr(item, "obj", None)
-    # A test of Hypothesis is a plain function around the one that was written.
+    # A Hypothesis test is a plain function around the test function.
     return getattr(getattr(function, "hypothesis", None), "inner_test", function)
 
 
 @pytest.fixture
 async def aerospike_cluster(request: pytest.FixtureRequest) -> AsyncIterator[server.EmbeddedCluster]:
-    """An embedded cluster of its own for the test: one node in memory, or what the marker `aerospike` says.
+    """An embedded cluster for the test: one node in memory, or as the marker `aerospike` says.
 
     @pytest.mark.aerospike(nodes=3, memory=False)
     async def test_it(aerospike_cluster): ...
@@ -68,7 +68,7 @@ async def aerospike_cluster(request: pytest.FixtureRequest) -> AsyncIterator[ser
 async def aerospike_client(aerospike_cluster: server.EmbeddedCluster) -> AsyncIterator[Client]:
     """A client of `aerospike_cluster`, connected.
 
-    Where the cluster has users, the client is the first of them.
+    If the cluster has users, the client logs in as the first one.
     """
     fields: ClientFields = {}
     if aerospike_cluster.first_user is not None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names, blobs, text, u8, u16, u32
-from trio_aerospike._wire.batch import encode_batch, encode_batch_read, encode_indexed, encode_rest
+from trio_aerospike._wire.batch import encode_batch, encode_batch_read, encode_indexed, encode_row_payload
 from trio_aerospike._wire.batch_answers import BatchRow, decode_batch_response
 from trio_aerospike._wire.batch_messages import (
     BatchRequest,
@@ -93,14 +93,14 @@ def test_repetitions_are_recognised_and_cost_25_bytes() -> None:
 def test_rows_by_index_are_those_that_stand_there_and_the_same_object_again_is_a_repetition(
     kinds: list[int], start: int, chosen: Any
 ) -> None:
-    rests = [encode_rest("test", f"set{kind}", (1, 0, 0)) for kind in range(3)]
-    whole = [rests[0]] * start + [rests[kind] for kind in kinds]
+    row_payloads = [encode_row_payload("test", f"set{kind}", (1, 0, 0)) for kind in range(3)]
+    whole = [row_payloads[0]] * start + [row_payloads[kind] for kind in kinds]
     digests = [number.to_bytes(20, "big") for number in range(len(whole))]
     indexes = chosen(start, len(whole))
     pieces = encode_indexed(indexes, digests, whole)
     _, decoded = decode_batch_request(message_of(encode_batch(pieces, len(indexes))))
     assert [(row.index, row.digest) for row in decoded] == [(index, digests[index]) for index in indexes]
-    assert [row.set_name for row in decoded] == [f"set{rests.index(whole[index])}" for index in indexes]
+    assert [row.set_name for row in decoded] == [f"set{row_payloads.index(whole[index])}" for index in indexes]
     before = [None, *(whole[index] for index in indexes)]
     assert [row.repeat for row in decoded] == [whole[index] is before[place] for place, index in enumerate(indexes)]
 
@@ -146,9 +146,9 @@ def test_a_bin_name_too_long_is_refused() -> None:
 
 def test_a_record_too_large_for_any_request_is_refused() -> None:
     with pytest.raises(InvalidArgError, match="too large: a request has at most 134217728"):
-        encode_rest("test", "a", (0, 1, 0), generation=0, ops=bytes(128 * 1024 * 1024), n_ops=1)
+        encode_row_payload("test", "a", (0, 1, 0), generation=0, ops=bytes(128 * 1024 * 1024), n_ops=1)
     with pytest.raises(InvalidArgError, match="at most 65535"):
-        encode_rest("test", "a", (0, 1, 0), generation=0, ops=b"", n_ops=65536)
+        encode_row_payload("test", "a", (0, 1, 0), generation=0, ops=b"", n_ops=65536)
 
 
 def test_a_digest_of_another_size_is_refused() -> None:
@@ -198,7 +198,7 @@ def repeating_first() -> bytes:
         ((), "without its field"),
         ((Field(41, b""),), "no room"),
         ((Field(41, struct.pack(">IB", 1 << 31, 0)),), "does not fit"),
-        ((Field(41, repeating_first()),), "repeats nothing"),
+        ((Field(41, repeating_first()),), "is a repetition"),
         ((Field(41, struct.pack(">IB", 0, 0) + b"x"),), "follow"),
     ],
 )

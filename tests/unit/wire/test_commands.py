@@ -106,7 +106,7 @@ def test_a_field_is_its_size_id_and_data() -> None:
         ("n" * 16, True, "has 16 bytes"),
         ("n" * 16, None, "has 16 bytes"),
         ("\ud800", 1, "bin name '.*' is not valid text"),
-        (7, 1, "bin name 7 is an int: allowed is a str"),
+        (7, 1, "bin name: got an int 7, allowed: a str"),
         ("age", 1 << 63, "bin 'age': value 9223372036854775808 does not fit"),
         ("age", "\ud800", "bin 'age': value .* lone surrogate"),
         ("age", {1}, r"bin 'age': value: \{1\} is a set: allowed are"),

@@ -45,13 +45,13 @@ def test_keys_of_different_types_differ_and_types_that_are_the_same_do_not() -> 
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        (True, "True is a bool"),
-        (1.5, "1.5 is a float: allowed are a 64-bit int, str and bytes"),
-        (None, "None is a NoneType"),
+        (True, "got a bool True"),
+        (1.5, "user key: got a float 1.5, allowed: a 64-bit int, str or bytes"),
+        (None, "got a NoneType None"),
         (1 << 63, "does not fit"),
         (-(1 << 63) - 1, "does not fit"),
         ("\ud800", "lone surrogate"),
-        ([1], "is a list"),
+        ([1], "got a list"),
     ],
 )
 def test_keys_the_database_does_not_take_are_refused(key: Any, words: str) -> None:

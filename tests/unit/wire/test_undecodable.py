@@ -34,7 +34,7 @@ CASES = {
     "in a list": (bin(b"b", 20, b"\x91\xa6\x03" + LATIN), f"bin 'b': text in a list or map {FAULT}"),
     "a map key": (bin(b"b", 19, b"\x81\xa6\x03" + LATIN + b"\x01"), f"bin 'b': text in a list or map {FAULT}"),
     "a name": (bin(LATIN, 3, b"text"), f"the name of bin 2 of 2 {FAULT}"),
-    "a double of seven bytes": (bin(b"b", 2, bytes(7)), "bin 'b': a double of 7 bytes: it has 8"),
+    "a double of seven bytes": (bin(b"b", 2, bytes(7)), "bin 'b': a double of 7 bytes, expected 8"),
 }
 
 

@@ -1,1 +1,1 @@
-"""Execution of commands: what happens after an attempt has failed."""
+"""Execution of commands: routing, retries, batches, queries, aggregations and background jobs."""

@@ -1,9 +1,9 @@
-"""The answers of all nodes to an aggregation: frames of values, waiting for the reader in a bounded store.
+"""Stream the results of an aggregation from all nodes: frames of values in a bounded buffer, restarted as a whole.
 
-Values belong to no partition, and a node works on all of which it is the master or on nothing (server: query_job.c asks
-for no partitions here), so that no part of the whole can be asked for anew. As long as nothing of what was made of the
-values has been handed on, the whole can: `restart`. After that, what goes wrong with one node ends it. As with queries
-there is no task here, and connections are left unread when too much has gathered.
+Values belong to no partition: a node works on all partitions that it is the master of (server: query_job.c takes no
+list of partitions here), so a part of the aggregation cannot be retried. The whole can be restarted until the first
+value has been delivered to the program (`restart`). After that, the failure of one node ends the aggregation. As with
+queries there is no background task, and connections are not read while the buffer is full.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ Value = tuple[int, bytes]
 
 
 class ValueStream(Uncopyable):
-    """One aggregation on its way.
+    """One running aggregation.
 
     Args:
-        cluster: where to.
-        executor: counts it among ``max_concurrent_operations`` while it waits.
+        cluster: the cluster that is asked.
+        executor: limits it by ``max_concurrent_operations`` while it waits.
         what: the aggregation in words, for messages.
         namespace: of the records.
         make_frame: the request, with a number for the server.
         policy: its timeouts and retries count.
 
     Attributes:
-        limit: on Trio's clock, when all is given up.
-        handed_on: whether the program has been given something that was made of the values.
+        limit: deadline of the whole aggregation, on Trio's clock.
+        handed_on: whether a value has been delivered to the program.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class ValueStream(Uncopyable):
         )
         self._buffer: FrameBuffer[NodeAnswer] = self._empty_buffer()
         self._began = False
-        #: How the last attempt failed and whether it was sent; None where asking again cannot help.
+        #: How the last attempt failed and whether it was sent; None where a retry cannot help.
         self._failure: tuple[Outcome, bool] | None = None
         self._answered_once = False
-        #: How often partitions had moved when all nodes had answered.
+        #: How often partitions had moved by the time all nodes had answered.
         self._moves = 0
-        #: Who is master of what, as far as was known when the nodes were asked.
+        #: The masters of all partitions, as known when the nodes were asked.
         self._masters: list[Node | None] = []
         self.handed_on = False
 
@@ -102,13 +102,13 @@ class ValueStream(Uncopyable):
         return FrameBuffer(self._cluster, self.limit, silence)
 
     async def next_values(self) -> list[Value] | None:
-        """The next values, at least one; None when there are no more.
+        """Return the next values, at least one; None at the end.
 
         Raises:
             BackpressureError: no slot came free in time.
             UDFError: the function failed on a node; with its message and line.
             AerospikeTimeoutError: ``total_timeout`` has passed, or a node stayed silent.
-            AerospikeError: what a node refused, or why one could not be asked.
+            AerospikeError: a node refused the request, or could not be reached.
         """
         await trio.lowlevel.checkpoint()
         slot = None if self._executor.limiter is None else await self._executor.acquire_slot()
@@ -126,11 +126,11 @@ class ValueStream(Uncopyable):
             self._begin()
         while True:
             while self._buffer.frames:
-                run, body = self._buffer.frames.popleft()
+                answer, body = self._buffer.frames.popleft()
                 if body is None:
-                    self._ended(run)
+                    self._ended(answer)
                 else:
-                    values = self._read(run, body)
+                    values = self._read(answer, body)
                     if values:
                         return values
             if not self._buffer.answers:
@@ -150,16 +150,16 @@ class ValueStream(Uncopyable):
             raise self._noted(Cause.NO_OWNER, error, None, sent=False)
         self._masters = self._cluster.masters(self._namespace)
         for node in nodes:
-            run = NodeAnswer(node)
-            self._buffer.ask(run, self._make_frame(run.trid))
+            answer = NodeAnswer(node)
+            self._buffer.ask(answer, self._make_frame(answer.trid))
 
-    # -- asking for all of it again ----------------------------------------------------------------------------------
+    # -- restart -----------------------------------------------------------------------------------------------------
 
     async def restart(self) -> bool:
-        """After an error: wait until every partition is served, and be ready to ask for all values once more.
+        """After an error: wait until every partition is served, and prepare to ask all nodes again.
 
         Returns:
-            False where that cannot help, is not allowed, or would repeat what has been handed on.
+            False if that cannot help, is not allowed, or would deliver values twice.
         """
         failure, self._failure = self._failure, None
         if failure is None or self.handed_on:
@@ -185,15 +185,15 @@ class ValueStream(Uncopyable):
         return True
 
     async def _check_masters(self) -> None:
-        """All nodes have answered: see whether they were masters of all partitions meanwhile.
+        """All nodes have answered: check that they were masters of all partitions all the time.
 
         Raises:
-            ClusterError: partitions have moved, and there is still something to be done about it.
+            ClusterError: partitions have moved, and a restart may help.
         """
         if self.handed_on or self._moves >= self._policy.max_retries:
             return
         if self._state.history:
-            # The nodes may have been asked before they took over what another has lost.
+            # The nodes may have been asked before they took over the partitions of another.
             await self._cluster.wait_for_tend(min(self.limit, loop_clock().now() + self._cluster.patience))
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
@@ -203,77 +203,77 @@ class ValueStream(Uncopyable):
             raise self._noted(ResultCode.PARTITION_UNAVAILABLE, error, None, sent=True)
 
     def close(self) -> None:
-        """End it: connections of answers under way are closed, and the servers hear that they may stop."""
+        """End it: close the connections of unfinished answers, which stops the servers."""
         self._began = True
         self._buffer.close(tell=True)
 
-    # -- what arrives ------------------------------------------------------------------------------------------------
+    # -- receiving ---------------------------------------------------------------------------------------------------
 
-    def _read(self, run: NodeAnswer, body: bytes) -> list[Value]:
+    def _read(self, answer: NodeAnswer, body: bytes) -> list[Value]:
         self._buffer.used(len(body))
         try:
             messages = decode_messages(body)
         except ProtocolError as error:
-            raise self._failed(run, Cause.BAD_DATA, ProtocolError(), error.message) from None
+            raise self._failed(answer, Cause.BAD_DATA, ProtocolError(), error.message) from None
         values: list[Value] = []
         for message in messages:
             if message.result_code or message.info3 & INFO3_LAST:
-                self._check_end(run, message)
+                self._check_end(answer, message)
             else:
-                values += self._values(run, message)
+                values += self._values(answer, message)
         return values
 
-    def _values(self, run: NodeAnswer, message: Message) -> list[Value]:
+    def _values(self, answer: NodeAnswer, message: Message) -> list[Value]:
         values = []
         for op in message.ops:
             if op.name == "FAILURE":
                 text = clipped(op.data.decode("utf-8", "replace"))
-                raise self._failed(run, ResultCode.UDF, UDFError(result_code=ResultCode.UDF), text)
+                raise self._failed(answer, ResultCode.UDF, UDFError(result_code=ResultCode.UDF), text)
             values.append((op.particle, op.data))
         return values
 
-    def _check_end(self, run: NodeAnswer, message: Message) -> None:
+    def _check_end(self, answer: NodeAnswer, message: Message) -> None:
         code = message.result_code
         if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
             self._answered_once = True
             return  # a node that does not know of the set has nothing to tell
-        if run.request is not None:
-            report(self._cluster, run.node, run.request, code)
+        if answer.request is not None:
+            report(self._cluster, answer.node, answer.request, code)
         error = error_from_code(code)
-        raise self._failed(run, code, error, query_error_text(code))
+        raise self._failed(answer, code, error, query_error_text(code))
 
-    def _ended(self, run: NodeAnswer) -> None:
-        """The reader has come to the end of an answer."""
-        self._buffer.answers.discard(run)
-        pending = run.request
-        if run.whole or pending is None:
+    def _ended(self, answer: NodeAnswer) -> None:
+        """Handle the end of one node's answer."""
+        self._buffer.answers.discard(answer)
+        pending = answer.request
+        if answer.whole or pending is None:
             return
         if self._cluster.closed:
             raise ClientClosed(f"{self._what}: the client is closed")
         outcome = outcome_of(pending)
-        report(self._cluster, run.node, pending, outcome)
+        report(self._cluster, answer.node, pending, outcome)
         if outcome is Cause.LOGIN_REFUSED:
-            raise self._noted(outcome, refused_login(pending), run.node, sent=False)
+            raise self._noted(outcome, refused_login(pending), answer.node, sent=False)
         if outcome is Cause.POOL_FULL:
             text = "no connection came free (max_conns_per_node)"
-            raise self._failed(run, outcome, NoMoreConnections(), text)
+            raise self._failed(answer, outcome, NoMoreConnections(), text)
         if outcome is Cause.TIMEOUT:
             name = "total_timeout" if loop_clock().now() >= self.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
-            raise self._failed(run, outcome, AerospikeTimeoutError(), text)
+            raise self._failed(answer, outcome, AerospikeTimeoutError(), text)
         if outcome is Cause.BAD_DATA:
-            raise self._failed(run, outcome, ProtocolError(), undecodable(pending)) from pending.error
+            raise self._failed(answer, outcome, ProtocolError(), undecodable(pending)) from pending.error
         error = ProtocolError() if outcome is Cause.PROTOCOL else ConnectionFailed()
-        raise self._failed(run, outcome, error, self._cluster.cause(run.node, pending.error))
+        raise self._failed(answer, outcome, error, self._cluster.cause(answer.node, pending.error))
 
-    def _failed(self, run: NodeAnswer, outcome: Outcome, error: AerospikeError, text: str) -> AerospikeError:
-        """The error of one node's answer, which ends the attempt."""
-        node = run.node
+    def _failed(self, answer: NodeAnswer, outcome: Outcome, error: AerospikeError, text: str) -> AerospikeError:
+        """Return the error of one node's answer, which ends the attempt."""
+        node = answer.node
         error.args = (f"{self._what}: node {node.name} at {node.address}: {text}",)
-        return self._noted(outcome, error, node, sent=run.request is not None and run.request.sent)
+        return self._noted(outcome, error, node, sent=answer.request is not None and answer.request.sent)
 
     def _noted(self, outcome: Outcome, error: AerospikeError, node: Node | None, *, sent: bool) -> AerospikeError:
-        """Note how an attempt ended, for :meth:`restart` and in its error."""
+        """Note how an attempt ended, for :meth:`restart` and in its error message."""
         name = None if node is None else node.name
         self._state.note(outcome, sent=sent, write=False, now=loop_clock().now(), node=name)
         self._failure = outcome, sent

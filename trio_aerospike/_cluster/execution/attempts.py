@@ -1,4 +1,4 @@
-"""Attempts and the cluster: how a request ended, what the cluster has to know of it, and the wait before a retry."""
+"""Classify how an attempt ended, report failures to the cluster, and wait before a retry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..tend.cluster import Cluster
     from ..tend.node import Node
 
-#: Where the result code stands in the body of a message.
+#: Offset of the result code in the body of a message.
 RESULT_CODE: Final = 5
 
 _CAUSES: Final = {
@@ -45,7 +45,7 @@ def outcome_of(pending: Request) -> Outcome:
 
 
 def report(cluster: Cluster, node: Node, pending: Request, outcome: Outcome) -> None:
-    """Have the cluster look at a node whose connection failed or whose partitions have moved, and renew its session."""
+    """Report a failed attempt to the cluster: an early tend round for a failed node or a stale map, a new login."""
     if outcome in (Cause.CONNECTION, Cause.PROTOCOL):
         cluster.report_failure(node)
     elif outcome == ResultCode.PARTITION_UNAVAILABLE:
@@ -55,7 +55,7 @@ def report(cluster: Cluster, node: Node, pending: Request, outcome: Outcome) -> 
 
 
 def refused_login(pending: Request) -> AerospikeError:
-    """The error of a refused login; other requests fail with the same one, so that each raises a copy."""
+    """Return the error of a refused login, as a copy: other requests raise the same error."""
     assert isinstance(pending.error, AerospikeError)
     error = copy.copy(pending.error)
     error.__cause__ = pending.error
@@ -63,13 +63,13 @@ def refused_login(pending: Request) -> AerospikeError:
 
 
 def undecodable(pending: Request) -> str:
-    """What to say of an answer that raised an unexpected error while it was decoded."""
+    """Return the message for an answer that raised an unexpected error while it was decoded."""
     error = pending.error
     return f"the answer could not be decoded: {type(error).__name__}{f': {error}' if str(error) else ''}"
 
 
 def query_error_text(code: int) -> str:
-    """What a query's result code means, with what to do about it."""
+    """Explain a query's result code, and what to do about it."""
     text = error_from_code(code).message
     if code == ResultCode.FAIL_FORBIDDEN:
         return (
@@ -79,7 +79,7 @@ def query_error_text(code: int) -> str:
     return text
 
 
-def waited_in_vain(node: Node, pending: Request) -> str:
+def no_connection_text(node: Node, pending: Request) -> str:
     """Explain why no connection took a request: how long the node has been silent, and what to change."""
     silence = loop_clock().now() - max(pending.arrived, node.progress_at)
     return not_sent(node, pending.failure is Failure.NO_ROOM, silence, node.waiting)
@@ -89,7 +89,7 @@ def not_sent(node: Node, full: bool, silence: float, waiting: int) -> str:
     """Explain why a request was not sent, and what to change.
 
     Args:
-        node: where it was to go.
+        node: the node that it was for.
         full: whether all connections that the node may have are in use.
         silence: seconds since the node last answered, or since the request began to wait.
         waiting: how many more requests wait for the node.
@@ -108,7 +108,7 @@ async def wait_for_retry(decision: RetryDecision, state: RetryState, cluster: Cl
     """Wait as long as a decision says.
 
     Returns:
-        False where the time for retries ended first.
+        False if the time for retries ended first.
     """
     if decision.action is Action.WAIT_FOR_TEND:
         return await cluster.wait_for_tend(state.patience_end)

@@ -1,4 +1,4 @@
-"""Starting a job on every node: each works on its own records, and says no more than that it has begun."""
+"""Start a background query on every node; each node confirms the start and works on its own records."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 async def start_on_all(
     cluster: Cluster, executor: Executor, what: str, namespace: str, frame: bytes, policy: WritePolicy, trid: int
 ) -> list[str]:
-    """Send a background query to every node, which counts as one operation.
+    """Start a background query on every node; all of it counts as one operation.
 
     Args:
-        cluster: where to.
-        executor: counts it among ``max_concurrent_operations``.
+        cluster: the cluster.
+        executor: limits it by ``max_concurrent_operations``.
         what: the command, for messages.
         namespace: of the records.
         frame: the request, the same for all.
@@ -48,23 +48,23 @@ async def start_on_all(
         trid: the number of the job, for messages.
 
     Returns:
-        The names of the nodes that have begun; one that does not know of the set has nothing to do.
+        The names of the nodes that have started; one that does not know the set has nothing to do.
 
     Raises:
-        RecordNotFound: no node knows of the set.
-        AerospikeError: a node refused or could not be asked; others may have begun.
+        RecordNotFound: no node knows the set.
+        AerospikeError: a node refused or could not be reached; others may have started.
     """
     if executor.limiter is None:
-        return await _Start(cluster, what, namespace, frame, policy, trid).run()
+        return await _JobStart(cluster, what, namespace, frame, policy, trid).run()
     slot = await executor.acquire_slot()
     try:
-        return await _Start(cluster, what, namespace, frame, policy, trid).run()
+        return await _JobStart(cluster, what, namespace, frame, policy, trid).run()
     finally:
         executor.release_slot(slot)
 
 
-class _Start:
-    """One job on its way to the nodes."""
+class _JobStart:
+    """One background query that is being started."""
 
     def __init__(
         self, cluster: Cluster, what: str, namespace: str, frame: bytes, policy: WritePolicy, trid: int
@@ -136,7 +136,7 @@ class _Start:
             if decision.action is Action.RAISE or not await wait_for_retry(decision, state, self._cluster):
                 raise error
             if not node.active:
-                return  # nothing was begun there, and it is not one of the cluster's any more
+                return  # nothing was started there, and the node has left the cluster
 
     def _error(self, outcome: Outcome, node: Node, pending: Request) -> AerospikeError:
         error: AerospikeError

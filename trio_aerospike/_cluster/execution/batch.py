@@ -1,8 +1,8 @@
-"""Carrying out a batch: split by node, one connection a part, the records left over tried again elsewhere.
+"""Execute a batch: split it by node into parts, one connection for each, and retry the rows that failed.
 
 A part is one request: rows that one node serves, a bounded number of them, so that a batch of any length costs little
-more memory than its answers. Each part is seen through by itself: what is left of it after a failure is split anew over
-the nodes that serve it now, with retries and patience of its own, while the other parts go on.
+more memory than its results. Each part is retried by itself: its remaining rows after a failure are split again over
+the nodes that serve them now, with retries and patience of their own, while the other parts go on.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ from ..connections.request import Request
 from ..run_all import together
 from ..tend.cluster import Cluster
 from ..tend.node import Node
-from .attempts import outcome_of, refused_login, report, undecodable, wait_for_retry, waited_in_vain
+from .attempts import no_connection_text, outcome_of, refused_login, report, undecodable, wait_for_retry
 from .frame_buffer import AnswerFrames
 from .retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 
 #: Rows in one request at the most. (Servers before 8 took no more than 5,000: batch-max-requests.)
 PART_SIZE = 4000
-#: Rows for which a request of their own is worth while: the server works on several at once, and while it works on one
-#: the answers to another are decoded. Each costs what decoding a hundred rows costs.
+#: Rows that are worth a request of their own: the server works on several requests at once, and while it works on one
+#: the answers to another are decoded. A request costs as much as decoding a hundred rows.
 PART_SIZE_MIN = 500
 #: Bytes of rows in one request after which the next one begins.
 PART_BYTES = 1024 * 1024
-#: Bytes of what rows are asked, up to which the layout of their answers is kept for the next batch that asks it.
+#: Bytes of a row payload, up to which the layout of its answer is cached for the next batch with the same payload.
 KIND_MAX = 1024
 #: Requests of one batch to one node at the same time.
 PARTS_AT_ONCE = 3
 
-# Results of a whole batch that the server gives before it looks at any row.
+# Results of a whole batch that the server returns before it looks at any row.
 _REFUSED = frozenset(
     (
         ResultCode.EXPIRED_SESSION,
@@ -74,10 +74,10 @@ _REFUSED = frozenset(
 
 
 class Reader(Protocol):
-    """Reads the answer to one part: frame by frame, as ``BatchAnswerReader`` does."""
+    """Decode the answer to one part, frame by frame, as ``BatchAnswerReader`` does."""
 
     def read(self, body: bytes) -> int | None:
-        """Take one frame; the result of the part when that was the last, else None."""
+        """Decode one frame; return the result of the part after the last one, else None."""
 
 
 MakeReader: TypeAlias = Callable[
@@ -87,37 +87,38 @@ MakeReader: TypeAlias = Callable[
 
 @attrs.frozen(eq=False)
 class Batch:
-    """What a batch asks of its records.
+    """A batch to execute.
 
     Args:
         what: the command's name, for messages.
         keys: the records; a row's index is its key's place here.
-        rests: what each row says, behind its digest (``_wire.batch.encode_rest``); rows that share an object repeat.
-        policy: how.
-        writes: for each row whether it changes its record; None where none does.
-        make_reader: makes what reads the answer to a part, in place of decoding it: called with the keys, the results
-            to fill in, what takes the rows that are no plain ones, and what is called while a frame is decoded, so that
-            other threads run meanwhile.
-        digests: of the keys, where they are at hand; so ``keys`` may make its items when they are asked for.
-        uniform: whether all keys are of one namespace and set.
-        alike: whether all of ``rests`` are one object.
+        row_payloads: the bytes behind the digest of each row (``_wire.batch.encode_row_payload``); consecutive rows
+            that share one object are sent as repetitions.
+        policy: the policy of the batch.
+        writes: for each row whether it changes its record; None if no row does.
+        make_reader: makes the decoder of a part's answer, in place of the general one: called with the keys, the
+            results to fill in, a callback for rows that need the general decoder, and a callback for use while a frame
+            is decoded, which lets other threads run.
+        digests: of the keys, if they are known already; then ``keys`` may create its items on access.
+        uniform: whether all keys share one namespace and set.
+        alike: whether all of ``row_payloads`` are one object.
     """
 
     what: str
     keys: Sequence[Key]
-    rests: Sequence[bytes]
+    row_payloads: Sequence[bytes]
     policy: BatchPolicy
     writes: Sequence[bool] | None = None
     make_reader: MakeReader | None = None
     digests: Sequence[bytes] = attrs.Factory(lambda self: [key.digest for key in self.keys], takes_self=True)
     uniform: bool = attrs.Factory(lambda self: of_one_place(self.keys), takes_self=True)
-    alike: bool = attrs.Factory(lambda self: all_same(self.rests), takes_self=True)
+    alike: bool = attrs.Factory(lambda self: all_same(self.row_payloads), takes_self=True)
 
     def encode(self, indexes: Sequence[int], transaction_ttl: int) -> bytes:
-        """The request for some rows."""
+        """Encode the request for some rows."""
         policy = self.policy
         return encode_batch(
-            encode_indexed(indexes, self.digests, self.rests, alike=self.alike),
+            encode_indexed(indexes, self.digests, self.row_payloads, alike=self.alike),
             len(indexes),
             flags=policy._batch_flags,
             info1=policy._info1 & INFO1_COMPRESS_RESPONSE,
@@ -127,12 +128,12 @@ class Batch:
 
 
 class _Part:
-    """One request: the rows that one node is asked for, what was tried before for them, and how it ended.
+    """One request of a batch: rows for one node, the earlier attempts at them, and how it ended.
 
     Attributes:
-        state: the attempts at these rows, and at the part that they are left of.
-        outcome: how the request ended; 0 where every row was answered.
-        refused: rows that were answered with a code that another attempt may change.
+        state: the attempts at these rows, and at the part that they remain from.
+        outcome: how the request ended; 0 if every row was answered.
+        refused: rows with a result code that a retry may change.
     """
 
     __slots__ = ("fault", "indexes", "node", "outcome", "refused", "sent", "state")
@@ -147,12 +148,12 @@ class _Part:
         self.refused: dict[int, int] = {}
 
 
-class BatchRun:
-    """One batch on its way.
+class BatchExecution:
+    """One batch that is being executed.
 
     Args:
-        cluster: where to.
-        batch: what.
+        cluster: the cluster.
+        batch: the batch.
     """
 
     def __init__(self, cluster: Cluster, batch: Batch) -> None:
@@ -165,8 +166,8 @@ class BatchRun:
         self._total = math.inf if total is None else total
         self._scope_deadline = math.inf
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
-        rest = batch.rests[0] if batch.alike and batch.writes is None else b""
-        kind = rest if 0 < len(rest) <= KIND_MAX else None
+        payload = batch.row_payloads[0] if batch.alike and batch.writes is None else b""
+        kind = payload if 0 < len(payload) <= KIND_MAX else None
         self._time_slice = TimeSlice()
         writes = batch.writes is not None and all(batch.writes)
         self._plain = BatchAnswerReader(
@@ -177,11 +178,11 @@ class BatchRun:
         self._doubts: set[int] = set()
         self._abandoned: list[Request] = []
         self._heard = False
-        #: Seconds spent on decoding, where somebody wants to know.
+        #: Seconds spent on decoding, if instruments want to know.
         self.decoding = 0.0
 
     async def run(self) -> list[BatchResult]:
-        """Ask for everything, and again for what was left over, until it is there or the policy says that it is enough.
+        """Send all parts, and retry remaining rows until all are answered or the policy allows no more.
 
         Returns:
             A result for each key, in order.
@@ -196,7 +197,7 @@ class BatchRun:
         self._part_size = self._best_part_size()
         self._cluster.batches += 1
         try:
-            await self._see_all_through(self._split(range(len(self._batch.keys)), None))
+            await self._execute_parts(self._split(range(len(self._batch.keys)), None))
         finally:
             self._cluster.batches -= 1
         results = self._results
@@ -211,7 +212,7 @@ class BatchRun:
 
     @property
     def fault(self) -> AerospikeError | None:
-        """Why no key at all was answered, where that is so; else None."""
+        """Return the error if no key at all was answered; else None."""
         if self._heard:
             return None
         fault = self._faults[0]
@@ -219,38 +220,38 @@ class BatchRun:
         return fault
 
     def when_answered(self, done: Callable[[], None]) -> None:
-        """Call ``done`` once nothing of the batch is on its way any more: now, or after the end of a cancelled part."""
+        """Call ``done`` once no request of the batch is in flight: now, or after the end of a cancelled part."""
         left = [pending for pending in self._abandoned if pending.failure is None]
         if not left:
             done()
             return
         count = len(left)
 
-        def one_less() -> None:
+        def one_done() -> None:
             nonlocal count
             count -= 1
             if not count:
                 done()
 
         for pending in left:
-            pending.on_done = one_less
+            pending.on_done = one_done
 
     def _failed(self, index: int) -> BatchResult:
-        fault = copy.copy(self._faults[index])  # what is raised gathers a traceback, each its own
+        fault = copy.copy(self._faults[index])  # each row has its own, as raising one adds a traceback to it
         fault.in_doubt = index in self._doubts
         return BatchResult(self._batch.keys[index], int(fault.result_code), None, fault, fault.in_doubt)
 
     def _best_part_size(self) -> int:
-        """Rows in a request at the most, so that there is enough to do at the same time."""
+        """Return the largest number of rows in a request that still gives each node several requests."""
         total = len(self._batch.keys)
         if self._cluster.batches or self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
-            return PART_SIZE  # there is something else to do, or nothing is to be
+            return PART_SIZE  # other batches keep the nodes busy, or parts must not be sent at once
         return min(PART_SIZE, math.ceil(total / max(1, min(total // PART_SIZE_MIN, PARTS_AT_ONCE))))
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _split(self, indexes: Sequence[int], before: RetryState | None) -> list[_Part]:
-        """The rows by the node that serves them, in parts of a bounded size; what nobody serves is a part too."""
+        """Split rows by node, in parts of bounded size; rows that no node serves are a part too."""
         by_node: Mapping[Node | None, Sequence[int]]
         keys = self._batch.keys
         if before is None and self._batch.uniform:
@@ -268,11 +269,11 @@ class BatchRun:
         return [
             _Part(node, rows, self._new_state() if before is None else before.fork())
             for node, many in by_node.items()
-            for rows in self._cut(many)
+            for rows in self._split_by_size(many)
         ]
 
     def _new_state(self) -> RetryState:
-        # Writes in doubt are taken out of a part before it is asked for again, so none is repeated.
+        # Writes in doubt are removed from a part before it is retried, so none is repeated.
         return RetryState(
             self._policy.max_retries,
             self._policy.sleep_between_retries,
@@ -282,7 +283,7 @@ class BatchRun:
         )
 
     def _by_master(self, masters: Sequence[Node | None]) -> dict[Node | None, list[int]]:
-        """All rows by the masters of their partitions."""
+        """Group all rows by the masters of their partitions."""
         by_node: dict[Node | None, list[int]] = {}
         for index, node in enumerate(map(masters.__getitem__, partition_ids(self._batch.digests))):
             if node in by_node:
@@ -292,7 +293,7 @@ class BatchRun:
         return by_node
 
     def _by_owner(self, indexes: Iterable[int], before: RetryState | None) -> dict[Node | None, list[int]]:
-        """Rows by the nodes that serve them after what was tried ``before``."""
+        """Group rows by the nodes that serve them after the attempts ``before``."""
         by_node: dict[Node | None, list[int]] = {}
         cluster, writes = self._cluster, self._batch.writes
         keys, digests = self._batch.keys, self._batch.digests
@@ -307,79 +308,79 @@ class BatchRun:
             by_node.setdefault(node, []).append(index)
         return by_node
 
-    def _cut(self, indexes: Sequence[int]) -> list[Sequence[int]]:
-        """Rows in pieces of which each fits a request."""
+    def _split_by_size(self, indexes: Sequence[int]) -> list[Sequence[int]]:
+        """Split rows into pieces that fit a request each."""
         limit = self._part_size
         if self._batch.alike:
             return [indexes[start : start + limit] for start in range(0, len(indexes), limit)]
-        rests = self._batch.rests
+        row_payloads = self._batch.row_payloads
         pieces: list[Sequence[int]] = []
         begin = size = 0
         previous: bytes | None = None
         for place, index in enumerate(indexes):
-            rest = rests[index]
-            if rest is not previous:
-                size += len(rest)
-                previous = rest
+            payload = row_payloads[index]
+            if payload is not previous:
+                size += len(payload)
+                previous = payload
             if place > begin and (size >= PART_BYTES or place - begin >= limit):
                 pieces.append(indexes[begin:place])
-                begin, size = place, len(rest)
+                begin, size = place, len(payload)
         pieces.append(indexes[begin:])
         return pieces
 
-    async def _see_all_through(self, parts: list[_Part]) -> None:
-        """See parts through: all nodes at once, a few parts of each, or one after the other, as the policy says.
+    async def _execute_parts(self, parts: list[_Part]) -> None:
+        """Execute parts: all nodes at once, a few parts of each, or one after the other, as the policy says.
 
-        A node gets one part after the other where rows that write have a key in common, so that the last one wins.
+        A node gets one part after the other if rows that write share a key, so that the last one wins.
         """
         if len(parts) == 1:
-            await self._see_through(parts[0])
+            await self._execute_part(parts[0])
         elif self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
             for part in parts:
-                await self._see_through(part)
+                await self._execute_part(part)
         else:
             waiting: dict[Node | None, deque[_Part]] = {}
             for part in parts:
                 waiting.setdefault(part.node, deque()).append(part)
-            at_once = 1 if len(waiting) < len(parts) and self._writes_keys_again() else PARTS_AT_ONCE
+            at_once = 1 if len(waiting) < len(parts) and self._writes_key_twice() else PARTS_AT_ONCE
             await together(
-                partial(self._see_some_through, queue)
+                partial(self._execute_queue, queue)
                 for queue in waiting.values()
                 for _ in range(min(len(queue), at_once))
             )
 
-    def _writes_keys_again(self) -> bool:
-        """Whether some key has several rows, in a batch that writes."""
+    def _writes_key_twice(self) -> bool:
+        """Whether a key has several rows, in a batch that writes."""
         if self._batch.writes is None:
             return False
         digests = self._batch.digests
         return len(set(digests)) < len(digests)
 
-    async def _see_some_through(self, queue: deque[_Part]) -> None:
+    async def _execute_queue(self, queue: deque[_Part]) -> None:
         while queue:
-            await self._see_through(queue.popleft())
+            await self._execute_part(queue.popleft())
 
-    async def _see_through(self, part: _Part) -> None:
-        """Ask for a part, and for what is left of it, until nothing is or nothing more is to be done."""
+    async def _execute_part(self, part: _Part) -> None:
+        """Send a part, and retry its remaining rows, until none remain or no retry is allowed."""
         while True:
             part.state.attempt_began(loop_clock().now())
             if part.node is None:
-                nobody = f"no node serves the partition; known nodes: {self._cluster.describe()}"
+                no_owner = f"no node serves the partition; known nodes: {self._cluster.describe()}"
                 part.outcome = Cause.NO_OWNER
-                part.fault = self._error(part, ClusterError, nobody)
+                part.fault = self._error(part, ClusterError, no_owner)
             else:
-                await self._ask(part, part.node)
-            left = self._left_of(part)
-            if not left or self._cluster.closed or not await self._again(part, left):
+                await self._send_part(part, part.node)
+            left = self._remaining_rows(part)
+            if not left or self._cluster.closed or not await self._should_retry(part, left):
                 return
             parts = self._split(left, part.state)
             if len(parts) > 1:
-                await self._see_all_through(parts)
+                await self._execute_parts(parts)
                 return
             [part] = parts
 
-    def _left_of(self, part: _Part) -> list[int]:
-        """The rows of a part that are to be asked for again; what the others came to is noted."""
+    def _remaining_rows(self, part: _Part) -> list[int]:
+        """Return the rows of a part that are to be retried; store the results of the others."""
         results = self._results
         indexes = part.indexes
         if isinstance(indexes, range) and all(results[indexes.start : indexes.stop]):
@@ -393,7 +394,7 @@ class BatchRun:
         writes = self._batch.writes
         doubtful: set[int] = set()
         if writes is not None and self._may_be_applied(part, left):
-            # These may have been applied: they are never sent again.
+            # These writes may have been applied: they are never sent again.
             doubtful = {index for index in left if writes[index] and index not in part.refused}
             self._doubts |= doubtful
         state, now = part.state, loop_clock().now()
@@ -409,23 +410,23 @@ class BatchRun:
                 assert part.fault is not None
                 self._faults[index] = part.fault
         left = [index for index in left if index not in doubtful]
-        return self._in_order(left) if left and self._writes_keys_again() else left
+        return self._without_overwritten(left) if left and self._writes_key_twice() else left
 
     def _may_be_applied(self, part: _Part, left: Sequence[int]) -> bool:
-        """Whether writes without an answer of their own may have been applied."""
+        """Whether writes that were not answered may have been applied."""
         if not part.sent:
             return False
         outcome = part.outcome
         if isinstance(outcome, Cause):
             return rule_for(outcome, sent=True).unknown
-        # A server that goes on after errors refuses a batch as a whole or works on all of it.
+        # A server with respond_all_keys refuses a batch as a whole or works on all of it.
         whole = self._policy.respond_all_keys and len(left) == len(part.indexes) and not part.refused
         rule = TABLE.get((outcome, True))
         refused = whole and rule is not None and not rule.unknown
         return outcome not in _REFUSED and not refused
 
-    def _in_order(self, left: list[int]) -> list[int]:
-        """The rows of ``left`` but those that would undo a later row of the same key, which has been written."""
+    def _without_overwritten(self, left: list[int]) -> list[int]:
+        """Return the rows of ``left`` without those that would undo a later row of the same key, already written."""
         batch, results = self._batch, self._results
         writes = batch.writes or ()
         last: dict[tuple[str, bytes], int] = {}
@@ -446,8 +447,8 @@ class BatchRun:
 
     # -- one request -------------------------------------------------------------------------------------------------
 
-    async def _ask(self, part: _Part, node: Node) -> None:
-        """Send one part and collect its rows; what goes wrong is left in the part."""
+    async def _send_part(self, part: _Part, node: Node) -> None:
+        """Send one part and collect its rows; an error is stored in the part."""
         now = loop_clock().now()
         socket_timeout = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
         frames = AnswerFrames(is_batch_end)
@@ -503,8 +504,8 @@ class BatchRun:
         return 0
 
     def _reader(self, part: _Part) -> Callable[[bytes], int | None]:
-        """What takes the frames of a part's answer; see :class:`Reader`."""
-        take = partial(self._take, part)
+        """Return the decoder of a part's answer; see :class:`Reader`."""
+        take = partial(self._take_row, part)
         read: Callable[[bytes], int | None]
         if self._batch.make_reader is not None:
             read = self._batch.make_reader(self._batch.keys, self._results, take, self._time_slice.pause).read
@@ -514,15 +515,15 @@ class BatchRun:
         return read if observers is None or not observers.staged else partial(self._read_timed, read)
 
     def _read_timed(self, read: Callable[[bytes], int | None], body: bytes) -> int | None:
-        """Read a frame, and add the time that it takes to what the whole batch has spent on that."""
+        """Decode a frame, and add the time to the decoding time of the batch."""
         began = time.perf_counter()
         try:
             return read(body)
         finally:
             self.decoding += time.perf_counter() - began
 
-    def _take(self, part: _Part, row: BatchRow) -> None:
-        """Note a row that is no plain record."""
+    def _take_row(self, part: _Part, row: BatchRow) -> None:
+        """Store the result of a row that is not a plain record."""
         index, code = row.index, row.result_code
         batch = self._batch
         writes = batch.writes is not None and batch.writes[index]
@@ -537,11 +538,11 @@ class BatchRun:
             record: Record | None = None
             error: AerospikeError | None = None
             if code == ResultCode.UDF and row.bins:
-                # The bin holds what went wrong in the script (server: udf.c).
+                # The bin holds the error text of the script (server: udf.c).
                 text = clipped("; ".join(str(value) for value in row.bins.values()))
                 error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1)
             elif code in DETAILED:
-                text = error_from_code(code).message + row_detail(code, batch.rests[index])
+                text = error_from_code(code).message + row_detail(code, batch.row_payloads[index])
                 error = error_from_code(code, f"{batch.what} {key!r}: {text}", attempts=1, in_doubt=doubt)
             self._results[index] = BatchResult(key, code, record, error, doubt)
         elif row.error is not None:
@@ -549,23 +550,23 @@ class BatchRun:
         else:
             bins = row.bins
             if writes and None in bins.values():
-                # Operations that only write answer with nil, so that results have the order of the operations.
+                # Operations that only write return nil, so that results are in the order of the operations.
                 bins = {name: value for name, value in bins.items() if value is not None}
             record = Record(key, bins, row.generation, row.void_time)
             self._results[index] = BatchResult(key, 0, record, None, False, row.results)
 
     def _failure(self, part: _Part, node: Node, pending: Request) -> AerospikeError:
-        """The error where there was no whole answer."""
+        """Return the error for a part without a whole answer."""
         outcome = part.outcome
         if outcome is Cause.POOL_FULL:
-            return self._error(part, NoMoreConnections, waited_in_vain(node, pending))
+            return self._error(part, NoMoreConnections, no_connection_text(node, pending))
         if outcome is Cause.LOGIN_REFUSED:
             return refused_login(pending)
         if outcome is Cause.TIMEOUT:
             name = "total_timeout" if loop_clock().now() >= part.state.limit else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
             if not pending.sent:
-                text = f"{text}: {waited_in_vain(node, pending)}"
+                text = f"{text}: {no_connection_text(node, pending)}"
             return self._error(part, AerospikeTimeoutError, text)
         if outcome is Cause.BAD_DATA:
             error = self._error(part, ProtocolError, undecodable(pending))
@@ -581,10 +582,10 @@ class BatchRun:
         attempts = part.state.retries + part.sent
         return kind(f"{self._batch.what}: {place}{text}", node=name, attempts=attempts)
 
-    # -- another attempt -----------------------------------------------------------------------------------------------
+    # -- retry ---------------------------------------------------------------------------------------------------------
 
-    async def _again(self, part: _Part, left: Sequence[int]) -> bool:
-        """Whether what is left of a part is tried again; waits as long as that is to take."""
+    async def _should_retry(self, part: _Part, left: Sequence[int]) -> bool:
+        """Whether the remaining rows of a part are retried; waits for the back-off."""
         writes = self._batch.writes
         namespace = self._batch.keys[part.indexes[0]].namespace
         decision = part.state.decide(
@@ -593,7 +594,7 @@ class BatchRun:
             write=writes is not None and any(writes[index] for index in left),
             now=loop_clock().now(),
             replicas=self._cluster.replicas_of(namespace),
-            # An attempt that brought some rows has not failed: there is ever less to ask for.
+            # An attempt that brought some rows made progress: fewer remain each time.
             progress=len(left) < len(part.indexes),
         )
         return decision.action is not Action.RAISE and await wait_for_retry(decision, part.state, self._cluster)

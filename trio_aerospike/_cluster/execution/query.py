@@ -1,10 +1,9 @@
-"""Carrying out a query: all nodes at once, frames waiting for the reader in a bounded store, failures asked for anew.
+"""Execute a query: ask all nodes at once, buffer their frames up to a bound, resume failed partitions on other nodes.
 
-There is no task here. Requests stand in the lines of connections of their own; what arrives is put aside, and decoded
-piece by piece when the reader asks for more. When too much has gathered the connections are left unread, which stops
-the servers; that may last an hour, as the servers are told to keep trying. All decisions about partitions are taken in
-the order in which the reader has the records (see :mod:`query_plan`), so that what broke off is asked for from the very
-place.
+There is no background task. Each request has a connection of its own; frames that arrive are buffered, and decoded
+piece by piece when the reader asks for more. While the buffer is full the connections are not read, which stops the
+servers; that may last an hour, as the servers are told to keep trying. Progress in a partition is recorded when the
+reader gets its records (see :mod:`query_plan`), so that a query resumes behind the last record delivered.
 """
 
 from __future__ import annotations
@@ -44,20 +43,20 @@ if TYPE_CHECKING:
     from ..tend.cluster import Cluster
     from .single import Executor
 
-#: Records that are decoded at a time: the rest of the program waits that long.
+#: Records that are decoded at a time, without a checkpoint in between.
 CHUNK_SIZE = 256
 
 
 @attrs.define(slots=True, eq=False)
 class Chunk:
-    """Records for the reader, with the value of the index for each where there is one."""
+    """Records for the reader, and for a query through an index the index value of each."""
 
     records: list[Any]
     values: list[int]
 
 
-class _Run(NodeAnswer):
-    """One node's answer on its way."""
+class _NodeAnswer(NodeAnswer):
+    """One node's answer while it is received."""
 
     __slots__ = ("began", "part", "result")
 
@@ -69,17 +68,17 @@ class _Run(NodeAnswer):
 
 
 class QueryStream(Uncopyable):
-    """One query on its way.
+    """One running query.
 
     Args:
-        cluster: where to.
-        executor: counts it among ``max_concurrent_operations`` while it waits.
+        cluster: the cluster.
+        executor: limits it by ``max_concurrent_operations`` while it waits.
         what: the query in words, for messages.
-        head: what is asked for.
-        plan: of which partitions, and how many records.
-        policy: how.
-        decoder: makes records of the answers.
-        hint: what to do where there is no index, for messages.
+        head: the part of the request that is the same for all nodes.
+        plan: the partitions, and the number of records.
+        policy: the query policy.
+        decoder: decodes the answers into records.
+        hint: what to do if there is no index, for messages.
     """
 
     def __init__(
@@ -111,11 +110,11 @@ class QueryStream(Uncopyable):
             limit=self._limit,
             patience=min(cluster.patience, self._silence),
         )
-        self._buffer: FrameBuffer[_Run] = FrameBuffer(cluster, self._limit, self._silence)
-        self._open: tuple[_Run, bytes, int] | None = None
+        self._buffer: FrameBuffer[_NodeAnswer] = FrameBuffer(cluster, self._limit, self._silence)
+        self._open: tuple[_NodeAnswer, bytes, int] | None = None
         self._began = False
         self._answered_once = False
-        # Of this round: what went wrong last, how each failed attempt ended and whether it was sent, and what follows.
+        # Of this round: the last error, how each failed attempt ended and whether it was sent, and the decision.
         self._fault: AerospikeError | None = None
         self._outcomes: list[tuple[Outcome, bool]] = []
         self._decision: RetryDecision | None = None
@@ -124,12 +123,12 @@ class QueryStream(Uncopyable):
         self.closed = False
 
     async def next_chunk(self) -> Chunk | None:
-        """The next records, at least one; None when there are no more.
+        """Return the next records, at least one; None at the end.
 
         Raises:
             BackpressureError: no slot came free in time.
-            AerospikeTimeoutError: ``total_timeout`` has passed, or a node stayed silent once too often.
-            AerospikeError: why the rest cannot be had; names the partitions that are missing.
+            AerospikeTimeoutError: ``total_timeout`` has passed, or nodes stayed silent and no retry is left.
+            AerospikeError: the rest cannot be read; names the partitions that are missing.
         """
         await trio.lowlevel.checkpoint()
         chunk = self._ready()
@@ -155,25 +154,25 @@ class QueryStream(Uncopyable):
                 return chunk
 
     def _is_over(self) -> bool:
-        """Whether everything has been read that is wanted; False before the beginning."""
+        """Whether all wanted records have been read; False before the start."""
         if self._began and self._head.n_ops and self._plan.full:
             self.close()  # the nodes do not count, and would go on
         left = self._buffer.answers or self._buffer.frames or self._open is not None
         return self._began and not left and self._plan.over
 
     def close(self) -> None:
-        """End it: connections of answers under way are closed, and the servers hear that they may stop."""
+        """End it: close the connections of unfinished answers, which stops the servers."""
         self.closed = True
         self._open = None
         self._buffer.close(tell=not self._head.short)
 
-    # -- what has arrived --------------------------------------------------------------------------------------------
+    # -- buffered frames ---------------------------------------------------------------------------------------------
 
     def _ready(self) -> Chunk | None:
-        """Records of what has arrived, as far as there are any.
+        """Decode records of the buffered frames, if there are any.
 
         Raises:
-            AerospikeError: something went wrong that ends the query.
+            AerospikeError: an error that ends the query.
         """
         while True:
             if self._fatal is not None:
@@ -182,36 +181,36 @@ class QueryStream(Uncopyable):
             if self._open is None:
                 if not self._buffer.frames:
                     return None
-                run, body = self._buffer.frames.popleft()
+                answer, body = self._buffer.frames.popleft()
                 if body is None:
-                    self._ended(run)
+                    self._ended(answer)
                     continue
-                self._open = (run, body, 0)
+                self._open = (answer, body, 0)
             chunk = self._decoded(*self._open)
             if chunk is not None:
                 self._state.progress(loop_clock().now())
                 return chunk
 
-    def _decoded(self, run: _Run, body: bytes, position: int) -> Chunk | None:
-        """The next records of a frame, or None if it has none left that are wanted."""
+    def _decoded(self, answer: _NodeAnswer, body: bytes, position: int) -> Chunk | None:
+        """Return the next records of a frame, or None if it has no more that are wanted."""
         try:
             found = self._decoder.decode(body, position, CHUNK_SIZE)
         except ProtocolError as error:
-            self._fatal = self._error(ProtocolError, error.message, run.part.node)
+            self._fatal = self._error(ProtocolError, error.message, answer.part.node)
             return None
         if found.position >= len(body):
             self._open = None
             self._buffer.used(len(body))
         else:
-            self._open = (run, body, found.position)
-        return self._admitted(run, found)
+            self._open = (answer, body, found.position)
+        return self._admitted(answer, found)
 
-    def _admitted(self, run: _Run, found: Decoded) -> Chunk | None:
-        plan, part = self._plan, run.part
+    def _admitted(self, answer: _NodeAnswer, found: Decoded) -> Chunk | None:
+        plan, part = self._plan, answer.part
         for partition, _ in found.unavailable:
             plan.unavailable(part, partition)
         if found.result is not None:
-            run.result = found.result
+            answer.result = found.result
         count = plan.admit(part, len(found.records))
         if not count:
             return None
@@ -220,16 +219,16 @@ class QueryStream(Uncopyable):
 
     # -- the ends of answers -----------------------------------------------------------------------------------------
 
-    def _ended(self, run: _Run) -> None:
-        """The reader has come to the end of an answer: see what it was worth."""
-        if run not in self._buffer.answers:
+    def _ended(self, answer: _NodeAnswer) -> None:
+        """Handle the end of one node's answer."""
+        if answer not in self._buffer.answers:
             return
-        self._buffer.answers.discard(run)
-        part = run.part
-        if run.whole:
-            self._judge_result(run)
+        self._buffer.answers.discard(answer)
+        part = answer.part
+        if answer.whole:
+            self._judge_result(answer)
             return
-        pending = run.request
+        pending = answer.request
         assert pending is not None
         self._plan.failed(part)
         if self._cluster.closed:
@@ -241,25 +240,25 @@ class QueryStream(Uncopyable):
             overdue = loop_clock().now() >= self._limit
             name = "total_timeout" if overdue else "socket_timeout"
             text = f"no whole answer within {name}={getattr(self._policy, name)} s"
-            self._note(run, outcome, self._error(AerospikeTimeoutError, text, part.node))
+            self._note(answer, outcome, self._error(AerospikeTimeoutError, text, part.node))
             if overdue:
                 self._fatal = self._missing(self._fault)
         elif outcome is Cause.LOGIN_REFUSED:
-            self._note(run, outcome, refused_login(pending))
+            self._note(answer, outcome, refused_login(pending))
         elif outcome is Cause.POOL_FULL:
             text = "no connection came free (max_conns_per_node)"
-            self._note(run, outcome, self._error(NoMoreConnections, text, part.node))
+            self._note(answer, outcome, self._error(NoMoreConnections, text, part.node))
         elif outcome is Cause.BAD_DATA:
             error = self._error(ProtocolError, undecodable(pending), part.node)
             error.__cause__ = pending.error
-            self._note(run, outcome, error)
+            self._note(answer, outcome, error)
         else:
             kind = ProtocolError if outcome is Cause.PROTOCOL else ConnectionFailed
             text = self._cluster.cause(part.node, pending.error)
-            self._note(run, outcome, self._error(kind, text, part.node))
+            self._note(answer, outcome, self._error(kind, text, part.node))
 
-    def _judge_result(self, run: _Run) -> None:
-        code, part = run.result, run.part
+    def _judge_result(self, answer: _NodeAnswer) -> None:
+        code, part = answer.result, answer.part
         if code in (ResultCode.OK, ResultCode.RECORD_NOT_FOUND):
             self._answered_once = True
             self._plan.answered(part)
@@ -267,21 +266,21 @@ class QueryStream(Uncopyable):
                 text = f"does not serve {_partitions(sorted(part.unavailable))}"
                 code = ResultCode.PARTITION_UNAVAILABLE
                 self._cluster.hurry()
-                self._note(run, code, self._of_code(code, part.node, text))
+                self._note(answer, code, self._of_code(code, part.node, text))
             return
         self._plan.failed(part)
         text = query_error_text(code)
         if code == ResultCode.INDEX_NOT_FOUND:
             text = f"{text}; {self._hint()}"
-        assert run.request is not None
-        report(self._cluster, part.node, run.request, code)
-        self._note(run, code, self._of_code(code, part.node, text))
+        assert answer.request is not None
+        report(self._cluster, part.node, answer.request, code)
+        self._note(answer, code, self._of_code(code, part.node, text))
 
-    def _note(self, run: _Run, outcome: Outcome, error: AerospikeError) -> None:
-        """One node's share has failed; the decision is taken when the others have ended as well, unless it is final."""
-        sent = run.request is not None and run.request.sent
+    def _note(self, answer: _NodeAnswer, outcome: Outcome, error: AerospikeError) -> None:
+        """Note that one node's share failed; unless the error is final, the decision waits for the other nodes."""
+        sent = answer.request is not None and answer.request.sent
         now = loop_clock().now()
-        self._state.note(outcome, sent=sent, write=False, now=now, node=run.node.name, began=run.began)
+        self._state.note(outcome, sent=sent, write=False, now=now, node=answer.node.name, began=answer.began)
         error.attempts = self._state.retries + sent
         error.history = self._state.history
         self._fault = error
@@ -293,10 +292,10 @@ class QueryStream(Uncopyable):
     # -- rounds ------------------------------------------------------------------------------------------------------
 
     async def _next_round(self) -> None:
-        """Ask for all partitions that are open, the first time or again.
+        """Start a round: ask for all partitions that are still open.
 
         Raises:
-            AerospikeError: the policy does not allow it, or no node can be had in time.
+            AerospikeError: the policy does not allow a retry, or no node is available in time.
         """
         while True:
             if self._cluster.closed:
@@ -326,7 +325,7 @@ class QueryStream(Uncopyable):
         return self._cluster.owner(self._head.namespace, partition, sequence, self._policy.replica)
 
     async def _prepare_retry(self) -> None:
-        """Wait as the retry engine says after a round that failed. A reader that is cancelled leaves it to the next."""
+        """Wait as the retry engine says after a failed round. If the reader is cancelled, the next reader waits."""
         assert self._fault is not None
         now = loop_clock().now()
         if self._decision is None:
@@ -349,15 +348,15 @@ class QueryStream(Uncopyable):
         self._outcomes.clear()
 
     def _ask(self, part: NodePart[Node]) -> None:
-        run = _Run(part)
+        answer = _NodeAnswer(part)
         frame = encode_query(
-            attrs.evolve(self._head, trid=run.trid),
+            attrs.evolve(self._head, trid=answer.trid),
             part.whole(),
             part.resumed(),
             record_max=part.record_max,
             transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, loop_clock().now()),
         )
-        self._buffer.ask(run, frame)
+        self._buffer.ask(answer, frame)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 
@@ -371,7 +370,7 @@ class QueryStream(Uncopyable):
         return error_from_code(code, f"{self._what}: {place}: {text}", node=node.name)
 
     def _missing(self, fault: AerospikeError | None) -> AerospikeError:
-        """The error that ends the query, with what was not read."""
+        """Return the error that ends the query, with the partitions that were not read."""
         assert fault is not None
         missing = _partitions([state.number for state in self._plan.open])
         error = copy.copy(fault)
@@ -380,7 +379,7 @@ class QueryStream(Uncopyable):
 
 
 def _partitions(numbers: Sequence[int]) -> str:
-    """Partitions in words, runs of them from-to."""
+    """Format partition numbers for a message, consecutive ones as ranges."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][1] == number - 1:

@@ -1,11 +1,11 @@
-"""Which partitions a query still has to ask for, where it goes on in each, and whom it asks.
+"""Track the progress of a query per partition: what is still to read, where to resume, and which node to ask.
 
-Plain state without an await: it is told what was handed on to the reader and how requests ended. A partition's place
-is that of the last record handed on, never of one that merely arrived, so that it can be taken up from here at any
-time, on any node that has the partition: the digest, and for a query through an index the value under which it was
-found.
+Plain state without an await: callers report which records were delivered and how requests ended. A partition's place
+is that of the last record delivered to the reader, never of one that merely arrived, so that the query can resume
+there at any time, on any node that has the partition: the digest, and for a query through an index the value under
+which the record was found.
 
-Facts: a node does not say which partitions it is done with, only that it cannot serve some, and when it is done with
+Facts: a node does not say which partitions it has finished, only which ones it cannot serve, and when it is done with
 all; records of a partition come in a fixed order (server: as/src/query/query.c; the C client's as_partition_tracker.c).
 """
 
@@ -24,10 +24,10 @@ class PartitionState:
     """One partition of a query.
 
     Attributes:
-        number: which.
-        place: the last record that was handed on; None before the first.
-        open: whether there may be more in it.
-        sequence: how many of its copies' nodes have failed.
+        number: of the partition.
+        place: the last record that was delivered; None before the first.
+        open: whether there may be more records in it.
+        sequence: how many of the nodes with a copy have failed.
     """
 
     __slots__ = ("number", "open", "place", "sequence")
@@ -43,14 +43,14 @@ class PartitionState:
 
 
 class NodePart(Generic[T]):
-    """What one node is asked for in one round.
+    """The share of one node in one round.
 
     Attributes:
-        node: whom.
+        node: the node.
         states: the partitions.
         record_max: how many records it may send at the most; 0 for all.
         received: how many it has sent.
-        exceeded: whether some of them were too many, and left where they are.
+        exceeded: whether it sent more than were wanted, which were not delivered.
     """
 
     __slots__ = ("exceeded", "node", "received", "record_max", "states", "unavailable")
@@ -64,11 +64,11 @@ class NodePart(Generic[T]):
         self.unavailable: set[int] = set()
 
     def whole(self) -> list[int]:
-        """The partitions to begin at their beginnings."""
+        """The partitions to read from the start."""
         return [state.number for state in self.states if state.place is None]
 
     def resumed(self) -> list[Resumed]:
-        """Where to go on in the others."""
+        """Where to resume in the others."""
         return [state.place for state in self.states if state.place is not None]
 
 
@@ -76,10 +76,10 @@ class QueryPlan(Generic[T]):
     """The partitions of one query.
 
     Args:
-        states: those to look at.
-        record_max: how many records are wanted in all; 0 for all there are.
-        nodes_count: whether nodes may count to that number themselves. A node counts records of which it then sends
-            nothing, where they have none of the bins that are read: who asks for bins has to count what comes.
+        states: the partitions.
+        record_max: how many records are wanted in all; 0 for all.
+        nodes_count: whether nodes may apply that limit themselves. A node also counts records that it does not send
+            because they have none of the selected bins, so a query that selects bins has to count here.
     """
 
     def __init__(self, states: Iterable[PartitionState], record_max: int, *, nodes_count: bool = True) -> None:
@@ -92,32 +92,32 @@ class QueryPlan(Generic[T]):
 
     @property
     def states(self) -> list[PartitionState]:
-        """All partitions, ascending."""
+        """All partitions, in ascending order."""
         return [state for state in self._states if state is not None]
 
     @property
     def open(self) -> list[PartitionState]:
-        """The partitions in which there may be more."""
+        """The partitions that may have more records."""
         return [state for state in self._states if state is not None and state.open]
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is to be asked for: everything was had, or as much as was wanted."""
+        """Whether the query is done: all records were delivered, or as many as were wanted."""
         return self.full or not self.open
 
     @property
     def full(self) -> bool:
-        """Whether as much was had as was wanted."""
+        """Whether as many records were delivered as were wanted."""
         return self._limited and self._left <= 0
 
     def assign(self, owner: Callable[[int, int], T | None]) -> tuple[list[NodePart[T]], list[PartitionState]]:
-        """Share the open partitions out.
+        """Assign the open partitions to nodes.
 
         Args:
-            owner: tells the node for a partition, of whose copies so many have failed.
+            owner: returns the node for a partition, given how many of its copies have failed.
 
         Returns:
-            What each node is to be asked for, and the partitions that nobody serves.
+            The share of each node, and the partitions that no node serves.
         """
         parts: dict[T, NodePart[T]] = {}
         homeless: list[PartitionState] = []
@@ -134,12 +134,12 @@ class QueryPlan(Generic[T]):
         if self._shares and found:
             share, rest = divmod(self._left, len(found))
             for place, part in enumerate(found):
-                # At least one each: what is too much is not handed on, and found again from its partition's place.
+                # At least one each: surplus records are not delivered, and read again from their partition's place.
                 part.record_max = max(share + (place < rest), 1)
         return found, homeless
 
     def admit(self, part: NodePart[T], count: int) -> int:
-        """Of so many records that a node has sent, how many are wanted."""
+        """Return how many of a number of received records are wanted."""
         part.received += count
         if not self._limited:
             return count
@@ -149,8 +149,8 @@ class QueryPlan(Generic[T]):
         return wanted
 
     def handed_on(self, digests: Sequence[bytes], values: Sequence[int]) -> None:
-        """Note that the reader has these records; ``values`` are those of the index, if there is one."""
-        # Of each partition only the last record counts, and records of one come in runs.
+        """Note that records were delivered; ``values`` are their index values, if there is an index."""
+        # Of each partition only the last record counts, and records of one partition arrive together.
         last = {digest[:2]: index for index, digest in enumerate(digests)}
         for index in sorted(last.values()):
             digest = digests[index]
@@ -159,14 +159,14 @@ class QueryPlan(Generic[T]):
                 state.place = (digest, values[index] if values else 0)
 
     def unavailable(self, part: NodePart[T], partition: int) -> None:
-        """The node cannot serve a partition: another is asked next time."""
+        """Note that the node cannot serve a partition: another is asked next time."""
         state = self._states[partition]
         if state is not None and partition not in part.unavailable:
             part.unavailable.add(partition)
             state.sequence += 1
 
     def answered(self, part: NodePart[T]) -> None:
-        """The node has sent all that it has, or as much as it was allowed to."""
+        """Note that the node has sent all records, or as many as it may."""
         if part.exceeded or (part.record_max and part.received >= part.record_max):
             return
         for state in part.states:
@@ -174,7 +174,7 @@ class QueryPlan(Generic[T]):
                 state.open = False
 
     def failed(self, part: NodePart[T]) -> None:
-        """The node's answer broke off: other nodes are asked for the same partitions."""
+        """Note that the node's answer broke off: other nodes are asked for the same partitions."""
         for state in part.states:
             if state.number not in part.unavailable:
                 state.sequence += 1

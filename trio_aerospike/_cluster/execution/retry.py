@@ -62,7 +62,7 @@ _random = random.random
 
 
 class Cause(enum.Enum):
-    """Why an attempt ended without an answer of the server."""
+    """Why an attempt ended without an answer from the server."""
 
     NO_OWNER = "no node serves the partition"
     POOL_FULL = "no connection came free"
@@ -143,12 +143,12 @@ TABLE: Final[dict[tuple[Outcome, bool], Rule]] = {
 
 
 def rule_for(outcome: Outcome, *, sent: bool) -> Rule:
-    """The rule of :data:`TABLE` for an outcome; a result code that is not listed there is raised."""
+    """Return the rule of :data:`TABLE` for an outcome; a result code that is not listed there is raised."""
     return TABLE.get((outcome, sent), _ANSWERED)
 
 
 def gravest(outcomes: Iterable[tuple[Outcome, bool]]) -> tuple[Outcome, bool]:
-    """Of several outcomes, each with whether it was sent, the one that decides for all.
+    """Return the outcome that decides for several, each with whether the request was sent.
 
     One that counts goes before one that does not, and one that needs a delay before one that needs none.
     """
@@ -156,11 +156,11 @@ def gravest(outcomes: Iterable[tuple[Outcome, bool]]) -> tuple[Outcome, bool]:
 
 
 class RetryDecision(NamedTuple):
-    """What to do now.
+    """The decision after a failed attempt.
 
     Attributes:
-        action: what.
-        delay: seconds to wait before; 0 for none.
+        action: what to do.
+        delay: seconds to wait first; 0 for none.
     """
 
     action: Action
@@ -176,10 +176,10 @@ class RetryState:
     Args:
         max_retries: how often a request that was sent may be sent again.
         sleep_between_retries: seconds, the base of the back-off.
-        began: when the command began.
-        limit: when its ``total_timeout`` is over; infinity for none.
+        began: when the command started.
+        limit: when its ``total_timeout`` ends; infinity for none.
         patience: seconds without progress after which a command without a limit stops retrying what was not sent.
-        repeat_in_doubt: whether a write may be sent again whose outcome is unknown.
+        repeat_in_doubt: whether a write with an unknown outcome may be sent again.
 
     Attributes:
         attempts: how often the request was sent.
@@ -235,15 +235,15 @@ class RetryState:
         doubt = ", in doubt" if self.in_doubt else ""
         return f"<RetryState: sent {self.attempts}x, {self.retries} of {self._max_retries} retries{doubt}>"
 
-    # -- what was tried ----------------------------------------------------------------------------------------------
+    # -- attempts so far ---------------------------------------------------------------------------------------------
 
     def sequence(self, *, write: bool) -> int:
-        """How many of the record's replicas have been tried in vain."""
+        """How many of the record's replicas have failed."""
         return self._write_sequence if write else self._read_sequence
 
     @property
     def history(self) -> tuple[Attempt, ...]:
-        """The attempts that failed: all, or the first and the last ones where there were many."""
+        """The failed attempts: all, or the first and the last ones of many."""
         return tuple(self._history)
 
     @property
@@ -252,21 +252,21 @@ class RetryState:
         return self.limit if self.limit < math.inf else self._progress_at + self._patience
 
     def attempt_began(self, now: float) -> None:
-        """An attempt begins; without this call it began when the last one ended."""
+        """Note the start of an attempt; without this call it started when the last one ended."""
         self._since = now
 
     def progress(self, now: float) -> None:
-        """Part of the answer has come: the patience of a command without a limit begins anew."""
+        """Note that part of the answer arrived, which restarts the patience of a command without a limit."""
         self._progress_at = now
 
     def note(
         self, outcome: Outcome, *, sent: bool, write: bool, now: float, node: str | None, began: float | None = None
     ) -> None:
-        """Note a failed attempt without deciding anything: commands that ask several nodes at once decide once for all.
+        """Note a failed attempt without a decision: commands that ask several nodes at once decide once for all.
 
         Args:
             outcome, sent, write, now, node: As for :meth:`failed`.
-            began: when the attempt began, where others were under way at the same time.
+            began: when the attempt started, if others were in flight at the same time.
         """
         if write and sent and rule_for(outcome, sent=sent).unknown:
             self.in_doubt = True
@@ -278,7 +278,7 @@ class RetryState:
         history.append(Attempt(node, text if sent else f"{text}, not sent", seconds))
         self._since = now
 
-    # -- what follows ------------------------------------------------------------------------------------------------
+    # -- decisions ---------------------------------------------------------------------------------------------------
 
     def failed(
         self,
@@ -296,12 +296,12 @@ class RetryState:
 
         Args:
             outcome: how it ended.
-            sent: whether the request had left, at least in part.
-            write: whether it asked the server to change something.
-            now: the time.
-            node: the name of the node that was asked.
+            sent: whether the request was sent, at least in part.
+            write: whether it may change a record.
+            now: the current time.
+            node: name of the node that was asked.
             replicas: how many copies of the record the cluster keeps.
-            progress: the attempt brought part of the answer, so that its retry does not count.
+            progress: part of the answer arrived, so that the retry does not count.
             partly: another node has answered the same command.
         """
         self.note(outcome, sent=sent, write=write, now=now, node=node)
@@ -320,7 +320,7 @@ class RetryState:
         progress: bool = False,
         partly: bool = False,
     ) -> RetryDecision:
-        """As :meth:`failed`, for an attempt that has been noted."""
+        """As :meth:`failed`, for an attempt that was noted with :meth:`note`."""
         rule = rule_for(outcome, sent=sent)
         self.attempts += sent
         action = rule.write if write else rule.read
@@ -334,7 +334,7 @@ class RetryState:
             return GIVE_UP
         if action is Action.RETRY_NOW:
             if outcome == ResultCode.EXPIRED_SESSION and self._renewed:
-                return RetryDecision(Action.WAIT_FOR_TEND)  # a new login has not helped
+                return RetryDecision(Action.WAIT_FOR_TEND)  # a new login did not help
             self._renewed = self._renewed or outcome == ResultCode.EXPIRED_SESSION
             return RetryDecision(action)
         return self._free_of_charge(action, replicas)
@@ -358,19 +358,19 @@ class RetryState:
         return floor + longest * _random()
 
     def _free_of_charge(self, action: Action, replicas: int) -> RetryDecision:
-        """The replicas are tried at once; after them, and for writes always, the cluster is looked at first."""
+        """Decide on a retry that does not count: replicas at once, then (for writes always) a tend round first."""
         self._free += 1
         self._read_sequence += 1
-        # A replica would only pass a write on to the master: ask one when waiting for a new map has not helped.
+        # A replica only proxies a write to the master: ask one if waiting for a new partition map did not help.
         self._write_sequence += self._free > PATIENT_WRITES
         if action is Action.RETRY_REPLICA and self._free % replicas:
             return RetryDecision(action)
         return RetryDecision(Action.WAIT_FOR_TEND)
 
-    # -- handing over ------------------------------------------------------------------------------------------------
+    # -- context -----------------------------------------------------------------------------------------------------
 
     def annotate(self, error: E, node: str | None) -> E:
-        """Add what is known to an error: node, attempts, doubt and history.
+        """Add node, attempts, doubt and history to an error.
 
         Returns:
             The error.
@@ -382,13 +382,13 @@ class RetryState:
         return error
 
     def fork(self) -> RetryState:
-        """A copy, for a part of the command that goes on by itself."""
+        """Return a copy, for a part of the command that is retried by itself."""
         twin = copy.copy(self)
         twin._history = self._history.copy()
         return twin
 
     def shift(self, seconds: float) -> None:
-        """Move all times to a clock that is ahead by ``seconds``."""
+        """Convert all times to a clock that is ahead by ``seconds``."""
         self.began += seconds
         self.limit += seconds
         self._progress_at += seconds

@@ -1,6 +1,6 @@
-"""Carrying out one single-record command: routing, deadlines, retries, and what is known about a write that failed.
+"""Execute single-record commands: routing, deadlines, retries, and whether a failed write is in doubt.
 
-The common path holds no cancel scope, no deadline object and no nested coroutine: a request, a park, a reply.
+The common path has no cancel scope, no deadline object and no nested coroutine: submit a request, park, take the reply.
 """
 
 from __future__ import annotations
@@ -34,41 +34,39 @@ from ...errors import (
 from ...validation import Uncopyable
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Request
-from .attempts import RESULT_CODE, outcome_of, refused_login, report, wait_for_retry, waited_in_vain
-from .batch import Batch, BatchRun
+from .attempts import RESULT_CODE, no_connection_text, outcome_of, refused_login, report, wait_for_retry
+from .batch import Batch, BatchExecution
 from .deadlines import deadline_reader
 from .retry import Action, Cause, Outcome, RetryDecision, RetryState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any, TypeAlias
+    from typing import Any
 
+    from ..._instrumentation import RunCommand
     from ...keys import Key
     from ...policies import ReadPolicy, WritePolicy
     from ...records import BatchResult
     from ..connections.slot_leases import Slot, SlotLease
     from ..tend.cluster import Cluster
     from ..tend.node import Node
-
-    Run: TypeAlias = Callable[[str, Key, bytes, ReadPolicy | WritePolicy, bool], Coroutine[Any, Any, bytes]]
-
-#: Seconds before the end of the caller's scope in which the server's timeout is taken for that end. One that comes
-#: earlier is the server's own.
+#: Seconds before the deadline of the caller's scope within which a timeout of the server counts as that deadline. An
+#: earlier one is the server's own.
 _ABOUT_NOW = 1.0
 
-#: Commands that take a connection for themselves: a script may run for long, and what is sent behind it waits.
+#: Commands that lease a connection: a script may run for long, and requests behind it would wait.
 _ALONE = frozenset({"apply"})
 
 __all__ = ["Executor"]
 
 
 class Executor(Uncopyable):
-    """Sends single-record commands to the nodes of a cluster and sees them through.
+    """Send single-record commands to the nodes of a cluster, with retries.
 
     Args:
-        cluster: tells which node serves a partition, and is told of nodes that fail.
-        max_concurrent_operations: operations in flight at the most; 0 for no limit, at no cost.
-        operation_queue_timeout: seconds to wait for a slot; None to wait for ever.
+        cluster: knows which node serves a partition; failed nodes are reported to it.
+        max_concurrent_operations: the most operations in flight; 0 for no limit, at no cost.
+        operation_queue_timeout: seconds to wait for a slot; None to wait without limit.
     """
 
     def __init__(self, cluster: Cluster, max_concurrent_operations: int, operation_queue_timeout: float | None) -> None:
@@ -82,23 +80,23 @@ class Executor(Uncopyable):
         if max_concurrent_operations:
             self.limiter = trio.CapacityLimiter(max_concurrent_operations)
             cluster.spare_slot = self._spare_slot
-        #: Sends a command without telling anybody; chosen once, so that a limit that is off costs nothing.
-        self.plain_run: Run = self._run if self.limiter is None else self._run_limited
+        #: Sends a command without instruments; chosen once, so that a limit that is off costs nothing.
+        self.plain_run: RunCommand = self._run if self.limiter is None else self._run_limited
         #: Sends a command.
-        self.run: Run = self.plain_run
-        #: Of observed commands that did not come through at the first attempt: which node answered, after how many.
+        self.run: RunCommand = self.plain_run
+        #: Of instrumented commands with more than one attempt: the node that answered, and the number of attempts.
         self.notes: dict[Key, tuple[Node | None, int]] = {}
-        #: Cancel scopes of operations waiting for a slot, with their deadlines, in order of arrival.
+        #: Cancel scopes of operations that wait for a slot, with their deadlines, in order of arrival.
         self._queued: OrderedDict[object, tuple[float, trio.CancelScope]] = OrderedDict()
         self._expiring = False
         self.queue_timeout: float = math.inf if operation_queue_timeout is None else operation_queue_timeout
-        #: How many operations wait for a slot; a lease that waits counts once.
+        #: How many operations wait for a slot; a waiting lease counts once.
         self.slots_awaited = 0
         self.leases: set[SlotLease] = set()
         self.call_soon: Callable[[Callable[[], object]], None] = trio.lowlevel.current_trio_token().run_sync_soon
 
     def observe(self) -> None:
-        """Take note that the cluster has other observers now, or none."""
+        """Switch to the cluster's present instruments, or to none."""
         observers = self._cluster.observers
         if observers is None:
             self.run = self.plain_run
@@ -107,10 +105,10 @@ class Executor(Uncopyable):
         self.notes.clear()
 
     async def acquire_slot(self) -> object:
-        """Take one of the ``max_concurrent_operations`` slots on behalf of an operation, not of the task.
+        """Acquire one of the ``max_concurrent_operations`` slots on behalf of an operation, not of the task.
 
         Returns:
-            What :meth:`release_slot` takes back.
+            The slot, for :meth:`release_slot`.
 
         Raises:
             BackpressureError: no slot came free within ``operation_queue_timeout``.
@@ -139,7 +137,7 @@ class Executor(Uncopyable):
         return operation
 
     async def _expire_queued(self) -> None:
-        """End the waits for a slot whose time is over. All have the same timeout, so they expire in order."""
+        """Expire overdue waits for a slot. All have the same timeout, so they expire in order."""
         clock, queued = self._clock, self._queued
         try:
             while queued:
@@ -153,7 +151,7 @@ class Executor(Uncopyable):
             self._expiring = False
 
     def no_slot_came_free(self, others: int) -> BackpressureError:
-        """The error of an operation that waited for a slot for ``operation_queue_timeout``.
+        """Return the error for an operation that waited for a slot for ``operation_queue_timeout``.
 
         Args:
             others: how many more operations wait.
@@ -166,7 +164,7 @@ class Executor(Uncopyable):
 
     @property
     def in_background(self) -> Callable[[Callable[[], Coroutine[Any, Any, None]]], None] | None:
-        """Starts a task that runs while the client is open; None once it is closed."""
+        """Starts a background task that runs while the client is open; None once it is closed."""
         return None if self._cluster.closed else self._cluster.in_background
 
     def release_slot(self, operation: object) -> None:
@@ -175,7 +173,7 @@ class Executor(Uncopyable):
         self.limiter.release_on_behalf_of(operation)
 
     def _spare_slot(self) -> Callable[[], None] | None:
-        """Take a slot that nobody waits for; returns what gives it back, or None where there is none."""
+        """Take a free slot that no operation waits for; return the callable that releases it, or None."""
         assert self.limiter is not None
         operation = object()
         try:
@@ -185,14 +183,14 @@ class Executor(Uncopyable):
         return partial(self.release_slot, operation)
 
     async def run_batch(self, batch: Batch) -> tuple[list[BatchResult], AerospikeError | None]:
-        """Carry out a batch, which counts as one operation.
+        """Execute a batch, which counts as one operation.
 
         Returns:
-            A result for each key; and why no key at all was served, where that is so.
+            A result for each key, and the error if no key at all was answered.
 
         Raises:
             BackpressureError: no slot came free in time.
-            AerospikeError: what :meth:`BatchRun.run` raises.
+            AerospikeError: what :meth:`BatchExecution.run` raises.
         """
         self._cluster.trio_run.check(batch.what)
         observers = self._cluster.observers
@@ -208,7 +206,7 @@ class Executor(Uncopyable):
         slot = None if self.limiter is None else await self.acquire_slot()
         if observers is not None:
             began = observers.stage(batch.what, "limiter_wait", began)
-        run = BatchRun(self._cluster, batch)
+        run = BatchExecution(self._cluster, batch)
         try:
             return await run.run(), run.fault
         finally:
@@ -221,7 +219,7 @@ class Executor(Uncopyable):
     async def _run_limited(
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
     ) -> bytes:
-        """As :meth:`_run`, holding a slot; also raises BackpressureError when no slot comes free in time."""
+        """As :meth:`_run`, holding a slot; also raises BackpressureError if no slot comes free in time."""
         self._cluster.trio_run.check(what)
         await trio.lowlevel.checkpoint_if_cancelled()
         slots = [await self.acquire_slot()]
@@ -246,20 +244,21 @@ class Executor(Uncopyable):
         Args:
             what: the command's name, for messages.
             key: the record.
-            frame: the request, with the policy's total timeout as its transaction ttl; an earlier end of the caller's
-                scope is set here.
+            frame: the request, with the policy's total timeout as its transaction ttl; an earlier deadline of the
+                caller's scope is set here.
             policy: timeouts, retries and replica.
-            write: whether the server is asked to change something: decides on retries and doubt.
-            slots: the operation's slot of ``max_concurrent_operations``; taken out where somebody else gives it back.
-            state: attempts that were made elsewhere; on the loop clock.
+            write: whether the command may change the record: decides on retries and doubt.
+            slots: the operation's slot of ``max_concurrent_operations``; removed from the list if another task
+                releases it.
+            state: attempts that were made outside Trio; on the loop clock.
 
         Raises:
             AerospikeTimeoutError: the policy's total or socket timeout passed.
             ConnectionFailed: the connection broke, and no retry was allowed or left.
-            NoMoreConnections: every line of the node's connections stayed full.
+            NoMoreConnections: the in-flight queue of each connection to the node stayed full.
             ClusterError: no node serves the partition.
-            ClientError: the caller is not of the client's Trio run.
-            AerospikeError: what the server answered.
+            ClientError: the caller is not in the client's Trio run.
+            AerospikeError: the server refused the command.
         """
         if get_ident() != self._thread:
             raise self._cluster.trio_run.refusal(what)
@@ -277,7 +276,7 @@ class Executor(Uncopyable):
             raise self._cluster.trio_run.refusal(what) from None
         scope_deadline = self._deadline_of(task)
         if scope_deadline <= trio_now:
-            # Nothing is sent for a caller that is cancelled already.
+            # Nothing is sent for a caller that has been cancelled.
             await trio.lowlevel.checkpoint()
         socket_timeout = math.inf if policy.socket_timeout is None else policy.socket_timeout
         if scope_deadline - trio_now < limit - now:
@@ -285,9 +284,9 @@ class Executor(Uncopyable):
         digest = key.digest
         partition = (digest[0] | digest[1] << 8) & 4095
         cluster = self._cluster
-        execution: _Execution | None = None
+        execution: _RetriedCommand | None = None
         if state is not None:
-            execution = _Execution(what, key, frame, policy, write, cluster, state)
+            execution = _RetriedCommand(what, key, frame, policy, write, cluster, state)
             state.attempt_began(now)
         began = now
         while True:
@@ -325,7 +324,7 @@ class Executor(Uncopyable):
             else:
                 pending = None
             if pending is not None:
-                limit = pending.expires  # a command that waited for a connection has its whole time from then on
+                limit = pending.expires  # the time that a command waited for a connection does not count
                 total = None if pending.sent else pending.total
             if execution is None:
                 state = RetryState(
@@ -335,7 +334,7 @@ class Executor(Uncopyable):
                     limit=limit,
                     patience=cluster.patience,
                 )
-                execution = _Execution(what, key, frame, policy, write, cluster, state)
+                execution = _RetriedCommand(what, key, frame, policy, write, cluster, state)
             execution.state.limit = limit
             done = await execution.after(node, pending, scope_deadline)
             if done is not None:
@@ -357,12 +356,12 @@ class Executor(Uncopyable):
         leased: list[Slot] | None,
         state: RetryState | None = None,
     ) -> bytes:
-        """As :meth:`_run`, for an event loop, which may have leased a slot.
+        """As :meth:`_run`, for an asyncio loop, which may have leased a slot.
 
         Args:
             what, key, frame, policy, write, state: As for :meth:`_run`.
-            leased: the slot, which is taken out: from then on it is released here. Empty where the loop has taken it
-                back, since nobody waits for the command any more; None where nothing limits it.
+            leased: the slot, which is removed from the list: from then on it is released here. Empty if the loop has
+                taken it back, because the command was cancelled; None without a limit.
         """
         if leased is None:
             return await self._run(what, key, frame, policy, write, None, state)
@@ -370,7 +369,7 @@ class Executor(Uncopyable):
         try:
             slot = leased.pop()
         except IndexError:
-            raise ClientError(f"{what} {key!r}: nobody waits for the command any more") from None
+            raise ClientError(f"{what} {key!r}: the command was cancelled") from None
         slots: list[object] = [slot.lease.transfer(slot) or await self.acquire_slot()]
         try:
             return await self._run(what, key, frame, policy, write, slots, state)
@@ -390,14 +389,14 @@ class Executor(Uncopyable):
         error: AerospikeError | None,
         leased: list[Slot] | None = None,
     ) -> bytes:
-        """As :meth:`run` where nothing limits it, for a command whose first attempt was made outside Trio.
+        """As :meth:`run` without a limit, for a command whose first attempt was made outside Trio.
 
         Args:
             what, key, frame, policy, write: As for :meth:`run`.
             state: that attempt, on the clock of ``time.monotonic``.
-            decision: what follows it.
-            error: what is raised where there is no time for that; None where nothing has failed yet.
-            leased: the slot of ``max_concurrent_operations``, as for :meth:`run_leased`; None where nothing limits it.
+            decision: the decision after it.
+            error: the error to raise if there is no time for a retry; None if nothing has failed yet.
+            leased: the slot of ``max_concurrent_operations``, as for :meth:`run_leased`; None without a limit.
         """
         state.shift(self._now() - time.monotonic())
         if not await wait_for_retry(decision, state, self._cluster) and error is not None:
@@ -406,27 +405,27 @@ class Executor(Uncopyable):
         return await self.run_leased(what, key, frame, policy, write, leased, state)
 
     async def _wait_with_slot(self, pending: Request, slots: list[object]) -> None:
-        """Park; when the caller is cancelled and the request is out, the slot stays taken until the answer is in."""
+        """Park; if the caller is cancelled once the request was sent, hold the slot until the answer has arrived."""
         try:
             await trio.lowlevel.wait_task_rescheduled(pending.abort)
         except trio.Cancelled:
-            # The answer, or the end of the connection, may have come in the very moment of the cancellation.
+            # The answer, or the end of the connection, may have arrived at the moment of the cancellation.
             if pending.sent and pending.failure is None:
                 slot = slots.pop()
                 pending.on_done = lambda: self.release_slot(slot)
             raise
 
 
-class _Execution:
-    """A command whose first attempt has failed: its retry state, and the errors that its attempts end in.
+class _RetriedCommand:
+    """A command whose first attempt has failed: its retry state, and the errors of its attempts.
 
     Args:
         what: the command's name, for messages.
         key: the record.
         frame: the request, for messages.
         policy: timeouts, for messages.
-        write: whether the server is asked to change something.
-        cluster: where to.
+        write: whether the command may change the record.
+        cluster: the cluster.
         state: the attempts so far.
     """
 
@@ -451,18 +450,18 @@ class _Execution:
         self.state = state
 
     async def after(self, node: Node | None, pending: Request | None, scope_deadline: float) -> bytes | None:
-        """Ask the retry engine what follows an attempt, and wait where it says so.
+        """Ask the retry engine what follows an attempt, and wait if it says so.
 
         Args:
-            node: where it went; None when no node serves the partition.
-            pending: how it ended; None when there was no node.
+            node: the node that was asked; None if no node serves the partition.
+            pending: the request; None if there was no node.
             scope_deadline: the deadline of the caller's cancel scope.
 
         Returns:
-            The body of the answer, or None when the command is to be tried again.
+            The body of the answer, or None if the command is to be retried.
 
         Raises:
-            AerospikeError: what the caller gets to see.
+            AerospikeError: the error for the caller.
         """
         cluster, state = self._cluster, self.state
         name = None if node is None else node.name
@@ -482,7 +481,7 @@ class _Execution:
         error = state.annotate(self._error(outcome, node, pending), name)
         scope_left = scope_deadline - trio.current_time()
         if outcome == ResultCode.TIMEOUT and scope_left <= state.limit - now and scope_left < _ABOUT_NOW:
-            # The server was told what was left of the caller's scope, so this is that scope's end, a little early.
+            # The server was given the time until the caller's deadline, so this is that deadline, slightly early.
             await trio.sleep_until(scope_deadline)
             await trio.lowlevel.checkpoint_if_cancelled()
         if decision.action is Action.RAISE:
@@ -495,10 +494,10 @@ class _Execution:
 
     def _error(self, outcome: Outcome, node: Node | None, pending: Request | None) -> AerospikeError:
         if node is None or pending is None:
-            return self._nobody()
+            return self._no_owner()
         if outcome is Cause.POOL_FULL:
             return NoMoreConnections(
-                f"{self._what} {self._key!r}: node {node.name} at {node.address}: {waited_in_vain(node, pending)}"
+                f"{self._what} {self._key!r}: node {node.name} at {node.address}: {no_connection_text(node, pending)}"
             )
         if outcome is Cause.LOGIN_REFUSED:
             return refused_login(pending)
@@ -512,7 +511,7 @@ class _Execution:
         text += request_detail(outcome, self._frame)
         return error_from_code(outcome, f"{self._what} {self._key!r}: {text}")
 
-    def _nobody(self) -> AerospikeError:
+    def _no_owner(self) -> AerospikeError:
         return ClusterError(
             f"{self._what} {self._key!r}: no node serves its partition; known nodes: {self._cluster.describe()}"
         )
@@ -523,7 +522,7 @@ class _Execution:
         place = f"{self._what} {self._key!r}: node {node.name} at {node.address}"
         within = f"within {name}={getattr(self._policy, name)} s"
         if not pending.sent:
-            return AerospikeTimeoutError(f"{place} took no request {within}: {waited_in_vain(node, pending)}")
+            return AerospikeTimeoutError(f"{place} took no request {within}: {no_connection_text(node, pending)}")
         return AerospikeTimeoutError(f"{place} did not answer {within} ({now - self.state.began:.3f} s passed)")
 
     def _broken(self, node: Node, pending: Request) -> AerospikeError:

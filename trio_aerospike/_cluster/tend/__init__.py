@@ -1,1 +1,1 @@
-"""Who is in the cluster and who owns which partition: the tend loop and what it learns."""
+"""The tend loop: discover nodes and the partition map, and keep both up to date."""

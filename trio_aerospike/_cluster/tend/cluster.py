@@ -1,6 +1,6 @@
-"""The cluster as the client sees it: its nodes, who owns which partition, and the loop that keeps both true.
+"""The cluster as the client sees it: nodes, partition map, and the tend loop that keeps both up to date.
 
-What to do is decided in :mod:`peers` and :mod:`partitions`, which hold no await; this module carries it out.
+:mod:`peers` and :mod:`partitions` decide what to do, without an await; this module carries it out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from .peers import (
     Status,
     TendState,
 )
-from .probe import Dialer, Found, close_transport
+from .probe import Found, NodeProbe, close_transport
 
 if TYPE_CHECKING:
     from ..._instrumentation import Observers
@@ -54,12 +54,12 @@ Args = TypeVarTuple("Args")
 
 #: Nodes or seeds that a message lists.
 _LISTED = 8
-#: Rounds that a command without a time limit waits for while its partition has no reachable owner.
+#: Tend rounds that a command without a time limit waits for while its partition has no reachable owner.
 _PATIENCE_ROUNDS = 10
 
 
 class _Tasks:
-    """The tasks that one round of the tend loop started; a later round does not wait for those of an earlier one."""
+    """The tasks of one round of the tend loop; a later round does not wait for those of an earlier one."""
 
     def __init__(self) -> None:
         self.running = 0
@@ -72,7 +72,7 @@ class Cluster(Uncopyable):
     Args:
         config: the client's configuration.
         connector: opens transports.
-        resolve: whether host names are resolved here, so that each address is one node.
+        resolve: whether host names are resolved here, so that each address stands for one node.
     """
 
     def __init__(self, config: ClientConfig, connector: Connector, *, resolve: bool) -> None:
@@ -83,21 +83,21 @@ class Cluster(Uncopyable):
         self._timeout = math.inf if config.timeout is None else config.timeout
         self._state = TendState(config.cluster_name)
         self._nodes: dict[str, Node] = {}
-        #: Who is told of operations; None where nobody is.
+        #: The instruments; None if there are none.
         self.observers: Observers | None = None
-        #: How many batches are under way.
+        #: How many batches are in flight.
         self.batches: int = 0
-        #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by the executor, which counts them.
+        #: Takes a slot of ``max_concurrent_operations`` for a second attempt; set by the executor, which counts slots.
         self.spare_slot: Callable[[], Callable[[], None] | None] = lambda: no_slot_to_release
         self.partitions: PartitionMap[Node] = PartitionMap()
         kind = "tls" if config.tls is not None else "clear"
         form = "alt" if config.use_services_alternate else "std"
         self._peers_command = f"peers-{kind}-{form}"
         self._connector = connector
-        self._dialer = Dialer(config, connector, f"service-{kind}-{form}")
+        self._probe = NodeProbe(config, connector, f"service-{kind}-{form}")
         self._found: dict[Address, Found] = {}
         self._causes: dict[str, BaseException | str] = {}
-        #: The latest failure to reach a node or a seed, in words.
+        #: The latest failure to reach a node or a seed, as text.
         self._last_failure = ""
         #: Whether no node answered in the latest round.
         self._out = False
@@ -111,7 +111,7 @@ class Cluster(Uncopyable):
         self._in_round = False
         self._round_scope = trio.CancelScope()
         self._round_began = 0.0
-        #: What the nodes call the cluster, "" for nothing; None while that is not known.
+        #: The cluster's name, "" if it has none; None while it is not known.
         self.name: str | None = config.cluster_name or None
         self.closed: bool = False
 
@@ -121,21 +121,21 @@ class Cluster(Uncopyable):
 
     @property
     def credentials(self) -> Credentials | None:
-        """Who the client is; None where it logs in nowhere."""
-        return self._dialer.credentials
+        """The client's credentials; None if it does not log in."""
+        return self._probe.credentials
 
-    # -- what commands ask -------------------------------------------------------------------------------------------
+    # -- routing -----------------------------------------------------------------------------------------------------
 
     def owner(self, namespace: str, partition: int, sequence: int, replica: Replica) -> Node | None:
-        """The node to send a command to.
+        """Return the node to send a command to.
 
         Args:
-            namespace, partition: where the record lives.
-            sequence: how many attempts went elsewhere before.
-            replica: whether other copies than the master's may be asked.
+            namespace, partition: of the record.
+            sequence: how many attempts on other replicas failed before.
+            replica: whether replicas other than the master may be asked.
 
         Returns:
-            The node; None when nobody is known to serve the partition.
+            The node; None if no node is known to serve the partition.
         """
         table = self.partitions.tables.get(namespace)
         if table is None:
@@ -150,24 +150,24 @@ class Cluster(Uncopyable):
         return table.masters[partition]
 
     def masters(self, namespace: str) -> list[Node | None]:
-        """Who is master of each partition, as far as is known; none of them of a namespace that nobody has."""
+        """Return the master of each partition, as far as known; nothing for an unknown namespace."""
         table = self.partitions.tables.get(namespace)
         return [] if table is None else list(table.masters)
 
     def serves_all(self, namespace: str) -> bool:
-        """Whether each partition has a master that answered when it was last asked."""
+        """Whether each partition has a master that answered the tend loop when it was last asked."""
         table = self.partitions.tables.get(namespace)
         if table is None or not table.all_claimed:
             return False
         return all(node is not None and node.active and node.answering for node in set(table.masters))
 
     def replicas_of(self, namespace: str) -> int:
-        """How many copies the namespace keeps, as far as is known; at least 1."""
+        """Return the number of copies of the namespace's records, as far as known; at least 1."""
         table = self.partitions.tables.get(namespace)
         return 1 if table is None else len(table.replicas)
 
     def check_namespace(self, namespace: str) -> None:
-        """Refuse a namespace that no node of a working cluster has.
+        """Refuse a namespace that no node of a connected cluster has.
 
         Raises:
             ServerError: with the server's code for it (20).
@@ -178,7 +178,7 @@ class Cluster(Uncopyable):
             raise error_from_code(20, f"no namespace {namespace!r} in the cluster, which has: {known}")
 
     async def learn_name(self) -> None:
-        """Find out, once, which name the cluster's nodes have for it; it raises nothing."""
+        """Ask a node for the cluster's name, once; raises nothing."""
         for node in self.active_nodes():
             if self.name is not None:
                 return
@@ -186,40 +186,40 @@ class Cluster(Uncopyable):
                 answer = (await node.info("cluster-name")).get("cluster-name", "")
             except AerospikeError:
                 continue
-            # "null" is what a server without a name says.
+            # A server without a name reports "null".
             self.name = "" if answer == "null" or parse_error(answer) is not None else answer
 
     def node_named(self, name: str) -> Node | None:
-        """The node that calls itself so; None where there is none now."""
+        """Return the node of that name; None if the cluster has none now."""
         return self._nodes.get(name)
 
     def active_nodes(self) -> list[Node]:
-        """The nodes that are part of the cluster."""
+        """Return the nodes that are part of the cluster."""
         return [] if self.closed else [node for node in self._nodes.values() if node.active]
 
     def is_connected(self) -> bool:
-        """Whether some node answered when it was last asked, and nothing has spoken against it since."""
+        """Whether at least one node answered the tend loop when it was last asked, and has not failed since."""
         return not self.closed and any(node.active and node.answering for node in self._nodes.values())
 
     def describe(self) -> str:
-        """The nodes in words, for messages."""
+        """List the nodes, for messages."""
         nodes = _listed([f"{node.name} at {node.address}" for node in self.active_nodes()])
         if nodes and self.config.use_services_alternate:
             return f"{nodes} (use_services_alternate is set: a node without an alternate-access-address is not found)"
         return nodes or f"none; {self.outage()}"
 
     def outage(self) -> str:
-        """Say that no node can be reached, with the seeds and the last error; for messages."""
+        """Describe that no node can be reached, with the seeds and the last error; for messages."""
         seeds = _listed([str(host) for host in self.config.hosts])
         last = f"; last error: {self._last_failure}" if self._last_failure else ""
         return f"no node of the cluster can be reached; seeds: {seeds}{last}"
 
     def cause(self, node: Node, error: BaseException | None) -> str:
-        """Say why a request to a node failed.
+        """Describe why a request to a node failed, for messages.
 
         Args:
             node: the node.
-            error: what broke the connection; None where the request was given up because the node left the cluster.
+            error: the error that broke the connection; None if the node left the cluster.
         """
         text = "" if error is None or isinstance(error, NodeLeftError) else _words(error)
         if not self._state.connected:
@@ -231,10 +231,10 @@ class Cluster(Uncopyable):
         """Seconds that a command without a limit of its own waits for its partition to be served again."""
         return _PATIENCE_ROUNDS * self.config.tend_interval
 
-    # -- being told --------------------------------------------------------------------------------------------------
+    # -- failure reports ---------------------------------------------------------------------------------------------
 
     def report_failure(self, node: Node) -> None:
-        """A connection to the node broke or could not be had: look at the cluster soon."""
+        """Report that a connection to the node broke or could not be opened: start a tend round soon."""
         node.answering = False
         self.hurry(node.name)
 
@@ -242,7 +242,7 @@ class Cluster(Uncopyable):
         """Begin the next round of the tend loop early, without waiting for a node that stalls.
 
         Args:
-            cause: the node that failed; "" where the partition map is of no use. Each has a back-off of its own.
+            cause: the node that failed; "" for a stale partition map. Each cause has a back-off of its own.
         """
         self._pace.ask(cause, trio.current_time())
         soon = self._next_round()
@@ -251,18 +251,18 @@ class Cluster(Uncopyable):
             self._round_scope.deadline = min(self._round_scope.deadline, soon)
 
     def _next_round(self) -> float:
-        """When the next round begins, as things stand."""
+        """Return when the next round begins, as far as known now."""
         early = max(self._round_began + self._pace.first_delay, self._pace.due)
         return min(self._round_began + self.config.tend_interval, early)
 
     async def wait_for_tend(self, deadline: float) -> bool:
-        """Ask for a look at the cluster and wait until one that began after this call is over.
+        """Request a tend round, and wait until a round that began after this call has ended.
 
         Args:
             deadline: on the loop clock.
 
         Returns:
-            False when the deadline came first.
+            False if the deadline came first.
         """
         clock = loop_clock()
         wanted = self._rounds + (2 if self._in_round else 1)
@@ -275,14 +275,14 @@ class Cluster(Uncopyable):
         await trio.lowlevel.checkpoint()
         return True
 
-    # -- the life of it ----------------------------------------------------------------------------------------------
+    # -- life cycle --------------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Connect, then tend until cancelled.
 
         Raises:
-            ClusterError: no seed could be used; names each and says why.
-            AdminError: the servers refuse user or password.
+            ClusterError: no seed can be used; says why for each.
+            AdminError: the servers refuse the user or password.
         """
         self._warn_of_clear_password()
         try:
@@ -302,12 +302,12 @@ class Cluster(Uncopyable):
             raise
         finally:
             self.close()
-            self._nursery = None  # its task's context may hold an event loop, which a closed client is not to keep
+            self._nursery = None  # its context may refer to an event loop
             for found in self._found.values():
                 found.transport.close_now()
 
     def close(self) -> None:
-        """End it: every command under way fails, later ones find it closed."""
+        """Close it: every command in flight fails, and later ones raise ClientClosed."""
         self.closed = True
         for node in self._nodes.values():
             node.remove()
@@ -317,31 +317,31 @@ class Cluster(Uncopyable):
             self._nursery.cancel_scope.cancel()
 
     def in_background(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
-        """Run something that raises nothing, for as long as the client is open."""
+        """Start a background task that ends with the client; the function must not raise."""
         if self._nursery is not None and not self.closed:
             self._nursery.start_soon(function, *args)
 
     def close_inherited(self) -> None:
-        """In a forked child: release every descriptor without a word to the servers."""
+        """In a forked child: close every descriptor without sending anything to the servers."""
         self.closed = True
         for node in self._nodes.values():
             node.close_inherited()
         for found in self._found.values():
             found.transport.close_now()
-        self._dialer.close_inherited()
+        self._probe.close_inherited()
 
     async def _tend(self) -> None:
-        """Look at the cluster once in every interval, counted from the beginning of a round to that of the next."""
+        """Run a round in every interval, counted from the start of a round to the start of the next."""
         while True:
             with trio.CancelScope(deadline=self._next_round()) as self._rest_scope:
                 await trio.sleep_forever()
             await self._round()
 
     async def _round(self) -> None:
-        """One look at the cluster: ask every node, carry out what follows, drop who is gone.
+        """Run one tend round: ask every node, carry out the actions, drop nodes that have left.
 
-        A node that does not answer holds the round up for one interval at the most, and not at all when a command is
-        in a hurry; what it still says later counts.
+        A node that does not answer delays the round by one interval at the most, and not at all if a command asked for
+        an early round; a late answer still counts.
         """
         self._round_began = trio.current_time()
         self._in_round = True
@@ -361,7 +361,7 @@ class Cluster(Uncopyable):
         over.set()
 
     def _note_outage(self) -> None:
-        """Log that no node answers any more, or that one does again: once each."""
+        """Log once that no node answers any more, and once that a node answers again."""
         out = not self._state.connected and not self.closed
         if out and not self._out and self._rounds > 1:
             logger.warning("%s; commands fail until a node answers again", self.outage())
@@ -374,7 +374,7 @@ class Cluster(Uncopyable):
         return node is not None and self.partitions.owns(node)
 
     def _perform(self, actions: Iterable[Action]) -> None:
-        """Carry out actions: what needs no waiting here and now, in order; the rest in tasks of its own."""
+        """Carry out actions: those without I/O now, in order; the others in tasks of their own."""
         for action in actions:
             match action:
                 case Ask(name=name):
@@ -394,7 +394,7 @@ class Cluster(Uncopyable):
                 case Drop(name=name, reason=reason):
                     self._drop(name, reason)
                 case Reject():
-                    raise AssertionError("a Reject is for who dialled")
+                    raise AssertionError("Reject belongs to the task that dialled")
 
     def _claim(self, node: Node, replicas: Replicas, generation: int) -> None:
         try:
@@ -439,7 +439,7 @@ class Cluster(Uncopyable):
             return
         node.answering = True
         self._pace.answered(name, trio.current_time())
-        # The first connection is the one on which the node was found. On a later one a restarted node may answer.
+        # The first connection is the one on which the node was found. On a later one, a restarted node may answer.
         reconnected = connections > 0 and node.tend_connections != connections
         self._perform(self._state.status(name, status, reconnected=reconnected))
 
@@ -450,7 +450,7 @@ class Cluster(Uncopyable):
         logger.info("no answer to the tend loop: %s", self._last_failure)
 
     async def _renew(self, node: Node) -> None:
-        """Log in again on a connection of its own, well before the session ends."""
+        """Log in again on a connection of its own, well before the session expires."""
         try:
             with loop_clock().fail_after(self._timeout):
                 transport = await self._connector(node.host, node.port, node.tls_name)
@@ -469,7 +469,7 @@ class Cluster(Uncopyable):
         node = self._nodes.get(fetch.name)
         if node is None:
             return
-        # A node that was started anew, perhaps as another version, has something to fetch.
+        # A node that restarted, perhaps as another version, has something to fetch.
         names = ["build"]
         if fetch.peers:
             names.append(self._peers_command)
@@ -497,7 +497,7 @@ class Cluster(Uncopyable):
     async def _dial(self, dial: Dial) -> None:
         for address in dial.addresses:
             try:
-                found, status = await self._dialer.look(address, dial.tls_name)
+                found, status = await self._probe.look(address, dial.tls_name)
             except (AerospikeError, OSError) as error:
                 logger.info("no node at %s:%d: %s", *address, _words(error))
                 continue
@@ -506,7 +506,7 @@ class Cluster(Uncopyable):
         self._perform(self._state.unreachable(dial))
 
     def _take(self, dial: Dial, found: Found, status: Status) -> Reason | None:
-        """Offer what was found to the state machine; returns why it does not want it."""
+        """Pass a found node to the state machine; return the reason if it is rejected."""
         actions = self._state.found(dial, found.address, status)
         if actions and isinstance(actions[0], Reject):
             self._discard(found.transport)
@@ -525,7 +525,7 @@ class Cluster(Uncopyable):
         config = self.config
 
         async def open_transport() -> Transport:
-            return await self._dialer.open(found.address, found.tls_name, found.session)
+            return await self._probe.open(found.address, found.tls_name, found.session)
 
         node = Node(
             action.name,
@@ -567,9 +567,9 @@ class Cluster(Uncopyable):
             self._start(self._seed, host)
 
     async def _seed(self, host: Host) -> None:
-        """Look for nodes at a configured host: at each of its addresses, all of them at once."""
+        """Look for nodes at all addresses of a configured host, concurrently."""
         try:
-            addresses = await self._dialer.resolve(host) if self._resolve else [(host.name, host.port)]
+            addresses = await self._probe.resolve(host) if self._resolve else [(host.name, host.port)]
         except OSError as error:
             self._note_cause(host, error)
             return
@@ -578,10 +578,10 @@ class Cluster(Uncopyable):
         async def look(address: Address) -> None:
             dial = Dial(None, (address,), host.tls_name or (host.name if self.config.tls is not None else None))
             try:
-                found, status = await self._dialer.look(address, dial.tls_name)
+                found, status = await self._probe.look(address, dial.tls_name)
                 self._prolong_first_round()
                 try:
-                    found = await self._dialer.advertised(found, status)
+                    found = await self._probe.advertised(found, status)
                 except BaseException:
                     await close_transport(found.transport)
                     raise
@@ -611,7 +611,7 @@ class Cluster(Uncopyable):
         self._last_failure = f"{host}: {_words(cause)}"
 
     def _prolong_first_round(self) -> None:
-        """A seed has answered: leave time to try the address that it advertises, and the nodes that it knows of."""
+        """After a seed's answer: allow time to try the address that it advertises, and its peers."""
         if not self._rounds:
             scope = self._round_scope
             scope.deadline = max(scope.deadline, trio.current_time() + 2 * self._timeout)
@@ -641,7 +641,7 @@ class Cluster(Uncopyable):
 def _words(cause: BaseException | str) -> str:
     if isinstance(cause, str):
         return cause
-    # An error of ours says in its notes what the sentence says already.
+    # The notes of our own errors repeat what the message says.
     text = cause.message if isinstance(cause, AerospikeError) else str(cause)
     return text or type(cause).__name__
 
@@ -666,4 +666,4 @@ def _whole_number(answers: dict[str, str], name: str, node: Node) -> int:
         return int(value)
     except ValueError:
         place = f"node {node.name} at {node.address}"
-        raise ProtocolError(f"{place}: info {name} is {value[:60]!r}, not a number") from None
+        raise ProtocolError(f"{place}: info {name}: got {value[:60]!r}, expected a number") from None

@@ -1,4 +1,4 @@
-"""One server of the cluster: its pools, its connection for info commands, and the tasks that look after them."""
+"""One node of the cluster: connection pools, info connection, leases, and the tasks that maintain them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..connections.transport import SocketTransport, Transport
 
 logger = logging.getLogger("trio_aerospike")
 
-#: Seconds after which a node has not answered the tend loop, where the client's ``timeout`` sets no limit.
+#: Seconds to wait for a node's answer to the tend loop if the client's ``timeout`` sets no limit.
 TEND_TIMEOUT = 10.0
 
-#: Seconds without another try after a connection to lend could not be had.
+#: Seconds before the next try after a connection to lease could not be opened.
 LEND_AGAIN = 1.0
 _NO_TRANSPORT = (OSError, AerospikeError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -34,29 +34,29 @@ class NodeLeftError(ConnectionError):
 
 
 class Node(Uncopyable):
-    """A server, under the address that reaches it.
+    """A node of the cluster, at the address that reaches it.
 
     Attributes:
-        name: what the server calls itself; one name is one server, whatever the address.
-        host, port: the address that is dialled.
-        tls_name: the name that its certificate has to carry, where that is not the address.
+        name: the node's name, which identifies it whatever the address.
+        host, port: the address to connect to.
+        tls_name: the name in its certificate, if that is not the address.
         session: the client's session on it.
         active: False once the node has been taken out of the cluster.
         build: the server's version; "" while it is not known.
-        answering: whether it answered when it was last asked, and no connection has failed since.
+        answering: whether it answered the tend loop when it was last asked, and no connection has failed since.
 
     Args:
         open_transport: opens and authenticates a transport to it.
-        tend_transport: an open one, for the tend loop's info commands.
-        latency: seconds that an answer over it took.
-        on_failure: told when a connection to it breaks or cannot be had.
+        tend_transport: an open transport for the tend loop's info commands.
+        latency: round-trip time of an info command on it, in seconds.
+        on_failure: called when a connection to it breaks or cannot be opened.
         timeout: seconds for opening a connection, and for an info command.
         idle_timeout: seconds after which an idle connection is closed.
-        max_connections, min_connections: connections for commands, in all pools together.
-        pools: into how many pools they are split.
+        max_connections, min_connections: connections for commands, over all pools.
+        pools: the number of pools that they are split into.
         pipelined: whether a connection may carry more than one request at a time.
         lends: whether its connections are plain sockets, which a thread can use by itself.
-        spare_slot: as :class:`~trio_aerospike._cluster.connections.pool.Pool` has it.
+        spare_slot: as for :class:`~trio_aerospike._cluster.connections.pool.Pool`.
     """
 
     def __init__(
@@ -87,16 +87,16 @@ class Node(Uncopyable):
         self.session = session
         self.active: bool = True
         self.answering = True
-        #: Why the node is no longer part of the cluster, in words; empty while it is.
+        #: Why the node is no longer part of the cluster, as text; empty while it is.
         self.left: str = ""
         self.build = ""
         self._on_failure = on_failure
         self.open_transport = open_transport
         self._timeout = timeout
         self._idle_timeout = idle_timeout
-        self._tend_line = self._make_info_line(pipelined, tend_transport)
-        self._tend_line.latency = latency
-        self._info_line = self._make_info_line(pipelined, None)
+        self._tend_connection = self._make_info_connection(pipelined, tend_transport)
+        self._tend_connection.latency = latency
+        self._info_connection = self._make_info_connection(pipelined, None)
         self.lends: bool = lends and CAN_LEASE and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
@@ -109,7 +109,7 @@ class Node(Uncopyable):
                 min_connections // pools + (index < min_connections % pools),
                 open_one=self._start_opening,
                 max_depth=max_depth,
-                latency=lambda: self._tend_line.latency,
+                latency=lambda: self._tend_connection.latency,
                 reclaim=self._reclaim,
                 hurry=self._hurry,
                 watch=self._watch,
@@ -131,17 +131,17 @@ class Node(Uncopyable):
 
     @property
     def address(self) -> str:
-        """Host and port as one reads them."""
+        """Host and port, for messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def awaited(self) -> bool:
-        """Whether anybody waits for what has been asked of the node on connections that commands share or borrow."""
+        """Whether a request is in flight on a connection of the pools or on a leased one."""
         return self.lender.awaited or any(pool.awaited for pool in self.pools)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a connection."""
+        """The number of requests that wait for a connection."""
         return sum(len(pool.waiting) for pool in self.pools)
 
     @property
@@ -152,7 +152,7 @@ class Node(Uncopyable):
     # -- requests ----------------------------------------------------------------------------------------------------
 
     def submit(self, request: Request) -> None:
-        """Take a request: it is in a line, or waits for room, when this returns; a removed node fails it."""
+        """Accept a request: when this returns, a connection has it or it waits for one; a removed node fails it."""
         if not self.active or self._nursery is None:
             request.fail(Failure.UNREACHABLE)
             return
@@ -171,7 +171,7 @@ class Node(Uncopyable):
             self._hurry(request.deadline)
 
     async def info(self, *names: str, timeout: float | None = None) -> dict[str, str]:
-        """Ask info commands over a connection for them, which is none of the pool's.
+        """Send info commands over the node's info connection, apart from the pools.
 
         Args:
             names: the commands; all are asked in one request.
@@ -183,27 +183,27 @@ class Node(Uncopyable):
         Raises:
             AerospikeTimeoutError: no answer in time.
             ConnectionFailed: the node cannot be reached or closed the connection.
-            ProtocolError: the answer is not one.
+            ProtocolError: the answer is malformed.
         """
         await self._started.wait()
-        return await self._info_line.ask(names, self._timeout if timeout is None else timeout, False)
+        return await self._info_connection.ask(names, self._timeout if timeout is None else timeout, False)
 
     async def tend_info(self, *names: str, probe: bool = False) -> dict[str, str]:
-        """As :meth:`info`, over the tend loop's own connection, which no slow command of the user's can hold up.
+        """As :meth:`info`, over the tend loop's own connection, which slow commands of the user do not delay.
 
         Args:
             names: the commands; all are asked in one request.
-            probe: the commands are quick ones: take the time of the answer as that of the way to the node and back.
+            probe: the commands are quick: take the time of the answer as a sample of the round-trip time.
         """
         await self._started.wait()
-        return await self._tend_line.ask(names, min(self._timeout, TEND_TIMEOUT), probe)
+        return await self._tend_connection.ask(names, min(self._timeout, TEND_TIMEOUT), probe)
 
     @property
     def tend_connections(self) -> int:
-        """How many connections the tend loop has had to this node, the present one included."""
-        return self._tend_line.connections
+        """How many connections to this node the tend loop has opened, including the present one."""
+        return self._tend_connection.connections
 
-    def _make_info_line(self, pipelined: bool, transport: Transport | None) -> InfoLine:
+    def _make_info_connection(self, pipelined: bool, transport: Transport | None) -> InfoLine:
         return InfoLine(
             f"node {self.name} at {self.address}",
             self.name,
@@ -221,29 +221,29 @@ class Node(Uncopyable):
             raise NodeLeftError("the node has left the cluster")
         self._nursery.start_soon(connection.run)
 
-    # -- connections for threads ---------------------------------------------------------------------------------------
+    # -- leased connections --------------------------------------------------------------------------------------------
 
     async def lend(self) -> None:
-        """Open a connection for threads, if there is room for one; it rests with :attr:`lender` then."""
+        """Open a connection for leases, if the pools have room; it is idle in :attr:`lender` then."""
         if self._reserve():
             await self._open_to_lend()
 
     def lend_soon(self) -> None:
-        """As :meth:`lend`, in the background, where none is on its way."""
+        """As :meth:`lend`, in the background, unless one is being opened."""
         if self._nursery is not None and not self.lender.opening and self._reserve():
             self._nursery.start_soon(self._open_to_lend)
 
     def ask_to_lend(self) -> None:
-        """As :meth:`lend_soon`, for any thread."""
+        """As :meth:`lend_soon`; may be called from any thread."""
         self._tell(self.lend_soon)
 
     @property
     def may_lend(self) -> bool:
-        """Whether it is worth asking for another connection to lend. For any thread."""
+        """Whether another connection to lease may be available; may be called from any thread."""
         return self.lends and self.active and self.lender.lent < MAX_LEASED
 
     def _reserve(self) -> bool:
-        """Count a connection to lend, if a pool has room for it besides its minimum and nobody waits for that room."""
+        """Reserve room for a leased connection in a pool that has some besides its minimum, and no waiting request."""
         pool = min(self.pools, key=lambda pool: pool.total)
         room = pool.limit - max(len(pool.connections) + pool.opening, pool.minimum) - pool.lent
         if not self.may_lend or room <= 0 or any(pool.waiting for pool in self.pools):
@@ -266,27 +266,27 @@ class Node(Uncopyable):
                 await transport.aclose()
         except _NO_TRANSPORT as error:
             self._lend_again = self._clock.now() + LEND_AGAIN
-            logger.debug("node %s at %s: no connection to lend: %s", self.name, self.address, error)
+            logger.debug("node %s at %s: no connection to lease: %s", self.name, self.address, error)
         finally:
             self.lender.opening -= 1
             self._take_back()
 
     def lent_connection_broke(self) -> None:
-        """A thread tells that a connection broke under its request."""
+        """Report from a thread that a leased connection broke."""
         self._tell(self._info_broke)
 
     def _lent_was_closed(self) -> None:
-        """A thread tells that a lent connection is closed; what is counted is counted in Trio's thread."""
+        """Report from a thread that a leased connection was closed; the room is given back in Trio's thread."""
         self._tell(self._take_back)
 
     def _tell(self, function: Callable[[], None]) -> None:
         try:
             self._trio.run_sync_soon(function)
         except trio.RunFinishedError:
-            pass  # there is nobody to be told any more
+            pass  # Trio has ended
 
     def _take_back(self) -> None:
-        """Give the room of lent connections that are closed to the pools, first of all to where it is waited for."""
+        """Give the room of closed leased connections back to the pools, first to those with waiting requests."""
         for _ in range(sum(pool.lent for pool in self.pools) - self.lender.lent):
             pool = max(self.pools, key=lambda pool: (pool.lent > 0, len(pool.waiting), pool.lent))
             pool.lent -= 1
@@ -295,7 +295,7 @@ class Node(Uncopyable):
             self.lender.resume()
 
     def _reclaim(self) -> None:
-        """Commands wait for room: what is lent goes to them."""
+        """Revoke leases, as commands wait for room."""
         self.lender.recall()
 
     # -- tasks -------------------------------------------------------------------------------------------------------
@@ -317,7 +317,7 @@ class Node(Uncopyable):
                         await trio.sleep_forever()
                     nursery.cancel_scope.cancel()
                 finally:
-                    # Before the nursery closes: nobody is to start anything in it any more.
+                    # Before the nursery closes: no task may be started in it from now on.
                     self._stop(None)
         finally:
             self._stop(None)
@@ -326,13 +326,13 @@ class Node(Uncopyable):
             self._minimum_ready.set()
 
     async def wait_minimum(self) -> None:
-        """Wait until every pool holds its minimum of connections, or could not get them."""
+        """Wait until every pool has its minimum of connections, or failed to open them."""
         await self._started.wait()
         if any(pool.opening for pool in self.pools):
             await self._minimum_ready.wait()
 
     def remove(self) -> None:
-        """Take the node out of service: what is on its way fails, to be tried elsewhere, and its tasks end."""
+        """Remove the node: requests in flight fail, to be retried on other nodes, and its tasks end."""
         self._stop(None)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
@@ -341,12 +341,12 @@ class Node(Uncopyable):
         self.active = False
         for pool in self.pools:
             pool.close(error)
-        self._tend_line.close(error)
-        self._info_line.close(error)
+        self._tend_connection.close(error)
+        self._info_connection.close(error)
         self.lender.close()
 
     def session_expired(self) -> None:
-        """The server ended the session: log in anew for the next connection, and let go of those logged in with it."""
+        """Handle an expired session: log in again for the next connection, and retire those of the old session."""
         self.session.invalidate()
         self.lender.reap(0.0)
         for pool in self.pools:
@@ -358,20 +358,20 @@ class Node(Uncopyable):
             self._on_failure(self)
 
     def close_inherited(self) -> None:
-        """In a forked child: release every descriptor without a word to the server."""
+        """In a forked child: close every descriptor without sending anything to the server."""
         for pool in self.pools:
             for connection in pool.connections:
                 connection.close_inherited()
         self.lender.close_inherited()
-        self._tend_line.close_inherited()
-        self._info_line.close_inherited()
+        self._tend_connection.close_inherited()
+        self._info_connection.close_inherited()
 
     def _start_opening(self, pool: Pool) -> None:
         assert self._nursery is not None
         self._nursery.start_soon(self._open, pool)
 
     async def _open(self, pool: Pool) -> None:
-        """Open a connection, give it to the pool and run it."""
+        """Open a connection, add it to the pool and run it."""
         failure = Failure.UNREACHABLE
         problem: BaseException | None = None
         try:
@@ -405,7 +405,7 @@ class Node(Uncopyable):
             self._minimum_ready.set()
 
     async def _sweep(self) -> None:
-        """Give up what is overdue, exactly when it is: sleep until the earliest deadline known, if there is one."""
+        """Expire overdue requests: sleep until the earliest known deadline, if there is one."""
         clock = self._clock
         while True:
             with trio.CancelScope(deadline=clock.to_trio(self._due)) as scope:
@@ -424,7 +424,7 @@ class Node(Uncopyable):
             due = math.inf
             for pool in self.pools:
                 due = min(due, pool.expire(now))
-            self._due = min(self._due, due, self._tend_line.expire(now), self._info_line.expire(now))
+            self._due = min(self._due, due, self._tend_connection.expire(now), self._info_connection.expire(now))
 
     def _hurry(self, deadline: float) -> None:
         if deadline >= self._due:
@@ -434,7 +434,7 @@ class Node(Uncopyable):
             self._sweep_scope.deadline = self._clock.to_trio(deadline)
 
     def _watch(self) -> None:
-        """Start to watch for slow requests, as requests are queued behind others."""
+        """Start to watch for slow requests, because requests are queued behind others."""
         if self._watcher is not None:
             self._watcher.set()
 
@@ -447,20 +447,20 @@ class Node(Uncopyable):
             behind = True
             while behind:
                 await trio.sleep(STALL / 2)
-                await trio.lowlevel.checkpoint()  # what has arrived is read first
+                await trio.lowlevel.checkpoint()  # read first what has arrived
                 now = self._clock.now()
                 behind = False
                 for pool in self.pools:
                     behind = pool.relieve(now) or behind
 
     async def _reap(self) -> None:
-        """Close connections that nobody has used for ``idle_timeout`` and keep the minimum."""
+        """Close connections that were idle for ``idle_timeout``, and keep the minimum open."""
         interval = min(max(self._idle_timeout / 8, 0.05), 1.0)
         while True:
             await trio.sleep(interval)
             now = self._clock.now()
             for pool in self.pools:
                 pool.reap(now, self._idle_timeout)
-            self._info_line.reap(now, self._idle_timeout)
+            self._info_connection.reap(now, self._idle_timeout)
             self.lender.reap(self._idle_timeout)
             self._take_back()

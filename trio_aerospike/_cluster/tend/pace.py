@@ -1,9 +1,9 @@
 """Back off early rounds of the tend loop, exponentially and per cause.
 
-A command that finds its node dead asks for a round before its time, so that the client learns soon who took over. A
-node that fails again and again must not have every client ask all other nodes 20 times a second, so each cause (a node,
-or "" for the partition map) has a back-off of its own: 50 ms, doubled with each early round up to ``tend_interval``. A
-success resets it. Plain state, no clock: times are passed in.
+A command that finds its node dead asks for an early round, so that the client soon learns which node took over. A node
+that fails repeatedly must not make every client ask all other nodes 20 times a second, so each cause (a node, or "" for
+the partition map) has a back-off of its own: 50 ms, doubled with each early round up to ``tend_interval``. A success
+resets it. Plain state, no clock: times are passed in.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class _Cause:
     Attributes:
         delay: seconds between its last early round and the next one, at the least.
         not_before: when the next one may begin.
-        asked_at: when one was asked for, or served, last.
-        asks: whether one is wanted now.
+        asked_at: when a round was last asked for, or served.
+        asks: whether a round is wanted now.
     """
 
     __slots__ = ("asked_at", "asks", "delay", "not_before")
@@ -34,7 +34,7 @@ class _Cause:
 
 
 class TendPace:
-    """When a round of the tend loop may begin before its time.
+    """Decide when an early round of the tend loop may begin.
 
     Args:
         interval: seconds between two regular rounds; the longest back-off.
@@ -50,20 +50,20 @@ class TendPace:
 
     @property
     def first_delay(self) -> float:
-        """Seconds between two rounds at the least."""
+        """Least seconds between two rounds."""
         return min(FIRST_DELAY, self._interval)
 
     @property
     def due(self) -> float:
-        """When the next early round may begin; infinity where nobody asks for one."""
+        """Return when the next early round may begin; infinity if none is wanted."""
         return min((cause.not_before for cause in self._causes.values() if cause.asks), default=math.inf)
 
     def ask(self, name: str, now: float) -> None:
         """Ask for an early round.
 
         Args:
-            name: the node that has failed; "" where the partition map is of no use.
-            now: the time.
+            name: the node that failed; "" for a stale partition map.
+            now: the current time.
         """
         cause = self._causes.get(name)
         if cause is None:
@@ -72,7 +72,7 @@ class TendPace:
         cause.asked_at = now
 
     def round_began(self, now: float) -> None:
-        """A round begins: it serves all who ask for one, and each has to wait longer for its next."""
+        """Note that a round begins: it serves all causes that want one, and doubles their back-off."""
         self.answered("", now)
         for cause in self._causes.values():
             if cause.asks:
@@ -82,11 +82,11 @@ class TendPace:
                 cause.not_before = now + cause.delay
 
     def answered(self, name: str, now: float) -> None:
-        """A node has answered the tend loop: a success, unless commands have failed there meanwhile."""
+        """Note that a node answered the tend loop: a success, unless commands failed there meanwhile."""
         cause = self._causes.get(name)
         if cause is not None and not cause.asks and now - cause.asked_at >= cause.delay:
             del self._causes[name]
 
     def changed(self, name: str) -> None:
-        """Reset a cause after a change of the cluster: a new partition map (""), or a node that is gone or new."""
+        """Reset a cause after a change of the cluster: a new partition map (""), or a node that joined or left."""
         self._causes.pop(name, None)

@@ -1,16 +1,16 @@
-"""Who owns which partition: the map that commands are routed by, built from the nodes' own claims.
+"""The partition map: which node owns which partition, merged from the nodes' reports, to route commands.
 
-Every node reports which partitions it serves, one bitmap per replica column, and nobody reports the whole. The map is
-what is left when these reports are laid over each other as they come in, in any order and with gaps. The rules:
+Every node reports which partitions it serves, one bitmap per replica column, and no node reports the whole. The map is
+merged from these reports as they come in, in any order and with gaps. The rules:
 
-* a claim takes the slot from whoever held it, unless it comes from an older regime than the partition has seen (regimes
+* a claim takes the slot from its previous owner, unless its regime is older than the partition's (regimes
   count the rebalances of strong consistency namespaces and are 0 in all others);
-* a slot that nobody claims keeps its last owner: while a cluster rearranges itself there are moments when neither the
-  old nor the new owner claims a partition, and the old one still forwards requests to the right place;
+** an unclaimed slot keeps its last owner: during a rebalance there are moments when neither the old nor the new owner
+  claims a partition, and the old one still proxies requests to the new one;
 * a node whose partition generation is -1 has not joined a cluster yet and owns nothing; neither does a removed node.
-  What they held passes to another replica of the same partition if there is one.
+  Their slots pass to another replica of the same partition if there is one.
 
-No I/O and no clock here: the tend loop fetches, this module decides. The text form of the reports is parsed by
+No I/O and no clock here: the tend loop fetches, this module decides. The text of the reports is parsed by
 `_wire.info_cluster.parse_replicas`.
 
 Source of facts: server as/src/fabric/partition.c (`as_partition_get_replicas_all_str`, `client_replica_maps_update`).
@@ -37,7 +37,7 @@ _BITS = tuple(tuple(bit for bit in range(8) if byte & (0x80 >> bit)) for byte in
 
 
 def partition_ids(bits: int) -> Iterator[int]:
-    """The partitions whose bit is set, ascending. Partition 0 is the highest of the 4096 bits, as on the wire."""
+    """Return the partitions whose bit is set, ascending; partition 0 is the highest of 4096 bits, as on the wire."""
     for index, byte in enumerate(bits.to_bytes(BITMAP_BYTES, "big")):
         if byte:
             base = index << 3
@@ -51,13 +51,13 @@ def _set_bit(mask: bytearray, pid: int) -> None:
 
 @attrs.frozen
 class MapChange(Generic[T]):
-    """What one report did to the map.
+    """The effect of one report on the map.
 
     Attributes:
-        changed: some slot has another owner than before, or the number of replicas or of namespaces is another.
-        displaced: nodes that lost a slot to the reporting node. What they said last may be out of date, or what this
-            node said was; either way they must be asked again for the map to settle.
-        stale: namespaces in which a claim was refused for its old regime.
+        changed: a slot has a new owner, or the number of replicas or of namespaces changed.
+        displaced: nodes that lost a slot to the reporting node. Either their last report is out of date or this one
+            is; they must be asked again for the map to settle.
+        stale: namespaces in which a claim was refused because of its old regime.
     """
 
     changed: bool = False
@@ -69,11 +69,11 @@ class NamespaceTable(Generic[T]):
     """The owners of one namespace's partitions.
 
     Attributes:
-        replicas: a list of 4096 owners per replica column; column 0 holds the masters. A slot is None while nobody is
-            known to hold that replica. The same node may stand in several columns of a partition: a master that still
-            sends data to a future replica stands in for it.
+        replicas: a list of 4096 owners per replica column; column 0 holds the masters. A slot is None while no node
+            is known to hold that replica. The same node may be in several columns of a partition: a master that still
+            sends data to a future replica takes its place.
         masters: `replicas[0]`, always the same list object. None only if no node is known to hold the partition in any
-            column; where a replica is known but no master, the replica stands in, as it knows where to forward.
+            column; if a replica is known but no master, the replica takes its place, as it can proxy.
         regimes: the newest regime in which each partition was claimed.
     """
 
@@ -84,37 +84,37 @@ class NamespaceTable(Generic[T]):
         self.replicas: list[list[T | None]] = [self.masters]
         self.regimes: list[int] = [0] * N_PARTITIONS
         self._held: dict[T, list[int]] = {}  # the slots of each node as a bit set per column: the inverse of replicas
-        self._reports: dict[T, tuple[int, list[int]]] = {}  # what each present node said last: regime, claims
-        self._absent: set[T] = set()  # own nothing, and may stand in masters only for lack of anybody else
+        self._reports: dict[T, tuple[int, list[int]]] = {}  # the last report of each present node: regime, claims
+        self._absent: set[T] = set()  # own nothing, and are in masters only if there is no other node
         self._unowned = _ALL  # masters that are None
-        self._supposed = 0  # masters that nobody claimed: stand-ins
+        self._supposed = 0  # unclaimed masters, whose place a replica takes
 
     def __repr__(self) -> str:
         owned = N_PARTITIONS - self._unowned.bit_count()
         return f"<NamespaceTable {owned} of {N_PARTITIONS} partitions owned, {len(self.replicas)} replicas>"
 
     def owners(self, pid: int) -> tuple[T, ...]:
-        """The distinct owners of a partition, master first."""
+        """Return the distinct owners of a partition, master first."""
         return tuple(dict.fromkeys(node for column in self.replicas if (node := column[pid]) is not None))
 
     @property
     def only_master(self) -> T | None:
-        """The node that is the master of every partition; None where there are several, or partitions without one."""
+        """The node that is the master of every partition; None if there are several, or partitions without one."""
         node = self.masters[0]
         held = None if node is None else self._held.get(node)
         return node if held and held[0] == _ALL else None
 
     @property
     def all_claimed(self) -> bool:
-        """Whether each partition has a master that says so itself: none is without, none has another stand in."""
+        """Whether each partition has a master that claims it: none is without, and no replica takes its place."""
         return not self._unowned and not self._supposed
 
     def owns(self, node: T) -> bool:
-        """Whether the node stands in any slot."""
+        """Whether the node owns any slot."""
         return any(self._held.get(node, ()))
 
     def _claim(self, node: T, regime: int, bitmaps: Sequence[bytes]) -> tuple[bool, set[T], bool]:
-        """Lays one node's report over the table; returns (changed, displaced nodes, a claim was too old)."""
+        """Merge one node's report into the table; returns (changed, displaced nodes, a claim was too old)."""
         claims = [int.from_bytes(bitmap, "big") for bitmap in bitmaps]
         known = self._reports.get(node)
         self._reports[node] = (regime, claims)
@@ -126,7 +126,7 @@ class NamespaceTable(Generic[T]):
         for column, claimed in enumerate(claims):
             fresh = claimed
             if known is not None and known[0] == regime and column < len(known[1]):
-                # Claimed before in this regime, and still held: nothing to do for these.
+                # Claimed before in this regime, and still owned: nothing to do for these.
                 fresh &= ~(held[column] & known[1][column])
             if fresh:
                 gained, losses, refused = self._take(node, column, fresh, regime)
@@ -141,7 +141,7 @@ class NamespaceTable(Generic[T]):
         return changed or filled, displaced, stale
 
     def _take(self, node: T, column: int, bits: int, regime: int) -> tuple[bool, dict[T, int], bool]:
-        """Gives slots to the node; returns (it got one, what others lost, its regime was too old for one)."""
+        """Assign slots to the node; returns (it got one, slots that others lost, its regime was too old for one)."""
         slots, regimes = self.replicas[column], self.regimes
         gained = bytearray(BITMAP_BYTES)
         lost: dict[T | None, bytearray] = {}
@@ -170,10 +170,10 @@ class NamespaceTable(Generic[T]):
         return bool(lost), losses, refused
 
     def _release(self, node: T) -> bool:
-        """Takes everything from a node that no longer serves, except masters for which there is nobody else."""
+        """Remove a node that no longer serves from all slots, except masters without any other owner."""
         self._reports.pop(node, None)
         if not self._reports:
-            # Nobody is left who lived through these regimes: a cluster built anew counts from the start.
+            # No node of these regimes is left: a cluster that is rebuilt counts from the start.
             self.regimes[:] = [0] * N_PARTITIONS
         held = self._held.get(node)
         if held is None or node in self._absent:
@@ -193,7 +193,7 @@ class NamespaceTable(Generic[T]):
         return changed
 
     def _fill_masters(self) -> bool:
-        """Puts a replica's owner wherever the master is unknown or absent."""
+        """Put a replica's owner wherever the master is unknown or absent."""
         vacant = self._unowned
         for node in list(self._absent):
             if bits := self._held[node][0]:
@@ -221,10 +221,10 @@ class NamespaceTable(Generic[T]):
         return filled
 
     def _fit_columns(self) -> bool:
-        """Keeps as many columns as the present node with the most of them reports.
+        """Keep as many columns as the largest number that a present node reports.
 
-        Not the last report's number: nodes learn of a new cluster size one after the other, and one that starts alone
-        reports a single column.
+        Not as many as the last report: nodes learn a new cluster size one after the other, and one that starts
+        alone reports a single column.
         """
         wanted = max((len(claims) for _, claims in self._reports.values()), default=len(self.replicas))
         have = len(self.replicas)
@@ -248,11 +248,10 @@ class NamespaceTable(Generic[T]):
 class PartitionMap(Generic[T]):
     """The partition tables of all namespaces of a cluster.
 
-    `T` is whatever commands should find there: a node object, or a name. It must be hashable, and its equality must be
-    identity or better.
+    `T` identifies a node: a node object, or a name. It must be hashable; equal values stand for one node.
 
-    Looking an owner up is two subscriptions, on purpose without a method call: `pmap.tables[namespace].masters[pid]`.
-    A missing namespace is a KeyError: no node of the cluster serves it.
+    A lookup is two subscriptions, on purpose without a method call: `pmap.tables[namespace].masters[pid]`. A missing
+    namespace is a KeyError: no node of the cluster serves it.
 
     Attributes:
         tables: the table of each namespace by name.
@@ -267,22 +266,22 @@ class PartitionMap(Generic[T]):
         return f"<PartitionMap {', '.join(f'{name}: {table!r}' for name, table in self.tables.items()) or 'empty'}>"
 
     def owners(self, namespace: str, pid: int) -> tuple[T, ...]:
-        """The distinct owners of a partition, master first; empty if none is known or the namespace is not."""
+        """Return the distinct owners of a partition, master first; empty if no owner or the namespace is not known."""
         table = self.tables.get(namespace)
         return table.owners(pid) if table is not None else ()
 
     def owns(self, node: T) -> bool:
-        """Whether the node stands in any slot of any namespace."""
+        """Whether the node owns any slot of any namespace."""
         return any(table.owns(node) for table in self.tables.values())
 
     def update(self, node: T, replicas: Mapping[str, tuple[int, Sequence[bytes]]], generation: int = 0) -> MapChange[T]:
-        """Lays one node's report over the map.
+        """Merge one node's report into the map.
 
-        Costs time in proportion to what differs from the map: a report that says nothing new is some microseconds, one
+        Takes time in proportion to the difference from the map: a report without news takes some microseconds, one
         that changes all 4096 partitions about a millisecond per column.
 
         Args:
-            node: who reports.
+            node: the reporting node.
             replicas: per namespace the regime and a bitmap of 512 bytes per replica column, masters first, where
                 partition 0 is the highest bit of the first byte. Namespaces the node used to report and does not now
                 are no longer served by it; a namespace that no node serves any more loses its table.
@@ -328,7 +327,7 @@ class PartitionMap(Generic[T]):
         """Takes a node out that has left the cluster.
 
         What it held passes to other replicas; where there are none it stays as the last known owner, so that a command
-        finds somebody who refuses, and tries again, rather than nobody.
+        finds a node that refuses, and retries, rather than no node.
 
         Returns:
             Whether any slot changed.

@@ -1,15 +1,15 @@
-"""Which nodes a cluster has: the tend loop's decisions, as a state machine from answers to actions.
+"""Cluster membership: the tend loop's decisions, as a state machine from answers to actions.
 
-`TendState` knows the nodes by name. The tend loop tells it what it heard (`status`, `fetched`, `failed`, `found`,
-`unreachable`, `displaced`) and when a round begins and ends; each of these returns the actions that follow, in the
-order in which they are to be carried out. There is no I/O, no clock and no await in here, and nothing waits for the
-slowest node: an answer is acted upon when it is there.
+`TendState` knows the nodes by name. The tend loop reports what happened (`status`, `fetched`, `failed`, `found`,
+`unreachable`, `displaced`) and when a round begins and ends; each of these methods returns actions, in the order in
+which they are to be carried out. There is no I/O, no clock and no await here, and nothing waits for the slowest node:
+each answer is acted upon when it arrives.
 
 A round of the loop, for each node side by side::
 
     Ask     ask for STATUS_NAMES, then status(name, Status.from_answers(...)) or failed(name)
     Fetch   ask for peers, for "partition-generation" and "replicas", for "rack-ids"; then fetched(...) or failed(name)
-    Claims  lay the report over the partition map, then displaced(names of the nodes that lost something)
+    Claims  merge the report into the partition map, then displaced(names of the nodes that lost a slot)
     Dial    try the addresses in turn until found(dial, address, status) gives no Reject; if all do, unreachable(dial)
     Seed    the same for each configured host with Dial(None, addresses)
     Add     the node exists from now on, on the connection that was just found
@@ -18,14 +18,14 @@ A round of the loop, for each node side by side::
 The rules, which follow the C and Go clients (as_cluster.c `as_cluster_find_nodes_to_remove`, cluster.go
 `findNodesToRemove`) but for the barrier between phases, which they need and we do not:
 
-* a generation that differs from the one last fetched, in whatever direction, means that there is something to fetch: a
+** a generation that differs from the one last fetched, higher or lower, means that there is something to fetch: a
   restarted node counts from the start;
 * a node belongs to the cluster while it answers and either another serving node lists it as a peer or it owns a
-  partition. One that does not answer stays while others list it (they notice a dead node before long, and one that is
-  merely slow to answer us still serves); once they do not, it goes at once;
-* when no node answers, those that did not for `failure_limit` times go, and the seeds are asked again;
-* a node without peers next to a cluster with peers has been split off or has just started: what it claims waits until
-  it has peers or the others are gone, else it would take over the whole map.
+  partition. One that does not answer stays while others list it (they soon notice a dead node, and one that is only
+  slow to answer us still serves); once they do not, it is dropped at once;
+* when no node answers, those that failed `failure_limit` times in a row are dropped, and the seeds are asked again;
+* a node without peers next to a cluster with peers has been split off or has just started: its claims wait until it
+  has peers or the others are gone, else it would take over the whole map.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ STATUS_NAMES = ("node", "peers-generation", "partition-generation", "rebalance-g
 """The info names behind a `Status`."""
 
 FAILURE_LIMIT = 5
-"""How often in a row a node may fail to answer when no other node answers either."""
+"""How many times in a row a node may fail to answer if no other node answers either."""
 
 
 class Peer(Protocol):
@@ -65,14 +65,14 @@ class Peer(Protocol):
 
 @attrs.frozen
 class Status:
-    """What a node says about itself in every round.
+    """A node's status, as it reports it in every round.
 
     Attributes:
-        name: the node's name. Another than expected means that the address belongs to somebody else now.
+        name: the node's name. An unexpected name means that the address belongs to another node now.
         peers_generation: differs from before when the peers list does.
         partition_generation: differs from before when the node's replicas do; -1 before its first rebalance.
         rebalance_generation: differs from before when racks may have been reassigned.
-        cluster_name: as the node says it; empty if it was not asked.
+        cluster_name: as the node reports it; empty if it was not asked.
     """
 
     name: str
@@ -83,14 +83,14 @@ class Status:
 
     @classmethod
     def from_answers(cls, answers: Mapping[str, str]) -> Status:
-        """Reads the answers to `STATUS_NAMES`.
+        """Parse the answers to `STATUS_NAMES`.
 
         Raises:
-            ProtocolError: an answer is missing, is an error, or is not what it should be.
+            ProtocolError: an answer is missing, is an error, or is invalid.
         """
         name = answers.get("node", "")
         if not name or name.startswith(("ERROR", "FAIL")):
-            raise ProtocolError(f"info answer node={name[:60]!r}: a node name expected")
+            raise ProtocolError(f"info answer node: got {name[:60]!r}, expected a node name")
         return cls(
             name=name,
             peers_generation=_number(answers, "peers-generation"),
@@ -105,7 +105,7 @@ def _number(answers: Mapping[str, str], name: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ProtocolError(f"info answer {name}={text[:60]!r}: a number expected") from None
+        raise ProtocolError(f"info answer {name}: got {text[:60]!r}, expected a number") from None
 
 
 class Reason(enum.Enum):
@@ -137,7 +137,7 @@ class Seed:
 
 @attrs.frozen
 class Fetch:
-    """Ask the node for the details that differ from what is known. One request for all of them is best."""
+    """Fetch the details of a node whose generations changed. One request for all of them is best."""
 
     name: str
     peers: bool = False
@@ -150,9 +150,9 @@ class Dial:
     """Look for a node at these addresses.
 
     Attributes:
-        name: the node expected there; None for a seed, where anyone is welcome.
+        name: the node expected there; None for a seed, where any node will do.
         addresses: to be tried in this order.
-        tls_name: the name in the node's certificate, where the peers list gave one.
+        tls_name: the name in the node's certificate, if the peers list has one.
     """
 
     name: str | None
@@ -162,7 +162,7 @@ class Dial:
 
 @attrs.frozen
 class Claims:
-    """Lay a node's report over the partition map: `PartitionMap.update` with the same arguments."""
+    """Merge a node's report into the partition map: `PartitionMap.update` with the same arguments."""
 
     name: str
     generation: int
@@ -171,7 +171,7 @@ class Claims:
 
 @attrs.frozen
 class Add:
-    """A node has joined: the connection on which it was found is its own from now on."""
+    """Add a node: the connection on which it was found is its own from now on."""
 
     name: str
     address: Address
@@ -180,7 +180,7 @@ class Add:
 
 @attrs.frozen
 class Drop:
-    """A node is no longer part of the cluster."""
+    """Drop a node that is no longer part of the cluster."""
 
     name: str
     reason: Reason
@@ -188,7 +188,7 @@ class Drop:
 
 @attrs.frozen
 class Reject:
-    """The node that answered there is not wanted: close that connection and try the next address."""
+    """Reject the node that answered: close that connection and try the next address."""
 
     address: Address
     status: Status
@@ -204,14 +204,14 @@ class _Node:
     address: Address
     tls_name: str | None
     failures: int = 0
-    busy: bool = False  # asked, or being fetched from: not to be asked again meanwhile
+    busy: bool = False  # an Ask or a Fetch is in flight: the node is not asked again meanwhile
     serving: bool = True  # has been part of a rebalance
-    mapped: bool = False  # has had claims of its own laid over the map
+    mapped: bool = False  # has had claims merged into the map
     peers: dict[str, Peer] | None = None
     peers_generation: int | None = None
     partition_generation: int | None = None
     rebalance_generation: int | None = None
-    waiting: Claims | None = None  # a report that may not be laid over the map yet
+    waiting: Claims | None = None  # a report that must not be merged into the map yet
 
     @property
     def answers(self) -> bool:
@@ -222,12 +222,12 @@ class _Node:
 
 
 class TendState:
-    """The known nodes of a cluster, and what to do next.
+    """The known nodes of a cluster, and the decisions about them.
 
     Args:
         cluster_name: the name every node must report; empty accepts any.
-        racks: whether rack ids are wanted at all.
-        failure_limit: how often in a row a node may fail to answer when no other node answers either.
+        racks: whether rack ids are fetched.
+        failure_limit: how many times in a row a node may fail to answer if no other node answers either.
     """
 
     def __init__(self, cluster_name: str = "", *, racks: bool = False, failure_limit: int = FAILURE_LIMIT) -> None:
@@ -253,11 +253,11 @@ class TendState:
 
     @property
     def connected(self) -> bool:
-        """Whether some node answered when it was last asked."""
+        """Whether at least one node answered when it was last asked."""
         return any(node.answers for node in self._nodes.values())
 
     def address(self, name: str) -> Address:
-        """Where a known node was found.
+        """Return the address of a known node.
 
         Raises:
             KeyError: it is not known.
@@ -267,9 +267,9 @@ class TendState:
     # ---- rounds
 
     def begin_round(self) -> list[Action]:
-        """Starts a round: asks every node that is not being asked already, and dials what could not be reached.
+        """Start a round: ask every node that has no request in flight, and dial addresses that could not be reached.
 
-        Rounds may overlap: nothing here requires that all answers of the last one are in.
+        Rounds may overlap: nothing here requires that all answers of the last one have arrived.
         """
         self._unreachable.clear()
         actions: list[Action] = [] if self.connected else [Seed()]
@@ -280,10 +280,10 @@ class TendState:
         return actions + self._dials()
 
     def end_round(self, owns: Callable[[str], bool]) -> list[Action]:
-        """Drops the nodes that no longer belong to the cluster.
+        """End a round: drop the nodes that no longer belong to the cluster.
 
         Args:
-            owns: whether the node of that name stands in the partition map: `PartitionMap.owns`.
+            owns: whether the node of that name owns a partition: `PartitionMap.owns`.
         """
         drops: list[Action] = []
         answering = sum(node.answers for node in self._nodes.values())
@@ -305,16 +305,16 @@ class TendState:
                 witnesses = others if node in witnesses else witnesses
         return drops + self._settled_claims() if drops else []
 
-    # ---- what nodes said
+    # ---- answers of nodes
 
     def status(self, name: str, status: Status, *, reconnected: bool = False) -> list[Action]:
-        """A known node answered an `Ask`.
+        """Handle the answer of a known node to `Ask`.
 
         Args:
             name: the node that was asked.
-            status: what it said.
-            reconnected: the answer came over another connection than its last. The node may have restarted in between,
-                and its new generations may happen to equal the old ones, so everything is fetched.
+            status: its answer.
+            reconnected: the answer came over a new connection. The node may have restarted in between, and its new
+                generations may happen to equal the old ones, so everything is fetched.
         """
         node = self._nodes.get(name)
         if node is None:
@@ -330,7 +330,7 @@ class TendState:
             return [*self._drop(node, Reason.OTHER_CLUSTER), *self._settled_claims()]
         node.failures = 0
         if self._counts_anew(node, status):
-            node.mapped = False  # what it owned in its former life says nothing
+            node.mapped = False  # what it owned before the restart does not count
             node.forget_generations()
         elif reconnected:
             node.forget_generations()
@@ -345,10 +345,10 @@ class TendState:
         partitions: tuple[int, Replicas] | None = None,
         racks: int | None = None,
     ) -> list[Action]:
-        """A known node answered a `Fetch`.
+        """Handle the answer of a known node to `Fetch`.
 
         Args:
-            name: who.
+            name: the node that was asked.
             peers: the generation in the peers list, and its entries.
             partitions: the partition generation asked for in front of the replicas in the same request (so that a
                 change in between is seen again, not missed), and the replicas.
@@ -373,7 +373,7 @@ class TendState:
         return actions + self._settled_claims() + self._dials()
 
     def failed(self, name: str) -> list[Action]:
-        """A known node did not answer an `Ask` or a `Fetch`, or not sensibly.
+        """Handle a missing or invalid answer of a known node to `Ask` or `Fetch`.
 
         When it answers again, everything is fetched anew.
         """
@@ -387,10 +387,9 @@ class TendState:
         return self._settled_claims() + self._dials()
 
     def displaced(self, names: Iterable[str]) -> None:
-        """These nodes lost slots to another's claims (`MapChange.displaced`): their replicas are fetched once more.
+        """Fetch the replicas of nodes once more that lost slots to another's claims (`MapChange.displaced`).
 
-        Either they gave the partitions up, then this confirms it, or the other's report was the older one, then this
-        puts it right.
+        Either they gave up the partitions, and this confirms it, or the other report was older, and this corrects it.
         """
         for name in names:
             if (node := self._nodes.get(name)) is not None and node.serving:
@@ -399,11 +398,11 @@ class TendState:
     # ---- new nodes
 
     def found(self, dial: Dial, address: Address, status: Status) -> list[Action]:
-        """Somebody answered at a dialled address.
+        """Handle an answer at a dialled address.
 
         Returns:
-            A single `Reject`, and the next address is to be tried; or `Add` and what follows, possibly after the `Drop`
-            of what was known under that name or address before.
+            A single `Reject`, then the next address is to be tried; or `Add` and further actions, possibly after the
+            `Drop` of the node that had that name or address before.
         """
         reason = self._objection(dial, address, status)
         if reason is not None:
@@ -421,7 +420,7 @@ class TendState:
         return actions + self._fetch(node, status)
 
     def unreachable(self, dial: Dial) -> list[Action]:
-        """None of the addresses has the node. It is dialled again in the next round if it is still listed."""
+        """Handle that no address has the node. It is dialled again in the next round if it is still listed."""
         if dial.name is not None:
             self._dialling.discard(dial.name)
             self._unreachable.add(dial.name)
@@ -460,7 +459,7 @@ class TendState:
 
     @staticmethod
     def _counts_anew(node: _Node, status: Status) -> bool:
-        """Whether a generation went down: it only ever counts up while a node runs."""
+        """Whether a generation went down: it only counts up while a node runs."""
         return (
             (node.peers_generation or 0) > status.peers_generation
             or (node.partition_generation or 0) > status.partition_generation
@@ -468,7 +467,7 @@ class TendState:
         )
 
     def _note_serving(self, node: _Node, generation: int) -> list[Action]:
-        """A node that is out of the cluster for now gives up what it owned, once."""
+        """Release the partitions of a node that has left the cluster for now, once."""
         was_serving, node.serving = node.serving, generation != NO_GENERATION
         if node.serving or not was_serving:
             return []
@@ -478,7 +477,7 @@ class TendState:
         return [Claims(node.name, NO_GENERATION, {})]
 
     def _settled_claims(self) -> list[Action]:
-        """The reports that may be laid over the map now."""
+        """Return the reports that may be merged into the map now."""
         claims: list[Action] = []
         for node in self._nodes.values():
             if node.waiting is not None and node.peers is not None and not self._is_split_off(node):
@@ -488,7 +487,7 @@ class TendState:
         return claims
 
     def _is_split_off(self, node: _Node) -> bool:
-        """Whether it sees nobody while there is a cluster without it. The first of several loners is the cluster."""
+        """Whether it has no peers while there is a cluster without it. The first of several such is the cluster."""
         return not node.peers and any(
             other.answers and other.serving and (other.peers or other.mapped)
             for other in self._nodes.values()
@@ -496,7 +495,7 @@ class TendState:
         )
 
     def _dials(self) -> list[Action]:
-        """Looks for listed nodes that are not known, or do not answer and are listed under other addresses."""
+        """Dial listed nodes that are not known, or that do not answer and are listed under other addresses."""
         listed: dict[str, tuple[list[Address], str | None]] = {}
         for node in self._nodes.values():
             if node.answers and node.peers:

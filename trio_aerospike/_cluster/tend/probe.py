@@ -1,4 +1,4 @@
-"""Finding out who answers at an address: connect, log in, ask. What is made of it is the cluster's business."""
+"""Probe an address for a node: connect, log in, and ask for its name and status."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ logger = logging.getLogger("trio_aerospike")
 
 
 class Found:
-    """A node that answered at an address, before it is part of the cluster: its connection and its session.
+    """A node that answered a probe, before it is part of the cluster: its connection and its session.
 
     Attributes:
-        latency: seconds that its first answer took; 0 where that cannot be told.
+        latency: seconds that its first answer took; 0 if not known.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class Found:
         self.latency = latency
 
 
-class Dialer:
-    """Opens connections to addresses and asks what is there.
+class NodeProbe:
+    """Connects to addresses and asks which node answers there.
 
     Args:
         config: the client's configuration: timeouts, credentials.
@@ -63,7 +63,7 @@ class Dialer:
         self._under_way: set[Transport] = set()
 
     async def look(self, address: Address, tls_name: str | None) -> tuple[Found, Status]:
-        """Connect to an address, log in, and ask who answers there; within ``timeout``."""
+        """Connect to an address, log in, and ask for the node's status; within ``timeout``."""
         session = Session(self.credentials)
         try:
             with loop_clock().fail_after(self._timeout):
@@ -75,7 +75,7 @@ class Dialer:
                     latency = latency_of(trio.current_time() - began, loop_clock().waited() - began_waiting)
                     refused = refusal_of_all(body)
                     if refused is not None:
-                        # No answer to any question, but to them all: so a server with security greets a stranger.
+                        # A server with security refuses the request as a whole if the client has not logged in.
                         raise error_from_code(refused.code, f"{address[0]}:{address[1]} answered: {refused.message}")
                     status = Status.from_answers(decode_info_answers(body, STATUS_NAMES))
                     return Found(address, tls_name, transport, session, latency), status
@@ -99,7 +99,7 @@ class Dialer:
 
     @contextlib.contextmanager
     def _watched(self, transport: Transport) -> Iterator[None]:
-        """While a connection is nobody's yet."""
+        """Remember a connection while it is opened, for :meth:`close_inherited`."""
         self._under_way.add(transport)
         try:
             yield
@@ -107,7 +107,7 @@ class Dialer:
             self._under_way.discard(transport)
 
     def close_inherited(self) -> None:
-        """In a forked child: release the descriptors of connections that were being made, without a word."""
+        """In a forked child: close the descriptors of connections that were being opened, without sending anything."""
         for transport in self._under_way:
             transport.close_now()
 
@@ -119,10 +119,10 @@ class Dialer:
         raise TimeoutError(f"{host.name} was not resolved within {self._timeout} s")
 
     async def advertised(self, found: Found, status: Status) -> Found:
-        """Where a seed's node says that it is reached, if it is reached there.
+        """Switch from a seed's address to the one that its node advertises, if that can be reached.
 
-        A seed may be a load balancer, behind which each connection can end at another node, so the node's own address
-        is better. It may also be the way through a NAT or into a container, where only the seed's address works.
+        A seed may be a load balancer, behind which each connection can reach another node, so the node's own address
+        is better. It may also be a NAT or a container's published port, where only the seed's address works.
         """
         try:
             with loop_clock().fail_after(self._timeout):
@@ -171,7 +171,7 @@ class Dialer:
         )
 
     async def _first_to_answer(self, addresses: Iterable[Address], tls_name: str | None, name: str) -> Found | None:
-        """Try some addresses of one node side by side: those that cannot be reached may swallow what they are sent."""
+        """Try several addresses of one node concurrently: unreachable ones may drop packets without an error."""
         winners: list[Found] = []
 
         async def look(address: Address) -> None:
@@ -209,4 +209,4 @@ async def close_transport(transport: Transport) -> None:
         try:
             await transport.aclose()
         except (OSError, trio.BrokenResourceError):
-            pass  # it is closed, which is all that was asked
+            pass  # it is closed, which is the purpose

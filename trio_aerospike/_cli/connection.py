@@ -1,4 +1,4 @@
-"""Options, connection, signals and exit codes of the commands that talk to a cluster."""
+"""Connect a command to a cluster: options, password, signals and exit codes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .diagnosis import diagnose
 from .terminal import OutputError, complain, reason
 
 #: Exit codes; argparse itself ends with 2 for a wrong command line.
-OK, FAILED, WRONG, UNREACHABLE, NO_OUTPUT, PASSED_OVER, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+OK, FAILED, WRONG, UNREACHABLE, NO_OUTPUT, SKIPPED, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 
 EXIT_CODES = (
-    "exit codes: 0 done; 1 the database refused something, or a record is not there; 2 a wrong command line or wrong "
-    "input; 3 no server can be reached; 4 the output cannot be written; 5 records that cannot be decoded were passed "
-    "over; 70 a fault in this program; 130 ended by Ctrl-C"
+    "exit codes: 0 done; 1 the database refused a command, or a record does not exist; 2 an invalid command line or "
+    "invalid input; 3 no server can be reached; 4 the output cannot be written; 5 records that cannot be decoded were "
+    "skipped; 70 an internal error; 130 ended by Ctrl-C"
 )
 
 Command = Callable[[Client, argparse.Namespace], Awaitable[int]]
 
 
 def add_options(parser: argparse.ArgumentParser, command: Command) -> None:
-    """The options that say which cluster, and how to reach it."""
+    """Add the options that name the cluster and how to connect to it."""
     parser.epilog = EXIT_CODES
     group = parser.add_argument_group("cluster")
     group.add_argument(
@@ -42,27 +42,27 @@ def add_options(parser: argparse.ArgumentParser, command: Command) -> None:
         metavar="HOST:PORT,...",
         help="seeds, any of which leads to all nodes (default: $AEROSPIKE_HOSTS, or 127.0.0.1:3000)",
     )
-    group.add_argument("--cluster-name", default="", metavar="NAME", help="what the cluster has to call itself")
+    group.add_argument("--cluster-name", default="", metavar="NAME", help="the name that the cluster must have")
     group.add_argument("--services-alternate", action="store_true", help="use the alternate addresses of the nodes")
-    group.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
+    group.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each request (default: 10)")
     group = parser.add_argument_group("login")
     group.add_argument("--user", default="", metavar="NAME", help="log in as this user")
     group.add_argument(
         "--password-file",
         metavar="FILE",
-        help="its first line is the password; otherwise $AEROSPIKE_PASSWORD, or the terminal is asked",
+        help="its first line is the password; default: $AEROSPIKE_PASSWORD, or a prompt",
     )
-    group.add_argument("--auth", choices=["internal", "external", "pki"], default="internal", help="who knows the user")
+    group.add_argument("--auth", choices=["internal", "external", "pki"], default="internal", help="default: internal")
     group = parser.add_argument_group("TLS")
-    group.add_argument("--tls", action="store_true", help="speak TLS")
-    group.add_argument("--tls-ca", metavar="FILE", help="the authority of the servers' certificates")
-    group.add_argument("--tls-cert", metavar="FILE", help="our certificate, with its key")
-    group.add_argument("--tls-key", metavar="FILE", help="its key, where that is in another file")
+    group.add_argument("--tls", action="store_true", help="use TLS")
+    group.add_argument("--tls-ca", metavar="FILE", help="the certificate authority of the servers")
+    group.add_argument("--tls-cert", metavar="FILE", help="the client certificate, with its key")
+    group.add_argument("--tls-key", metavar="FILE", help="its key, if it is in another file")
     parser.set_defaults(run=functools.partial(_start, command))
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code that stands for an error."""
+    """Return the exit code for an error."""
     if isinstance(error, InvalidArgError):
         return WRONG
     return UNREACHABLE if isinstance(error, ClusterError) else FAILED
@@ -70,7 +70,7 @@ def exit_code(error: BaseException) -> int:
 
 def _start(command: Command, options: argparse.Namespace) -> int:
     try:
-        # Before Trio runs, because it may read from the terminal or a named pipe, which Ctrl-C then ends.
+        # Before Trio runs, because it may read from the terminal or a named pipe, where Ctrl-C has to interrupt.
         config = _config(options)
     except InvalidArgError as error:
         complain(error)
@@ -79,7 +79,7 @@ def _start(command: Command, options: argparse.Namespace) -> int:
 
 
 async def _run(command: Command, config: ClientConfig, options: argparse.Namespace) -> int:
-    """Connect and carry out the command; a signal ends it in good order."""
+    """Connect and run the command; a signal cancels it."""
     ended: list[int] = []
     code = FAILED
     fault: Exception | None = None
@@ -91,7 +91,7 @@ async def _run(command: Command, config: ClientConfig, options: argparse.Namespa
                 task_status.started()
                 async for number in signals:
                     if ended:
-                        # What is being tidied up may take too long for somebody: a second signal waits for nothing.
+                        # A clean-up may take long: a second signal ends the process at once.
                         signal.signal(number, signal.SIG_DFL)
                         os.kill(os.getpid(), number)
                     ended.append(number)
@@ -101,7 +101,7 @@ async def _run(command: Command, config: ClientConfig, options: argparse.Namespa
         try:
             code = await _carry_out(command, config, options)
         except Exception as error:
-            # Raised below: the nursery would put it into a group.
+            # Raised below, as the nursery would wrap it in a group.
             fault = error
         finally:
             watching.cancel()
@@ -131,14 +131,14 @@ async def _carry_out(command: Command, config: ClientConfig, options: argparse.N
 
 
 def _first(error: Exception) -> Exception:
-    """The first error of a group, or of the groups in it."""
+    """Return the first error of a group, or of the groups in it."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def _config(options: argparse.Namespace) -> ClientConfig:
-    """The configuration that the options ask for.
+    """Build the client configuration from the options.
 
     Raises:
         InvalidArgError: an option is invalid, or a file it names cannot be read.
@@ -171,20 +171,20 @@ def _password(options: argparse.Namespace) -> str:
         except OSError as error:
             raise InvalidArgError(f"--password-file: {options.password_file}: {reason(error)}") from None
         except UnicodeDecodeError:
-            raise InvalidArgError(f"--password-file: {options.password_file}: this is not UTF-8") from None
+            raise InvalidArgError(f"--password-file: {options.password_file}: not UTF-8") from None
     given = os.environ.get("AEROSPIKE_PASSWORD")
     if given is not None:
         return given
     if sys.stdin is None or not sys.stdin.isatty():
         raise InvalidArgError("there is no password: give --password-file, or AEROSPIKE_PASSWORD in the environment")
-    # An interrupt has to raise here, so that getpass gives the terminal its echo back.
+    # An interrupt has to raise here, so that getpass restores the terminal's echo.
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return getpass.getpass(f"Password of {options.user}: ")
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # the prompt ends without a line break
+        print(file=sys.stderr)  # ends the line of the prompt
         raise
     except (EOFError, UnicodeDecodeError):
         raise InvalidArgError(

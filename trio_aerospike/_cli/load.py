@@ -1,4 +1,4 @@
-"""``trio-aerospike load``: many records from lines of JSON."""
+"""``trio-aerospike load``: write records from lines of JSON."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ from ..errors import AerospikeError, InvalidArgError
 from ..keys import Key
 from ..policies import TTL_NEVER_EXPIRE
 from ..validation import shown
-from .connecting import OK, WRONG, add_options, exit_code
+from .connection import OK, WRONG, add_options, exit_code
 from .jsonl import record_from_json
 from .terminal import Show, complain, counted, progress, reason, say, wait_until_ready
 
 _READ_SIZE = 256 * 1024
-#: Bytes of a line at the most: the server takes records of up to 8 MiB, which are several times as long in JSON.
+#: Longest line in bytes: the server accepts records of up to 8 MiB, which are several times as long in JSON.
 _LINE_MAX = 64 * 1024 * 1024
 _IN_FLIGHT_MAX = 65_536
-#: Lines that wait for an earlier one of their key are read ahead of, for each write that may be in flight.
+#: Lines that may wait for an earlier line of the same key, for each write that may be in flight.
 _AHEAD = 16
 _BOM = b"\xef\xbb\xbf"
 
 _Write: TypeAlias = tuple[int, Key, dict[str, Any], int]
-"""Number of the line, key, bins and seconds to live."""
+"""Line number, key, bins and seconds to live."""
 
 
 def add_load(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Make the command known."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "load",
         help="write records from lines of JSON",
         description=(
             "Write the records of a file, or of the standard input, one JSON object a line as `get` and `scan` print "
-            "them. Lines of one key are written in their order. Stops at the first line that is wrong; what was "
-            "written until then stays. Bins of a record that a line does not name stay, too."
+            "them. Lines of one key are written in their order. Stops at the first invalid line; records written "
+            "before it stay. Bins of a record that a line does not name stay, too."
         ),
     )
     parser.add_argument("file", nargs="?", default="-", help="the file; - for the standard input")
-    parser.add_argument("--namespace", help="in place of the lines' own")
-    parser.add_argument("--set", help="in place of the lines' own")
+    parser.add_argument("--namespace", help="overrides that of the lines")
+    parser.add_argument("--set", help="overrides that of the lines")
     parser.add_argument("--in-flight", type=in_flight, default=256, metavar="N", help="writes at a time (default: 256)")
-    parser.add_argument("--no-ttl", action="store_true", help="let the records live for ever, whatever the lines say")
+    parser.add_argument("--no-ttl", action="store_true", help="write records that never expire, whatever the lines say")
     add_options(parser, _load)
 
 
 def positive(text: str) -> int:
-    """A number of things, for argparse."""
-    # Not more digits than it can have: Python refuses to read thousands of them.
+    """Parse a count, for argparse."""
+    # Limits the digits first, as Python refuses to parse thousands of them.
     number = int(text) if text.isdecimal() and len(text) <= 9 else 0
     if not 1 <= number <= 100_000_000:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number from 1 to 100,000,000")
+        raise argparse.ArgumentTypeError(f"got {shown(text)}, allowed: a number from 1 to 100,000,000")
     return number
 
 
 def in_flight(text: str) -> int:
-    """A number of commands at a time, for argparse."""
+    """Parse a number of commands in flight, for argparse."""
     number = positive(text)
     if number > _IN_FLIGHT_MAX:
-        raise argparse.ArgumentTypeError(f"{number} commands at a time are too many: 1 to {_IN_FLIGHT_MAX:,}")
+        raise argparse.ArgumentTypeError(f"got {number} commands at a time, allowed: 1 to {_IN_FLIGHT_MAX:,}")
     return number
 
 
@@ -84,7 +84,7 @@ async def _load(client: Client, options: argparse.Namespace) -> int:
         await loader.run(source, show)
     problem = loader.problem
     if problem is not None:
-        # First, because the output may fail as well.
+        # First, because writing the output may fail.
         complain(problem if loader.problem_line is None else f"line {loader.problem_line}: {problem}")
     await say(f"{counted(loader.written, 'record')} written")
     return OK if problem is None else exit_code(problem)
@@ -95,7 +95,7 @@ def _name_of(path: str) -> str:
 
 
 def _open(path: str) -> tuple[int, int | None]:
-    """A descriptor to read from, and how many bytes there are where that is known."""
+    """Open the input: a descriptor, and its size if it is known."""
     if path != "-":
         source = os.open(path, os.O_RDONLY)
     elif sys.stdin is None:
@@ -107,25 +107,25 @@ def _open(path: str) -> tuple[int, int | None]:
 
 
 class _Loader:
-    """Reads lines, and has a bounded number of writes in flight.
+    """Reads lines and writes their records, with a bounded number of writes in flight.
 
-    A line whose key is being written waits until that is done, so that the lines of a key are written in their order;
-    lines with other keys overtake it. ``in_flight`` times ``_AHEAD`` lines may wait so.
+    A line whose key is being written waits for that write, so that the lines of a key are written in order; lines with
+    other keys overtake it. ``in_flight`` times ``_AHEAD`` lines may wait in this way.
 
     Attributes:
-        written: how many records are.
-        problem: why it stopped early.
+        written: records written.
+        problem: the error that ended it early.
     """
 
     def __init__(self, client: Client, options: argparse.Namespace) -> None:
         self._client = client
         self._options = options
-        # Keys are kept with the records, so that a scan can tell them.
+        # User keys are stored with the records, so that a scan can return them.
         self._with_key = attrs.evolve(client.config.write_policy, send_key=True)
         self._digest_only = client.config.write_policy
         self._room = trio.Semaphore(options.in_flight * _AHEAD)
         self._workers = 0
-        #: By digest of the key that is being written, the lines that wait for that.
+        #: The waiting lines, by the digest of the key that is being written.
         self._waiting: dict[bytes, deque[_Write]] = {}
         self._reading = trio.CancelScope()
         self._line = 0
@@ -137,14 +137,14 @@ class _Loader:
         self.problem_line: int | None = None
 
     async def run(self, source: int, show: Show) -> None:
-        """Write what there is.
+        """Write all records of the input.
 
         After an invalid line, no later line is written. After an error of the cluster, no more writes start. Writes in
         flight are awaited.
 
         Args:
             source: a descriptor to read from.
-            show: called with the number of bytes that have been consumed.
+            show: called with the number of bytes consumed.
         """
         self._show = show
         self._send, self._receive = trio.open_memory_channel[_Write](0)
@@ -153,8 +153,8 @@ class _Loader:
                 await self._read(source, nursery)
 
     async def _read(self, source: int, nursery: trio.Nursery) -> None:
-        """Hand all lines to the workers."""
-        pieces: list[bytes] = []  # of a line of which the end has not been read
+        """Pass all lines to the workers."""
+        pieces: list[bytes] = []  # of a line whose end has not been read
         while True:
             try:
                 # A pipe may be silent for long. Ctrl-C does not wait for it, and neither does the interpreter's end
@@ -175,7 +175,7 @@ class _Loader:
             if not data:
                 return
             if sum(map(len, pieces)) > _LINE_MAX:
-                self._stop(self._line + 1, InvalidArgError(f"this is longer than {_LINE_MAX >> 20} MiB"))
+                self._stop(self._line + 1, InvalidArgError(f"longer than {_LINE_MAX >> 20} MiB"))
                 return
 
     async def _take(self, line: bytes, nursery: trio.Nursery) -> None:
@@ -250,4 +250,4 @@ def _text(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise InvalidArgError(f"this is not UTF-8: byte {line[error.start]:#04x} at {error.start}") from None
+        raise InvalidArgError(f"not UTF-8: byte {line[error.start]:#04x} at {error.start}") from None

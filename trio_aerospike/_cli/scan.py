@@ -1,4 +1,4 @@
-"""``trio-aerospike scan``: the records of a set, as lines of JSON."""
+"""``trio-aerospike scan``: print the records of a set or namespace as lines of JSON."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from ..exp import from_base64
 from ..query import PartitionFilter
 from ..records import Record
 from ..validation import shown
-from .connecting import OK, PASSED_OVER, WRONG, add_options, exit_code
+from .connection import OK, SKIPPED, WRONG, add_options, exit_code
 from .jsonl import record_to_json, write_json
+from .load import positive
 from .terminal import Output, complain, counted, open_output, progress, reason
-from .transfer import positive
 
 _LINES_AT_A_TIME = 200
 
 
 def add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Make the command known."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "scan",
         help="read all records of a set or namespace",
         description=(
-            "Read all records of a set or namespace and print each as a line of JSON, which `load` reads. The order is "
-            "that of no key. Records are known by their digest where no key was stored with them. A record that cannot "
-            "be decoded is named on the error output and passed over."
+            "Read all records of a set or namespace and print each as a line of JSON, which `load` reads. They are in "
+            "no particular order. Records without a stored key are identified by their digest. A record that cannot "
+            "be decoded is reported on the error output and skipped."
         ),
     )
     parser.add_argument("namespace")
-    parser.add_argument("set", nargs="?", help="the set; all of the namespace without it")
+    parser.add_argument("set", nargs="?", help="the set; default: the whole namespace")
     parser.add_argument(
-        "--bins", metavar="NAME,...", help="these bins only; records that have none of them are left out"
+        "--bins", metavar="NAME,...", help="only these bins, and only records that have any of them"
     )
     parser.add_argument("--no-bins", action="store_true", help="keys and metadata only")
-    parser.add_argument("--filter", metavar="BASE64", help="an expression that records have to meet, in base64")
-    parser.add_argument("--max", type=positive, metavar="N", help="this many records at the most")
-    parser.add_argument("--rate", type=positive, metavar="N", help="records a second that each server may look at")
+    parser.add_argument("--filter", metavar="BASE64", help="a filter expression, in base64")
+    parser.add_argument("--max", type=positive, metavar="N", help="at most this many records")
+    parser.add_argument("--rate", type=positive, metavar="N", help="records per second that each server may read")
     parser.add_argument("--partitions", metavar="FIRST[:COUNT]", help="a part of the 4096 partitions")
-    parser.add_argument("--output", metavar="FILE", help="write to this file, in place of the standard output")
+    parser.add_argument("--output", metavar="FILE", help="write to this file instead of the standard output")
     add_options(parser, _scan)
 
 
@@ -67,19 +67,19 @@ async def _scan(client: Client, options: argparse.Namespace) -> int:
         after = f"after {counted(scanner.count, 'record')}: " if scanner.count else ""
         complain(f"{after}{scanner.problem}")
         return exit_code(scanner.problem)
-    if scanner.passed_over:
-        complain(f"{counted(scanner.passed_over, 'record')} could not be decoded")
-        return PASSED_OVER
+    if scanner.skipped:
+        complain(f"{counted(scanner.skipped, 'record')} could not be decoded")
+        return SKIPPED
     return OK
 
 
 class _Scanner:
-    """Writes the records of a query.
+    """Writes the records of a query as lines of JSON.
 
     Attributes:
-        count: how many have been written.
-        passed_over: how many could not be decoded.
-        problem: why it stopped early.
+        count: records written.
+        skipped: records that could not be decoded.
+        problem: the error that ended it early.
     """
 
     def __init__(self, query: Records, total: int | None) -> None:
@@ -87,14 +87,14 @@ class _Scanner:
         self._total = total
         self._lines: list[str] = []
         self.count = 0
-        self.passed_over = 0
+        self.skipped = 0
         self.problem: AerospikeError | None = None
 
     async def run(self, output: Output) -> None:
-        """Write all records, or those that there are before a problem.
+        """Write all records, or those before an error.
 
         Raises:
-            OutputError: they cannot be written.
+            OutputError: the output cannot be written.
         """
         with progress("record", self._total, hidden=output.is_terminal) as show:
             try:
@@ -115,7 +115,7 @@ class _Scanner:
                 raise record.error
             self._lines.append(write_json(record_to_json(record)))
         except (ProtocolError, InvalidArgError, RecursionError) as error:
-            self.passed_over += 1
+            self.skipped += 1
             text = f"{_name(record)} cannot be decoded: {error}"
             await trio.to_thread.run_sync(complain, text, abandon_on_cancel=True)
 
@@ -138,6 +138,6 @@ def _partitions(text: str | None) -> PartitionFilter | None:
     first, _, count = text.partition(":")
     try:
         return PartitionFilter.by_range(int(first), int(count or 1))
-    except ValueError as error:  # an InvalidArgError is one
+    except ValueError as error:  # includes InvalidArgError
         words = f": {error}" if isinstance(error, InvalidArgError) else ""
         raise InvalidArgError(f"--partitions: got {shown(text)}, allowed: FIRST or FIRST:COUNT{words}") from None

@@ -1,4 +1,4 @@
-"""``trio-aerospike bench``: how fast a cluster answers this client."""
+"""``trio-aerospike bench``: measure rates and latencies of puts and gets."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from .._client import Client
 from ..errors import AerospikeError, RecordNotFound
 from ..keys import Key
 from ..policies import BatchPolicy
-from .connecting import FAILED, OK, add_options
+from .connection import FAILED, OK, add_options
+from .load import in_flight, positive
 from .terminal import Show, complain, progress, table
-from .transfer import in_flight, positive
 
 _AT_ONCE = 5_000
 
 
 def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Make the command known."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "bench",
         help="measure puts and gets",
         description=(
-            "Write records of three bins with a short life into a set of their own, read them again, remove them, and "
-            "tell rates and latencies of each."
+            "Write records of three bins with a short ttl into a set of their own, read them, remove them, and print "
+            "rates and latencies of each."
         ),
     )
-    parser.add_argument("--records", type=positive, default=10_000, metavar="N", help="how many (default: 10000)")
+    parser.add_argument("--records", type=positive, default=10_000, metavar="N", help="default: 10000")
     parser.add_argument("--in-flight", type=in_flight, default=64, metavar="N", help="commands at a time (default: 64)")
     parser.add_argument("--namespace", default="test", help="default: test")
     parser.add_argument("--set", default="trio-bench", help="default: trio-bench")
@@ -66,28 +66,28 @@ async def _bench(client: Client, options: argparse.Namespace) -> int:
 
 
 async def _remove(client: Client, key_of: Callable[[int], Key], count: int) -> None:
-    """Leave nothing behind; where that fails, the records' short life ends soon."""
+    """Remove all records; if that fails, they expire soon."""
     try:
         for first in range(0, count, _AT_ONCE):
             keys = [key_of(number) for number in range(first, min(first + _AT_ONCE, count))]
             await client.batch_remove(keys, policy=BatchPolicy(total_timeout=10.0))
     except AerospikeError as error:
-        complain(f"records are left behind for ten minutes: {error}")
+        complain(f"records could not be removed and expire in ten minutes: {error}")
 
 
 class _Measured:
-    """One command for many keys, so many at a time.
+    """One command for many keys, a bounded number at a time.
 
     Args:
-        client: carries it out.
+        client: runs the commands.
         what: the command.
         key_of: makes the keys.
 
     Attributes:
         what: the command.
-        begun: for how many keys, from the first on, it has been begun.
-        failures: how many failed.
-        first_failure: how the first of them did.
+        begun: the number of keys, from the first on, for which it was started.
+        failures: the number of failures.
+        first_failure: the first of them.
     """
 
     def __init__(self, client: Client, what: str, key_of: Callable[[int], Key]) -> None:
@@ -101,7 +101,7 @@ class _Measured:
         self.first_failure: AerospikeError | None = None
 
     async def run(self, count: int, in_flight: int, show: Show) -> float:
-        """Returns the seconds that all of it took."""
+        """Run the command for all keys; return the seconds."""
 
         async def work() -> None:
             while self.begun < count and not self._stopped:
@@ -121,7 +121,7 @@ class _Measured:
         done = trio.Event()
 
         async def all_work() -> None:
-            # What has been begun is seen through: a write that is abandoned may come after its record's removal.
+            # Started writes are completed: one that is abandoned may be applied after its record's removal.
             with trio.CancelScope(shield=True):
                 async with trio.open_nursery() as nursery:
                     for _ in range(min(in_flight, count)):
@@ -145,7 +145,7 @@ class _Measured:
             await self._client.get(key)
 
     def percentiles(self) -> tuple[str, str]:
-        """The median and the 99th, in milliseconds."""
+        """Return the 50th and the 99th percentile, in milliseconds."""
         times = sorted(self._times)
         middle, late = (times[min(len(times) - 1, len(times) * part // 100)] * 1000 for part in (50, 99))
         return f"{middle:.2f}", f"{late:.2f}"

@@ -1,0 +1,233 @@
+"""Code and documents use the terms of docs/GLOSSARY.md: no private synonyms, no wording that has to be translated.
+
+``python tests/unit/test_wording.py`` lists every finding, also in folders that are switched off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Folders and files that are checked.
+CHECKED = (
+    "trio_aerospike",
+    "compat/aerospike_py",
+    "compat/README.md",
+    "docs",
+    "README.md",
+    "CONTRIBUTING.md",
+    "examples",
+    "benchmarks",
+    "tools",
+    "tests",
+)
+
+#: Wording that is refused in comments, docstrings, messages and documents, and what to write instead.
+PHRASES: dict[str, str] = {
+    r"\b(?:is|are|was|were) none\b": "is invalid, is not a ..., has no ...",
+    r"\bis not one\b": "is invalid, is not a ...",
+    r"(?i)\b(?:told|tells?|telling) of\b": "notified, reported, describes",
+    r"(?i)\blet(?:s|ting)? go of\b": "release",
+    r"(?i)\bwho(?:ever)? wants?\b": "to do X, use Y",
+    r"(?i)\bcan(?:not)? be (?:called )?so\b": "is invalid, is valid",
+    r"(?i)\b(?:go|goes|take|takes) the (?:long|general) way\b": "use the general decoder, cross into Trio, ...",
+    r"(?i)\b(?:has|have|had|having) (?:its|their|a) turn\b": "run, are scheduled, are next",
+    r"(?i)\bway to (?:a|the) (?:node|server)\b": "round-trip time, RTT estimate",
+    r"(?i)\bway there(?: and back)?\b": "round trip",
+    r"(?i)\bon (?:its|their) way\b": "in flight, running",
+    r"(?i)\b(?:depth|stands?|waits?|wait|waiting|those|queued?) in (?:a |the |its )?line\b": "queue depth, queued",
+    r"(?i)\bhead of (?:a|the|its) line\b": "oldest request in flight",
+    r"(?i)\blines? of (?:a|the|its|other|all) connections?\b|\bconnection's line\b": "in-flight queue",
+    r"(?i)\bseen? through by itself\b|\bsees? (?:it|them|parts) through\b": "retried by itself, executes",
+}
+
+#: Names that are refused in code, and what to call the thing.
+NAMES: dict[str, str] = {
+    "Lender": "ConnectionLeases",
+    "lender": "leases",
+    "Link": "BlockingConnection",
+    "Holder": "LeaseOwner",
+    "Arrivals": "FrameBuffer",
+    "arrivals": "frame_buffer",
+    "dialing": "probe",
+    "together": "run_all",
+    "InfoLine": "InfoConnection",
+    "info_line": "InfoConnection",
+    "Form": "RowEncoder",
+    "rests": "row_payloads",
+    "encode_rest": "encode_row_payload",
+    "Pump": "BatchPipeline",
+    "some": "read_available, or a name that says what",
+    "Pending": "Request",
+    "_Trouble": "RetryState",
+    "_Verdict": "RetryDecision",
+    "Run": "a name that says what runs",
+    "Seen": "Span",
+    "_told": "_notified",
+    "Handle": "ClientBase",
+    "Home": "Backend",
+    "Habits": "UsageHints",
+    "Slices": "TimeSlices",
+    "Turn": "TimeSlice",
+    "Rests": "yield_gil",
+    "LateModule": "LazyModule",
+    "_late": "_lazy",
+    "_LATE": "_LAZY",
+    "_Line": "a connection",
+    "_Lines": "connections of a loop",
+    "_Lane": "NodeBuffer",
+    "lane": "node buffer",
+    "way": "rtt",
+    "train": "probe burst",
+}
+
+#: Prefixes of paths where a list is switched off, because other work renames things there at the same time.
+PHRASES_OFF: tuple[str, ...] = (
+    "compat",
+    "docs/differences.md",
+    "tests",
+    "trio_aerospike/__init__.py",
+    "trio_aerospike/_arrays",
+    "trio_aerospike/_async_with.py",
+    "trio_aerospike/_batch",
+    "trio_aerospike/_cdt",
+    "trio_aerospike/_client.py",
+    "trio_aerospike/_cluster/connections",
+    "trio_aerospike/_cluster/execution/frame_buffer.py",
+    "trio_aerospike/_cluster/run_all.py",
+    "trio_aerospike/_commands",
+    "trio_aerospike/_drivers",
+    "trio_aerospike/_entering.py",
+    "trio_aerospike/_fairness.py",
+    "trio_aerospike/_instrumentation.py",
+    "trio_aerospike/_lazy.py",
+    "trio_aerospike/_lua",
+    "trio_aerospike/_stream_",
+    "trio_aerospike/_trio_",
+    "trio_aerospike/_wire/bit_ops.py",
+    "trio_aerospike/_wire/call_table.py",
+    "trio_aerospike/_wire/cdt",
+    "trio_aerospike/_wire/exp_ops.py",
+    "trio_aerospike/_wire/frames.py",
+    "trio_aerospike/_wire/hll_ops.py",
+    "trio_aerospike/_wire/pipeline.py",
+    "trio_aerospike/arrays.py",
+    "trio_aerospike/ctx.py",
+    "trio_aerospike/exp",
+    "trio_aerospike/fairness.py",
+    "trio_aerospike/instruments.py",
+    "trio_aerospike/loops.py",
+    "trio_aerospike/metrics.py",
+    "trio_aerospike/operations",
+    "trio_aerospike/predicates.py",
+    "trio_aerospike/records.py",
+    "trio_aerospike/server",
+    "trio_aerospike/threads.py",
+    "trio_aerospike/tracing.py",
+)
+NAMES_OFF: tuple[str, ...] = (*PHRASES_OFF, "trio_aerospike/_cluster")
+
+#: Lines that are right as they are: (file, part of the line).
+EXCEPTIONS: tuple[tuple[str, str], ...] = (("tests/unit/test_wording.py", ""),)
+
+#: A space of a phrase: it may be broken over lines of a paragraph, a docstring or comments.
+_SPACE = r"\\s+(?:#:?\\s*)?"
+_PATTERNS = [(re.compile(re.sub(r"(?<!\[) ", _SPACE, pattern)), instead) for pattern, instead in PHRASES.items()]
+#: "there is none" is plain English.
+_THERE = re.compile(r"\bthere\s+(?:#:?\s*)?$")
+#: Strings and comments, which are skipped, or a refused name.
+_NAME = re.compile(
+    r"""\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*"""
+    rf"|\b(?P<name>{'|'.join(NAMES)})\b"
+)
+
+
+class Finding(NamedTuple):
+    """A refused phrase or name in a file."""
+
+    path: str
+    line: int
+    kind: str
+    found: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.found!r}; write: {self.instead}"
+
+
+def files() -> Iterator[Path]:
+    """Every Python and Markdown file that is checked."""
+    for prefix in CHECKED:
+        base = ROOT / prefix
+        found = [base] if base.is_file() else sorted((*base.rglob("*.py"), *base.rglob("*.md")))
+        yield from (path for path in found if "data" not in path.relative_to(ROOT).parts)
+
+
+def findings_in(path: str, source: str) -> Iterator[Finding]:
+    """Every refused phrase in a file, and every refused name in code."""
+    for pattern, instead in _PATTERNS:
+        for match in pattern.finditer(source):
+            if not _THERE.search(source, max(0, match.start() - 40), match.start()):
+                found = " ".join(match[0].split())
+                yield Finding(path, source.count("\n", 0, match.start()) + 1, "phrase", found, instead)
+    if path.endswith(".py"):
+        for match in _NAME.finditer(source):
+            if name := match["name"]:
+                yield Finding(path, source.count("\n", 0, match.start()) + 1, "name", name, NAMES[name])
+
+
+def findings(*, everywhere: bool = False) -> Iterator[Finding]:
+    """Every finding that is not excepted, in all files or those where the lists are switched on."""
+    for file in files():
+        path = file.relative_to(ROOT).as_posix()
+        if not everywhere and path.startswith(PHRASES_OFF) and path.startswith(NAMES_OFF):
+            continue
+        source = file.read_text(encoding="utf-8")
+        lines = source.splitlines()
+        for finding in findings_in(path, source):
+            text = lines[finding.line - 1]
+            off = path.startswith(NAMES_OFF if finding.kind == "name" else PHRASES_OFF)
+            if (everywhere or not off) and not any(path == where and part in text for where, part in EXCEPTIONS):
+                yield finding
+
+
+def test_no_refused_wording() -> None:
+    wrong = list(map(str, findings()))
+    assert not wrong, f"{len(wrong)} findings\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("a key is none", "is none"),
+        ("The name\n    is none: refuse it", "is none"),
+        ("whoever wants the records decodes them", "whoever wants"),
+        ("Nodes are told of it.", "told of"),
+        ("A connection has its turn.", "has its turn"),
+        ("the depth in line", "depth in line"),
+    ],
+)
+def test_phrases_are_found_in_docstrings_and_documents(text: str, phrase: str) -> None:
+    assert [found.found for found in findings_in("docs/a.md", text)] == [phrase]
+    assert [found.found for found in findings_in("trio_aerospike/a.py", f'"""{text}"""\n')] == [phrase]
+
+
+def test_names_are_found_and_words_of_python_are_not() -> None:
+    source = "class Lender:\n    x = None  # is None\n    y = 'x is None'\n"
+    assert [(found.line, found.found) for found in findings_in("trio_aerospike/a.py", source)] == [(1, "Lender")]
+
+
+def test_a_phrase_over_two_lines_is_found_at_its_line() -> None:
+    [found] = findings_in("docs/a.md", "One line.\nA key is\nnone.\n")
+    assert (found.line, found.found) == (2, "is none")
+
+
+if __name__ == "__main__":
+    for each in findings(everywhere=True):
+        print(each)
