@@ -161,7 +161,7 @@ def recorded() -> list[dict[str, Any]]:
 
 
 def test_regions_get_the_cells_that_a_real_server_stores() -> None:
-    # tests/integration/test_expressions_against_real.py compares such shapes with a server at hand.
+    # tests/integration/real/test_expressions.py compares such shapes with a server at hand.
     rows = recorded()
     assert sum(row["result"] == 0 for row in rows) > 100
     for row in rows:
