@@ -24,6 +24,7 @@ import trio
 import trustme
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from tests.effort import examples
 from tests.integration.cli.command_line import COMMAND, environment, hosts_of, run, shell
 from tests.integration.conftest import Target
 from tests.integration.server_peer import connected, key_fields, put_message
@@ -427,7 +428,7 @@ commands = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands, st.lists(st.one_of(texts, options, st.tuples(options, texts)), max_size=4))
 def test_whatever_the_arguments_are_there_is_an_exit_code(
     port: int,
@@ -456,7 +457,7 @@ def test_whatever_the_arguments_are_there_is_an_exit_code(
     assert code == 0 or err or out
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=100), st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(

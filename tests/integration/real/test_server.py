@@ -18,6 +18,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 
+from tests.effort import examples
 from tests.integration.server_peer import Peer, key_fields, message_frame
 from trio_aerospike import GeoJSON
 from trio_aerospike._wire import constants as wire
@@ -139,7 +140,7 @@ async def answer(peer: Peer, frame: bytes, *, batch: bool) -> list[Message]:
     return sorted(map(timeless, found), key=lambda message: (message.info3, message.transaction_ttl))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.lists(COMMANDS, min_size=1, max_size=4), min_size=1, max_size=12), st.sampled_from([1, 5, 9, 13]))
 async def test_both_servers_answer_alike(
     history: list[list[tuple[int, bytes | None, dict[str, Any]]]], flags: int

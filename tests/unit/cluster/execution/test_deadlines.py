@@ -9,6 +9,7 @@ import pytest
 import trio
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from trio_aerospike._cluster.execution import deadlines
 
 scopes = st.lists(
@@ -17,7 +18,7 @@ scopes = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(outside=scopes, inside=scopes, shield_nursery=st.booleans())
 def test_of_any_scopes_around_a_task_the_same_is_read_as_trio_tells(outside, inside, shield_nursery) -> None:
     async def look(stack: contextlib.ExitStack, layers) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from trio_aerospike._cluster.execution.query_plan import NodePart, PartitionState, QueryPlan
 
 
@@ -48,7 +49,7 @@ def read(plan: QueryPlan[int], part: NodePart[int], digests: list[bytes]) -> lis
 SIZES = st.dictionaries(st.integers(0, 4095), st.integers(0, 9), max_size=8)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(50))
 @given(SIZES, st.integers(0, 30), st.integers(0, 2**32))
 def test_every_record_is_read_once_whatever_breaks_off(sizes: dict[int, int], record_max: int, seed: int) -> None:
     rng = random.Random(seed)
@@ -78,7 +79,7 @@ def test_every_record_is_read_once_whatever_breaks_off(sizes: dict[int, int], re
     assert sum(found.values()) == (min(record_max, total) if record_max else total)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(SIZES, st.integers(1, 7))
 def test_pages_have_every_record_once(sizes: dict[int, int], page: int) -> None:
     cluster = Cluster(sizes)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, MapChange, PartitionMap
 from trio_aerospike.errors import ProtocolError
 
@@ -275,7 +276,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.lists(events, max_size=25))
 def test_any_sequence_of_reports_gives_what_a_naive_model_gives(sequence):
     pmap: PartitionMap[str] = PartitionMap()

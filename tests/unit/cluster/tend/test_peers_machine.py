@@ -6,6 +6,7 @@ import attrs
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.effort import examples
 from tests.unit.cluster.tend.fake_peers import FakePeer, at
 from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap
 from trio_aerospike._cluster.tend.peers import (
@@ -269,5 +270,5 @@ class Cluster(RuleBasedStateMachine):
 
 TestCluster = Cluster.TestCase
 TestCluster.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(50), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
