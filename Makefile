@@ -10,6 +10,8 @@ PIP := -m pip --disable-pip-version-check --quiet
 # A person's own pip settings must not send packages elsewhere.
 export PIP_USER := 0
 export PIP_REQUIRE_VIRTUALENV := 0
+# The tests start hundreds of interpreters: let them find what the first has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTEST_ARGS ?=
 # Processes that run tests; 0 runs them in pytest's own.

@@ -13,6 +13,7 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.naming import stable_repr
 from trio_aerospike import keys
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.keys import Key, as_key
@@ -153,7 +154,7 @@ def test_a_refused_name_is_refused_again():
             Key("n" * 32, "s", 1)
 
 
-@pytest.mark.parametrize("user_key", [b"ann", bytearray(b"ann"), memoryview(b"ann")], ids=repr)
+@pytest.mark.parametrize("user_key", [b"ann", bytearray(b"ann"), memoryview(b"ann")], ids=stable_repr)
 def test_bytes_hashed_as_text_have_the_digest_of_text_and_stay_bytes(user_key: Any):
     key = Key.with_text_digest("test", "users", user_key)
     assert key.user_key == b"ann" and type(key.user_key) is bytes

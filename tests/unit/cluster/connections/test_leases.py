@@ -16,6 +16,7 @@ import weakref
 
 import pytest
 
+from tests.timing import Stopwatch, stopwatch
 from trio_aerospike import ProtocolError
 from trio_aerospike._cluster.connections.leases import Lender, Link
 from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE
@@ -221,16 +222,15 @@ def test_every_timeout_is_one_that_the_kernel_takes(pair):
 # -- against the clock -------------------------------------------------------------------------------------------------
 
 
-def timed_out(sock: socket.socket, seconds: float, frame: bytes = REQUEST) -> float:
-    began = time.monotonic()
-    with pytest.raises(TimeoutError) as caught:
-        Link(sock).exchange(frame, began + seconds)
+def timed_out(sock: socket.socket, seconds: float, frame: bytes = REQUEST) -> Stopwatch:
+    with stopwatch() as took, pytest.raises(TimeoutError) as caught:
+        Link(sock).exchange(frame, time.monotonic() + seconds)
     assert caught.value.errno is None
-    return time.monotonic() - began
+    return took
 
 
 def test_silence_ends_at_the_deadline(pair):
-    assert 0.2 <= timed_out(pair[0], 0.2) < 0.3
+    assert timed_out(pair[0], 0.2).within(0.2, 0.3)
 
 
 def test_an_answer_that_trickles_ends_at_the_deadline(pair):
@@ -246,7 +246,7 @@ def test_an_answer_that_trickles_ends_at_the_deadline(pair):
     thread = threading.Thread(target=trickle)
     thread.start()
     try:
-        assert 0.2 <= timed_out(mine, 0.2) < 0.3
+        assert timed_out(mine, 0.2).within(0.2, 0.3)
     finally:
         stop.set()
         thread.join()
@@ -266,7 +266,7 @@ def test_a_request_that_is_not_taken_ends_at_the_deadline(pair, reads):
     thread = threading.Thread(target=read_slowly if reads else stop.wait)
     thread.start()
     try:
-        assert 0.2 <= timed_out(mine, 0.2, encode_frame(PROTO_MESSAGE, bytes(16 << 20))) < 0.32
+        assert timed_out(mine, 0.2, encode_frame(PROTO_MESSAGE, bytes(16 << 20))).within(0.2, 0.32)
     finally:
         stop.set()
         thread.join()
@@ -284,13 +284,13 @@ def test_time_spent_on_sending_is_not_given_again_for_the_answer(pair):
 
     thread = threading.Thread(target=read_late)
     thread.start()
-    assert 0.2 <= timed_out(mine, 0.2, encode_frame(PROTO_MESSAGE, bytes(size))) < 0.3
+    assert timed_out(mine, 0.2, encode_frame(PROTO_MESSAGE, bytes(size))).within(0.2, 0.3)
     thread.join()
 
 
 def test_no_time_at_all_sends_nothing(pair):
     mine, theirs = pair
-    assert timed_out(mine, 0.0) < 0.05
+    assert timed_out(mine, 0.0).within(0.0, 0.05)
     theirs.setblocking(False)
     with pytest.raises(BlockingIOError):
         theirs.recv(1)
