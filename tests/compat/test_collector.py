@@ -21,6 +21,15 @@ class Node:
         self.other: Any = None
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_frozen() -> Iterator[None]:
+    """The test run freezes what it has collected; a program that does so gets no help."""
+    gc.unfreeze()
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def quiet() -> Iterator[None]:
     """No collection but those that are asked for."""

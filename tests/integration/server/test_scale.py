@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -76,12 +76,10 @@ async def keeps_no_loop(work: Callable[[], Awaitable[object]]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_but_the_server_to_collect() -> Iterator[None]:
+def _nothing_but_the_server_to_collect() -> None:
     """Keep the objects of the test run itself out of the garbage collections that are measured."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def fill(cluster: EmbeddedCluster, count: int, set_name: str = SET, **more: Any) -> None:
