@@ -1,4 +1,4 @@
-# make demo | test | check | bench: each makes the environments it needs first. Needs only python3 (3.11 or newer), pip and make.
+# make demo | unit | test | check | bench: each makes the environments it needs first. Needs only python3 (3.11 or newer), pip and make.
 # Another interpreter: make PYTHON=python3.12 demo
 
 PYTHON ?= python3
@@ -10,8 +10,12 @@ PIP := -m pip --disable-pip-version-check --quiet
 # A person's own pip settings must not send packages elsewhere.
 export PIP_USER := 0
 export PIP_REQUIRE_VIRTUALENV := 0
+# The tests start hundreds of interpreters: let them find what the first has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTEST_ARGS ?=
+# Processes that run tests; 0 runs them in pytest's own.
+WORKERS ?= 2
 BENCH_ARGS ?=
 
 # An interpreter named explicitly counts even when the environment was made with another.
@@ -25,11 +29,12 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest bench peers clean
+.PHONY: help demo unit test check pytest bench peers clean
 
 help:
 	@echo "make demo    run examples/quickstart.py against an embedded three-node cluster (or AEROSPIKE_HOSTS)"
-	@echo "make test    all checks and tests"
+	@echo "make unit    the quick tests: units and simulations, under a minute on two cores"
+	@echo "make test    all checks and tests, under 12 minutes on two cores"
 	@echo "make check   ruff, the layers and mypy only"
 	@echo "make bench   compare with the published clients (BENCH_ARGS=--help shows the options)"
 	@echo "make clean   remove the environments and caches"
@@ -45,8 +50,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m mypy
 
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/simulation $(PYTEST_ARGS)
+
 pytest: $(VENV)/.installed-dev $(PEERS)/.installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-bench $(PEERS)/.installed-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

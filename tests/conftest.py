@@ -1,28 +1,30 @@
-"""What all tests share: those that run in real time may run again.
-
-Unit tests and simulations run on a mock clock and are exact. The others talk over real sockets, beside threads and
-other processes, on machines that may be busy with something else for seconds; there a single miss says little. Such a
-test runs up to twice more before it counts as failed, and every rerun is named in the summary of the run, so that one
-that comes back is seen and mended.
-"""
+"""Settings that all tests share: hypothesis profiles, and what the garbage collector looks through."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import gc
+import os
 
 import pytest
+from hypothesis import settings
 
-_REAL_TIME = {"compat", "examples", "integration", "packaging"}
-_HERE = Path(__file__).parent
+from tests.effort import PROFILES
+
+for _name, _profile in PROFILES.items():
+    settings.register_profile(_name, max_examples=_profile.examples, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("reruns") is not None:
-        return  # who says how often on the command line (--reruns 0) is right
-    for item in items:
-        folder = item.path.relative_to(_HERE).parts[0] if item.path.is_relative_to(_HERE) else ""
-        if folder in _REAL_TIME:
-            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+# Fifteen thousand collected tests are a few million objects that live to the end. Looking through them again and again
+# took a quarter of the collection, and a second whenever a test calls gc.collect().
+def pytest_sessionstart() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import aerospike_py as aerospike
 from aerospike_py import hll_operations
 from aerospike_py.types import AerospikeKey, ExistsResult, InfoNodeResult, OperateOrderedResult, Record, RecordMetadata
 from tests.compat.background import BackgroundCluster
+from tests.naming import stable_repr
 
 NEVER = 4294967295
 OPS = [
@@ -211,7 +212,7 @@ def test_truncate_removes_the_records_of_a_set(client: Any, key: Any):
 
 
 @pytest.mark.parametrize(
-    "value", [{1, 2}, 2**63, -(2**63) - 1, object(), {"x": {1}}, {1.5: 1}, {None: 1}, "\ud800", 1j], ids=repr
+    "value", [{1, 2}, 2**63, -(2**63) - 1, object(), {"x": {1}}, {1.5: 1}, {None: 1}, "\ud800", 1j], ids=stable_repr
 )
 def test_values_that_the_database_cannot_hold_are_refused_before_sending(client: Any, key: Any, value: Any):
     with pytest.raises(aerospike.InvalidArgError, match="bin 'a'"):

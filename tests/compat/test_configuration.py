@@ -22,6 +22,7 @@ from aerospike_py._conversion import policies as _policies
 from aerospike_py.types import ClientConfig
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_environments import wait_until
+from tests.timing import stopwatch
 from trio_aerospike.config import AuthMode, Host
 from trio_aerospike.server import UserSpec
 
@@ -31,9 +32,9 @@ KEY = ("test", "configuration", 1)
 
 @contextlib.contextmanager
 def taking(low: float, high: float) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert low <= time.monotonic() - started <= high
+    with stopwatch() as took:
+        yield
+    assert took.within(low, high)
 
 
 @contextlib.contextmanager
@@ -496,14 +497,14 @@ def test_operation_queue_timeout_raises_and_zero_waits(start_cluster: StartClust
             finally:
                 cluster.set(delay=0.0)
 
-    started = time.monotonic()
-    outcomes = asyncio.run(main(100))
+    with stopwatch() as took:
+        outcomes = asyncio.run(main(100))
     assert sorted(type(outcome).__name__ for outcome in outcomes) == [
         "BackpressureError",
         "BackpressureError",
         "Record",
     ]
-    assert time.monotonic() - started < 3
+    assert took.within(0.0, 3)
     outcomes = asyncio.run(main(0))
     assert [type(outcome).__name__ for outcome in outcomes] == ["Record"] * 3
 

@@ -23,6 +23,7 @@ import trio
 import aerospike_py as aerospike
 from aerospike_py._runtime import session as _session
 from tests.compat.background import BackgroundCluster
+from tests.timing import stopwatch
 from trio_aerospike.testing import UserSpec
 
 
@@ -361,9 +362,9 @@ def test_closing_ends_the_commands_of_other_tasks_that_do_not_finish(
         abandoned = asyncio.create_task(client.get(key, policy))
         await asyncio.sleep(0.05)
         abandoned.cancel()
-        began = time.monotonic()
-        await client.close()
-        assert 0.15 < time.monotonic() - began < 2
+        with stopwatch() as took:
+            await client.close()
+        assert took.within(0.15, 2)
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [isinstance(outcome, aerospike.ClientError) for outcome in outcomes] == [True, True]
 
@@ -384,9 +385,9 @@ def test_closing_does_not_wait_for_what_has_been_cancelled(start_cluster: Callab
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        began = time.monotonic()
-        await client.close()
-        assert time.monotonic() - began < 1
+        with stopwatch() as took:
+            await client.close()
+        assert took.within(0.0, 1)
 
     asyncio.run(main())
 
@@ -407,9 +408,9 @@ def test_a_loop_that_ended_with_commands_under_way_keeps_no_client_open(
         await asyncio.sleep(0.05)
 
     asyncio.run(leave())
-    began = time.monotonic()
-    asyncio.run(client.close())
-    assert time.monotonic() - began < 1
+    with stopwatch() as took:
+        asyncio.run(client.close())
+    assert took.within(0.0, 1)
 
 
 def test_a_keyboard_interrupt_ends_a_blocking_command(start_cluster: Callable[..., BackgroundCluster]):
@@ -490,10 +491,10 @@ def test_the_interpreter_exits_at_once_with_an_open_client(start_cluster: Callab
     }[kind]
     source = "import asyncio, threading, time\nimport aerospike_py as aerospike\n"
     source += f"config = {{'hosts': {cluster.hosts!r}}}\n" + textwrap.dedent(program)
-    started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=30)
+    with stopwatch() as took:
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
-    assert time.monotonic() - started < 10
+    assert took.within(0.0, 10)
     assert wait_until(lambda: connections(cluster) == 0)
 
 

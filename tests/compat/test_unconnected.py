@@ -14,6 +14,7 @@ import aerospike_py as aerospike
 from tests.compat.background import BackgroundCluster
 from tests.compat.test_configuration import silent_listener
 from tests.compat.test_environments import wait_until
+from tests.naming import stable_repr
 
 KEY = ("test", "s", 1)
 #: Arguments of every method, as they can be.
@@ -128,7 +129,7 @@ WRONG: list[tuple[str, tuple[Any, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize("method,arguments,message", WRONG, ids=repr)
+@pytest.mark.parametrize("method,arguments,message", WRONG, ids=stable_repr)
 def test_wrong_arguments_are_refused_before_the_connection_is_missed(
     make_client: Callable[..., Any], method: str, arguments: tuple[Any, ...], message: str
 ):

@@ -3,21 +3,24 @@
     AEROSPIKE_HOSTS=127.0.0.1:3000 pytest tests/integration
 
 Every test then has one variant, on that cluster and its namespace `test`; without the variable there are two, on an
-embedded cluster of one node and of three, over TCP.
+embedded cluster of one node and of three, over TCP. Modules marked `shared_cluster` have these in a thread, for the
+whole run, as they would have real servers; all others get a cluster for each test, in the test's own event loop.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 
 import attrs
 import pytest
 import trio
 
+from tests.compat.background import BackgroundCluster
 from trio_aerospike import Client, Key, RecordNotFound, open_client
-from trio_aerospike.server import EmbeddedCluster, open_embedded_cluster
+from trio_aerospike.server import EmbeddedCluster, EmbeddedNode, open_embedded_cluster
 
 NAMESPACE = "test"
 HOSTS = os.environ.get("AEROSPIKE_HOSTS", "")
@@ -28,16 +31,19 @@ CLEANERS = 32
 
 @attrs.frozen
 class Target:
-    """A cluster to test with; `embedded` is there where it is ours, to look into."""
+    """A cluster to test with."""
 
     hosts: list[tuple[str, int]] | str
-    embedded: EmbeddedCluster | None
+    embedded: EmbeddedCluster | None = None
+    """Where it is the test's own, to look into and to change."""
+    nodes: list[EmbeddedNode] | None = None
+    """Where it is embedded, to look into."""
 
     def messages(self) -> int | None:
         """How many requests about records the nodes have seen; None where nobody can tell."""
-        if self.embedded is None:
+        if self.nodes is None:
             return None
-        return sum(node.stats.requests["message"] for node in self.embedded.nodes)
+        return sum(node.stats.requests["message"] for node in self.nodes)
 
 
 @attrs.define
@@ -60,13 +66,32 @@ class Keys:
         return key
 
 
+@pytest.fixture(scope="session")
+def clusters() -> Iterator[Callable[[int], BackgroundCluster]]:
+    """Embedded clusters of so many nodes that live as long as the run."""
+    running: dict[int, BackgroundCluster] = {}
+    with ExitStack() as stack:
+
+        def cluster_of(nodes: int) -> BackgroundCluster:
+            if nodes not in running:
+                running[nodes] = stack.enter_context(BackgroundCluster(nodes=nodes))
+            return running[nodes]
+
+        yield cluster_of
+
+
 @pytest.fixture(params=["servers"] if HOSTS else ["embedded-1", "embedded-3"])
-async def target(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
+async def target(request: pytest.FixtureRequest, clusters: Callable[[int], BackgroundCluster]) -> AsyncIterator[Target]:
     if HOSTS:
-        yield Target(HOSTS, None)
+        yield Target(HOSTS)
         return
-    async with open_embedded_cluster(int(request.param.rpartition("-")[2])) as cluster:
-        yield Target(cluster.hosts, cluster)
+    nodes = int(request.param.rpartition("-")[2])
+    if request.node.get_closest_marker("shared_cluster"):
+        shared = clusters(nodes)
+        yield Target(shared.hosts, None, shared.nodes)
+        return
+    async with open_embedded_cluster(nodes) as cluster:
+        yield Target(cluster.hosts, cluster, cluster.nodes)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import trio
 
 from tests.integration.stage import KEY, Stage
+from tests.timing import Stopwatch, stopwatch
 from trio_aerospike import ReadPolicy
 from trio_aerospike._drivers.loop_connection import LoopConnection
 from trio_aerospike.loops import LoopCommands
@@ -128,8 +128,7 @@ def looped(connections: int = 1) -> Callable[[Callable[..., Awaitable[None]]], C
     return wrap
 
 
-async def fails(command: Awaitable[Any], error: type[BaseException]) -> tuple[float, Any]:
-    began = time.monotonic()
-    with pytest.raises(error) as caught:
+async def fails(command: Awaitable[Any], error: type[BaseException]) -> tuple[Stopwatch, Any]:
+    with stopwatch() as took, pytest.raises(error) as caught:
         await command
-    return time.monotonic() - began, caught.value
+    return took, caught.value

@@ -13,6 +13,8 @@ from trio_aerospike import BatchConcurrency, BatchPolicy, Client, Key, ResultCod
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 MANY = 5003  # more than one request may hold
 LIMIT = BatchPolicy(total_timeout=30.0)
 

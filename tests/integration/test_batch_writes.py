@@ -23,6 +23,8 @@ from trio_aerospike import (
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 LIMIT = BatchPolicy(total_timeout=30.0)
 
 

@@ -11,6 +11,8 @@ from trio_aerospike import AerospikeError, BinTypeError, Client, Key, ResultCode
 from trio_aerospike.operations import Operation
 from trio_aerospike.operations.bits import BitOverflow, BitPolicy, BitResize, BitWrite
 
+pytestmark = pytest.mark.shared_cluster
+
 START = b"\x01\x42\x03\x04\x05"
 NO_FAIL = BitPolicy(BitWrite.NO_FAIL)
 PARTIAL = BitPolicy(BitWrite.PARTIAL)

@@ -24,6 +24,8 @@ from trio_aerospike.policies import BatchPolicy, ReadPolicy, WritePolicy
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 
 class Unknown:
     """What an expression gives that cannot tell."""

@@ -12,6 +12,8 @@ from trio_aerospike import AerospikeError, BinTypeError, Client, HyperLogLog, Ke
 from trio_aerospike.operations import Operation
 from trio_aerospike.operations.hll import HLLPolicy, HLLWrite
 
+pytestmark = pytest.mark.shared_cluster
+
 NO_FAIL = HLLPolicy(HLLWrite.NO_FAIL)
 
 

@@ -31,6 +31,8 @@ from trio_aerospike.predicates import Predicate
 
 from .conftest import NAMESPACE, Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 COUNT = 120
 READY = 60.0
 POLICY = WritePolicy(send_key=True, total_timeout=10.0)

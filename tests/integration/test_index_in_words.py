@@ -15,6 +15,8 @@ from trio_aerospike.indexes import IndexType
 
 from .conftest import NAMESPACE
 
+pytestmark = pytest.mark.shared_cluster
+
 SET = "index-in-words"
 n, m, some = exp.int_bin("n"), exp.map_bin("m"), exp.list_bin("l")
 

@@ -8,6 +8,8 @@ import pytest
 
 from trio_aerospike import Client
 
+pytestmark = pytest.mark.shared_cluster
+
 ANSWERS = {
     "set-config": "ERROR:4:missing 'context'",
     "set-config:context=logging": "ERROR:4:invalid context",

@@ -13,6 +13,8 @@ from trio_aerospike.operations.lists import ListOrder, ListPolicy, ListReturn, L
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 START = [5, 1, 4, 1, 3]
 NOTHING = object()
 

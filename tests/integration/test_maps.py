@@ -13,6 +13,8 @@ from trio_aerospike.operations.maps import MapOrder, MapPolicy, MapReturn, MapWr
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 START = {"a": 5, "b": 2, "c": 8, "d": 2}
 KEEP = MapPolicy(write_flags=MapWrite.CREATE_ONLY | MapWrite.NO_FAIL)
 KEEP_PARTLY = MapPolicy(write_flags=MapWrite.CREATE_ONLY | MapWrite.NO_FAIL | MapWrite.PARTIAL)

@@ -13,6 +13,8 @@ from trio_aerospike.operations import Operation, PathSelect, modify_by_path, sel
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 BOOKS = {
     "b1": {"title": "One", "price": 5, "tags": ["old", "red"]},
     "b2": {"title": "Two", "price": 12, "tags": ["new"]},

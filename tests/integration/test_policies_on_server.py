@@ -28,6 +28,8 @@ from trio_aerospike import (
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 UPDATED = {"a": 1, "b": 2}
 REPLACED = {"b": 2}
 

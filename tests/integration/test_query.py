@@ -28,6 +28,8 @@ from trio_aerospike.server import open_embedded_cluster
 
 from .conftest import NAMESPACE, SET_NAMES, Keys, Target
 
+pytestmark = pytest.mark.shared_cluster
+
 COUNT = 400
 
 

@@ -11,6 +11,8 @@ from trio_aerospike import Client, Key, Record, ResultCode, operations as op
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 
 def code_of(info: pytest.ExceptionInfo[aero.AerospikeError]) -> int:
     return int(info.value.result_code)

@@ -19,6 +19,8 @@ from trio_aerospike import (
 from trio_aerospike.errors import AerospikeError
 from trio_aerospike.policies import GenerationCheck, WritePolicy
 
+pytestmark = pytest.mark.shared_cluster
+
 BIG = b"x" * 2_000_000
 CASES: dict[str, tuple[type[AerospikeError], str, Callable[[Client, Key], Awaitable[object]]]] = {
     "put, too big": (RecordTooBig, "the request has 2000", lambda c, k: c.put(k, {"big": BIG})),

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 import trustme
 
-from tests.integration.test_server_peers import PYTHON, SCRIPTS
+from tests.integration.peers.test_server import PYTHON, SCRIPTS
 from trio_aerospike import AdminError, Client, InvalidArgError, RecordNotFound, open_client
 from trio_aerospike.config import AuthMode
 from trio_aerospike.errors import AerospikeTimeoutError, ResultCode

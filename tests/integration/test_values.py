@@ -13,6 +13,8 @@ from trio_aerospike import Client, GeoJSON, HyperLogLog, Key, OrderedList, Order
 
 from .conftest import Keys
 
+pytestmark = pytest.mark.shared_cluster
+
 NOTHING = object()
 
 

@@ -51,6 +51,7 @@ async def stop_in_the_middle(
     await cluster.stop_node(node)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 2, 4])
 async def test_with_replicas_none_of_a_batch_is_missing_when_a_node_stops_in_the_middle(
     autojump_clock: MockClock, after: int
@@ -68,6 +69,7 @@ async def test_with_replicas_none_of_a_batch_is_missing_when_a_node_stops_in_the
             assert not busy_slots(client)
 
 
+@pytest.mark.slow
 async def test_of_a_stream_each_key_comes_once_when_a_node_stops_and_returns(autojump_clock: MockClock) -> None:
     async with open_embedded_cluster(3, memory=True, detection_time=0.5) as cluster:
         async with open_client(cluster.hosts, connector=cluster.connector, tend_interval=0.25) as client:

@@ -1,13 +1,12 @@
 """Commands, faults and time in any order, against the ledger: hypothesis looks for an order that breaks something.
 
-The rules write a play, which is performed on the mock clock when it is complete. SIMULATION_EXAMPLES sets how many
-plays are tried, for a night's run.
+The rules write a play, which is performed on the mock clock when it is complete. HYPOTHESIS_PROFILE=long tries
+many more of them.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -16,10 +15,11 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from trio.testing import MockClock
 
+from tests.effort import examples
+
 from .network import Ending, Script
 from .scene import Scene, address_of, open_scene
 
-EXAMPLES = int(os.environ.get("SIMULATION_EXAMPLES", "25"))
 NODES = 3
 
 Act = Callable[["Stage"], Awaitable[None]]
@@ -181,9 +181,8 @@ class ClusterUnderFaults(RuleBasedStateMachine):
 
 
 ClusterUnderFaults.TestCase.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(10),
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestClusterUnderFaults = ClusterUnderFaults.TestCase

@@ -23,6 +23,7 @@ def served(scene: Scene) -> None:
     assert scene.ledger.read_count > 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose_data", [False, True])
 @pytest.mark.parametrize("victim", [0, 1, 2])
 async def test_node_killed_under_load_costs_no_read_and_no_unsent_write(
@@ -65,6 +66,7 @@ async def test_unsent_writes_outlive_a_node_that_dies_with_all_its_connections_t
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_all_nodes_killed_and_back(autojump_clock: MockClock) -> None:
     async with open_scene(3) as scene:
         async with trio.open_nursery() as nursery:
@@ -110,6 +112,7 @@ async def test_commands_without_a_limit_wait_for_the_cluster_to_come_back(autoju
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_flapping_node(autojump_clock: MockClock) -> None:
     async with open_scene(3) as scene:
         async with trio.open_nursery() as nursery:
@@ -136,6 +139,7 @@ async def test_connections_reset_over_and_over_cost_no_read_and_no_unsent_write(
         await scene.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resume_after", [0.1, 0.4, 2.5])
 async def test_paused_node_costs_no_read(autojump_clock: MockClock, resume_after: float) -> None:
     async with open_scene(3) as scene:
@@ -153,6 +157,7 @@ async def test_paused_node_costs_no_read(autojump_clock: MockClock, resume_after
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_machine_that_vanishes_without_a_word_costs_no_read(autojump_clock: MockClock) -> None:
     async with open_scene(3) as scene:
         async with trio.open_nursery() as nursery:
@@ -175,6 +180,7 @@ async def test_machine_that_vanishes_without_a_word_costs_no_read(autojump_clock
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_node_restarted_under_its_name_at_another_address(autojump_clock: MockClock) -> None:
     async with open_scene(3) as scene:
         node = scene.cluster.nodes[1]
@@ -199,6 +205,7 @@ async def test_node_restarted_under_its_name_at_another_address(autojump_clock: 
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_another_node_at_the_address_of_one_that_died(autojump_clock: MockClock) -> None:
     async with open_scene(3) as scene:
         dead = scene.cluster.nodes[2]
@@ -220,6 +227,7 @@ async def test_another_node_at_the_address_of_one_that_died(autojump_clock: Mock
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_added_node_is_used_within_two_tend_intervals(autojump_clock: MockClock) -> None:
     async with open_scene(2) as scene:
         async with trio.open_nursery() as nursery:
@@ -250,6 +258,7 @@ async def test_node_that_leaves_is_dropped_within_two_tend_intervals(autojump_cl
         await scene.check()
 
 
+@pytest.mark.slow
 async def test_cancelled_commands_leave_nothing_behind_while_nodes_come_and_go(autojump_clock: MockClock) -> None:
     async with open_scene(3, max_conns_per_node=2, max_concurrent_operations=8) as scene:
         for node in scene.cluster.nodes:
@@ -324,6 +333,7 @@ def _switch(own, other, own_port: int, other_port: int):
 # -- the tend loop ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["paused", "swallowed"])
 async def test_stalled_node_does_not_keep_the_new_map_of_the_others_from_the_client(
     autojump_clock: MockClock, how: str
@@ -392,6 +402,7 @@ def _owners(scene: Scene, name: str) -> tuple[str, ...]:
     return scene.cluster.tables["test"].owners((key.digest[0] | key.digest[1] << 8) & 4095)
 
 
+@pytest.mark.slow
 async def test_node_that_refuses_for_a_while_but_is_still_listed_is_used_again(autojump_clock: MockClock) -> None:
     async with open_scene(3) as scene:
         address = address_of(scene.cluster.nodes[1])

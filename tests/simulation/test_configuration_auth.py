@@ -176,6 +176,7 @@ async def test_connections_that_wait_for_a_login_use_its_session(mock_clock: Moc
                     await transport.aclose()
 
 
+@pytest.mark.slow
 async def test_the_session_is_renewed_before_it_ends(mock_clock: MockClock) -> None:
     """By the tend loop, whether commands need it or not: no connection is opened with a token about to end."""
     async with open_embedded_cluster(3, memory=True, users=INTERNAL, session_ttl=600) as cluster:

@@ -128,6 +128,7 @@ async def test_without_an_idle_timeout_connections_stay(autojump_clock: Any) -> 
 # max_conns_per_node ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 2, 7, 64])
 async def test_the_server_never_sees_more_connections_for_commands(autojump_clock: Any, most: int) -> None:
     async with open_embedded_cluster(3, memory=True) as cluster:

@@ -121,6 +121,7 @@ async def grow(cluster: EmbeddedCluster) -> None:
 CHANGES = [lose, lose_and_return, one_after_the_other, grow]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 async def test_no_read_fails_that_a_replica_could_serve(
     autojump_clock: Any, change: Callable[[EmbeddedCluster], Awaitable[None]]
@@ -146,6 +147,7 @@ async def test_no_read_fails_that_a_replica_could_serve(
             assert load.done > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 async def test_a_write_fails_only_if_it_was_sent_and_then_it_says_so(
     autojump_clock: Any, change: Callable[[EmbeddedCluster], Awaitable[None]]
@@ -269,6 +271,7 @@ async def test_alternate_addresses_lead_out_of_a_network_whose_own_cannot_be_rea
 # A node that fails again and again ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("message",), ("message", "info")], ids=["some", "all"])
 @pytest.mark.parametrize("fault", [Fault.RESET, ResultCode.PARTITION_UNAVAILABLE])
 async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
@@ -288,7 +291,7 @@ async def test_healthy_nodes_are_asked_at_the_normal_pace_while_another_fails(
                         await client.get(wanted[number], policy=ReadPolicy(replica=Replica.MASTER))
                     except aero.AerospikeError:
                         pass
-                    await trio.sleep(0.02)
+                    await trio.sleep(0.1)
 
             failing.on_request = react
             async with trio.open_nursery() as nursery:

@@ -383,6 +383,7 @@ async def test_unsent_commands_outlive_a_connection_that_is_refused_for_a_while(
         await scene.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_dropped_connections_under_load_lose_and_repeat_nothing(autojump_clock: MockClock, seed: int) -> None:
     async with open_scene(2, seed=seed, max_conns_per_node=3) as scene:

@@ -77,6 +77,7 @@ def check_all(found: Counter[int], count: int = COUNT) -> None:
 # -- slow readers ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pause", [15.0, 3600.0])
 async def test_a_reader_that_pauses_loses_nothing(autojump_clock: MockClock, pause: float) -> None:
     # The clock jumps from one look of the client at the cluster to the next.
@@ -149,6 +150,7 @@ async def test_a_reader_that_is_cancelled_at_any_step_leaves_nothing_behind(
 # -- nodes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("through_index", [False, True])
 async def test_a_node_that_dies_on_the_way_costs_no_record(

@@ -29,15 +29,6 @@ def stage(stages: Callable[..., LoopStage]) -> LoopStage:
     return stages()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """What there is before the tests is not looked through after each of them."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
 def no_noise(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """asyncio has nothing to say about tasks and futures left behind."""

@@ -14,6 +14,7 @@ import pytest
 import trio_aerospike as aero
 from tests.integration.loop_stage import FOR_EVER, LoopStage, connections_of, fails, in_loop, looped, uvloop_run
 from tests.integration.stage import BAD, KEY, Stage, descriptors
+from tests.timing import stopwatch
 from trio_aerospike import ReadPolicy, WritePolicy
 from trio_aerospike._drivers.loop_node import MAX_CONNECTIONS
 from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE
@@ -186,9 +187,9 @@ def test_a_read_goes_to_another_copy_when_the_first_is_silent(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
         stage.now_in_trio(stage.cluster.node(stage.node.name).pause)
         policy = ReadPolicy(total_timeout=3.0, socket_timeout=0.1, max_retries=1)
-        began = time.monotonic()
-        assert (await commands.get(KEY, policy=policy))["a"] == 1
-        assert 0.1 <= time.monotonic() - began < 0.3
+        with stopwatch() as took:
+            assert (await commands.get(KEY, policy=policy))["a"] == 1
+        assert took.within(0.1, 0.3)
 
     in_loop(body, stages(nodes=2))
 
@@ -244,16 +245,15 @@ def test_a_batch_gets_room_beside_a_loop_that_is_always_busy(stages):
 
         tasks = [asyncio.ensure_future(read()) for _ in range(40)]
         await asyncio.sleep(0.05)
-        slowest = 0.0
         for _ in range(25):
-            began = time.monotonic()
-            (result,) = await stage.from_loop(stage.client.batch_read, [KEY])
-            slowest = max(slowest, time.monotonic() - began)
+            with stopwatch() as took:
+                (result,) = await stage.from_loop(stage.client.batch_read, [KEY])
+            assert took.within(0.0, 0.5)
             assert result.record["a"] == 1
             await asyncio.sleep(0.005)
         stop = True
         await asyncio.gather(*tasks)
-        assert slowest < 0.5 and reads > 500
+        assert reads > 100
         assert peak <= 2
 
     stage = stages(max_conns_per_node=2)

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 # (for the published client of that name, which this environment does not have)
 
-"""Drive a cluster with the published `aerospike-py` client, blocking and under asyncio; see test_server_peers.py.
+"""Drive a cluster with the published `aerospike-py` client, blocking and under asyncio; see test_server.py.
 
 Usage: asyncio_client.py PORT N_NODES [USER PASSWORD]
 """

@@ -1,6 +1,6 @@
 """What the official client makes of expressions, as a table: ours as Python source, and theirs in base64, a line each.
 
-Run by tests/integration/test_expression_peers.py with the port of a server, in the published clients' environment.
+Run by tests/integration/peers/test_expressions.py with the port of a server, in the published clients' environment.
 """
 
 import json

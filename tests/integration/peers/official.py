@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 # (for the published client of that name, which this environment does not have)
 
-"""Drive a cluster with the published `aerospike` client; run in its own environment by test_server_peers.py.
+"""Drive a cluster with the published `aerospike` client; run in its own environment by test_server.py.
 
 Usage: official.py PORT N_NODES [USER PASSWORD]
 """

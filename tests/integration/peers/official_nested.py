@@ -6,7 +6,7 @@
 Usage: official_nested.py PORT
 
 It prints a line for each step: its name, what the operation gave back or the number of the error, the bin after it.
-test_server_peers.py compares the lines with those that a real server gave (CE 8.1.2, tests/data/official_nested.txt).
+test_server.py compares the lines with those that a real server gave (CE 8.1.2, tests/data/official_nested.txt).
 To make that file anew, run this with the port of a real one.
 """
 

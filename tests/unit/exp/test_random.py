@@ -8,13 +8,14 @@ import pickle
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from tests.unit.exp.evaluated import evaluated
 from tests.unit.exp.strategies import TYPES, Expressions, expressions
 from trio_aerospike import ctx, exp
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import ReadPolicy
 
-SETTINGS = settings(max_examples=200, deadline=None)
+SETTINGS = settings(max_examples=examples(80))
 
 
 @SETTINGS
@@ -53,7 +54,7 @@ def test_every_boolean_expression_can_be_a_filter_which_is_its_bytes(expression)
     assert evaluated(repr(exp.from_bytes(data))).same_as(expression)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(30))
 @given(expressions())
 def test_copies_and_pickles_are_the_same_expression(expression):
     assert copy.copy(expression) is expression

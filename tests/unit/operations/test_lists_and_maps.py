@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.naming import stable_repr
 from trio_aerospike import INFINITY, WILDCARD, OrderedMap, ctx, exp
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.cdt import pack_value, unpack_value
@@ -231,7 +232,7 @@ def test_a_relative_place_is_an_int_of_64_bits(name: str, field: str) -> None:
 DISALLOWED_KEYS = [None, True, 1.5, (1,), [1], {}, object(), INFINITY, WILDCARD, bytearray(b"k"), 1 << 63, "\ud800"]
 
 
-@pytest.mark.parametrize("key", DISALLOWED_KEYS, ids=repr)
+@pytest.mark.parametrize("key", DISALLOWED_KEYS, ids=stable_repr)
 def test_what_can_be_no_map_key_is_refused(key: Any) -> None:
     for name in ("maps.put", "maps.increment", "maps.decrement", "maps.get_by_key", "maps.remove_by_key"):
         maker, args = ALL[name]

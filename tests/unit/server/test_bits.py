@@ -1,6 +1,6 @@
 """Bits in the embedded server: against a model of single bits, and where the server does what no model would.
 
-The answers were compared with those of a real server (tests/integration/test_bits_against_real.py); here is what must
+The answers were compared with those of a real server (tests/integration/real/test_bits.py); here is what must
 not be lost without one.
 """
 

@@ -1,6 +1,6 @@
 """Sketches in the embedded server: what a real server made of the same values, to the last bit.
 
-More is compared with a real server (tests/integration/test_bits_against_real.py); here is what must not be lost
+More is compared with a real server (tests/integration/real/test_bits.py); here is what must not be lost
 without one.
 """
 

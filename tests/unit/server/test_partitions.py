@@ -5,6 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
+from tests.effort import examples
 from trio_aerospike._wire.constants import N_PARTITIONS
 from trio_aerospike.server.partitions import Move, MoveKind, PartitionTable
 
@@ -115,7 +116,7 @@ def test_a_node_that_lost_its_records_has_none_to_merge() -> None:
     assert moves == []
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(6))
 @given(
     st.integers(1, 3),
     st.lists(st.tuples(st.sets(st.sampled_from("ABCDE"), min_size=1), st.integers(0, 4)), min_size=1, max_size=5),

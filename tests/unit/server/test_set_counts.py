@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from trio_aerospike._wire import constants as wire
 from trio_aerospike.server import store as store_module
 from trio_aerospike.server.clock import ServerClock
@@ -113,7 +114,7 @@ class Model:
         return found
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(100))
 @given(STEPS)
 def test_counts_are_those_of_a_walk(steps: list[tuple[Any, ...]]) -> None:
     model = Model()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from trio_aerospike import exp
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.cdt import pack_value
@@ -132,7 +133,7 @@ CHANGES = st.lists(
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
 def test_a_search_finds_what_a_look_at_each_record_does(definition: IndexDefinition) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=examples(10))
     @given(CHANGES, st.integers(0, 30))
     def run(changes: list[tuple[int, str, Any]], made_after: int) -> None:
         store = NamespaceStore(NamespaceConfig("test"), CLOCK)

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from tests.unit.wire.strategies import bin_names
 from trio_aerospike._wire import batch_answers
 from trio_aerospike._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
@@ -118,7 +119,7 @@ values = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(40))
 @given(
     st.dictionaries(bin_names, st.lists(values, min_size=4, max_size=4), min_size=1, max_size=5),
     st.lists(st.integers(0, 3), min_size=1, max_size=30),
@@ -277,7 +278,7 @@ def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows(bi
                 read_all([body[:cut]], 4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(40))
 @given(st.sampled_from(SHAPES), st.data())
 def test_damage_in_a_run_gives_what_the_general_decoder_gives(bins: dict[str, Any], data: st.DataObject) -> None:
     whole = b"".join(row_of(index, bins) for index in range(5))

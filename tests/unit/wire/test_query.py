@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import examples
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_particle_op
 from trio_aerospike._wire.constants import PROTO_HEADER_SIZE
@@ -235,7 +236,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(RECORDS, st.integers(1, 5), st.booleans())
 def test_whatever_records_look_like_they_come_back_a_few_at_a_time(
     records: list[Any], count: int, with_values: bool

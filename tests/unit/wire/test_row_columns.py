@@ -8,6 +8,7 @@ from unittest import mock
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
+from tests.effort import examples
 from tests.unit.wire.strategies import bin_names
 from tests.unit.wire.test_batch_answers import SHAPES, ops_of, plainly, row_of, values
 from trio_aerospike._wire import batch_answers
@@ -44,7 +45,7 @@ def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow]
     return results, others, end
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(40))
 @given(
     st.dictionaries(bin_names, st.lists(values, min_size=4, max_size=4), min_size=1, max_size=5),
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from((0, 0, 0, 2, 9, 11, 27))), min_size=1, max_size=30),
@@ -114,7 +115,7 @@ def test_an_index_that_was_not_asked_for_breaks_the_protocol(code: int) -> None:
             read_all([body], 3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(40))
 @given(st.sampled_from(SHAPES), st.data())
 def test_damage_gives_what_the_general_decoder_gives(bins: dict[str, Any], data: st.DataObject) -> None:
     missing = encode_batch_row(4, 2, 0, 0)

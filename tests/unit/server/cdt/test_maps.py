@@ -1,6 +1,6 @@
 """Operations on maps in the embedded server: what a reader of its documentation would not guess, and how long it takes.
 
-All of it was compared with a real server (tests/integration/test_maps_against_real.py); here is what must not be lost
+All of it was compared with a real server (tests/integration/real/test_maps.py); here is what must not be lost
 without one.
 """
 

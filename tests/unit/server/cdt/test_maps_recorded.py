@@ -2,7 +2,7 @@
 
 A line of the recording is the history of one bin, each entry of it [operation of the protocol, particle type, data,
 result code], and where it worked [answer's particle type, answer], and where the bin is another one afterwards
-[its particle type, its data]. The requests are those of tests/integration/test_maps_against_real.py, which compares
+[its particle type, its data]. The requests are those of tests/integration/real/test_maps.py, which compares
 many more with a server that runs.
 """
 

@@ -222,7 +222,7 @@ def recorded() -> list[tuple[StoredRecord, bytes, dict[str, Any]]]:
 
 
 def test_recorded_evaluations_of_a_real_server() -> None:
-    # tests/integration/test_expressions_against_real.py makes the same kind of expressions for a server at hand.
+    # tests/integration/real/test_expressions.py makes the same kind of expressions for a server at hand.
     rows = recorded()
     assert len(rows) > 1000
     for stored, digest, row in rows:

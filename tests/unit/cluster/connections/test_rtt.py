@@ -1,0 +1,87 @@
+"""The way to a node told from the work that it does, and what is learnt of it unlearnt when it is no longer so."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.cluster.connections.fake_pool import Opener, busy
+from trio_aerospike._cluster.connections.loop_clock import latency_of
+from trio_aerospike._cluster.connections.rtt import Way
+
+
+def congested(way: Way, seconds: float, work: float = 0.0) -> None:
+    """Requests alone and in lines of four, with queues on the way."""
+    for _ in range(40):
+        for count in (1, 4):
+            way.learn(count, seconds + count * work, False)
+
+
+def test_what_a_line_takes_longer_than_a_request_alone_is_work_and_the_rest_is_the_way() -> None:
+    way = Way(lambda: 0.002)
+    congested(way, 0.010, work=0.001)
+    assert way.loaded == pytest.approx(0.010, rel=0.02)
+    assert way.unloaded == 0.002
+
+
+def test_a_server_that_works_long_has_no_longer_way() -> None:
+    way = Way(lambda: 0.0001)
+    for _ in range(1000):
+        way.learn(1, 0.0021, False)
+        way.refute(0.004)
+    assert way.loaded == 0.0001
+
+
+def test_writes_that_wait_for_a_replica_say_nothing_of_the_way_of_reads() -> None:
+    way = Way(lambda: 0.0)
+    for _ in range(40):
+        way.learn(1, 0.005, True)
+        way.learn(1, 0.001, False)
+        way.learn(4, 0.001, False)
+    assert way.loaded == pytest.approx(0.001, rel=0.05)
+
+
+def test_queues_that_have_gone_are_forgotten_with_requests_that_go_alone() -> None:
+    way = Way(lambda: 0.0001)
+    congested(way, 0.010)
+    assert way.loaded > 0.009
+    for _ in range(3000):
+        way.learn(1, 0.0021, False)
+    assert way.loaded == pytest.approx(0.0001, rel=0.1)
+
+
+def test_a_line_that_is_never_empty_is_not_taken_for_a_way_when_the_server_becomes_slow() -> None:
+    """Sixteen in line, each half a millisecond's work: none of them had a way of 10 ms."""
+    opener = Opener(latency=lambda: 0.0001)
+    [line] = busy(opener, 1, depth=0)
+    congested(opener.pool._way, 0.010)
+    for _ in range(16):
+        opener.submit(0)
+    for _ in range(400):
+        line.flush()
+        line.reply(1, elapsed=0.0005, age=16 * 0.0005)
+        opener.submit(0)
+    assert opener.pool.read_time == pytest.approx(0.0005, rel=0.1)
+    assert opener.asked, "another connection is worth having"
+
+
+def test_the_budget_follows_the_probe_while_lines_are_busy() -> None:
+    probes = [0.050]
+    opener = Opener(latency=lambda: probes[-1])
+    [line] = busy(opener, 1, depth=0)
+    for _ in range(64):
+        opener.submit(0)
+    line.flush()
+    probes.append(0.00025)
+    for _ in range(40):
+        line.reply(1, elapsed=0.0004, age=0.02)
+        opener.submit(0)
+        line.flush()
+    assert opener.asked, "64 in line take 25 ms, and the way does not"
+
+
+@pytest.mark.parametrize(
+    ("passed", "waited", "latency"),
+    [(0.002, 0.002, 0.002), (0.002, 0.0011, 0.002), (0.050, 0.001, 0.0), (0.0, 0.0, 0.0)],
+)
+def test_a_latency_is_told_only_where_our_own_tasks_did_not_hide_it(passed, waited, latency) -> None:
+    assert latency_of(passed, waited) == latency
