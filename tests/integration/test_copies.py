@@ -35,7 +35,7 @@ def test_a_client_and_all_of_its_parts() -> None:
         client = stage.client
         for thing in (client, client._cluster, client._executor, stage.node, pool, link, stage.lender):
             refused(thing)
-        refused(stage.node._tend_line)
+        refused(stage.node._tend_connection)
         refused(pool.connections[0])
         refused(pool.connections[0]._transport)
         refused(ThreadCommands(client, stage.in_trio))

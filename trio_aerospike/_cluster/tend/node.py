@@ -11,7 +11,7 @@ import trio
 from ...errors import AerospikeError
 from ...validation import Uncopyable
 from ..connections.connection import Connection
-from ..connections.info import InfoLine
+from ..connections.info import InfoConnection
 from ..connections.leases import CAN_LEASE, MAX_LEASED, ConnectionLeases
 from ..connections.login import Session
 from ..connections.loop_clock import loop_clock
@@ -94,9 +94,9 @@ class Node(Uncopyable):
         self.open_transport = open_transport
         self._timeout = timeout
         self._idle_timeout = idle_timeout
-        self._tend_line = self._make_info_line(pipelined, tend_transport)
-        self._tend_line.latency = latency
-        self._info_line = self._make_info_line(pipelined, None)
+        self._tend_connection = self._make_info_connection(pipelined, tend_transport)
+        self._tend_connection.latency = latency
+        self._info_connection = self._make_info_connection(pipelined, None)
         self.lends: bool = lends and CAN_LEASE and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
@@ -109,7 +109,7 @@ class Node(Uncopyable):
                 min_connections // pools + (index < min_connections % pools),
                 open_one=self._start_opening,
                 max_depth=max_depth,
-                latency=lambda: self._tend_line.latency,
+                latency=lambda: self._tend_connection.latency,
                 reclaim=self._reclaim,
                 hurry=self._hurry,
                 watch=self._watch,
@@ -186,7 +186,7 @@ class Node(Uncopyable):
             ProtocolError: the answer is not one.
         """
         await self._started.wait()
-        return await self._info_line.ask(names, self._timeout if timeout is None else timeout, False)
+        return await self._info_connection.ask(names, self._timeout if timeout is None else timeout, False)
 
     async def tend_info(self, *names: str, probe: bool = False) -> dict[str, str]:
         """As :meth:`info`, over the tend loop's own connection, which no slow command of the user's can hold up.
@@ -196,15 +196,15 @@ class Node(Uncopyable):
             probe: the commands are quick ones: take the time of the answer as that of the way to the node and back.
         """
         await self._started.wait()
-        return await self._tend_line.ask(names, min(self._timeout, TEND_TIMEOUT), probe)
+        return await self._tend_connection.ask(names, min(self._timeout, TEND_TIMEOUT), probe)
 
     @property
     def tend_connections(self) -> int:
         """How many connections the tend loop has had to this node, the present one included."""
-        return self._tend_line.connections
+        return self._tend_connection.connections
 
-    def _make_info_line(self, pipelined: bool, transport: Transport | None) -> InfoLine:
-        return InfoLine(
+    def _make_info_connection(self, pipelined: bool, transport: Transport | None) -> InfoConnection:
+        return InfoConnection(
             f"node {self.name} at {self.address}",
             self.name,
             open_transport=self.open_transport,
@@ -341,8 +341,8 @@ class Node(Uncopyable):
         self.active = False
         for pool in self.pools:
             pool.close(error)
-        self._tend_line.close(error)
-        self._info_line.close(error)
+        self._tend_connection.close(error)
+        self._info_connection.close(error)
         self.lender.close()
 
     def session_expired(self) -> None:
@@ -363,8 +363,8 @@ class Node(Uncopyable):
             for connection in pool.connections:
                 connection.close_inherited()
         self.lender.close_inherited()
-        self._tend_line.close_inherited()
-        self._info_line.close_inherited()
+        self._tend_connection.close_inherited()
+        self._info_connection.close_inherited()
 
     def _start_opening(self, pool: Pool) -> None:
         assert self._nursery is not None
@@ -424,7 +424,7 @@ class Node(Uncopyable):
             due = math.inf
             for pool in self.pools:
                 due = min(due, pool.expire(now))
-            self._due = min(self._due, due, self._tend_line.expire(now), self._info_line.expire(now))
+            self._due = min(self._due, due, self._tend_connection.expire(now), self._info_connection.expire(now))
 
     def _hurry(self, deadline: float) -> None:
         if deadline >= self._due:
@@ -461,6 +461,6 @@ class Node(Uncopyable):
             now = self._clock.now()
             for pool in self.pools:
                 pool.reap(now, self._idle_timeout)
-            self._info_line.reap(now, self._idle_timeout)
+            self._info_connection.reap(now, self._idle_timeout)
             self.lender.reap(self._idle_timeout)
             self._take_back()
