@@ -164,6 +164,16 @@ def test_the_body_of_each_answer_goes_to_the_request_that_owns_it() -> None:
     assert (number_of(one), number_of(two)) == (40, 50)
 
 
+def test_the_rest_of_an_answer_that_looks_like_a_whole_one_is_its_rest() -> None:
+    inner = message_frame(7)
+    answer = encode_frame(PROTO_MESSAGE, message_frame(1)[8:] + inner)
+    request, other = Request(1), Request(2)
+    pipeline = pipeline_with([request, other])
+    assert pipeline.receive_data(answer[: -len(inner)]) == []
+    assert pipeline.receive_data(inner) == [(request, answer[8:])]
+    assert list(pipeline.sent) == [other]
+
+
 # -- sending ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Admin messages of a logged-in user: each on a connection of its own, since they are rare, and no pool's business."""
+"""Admin messages of a logged-in user: each on a connection of its own, since they are rare."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def administer(node: Node, frame: bytes, is_last: Callable[[bytes], bool],
     Raises:
         AerospikeTimeoutError: it was not answered in time.
         ConnectionFailed: the node cannot be reached, or closed the connection.
-        ProtocolError: the answer is none.
+        ProtocolError: the answer is invalid.
         AdminError: the login was refused.
 
         Of the first two, ``attempts`` is 0 where the request never left.

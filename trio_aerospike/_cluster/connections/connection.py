@@ -202,7 +202,7 @@ class Connection(Uncopyable):
         if self._unread():
             raise ConnectionResetError("the server closed the connection, or sent a reply without a request")
         self._burst_began = self._waited()
-        self._iteration = self._clock.turn
+        self._iteration = self._clock.iteration
         self._fresh = True
 
     def _release_frame(self) -> None:
@@ -424,7 +424,7 @@ class Connection(Uncopyable):
         self._burst_began = waited
         self._fresh = False
         now = self.replied_at = self._now()
-        self._iteration = self._clock.turn
+        self._iteration = self._clock.iteration
         began = completed[0][0].sent_at
         count = len(completed)
         self.depth -= count

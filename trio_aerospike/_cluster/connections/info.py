@@ -1,4 +1,4 @@
-"""A connection of a node for info commands, opened when there is something to ask. None of the pools' business."""
+"""Info connection of a node: opened when there is something to ask, and not part of any pool."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .transport import Transport
 _LATENCY_DECAY = 1.02
 
 
-class InfoLine(Uncopyable):
-    """Asks info commands of one node, one connection for all of them.
+class InfoConnection(Uncopyable):
+    """Send info commands to one node, over one connection at a time.
 
     Args:
         label: the node in words, for messages.
@@ -37,7 +37,7 @@ class InfoLine(Uncopyable):
     Attributes:
         connection: the present connection, if there is one.
         connections: how many there have been, the present one included.
-        latency: seconds that the way to the node and back takes, as far as is known.
+        latency: round-trip time to the node in seconds, as far as is known.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class InfoLine(Uncopyable):
         self._pipelined = pipelined
         self._transport = transport
         self._opening = trio.Lock()
-        #: As many as a line holds may ask at a time; the others wait within their own time.
+        #: As many commands as a connection takes may be in flight; the others wait within their own time.
         self._asking = trio.Semaphore(MAX_DEPTH if pipelined else 1)
         self.connection: Connection | None = None
         self.connections = 0
@@ -143,18 +143,18 @@ class InfoLine(Uncopyable):
     def replied(
         self, connection: Connection, count: int, elapsed: float, fresh: bool, age: float, cost: float, writes: int
     ) -> None:
-        """A burst of replies was handed out: one alone to a probe tells how long the way is."""
+        """Learn the round-trip time from the reply to a probe that was sent alone."""
         if count == 1 and fresh and cost:
             latency = latency_of(age, elapsed)
             if latency:
                 self.latency = latency if not self.latency else min(latency, self.latency * _LATENCY_DECAY)
 
     def due(self, deadline: float) -> None:
-        """Something in the line is to be looked at sooner than was known."""
+        """Have the connection looked at sooner than was known."""
         self._hurry(deadline)
 
     def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
-        """The connection is gone."""
+        """Forget a connection that has ended."""
         if self.connection is connection:
             self.connection = None
         for request in unsent:

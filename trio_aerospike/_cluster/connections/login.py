@@ -1,4 +1,4 @@
-"""Who the client is: the login on a node, the session that follows from it, and its use on connections."""
+"""Log in to a node, keep the session, and authenticate connections with it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class LoopClock(trio.abc.Instrument):
 
     Attributes:
         trio_time: returns the time on Trio's clock.
-        turn: number of the current iteration of the event loop.
+        iteration: number of the current iteration of the event loop.
         stalled: seconds in which the loop did no I/O, beyond :data:`GRACE` for each iteration.
         users: how many clients need it now: it is an instrument of the run while this is above 0.
     """
@@ -36,9 +36,9 @@ class LoopClock(trio.abc.Instrument):
     def __init__(self) -> None:
         self.users = 0
         self.trio_time = trio.lowlevel.current_clock().current_time
-        self._busy = 0.0
+        self._worked = 0.0
         self._since = perf_counter()
-        self.turn: int = 0
+        self.iteration: int = 0
         self.stalled: float = 0.0
         # A mock clock stands still while tasks run, and jumps before the next ones do.
         testing = sys.modules.get("trio.testing")
@@ -54,7 +54,7 @@ class LoopClock(trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:
         """Trio's hook: the tasks have all run."""
         worked = perf_counter() - self._since
-        self._busy += worked
+        self._worked += worked
         if worked > GRACE and not self._mocked:
             self.stalled += worked - GRACE
             for scope in self._scopes:
@@ -63,7 +63,7 @@ class LoopClock(trio.abc.Instrument):
 
     def after_io_wait(self, timeout: float) -> None:
         """Trio's hook: the tasks are about to run."""
-        self.turn += 1
+        self.iteration += 1
         if not self._mocked:
             self._stop = self.trio_time() + GRACE
         self._since = perf_counter()
@@ -83,7 +83,7 @@ class LoopClock(trio.abc.Instrument):
 
     def waited(self) -> float:
         """A clock that stands still while our own tasks run: Trio's, less the time that they took."""
-        return self.trio_time() - self._busy - (perf_counter() - self._since)
+        return self.trio_time() - self._worked - (perf_counter() - self._since)
 
     @contextlib.contextmanager
     def move_on_after(self, seconds: float) -> Iterator[trio.CancelScope]:

@@ -2,10 +2,10 @@
 
 No awaits: decisions over plain state.
 
-The server works on one request of a connection at a time. Where a request costs it 15 us, a line of many on one
-connection saves system calls on both sides; where it costs 500 us, the same line is a queue. So a pool learns the time
-that its connections take for a request (sampled per burst of replies, from a prior) and keeps the wait in a line, which
-is its length times that time, within a small budget.
+The server works on one request of a connection at a time. Where a request costs it 15 us, many in flight on one
+connection save system calls on both sides; where it costs 500 us, the last of them wait for long. So a pool learns the
+service time of a request (sampled per burst of replies, from a prior) and keeps the wait on a connection, which is its
+queue depth times that time, within a small budget.
 
 How many requests are in flight in all is limited by an admission window, as by TCP's congestion window: it grows while
 replies come soon and more requests wait, and shrinks when replies take long. What is past it waits in order of arrival.
@@ -26,20 +26,20 @@ from typing import Protocol
 from ...validation import Uncopyable
 from .connection import Connection
 from .request import Failure, Request
-from .rtt import Way
+from .rtt import RttEstimate
 from .waiting import WaitingQueue
 
-#: Seconds that a request may stand in a line before another connection is preferred.
+#: Seconds that a request may wait in the queue of a connection before another connection is preferred.
 WAIT_BUDGET = 0.0005
-#: How many times as much while a connection is on its way: past that a request waits for it rather than at the end of
-#: a line.
+#: How many times as much while a connection is being opened: past that a request waits for it rather than behind
+#: others.
 PATIENCE = 4
-#: Requests in a line past which a write goes to another connection, however quick the server seems: it may wait for a
-#: replica while everything behind it waits too, so that deep lines beside shallow ones make for a long tail.
+#: Queue depth past which a write goes to another connection, however quick the server seems: it may wait for a replica
+#: while everything behind it waits too, so that deep queues beside shallow ones make for a long tail.
 FAIR_DEPTH = 24
 #: Seconds from which on a request is a slow one.
 SLOW = 0.2 * WAIT_BUDGET
-#: Requests in a line at the most.
+#: Maximum queue depth of a connection.
 MAX_DEPTH = 128
 #: Seconds that a request is taken to cost before anything has been measured: a read from memory.
 PRIOR_SERVICE_TIME = 0.00002
@@ -51,11 +51,11 @@ SAMPLE = 8
 MAX_SAMPLE = 0.05
 #: The weight of a new sample.
 WEIGHT = 0.25
-#: One in so many requests that found their connection idle starts a short train, to learn whether lines would be
-#: quicker: a request that stands alone cannot tell the server's time from what its neighbours cost it.
-TRAIN_EVERY = 128
-TRAIN_LENGTH = 4
-#: Seconds that each byte of a request adds to its cost, so that large records are not lined up with small ones.
+#: One in so many requests that find their connection idle starts a probe burst of this length, to learn whether deeper
+#: queues would be quicker: a request that is sent alone cannot tell service time from what its neighbours cost it.
+PROBE_BURST_EVERY = 128
+PROBE_BURST_LENGTH = 4
+#: Seconds that each byte of a request adds to its cost, so that small records do not queue behind large ones.
 COST_PER_BYTE = 1e-8
 #: Requests in flight on a pool of which nothing is known, and always at least: or one for each connection that it may
 #: have, if that is more.
@@ -74,7 +74,7 @@ SHRINK = 0.8
 #: less than 1 ms, and a caller notices 100.
 STALL = 0.03
 #: Iterations of the event loop without a reply, as well: where they are long, a reply may have come and not been read.
-STALL_TURNS = 4
+STALL_ITERATIONS = 4
 #: Requests that wait for connections, past which one more is no reason to look for room.
 FEW_WAITING = 64
 
@@ -83,7 +83,7 @@ class Clock(Protocol):
     """The clock of an event loop; see :class:`~trio_aerospike._cluster.connections.loop_clock.LoopClock`."""
 
     @property
-    def turn(self) -> int: ...
+    def iteration(self) -> int: ...
 
     def now(self) -> float: ...
 
@@ -91,7 +91,7 @@ class Clock(Protocol):
 
 
 class _StoppedClock:
-    turn = 0
+    iteration = 0
 
     def now(self) -> float:
         return 0.0
@@ -109,10 +109,10 @@ class Pool(Uncopyable):
     Args:
         limit: connections at the most, those being opened included.
         minimum: connections to keep.
-        max_depth: requests in a line at the most (1 over TLS).
+        max_depth: maximum queue depth of a connection (1 over TLS).
         open_one: called when another connection is wanted; answered by :meth:`add` or :meth:`open_failed`.
-        latency: tells the seconds that the way to the node and back takes where nothing else is on it.
-        reclaim: called when there is no room and connections are lent: those that rest are to be closed.
+        latency: returns the round-trip time to the node on an idle path, in seconds.
+        reclaim: called when there is no room and connections are leased: idle ones are to be closed.
         hurry: tells the node's sweeper of a deadline.
         watch: called when a request is put behind another: :meth:`relieve` is to be called from time to time.
         spare_slot: takes a slot of ``max_concurrent_operations`` for a second attempt at a read. Returns a callback
@@ -123,7 +123,7 @@ class Pool(Uncopyable):
         window: maximum number of requests in flight.
         progress_at: when the node last answered a request to its end. An accepted connection is no evidence: the
             kernel accepts it.
-        lent: connections of this pool that threads have for themselves.
+        lent: connections of this pool that are leased to threads and event loops.
     """
 
     def __init__(
@@ -146,16 +146,17 @@ class Pool(Uncopyable):
         self.minimum = minimum
         self.max_depth = max_depth
         self._open_one = open_one
-        self._way = Way(latency)
-        #: The wait that is worth no other connection. Where the way is long, what is in line is mostly on its way.
-        self._budget = max(WAIT_BUDGET, self._way.unloaded)
+        self._rtt = RttEstimate(latency)
+        #: The wait that justifies no other connection. Where the round trip is long, most requests in flight are on the
+        #: network.
+        self._budget = max(WAIT_BUDGET, self._rtt.unloaded)
         self._reclaim = reclaim
         self._hurry = hurry
         self._watch = watch
         self._spare_slot = spare_slot
         self._clock: Clock = _StoppedClock() if clock is None else clock
         self._now = self._clock.now
-        self._last_turn = -1
+        self._last_iteration = -1
         self.lent = 0
         self.connections: list[Connection] = []
         self.opening = 0
@@ -183,12 +184,12 @@ class Pool(Uncopyable):
         self._current: Connection | None = None
         self._next = 0
         self._found_idle = 0
-        self._train = 0
+        self._probe_burst = 0
         self._stalled = False
         self._serving = False
         self._rescan = False
         self._closing = False
-        #: Nothing has been measured yet: the prior is no reason to line up many.
+        #: Nothing has been measured yet: the prior does not justify deep queues.
         self._cold = True
         #: The last connection asked for could not be had.
         self._refused = False
@@ -197,14 +198,14 @@ class Pool(Uncopyable):
         idle = sum(1 for connection in self.connections if not connection.depth)
         active = len(self.connections) - idle
         return (
-            f"<Pool {active} active, {idle} idle, {self.lent} lent, {self.opening} opening of {self.limit} | "
+            f"<Pool {active} active, {idle} idle, {self.lent} leased, {self.opening} opening of {self.limit} | "
             f"{len(self.waiting)} waiting, window {self.window:.0f} | "
             f"read {self.read_time * 1e6:.0f} us, write {self.write_time * 1e6:.0f} us>"
         )
 
     @property
     def total(self) -> int:
-        """Connections that count against the limit: open, being opened, and lent."""
+        """Connections that count against the limit: open, being opened, and leased."""
         return len(self.connections) + self.opening + self.lent
 
     @property
@@ -213,7 +214,7 @@ class Pool(Uncopyable):
         return bool(self.waiting) or any(connection.awaited for connection in self.connections)
 
     def room_came_up(self) -> None:
-        """A lent connection is closed: another may be opened for those that wait."""
+        """Use the room of a leased connection that is closed: another may be opened for those that wait."""
         if self.waiting:
             self._make_room()
 
@@ -233,8 +234,8 @@ class Pool(Uncopyable):
             elif connection.depth and (
                 connection.load > self._budget or (request.write and connection.depth >= FAIR_DEPTH)
             ):
-                if self._train > 0:
-                    self._train -= 1
+                if self._probe_burst > 0:
+                    self._probe_burst -= 1
                 else:
                     connection = self._choose()
         if connection is None:
@@ -249,11 +250,11 @@ class Pool(Uncopyable):
         else:
             if connection.depth:
                 self._watch()
-            # The first request of a turn goes out at once, so that the server is at work while the others gather. Where
-            # requests take long, lines are short and there is nothing to gather.
-            turn = self._clock.turn
-            connection.submit(request, alone=turn != self._last_turn or request.cost > SLOW)
-            self._last_turn = turn
+            # The first request of a loop iteration is sent at once, so that the server is at work while the others
+            # gather. Where requests take long, queues are shallow and there is nothing to gather.
+            iteration = self._clock.iteration
+            connection.submit(request, alone=iteration != self._last_iteration or request.cost > SLOW)
+            self._last_iteration = iteration
 
     def _note_waiting(self, request: Request) -> None:
         if request.total is None:
@@ -265,7 +266,7 @@ class Pool(Uncopyable):
         return (self.write_time if request.write else self.read_time) + len(request.frame) * COST_PER_BYTE
 
     def has_room(self, exclusive: bool) -> bool:
-        """Whether a request would be in a line at once, or as soon as another connection is open."""
+        """Whether a connection would take a request at once, or as soon as another one is open."""
         if self.waiting:
             return False
         if self.total < self.limit:
@@ -305,7 +306,7 @@ class Pool(Uncopyable):
         self.withdraw(request)
 
     def due(self, deadline: float) -> None:
-        """Something in a line is to be looked at sooner than was known."""
+        """Have a connection looked at sooner than was known."""
         self._hurry(deadline)
 
     def _choose(self) -> Connection | None:
@@ -314,8 +315,8 @@ class Pool(Uncopyable):
         if connection is not None:
             self._current = connection
             self._found_idle += 1
-            if self._found_idle % TRAIN_EVERY == 0:
-                self._train = TRAIN_LENGTH - 1
+            if self._found_idle % PROBE_BURST_EVERY == 0:
+                self._probe_burst = PROBE_BURST_LENGTH - 1
             return connection
         best: Connection | None = None
         connections = self.connections
@@ -334,12 +335,12 @@ class Pool(Uncopyable):
             self._current = best
             if best.load > self._budget:
                 self._grow()
-                if self._is_long(best):
+                if self._waits_long(best):
                     return None
         return best
 
-    def _is_long(self, connection: Connection) -> bool:
-        """Whether the line is one to stand in only where no other connection can be had."""
+    def _waits_long(self, connection: Connection) -> bool:
+        """Whether the wait is so long that the connection is used only where no other can be had."""
         if connection.load <= (self._budget if self._cold else PATIENCE * self._budget):
             return False
         return self.opening > 0 or (self.total < self.limit and not self._refused)
@@ -354,7 +355,7 @@ class Pool(Uncopyable):
         return None
 
     def _grow(self) -> None:
-        """Open another connection if the work in line is too much for those that are there or on their way."""
+        """Open another connection if there is too much in flight for those that are open or being opened."""
         if self.total >= self.limit or self.opening >= MAX_OPENING or self._closing:
             return
         load = sum(connection.load for connection in self.connections)
@@ -413,7 +414,7 @@ class Pool(Uncopyable):
     def _serve_waiting(self, freed: Connection | None = None) -> None:
         """Give room that has come up to those that wait, in their order.
 
-        Behind a request that needs a connection for itself everything waits: so lines run empty, and it gets its turn.
+        Everything waits behind a request that needs a connection for itself, so that one becomes idle for it.
 
         Args:
             freed: the only connection where room can have come up; None when that is not known.
@@ -434,7 +435,7 @@ class Pool(Uncopyable):
             if connection is None:
                 break
             if request.exclusive:
-                self._rescan = True  # lines with room stood idle behind it
+                self._rescan = True  # connections with room were not used behind it
             self.waiting.remove(request)
             self._admit(request, connection)
         self._serving = self._rescan = False
@@ -464,7 +465,7 @@ class Pool(Uncopyable):
                 taken = request.original.holder  # behind the read itself it could only be answered later
                 usable = (c for c in self.connections if c.usable and c.replied_at > recently and c is not taken)
                 connection = min(usable, key=lambda c: c.load, default=None)
-            if connection is None or self._is_long(connection):
+            if connection is None or self._waits_long(connection):
                 return
             release = self._spare_slot()
             if release is None:
@@ -480,21 +481,21 @@ class Pool(Uncopyable):
         connection = self._take_idle()
         if connection is not None or request.exclusive:
             return connection
-        if freed is not None and freed.usable and not self._is_long(freed):
+        if freed is not None and freed.usable and not self._waits_long(freed):
             return freed
         if self._rescan:
             connections = self.connections
             count = len(connections)
             for step in range(count):
                 candidate = connections[(self._next + step) % count]
-                if candidate.usable and not self._is_long(candidate):
+                if candidate.usable and not self._waits_long(candidate):
                     self._next += step
                     return candidate
             self._rescan = False
         return None
 
     def _wait_again(self, requests: Iterable[Request]) -> None:
-        """Put requests that were in a line, and have not been sent, where they belong by their arrival."""
+        """Put requests that a connection had, and has not sent, where they belong by their arrival."""
         again: list[Request] = []
         for request in requests:
             if request.original is not None:
@@ -509,17 +510,17 @@ class Pool(Uncopyable):
     # -- connections -------------------------------------------------------------------------------------------------
 
     def add(self, connection: Connection) -> None:
-        """A connection asked for by ``open_one`` is up."""
+        """Add a connection that was asked for by ``open_one``."""
         self.opening -= 1
         self._refused = False
         self.connections.append(connection)
         self._limit_depths()
         self._rest(connection)
-        # With no other on its way, lines that were too long to stand in are the best there is now.
+        # With no other being opened, connections with long waits are the best there is now.
         self._serve_waiting(connection if self.opening else None)
 
     def open_failed(self, failure: Failure, error: BaseException) -> None:
-        """A connection asked for could not be had: with none left to hope for, those that wait are told."""
+        """Note that a connection could not be opened: with none left to hope for, those that wait fail."""
         self.opening -= 1
         self._refused = True
         hope = self.opening or any(
@@ -528,7 +529,7 @@ class Pool(Uncopyable):
         if not hope:
             self.fail_waiting(failure, error)
         elif self.waiting and self.connections:
-            self._serve_waiting()  # lines that were too long to stand in are the best there is now
+            self._serve_waiting()  # connections with long waits are the best there is now
 
     def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
         """Wake everything that waits for room with a failure."""
@@ -545,8 +546,9 @@ class Pool(Uncopyable):
         Args:
             connection: where.
             count: how many replies.
-            elapsed: seconds since the burst before, or since the line began, in which our own tasks did not run.
-            fresh: whether the line began with these: then ``elapsed`` holds the way to the node and back.
+            elapsed: seconds since the burst before, or since the first request on an idle connection was sent, in which
+                our own tasks did not run.
+            fresh: whether it was idle before these: then ``elapsed`` includes the round trip.
             age: seconds since the first of their requests left.
             cost: what the requests were expected to cost, in sum.
             writes: how many of them were writes.
@@ -556,16 +558,16 @@ class Pool(Uncopyable):
             self.progress_at = max(self.progress_at, connection.replied_at)
         if count:
             self._adapt_window(count, age)
-            way = self._way
-            self._budget = max(WAIT_BUDGET, way.unloaded)
+            rtt = self._rtt
+            self._budget = max(WAIT_BUDGET, rtt.unloaded)
             if fresh:
-                way.learn(count, elapsed, writes > 0)
-                elapsed -= way.loaded
+                rtt.learn(count, elapsed, writes > 0)
+                elapsed -= rtt.loaded
             else:
-                way.refute(age)
-                # On a long way there may have been nothing to do since the burst before.
-                if age > way.loaded:
-                    elapsed = min(elapsed, age - way.loaded)
+                rtt.refute(age)
+                # With a long round trip there may have been nothing to do since the burst before.
+                if age > rtt.loaded:
+                    elapsed = min(elapsed, age - rtt.loaded)
             self._learn(count, elapsed, cost, writes)
         self._rest_if_idle(connection)
         if self.waiting.count or self._rerouted:
@@ -575,7 +577,7 @@ class Pool(Uncopyable):
         """Adapt the window to a burst of replies; see :meth:`replied`."""
         now = self.progress_at = self._now()
         self._delay += WEIGHT * (min(age, 1.0) - self._delay)
-        delay = age - self._way.unloaded
+        delay = age - self._rtt.unloaded
         if delay > TARGET_DELAY:
             if now >= self._shrink_at and self.window > self._window_min:
                 # Replies to what was sent before this are no reason to shrink once more.
@@ -599,7 +601,7 @@ class Pool(Uncopyable):
         if span < RATE_SPAN:
             return
         if span < math.inf:
-            delay = TARGET_DELAY + self._way.unloaded
+            delay = TARGET_DELAY + self._rtt.unloaded
             self._window_max = max(WINDOW_START, self._window_min, WINDOW_GAIN * delay * self._replies / span)
             if self.window > self._window_max:
                 self.window = self._window_max
@@ -615,7 +617,7 @@ class Pool(Uncopyable):
                 connection.max_depth = depth
 
     def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
-        """A connection is gone; what it had not sent goes to the others."""
+        """Remove a connection that has ended; what it had not sent goes to the others."""
         if connection in self.connections:
             self.connections.remove(connection)
             self._limit_depths()
@@ -659,7 +661,7 @@ class Pool(Uncopyable):
     # -- housekeeping ------------------------------------------------------------------------------------------------
 
     def expire(self, now: float) -> float:
-        """Give up what is overdue in the lines and among those that wait for room.
+        """Give up what is overdue on the connections and among those that wait for room.
 
         Returns:
             The next time at which something is due; infinity when nothing is.
@@ -734,11 +736,11 @@ class Pool(Uncopyable):
         slow = False
         slots: list[Callable[[], None]] = []
         # A busy node answers everything late, which makes none of it slow.
-        threshold = STALL + 2 * max(self._way.loaded, self._delay)
+        threshold = STALL + 2 * max(self._rtt.loaded, self._delay)
         for connection in self.connections:
             if connection.depth > 1 and not (connection.exclusive or connection.suspended):
                 behind = True
-                if connection.is_stalled(now, threshold, self._clock.turn - STALL_TURNS):
+                if connection.is_stalled(now, threshold, self._clock.iteration - STALL_ITERATIONS):
                     slow = True
                     for read in connection.delayed_reads():
                         release = self._spare_slot()
@@ -766,7 +768,7 @@ class Pool(Uncopyable):
             self._open()
 
     def close(self, error: BaseException | None = None) -> None:
-        """Close every connection and fail everything that is still on its way."""
+        """Close every connection and fail everything that is still under way."""
         self._closing = True
         for connection in list(self.connections):
             connection.close(error)

@@ -11,7 +11,7 @@ import trio
 from ...errors import AerospikeError
 from ...validation import Uncopyable
 from ..connections.connection import Connection
-from ..connections.info import InfoLine
+from ..connections.info import InfoConnection
 from ..connections.leases import CAN_LEASE, MAX_LEASED, ConnectionLeases
 from ..connections.login import Session
 from ..connections.loop_clock import loop_clock
@@ -203,8 +203,8 @@ class Node(Uncopyable):
         """How many connections to this node the tend loop has opened, including the present one."""
         return self._tend_connection.connections
 
-    def _make_info_connection(self, pipelined: bool, transport: Transport | None) -> InfoLine:
-        return InfoLine(
+    def _make_info_connection(self, pipelined: bool, transport: Transport | None) -> InfoConnection:
+        return InfoConnection(
             f"node {self.name} at {self.address}",
             self.name,
             open_transport=self.open_transport,

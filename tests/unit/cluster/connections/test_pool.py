@@ -357,9 +357,9 @@ def test_what_gets_room_while_deadlines_are_looked_at_is_looked_at_in_time():
     assert (first.failure, behind in line.unsent + line.sent) == (Failure.NO_ROOM, True)
 
 
-def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are_slow():
+def test_only_the_first_request_of_a_loop_iteration_is_sent_by_itself_unless_requests_are_slow():
     opener = Opener(limit=1)
-    opener.pool._clock = turns = SimpleNamespace(turn=1)
+    opener.pool._clock = clock = SimpleNamespace(iteration=1)
     opener.submit(0)
     line = opener.open()
     alone: list[bool] = []
@@ -372,7 +372,7 @@ def test_only_the_first_request_of_a_turn_goes_out_by_itself_unless_requests_are
     line.submit = note
     opener.submit(1)
     opener.submit(2)
-    turns.turn = 2
+    clock.iteration = 2
     opener.submit(3)
     opener.submit(4)
     opener.pool.read_time = 0.001

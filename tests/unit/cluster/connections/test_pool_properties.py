@@ -27,7 +27,7 @@ class PoolMachine(RuleBasedStateMachine):
         return self.time
 
     trio_time = now
-    turn = 0
+    iteration = 0
 
     @property
     def lines(self):
@@ -134,7 +134,7 @@ class PoolMachine(RuleBasedStateMachine):
     def nobody_waits_beside_room(self):
         if self.pool.waiting:
             head = next(iter(self.pool.waiting))
-            room = [line for line in self.lines if line.usable and not self.pool._is_long(line)]
+            room = [line for line in self.lines if line.usable and not self.pool._waits_long(line)]
             admits = head.exclusive or self.pool._room_in_window > 0
             assert not admits or not [line for line in room if not head.exclusive or not line.depth]
             # Something will happen: a connection is on its way, or one that is there has work to finish.

@@ -6,54 +6,54 @@ import pytest
 
 from tests.unit.cluster.connections.fake_pool import Opener, busy
 from trio_aerospike._cluster.connections.loop_clock import latency_of
-from trio_aerospike._cluster.connections.rtt import Way
+from trio_aerospike._cluster.connections.rtt import RttEstimate
 
 
-def congested(way: Way, seconds: float, work: float = 0.0) -> None:
-    """Requests alone and in lines of four, with queues on the way."""
+def congested(rtt: RttEstimate, seconds: float, work: float = 0.0) -> None:
+    """Requests alone and in bursts of four, with queues in the network."""
     for _ in range(40):
         for count in (1, 4):
-            way.learn(count, seconds + count * work, False)
+            rtt.learn(count, seconds + count * work, False)
 
 
 def test_what_a_line_takes_longer_than_a_request_alone_is_work_and_the_rest_is_the_way() -> None:
-    way = Way(lambda: 0.002)
-    congested(way, 0.010, work=0.001)
-    assert way.loaded == pytest.approx(0.010, rel=0.02)
-    assert way.unloaded == 0.002
+    rtt = RttEstimate(lambda: 0.002)
+    congested(rtt, 0.010, work=0.001)
+    assert rtt.loaded == pytest.approx(0.010, rel=0.02)
+    assert rtt.unloaded == 0.002
 
 
 def test_a_server_that_works_long_has_no_longer_way() -> None:
-    way = Way(lambda: 0.0001)
+    rtt = RttEstimate(lambda: 0.0001)
     for _ in range(1000):
-        way.learn(1, 0.0021, False)
-        way.refute(0.004)
-    assert way.loaded == 0.0001
+        rtt.learn(1, 0.0021, False)
+        rtt.refute(0.004)
+    assert rtt.loaded == 0.0001
 
 
 def test_writes_that_wait_for_a_replica_say_nothing_of_the_way_of_reads() -> None:
-    way = Way(lambda: 0.0)
+    rtt = RttEstimate(lambda: 0.0)
     for _ in range(40):
-        way.learn(1, 0.005, True)
-        way.learn(1, 0.001, False)
-        way.learn(4, 0.001, False)
-    assert way.loaded == pytest.approx(0.001, rel=0.05)
+        rtt.learn(1, 0.005, True)
+        rtt.learn(1, 0.001, False)
+        rtt.learn(4, 0.001, False)
+    assert rtt.loaded == pytest.approx(0.001, rel=0.05)
 
 
 def test_queues_that_have_gone_are_forgotten_with_requests_that_go_alone() -> None:
-    way = Way(lambda: 0.0001)
-    congested(way, 0.010)
-    assert way.loaded > 0.009
+    rtt = RttEstimate(lambda: 0.0001)
+    congested(rtt, 0.010)
+    assert rtt.loaded > 0.009
     for _ in range(3000):
-        way.learn(1, 0.0021, False)
-    assert way.loaded == pytest.approx(0.0001, rel=0.1)
+        rtt.learn(1, 0.0021, False)
+    assert rtt.loaded == pytest.approx(0.0001, rel=0.1)
 
 
 def test_a_line_that_is_never_empty_is_not_taken_for_a_way_when_the_server_becomes_slow() -> None:
     """Sixteen in line, each half a millisecond's work: none of them had a way of 10 ms."""
     opener = Opener(latency=lambda: 0.0001)
     [line] = busy(opener, 1, depth=0)
-    congested(opener.pool._way, 0.010)
+    congested(opener.pool._rtt, 0.010)
     for _ in range(16):
         opener.submit(0)
     for _ in range(400):
