@@ -10,8 +10,8 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import bits, hll
 from trio_aerospike.validation import refused
 
+from . import bit_operations, hll_operations
 from ._forms import OMIT, Entry, Form, forms, policy_of
-from ._operation_codes import BITS, SKETCHES
 
 
 def _bit_policy(where: str, value: Any) -> Any:
@@ -53,6 +53,6 @@ _ADD: Final = {"values": Entry("val"), "index_bit_count": Entry("index_bit_count
 
 #: The forms, by code.
 FORMS: Final[Mapping[int, Form]] = {
-    **forms("bit", bits, BITS, _BIT_ENTRIES, {}),
-    **forms("hll", hll, SKETCHES, _SKETCH_ENTRIES, {"add": _ADD}),
+    **forms("bit", bits, bit_operations, _BIT_ENTRIES, {}),
+    **forms("hll", hll, hll_operations, _SKETCH_ENTRIES, {"add": _ADD}),
 }

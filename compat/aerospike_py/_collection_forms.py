@@ -8,8 +8,8 @@ from typing import Any, Final
 from trio_aerospike.operations import lists, maps
 from trio_aerospike.validation import refused
 
+from . import list_operations, map_operations
 from ._forms import OMIT, Converter, Entry, Form, forms, policy_of
-from ._operation_codes import LISTS, MAPS
 
 
 def _several(where: str, value: Any) -> Any:
@@ -87,7 +87,7 @@ FORMS: Final[Mapping[int, Form]] = {
     **forms(
         "list",
         lists,
-        LISTS,
+        list_operations,
         _LIST_ENTRIES,
         {
             "insert": _INSERT,
@@ -98,5 +98,5 @@ FORMS: Final[Mapping[int, Form]] = {
             **{name: {"count": _ONE} for name in ("pop_range", "remove_range", "get_range")},
         },
     ),
-    **forms("map", maps, MAPS, _MAP_ENTRIES, {"increment": _STEP, "decrement": _STEP}),
+    **forms("map", maps, map_operations, _MAP_ENTRIES, {"increment": _STEP, "decrement": _STEP}),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 import attrs
@@ -133,8 +134,8 @@ def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
 
 def forms(
     prefix: str,
-    module: object,
-    codes: Mapping[str, int],
+    module: ModuleType,
+    codes: ModuleType,
     entries: Mapping[str, Entry],
     special: Mapping[str, Mapping[str, Entry | None]],
 ) -> dict[int, Form]:
@@ -143,12 +144,15 @@ def forms(
     Args:
         prefix: what the names of aerospike_py begin with.
         module: of trio_aerospike, with the functions.
-        codes: the numbers by name.
+        codes: of aerospike_py, with the numbers as constants such as _OP_LIST_APPEND.
         entries: the entries by parameter.
         special: those that differ, by operation; None for a parameter without a key.
     """
     made = {}
-    for name, code in codes.items():
+    start = f"_OP_{prefix.upper()}_"
+    numbers = {name: code for name, code in vars(codes).items() if name.startswith(start)}
+    for constant, code in numbers.items():
+        name = constant.removeprefix(start).lower()
         own = {**entries, **special.get(name, {})}
         function = getattr(module, name, None) or getattr(module, f"{name}_")
         made[code] = Form.of(f"{prefix}_{name}", function, {one: entry for one, entry in own.items() if entry})

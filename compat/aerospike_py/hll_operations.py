@@ -5,9 +5,8 @@ The dicts are those of aerospike_py 0.14.4, key by key. Their values are checked
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from ._operation_codes import SKETCHES as _OP
 from ._types import HLLPolicy, Operation, build as _build
 
 __all__ = [
@@ -24,13 +23,24 @@ __all__ = [
     "hll_set_union",
 ]
 
+_OP_HLL_INIT: Final = 3001
+_OP_HLL_ADD: Final = 3002
+_OP_HLL_GET_COUNT: Final = 3003
+_OP_HLL_GET_UNION: Final = 3004
+_OP_HLL_GET_UNION_COUNT: Final = 3005
+_OP_HLL_GET_INTERSECT_COUNT: Final = 3006
+_OP_HLL_GET_SIMILARITY: Final = 3007
+_OP_HLL_DESCRIBE: Final = 3008
+_OP_HLL_FOLD: Final = 3009
+_OP_HLL_SET_UNION: Final = 3010
+
 
 def hll_init(
     bin: str, index_bit_count: int, minhash_bit_count: int | None = None, *, policy: HLLPolicy | None = None
 ) -> Operation:
     """Create an empty sketch, or empty an existing one."""
     return _build(
-        {"op": _OP["init"], "bin": bin, "index_bit_count": index_bit_count},
+        {"op": _OP_HLL_INIT, "bin": bin, "index_bit_count": index_bit_count},
         minhash_bit_count=minhash_bit_count,
         hll_policy=policy,
     )
@@ -46,7 +56,7 @@ def hll_add(
 ) -> Operation:
     """Add values to a sketch, created with ``index_bit_count`` if missing; returns how many registers changed."""
     return _build(
-        {"op": _OP["add"], "bin": bin, "val": values},
+        {"op": _OP_HLL_ADD, "bin": bin, "val": values},
         index_bit_count=index_bit_count,
         minhash_bit_count=minhash_bit_count,
         hll_policy=policy,
@@ -55,39 +65,39 @@ def hll_add(
 
 def hll_get_count(bin: str) -> Operation:
     """Read the estimated number of values in a sketch."""
-    return {"op": _OP["get_count"], "bin": bin}
+    return {"op": _OP_HLL_GET_COUNT, "bin": bin}
 
 
 def hll_get_union(bin: str, values: list[Any]) -> Operation:
     """Read the union of a sketch with the sketches in ``values``, as a sketch."""
-    return {"op": _OP["get_union"], "bin": bin, "val": values}
+    return {"op": _OP_HLL_GET_UNION, "bin": bin, "val": values}
 
 
 def hll_get_union_count(bin: str, values: list[Any]) -> Operation:
     """Read the estimated number of values in the union with the sketches in ``values``."""
-    return {"op": _OP["get_union_count"], "bin": bin, "val": values}
+    return {"op": _OP_HLL_GET_UNION_COUNT, "bin": bin, "val": values}
 
 
 def hll_get_intersect_count(bin: str, values: list[Any]) -> Operation:
     """Read the estimated number of values that are in the bin's sketch and in those of ``values``."""
-    return {"op": _OP["get_intersect_count"], "bin": bin, "val": values}
+    return {"op": _OP_HLL_GET_INTERSECT_COUNT, "bin": bin, "val": values}
 
 
 def hll_get_similarity(bin: str, values: list[Any]) -> Operation:
     """Read the estimated similarity of the bin's sketch and those of ``values``, from 0.0 to 1.0."""
-    return {"op": _OP["get_similarity"], "bin": bin, "val": values}
+    return {"op": _OP_HLL_GET_SIMILARITY, "bin": bin, "val": values}
 
 
 def hll_describe(bin: str) -> Operation:
     """Read the two bit counts of a sketch, ``[index_bit_count, minhash_bit_count]``."""
-    return {"op": _OP["describe"], "bin": bin}
+    return {"op": _OP_HLL_DESCRIBE, "bin": bin}
 
 
 def hll_fold(bin: str, index_bit_count: int) -> Operation:
     """Reduce the bits of index of a sketch to ``index_bit_count``."""
-    return {"op": _OP["fold"], "bin": bin, "index_bit_count": index_bit_count}
+    return {"op": _OP_HLL_FOLD, "bin": bin, "index_bit_count": index_bit_count}
 
 
 def hll_set_union(bin: str, values: list[Any], *, policy: HLLPolicy | None = None) -> Operation:
     """Write the union of the bin's sketch and those of ``values`` into the bin."""
-    return _build({"op": _OP["set_union"], "bin": bin, "val": values}, hll_policy=policy)
+    return _build({"op": _OP_HLL_SET_UNION, "bin": bin, "val": values}, hll_policy=policy)

@@ -12,7 +12,7 @@ from aerospike_py._blob_forms import FORMS as BLOBS
 from aerospike_py._collection_forms import FORMS as COLLECTIONS
 from aerospike_py._forms import Form
 from trio_aerospike._wire.bit_ops import BITS
-from trio_aerospike._wire.call_table import POLICIES, RETURNS, Call
+from trio_aerospike._wire.call_rows import POLICIES, RETURNS, Call
 from trio_aerospike._wire.cdt_ops import LISTS, MAPS
 from trio_aerospike._wire.hll_ops import HLLS
 

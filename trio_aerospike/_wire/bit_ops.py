@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .call_table import Family, table
+from .call_rows import Family, table
 from .constants import OP_BITS_MODIFY, OP_BITS_READ
 
 RESIZE: Final = 0
@@ -38,7 +38,7 @@ RESIZE_FROM_FRONT: Final = 1 << 0
 RESIZE_GROW_ONLY: Final = 1 << 1
 RESIZE_SHRINK_ONLY: Final = 1 << 2
 
-_BIT: Final = Family("bits", "bit", 1, OP_BITS_READ, OP_BITS_MODIFY, changed="blob")
+_BIT: Final = Family("bits", "bit", "blob", 1, OP_BITS_READ, OP_BITS_MODIFY, changed="blob")
 _FIELD: Final = "bit_offset:int bit_size:int"
 # Which flags of a policy the server takes: where bytes come and go, where bits change, where a number is stored.
 _CREATES: Final = FLAG_CREATE_ONLY | FLAG_UPDATE_ONLY | FLAG_NO_FAIL

@@ -1,11 +1,11 @@
 """Operations on lists and maps: their numbers (server: as/include/base/proto.h) and their tables.
 
-:mod:`call_table` explains the columns and words of a row.
+:mod:`call_rows` explains the columns and words of a row.
 """
 
 from typing import Final
 
-from .call_table import Family, table
+from .call_rows import Family, table
 from .constants import OP_CDT_MODIFY, OP_CDT_READ
 
 # Operations. The names are the server's, without its AS_CDT_OP_.
@@ -149,8 +149,8 @@ CONTEXT_CREATE_MAP_KV_ORDERED: Final = 0xC0
 CONTEXT_CREATE_PERSIST_INDEX: Final = 0x100
 CONTEXT_AND: Final = 0x200
 
-_LIST: Final = Family("lists", "list", 0, OP_CDT_READ, OP_CDT_MODIFY, contexts=True)
-_MAP: Final = Family("maps", "map", 0, OP_CDT_READ, OP_CDT_MODIFY, contexts=True, answers_all=True)
+_LIST: Final = Family("lists", "list", "list", 0, OP_CDT_READ, OP_CDT_MODIFY, contexts=True)
+_MAP: Final = Family("maps", "map", "map", 0, OP_CDT_READ, OP_CDT_MODIFY, contexts=True, answers_all=True)
 
 LISTS: Final = table(
     _LIST.write("create", LIST_SET_TYPE, "=order", creates=True, expression=False),

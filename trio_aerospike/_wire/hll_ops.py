@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .call_table import Family, table
+from .call_rows import Family, table
 from .constants import OP_HLL_MODIFY, OP_HLL_READ
 
 INIT: Final = 0
@@ -24,7 +24,7 @@ FLAG_UPDATE_ONLY: Final = 1 << 1
 FLAG_NO_FAIL: Final = 1 << 2
 FLAG_ALLOW_FOLD: Final = 1 << 3
 
-_HLL: Final = Family("hll", "hll", 2, OP_HLL_READ, OP_HLL_MODIFY, changed="hll")
+_HLL: Final = Family("hll", "hll", "hll", 2, OP_HLL_READ, OP_HLL_MODIFY, changed="hll")
 _WIDTHS: Final = "=index_bit_count? =minhash_bit_count?"
 _INITS: Final = FLAG_CREATE_ONLY | FLAG_UPDATE_ONLY | FLAG_NO_FAIL
 

@@ -10,7 +10,7 @@ from trio_aerospike._cdt.arguments import KEYS_ALLOWED, packed_keys
 from trio_aerospike._cdt.blobs import BitPolicy, HLLPolicy
 from trio_aerospike._cdt.types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
-from trio_aerospike._wire.call_table import POLICIES, RETURNS, STATIC, Call
+from trio_aerospike._wire.call_rows import POLICIES, RETURNS, STATIC, Call
 from trio_aerospike._wire.values import INFINITY
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.exp._bounds import check_literals
@@ -65,16 +65,16 @@ def apply(
     left = iter(given)
     for parameter in call.parameters:
         if parameter.kind in RETURNS:
-            removes = call.writes
-            arguments.append(
-                _inverted(where, inverted) if removes else _return_number(call, where, return_type, inverted)
-            )
+            # A removal gives the changed value, so that its return type is NONE.
+            removal = call.writes
+            number = _inverted(where, inverted) if removal else _return_number(call, where, return_type, inverted)
+            arguments.append(number)
         elif parameter.kind in POLICIES:
             arguments += _policy_numbers(parameter.kind, where, policy)
         elif parameter.kind == STATIC:
             from_policy = parameter.name == "flags" and call.family.name in _WRITE_POLICIES
-            number = _write_flags(call, where, policy) if from_policy else next(left)
-            arguments.append(checked_static(call, parameter.name, number))
+            static = _write_flags(call, where, policy) if from_policy else next(left)
+            arguments.append(checked_static(call, parameter.name, static))
         else:
             argument = next(left)
             if argument is None and parameter.name == "end":
@@ -115,7 +115,7 @@ def _return_number(call: Call, where: str, return_type: object, inverted: object
 
 
 def _inverted(where: str, inverted: object) -> int:
-    """The flag that selects all but what was named; a removal has no other number for its return type."""
+    """The flag that selects all but what was named."""
     if not isinstance(inverted, bool):
         raise refused(f"{where}.inverted", inverted, "True or False")
     return cdt.RETURN_INVERTED * inverted

@@ -1,6 +1,6 @@
 """Types of calls in expressions: what list, map, bit and HyperLogLog operations take and give.
 
-The operations are the rows of :mod:`trio_aerospike._wire.call_table`; the types of answers are those of the C client
+The operations are the rows of :mod:`trio_aerospike._wire.call_rows`; the types of answers are those of the C client
 (as_exp.c).
 """
 
@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops
-from trio_aerospike._wire.bit_ops import BITS as BITS
-from trio_aerospike._wire.call_table import INDEX_RANGES, POLICIES, RANK_RANGES, Call
-from trio_aerospike._wire.cdt_ops import LISTS as LISTS, MAPS as MAPS
-from trio_aerospike._wire.hll_ops import HLLS as HLLS
+from trio_aerospike._wire.call_rows import INDEX_RANGES, POLICIES, RANK_RANGES, Call
+from trio_aerospike._wire.call_tables import ROWS
 from trio_aerospike.exp._rules import Kinds, demand, demand_value
 from trio_aerospike.exp._types import Kind
 
@@ -43,13 +41,6 @@ _ARGUMENTS: Final[dict[str, Kind | None]] = {
 }
 """What an argument has to be, by the kind of its parameter; None for any value."""
 
-_OPERANDS: Final = {"lists": Kind.LIST, "maps": Kind.MAP, "bits": Kind.BLOB, "hll": Kind.HLL}
-_SYSTEM_OPERANDS: Final = {
-    exp_ops.CALL_CDT: (Kind.LIST, Kind.MAP),
-    exp_ops.CALL_BITS: (Kind.BLOB,),
-    exp_ops.CALL_HLL: (Kind.HLL,),
-}
-
 RANGES: Final = INDEX_RANGES | RANK_RANGES
 _SINGLE_INT: Final = (cdt.RETURN_INDEX, cdt.RETURN_REVINDEX, cdt.RETURN_RANK, cdt.RETURN_REVRANK)
 _WHOLE_MAPS: Final = (cdt.RETURN_KEY_VALUE_MAP, cdt.RETURN_UNORDERED_MAP, cdt.RETURN_ORDERED_MAP)
@@ -60,17 +51,17 @@ def system_of(call: Call) -> int:
     return call.family.system | MODIFY * call.writes
 
 
-BY_NUMBER: Final = {
-    (system_of(call), call.code): call
-    for table in (LISTS, MAPS, BITS, HLLS)
-    for call in table.values()
-    if call.expression
-}
-
-
 def operand_kind(call: Call) -> Kind:
-    """What an operation works on, where no context leads elsewhere."""
-    return _OPERANDS[call.family.name]
+    """What an operation works on, where there is no context."""
+    return KINDS[call.family.operand]
+
+
+BY_NUMBER: Final = {(system_of(call), call.code): call for call in ROWS if call.expression}
+_SYSTEM_OPERANDS: Final = {
+    system: sorted({operand_kind(call) for call in ROWS if call.family.system == system})
+    for system in {call.family.system for call in ROWS}
+}
+"""What the operations of a family's number work on, in any context."""
 
 
 def answer_kind(call: Call, return_type: int, value_kind: Kind | None) -> Kind | None:

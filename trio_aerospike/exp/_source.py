@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from trio_aerospike._cdt.types import PERSIST_INDEX, ListPolicy, ListReturn, MapPolicy, MapReturn, PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
-from trio_aerospike._wire.call_table import POLICIES, RETURNS, STATIC, Call, Parameter
+from trio_aerospike._wire.call_rows import POLICIES, RETURNS, STATIC, Call, Parameter
 from trio_aerospike._wire.cdt import unpack_value
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.exp._bounds import check_literals

@@ -18,7 +18,7 @@ from trio_aerospike._cdt.types import (
     checked_policy,
 )
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.call_table import INDEX_RANGES, POLICIES, RANK_RANGES, RETURNS, Call, Parameter
+from trio_aerospike._wire.call_rows import INDEX_RANGES, POLICIES, RANK_RANGES, RETURNS, Call, Parameter
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN
 from trio_aerospike._wire.cdt_calls import encode_cdt_call
 from trio_aerospike._wire.cdt_ops import RETURN_INVERTED

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -13,13 +13,26 @@ from ...errors import AerospikeError, AerospikeTimeoutError, ConnectionFailed, P
 from .loop_clock import loop_clock
 
 if TYPE_CHECKING:
-    from ..tend.node import Node
     from .transport import Transport
 
 _RECEIVE = 65536
 
 
-async def administer(node: Node, frame: bytes, is_last: Callable[[bytes], bool], timeout: float) -> list[bytes]:
+class AdminNode(Protocol):
+    """What an admin message uses of a node."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def open_transport(self) -> Callable[[], Awaitable[Transport]]:
+        """Opens a connection and logs in."""
+
+
+async def administer(node: AdminNode, frame: bytes, is_last: Callable[[bytes], bool], timeout: float) -> list[bytes]:
     """Have a node carry out an admin message.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from ..._wire import cdt_ops as ops
-from ..._wire.call_table import POLICIES, Call as TableRow
+from ..._wire.call_rows import POLICIES, Call as TableRow
 from ...errors import ResultCode
 from ..refused import Refused
 from .elements import LIST, Malformed, end_of, has_nonstorage, header_at, kind_of, signed, unsigned

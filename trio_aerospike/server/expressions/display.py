@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..._wire import bit_ops, cdt_ops, constants as wire, exp_ops as codes, hll_ops
+from ..._wire import cdt_ops, constants as wire, exp_ops as codes
+from ..._wire.call_tables import ROWS
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from .scan import Reader
@@ -69,12 +70,7 @@ _NAMES: Final = {
 """Operations that have only expressions for arguments."""
 
 _TYPES: Final = ("nil", "bool", "int", "str", "list", "map", "blob", "float", "geojson", "hll")
-_CALLS: Final = {
-    (call.family.system, call.code): call.shown
-    for table in (cdt_ops.LISTS, cdt_ops.MAPS, bit_ops.BITS, hll_ops.HLLS)
-    for call in table.values()
-    if call.shown
-}
+_CALLS: Final = {(call.family.system, call.code): call.shown for call in ROWS if call.shown}
 """Names of operations, by the family's number in calls and their own."""
 
 _STEPS: Final = {

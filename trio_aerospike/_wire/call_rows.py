@@ -1,6 +1,7 @@
 """Describe the operations on parts of values, lists, maps, bits and HyperLogLog sketches: one row for each.
 
-The tables are LISTS and MAPS in :mod:`cdt_ops`, BITS in :mod:`bit_ops` and HLLS in :mod:`hll_ops`. They feed
+The tables are LISTS and MAPS in :mod:`cdt_ops`, BITS in :mod:`bit_ops` and HLLS in :mod:`hll_ops`, and all of them in
+:mod:`call_tables`. They feed
 :mod:`trio_aerospike.operations` (checks and encoding), :mod:`trio_aerospike.exp` (types, decoding and source code), and
 the embedded server (arguments of calls, and names in lists of indexes). A new operation is a row, a function in its
 module of ``operations`` and one in its module of ``exp``; a test compares all of them.
@@ -66,6 +67,7 @@ class Family:
     Args:
         name: its module in ``operations`` and in ``exp``.
         label: the server's name for it.
+        operand: the type that its operations work on.
         system: its number in the calls of expressions.
         read_op, modify_op: the operations that carry its calls.
         changed: what a write gives in an expression: a type, or ``same`` as it is applied to.
@@ -75,6 +77,7 @@ class Family:
 
     name: str
     label: str
+    operand: str
     system: int
     read_op: int
     modify_op: int
