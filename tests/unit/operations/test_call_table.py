@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from trio_aerospike._wire.hll_ops import HLLS, sketch_size
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.server import bits as server_bits, cdt as server_cdt, hll as server_hll
 from trio_aerospike.server.cdt.calls import _TABLE
+from trio_aerospike.server.expressions import compile_expression
 from trio_aerospike.server.expressions.display import shown_expression
 
 OPERATIONS = [row for row in ROWS if row.operation]
@@ -142,8 +144,11 @@ def test_an_operation_sends_the_code_of_its_row_and_the_embedded_server_executes
     assert operation.op == (row.family.modify_op if row.writes else row.family.read_op)
     assert operation.is_write is row.writes
     assert len(arguments) <= sum(len(POLICIES.get(parameter.kind, "1")) for parameter in row.parameters)
-    server = {"bits": server_bits, "hll": server_hll}.get(row.family.name, server_cdt)
-    (server.modify if row.writes else server.read)(PARTICLES[row.family.name], operation.value)
+    server: Any = {"bits": server_bits, "hll": server_hll}.get(row.family.name, server_cdt)
+    execute = server.modify if row.writes else server.read
+    if server is server_cdt:
+        execute = partial(execute, compile_expression=compile_expression)
+    execute(PARTICLES[row.family.name], operation.value)
 
 
 @of_row(EXPRESSIONS)
