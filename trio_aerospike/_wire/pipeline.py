@@ -12,17 +12,22 @@ here. A driver (Trio, asyncio, a blocking thread) moves bytes and times in, and 
     if pipeline.error is not None:
         ...  # close the connection: pipeline.close() returns the requests that are left
 
-A request moves through these states. The columns are the calls, "-" is a mistake of the driver, "." changes nothing.
+A request moves through four states. "." changes nothing, "-" is a mistake of the driver; expire acts on requests whose
+deadline has passed.
 
-========== ============ ============= ============= ========= ========= ========= ======== ========= ===================
-request    data_to_send bytes_sent(0) bytes_sent(n) answer    withdraw  abandon   expire   take_     fault, close
-                                                                                           unsent
-========== ============ ============= ============= ========= ========= ========= ======== ========= ===================
-UNSENT     OFFERED      .             .             (fault)   removed   -         removed  removed   returned as unsent
-OFFERED    .            UNSENT        SENT          completed -         ABANDONED ABANDON. .         returned as sent
-SENT       .            .             .             completed -         ABANDONED ABANDON. .         returned as sent
-ABANDONED  .            .             .             dropped   -         .         .        .         returned as sent
-========== ============ ============= ============= ========= ========= ========= ======== ========= ===================
+=================  ==================  ================  ================  =======================
+call               UNSENT              OFFERED           SENT              ABANDONED
+=================  ==================  ================  ================  =======================
+data_to_send       OFFERED             .                 .                 .
+bytes_sent(0)      .                   UNSENT            .                 .
+bytes_sent(n > 0)  .                   SENT              .                 .
+receive_data       .                   completed         completed         completed, body dropped
+withdraw           removed             -                 -                 -
+abandon            -                   ABANDONED         ABANDONED         .
+expire             removed, reported   ABANDONED         ABANDONED         reported again
+take_unsent        removed, returned   .                 .                 .
+close              returned as unsent  returned as sent  returned as sent  returned as sent
+=================  ==================  ================  ================  =======================
 
 ``request.sent`` is true in all states but UNSENT. An OFFERED request counts as sent, since nobody knows what a send
 that was interrupted has delivered; only ``bytes_sent(0)`` says that nothing left. An ABANDONED request is a tombstone:
