@@ -165,7 +165,7 @@ def test_functions_import_nothing() -> None:
     found = []
     for name, path in modules().items():
         parts = name.split(".")
-        if parts[0] != "trio_aerospike" or parts[1:2] and parts[1] in TO_IMPORT_AT_THE_TOP:
+        if parts[0] != "trio_aerospike" or (parts[1:2] and parts[1] in TO_IMPORT_AT_THE_TOP):
             continue
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
