@@ -29,7 +29,6 @@ from ._batch.policies import (
 )
 from ._client import Client as Client, open_client as open_client
 from ._commands.query import Records as Records, UnreadableRecord as UnreadableRecord
-from ._lazy import LazyModule
 from ._version import __version__ as __version__
 from ._wire.values import (
     INFINITY as INFINITY,
@@ -130,8 +129,7 @@ from .records import (
 if TYPE_CHECKING:
     from . import security as security
 else:
-    security = LazyModule("trio_aerospike.security")
+    from ._lazy import LazyModule as _LazyModule
 
-__all__ = [
-    name for name in dir() if not name.startswith("_") and name not in ("LazyModule", "TYPE_CHECKING", "annotations")
-]
+    security = _LazyModule("trio_aerospike.security")
+    __all__ = [name for name in dir() if not name.startswith("_") and name not in ("TYPE_CHECKING", "annotations")]

@@ -67,8 +67,8 @@ class Span:
     __slots__ = ("observation", "tokens")
 
     def __init__(self, observation: Observation, tokens: list[object]) -> None:
-        self.observation = observation
-        self.tokens = tokens
+        self.observation: Observation = observation
+        self.tokens: list[object] = tokens
 
 
 def _overrides(instrument: Instrument, method: str) -> bool:
@@ -93,7 +93,7 @@ class Observers:
     ) -> None:
         self._nodes = nodes
         self._drop = drop
-        self.instruments = instruments
+        self.instruments: tuple[Instrument, ...] = instruments
         self._starters = [
             instrument if _overrides(instrument, "operation_started") else None for instrument in instruments
         ]

@@ -8,7 +8,7 @@ The only mechanism of its kind here: functions import nothing. Type checkers see
         security = LazyModule("trio_aerospike.security")
 
 Used for the client's engine (``_cluster``: 24 ms), for users and roles (7 ms), for statistics (6 ms), for Lua, and for
-the extras: NumPy, OpenTelemetry, prometheus-client, rich.
+the extras: NumPy, OpenTelemetry, prometheus-client. The one exception is json (2 ms), which only GeoJSON values need.
 """
 
 from __future__ import annotations

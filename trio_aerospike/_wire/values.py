@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
+from .._lazy import LazyModule
 from .constants import LIST_ORDERED, MAP_KEY_ORDERED
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = LazyModule("json")
 
 K = TypeVar("K")
 V = TypeVar("V")

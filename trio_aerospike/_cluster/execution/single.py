@@ -91,7 +91,7 @@ class Executor(Uncopyable):
         self._expiring = False
         self.queue_timeout: float = math.inf if operation_queue_timeout is None else operation_queue_timeout
         #: How many operations wait for a slot; a waiting lease counts once.
-        self.slots_awaited = 0
+        self.slots_awaited: int = 0
         self.leases: set[SlotLease] = set()
         self.call_soon: Callable[[Callable[[], object]], None] = trio.lowlevel.current_trio_token().run_sync_soon
 
