@@ -60,7 +60,7 @@ async def test_an_answer_to_something_else_is_an_error(autojump_clock: MockClock
         return encode_info_response({"other": "ok"})
 
     async with answered(other) as client:
-        with trio.fail_after(60), pytest.raises(ProtocolError, match=r"node \S+ at .*: .* answer to .*: got "):
+        with trio.fail_after(60), pytest.raises(ProtocolError, match=r"node \S+ at .*: .*answer to .*: got "):
             await COMMANDS[command](client)
         [result] = await client.info_all("asked")
         assert result.error_code == ResultCode.CLIENT and isinstance(result.error, ProtocolError)
