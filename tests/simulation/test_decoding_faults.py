@@ -7,8 +7,8 @@ import trio
 
 from trio_aerospike import ProtocolError, open_client
 from trio_aerospike._cluster.execution import frame_buffer
-from trio_aerospike._wire import batch_answers, pipeline
-from trio_aerospike._wire.frames import FrameReader
+from trio_aerospike._wire import batch_answers
+from trio_aerospike._wire.pipeline import RequestPipeline
 from trio_aerospike.testing import open_embedded_cluster
 
 KEYS = [("test", "decoding", number) for number in range(20)]
@@ -51,18 +51,17 @@ async def test_no_memory_for_a_querys_frame_fails_the_query_only(autojump_clock:
 
 async def test_no_memory_while_frames_are_cut_ends_one_connection(autojump_clock: Any, monkeypatch: Any) -> None:
     fed = 0
+    receive_data = RequestPipeline.receive_data
 
-    class Reader(FrameReader):
+    def no_memory_once(pipeline: RequestPipeline[Any], data: bytes) -> Any:
         """Has no memory for the fourth piece that arrives."""
+        nonlocal fed
+        fed += 1
+        if fed == 4:
+            raise MemoryError
+        return receive_data(pipeline, data)
 
-        def feed(self, data: bytes | bytearray | memoryview) -> Any:
-            nonlocal fed
-            fed += 1
-            if fed == 4:
-                raise MemoryError
-            return super().feed(data)
-
-    monkeypatch.setattr(pipeline, "FrameReader", Reader)
+    monkeypatch.setattr(RequestPipeline, "receive_data", no_memory_once)
     async with open_embedded_cluster(memory=True) as cluster:
         async with open_client(cluster.hosts, connector=cluster.connector) as client:
             await client.put(KEYS[0], {"a": 0})
