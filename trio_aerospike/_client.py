@@ -179,7 +179,7 @@ async def open_client(
         async with trio.open_nursery() as nursery:
             await nursery.start(run)
             # From here on it is the end of the block that ends the client: a block that is cancelled may have something
-            # to write on its way out, in a shielded scope, and what runs the client must not be gone before.
+            # to write while it closes, in a shielded scope, and what runs the client must not be gone before.
             guard.shield = True
             try:
                 await trio.lowlevel.checkpoint_if_cancelled()

@@ -178,7 +178,7 @@ class Observers:
                 self._failed(instrument)
 
     def runner(self, run: RunCommand, notes: dict[Key, tuple[Any, int]]) -> RunCommand:
-        """What runs commands on one record and tells of them.
+        """Return what runs commands on one record and notifies instruments.
 
         Args:
             run: what runs them; see ``Executor.run``.

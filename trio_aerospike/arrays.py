@@ -214,7 +214,7 @@ class LazyBatch:
             return
         _ = filling.Arrays, array_fields.fields_of  # loading their modules takes longer than finding the rows
         rows = [array_rows.find_rows(b"".join(answer)) for answer in self._answers if answer]
-        strange = {row.index for some in rows for row in some.others}
+        strange = {row.index for part in rows for row in part.others}
         results = self._results
         self._left = [n for n, result in enumerate(results) if result is not ANSWERED or n in strange]
         self._rows = rows

@@ -11,7 +11,7 @@ from trio_aerospike.operations import bits, hll
 from trio_aerospike.validation import refused
 
 from . import bit_operations, hll_operations
-from ._forms import OMIT, Entry, Form, forms, policy_of
+from ._forms import OMIT, Entry, OperationDict, forms, policy_of
 
 
 def _bit_policy(where: str, value: Any) -> Any:
@@ -52,7 +52,7 @@ _SKETCH_ENTRIES: Final = {
 _ADD: Final = {"values": Entry("val"), "index_bit_count": Entry("index_bit_count", OMIT)}
 
 #: The forms, by code.
-FORMS: Final[Mapping[int, Form]] = {
+FORMS: Final[Mapping[int, OperationDict]] = {
     **forms("bit", bits, bit_operations, _BIT_ENTRIES, {}),
     **forms("hll", hll, hll_operations, _SKETCH_ENTRIES, {"add": _ADD}),
 }

@@ -9,7 +9,7 @@ from trio_aerospike.operations import lists, maps
 from trio_aerospike.validation import refused
 
 from . import list_operations, map_operations
-from ._forms import OMIT, Converter, Entry, Form, forms, policy_of
+from ._forms import OMIT, Converter, Entry, OperationDict, forms, policy_of
 
 
 def _several(where: str, value: Any) -> Any:
@@ -83,7 +83,7 @@ _INSERT: Final = {"policy": Entry("list_policy", None, _without("order", _list_p
 _STEP: Final = {"value": _OWN_STEP, "policy": Entry("map_policy", None, _without("write_mode", _map_policy))}
 
 #: The forms, by code.
-FORMS: Final[Mapping[int, Form]] = {
+FORMS: Final[Mapping[int, OperationDict]] = {
     **forms(
         "list",
         lists,

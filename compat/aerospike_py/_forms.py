@@ -44,7 +44,7 @@ class Entry:
 
 
 @attrs.frozen
-class Form:
+class OperationDict:
     """The dict of one operation.
 
     Attributes:
@@ -60,7 +60,7 @@ class Form:
     keys: frozenset[str]
 
     @classmethod
-    def of(cls, name: str, function: Callable[..., Operation], entries: Mapping[str, Entry]) -> Form:
+    def of(cls, name: str, function: Callable[..., Operation], entries: Mapping[str, Entry]) -> OperationDict:
         """The form with an entry for each parameter of the function that has one in ``entries``."""
         chosen = tuple([(one, entries[one]) for one in inspect.signature(function).parameters if one in entries])
         keys = {"op", "bin"}.union(*[{entry.key, entry.other or entry.key} for _, entry in chosen])
@@ -138,7 +138,7 @@ def forms(
     codes: ModuleType,
     entries: Mapping[str, Entry],
     special: Mapping[str, Mapping[str, Entry | None]],
-) -> dict[int, Form]:
+) -> dict[int, OperationDict]:
     """The forms of a family, by their numbers.
 
     Args:
@@ -155,5 +155,5 @@ def forms(
         name = constant.removeprefix(start).lower()
         own = {**entries, **special.get(name, {})}
         function = getattr(module, name, None) or getattr(module, f"{name}_")
-        made[code] = Form.of(f"{prefix}_{name}", function, {one: entry for one, entry in own.items() if entry})
+        made[code] = OperationDict.of(f"{prefix}_{name}", function, {one: entry for one, entry in own.items() if entry})
     return made

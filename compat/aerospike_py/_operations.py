@@ -15,7 +15,7 @@ from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
 from . import _constants as constants
-from ._forms import Form
+from ._forms import OperationDict
 
 _ALLOWED: Final = frozenset(("op", "bin", "val"))
 #: Codes of operations with a bin and a value ...
@@ -84,7 +84,7 @@ def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
     return operations, ttl
 
 
-def _form(code: int) -> Form | None:
+def _form(code: int) -> OperationDict | None:
     """The form of an operation on part of a value. Its module is imported with the first use of its family."""
     if code < 3000:
         from ._collection_forms import FORMS

@@ -10,7 +10,7 @@ import pytest
 from aerospike_py import bit_operations, hll_operations, list_operations, map_operations
 from aerospike_py._blob_forms import FORMS as BLOBS
 from aerospike_py._collection_forms import FORMS as COLLECTIONS
-from aerospike_py._forms import Form
+from aerospike_py._forms import OperationDict
 from trio_aerospike._wire.bit_ops import BITS
 from trio_aerospike._wire.call_rows import POLICIES, RETURNS, Call
 from trio_aerospike._wire.cdt_ops import LISTS, MAPS
@@ -35,7 +35,7 @@ MISSING = {
 }
 
 
-def row_of(form: Form) -> Call:
+def row_of(form: OperationDict) -> Call:
     family, _, name = form.name.partition("_")
     table = FAMILIES[family][1]
     return table.get(name) or table[f"{name}_"]
@@ -51,7 +51,7 @@ def test_each_function_has_a_form_and_each_row_a_function(family: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_a_form_has_an_entry_for_each_parameter_of_its_row(form: Form) -> None:
+def test_a_form_has_an_entry_for_each_parameter_of_its_row(form: OperationDict) -> None:
     row = row_of(form)
     expected: set[str] = set()
     for parameter in row.parameters:
@@ -66,7 +66,7 @@ def test_a_form_has_an_entry_for_each_parameter_of_its_row(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_a_function_makes_a_dict_with_the_keys_of_its_form(form: Form) -> None:
+def test_a_function_makes_a_dict_with_the_keys_of_its_form(form: OperationDict) -> None:
     module = FAMILIES[form.name.partition("_")[0]][0]
     function = getattr(module, form.name)
     made = function(**dict.fromkeys(inspect.signature(function).parameters, 1))

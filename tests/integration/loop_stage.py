@@ -84,8 +84,8 @@ class LoopStage(Stage):
         """Have the loop lease connections that work."""
         await self.from_loop(self.client.put, KEY, {"a": 1})
         while len(connections_of(commands)) < connections:
-            await self.loop_until(lambda: self.lender._resting or not self.lender.opening)
-            if self.lender._resting:
+            await self.loop_until(lambda: self.leases._resting or not self.leases.opening)
+            if self.leases._resting:
                 executor: Any = commands._runner
                 executor._connections_to(self.node)._lease(asyncio.get_running_loop())
             else:

@@ -14,7 +14,7 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import Client
-from trio_aerospike._cluster.connections import leases as lending
+from trio_aerospike._cluster.connections import leases as connection_leases
 from trio_aerospike._cluster.tend.node import Node
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import encode_frame
@@ -88,15 +88,15 @@ class Stage:
         return node
 
     @property
-    def lender(self) -> lending.ConnectionLeases:
-        return self.node.lender
+    def leases(self) -> connection_leases.ConnectionLeases:
+        return self.node.leases
 
     def warm_up(self, connections: int = 1) -> None:
         """Have connections lent that rest."""
         self.in_trio(self.client.put, KEY, {"a": 1})
-        while self.lender.lent < connections:
+        while self.leases.lent < connections:
             self.in_trio(self.node.lend)
-        self.until(lambda: len(self.lender._resting) == self.lender.lent)
+        self.until(lambda: len(self.leases._resting) == self.leases.lent)
         self.crossings = 0
 
     def send_unasked(self) -> None:
@@ -130,7 +130,7 @@ class Stage:
         """What is lent rests, and is what pools and server count."""
         gc.collect()
         node = self.node
-        self.until(lambda: sum(pool.lent for pool in node.pools) == node.lender.lent == len(node.lender._resting))
+        self.until(lambda: sum(pool.lent for pool in node.pools) == node.leases.lent == len(node.leases._resting))
 
 
 BAD = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"

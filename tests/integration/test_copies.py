@@ -30,10 +30,10 @@ def test_a_client_and_all_of_its_parts() -> None:
     stage = Stage(timeout=5.0)
     try:
         stage.warm_up()
-        [link] = stage.lender._resting
+        [link] = stage.leases._resting
         pool = stage.node.pools[0]
         client = stage.client
-        for thing in (client, client._cluster, client._executor, stage.node, pool, link, stage.lender):
+        for thing in (client, client._cluster, client._executor, stage.node, pool, link, stage.leases):
             refused(thing)
         refused(stage.node._tend_connection)
         refused(pool.connections[0])

@@ -114,7 +114,7 @@ class Gone:
 
 def test_a_write_that_nothing_was_sent_of_is_no_write_in_doubt_but_one_for_trio(stage):
     before = stage.wait("get", KEY).generation
-    [link] = stage.lender._resting
+    [link] = stage.leases._resting
     link._sock = Gone()
     link._unread = bool  # it broke after it was looked at
     stage.wait("put", KEY, {"a": 1}, policy=WritePolicy(max_retries=0))
@@ -126,10 +126,10 @@ def test_the_first_command_goes_through_trio_and_the_next_ones_do_not(stages):
     stage = stages()
     stage.wait("put", KEY, {"a": 1})
     assert stage.crossings == 1
-    stage.until(lambda: stage.lender._resting)
+    stage.until(lambda: stage.leases._resting)
     for _ in range(20):
         stage.wait("get", KEY)
-    assert stage.crossings == 1 and stage.lender.lent == 1
+    assert stage.crossings == 1 and stage.leases.lent == 1
 
 
 def test_a_coroutine_of_something_else_is_refused(stage):
@@ -157,7 +157,7 @@ def test_many_threads_get_their_own_answers_and_no_more_connections_than_allowed
 
     with ThreadPoolExecutor(12) as executor:
         list(executor.map(work, range(12)))
-    assert stage.lender.lent > 0
+    assert stage.leases.lent > 0
     assert peak <= 6 and stage.cluster.nodes[0].stats.command_connections_peak <= 6
     stage.check_counts()
 
@@ -284,11 +284,11 @@ def test_lent_connections_are_logged_in_and_given_up_when_the_session_ends(stage
     stage.warm_up(2)
     assert stage.wait("get", KEY)["a"] == 1
     assert stage.crossings == 0
-    resting = set(stage.lender._resting)
+    resting = set(stage.leases._resting)
     stage.script(ResultCode.EXPIRED_SESSION, ResultCode.EXPIRED_SESSION)
     assert stage.wait("get", KEY)["a"] == 1
     stage.script()
-    assert not resting & set(stage.lender._resting)
+    assert not resting & set(stage.leases._resting)
     stage.warm_up()
     assert stage.wait("get", KEY)["a"] == 1
     assert stage.crossings == 0
@@ -303,7 +303,7 @@ def test_who_waits_for_room_gets_what_is_lent(stages):
     stage.now_in_trio(stage.node.pools[0].connections[0].close, None)
     stage.in_trio(stage.node.lend)
     stage.in_trio(stage.node.lend)
-    assert stage.lender.lent == 2 == stage.node.pools[0].total
+    assert stage.leases.lent == 2 == stage.node.pools[0].total
     stage.crossings = 0
     stage.cluster.nodes[0].delay = 0.1
     with ThreadPoolExecutor(4) as executor:
@@ -326,18 +326,18 @@ def test_the_minimum_is_never_lent(stages):
     stage = stages(max_conns_per_node=4, min_conns_per_node=3)
     for _ in range(5):
         stage.in_trio(stage.node.lend)
-    assert stage.lender.lent == 1
+    assert stage.leases.lent == 1
     assert len(stage.node.pools[0].connections) == 3
     full = stages(max_conns_per_node=3, min_conns_per_node=3)
     for _ in range(5):
         full.wait("put", KEY, {"a": 1})
-    assert full.crossings == 5 and full.lender.lent == 0
+    assert full.crossings == 5 and full.leases.lent == 0
 
 
 def test_idle_ones_are_closed_and_the_next_command_works(stages):
     stage = stages(idle_timeout=0.15)
     stage.warm_up(3)
-    stage.until(lambda: stage.lender.lent == 0)
+    stage.until(lambda: stage.leases.lent == 0)
     stage.until(lambda: stage.cluster.nodes[0].stats.command_connections_open == 0)
     assert stage.wait("get", KEY)["a"] == 1
 
@@ -358,11 +358,11 @@ def test_one_that_the_server_has_closed_is_noticed_before_a_write_is_entrusted_t
 def test_a_frame_left_over_is_not_handed_out_and_ends_its_connection(stage):
     for _ in range(20):
         stage.warm_up()
-        [link] = stage.lender._resting
+        [link] = stage.leases._resting
         assert stage.wait("get", KEY)["a"] == 1
         stage.send_unasked()
         assert stage.wait("get", KEY)["a"] == 1
-        assert link not in stage.lender._resting
+        assert link not in stage.leases._resting
     stage.check_counts()
 
 
@@ -371,7 +371,7 @@ def test_a_limit_on_operations_holds_for_threads_too(stages):
     stage.cluster.nodes[0].delay = 0.002
     with ThreadPoolExecutor(8) as executor:
         list(executor.map(lambda number: stage.wait("put", ("test", "threads", number), {"a": 1}), range(40)))
-    assert stage.crossings == 40 and stage.lender.lent == 0
+    assert stage.crossings == 40 and stage.leases.lent == 0
     assert stage.cluster.nodes[0].stats.commands_peak <= 2
 
 
@@ -379,7 +379,7 @@ def test_over_a_connector_of_the_users_own_everything_crosses(stages):
     stage = stages(memory=True)
     for _ in range(3):
         stage.wait("put", KEY, {"a": 1})
-    assert stage.crossings == 3 and stage.lender.lent == 0 and not stage.node.lends
+    assert stage.crossings == 3 and stage.leases.lent == 0 and not stage.node.lends
 
 
 def test_over_tls_nothing_is_lent(stages):
@@ -391,7 +391,7 @@ def test_over_tls_nothing_is_lent(stages):
     stage = stages(server_tls=server, tls=client)
     (node,) = stage.client._cluster.active_nodes()
     stage.in_trio(node.lend)
-    assert not node.may_lend and node.lender.lent == 0
+    assert not node.may_lend and node.leases.lent == 0
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
@@ -442,7 +442,7 @@ def test_a_forked_child_does_not_touch_the_parents_connections(stage):
         child = os.fork()
     if not child:
         try:
-            assert stage.lender.borrow() is None and stage.lender.lent == 0
+            assert stage.leases.borrow() is None and stage.leases.lent == 0
             os._exit(0)
         finally:
             os._exit(1)
@@ -494,7 +494,7 @@ def test_an_interrupt_at_any_step_costs_a_connection_at_the_most(stage):
         assert stage.wait("get", KEY)["n"] == interrupted
         assert stage.wait("get", other)["o"] == interrupted
     assert 200 < interrupted < 1999
-    assert stage.lender.lent <= leases.MAX_LEASED
+    assert stage.leases.lent <= leases.MAX_LEASED
     stage.check_counts()
 
 

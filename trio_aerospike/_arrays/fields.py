@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 AnyArray: TypeAlias = npt.NDArray[Any]
-#: Tells of which record the value at a place of a column is, for messages.
+#: Names the record of the value at a place of a column, for messages.
 Teller: TypeAlias = Callable[[int], str]
 
 _KINDS = "iufSV"
@@ -117,8 +117,8 @@ class Field:
         parts: list[AnyArray] = []
         for kind, of_kind in by_kind.items():
             places += of_kind
-            some = [values[place] for place in of_kind]
-            parts.append(self._of_kind(kind, some, lambda place, whose=of_kind: tell(whose[place])))  # type: ignore[misc]
+            chosen = [values[place] for place in of_kind]
+            parts.append(self._of_kind(kind, chosen, lambda place, whose=of_kind: tell(whose[place])))  # type: ignore[misc]
         if not parts:
             return np.zeros(0, np.int64), np.zeros((0, *self.shape), self.base)
         return np.array(places, np.int64), parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -66,9 +66,9 @@ class RawReader:
         results = self._results
         count = len(self._keys)
         indexes, codes, generations, void_times = rows.empty
-        for some in (indexes, *(group.indexes for group in rows.groups)):
-            if len(some) and int(some.max()) >= count:
-                raise ProtocolError(f"a batch of {count} rows was answered with row {int(some.max())}")
+        for group_indexes in (indexes, *(group.indexes for group in rows.groups)):
+            if len(group_indexes) and int(group_indexes.max()) >= count:
+                raise ProtocolError(f"a batch of {count} rows was answered with row {int(group_indexes.max())}")
         for group in rows.groups:
             for index in group.indexes.tolist():
                 results[index] = ANSWERED

@@ -163,14 +163,14 @@ class _BatchPipeline(Generic[T]):
         while buffer.waiting and (
             not buffer.running or (buffer.running < REQUESTS_AT_ONCE and len(buffer.waiting) >= self._chunk)
         ):
-            some = [buffer.waiting.popleft() for _ in range(min(len(buffer.waiting), self._chunk))]
+            items = [buffer.waiting.popleft() for _ in range(min(len(buffer.waiting), self._chunk))]
             buffer.running += 1
-            self._nursery.start_soon(self._send_batch, buffer, some)
+            self._nursery.start_soon(self._send_batch, buffer, items)
 
-    async def _send_batch(self, buffer: _NodeBuffer[T], some: list[T]) -> None:
+    async def _send_batch(self, buffer: _NodeBuffer[T], items: list[T]) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._sent += len(some)
-        rows = self._rows_of(some)
+        self._sent += len(items)
+        rows = self._rows_of(items)
         stream = self._stream
         try:
             batch = Batch(

@@ -348,10 +348,10 @@ class Rows:
         self._some_write = self._some_write or encoder.writes
 
     @classmethod
-    def of(cls, some: Iterable[Rows], batch: BatchPolicy) -> Rows:
+    def of(cls, parts: Iterable[Rows], batch: BatchPolicy) -> Rows:
         """Rows that were made one by one, as one batch."""
         rows = cls(batch)
-        for row in some:
+        for row in parts:
             rows.keys += row.keys
             rows.row_payloads += row.row_payloads
             rows._writes += row._writes

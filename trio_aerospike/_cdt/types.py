@@ -83,7 +83,7 @@ class ListSort(IntFlag):
 
 
 class ListReturn(IntEnum):
-    """Return types of operations on elements of a list: what the result tells of each.
+    """Return types of operations on elements of a list: what the result holds of each.
 
     The index counts from the front (0 is the first), the rank from the least value (0 is the least).
     """
@@ -115,7 +115,7 @@ class ListReturn(IntEnum):
 
 
 class MapReturn(IntEnum):
-    """Return types of operations on entries of a map: what the result tells of each.
+    """Return types of operations on entries of a map: what the result holds of each.
 
     The index counts by key (0 is the least key), the rank by value (0 is the least value).
     """

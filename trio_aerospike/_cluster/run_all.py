@@ -1,4 +1,4 @@
-"""Several things at once, with the errors of one."""
+"""Run several calls at once, and raise the error of one that failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import trio
 from ..errors import AerospikeError
 
 
-async def together(calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
+async def run_all(calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
     """Run all calls at once, the first of them right here, and wait for them.
 
     A nursery puts what its tasks raise into a group, Cancelled too. Who calls a command of the client has not opened

@@ -37,7 +37,7 @@ T = TypeVar("T")
 _FEW_ROWS: Final = 64
 _FEW_KEYS: Final = 256
 
-#: Records of a stream that are on their way or wait to be used up, unless the program says otherwise.
+#: Records of a stream that are in flight or wait to be read, by default.
 IN_FLIGHT: Final = 1024
 IN_FLIGHT_MAX: Final = 1_000_000
 
@@ -317,9 +317,9 @@ class BatchCommands(CommandFamily):
             key = as_key(item)
             return key, key
 
-        def rows_of(some: list[Key]) -> Rows:
+        def rows_of(keys: list[Key]) -> Rows:
             rows = Rows(policy)
-            rows.add_all(some, encoder)
+            rows.add_all(keys, encoder)
             return rows
 
         source = _source(keys, "get_many.keys", "an iterable or async iterable of keys")
@@ -373,8 +373,8 @@ class BatchCommands(CommandFamily):
             add_write(row, item, encoder, "put_many.records")
             return row.keys[0], row
 
-        def rows_of(some: list[Rows]) -> Rows:
-            return Rows.of(some, policy)
+        def rows_of(parts: list[Rows]) -> Rows:
+            return Rows.of(parts, policy)
 
         source = _source(records, "put_many.records", "an iterable or async iterable of pairs of key and bins")
         checked_int("put_many.in_flight", in_flight, 1, IN_FLIGHT_MAX)
@@ -461,9 +461,9 @@ async def checked_keys(keys: Iterable[KeyLike], what: str) -> list[Key]:
     time_slice = TimeSlice()
     remaining = iter(keys)
     checked: list[Key] = []
-    while some := [key if type(key) is Key else as_key(key) for key in islice(remaining, _FEW_KEYS)]:
-        checked += some
-        if len(some) < _FEW_KEYS:
+    while piece := [key if type(key) is Key else as_key(key) for key in islice(remaining, _FEW_KEYS)]:
+        checked += piece
+        if len(piece) < _FEW_KEYS:
             break
         await time_slice.give_way()
     return checked

@@ -23,7 +23,7 @@ class CommandRunner(Protocol):
 
     @property
     def run(self) -> RunCommand:
-        """Sends one request, sees it through and returns the body of the answer; see ``Executor.run``."""
+        """Sends a request, retries it if that is allowed, and returns the body of the answer; see ``Executor.run``."""
 
 
 class CommandFamily:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Never
 
 import trio
 
-from .._cluster.run_all import together
+from .._cluster.run_all import run_all
 from .._instrumentation import instrumented
 from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.info import parse_error
@@ -106,7 +106,7 @@ class InfoCommands(NodeRequests):
                 failed = parse_error(answer)
                 results[node.name] = InfoResult(node.name, failed.code if failed else 0, answer)
 
-        await together([partial(ask, node) for node in nodes])
+        await run_all([partial(ask, node) for node in nodes])
         return [results[node.name] for node in nodes]
 
     @instrumented

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Never, TypeVar
 
-from .._cluster.run_all import together
+from .._cluster.run_all import run_all
 from .._instrumentation import instrumented
 from .._lazy import LazyModule
 from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
@@ -241,7 +241,7 @@ class StatisticsCommands(InfoCommands):
                 return
             answers_of[node.name] = answers
 
-        await together([partial(ask, node) for node in nodes])
+        await run_all([partial(ask, node) for node in nodes])
         if problems:
             raise problems[min(problems)]
         for name, answers in sorted(answers_of.items()):

@@ -89,7 +89,7 @@ class BlockingExecutor(LeasingExecutor):
         digest = key.digest
         table = self._cluster.partitions.tables.get(key.namespace)
         node = None if table is None else table.masters[(digest[0] | digest[1] << 8) & 4095]
-        connection = None if node is None or self._limited else node.lender.borrow()
+        connection = None if node is None or self._limited else node.leases.borrow()
         if node is None or connection is None:
             return self._in_trio(self._run_and_lend, node, what, key, frame, policy, write)
         limit = math.inf if policy.total_timeout is None else began + policy.total_timeout
@@ -97,7 +97,7 @@ class BlockingExecutor(LeasingExecutor):
         try:
             body = connection.exchange(frame, deadline)
         except (OSError, ProtocolError) as error:
-            node.lender.discard(connection)
+            node.leases.discard(connection)
             attempt = self._first_attempt(what, key, policy, write, node, began)
             if self._cluster.closed:
                 raise attempt.closed(sent=connection.sent) from error
@@ -109,14 +109,14 @@ class BlockingExecutor(LeasingExecutor):
                 attempt.unsent()
         except BaseException:
             # Interrupted: the answer is still owed, so no other thread may use this connection.
-            node.lender.discard(connection)
+            node.leases.discard(connection)
             raise
         else:
             code = body[RESULT_CODE]
             if code in LOGGED_OUT:
-                node.lender.discard(connection)  # a new session is for new connections
+                node.leases.discard(connection)  # a new session is for new connections
             else:
-                node.lender.give_back(connection)
+                node.leases.give_back(connection)
             if not code:
                 return body
             attempt = self._first_attempt(what, key, policy, write, node, began)

@@ -101,7 +101,7 @@ class LoopLeaseOwner:
             self._discard()  # the loop is closed: no task waits for anything
 
     def _discard(self) -> None:
-        self._node.lender.discard(self._leased)
+        self._node.leases.discard(self._leased)
 
     def _collected(self, _: object) -> None:
         """Discard the lease of a connection that was collected along with its loop."""
@@ -148,7 +148,7 @@ class LoopConnection(Uncopyable):
         self._fresh = True
         try:
             loop.add_reader(self._fileno, self._readable)
-            node.lender.hold(leased, LoopLeaseOwner(self, leased, node, loop))
+            node.leases.hold(leased, LoopLeaseOwner(self, leased, node, loop))
         except BaseException as error:
             if not isinstance(error, NotImplementedError):
                 loop.remove_reader(self._fileno)
@@ -446,7 +446,7 @@ class LoopConnection(Uncopyable):
         self._move_unsent()
         pipeline.close()
         self._alive = False
-        self._node.lender.discard(self._leased)
+        self._node.leases.discard(self._leased)
 
     def _move_unsent(self) -> None:
         """Have requests that were not sent executed elsewhere."""

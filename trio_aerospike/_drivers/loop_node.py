@@ -285,7 +285,7 @@ class NodeConnections:
 
     def _lease(self, loop: asyncio.AbstractEventLoop) -> LoopConnection | None:
         """Lease another connection, if one is idle; otherwise ask the node to open one."""
-        leased = self.node.lender.borrow()
+        leased = self.node.leases.borrow()
         if leased is not None:
             return self._add(leased, loop)
         # No task of the loop waits for it: such a task would hold up the end of the loop.
@@ -302,10 +302,10 @@ class NodeConnections:
         except NotImplementedError:
             # A loop that cannot watch sockets, such as the proactor of Windows: Trio executes all commands.
             self._can_watch_sockets = False
-            self.node.lender.discard(leased)
+            self.node.leases.discard(leased)
             return None
         except BaseException:
-            self.node.lender.discard(leased)
+            self.node.leases.discard(leased)
             raise
         self._connections.append(weakref.ref(connection))
         self._limit_depth()

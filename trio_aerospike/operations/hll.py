@@ -175,7 +175,7 @@ def get_intersect_count(bin_name: str, values: Any) -> Operation:
     Raises:
         InvalidArgError: an argument is invalid.
     """
-    sketches = _sketches("get_intersect_count", values, together=True)
+    sketches = _sketches("get_intersect_count", values, combined=True)
     return _operation("get_intersect_count", bin_name, sketches)
 
 
@@ -184,7 +184,7 @@ def get_similarity(bin_name: str, values: Any) -> Operation:
 
     It is NaN where all sketches are empty. Arguments as in :func:`get_intersect_count`.
     """
-    sketches = _sketches("get_similarity", values, together=True)
+    sketches = _sketches("get_similarity", values, combined=True)
     return _operation("get_similarity", bin_name, sketches)
 
 
@@ -255,13 +255,13 @@ def _elements(what: str, values: object) -> Packed:
     return Packed(b"".join(parts))
 
 
-def _sketches(what: str, values: object, *, together: bool = False) -> list[Any]:
+def _sketches(what: str, values: object, *, combined: bool = False) -> list[Any]:
     listed = _not_empty(what, values, "HyperLogLog")
     for place, value in enumerate(listed):
         if not (isinstance(value, HyperLogLog) and hll_ops.is_sketch(value.data)):
             raise refused(f"hll.{what}.values[{place}]", value, "a HyperLogLog as the server makes it")
     minhashes = {value.data[2] for value in listed}
-    if together and len(listed) > 2 and (len(minhashes) > 1 or minhashes == {0}):
+    if combined and len(listed) > 2 and (len(minhashes) > 1 or minhashes == {0}):
         counts = [value.data[2] for value in listed]
         raise refused(
             f"hll.{what}.values", f"min-hashes of {counts} bits", "one or two, or all with the same bits, not 0"

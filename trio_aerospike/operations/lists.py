@@ -17,7 +17,7 @@ Functions named ``get``, and ``size``, read; all others write. These arguments a
 - ``rank``: its position if the list were sorted: 0 for the least value, negative from the greatest, which is -1.
 - ``count``: how many, 0 or more; None for all that follow.
 - ``policy``: what a write may do, and the order of a list that it creates; None for the defaults.
-- ``return_type``: what the result tells of the elements (ListReturn). A read gives the values and a removal nothing by
+- ``return_type``: what the result holds of the elements (ListReturn). A read gives the values and a removal nothing by
   default. Several elements give a list, a dict or a number.
 - ``inverted``: select all elements but those that were named.
 - ``ctx``: the context of a list inside others, see :mod:`trio_aerospike.ctx`; empty for the bin's own list.

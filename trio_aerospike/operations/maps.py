@@ -20,7 +20,7 @@ Functions named ``get``, and ``size``, read; all others write. These arguments a
   greatest.
 - ``count``: how many, 0 or more; None for all that follow.
 - ``policy``: what a write may do, and the order of a map that it creates; None for the defaults.
-- ``return_type``: what the result tells of the entries (MapReturn). A read gives the values and a removal nothing by
+- ``return_type``: what the result holds of the entries (MapReturn). A read gives the values and a removal nothing by
   default. Several entries with keys and values are a dict: an OrderedMap with KEY_VALUE and ORDERED_MAP, a plain one
   with UNORDERED_MAP. Iterating over it gives the order of the answer.
 - ``inverted``: select all entries but those that were named.

@@ -421,9 +421,9 @@ class EmbeddedCluster:
         left = self._migration_batch if self.migration_time else -1
         for namespace, table in self.tables.items():
             pending = table.pending()
-            some = pending if left < 0 else pending[:left]
-            left -= len(some)
-            await run_in_time_slices(self._migrated(namespace, table, some))
+            moves = pending if left < 0 else pending[:left]
+            left -= len(moves)
+            await run_in_time_slices(self._migrated(namespace, table, moves))
         self.announce_change()
 
     def _migrated(self, namespace: str, table: PartitionTable, partitions: list[int]) -> Iterator[None]:

@@ -71,7 +71,7 @@ _CHECKS: dict[int, Callable[[bytes], bytes]] = {
 
 
 def is_stored_type(particle: int) -> bool:
-    """Whether values of that particle type can be stored; null is not one of them."""
+    """Whether values of that particle type can be stored; null cannot."""
     return particle in _CHECKS
 
 

@@ -45,7 +45,7 @@ def set_log_level(level: int) -> None:
         level: A LOG_LEVEL_ constant, from LOG_LEVEL_OFF to LOG_LEVEL_TRACE.
 
     Raises:
-        ValueError: The level is not one of these.
+        ValueError: The level is unknown.
     """
     if level not in _LEVELS:
         allowed = "LOG_LEVEL_OFF (-1), _ERROR (0), _WARN (1), _INFO (2), _DEBUG (3) or _TRACE (4)"

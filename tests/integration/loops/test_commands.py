@@ -59,10 +59,10 @@ def test_every_command_does_what_the_clients_does_without_a_crossing(stage, run)
 async def test_the_first_commands_go_through_trio_and_the_next_ones_do_not(stage, commands):
     await commands.put(KEY, {"a": 1})
     assert stage.crossings == 1
-    await stage.loop_until(lambda: stage.lender._resting)
+    await stage.loop_until(lambda: stage.leases._resting)
     for _ in range(20):
         await commands.get(KEY)
-    assert stage.crossings == 1 and stage.lender.lent == 1
+    assert stage.crossings == 1 and stage.leases.lent == 1
 
 
 @looped()

@@ -38,7 +38,7 @@ def close_all(stage: Stage) -> None:
 async def test_connections_that_the_server_closes_while_idle_are_let_go(stage, commands):
     stage.now_in_trio(close_all, stage)
     await stage.loop_until(lambda: not connections_of(commands))
-    assert not stage.lender._held
+    assert not stage.leases._held
     await commands.put(KEY, {"a": 3})
 
 
@@ -118,8 +118,8 @@ def test_a_closed_loop_is_not_kept_by_commands_or_client(stage, run, ends):
     gc.collect()
     assert kept[-1]() is None
     # Its connections are closed with it, not when the next command of some other loop comes.
-    assert connections_of(kept[0]) == [] and not stage.lender._held
-    stage.until(lambda: stage.lender.lent == len(stage.lender._resting))
+    assert connections_of(kept[0]) == [] and not stage.leases._held
+    stage.until(lambda: stage.leases.lent == len(stage.leases._resting))
     stage.script()
 
     async def again(stage: LoopStage, commands: LoopCommands) -> None:
@@ -163,7 +163,7 @@ def test_a_session_that_ended_retires_the_connection(stages):
 
 def test_idle_connections_are_closed_and_the_next_command_works(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
-        await stage.loop_until(lambda: stage.lender.lent == 0 and not connections_of(commands))
+        await stage.loop_until(lambda: stage.leases.lent == 0 and not connections_of(commands))
         assert (await commands.get(KEY))["a"] == 1
 
     in_loop(body, stages(idle_timeout=0.15), connections=3)
@@ -180,7 +180,7 @@ async def test_a_retired_connection_whose_requests_are_withdrawn_closes(stage, c
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await stage.loop_until(lambda: not connection._alive and not connections_of(commands))
-    assert not stage.lender._held
+    assert not stage.leases._held
 
 
 def test_a_read_goes_to_another_copy_when_the_first_is_silent(stages):
@@ -291,7 +291,7 @@ def test_no_more_connections_than_allowed_for_several_loops_at_once(stages):
         one.join()
     assert not failures and not wrong
     assert stage.cluster.nodes[0].stats.command_connections_peak <= 6
-    stage.until(lambda: not stage.lender._held and stage.lender.lent == len(stage.lender._resting))
+    stage.until(lambda: not stage.leases._held and stage.leases.lent == len(stage.leases._resting))
 
 
 def test_a_slow_node_is_left_to_trios_many_connections(stages):
@@ -323,7 +323,7 @@ def test_over_a_connector_of_the_users_own_everything_crosses(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
         for _ in range(3):
             await commands.put(KEY, {"a": 1})
-        assert stage.crossings == 3 and stage.lender.lent == 0
+        assert stage.crossings == 3 and stage.leases.lent == 0
 
     in_loop(body, stages(memory=True), connections=0)
 
@@ -343,7 +343,7 @@ def test_a_loop_that_cannot_watch_sockets_crosses(stage):
         for _ in range(20):
             await commands.put(KEY, {"a": 1})
             await asyncio.sleep(0.002)
-        assert stage.crossings == 20 and not connections_of(commands) and not stage.lender.lent
+        assert stage.crossings == 20 and not connections_of(commands) and not stage.leases.lent
 
     with asyncio.Runner(loop_factory=Blind) as runner:
         in_loop(body, stage, connections=0, run=runner.run)
@@ -379,7 +379,7 @@ def test_closing_the_client_while_a_connection_to_lend_is_on_its_way(stage):
         for node in stage.cluster.nodes:
             stage.now_in_trio(node.pause)
         task = asyncio.ensure_future(commands.get(KEY, policy=ReadPolicy(**FOR_EVER)))
-        await stage.loop_until(lambda: stage.lender.opening or stage.lender.lent)
+        await stage.loop_until(lambda: stage.leases.opening or stage.leases.lent)
         stage.now_in_trio(stage.client.close)
         await fails(asyncio.wait_for(task, 5), aero.ClientClosed)
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -408,9 +408,9 @@ def test_a_loop_that_ends_with_requests_under_way_leaves_nothing_behind(stages):
 
         loop.run_until_complete(main())
         loop.close()
-        stage.until(lambda: not stage.lender._held)
-        assert stage.lender.lent <= 3
-    stage.until(lambda: stage.lender.lent == len(stage.lender._resting))
+        stage.until(lambda: not stage.leases._held)
+        assert stage.leases.lent <= 3
+    stage.until(lambda: stage.leases.lent == len(stage.leases._resting))
 
 
 def _frame(stage: Stage) -> bytes:

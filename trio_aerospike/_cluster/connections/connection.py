@@ -212,14 +212,14 @@ class Connection(Uncopyable):
                 request.frame = b""
 
     def withdraw(self, request: Request) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         self._pipeline.withdraw(request)
         self._left(request)
         request.finish()
         self._notify_room()
 
     def abandon(self, request: Request) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         deadline = request.deadline
         self._pipeline.abandon(request, self._now())
         if request.deadline < deadline:
@@ -229,12 +229,12 @@ class Connection(Uncopyable):
             self._owner.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
     def prolong(self, request: Request, deadline: float) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         request.deadline = deadline
         self._owner.due(deadline)
 
     def complete(self, request: Request, left_over: int) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         if not self.alive:
             return
         self._pipeline.complete(request, left_over)
@@ -247,7 +247,7 @@ class Connection(Uncopyable):
         self._notify_room()
 
     def discard(self, request: Request, error: BaseException | None) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         if request.sent:
             self.close(error)
         else:

@@ -39,7 +39,7 @@ async def exchange(transport: Transport, frame: bytes, kind: int) -> bytes:
 
     Raises:
         ConnectionResetError: the peer closed the connection instead.
-        ProtocolError: the answer is none, or of another type.
+        ProtocolError: the answer is malformed, or of another type.
     """
     await transport.send_all(frame)
     reader = FrameReader()

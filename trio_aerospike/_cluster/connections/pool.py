@@ -289,20 +289,20 @@ class Pool(Uncopyable):
             self._serve_waiting()  # what stood behind it may be easier to please
 
     def abandon(self, request: Request) -> None:
-        """As :class:`Holder` has it; nothing that waits here has been sent."""
+        """As :class:`RequestHolder` has it; nothing that waits here has been sent."""
         raise AssertionError(f"{request!r} waits for a connection, and has not been sent")
 
     def prolong(self, request: Request, deadline: float) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         request.deadline = deadline
         self._hurry(deadline)
 
     def complete(self, request: Request, left_over: int) -> None:
-        """As :class:`Holder` has it; nothing that waits here is answered."""
+        """As :class:`RequestHolder` has it; nothing that waits here is answered."""
         raise AssertionError(f"{request!r} waits for a connection, and has no answer")
 
     def discard(self, request: Request, error: BaseException | None) -> None:
-        """As :class:`Holder` has it."""
+        """As :class:`RequestHolder` has it."""
         self.withdraw(request)
 
     def due(self, deadline: float) -> None:

@@ -38,7 +38,7 @@ class Failure(enum.Enum):
     REJECTED = "the node refused the login"
 
 
-class Holder(Protocol):
+class RequestHolder(Protocol):
     """What has a request that is under way: a connection, or the pool where it waits for one."""
 
     @property
@@ -160,7 +160,7 @@ class Request:
         self.reply: bytes | None = None
         self.failure: Failure | None = None
         self.error: BaseException | None = None
-        self.holder: Holder | None = None
+        self.holder: RequestHolder | None = None
         self.on_done: Callable[[], None] | None = None
         self.hold: trio.Event | None = None
         self.original: Request | None = None

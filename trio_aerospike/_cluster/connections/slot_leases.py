@@ -89,7 +89,7 @@ class SlotLease(Uncopyable):
         self.acquiring = False
         self.closed = False
         self._returned: deque[Slot] = deque()
-        #: Every slot that is leased: free, in use, or on its way back.
+        #: Every slot that is leased: free, in use, or being returned.
         self._held: dict[object, weakref.ref[Slot]] = {}
         self._scope = trio.CancelScope()
         self._watching = False
@@ -98,7 +98,7 @@ class SlotLease(Uncopyable):
 
     @property
     def wanted_elsewhere(self) -> bool:
-        """Whether other operations of the client wait for a slot that is not on its way to them already."""
+        """Whether other operations of the client wait for a slot that is not being returned to them already."""
         return self._executor.slots_awaited - self.acquiring > len(self._returned)
 
     def take(self) -> Slot | None:

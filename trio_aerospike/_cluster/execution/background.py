@@ -22,7 +22,7 @@ from ...errors import (
 )
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Request
-from ..run_all import together
+from ..run_all import run_all
 from .attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
 from .retry import Action, Cause, Outcome, RetryState
 
@@ -89,7 +89,7 @@ class _JobStart:
         nodes = self._cluster.active_nodes()
         if not nodes:
             raise ClusterError(f"{self._what}: {self._cluster.outage()}")
-        await together([partial(self._start, node) for node in nodes])
+        await run_all([partial(self._start, node) for node in nodes])
         if not self._started and self._unknown is not None:
             raise self._unknown
         return sorted(self._started)

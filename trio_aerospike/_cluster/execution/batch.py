@@ -42,7 +42,7 @@ from ...records import BatchResult, Record
 from ..connections.connection import ttl_milliseconds
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Request
-from ..run_all import together
+from ..run_all import run_all
 from ..tend.cluster import Cluster
 from ..tend.node import Node
 from .attempts import no_connection_text, outcome_of, refused_login, report, undecodable, wait_for_retry
@@ -343,7 +343,7 @@ class BatchExecution:
             for part in parts:
                 waiting.setdefault(part.node, deque()).append(part)
             at_once = 1 if len(waiting) < len(parts) and self._writes_key_twice() else PARTS_AT_ONCE
-            await together(
+            await run_all(
                 partial(self._execute_queue, queue)
                 for queue in waiting.values()
                 for _ in range(min(len(queue), at_once))

@@ -213,7 +213,7 @@ class FrameBuffer(Generic[A]):
             self._put(answer, None)
             return True
         if self.size > BUFFER_SIZE:
-            # The reader's pauses are none of the server's: its time stands still.
+            # The reader's pauses do not count against the server: its time stands still.
             answer.held = True
             request.hold = trio.Event()
             request.deadline = self._limit

@@ -100,7 +100,7 @@ class Node(Uncopyable):
         self.lends: bool = lends and CAN_LEASE and isinstance(tend_transport, SocketTransport)
         self._lend_again = -math.inf
         self._trio = trio.lowlevel.current_trio_token()
-        self.lender: ConnectionLeases = ConnectionLeases(self._lent_was_closed)
+        self.leases: ConnectionLeases = ConnectionLeases(self._lent_was_closed)
         self._clock = loop_clock()
         max_depth = MAX_DEPTH if pipelined else 1
         self.pools: list[Pool] = [
@@ -137,7 +137,7 @@ class Node(Uncopyable):
     @property
     def awaited(self) -> bool:
         """Whether a request is in flight on a connection of the pools or on a leased one."""
-        return self.lender.awaited or any(pool.awaited for pool in self.pools)
+        return self.leases.awaited or any(pool.awaited for pool in self.pools)
 
     @property
     def waiting(self) -> int:
@@ -224,13 +224,13 @@ class Node(Uncopyable):
     # -- leased connections --------------------------------------------------------------------------------------------
 
     async def lend(self) -> None:
-        """Open a connection for leases, if the pools have room; it is idle in :attr:`lender` then."""
+        """Open a connection for leases, if the pools have room; it is idle in :attr:`leases` then."""
         if self._reserve():
             await self._open_to_lend()
 
     def lend_soon(self) -> None:
         """As :meth:`lend`, in the background, unless one is being opened."""
-        if self._nursery is not None and not self.lender.opening and self._reserve():
+        if self._nursery is not None and not self.leases.opening and self._reserve():
             self._nursery.start_soon(self._open_to_lend)
 
     def ask_to_lend(self) -> None:
@@ -240,7 +240,7 @@ class Node(Uncopyable):
     @property
     def may_lend(self) -> bool:
         """Whether another connection to lease may be available; may be called from any thread."""
-        return self.lends and self.active and self.lender.lent < MAX_LEASED
+        return self.lends and self.active and self.leases.lent < MAX_LEASED
 
     def _reserve(self) -> bool:
         """Reserve room for a leased connection in a pool that has some besides its minimum, and no waiting request."""
@@ -251,8 +251,8 @@ class Node(Uncopyable):
         if self._clock.now() < self._lend_again:
             return False
         pool.lent += 1
-        self.lender.opening += 1
-        self.lender.resume()
+        self.leases.opening += 1
+        self.leases.resume()
         return True
 
     async def _open_to_lend(self) -> None:
@@ -260,7 +260,7 @@ class Node(Uncopyable):
             with self._clock.fail_after(self._timeout):
                 transport = await self.open_transport()
             if isinstance(transport, SocketTransport):
-                self.lender.admit(transport.detach())
+                self.leases.admit(transport.detach())
             else:
                 self.lends = False
                 await transport.aclose()
@@ -268,7 +268,7 @@ class Node(Uncopyable):
             self._lend_again = self._clock.now() + LEND_AGAIN
             logger.debug("node %s at %s: no connection to lease: %s", self.name, self.address, error)
         finally:
-            self.lender.opening -= 1
+            self.leases.opening -= 1
             self._take_back()
 
     def lent_connection_broke(self) -> None:
@@ -287,16 +287,16 @@ class Node(Uncopyable):
 
     def _take_back(self) -> None:
         """Give the room of closed leased connections back to the pools, first to those with waiting requests."""
-        for _ in range(sum(pool.lent for pool in self.pools) - self.lender.lent):
+        for _ in range(sum(pool.lent for pool in self.pools) - self.leases.lent):
             pool = max(self.pools, key=lambda pool: (pool.lent > 0, len(pool.waiting), pool.lent))
             pool.lent -= 1
             pool.room_came_up()
         if not any(pool.waiting for pool in self.pools):
-            self.lender.resume()
+            self.leases.resume()
 
     def _reclaim(self) -> None:
         """Revoke leases, as commands wait for room."""
-        self.lender.recall()
+        self.leases.recall()
 
     # -- tasks -------------------------------------------------------------------------------------------------------
 
@@ -343,12 +343,12 @@ class Node(Uncopyable):
             pool.close(error)
         self._tend_connection.close(error)
         self._info_connection.close(error)
-        self.lender.close()
+        self.leases.close()
 
     def session_expired(self) -> None:
         """Handle an expired session: log in again for the next connection, and retire those of the old session."""
         self.session.invalidate()
-        self.lender.reap(0.0)
+        self.leases.reap(0.0)
         for pool in self.pools:
             for connection in list(pool.connections):
                 connection.retire()
@@ -362,7 +362,7 @@ class Node(Uncopyable):
         for pool in self.pools:
             for connection in pool.connections:
                 connection.close_inherited()
-        self.lender.close_inherited()
+        self.leases.close_inherited()
         self._tend_connection.close_inherited()
         self._info_connection.close_inherited()
 
@@ -462,5 +462,5 @@ class Node(Uncopyable):
             for pool in self.pools:
                 pool.reap(now, self._idle_timeout)
             self._info_connection.reap(now, self._idle_timeout)
-            self.lender.reap(self._idle_timeout)
+            self.leases.reap(self._idle_timeout)
             self._take_back()

@@ -131,7 +131,7 @@ class ReturnSpec:
         """The result of return types that need positions only (server: result_data_set_range).
 
         Raises:
-            Refused: OP_NOT_APPLICABLE, the kind is not one of them.
+            Refused: OP_NOT_APPLICABLE, the kind is not among them.
         """
         kind = self.kind
         if kind == ops.RETURN_NONE:

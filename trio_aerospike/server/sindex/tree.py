@@ -225,8 +225,8 @@ class SortedEntries:
         """The partitions with entries in any of the ranges; None if that may be most of them."""
         found: set[int] = set()
         for begin, end in ranges:
-            some = self._by_number.partitions(begin, end, self.MOST_SINGLED_OUT)
-            if some is None:
+            partitions = self._by_number.partitions(begin, end, self.MOST_SINGLED_OUT)
+            if partitions is None:
                 return None
-            found |= some
+            found |= partitions
         return found

@@ -80,11 +80,11 @@ def pair():
 
 
 class Returns:
-    """Counts what a lender tells."""
+    """Counts what a leases tells."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.lender = ConnectionLeases(self.returned)
+        self.leases = ConnectionLeases(self.returned)
         self.peers: list[socket.socket] = []
 
     def returned(self) -> None:
@@ -92,7 +92,7 @@ class Returns:
 
     def admit(self) -> None:
         mine, theirs = tcp_pair()
-        self.lender.admit(mine)
+        self.leases.admit(mine)
         self.peers.append(theirs)
 
 
@@ -100,7 +100,7 @@ class Returns:
 def returns():
     returns = Returns()
     yield returns
-    returns.lender.close()
+    returns.leases.close()
     for peer in returns.peers:
         peer.close()
 
@@ -355,85 +355,85 @@ def test_a_rested_connection_is_fresh_until_its_server_closes_it_or_speaks(pair)
 def test_the_one_that_rested_last_is_borrowed_first(returns):
     for _ in range(3):
         returns.admit()
-    lender = returns.lender
-    first, second = lender.borrow(), lender.borrow()
-    lender.give_back(first)
-    assert lender.borrow() is first
-    assert second is not first and lender.lent == 3
+    leases = returns.leases
+    first, second = leases.borrow(), leases.borrow()
+    leases.give_back(first)
+    assert leases.borrow() is first
+    assert second is not first and leases.lent == 3
 
 
 def test_one_that_its_server_has_closed_is_passed_over(returns):
     returns.admit()
     returns.admit()
     returns.peers[1].close()
-    taken = returns.lender.borrow()
-    assert taken is not None and returns.lender.borrow() is None
-    assert returns.lender.lent == returns.count == 1
+    taken = returns.leases.borrow()
+    assert taken is not None and returns.leases.borrow() is None
+    assert returns.leases.lent == returns.count == 1
 
 
 def test_a_frame_left_over_at_once_after_the_answer_is_not_the_next_answer(returns):
     returns.admit()
-    link = returns.lender.borrow()
+    link = returns.leases.borrow()
     peer = returns.peers[0]
     peer.sendall(ANSWER)
     assert link.exchange(REQUEST, time.monotonic() + 5.0) == BODY
-    returns.lender.give_back(link)
+    returns.leases.give_back(link)
     peer.sendall(encode_frame(PROTO_MESSAGE, encode_message(Message(generation=8))))
-    assert returns.lender.borrow() is None
-    assert returns.lender.lent == 0 and returns.count == 1
+    assert returns.leases.borrow() is None
+    assert returns.leases.lent == 0 and returns.count == 1
 
 
 def test_discarding_twice_counts_once(returns):
     returns.admit()
-    link = returns.lender.borrow()
-    returns.lender.discard(link)
-    returns.lender.discard(link)
-    assert returns.count == 1 and returns.lender.lent == 0
+    link = returns.leases.borrow()
+    returns.leases.discard(link)
+    returns.leases.discard(link)
+    assert returns.count == 1 and returns.leases.lent == 0
     assert returns.peers[0].recv(1) == b""
 
 
 def test_one_that_its_borrower_has_lost_is_closed_and_counted(returns):
     returns.admit()
-    link = returns.lender.borrow()
+    link = returns.leases.borrow()
     watch = weakref.ref(link)
     del link
     gc.collect()
     assert watch() is None
-    assert returns.count == 1 and returns.lender.lent == 0
+    assert returns.count == 1 and returns.leases.lent == 0
     assert returns.peers[0].recv(1) == b""
 
 
 def test_idle_ones_are_reaped_and_only_these(returns):
     for _ in range(3):
         returns.admit()
-    lender = returns.lender
-    old = lender._resting[0]
+    leases = returns.leases
+    old = leases._resting[0]
     old.rested_since -= 60.0
-    lender.reap(55.0)
-    assert lender.lent == 2 and old not in lender._resting
-    taken = lender.borrow()
-    lender.reap(0.0)
-    assert lender.lent == 1
-    lender.give_back(taken)
-    assert lender.borrow() is taken
+    leases.reap(55.0)
+    assert leases.lent == 2 and old not in leases._resting
+    taken = leases.borrow()
+    leases.reap(0.0)
+    assert leases.lent == 1
+    leases.give_back(taken)
+    assert leases.borrow() is taken
 
 
 def test_wanted_back_means_that_nothing_rests_until_that_is_over(returns):
     for _ in range(3):
         returns.admit()
-    lender = returns.lender
-    taken = lender.borrow()
-    lender.recall()
-    assert lender.lent == 1 and lender.borrow() is None
-    lender.give_back(taken)
-    assert lender.lent == 0 and returns.count == 3
-    lender.resume()
+    leases = returns.leases
+    taken = leases.borrow()
+    leases.recall()
+    assert leases.lent == 1 and leases.borrow() is None
+    leases.give_back(taken)
+    assert leases.lent == 0 and returns.count == 3
+    leases.resume()
     returns.admit()
-    assert lender.borrow() is not None
+    assert leases.borrow() is not None
 
 
 def waiting(
-    lender: ConnectionLeases, link: BlockingConnection, seconds: float = math.inf
+    leases: ConnectionLeases, link: BlockingConnection, seconds: float = math.inf
 ) -> tuple[threading.Thread, list[BaseException]]:
     """A thread that waits for an answer."""
     caught: list[BaseException] = []
@@ -443,7 +443,7 @@ def waiting(
             link.exchange(REQUEST, time.monotonic() + seconds)
         except BaseException as error:
             caught.append(error)
-            lender.discard(link)
+            leases.discard(link)
 
     thread = threading.Thread(target=exchange)
     thread.start()
@@ -453,31 +453,31 @@ def waiting(
 def test_closing_wakes_who_waits_and_takes_everything_back(returns):
     returns.admit()
     returns.admit()
-    lender = returns.lender
-    thread, caught = waiting(lender, lender.borrow())
+    leases = returns.leases
+    thread, caught = waiting(leases, leases.borrow())
     assert returns.peers[1].recv(100) == REQUEST
-    lender.close()
+    leases.close()
     thread.join(5)
     assert isinstance(caught[0], ConnectionResetError)
-    assert lender.lent == 0 and returns.count == 2
-    assert "closed" in repr(lender)
+    assert leases.lent == 0 and returns.count == 2
+    assert "closed" in repr(leases)
     returns.admit()
-    lender.resume()
-    assert lender.borrow() is None and lender.lent == 0
+    leases.resume()
+    assert leases.borrow() is None and leases.lent == 0
 
 
 def test_what_is_long_overdue_is_ended_from_outside(returns):
     returns.admit()
-    lender = returns.lender
-    link = lender.borrow()
-    thread, caught = waiting(lender, link, 60.0)
+    leases = returns.leases
+    link = leases.borrow()
+    thread, caught = waiting(leases, link, 60.0)
     assert returns.peers[0].recv(100) == REQUEST
-    lender.reap(55.0)
+    leases.reap(55.0)
     assert thread.is_alive() and not caught
     link.until = time.monotonic() - 1.0
-    lender.reap(55.0)
+    leases.reap(55.0)
     thread.join(5)
-    assert isinstance(caught[0], ConnectionResetError) and lender.lent == 0
+    assert isinstance(caught[0], ConnectionResetError) and leases.lent == 0
 
 
 class Told:
@@ -501,55 +501,55 @@ class Told:
 def test_what_a_loop_holds_is_told_to_close_and_never_cut_off(returns):
     returns.admit()
     returns.admit()
-    lender = returns.lender
-    link = lender.borrow()
+    leases = returns.leases
+    link = leases.borrow()
     told = Told()
-    lender.hold(link, told)
-    lender.reap(55.0)
+    leases.hold(link, told)
+    leases.reap(55.0)
     assert time.monotonic() - 56.0 < told.oldest <= time.monotonic() - 55.0
-    lender.recall()
-    lender.close()
+    leases.recall()
+    leases.close()
     assert told.words == ["idle?", "back", "close"]
-    assert lender.lent == 1
+    assert leases.lent == 1
     returns.peers[1].send(b"x")
     assert link.for_loop().recv(1) == b"x"
-    lender.discard(link)
-    assert lender.lent == 0 and not lender._held
+    leases.discard(link)
+    assert leases.lent == 0 and not leases._held
 
 
 @pytest.mark.parametrize(("then", "word"), [("close", "close"), ("recall", "back")])
 def test_a_loop_that_takes_one_that_is_wanted_back_is_told_at_once(returns, then, word):
     returns.admit()
-    link = returns.lender.borrow()
-    getattr(returns.lender, then)()
+    link = returns.leases.borrow()
+    getattr(returns.leases, then)()
     told = Told()
-    returns.lender.hold(link, told)
+    returns.leases.hold(link, told)
     assert told.words == [word]
-    returns.lender.discard(link)
+    returns.leases.discard(link)
 
 
 def test_a_forked_child_has_nothing_left_and_the_parent_everything(returns):
     for _ in range(3):
         returns.admit()
-    lender = returns.lender
-    taken = lender.borrow()
-    with lender._closing:  # as if another thread had it
+    leases = returns.leases
+    taken = leases.borrow()
+    with leases._closing:  # as if another thread had it
         child = os.fork()
         if not child:
             try:
-                assert lender.lent == 0 and lender.borrow() is None and taken._sock.fileno() == -1
+                assert leases.lent == 0 and leases.borrow() is None and taken._sock.fileno() == -1
                 os._exit(0)
             finally:
                 os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert lender.lent == 3 and returns.count == 0
+    assert leases.lent == 3 and returns.count == 0
     returns.peers[2].sendall(ANSWER)
     assert taken.exchange(REQUEST, time.monotonic() + 5) == BODY  # the child's end said nothing to the server
 
 
 def test_no_two_threads_ever_have_the_same_connection(returns):
     """Threads borrow, use, give back, lose and discard at random, while others reap, recall and resume."""
-    lender = returns.lender
+    leases = returns.leases
     errors: list[BaseException] = []
     over = time.monotonic() + 1.0
     in_use: set[int] = set()
@@ -558,11 +558,11 @@ def test_no_two_threads_ever_have_the_same_connection(returns):
         choice = random.Random(seed)
         try:
             while time.monotonic() < over:
-                link = lender.borrow()
+                link = leases.borrow()
                 if link is None:
                     mine, theirs = socket.socketpair()
                     theirs.close()
-                    lender.admit(mine)
+                    leases.admit(mine)
                     continue
                 assert id(link) not in in_use
                 in_use.add(id(link))
@@ -571,9 +571,9 @@ def test_no_two_threads_ever_have_the_same_connection(returns):
                 in_use.discard(id(link))
                 step = choice.random()
                 if step < 0.9:
-                    lender.give_back(link)
+                    leases.give_back(link)
                 elif step < 0.95:
-                    lender.discard(link)
+                    leases.discard(link)
                 del link
         except BaseException as error:
             errors.append(error)
@@ -581,9 +581,9 @@ def test_no_two_threads_ever_have_the_same_connection(returns):
     def manage() -> None:
         try:
             while time.monotonic() < over:
-                lender.reap(random.choice((0.0, 0.0001, 1.0)))
-                lender.recall()
-                lender.resume()
+                leases.reap(random.choice((0.0, 0.0001, 1.0)))
+                leases.recall()
+                leases.resume()
                 time.sleep(0.0005)
         except BaseException as error:
             errors.append(error)
@@ -596,7 +596,7 @@ def test_no_two_threads_ever_have_the_same_connection(returns):
         thread.join()
     assert not errors
     gc.collect()
-    lender.resume()
-    assert lender.lent == len(lender._resting)
-    lender.close()
-    assert lender.lent == 0
+    leases.resume()
+    assert leases.lent == len(leases._resting)
+    leases.close()
+    assert leases.lent == 0
