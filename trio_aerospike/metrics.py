@@ -135,15 +135,29 @@ class Histogram:
         return found
 
     def lines(self) -> Iterator[str]:
-        """The histogram in the text format of Prometheus."""
+        """The histogram in the text format of Prometheus, line by line as ``prometheus-client`` writes it."""
         yield f"# HELP {self.name} {self.text}"
         yield f"# TYPE {self.name} histogram"
         for values, total, buckets in self.series():
-            labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(self.labels, values, strict=True))
-            yield f"{self.name}_sum{{{labels}}} {total:.9f}"
-            yield f"{self.name}_count{{{labels}}} {buckets[-1][1]}"
+            labels = dict(zip(self.labels, values, strict=True))
             for bound, count in buckets:
-                yield f'{self.name}_bucket{{le="{bound}",{labels}}} {count}'
+                yield f"{self.name}_bucket{_label_text({**labels, 'le': bound})} {_number_text(count)}"
+            yield f"{self.name}_count{_label_text(labels)} {_number_text(buckets[-1][1])}"
+            yield f"{self.name}_sum{_label_text(labels)} {_number_text(total)}"
+
+
+def _label_text(labels: dict[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items())) + "}"
+
+
+def _number_text(value: float) -> str:
+    """Write a number as Go does, with an exponent from a million on."""
+    text = repr(float(value))
+    point = text.find(".")
+    if value > 0 and point > 6:
+        digits = f"{text[0]}.{text[1:point]}{text[point + 1 :]}".rstrip("0.")
+        return f"{digits}e+0{point - 1}"
+    return text
 
 
 def _escaped(value: str) -> str:

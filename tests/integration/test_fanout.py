@@ -184,6 +184,7 @@ async def test_a_long_script_fails_no_get_and_no_put(hosts: str) -> None:
                 await client.get((NAMESPACE, SET, number), policy=ReadPolicy(total_timeout=10.0))
             times[number] = trio.current_time() - began
 
+        quartiles = []
         for _ in range(3):
             times.clear()
             async with trio.open_nursery() as nursery:
@@ -194,5 +195,7 @@ async def test_a_long_script_fails_no_get_and_no_put(hosts: str) -> None:
             # The server serves a connection in one of its service threads, one for each processor. What it has been
             # sent on other connections of the thread that runs the script waits as well, whoever sends it; what is
             # sent on connections of other threads does not.
-            assert sorted(times.values())[len(times) // 4] < 0.4
             assert max(times.values()) < 3.0
+            quartiles.append(sorted(times.values())[len(times) // 4])
+        # In the quietest round: a machine with other work delays everybody.
+        assert min(quartiles) < 0.4

@@ -11,7 +11,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from trio_aerospike.errors import RecordNotFound
-from trio_aerospike.metrics import OTHER, SERIES_MAX, Histogram, Metrics, MetricsServer, StageMetrics, serve_metrics
+from trio_aerospike.metrics import (
+    OTHER,
+    SERIES_MAX,
+    Histogram,
+    Metrics,
+    MetricsServer,
+    StageMetrics,
+    prometheus_text,
+    serve_metrics,
+)
 
 LABELS = {
     "db_system_name": "aerospike",
@@ -161,3 +170,11 @@ def test_a_server_shows_the_metrics_under_one_path():
         port = server.port
     with pytest.raises(OSError):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.25, 12.5, 999_999.0, 1_000_000.0, 123_456_789.25])
+def test_the_text_without_prometheus_client_is_the_same(seconds: float) -> None:
+    histogram = Histogram("waits_seconds", "Seconds.", ("name", "error"), (0.1, 1.0))
+    histogram.observe(('a "name"\\\n', ""), seconds)
+    histogram.observe(("b", "E"), 0.5)
+    assert prometheus_text([histogram]) == "".join(f"{line}\n" for line in histogram.lines()) + "# EOF\n"

@@ -305,7 +305,7 @@ class RequestPipeline(Generic[R]):
         frames = self._feed(data)
         completed = self.completed = []
         if frames:
-            if not sent or (len(frames) > len(sent) and sent[0].consume is None):
+            if not sent or (len(frames) > len(sent) and all(request.consume is None for request in sent)):
                 self._fail_unsolicited(f"{len(frames)} answers to {len(sent)} requests")
                 return completed
             for kind, body in frames:

@@ -62,6 +62,11 @@ EXCHANGES = {
         message_frame(1) + message_frame(2) + message_frame(9),
         [1, 9],
     ),
+    "one answer, then one of two frames": Exchange(
+        lambda: [Request(1), Request(2, consume=until(3))],
+        message_frame(1) + message_frame(2) + message_frame(3),
+        [1, 2],
+    ),
     "one answer too many": Exchange(
         singles(1), message_frame(1) + message_frame(2), [], "reply without a request", held_back=[1]
     ),

@@ -78,10 +78,10 @@ def _size(low: int, high: int, unit: int) -> ReadArgument:
     return read
 
 
-new_byte_size = _size(0, MAX_BYTES, 8)
-byte_size = _size(1, MAX_BYTES, 8)
-bit_size = _size(1, MAX_BITS, 1)
-integer_size = _size(1, 64, 1)
+new_byte_size: ReadArgument = _size(0, MAX_BYTES, 8)
+byte_size: ReadArgument = _size(1, MAX_BYTES, 8)
+bit_size: ReadArgument = _size(1, MAX_BITS, 1)
+integer_size: ReadArgument = _size(1, 64, 1)
 
 
 def read_boolean(args: Arguments, call: Call) -> None:
@@ -125,6 +125,6 @@ def _subflags(allowed: int, exclusive: int) -> ReadArgument:
 
 _GROW_OR_SHRINK = bit_ops.RESIZE_GROW_ONLY | bit_ops.RESIZE_SHRINK_ONLY
 _SATURATE_OR_WRAP = bit_ops.INT_SATURATE | bit_ops.INT_WRAP
-resize_flags = _subflags(bit_ops.RESIZE_FROM_FRONT | _GROW_OR_SHRINK, _GROW_OR_SHRINK)
-arithmetic_flags = _subflags(bit_ops.INT_SIGNED | _SATURATE_OR_WRAP, _SATURATE_OR_WRAP)
-sign_flag = _subflags(bit_ops.INT_SIGNED, 0)
+resize_flags: ReadArgument = _subflags(bit_ops.RESIZE_FROM_FRONT | _GROW_OR_SHRINK, _GROW_OR_SHRINK)
+arithmetic_flags: ReadArgument = _subflags(bit_ops.INT_SIGNED | _SATURATE_OR_WRAP, _SATURATE_OR_WRAP)
+sign_flag: ReadArgument = _subflags(bit_ops.INT_SIGNED, 0)
