@@ -150,7 +150,9 @@ class UserDirectory:
         self.session_ttl = session_ttl
         self.quotas = quotas
         self.now = now
-        self.roles: dict[str, admin.Role] = {name: admin.Role(name, (admin.Privilege(code),)) for name, code in PREDEFINED_ROLES.items()}
+        self.roles: dict[str, admin.Role] = {
+            name: admin.Role(name, (admin.Privilege(code),)) for name, code in PREDEFINED_ROLES.items()
+        }
         self.users: dict[str, User] = {}
         self._tokens: dict[bytes, tuple[str, float]] = {}
         for name, given in users.items():
