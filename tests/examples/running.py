@@ -44,7 +44,7 @@ def output_of(name: str, hosts: str, *arguments: str) -> str:
         timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
-    assert done.stderr == ""
+    assert done.stderr == "", done.stderr
     assert done.returncode == 0
     return done.stdout
 
