@@ -38,7 +38,8 @@ class StallClock:
         self._stop = math.inf
         # Timers are numbered rather than kept, for they refer to the loop: the latest one counts.
         self._timers = 0
-        self._restarted = False
+        #: When the clock was last started again, since its timer was late.
+        self._restarted_at = -math.inf
         self.stalled: float = 0.0
 
     def now(self) -> float:
@@ -56,15 +57,14 @@ class StallClock:
         if now < self._stop < math.inf:
             return now - self.stalled
         if self._stop == math.inf:
-            self._restarted = False
             self._wait(now)
-        elif not self._restarted:
-            # The loop is late, or a KeyboardInterrupt has hit the timer before its first statement.
+        elif now - self._restarted_at > PERIOD:
+            # The loop is late, or a KeyboardInterrupt has ended the timer's callback before its first statement.
             loop = self._loop()
             if loop is not None:
                 self._timers += 1
                 loop.call_soon(self._tick, self._timers)
-                self._restarted = True
+                self._restarted_at = now
         return min(now, self._stop) - self.stalled
 
     def _wait(self, now: float) -> None:
@@ -81,6 +81,5 @@ class StallClock:
         if now > self._stop:
             self.stalled += now - self._stop
         self._stop = math.inf
-        self._restarted = False
         if self._needed():
             self._wait(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from trio_aerospike._cluster.connections.loop_clock import GRACE
 from trio_aerospike._drivers.loop_stalls import PERIOD, StallClock
@@ -49,3 +50,36 @@ def test_a_clock_that_nobody_needs_runs_no_timer() -> None:
         assert len(asked) == 2
 
     asyncio.run(main())
+
+
+def test_a_clock_goes_on_whose_timers_are_lost_one_after_the_other() -> None:
+    """As by a KeyboardInterrupt before the first statement of a callback: in its timer, and in what replaces it."""
+
+    class Losing(asyncio.SelectorEventLoop):
+        lost = 0
+
+        def call_later(  # type: ignore[override]
+            self, delay: float, callback: Any, *args: Any, **options: Any
+        ) -> Any:
+            return super().call_later(delay, self.losing(callback), *args, **options)
+
+        def call_soon(self, callback: Any, *args: Any, **options: Any) -> Any:  # type: ignore[override]
+            return super().call_soon(self.losing(callback), *args, **options)
+
+        def losing(self, callback: Any) -> Any:
+            if getattr(callback, "__name__", "") != "_tick" or self.lost == 2:
+                return callback
+            self.lost += 1
+            return lambda *_: None
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        clock = StallClock(loop, lambda: True)
+        began = clock.start()
+        async with asyncio.timeout(5):
+            while clock.start() < began + 0.2:
+                await asyncio.sleep(0.005)
+        assert isinstance(loop, Losing) and loop.lost == 2
+
+    with asyncio.Runner(loop_factory=Losing) as runner:
+        runner.run(main())
