@@ -119,11 +119,12 @@ async def test_a_silent_node_ends_what_waits_within_the_timeout_and_says_so(stag
 
 def test_what_waits_goes_on_waiting_while_the_node_answers(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
-        stage.cluster.nodes[0].delay = 0.004
-        policy = ReadPolicy(total_timeout=0.7, max_retries=0)
+        # What is in flight, at most a window on one connection, takes 0.5 s; all of it takes 2.5 s on two.
+        stage.cluster.nodes[0].delay = 0.002
+        policy = ReadPolicy(total_timeout=1.5, max_retries=0)
         began = time.monotonic()
-        found = await asyncio.gather(*(commands.get(KEY, policy=policy) for _ in range(500)))
-        assert len(found) == 500 and time.monotonic() - began > 0.7
+        found = await asyncio.gather(*(commands.get(KEY, policy=policy) for _ in range(2500)))
+        assert len(found) == 2500 and time.monotonic() - began > 1.5
 
     in_loop(body, stages(max_conns_per_node=2))
 
