@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import trio
@@ -72,6 +73,41 @@ async def test_nothing_is_lost_with_default_policies(hosts: str, count: int, lim
     async with open_client(hosts, max_concurrent_operations=limit) as client:
         await fan_out(client, count)
         assert not client.has_commands_under_way()
+
+
+async def bytes_per_waiting_task(command: Callable[[aero.Key], Awaitable[object]]) -> float:
+    """Start 3,000 commands at once; what each of them keeps while nothing has been answered."""
+
+    async def task(key: aero.Key) -> None:
+        await command(key)
+
+    keys = [aero.Key(NAMESPACE, SET, number) for number in range(3000)]
+    tracemalloc.start(1)
+    try:
+        async with trio.open_nursery() as nursery:
+            for key in keys:
+                nursery.start_soon(task, key)
+            await trio.lowlevel.checkpoint()
+            size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return size / len(keys)
+
+
+@pytest.mark.parametrize("command", ["get", "put", "increment"])
+async def test_a_waiting_command_keeps_at_most_1200_bytes_more_than_an_idle_task(hosts: str, command: str) -> None:
+    start = trio.Event()
+    async with open_client(hosts) as client:
+        commands: dict[str, Callable[[aero.Key], Awaitable[object]]] = {
+            "get": client.get,
+            "put": lambda key: client.put(key, {"square": 1, "text": "x" * 20}),
+            "increment": lambda key: client.increment(key, "square", 1),
+        }
+        for number in range(3000):
+            await client.put((NAMESPACE, SET, number), {"square": 1})
+        trio.lowlevel.current_trio_token().run_sync_soon(start.set)
+        idle = await bytes_per_waiting_task(lambda key: start.wait())
+        assert await bytes_per_waiting_task(commands[command]) - idle < 1200
 
 
 @pytest.mark.slow

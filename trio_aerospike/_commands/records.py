@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Never
 
 from .._lazy import LazyModule
@@ -216,8 +216,8 @@ class RecordCommands(CommandFamily):
         if type(key) is not Key:
             key = as_key(key)
         checked_bins(bins)
-        ops = b"".join([encode_op(wire.OP_WRITE, name, value) for name, value in bins.items()])
-        await self._write("put", key, policy, ops, len(bins), ttl, generation)
+        # No name for the operations: 100,000 puts that wait would keep them beside the frame that they are part of.
+        await self._write("put", key, policy, _write_ops(bins), len(bins), ttl, generation)
 
     async def append(
         self,
@@ -513,7 +513,7 @@ class RecordCommands(CommandFamily):
             what, key, policy, encode_op(op, checked_bin_name(bin, f"{what}.bin"), value), 1, ttl, generation
         )
 
-    async def _write(
+    def _write(
         self,
         what: str,
         key: Key,
@@ -522,11 +522,12 @@ class RecordCommands(CommandFamily):
         count: int,
         ttl: int | None,
         generation: int | None,
-    ) -> None:
+    ) -> Coroutine[Any, Any, bytes]:
+        """Make the request now and return what sends it: a coroutine less for each write that waits."""
         policy = chosen(policy, self._write_policy, WritePolicy)
         info2, expected, record_ttl = _conditions(policy, policy._info2 | wire.INFO2_WRITE, ttl, generation)
         frame = self._request(key, policy, 0, info2, policy._info3, expected, record_ttl, ops, count)
-        await self._runner.run(what, key, frame, policy, True)
+        return self._runner.run(what, key, frame, policy, True)
 
     def _new_read(self, key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
         """The parts that all plain reads share in the namespace and set of ``key``: request head and decoder."""
@@ -561,6 +562,10 @@ class RecordCommands(CommandFamily):
             n_fields += 1
         limit = policy._transaction_ttl
         return encode_command(info1, info2, info3, 0, generation, record_ttl, limit, fields, n_fields, ops, count)
+
+
+def _write_ops(bins: Mapping[str, Any]) -> bytes:
+    return b"".join([encode_op(wire.OP_WRITE, name, value) for name, value in bins.items()])
 
 
 def _conditions(policy: WritePolicy, info2: int, ttl: int | None, generation: int | None) -> tuple[int, int, int]:

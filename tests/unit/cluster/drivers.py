@@ -86,6 +86,8 @@ class BlockingDriver:
 class TrioDriver:
     """A connection in a Trio run of another thread."""
 
+    in_flight = 0
+
     def __init__(self, sock: socket.socket) -> None:
         ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=trio.run, args=(self._run, sock, ready))

@@ -40,7 +40,13 @@ def ttl_milliseconds(expires: float, now: float) -> int:
 
 
 class Owner(Protocol):
-    """What a connection reports to: its pool, or the info connection of a node."""
+    """What a connection reports to: its pool, or the info connection of a node.
+
+    Attributes:
+        in_flight: requests on all its connections. Each connection counts its own here.
+    """
+
+    in_flight: int
 
     def replied(
         self, connection: Connection, count: int, elapsed: float, fresh: bool, age: float, cost: float, writes: int
@@ -57,7 +63,7 @@ class Connection(Uncopyable):
     Attributes:
         depth: queue depth: requests that are submitted and not answered, tombstones included.
         load: seconds that the server is expected to take for them.
-        max_depth: maximum queue depth, as the pool has set it.
+        max_depth: maximum queue depth.
         suspended: the oldest request is slow, or overdue: takes nothing new until it is answered.
         overdue: the oldest request has not been answered within its deadline.
         exclusive: a request has the connection for itself.
@@ -153,6 +159,7 @@ class Connection(Uncopyable):
             alone: whether nothing is expected to gather: on an idle connection it is sent now.
         """
         request.holder = self
+        self._owner.in_flight += 1
         self.depth += 1
         self.load += request.cost
         if request.exclusive:
@@ -169,7 +176,8 @@ class Connection(Uncopyable):
                 return
         elif len(pipeline.unsent) == GATHER:
             self._send_now()
-        self._wake_writer()
+        if self._writer is not None:
+            self._wake_writer()
 
     def _send_now(self) -> None:
         """Send what has gathered in the caller's step; what the socket does not take is left to the writer task."""
@@ -330,6 +338,7 @@ class Connection(Uncopyable):
         sent, unsent = self._pipeline.close()
         for request in unsent:
             request.holder = None
+        self._owner.in_flight -= self.depth
         self.depth = 0
         self.load = 0.0
         self.exclusive = False
@@ -351,6 +360,7 @@ class Connection(Uncopyable):
 
     def _left(self, request: Request) -> None:
         """Count a request that has left the pipeline otherwise than by an answer of one frame."""
+        self._owner.in_flight -= 1
         self.depth -= 1
         self.load -= request.cost
         if request.exclusive:
@@ -427,6 +437,7 @@ class Connection(Uncopyable):
         self._iteration = self._clock.iteration
         began = completed[0][0].sent_at
         count = len(completed)
+        self._owner.in_flight -= count
         self.depth -= count
         writes = 0
         cost = 0.0

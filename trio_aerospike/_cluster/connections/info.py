@@ -52,6 +52,7 @@ class InfoConnection(Uncopyable):
         pipelined: bool,
         transport: Transport | None = None,
     ) -> None:
+        self.in_flight = 0
         self._label = label
         self._name = name
         self._open_transport = open_transport

@@ -114,13 +114,15 @@ class Pool(Uncopyable):
         latency: returns the round-trip time to the node on an idle path, in seconds.
         reclaim: called when there is no room and connections are leased: idle ones are to be closed.
         hurry: tells the node's sweeper of a deadline.
-        watch: called when a request is put behind another: :meth:`relieve` is to be called from time to time.
+        watch: called when a request is put behind another: :meth:`relieve` is to be called from time to time, until it
+            returns False.
         spare_slot: takes a slot of ``max_concurrent_operations`` for a second attempt at a read. Returns a callback
             that releases it, or None if no slot is free.
         clock: the loop clock. Requests of one iteration of the event loop are gathered.
 
     Attributes:
         window: maximum number of requests in flight.
+        in_flight: requests on the connections, counted by them.
         progress_at: when the node last answered a request to its end. An accepted connection is no evidence: the
             kernel accepts it.
         lent: connections of this pool that are leased to threads and event loops.
@@ -153,11 +155,13 @@ class Pool(Uncopyable):
         self._reclaim = reclaim
         self._hurry = hurry
         self._watch = watch
+        self._watched = False
         self._spare_slot = spare_slot
         self._clock: Clock = _StoppedClock() if clock is None else clock
         self._now = self._clock.now
         self._last_iteration = -1
         self.lent = 0
+        self.in_flight = 0
         self.connections: list[Connection] = []
         self.opening = 0
         self.waiting: WaitingQueue[Request] = WaitingQueue(self)
@@ -222,11 +226,12 @@ class Pool(Uncopyable):
 
     def submit(self, request: Request) -> None:
         """Give a request to a connection, or let it wait here for room."""
-        request.cost = self._cost_of(request)
         if self.waiting.count:
             connection = None  # first come, first served
         elif request.exclusive:
             connection = self._take_idle()
+        elif self.in_flight >= self.window:
+            connection = None
         else:
             connection = self._current
             if connection is None or not connection.usable:
@@ -248,22 +253,29 @@ class Pool(Uncopyable):
             if request.exclusive or self.waiting.count <= FEW_WAITING:
                 self._make_room()
         else:
-            if connection.depth:
-                self._watch()
-            # The first request of a loop iteration is sent at once, so that the server is at work while the others
-            # gather. Where requests take long, queues are shallow and there is nothing to gather.
-            iteration = self._clock.iteration
-            connection.submit(request, alone=iteration != self._last_iteration or request.cost > SLOW)
-            self._last_iteration = iteration
+            self._give(request, connection)
+
+    def _give(self, request: Request, connection: Connection, waited: bool = False) -> None:
+        """Give a request to a connection; one that has waited for it is admitted now."""
+        request.cost = (self.write_time if request.write else self.read_time) + len(request.frame) * COST_PER_BYTE
+        if connection.depth and not self._watched:
+            self._watched = True
+            self._watch()
+        if waited:
+            connection.submit(request, waited=True)
+            self._hurry(request.deadline)
+            return
+        # The first request of a loop iteration is sent at once, so that the server is at work while the others gather.
+        # Where requests take long, queues are shallow and there is nothing to gather.
+        iteration = self._clock.iteration
+        connection.submit(request, alone=iteration != self._last_iteration or request.cost > SLOW)
+        self._last_iteration = iteration
 
     def _note_waiting(self, request: Request) -> None:
         if request.total is None:
             self._waiting_due = min(self._waiting_due, request.deadline)
         else:
             self._patience = min(self._patience, request.patience)
-
-    def _cost_of(self, request: Request) -> float:
-        return (self.write_time if request.write else self.read_time) + len(request.frame) * COST_PER_BYTE
 
     def has_room(self, exclusive: bool) -> bool:
         """Whether a connection would take a request at once, or as soon as another one is open."""
@@ -388,12 +400,10 @@ class Pool(Uncopyable):
     @property
     def _room_in_window(self) -> float:
         """How many more requests the window admits; a node that has fallen silent is sent one at a time, as a probe."""
-        silent = self.progress_at < self._overdue_since
-        in_flight = 0
-        for connection in self.connections:
-            if not (silent and (connection.overdue or connection.exclusive)):
-                in_flight += connection.depth
-        return (1 if silent else self.window) - in_flight
+        if self.progress_at >= self._overdue_since:
+            return self.window - self.in_flight
+        probes = (c.depth for c in self.connections if not (c.overdue or c.exclusive))
+        return 1 - sum(probes)
 
     def _connections_wanted(self) -> int:
         """How many more connections the waiting requests justify.
@@ -437,18 +447,10 @@ class Pool(Uncopyable):
             if request.exclusive:
                 self._rescan = True  # connections with room were not used behind it
             self.waiting.remove(request)
-            self._admit(request, connection)
+            self._give(request, connection, waited=True)
         self._serving = self._rescan = False
         if self.waiting.count or self._rerouted:
             self._make_room()
-
-    def _admit(self, request: Request, connection: Connection) -> None:
-        """Give a request that has waited to a connection."""
-        request.cost = self._cost_of(request)
-        if connection.depth:
-            self._watch()
-        connection.submit(request, waited=True)
-        self._hurry(request.deadline)
 
     def _serve_rerouted(self) -> None:
         """Send second attempts where an answer can be expected: on idle connections, and on those that just replied."""
@@ -475,7 +477,7 @@ class Pool(Uncopyable):
                 return
             request.on_done = release
             rerouted.popleft()
-            self._admit(request, connection)
+            self._give(request, connection, waited=True)
 
     def _room_for(self, request: Request, freed: Connection | None) -> Connection | None:
         connection = self._take_idle()
@@ -514,7 +516,6 @@ class Pool(Uncopyable):
         self.opening -= 1
         self._refused = False
         self.connections.append(connection)
-        self._limit_depths()
         self._rest(connection)
         # With no other being opened, connections with long waits are the best there is now.
         self._serve_waiting(connection if self.opening else None)
@@ -583,7 +584,6 @@ class Pool(Uncopyable):
                 # Replies to what was sent before this are no reason to shrink once more.
                 self._shrink_at = now + age
                 self.window = max(self._window_min, self.window * SHRINK)
-                self._limit_depths()
             return
         if not self.waiting.count:
             self._replies_since = -math.inf  # what comes now says nothing of what the node can do
@@ -591,7 +591,6 @@ class Pool(Uncopyable):
         self._measure_rate(count)
         if delay < TARGET_DELAY / 2 and self.window < self._window_max:
             self.window = min(self.window + count, self._window_max)
-            self._limit_depths()
 
     def _measure_rate(self, count: int) -> None:
         """Measure the throughput from replies to a full window, which bounds the window."""
@@ -605,22 +604,12 @@ class Pool(Uncopyable):
             self._window_max = max(WINDOW_START, self._window_min, WINDOW_GAIN * delay * self._replies / span)
             if self.window > self._window_max:
                 self.window = self._window_max
-                self._limit_depths()
         self._replies, self._replies_since = 0, now
-
-    def _limit_depths(self) -> None:
-        """Divide the window among the connections."""
-        count = len(self.connections)
-        if count:
-            depth = min(self.max_depth, max(1, math.ceil(self.window / count)))
-            for connection in self.connections:
-                connection.max_depth = depth
 
     def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
         """Remove a connection that has ended; what it had not sent goes to the others."""
         if connection in self.connections:
             self.connections.remove(connection)
-            self._limit_depths()
         if connection.on_idle_stack:
             connection.on_idle_stack = False
             self._idle.remove(connection)
@@ -751,9 +740,10 @@ class Pool(Uncopyable):
                     self._wait_again(connection.take_unsent())
         for release in slots:
             release()  # there are so many: each second attempt takes one when it leaves, and keeps none while it waits
+        self._watched = behind
         if slow or self._rerouted:
             self._serve_waiting()
-        return behind
+        return self._watched
 
     def reap(self, now: float, idle_timeout: float) -> None:
         """Close what has been idle for longer than ``idle_timeout`` seconds, and bring the pool back to its minimum."""

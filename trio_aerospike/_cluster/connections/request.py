@@ -135,7 +135,6 @@ class Request:
         socket_timeout: float,
         write: bool,
         consume: Callable[[bytes], bool] | None = None,
-        *,
         scope_deadline: float = math.inf,
         total: float | None = None,
         arrived: float = -math.inf,

@@ -305,9 +305,10 @@ class Executor(Uncopyable):
                     limit,
                     socket_timeout,
                     write,
-                    scope_deadline=scope_deadline,
-                    total=total,
-                    arrived=began,
+                    None,
+                    scope_deadline,
+                    total,
+                    began,
                 )
                 if what in _ALONE:
                     pending.exclusive = True

@@ -122,7 +122,8 @@ class Node(Uncopyable):
         self._nursery: trio.Nursery | None = None
         self._due = math.inf
         self._sweep_scope: trio.CancelScope | None = None
-        self._watcher: trio.Event | None = None
+        #: Set once requests are queued behind others.
+        self._queued_behind = trio.Event()
         self._minimum_ready = trio.Event()
         self._started = trio.Event()
 
@@ -435,15 +436,12 @@ class Node(Uncopyable):
 
     def _watch(self) -> None:
         """Start to watch for slow requests, because requests are queued behind others."""
-        if self._watcher is not None:
-            self._watcher.set()
+        self._queued_behind.set()
 
     async def _relieve(self) -> None:
         """Reroute requests that are queued behind slow ones, for as long as any are queued behind others."""
         while True:
-            self._watcher = trio.Event()
-            await self._watcher.wait()
-            self._watcher = None
+            await self._queued_behind.wait()
             behind = True
             while behind:
                 await trio.sleep(STALL / 2)
@@ -452,6 +450,7 @@ class Node(Uncopyable):
                 behind = False
                 for pool in self.pools:
                     behind = pool.relieve(now) or behind
+            self._queued_behind = trio.Event()
 
     async def _reap(self) -> None:
         """Close connections that were idle for ``idle_timeout``, and keep the minimum open."""

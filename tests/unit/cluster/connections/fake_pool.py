@@ -64,6 +64,7 @@ class FakeConnection:
         self.assigned.append(request.number)
         request.holder = self
         self.load += request.cost
+        self.pool.in_flight += 1
         self.unsent.append(request)
         if self.send_fails:
             self.close(ConnectionResetError())
@@ -78,6 +79,7 @@ class FakeConnection:
 
     def _left(self, request):
         self.load -= request.cost
+        self.pool.in_flight -= 1
         if request.exclusive:
             self.exclusive = False
 
@@ -135,6 +137,7 @@ class FakeConnection:
             unsent = self.take_unsent()
             sent, self.sent = self.sent, []
             for request in sent:
+                self._left(request)
                 request.fail(Failure.BROKEN, error)
             self.pool.closed(self, unsent, error)
 

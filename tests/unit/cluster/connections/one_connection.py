@@ -15,6 +15,7 @@ from trio_aerospike._wire.messages import Message, decode_message
 
 class Owner:
     def __init__(self):
+        self.in_flight = 0
         self.bursts = []
         self.closings = []
         self.dues = []

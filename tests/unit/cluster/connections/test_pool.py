@@ -51,6 +51,15 @@ def test_long_lines_are_good_enough_where_no_other_connection_can_be_had():
     assert opener.asked == 0  # nobody knocks again and again at a door that was shut
 
 
+def test_idle_connections_do_not_make_the_queues_of_the_others_shorter():
+    opener = Opener(limit=64)
+    connections = busy(opener, 64, depth=0)
+    opener.pool.read_time = 0.0
+    for number in range(100):
+        opener.submit(number)
+    assert len([connection for connection in connections if connection.depth]) == 1
+
+
 def test_a_burst_on_a_cold_pool_spreads_over_connections_before_it_lines_up():
     opener = Opener(limit=64)
     for number in range(1000):

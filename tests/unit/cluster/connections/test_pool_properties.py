@@ -126,6 +126,10 @@ class PoolMachine(RuleBasedStateMachine):
         assert not [r.number for r in self.opener.waiting if r.ended]
 
     @invariant()
+    def requests_in_flight_are_counted(self):
+        assert self.pool.in_flight == sum(line.depth for line in self.lines)
+
+    @invariant()
     def first_come_first_served(self):
         firsts = list(dict.fromkeys(self.opener.assigned))
         assert firsts == sorted(firsts)
