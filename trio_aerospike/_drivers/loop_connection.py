@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import socket
 import time
@@ -50,7 +51,7 @@ class ConnectionOwner(Protocol):
 
     def refill(self, connection: LoopConnection, /) -> None: ...
 
-    def replied(self, count: int, elapsed: float, first: bool, /) -> None: ...
+    def replied(self, count: int, elapsed: float, first: bool, age: float, /) -> None: ...
 
     def timed_out(self) -> None: ...
 
@@ -146,6 +147,7 @@ class LoopConnection(Uncopyable):
         self._began = 0.0
         #: Whether nothing has been answered since the queue was last empty.
         self._fresh = True
+        self._replied_at = -math.inf
         try:
             loop.add_reader(self._fileno, self._readable)
             node.leases.hold(leased, LoopLeaseOwner(self, leased, node, loop))
@@ -321,8 +323,8 @@ class LoopConnection(Uncopyable):
         if completed:
             self._suspended = False
             now = self._clock.now()
-            owner.replied(len(completed), now - self._began, self._fresh)
-            self._began = now
+            owner.replied(len(completed), now - self._began, self._fresh, now - completed[0][0].sent_at)
+            self._began = self._replied_at = now
             self._fresh = False
         if pipeline.error is not None:
             raise pipeline.error
@@ -341,6 +343,31 @@ class LoopConnection(Uncopyable):
         """Read what has arrived."""
         if self._alive:
             self._readable()
+
+    def relieve(self, threshold: float) -> bool:
+        """Have what is queued behind a request that takes longer than ``threshold`` seconds executed elsewhere.
+
+        Returns:
+            Whether there is such a request; the connection takes no more until it is answered.
+        """
+        if self._is_stalled(threshold):
+            self._readable()  # answers may have arrived while the loop was blocked
+        if not self._is_stalled(threshold):
+            return False
+        try:
+            self._suspended = True
+            for request in itertools.islice(self._pipeline.sent, 1, None):
+                request.reroute()
+            self._move_unsent()
+        except BaseException:
+            self.interrupted()
+            raise
+        return True
+
+    def _is_stalled(self, threshold: float) -> bool:
+        if self.depth < 2 or not self._pipeline.sent or not self.accepts_requests:
+            return False
+        return self._clock.now() - max(self._pipeline.sent[0].sent_at, self._replied_at) >= threshold
 
     def _became_idle(self) -> None:
         self._leased.rested_since = time.monotonic()

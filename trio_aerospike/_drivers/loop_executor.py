@@ -14,11 +14,11 @@ import trio
 
 from .._cluster.connections.slot_leases import Slot
 from .._cluster.tend.node import Node
-from ..errors import ClientClosed, ClientError, ProtocolError
+from ..errors import AerospikeError, ClientClosed, ClientError, ProtocolError
 from ..keys import Key
 from .attempt import LOGGED_OUT, RESULT_CODE, ConnectedClient, LeasingExecutor, Policy
 from .loop_node import NodeConnections
-from .loop_request import Delegated, LoopRequest, NoProgress, Unsent
+from .loop_request import Delegated, LoopRequest, NoProgress, Stalled, Unsent
 from .loop_slots import SlotQueue
 from .loop_stalls import StallClock
 
@@ -44,13 +44,17 @@ class LoopExecutor(LeasingExecutor):
         self._slots = None if self._inner.limiter is None else SlotQueue(self._inner, self._clock, loop)
 
     def _check(self) -> bool:
-        """Run again what a KeyboardInterrupt may have lost; return whether commands are in flight or wait."""
+        """Look after the commands of the loop from time to time; return whether any are in flight or wait.
+
+        Runs again what a KeyboardInterrupt may have lost, and has reads sent again that are behind a slow request.
+        """
         slots = self._slots
         needed = slots is not None and slots.has_waiters
         for node in self._nodes.values():
             if node.has_requests:
                 needed = True
                 node.reschedule()
+                node.relieve()
         return needed
 
     async def _run(self, what: str, key: Key, frame: bytes, policy: Policy, write: bool) -> bytes:
@@ -81,14 +85,12 @@ class LoopExecutor(LeasingExecutor):
                 connections.interrupted()
                 raise
             try:
-                body: bytes = await request.answer
+                try:
+                    body: bytes = await request.answer
+                except Stalled:
+                    body = await self._second_attempt(request, connections)
             except (asyncio.CancelledError, KeyboardInterrupt):
-                if request.slot is not None and request.in_flight and request.answer.cancelled():
-                    # The server may be executing it: the slot stays taken until the answer has arrived.
-                    assert slots is not None
-                    request.on_done = functools.partial(slots.release, request.slot)
-                    request.slot = None
-                connections.abandoned(request)
+                self._abandon(request, connections)
                 raise
             except Delegated:
                 return await self._delegate(request, connections)
@@ -114,6 +116,47 @@ class LoopExecutor(LeasingExecutor):
             if request.slot is not None:
                 assert slots is not None
                 slots.release(request.slot)
+
+    def _abandon(self, request: LoopRequest, connections: NodeConnections) -> None:
+        """Have the answer of a request dropped; its slot stays taken while the server may be executing it."""
+        if request.slot is not None and request.in_flight and request.answer.cancelled():
+            assert self._slots is not None
+            request.on_done = functools.partial(self._slots.release, request.slot)
+            request.slot = None
+        connections.abandoned(request)
+
+    async def _second_attempt(self, request: LoopRequest, connections: NodeConnections) -> bytes:
+        """Have Trio send a read once more that was sent behind a slow request; the first answer counts."""
+        body: bytes | None
+        first: asyncio.Future[bytes]
+        first = request.answer = asyncio.get_running_loop().create_future()
+        if request.ended:
+            raise Unsent  # its connection has ended meanwhile; a read can be executed again
+        second = asyncio.ensure_future(self._attempt_in_trio(request))
+        try:
+            await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
+            if not first.done():
+                body = second.result()
+                if body is not None:
+                    first.cancel()
+                    self._abandon(request, connections)
+                    return body
+            body = await first
+            return body
+        finally:
+            first.cancel()
+            second.cancel()
+
+    async def _attempt_in_trio(self, request: LoopRequest) -> bytes | None:
+        """Make one attempt in Trio; returns None if it was not answered."""
+        now = self._now()
+        _, key, frame, policy, _ = request.command
+        times = request.deadline - now, request.limit - now
+        try:
+            body: bytes | None = await self._run_in_trio(self._inner.second_attempt, key, frame, policy, *times)
+            return body
+        except (AerospikeError, trio.RunFinishedError):
+            return None
 
     async def _delegate(self, request: LoopRequest, connections: NodeConnections) -> bytes:
         """Have Trio execute a command that has not been sent."""

@@ -8,7 +8,7 @@ import time
 import weakref
 
 from .._cluster.connections.blocking import BlockingConnection
-from .._cluster.connections.pool import TARGET_DELAY
+from .._cluster.connections.pool import STALL, TARGET_DELAY, WEIGHT
 from .._cluster.connections.waiting import WaitingQueue
 from .._cluster.tend.node import Node
 from .loop_connection import LoopConnection
@@ -72,6 +72,8 @@ class NodeConnections:
         self._can_watch_sockets = True
         self.max_depth = LEASE_DEPTH
         self.service_time = PRIOR_SERVICE_TIME
+        #: Seconds from a request to its answer, the average of late.
+        self._delay = 0.0
         #: Nothing has been measured yet: the prior is no reason for deep queues.
         self._unmeasured = True
         self.waiting: WaitingQueue[LoopRequest] = WaitingQueue(self)
@@ -213,6 +215,14 @@ class NodeConnections:
         if self.waiting.count and loop is not None and self._check_at < now - PERIOD:
             self._check_after(0.0, now, loop)
 
+    def relieve(self) -> None:
+        """Have what is queued behind slow requests executed elsewhere."""
+        # A busy node answers everything late, which makes none of it slow.
+        threshold = STALL + 2 * self._delay
+        relieved = [connection.relieve(threshold) for connection in self._alive()]
+        if self.waiting.count and any(relieved):
+            self.serve()  # no answer of that connection will admit what waits, and another may be leased
+
     def abandoned(self, request: LoopRequest) -> None:
         """Note that the task that waited for a request has ended."""
         if request.holder is self:
@@ -274,7 +284,8 @@ class NodeConnections:
     def wait_of(self, request: LoopRequest) -> tuple[float, int, bool]:
         """Return the seconds of silence, how many more requests wait, and whether no connection is left."""
         silence = self.clock.now() - max(request.arrived, self._progress_at)
-        full = all(pool.total >= pool.limit for pool in self.node.pools)
+        # Where the node has fallen silent, that is the cause, however many connections were opened since.
+        full = not self._unresponsive and all(pool.total >= pool.limit for pool in self.node.pools)
         return silence, max(0, self.waiting.count - 1), full
 
     def timed_out(self) -> None:
@@ -318,7 +329,7 @@ class NodeConnections:
         share = math.ceil(WINDOW / max(1, len(self._connections)))
         self.max_depth = min(share, max(1, int(TARGET_DELAY / max(self.service_time, 1e-6))))
 
-    def replied(self, count: int, elapsed: float, first: bool) -> None:
+    def replied(self, count: int, elapsed: float, first: bool, age: float) -> None:
         """Update the service time estimate after a burst of answers.
 
         Much of the elapsed time may be our own loop's, so the fastest burst is the best estimate, for a while.
@@ -327,7 +338,9 @@ class NodeConnections:
             count: how many answers.
             elapsed: seconds since the burst before, or since the connection's queue was empty.
             first: whether this is the first burst since then: the elapsed time includes the round trip.
+            age: seconds since the first of their requests was sent.
         """
+        self._delay += WEIGHT * (min(age, 1.0) - self._delay)
         if self._unmeasured and (count >= MIN_BURST or not first):
             self._unmeasured = False
             self.service_time = elapsed / count

@@ -16,6 +16,10 @@ class Unsent(Exception):
     """The connection ended before the request was sent."""
 
 
+class Stalled(Exception):
+    """The request was sent behind one that the node takes long for: another attempt may be answered sooner."""
+
+
 class Delegated(Exception):
     """No connection of the loop takes the request: the client's Trio run executes it."""
 
@@ -36,6 +40,8 @@ class Admission(Protocol):
     def submit(self, request: LoopRequest, now: float, loop: asyncio.AbstractEventLoop, /) -> None: ...
 
     def reschedule(self) -> None: ...
+
+    def relieve(self) -> None: ...
 
     def interrupted(self, *others: LoopRequest) -> None: ...
 
@@ -60,6 +66,7 @@ class LoopRequest(FirstAttempt):
         connection: the connection that has taken it.
         sent, sent_at, abandoned, consume: as for :class:`PipelinedRequest`.
         ended: the server owes no answer any more.
+        rerouted: whether a second attempt has been made at a read that was sent behind a slow request.
         on_done: called when the answer of a request whose task has ended has arrived, or is given up.
     """
 
@@ -73,6 +80,7 @@ class LoopRequest(FirstAttempt):
         "frame",
         "holder",
         "on_done",
+        "rerouted",
         "sent",
         "sent_at",
         "slot",
@@ -91,12 +99,13 @@ class LoopRequest(FirstAttempt):
     abandoned: bool
     consume: Callable[[bytes], bool] | None
     ended: bool
+    rerouted: bool
     on_done: Callable[[], None] | None
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.slot = self.holder = self.connection = self.consume = self.on_done = None
-        self.sent = self.abandoned = self.ended = False
+        self.sent = self.abandoned = self.ended = self.rerouted = False
 
     @property
     def command(self) -> tuple[str, Key, bytes, Policy, bool]:
@@ -107,6 +116,12 @@ class LoopRequest(FirstAttempt):
     def in_flight(self) -> bool:
         """Whether the server may be executing the request, and owes the answer."""
         return self.sent and not self.ended
+
+    def reroute(self) -> None:
+        """Have the task make a second attempt, if this is a read whose answer it awaits, and the first of the kind."""
+        if not (self._write or self.rerouted or self.answer.done()):
+            self.rerouted = True
+            self.answer.set_exception(Stalled())
 
     def expires_at(self, now: float) -> float:
         """When the whole command is given up."""

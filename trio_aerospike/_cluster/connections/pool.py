@@ -398,9 +398,14 @@ class Pool(Uncopyable):
                     return
 
     @property
+    def _silent(self) -> bool:
+        """Whether the node has answered nothing since a request left that it did not answer in its time."""
+        return self.progress_at < self._overdue_since
+
+    @property
     def _room_in_window(self) -> float:
         """How many more requests the window admits; a node that has fallen silent is sent one at a time, as a probe."""
-        if self.progress_at >= self._overdue_since:
+        if not self._silent:
             return self.window - self.in_flight
         probes = (c.depth for c in self.connections if not (c.overdue or c.exclusive))
         return 1 - sum(probes)
@@ -699,7 +704,7 @@ class Pool(Uncopyable):
         failure = Failure.NO_PROGRESS
         if not self.connections:
             failure = Failure.EXPIRED
-        elif self.total >= self.limit:
+        elif self.total >= self.limit and not self._silent:
             failure = Failure.NO_ROOM
         for request in overdue:
             self.waiting.remove(request)
@@ -731,6 +736,8 @@ class Pool(Uncopyable):
                 behind = True
                 if connection.is_stalled(now, threshold, self._clock.iteration - STALL_ITERATIONS):
                     slow = True
+                    # Until it has answered all, it is used only where no other can be had.
+                    connection.load += threshold * connection.depth
                     for read in connection.delayed_reads():
                         release = self._spare_slot()
                         if release is None:

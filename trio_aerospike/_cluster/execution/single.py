@@ -33,6 +33,7 @@ from ...errors import (
 )
 from ...validation import Uncopyable
 from ..connections.loop_clock import loop_clock
+from ..connections.pool import no_slot_to_release
 from ..connections.request import Request
 from .attempts import RESULT_CODE, no_connection_text, outcome_of, refused_login, report, wait_for_retry
 from .batch import Batch, BatchExecution
@@ -377,6 +378,44 @@ class Executor(Uncopyable):
         finally:
             if slots:
                 self.release_slot(slots.pop())
+
+    async def second_attempt(
+        self, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, attempt_left: float, command_left: float
+    ) -> bytes | None:
+        """Send a read once more that an event loop has sent behind a slow request, if there is a slot to spare.
+
+        Args:
+            key, frame, policy: as for :meth:`run`.
+            attempt_left: seconds that this attempt may take.
+            command_left: seconds that the whole command may take.
+
+        Returns:
+            The body of the answer, whatever its result code; None if it was not sent, or not answered.
+        """
+        cluster = self._cluster
+        digest = key.digest
+        node = cluster.owner(key.namespace, (digest[0] | digest[1] << 8) & 4095, 0, policy.replica)
+        release = cluster.spare_slot()
+        if release is None:
+            return None
+        try:
+            if node is None:
+                return None
+            now = self._now()
+            expires = now + command_left
+            frame = restamped(frame, expires, now)
+            deadline = now + attempt_left
+            pending = Request(frame, PROTO_MESSAGE, deadline, expires, attempt_left, False, arrived=now)
+            node.submit(pending)
+            try:
+                await pending.wait()
+            except trio.Cancelled:
+                if pending.sent and pending.failure is None:
+                    pending.on_done, release = release, no_slot_to_release
+                raise
+            return pending.reply
+        finally:
+            release()
 
     async def resume(
         self,
