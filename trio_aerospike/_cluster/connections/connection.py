@@ -21,7 +21,7 @@ from ..._wire.pipeline import SEND_SIZE, UNSENT_LIMIT, RequestPipeline, restampe
 from ...errors import ProtocolError
 from ...validation import Uncopyable
 from .loop_clock import loop_clock
-from .request import WOKEN, Failure, Request
+from .request import Failure, Request
 from .transport import Transport
 
 #: Bytes asked of the transport at a time. A larger buffer is mapped and unmapped by the allocator for each receive.
@@ -454,7 +454,7 @@ class Connection(Uncopyable):
             if task is not None:
                 request.task = None
                 request.reply = body
-                reschedule(task, WOKEN)
+                reschedule(task)
             elif body:
                 request.answer(body)
             else:

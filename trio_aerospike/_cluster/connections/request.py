@@ -5,25 +5,9 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol
 
 import trio
-
-if TYPE_CHECKING:
-    import outcome
-
-
-class _Woken:
-    """The outcome that a parked task receives: none. Trio makes one for each call, since an Outcome serves once."""
-
-    __slots__ = ()
-
-    def unwrap(self) -> None:
-        """As ``outcome.Value(None).unwrap``."""
-
-
-#: To be passed to ``trio.lowlevel.reschedule``.
-WOKEN = cast("outcome.Outcome[None]", _Woken())
 
 
 class Failure(enum.Enum):
@@ -217,7 +201,7 @@ class Request:
         task = self.task
         if task is not None:
             self.task = None
-            trio.lowlevel.reschedule(task, WOKEN)
+            trio.lowlevel.reschedule(task)
 
     def answer(self, body: bytes) -> None:
         """Take the reply, and wake the task: that of the read where this is a second attempt at one."""
