@@ -30,4 +30,4 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def mean_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every random delay before a retry is its mean."""
-    monkeypatch.setattr("trio_aerospike._cluster.execution.retry._random", lambda: 0.5)
+    monkeypatch.setattr("trio_aerospike._cluster.execution.retry_rules._random", lambda: 0.5)

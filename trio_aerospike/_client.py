@@ -19,8 +19,8 @@ from ._commands.records import RecordCommands
 from ._commands.security import SecurityCommands
 from ._commands.statistics import StatisticsCommands
 from ._commands.udf import UDFCommands
-from ._instrumentation import Observers
 from ._lazy import LazyModule
+from ._observers import Observers
 from ._trio_guard import require_trio
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
 from .errors import InvalidArgError

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from trio_aerospike._arrays.keeping import ANSWERED, decode_all
+from trio_aerospike._arrays.kept_answers import ANSWERED, decode_all
 from trio_aerospike._batch.keys import KeyColumns as KeyColumns
 from trio_aerospike._lazy import LazyModule
 from trio_aerospike._wire.row_columns import Columns
@@ -30,12 +30,12 @@ from trio_aerospike.records import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from trio_aerospike._arrays import fields as array_fields, filling, rows as array_rows
+    from trio_aerospike._arrays import columns as filling, fields as array_fields, vectorized_rows as array_rows
 else:
     np = LazyModule("numpy")
     array_fields = LazyModule("trio_aerospike._arrays.fields")
-    array_rows = LazyModule("trio_aerospike._arrays.rows")
-    filling = LazyModule("trio_aerospike._arrays.filling")
+    array_rows = LazyModule("trio_aerospike._arrays.vectorized_rows")
+    filling = LazyModule("trio_aerospike._arrays.columns")
 
 __all__ = ["KeyColumns", "LazyBatch", "RecordArrays", "RecordColumns"]
 

@@ -262,9 +262,7 @@ class ClientConfig:
     max_concurrent_operations: int = attrs.field(
         default=0, kw_only=True, validator=integer(0, note=" (0 for no limit)")
     )
-    operation_queue_timeout: float | None = attrs.field(
-        default=None, kw_only=True, validator=seconds(none="no limit")
-    )
+    operation_queue_timeout: float | None = attrs.field(default=None, kw_only=True, validator=seconds(none="no limit"))
     tls: ssl.SSLContext | None = attrs.field(
         default=None, kw_only=True, validator=instance_of(ssl.SSLContext, "an ssl.SSLContext", none=True)
     )

@@ -18,7 +18,7 @@ back-off, uses a :class:`RetryState`::
 
 from __future__ import annotations
 
-from ._cluster.execution.retry import (
+from ._cluster.execution.retry_rules import (
     Action as Action,
     Cause as Cause,
     Outcome as Outcome,

@@ -18,7 +18,12 @@ from typing import Any, ClassVar, NoReturn, SupportsIndex, TypeVar
 import attrs
 
 from trio_aerospike._wire.constants import BIN_NAME_MAX
-from trio_aerospike._wire.shown import conversion_hint, kind_of as kind_of, shown as shown, with_article as with_article
+from trio_aerospike._wire.error_text import (
+    conversion_hint,
+    kind_of as kind_of,
+    shown as shown,
+    with_article as with_article,
+)
 from trio_aerospike.errors import InvalidArgError
 
 T = TypeVar("T")

@@ -44,13 +44,13 @@ from ._observability.controls import (
     start_metrics_server as start_metrics_server,
     stop_metrics_server as stop_metrics_server,
 )
-from ._sync.query import Query as Query
-from ._types import (
+from ._operations.types import (
     HLLPolicy as HLLPolicy,
     ListPolicy as ListPolicy,
     MapPolicy as MapPolicy,
     Operation as Operation,
 )
+from ._sync.query import Query as Query
 from ._version import __version__ as __version__
 from .exception import (
     AdminError as AdminError,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ._async.administration import AsyncAdministration
 from ._async.batches import AsyncBatchCommands
-from ._async.connection import AsyncConnection
+from ._async.lifecycle import AsyncLifecycle
 from ._async.records import AsyncRecordCommands
 from ._sync.administration import Administration
 from ._sync.batches import BatchCommands
-from ._sync.connection import Connection
+from ._sync.lifecycle import Lifecycle
 from ._sync.records import RecordCommands
 
 
-class AsyncClient(AsyncConnection, AsyncRecordCommands, AsyncBatchCommands, AsyncAdministration):
+class AsyncClient(AsyncLifecycle, AsyncRecordCommands, AsyncBatchCommands, AsyncAdministration):
     """A client for asyncio programs; any number of event loops and tasks may use it at once.
 
     Use it as ``async with AsyncClient(config) as client: await client.connect()``, or connect and close it yourself.
@@ -30,7 +30,7 @@ class AsyncClient(AsyncConnection, AsyncRecordCommands, AsyncBatchCommands, Asyn
     _for_loop = True
 
 
-class Client(Connection, RecordCommands, BatchCommands, Administration):
+class Client(Lifecycle, RecordCommands, BatchCommands, Administration):
     """A client for programs without an event loop; any number of threads may use it at once.
 
     Use it as ``with aerospike_py.client(config).connect() as client:``. Every command may raise AerospikeTimeoutError,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ._types import Operation, build as _build
+from ._operations.types import Operation, build as _build
 
 __all__ = [
     "Operation",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ._types import ListPolicy, Operation, build as _build
+from ._operations.types import ListPolicy, Operation, build as _build
 
 __all__ = [
     "Operation",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ._types import MapPolicy, Operation, build as _build
+from ._operations.types import MapPolicy, Operation, build as _build
 
 __all__ = [
     "Operation",

@@ -23,7 +23,7 @@ from tests.interrupting import Interrupter
 
 KEY = ("test", "interrupts", "key")
 #: The modules that connect and close a client.
-CONNECTION = ("_sync/connection.py", "_client_base.py", "_runtime/session.py", "_runtime/backends.py")
+CONNECTION = ("_sync/lifecycle.py", "_client_base.py", "_runtime/session.py", "_runtime/backends.py")
 
 
 async def echo(value: Any) -> Any:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from aerospike_py import bit_operations, hll_operations, list_operations, map_operations
-from aerospike_py._blob_forms import FORMS as BLOBS
-from aerospike_py._collection_forms import FORMS as COLLECTIONS
-from aerospike_py._forms import OperationDict
+from aerospike_py._operations.bits_and_hll import FORMS as BLOBS
+from aerospike_py._operations.forms import OperationDict
+from aerospike_py._operations.lists_and_maps import FORMS as COLLECTIONS
 from trio_aerospike._wire.bit_ops import BITS
-from trio_aerospike._wire.call_rows import POLICIES, RETURNS, Call
 from trio_aerospike._wire.cdt_ops import LISTS, MAPS
 from trio_aerospike._wire.hll_ops import HLLS
+from trio_aerospike._wire.operation_rows import POLICIES, RETURNS, Call
 
 FAMILIES: dict[str, tuple[Any, dict[str, Call]]] = {
     "list": (list_operations, LISTS),

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_aerospike import AerospikeTimeoutError, BackpressureError, Client, errors, open_client, predicates
-from trio_aerospike._cluster.execution import retry
+from trio_aerospike._cluster.execution import retry_rules as retry
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.query import QueryPolicy
 from trio_aerospike.server import EmbeddedCluster, Fault, open_embedded_cluster

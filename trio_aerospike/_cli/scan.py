@@ -34,9 +34,7 @@ def add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("namespace")
     parser.add_argument("set", nargs="?", help="the set; default: the whole namespace")
-    parser.add_argument(
-        "--bins", metavar="NAME,...", help="only these bins, and only records that have any of them"
-    )
+    parser.add_argument("--bins", metavar="NAME,...", help="only these bins, and only records that have any of them")
     parser.add_argument("--no-bins", action="store_true", help="keys and metadata only")
     parser.add_argument("--filter", metavar="BASE64", help="a filter expression, in base64")
     parser.add_argument("--max", type=positive, metavar="N", help="at most this many records")

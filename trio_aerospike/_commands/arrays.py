@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import trio
 
-from .._arrays.keeping import KeepingReader
+from .._arrays.kept_answers import KeepingReader
 from .._batch.keys import KeyColumns, key_columns
 from .._batch.policies import BatchWritePolicy
 from .._batch.rows import ReadEncoder, Rows, WriteEncoder
@@ -26,15 +26,20 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .._arrays import fields as array_fields, reading, rows as array_rows, writing
+    from .._arrays import (
+        answer_rows as reading,
+        fields as array_fields,
+        vectorized_rows as array_rows,
+        write_encoding as writing,
+    )
     from .._cluster.execution import batch as execution
 else:
     np = LazyModule("numpy")
     npt = LazyModule("numpy.typing")
     array_fields = LazyModule("trio_aerospike._arrays.fields")
-    array_rows = LazyModule("trio_aerospike._arrays.rows")
-    reading = LazyModule("trio_aerospike._arrays.reading")
-    writing = LazyModule("trio_aerospike._arrays.writing")
+    array_rows = LazyModule("trio_aerospike._arrays.vectorized_rows")
+    reading = LazyModule("trio_aerospike._arrays.answer_rows")
+    writing = LazyModule("trio_aerospike._arrays.write_encoding")
     execution = LazyModule("trio_aerospike._cluster.execution.batch")
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Never
 
 from .._batch.udf_call import check_policy, checked_call
-from .._instrumentation import instrumented
 from .._lazy import LazyModule
+from .._observers import instrumented
 from .._wire.query import QueryHead, encode_background_query
 from ..exp import Expression
 from ..jobs import BackgroundJob

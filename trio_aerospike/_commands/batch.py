@@ -22,7 +22,7 @@ from ..operations import Operation
 from ..policies import BatchPolicy, chosen
 from ..records import BatchResult, BatchResults
 from ..validation import checked_int, refused, unknown_argument
-from .family import CommandFamily
+from .base import CommandFamily
 
 if TYPE_CHECKING:
     from .._batch import pipeline

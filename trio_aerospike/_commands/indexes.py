@@ -6,7 +6,7 @@ import base64
 from functools import partial
 from typing import Never
 
-from .._instrumentation import instrumented
+from .._observers import instrumented
 from .._wire.constants import BIN_NAME_MAX, NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.index_ranges import INDEX_NAME_MAX
 from .._wire.info import parse_error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Never
 import trio
 
 from .._cluster.run_all import run_all
-from .._instrumentation import instrumented
+from .._observers import instrumented
 from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.info import parse_error
 from ..errors import AerospikeError, InvalidArgError, ProtocolError, error_from_code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AerospikeError, ClientClosed, ClusterError
 from ..policies import InfoPolicy, chosen
-from .family import CommandFamily
+from .base import CommandFamily
 
 if TYPE_CHECKING:
     from .._cluster.tend.node import Node

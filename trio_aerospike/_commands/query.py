@@ -27,7 +27,7 @@ from ..predicates import Predicate
 from ..query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from ..records import Record
 from ..validation import Uncopyable, checked_bin_name, checked_int, checked_text, refused, unknown_argument
-from .family import CommandFamily
+from .base import CommandFamily
 
 if TYPE_CHECKING:
     from .._cluster.execution import query as execution, query_plan

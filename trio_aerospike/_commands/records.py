@@ -18,7 +18,7 @@ from ..operations import Operation
 from ..policies import ReadPolicy, WritePolicy, checked_generation, chosen, wire_ttl
 from ..records import Metadata, OrderedResult, Record, checked_bins
 from ..validation import checked_bin_name, checked_bin_names, refused, shown, unknown_argument
-from .family import CommandFamily, CommandRunner
+from .base import CommandFamily, CommandRunner
 
 if TYPE_CHECKING:
     from .._cluster.execution import single

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Never, TypeAlias, TypeVar
 
 import trio
 
-from .._instrumentation import instrumented
 from .._lazy import LazyModule
+from .._observers import instrumented
 from ..config import AuthMode
 from ..errors import AdminError, AerospikeError, AerospikeTimeoutError, ConnectionFailed, ResultCode, error_from_code
 from ..policies import AdminPolicy, chosen

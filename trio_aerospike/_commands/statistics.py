@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Never, TypeVar
 
 from .._cluster.run_all import run_all
-from .._instrumentation import instrumented
 from .._lazy import LazyModule
+from .._observers import instrumented
 from .._wire.constants import NAMESPACE_MAX, SET_NAME_MAX
 from .._wire.index_ranges import INDEX_NAME_MAX
 from .._wire.info import parse_error

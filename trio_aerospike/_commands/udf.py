@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from .._batch.udf_call import MODULE_MAX, check_policy, udf_fields
-from .._instrumentation import instrumented
+from .._observers import instrumented
 from .._wire import constants as wire
 from .._wire.commands import encode_command, encode_field, key_fields
 from .._wire.info import parse_error

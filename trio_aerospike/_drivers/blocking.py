@@ -20,7 +20,7 @@ from .._commands.records import RecordCommands
 from ..errors import ClientClosed, ProtocolError
 from ..keys import Key
 from ..validation import Uncopyable
-from .attempt import LOGGED_OUT, RESULT_CODE, ConnectedClient, LeasingExecutor, Policy
+from .first_attempt import LOGGED_OUT, RESULT_CODE, ConnectedClient, LeasingExecutor, Policy
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import weakref
 
 from .._commands.records import RecordCommands
 from ..validation import Uncopyable
-from .attempt import ConnectedClient
+from .first_attempt import ConnectedClient
 from .loop_executor import LoopExecutor, RunInTrio
 
 

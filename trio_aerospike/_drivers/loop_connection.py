@@ -17,9 +17,9 @@ from .._cluster.tend.node import Node
 from .._wire.pipeline import UNSENT_LIMIT, RequestPipeline
 from ..errors import ProtocolError
 from ..validation import Uncopyable
-from .attempt import RESULT_CODE
+from .first_attempt import RESULT_CODE
 from .loop_request import LoopRequest, Unsent
-from .loop_stalls import PERIOD, StallClock
+from .stall_clock import PERIOD, StallClock
 
 _RECEIVE_SIZE = 64 * 1024
 #: Seconds after which a flush that has not run is scheduled again.

@@ -16,11 +16,11 @@ from .._cluster.connections.slot_leases import Slot
 from .._cluster.tend.node import Node
 from ..errors import AerospikeError, ClientClosed, ClientError, ProtocolError
 from ..keys import Key
-from .attempt import LOGGED_OUT, RESULT_CODE, ConnectedClient, LeasingExecutor, Policy
+from .first_attempt import LOGGED_OUT, RESULT_CODE, ConnectedClient, LeasingExecutor, Policy
 from .loop_node import NodeConnections
 from .loop_request import Delegated, LoopRequest, NoProgress, Stalled, Unsent
 from .loop_slots import SlotQueue
-from .loop_stalls import StallClock
+from .stall_clock import StallClock
 
 
 class RunInTrio(Protocol):

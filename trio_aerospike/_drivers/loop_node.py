@@ -14,7 +14,7 @@ from .._cluster.tend.node import Node
 from .loop_connection import LoopConnection
 from .loop_request import Delegated, LoopRequest, NoProgress
 from .loop_slots import SlotQueue
-from .loop_stalls import PERIOD, StallClock
+from .stall_clock import PERIOD, StallClock
 
 #: Maximum connections that one loop leases from one node.
 MAX_CONNECTIONS = 8

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from .._cluster.connections.slot_leases import Slot
 from .._wire.constants import PROTO_MESSAGE
 from ..keys import Key
-from .attempt import FirstAttempt, Policy
+from .first_attempt import FirstAttempt, Policy
 
 
 class Unsent(Exception):

@@ -13,7 +13,7 @@ import trio
 from .._cluster.connections.slot_leases import Slot, SlotLease
 from .._cluster.execution.single import Executor
 from .loop_request import LoopRequest
-from .loop_stalls import StallClock
+from .stall_clock import StallClock
 
 #: Seconds after which slots are asked for again where no reply has come.
 _ASK_AGAIN = 0.02

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from .call_rows import Family, table
 from .constants import OP_BITS_MODIFY, OP_BITS_READ
+from .operation_rows import Family, table
 
 RESIZE: Final = 0
 INSERT: Final = 1

@@ -15,7 +15,7 @@ from ..errors import ProtocolError
 from .cdt_ops import CONTEXT_EVAL
 from .cdt_pack import pack_value
 from .cdt_unpack import unpack_value
-from .shown import shown
+from .error_text import shown
 
 # The bytes before a context: the header of a list of three, and 255.
 _EVALUATE_IN = b"\x93" + pack_value(CONTEXT_EVAL)

@@ -1,12 +1,12 @@
 """Operations on lists and maps: their numbers (server: as/include/base/proto.h) and their tables.
 
-:mod:`call_rows` explains the columns and words of a row.
+:mod:`operation_rows` explains the columns and words of a row.
 """
 
 from typing import Final
 
-from .call_rows import Family, table
 from .constants import OP_CDT_MODIFY, OP_CDT_READ
+from .operation_rows import Family, table
 
 # Operations. The names are the server's, without its AS_CDT_OP_.
 LIST_SET_TYPE: Final = 0

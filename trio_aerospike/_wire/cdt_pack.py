@@ -15,7 +15,7 @@ from .constants import (
     PARTICLE_HLL,
     PARTICLE_STRING,
 )
-from .shown import conversion_hint, kind_of, shown
+from .error_text import conversion_hint, kind_of, shown
 from .values import (
     INFINITY,
     GeoJSON,

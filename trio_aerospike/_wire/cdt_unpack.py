@@ -16,7 +16,7 @@ from .constants import (
     PARTICLE_HLL,
     PARTICLE_STRING,
 )
-from .shown import not_utf8
+from .error_text import not_utf8
 from .values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 

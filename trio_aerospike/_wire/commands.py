@@ -29,8 +29,8 @@ from .constants import (
     TRANSACTION_TTL_NO_LIMIT,
     TRANSACTION_TTL_OFFSET as TRANSACTION_TTL_OFFSET,
 )
+from .error_text import kind_of, shown
 from .particles import encode_value
-from .shown import kind_of, shown
 
 _pack_header = struct.Struct(">Q6BIIIHH").pack
 _pack_size = struct.Struct(">I").pack

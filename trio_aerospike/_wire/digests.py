@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..errors import InvalidArgError
 from .constants import DIGEST_SIZE, N_PARTITIONS
-from .shown import kind_of, shown
+from .error_text import kind_of, shown
 
 #: The hashed form of an integer: its particle type, 1, and 8 bytes, big endian.
 pack_int_key = struct.Struct(">Bq").pack

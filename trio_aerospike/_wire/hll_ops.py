@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from .call_rows import Family, table
 from .constants import OP_HLL_MODIFY, OP_HLL_READ
+from .operation_rows import Family, table
 
 INIT: Final = 0
 ADD: Final = 1

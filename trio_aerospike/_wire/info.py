@@ -11,8 +11,8 @@ import attrs
 
 from ..errors import InvalidArgError, ProtocolError
 from .constants import PROTO_INFO
+from .error_text import clipped
 from .frames import encode_frame
-from .shown import clipped
 
 
 def encode_info_request(*names: str) -> bytes:

@@ -23,7 +23,7 @@ from .constants import (
     PARTICLE_NULL,
     PARTICLE_STRING,
 )
-from .shown import kind_of, not_utf8
+from .error_text import kind_of, not_utf8
 from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 _pack_int = struct.Struct(">q").pack

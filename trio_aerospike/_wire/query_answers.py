@@ -31,10 +31,10 @@ from .constants import (
     PARTICLE_INTEGER,
     PARTICLE_STRING,
 )
+from .error_text import not_utf8
 from .particles import decode_value
 from .query_layouts import MakeRecord, Place, RunDecoder, decoder_of, layout_of
 from .records import bins_of, read_bins, skip_bins
-from .shown import not_utf8
 from .undecodable import faulty_bin
 
 _unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from

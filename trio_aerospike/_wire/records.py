@@ -10,8 +10,8 @@ import struct
 from typing import Any
 
 from ..errors import ProtocolError
+from .error_text import clipped
 from .particles import decode_value
-from .shown import clipped
 from .undecodable import faulty_bin
 
 # Header size, result code, generation, void time, number of fields, number of operations.

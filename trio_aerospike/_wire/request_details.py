@@ -15,7 +15,7 @@ from .constants import (
     INFO2_GENERATION_GT,
     MESSAGE_HEADER_SIZE,
 )
-from .shown import shown
+from .error_text import shown
 
 _RECORD_GENERATION: Final = 3
 _RECORD_TOO_BIG: Final = 13

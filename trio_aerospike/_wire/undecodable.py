@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 
 from ..errors import ProtocolError
+from .error_text import not_utf8
 from .particles import decode_value
-from .shown import not_utf8
 
 _unpack_op = struct.Struct(">IxBBB").unpack_from
 

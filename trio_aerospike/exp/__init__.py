@@ -45,9 +45,7 @@ from trio_aerospike._cdt.types import (
 )
 from trio_aerospike._wire.values import INFINITY as INFINITY, WILDCARD as WILDCARD
 from trio_aerospike.exp import bits as bits, hll as hll, lists as lists, maps as maps
-from trio_aerospike.exp._decode import from_base64 as from_base64, from_bytes as from_bytes
-from trio_aerospike.exp._expression import Expression as Expression, Operand as Operand
-from trio_aerospike.exp._flow import (
+from trio_aerospike.exp._conditions import (
     CallSystem as CallSystem,
     Definition as Definition,
     call as call,
@@ -57,6 +55,8 @@ from trio_aerospike.exp._flow import (
     unknown as unknown,
     var as var,
 )
+from trio_aerospike.exp._decode import from_base64 as from_base64, from_bytes as from_bytes
+from trio_aerospike.exp._expression import Expression as Expression, Operand as Operand
 from trio_aerospike.exp._leaves import (
     bin_exists as bin_exists,
     bin_type as bin_type,

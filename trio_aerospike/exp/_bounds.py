@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from trio_aerospike._wire.call_rows import Call
 from trio_aerospike._wire.cdt import INT_MAX
 from trio_aerospike._wire.constants import PROTO_SIZE_MAX
+from trio_aerospike._wire.operation_rows import Call
 from trio_aerospike.validation import checked_int, refused
 
 _BITS_MAX: Final = PROTO_SIZE_MAX * 8

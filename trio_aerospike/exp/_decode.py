@@ -14,11 +14,11 @@ from trio_aerospike._wire.cdt import unpack_value
 from trio_aerospike._wire.cdt_calls import value_end
 from trio_aerospike._wire.constants import PARTICLE_BLOB, PARTICLE_GEOJSON, PARTICLE_HLL, PARTICLE_STRING
 from trio_aerospike.errors import InvalidArgError, ProtocolError
-from trio_aerospike.exp import _flow, _leaves, _operators
-from trio_aerospike.exp._calls import CALL_ARGUMENTS_MAX
+from trio_aerospike.exp import _conditions as _flow, _leaves, _operators
+from trio_aerospike.exp._call_types import CALL_ARGUMENTS_MAX
 from trio_aerospike.exp._context import Steps
 from trio_aerospike.exp._expression import VALUE, Expression, bind, make
-from trio_aerospike.exp._rules import PLAIN
+from trio_aerospike.exp._type_rules import PLAIN
 from trio_aerospike.exp._types import DEPTH_MAX, ExpType, Kind
 from trio_aerospike.validation import checked_bin_name, refused
 

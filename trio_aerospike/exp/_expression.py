@@ -14,11 +14,11 @@ from trio_aerospike._wire import exp_ops as ops
 from trio_aerospike._wire.values import GeoJSON, HyperLogLog, Special
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.exp import _source
-from trio_aerospike.exp._calls import call_kind
+from trio_aerospike.exp._call_types import call_kind
 from trio_aerospike.exp._encode import compiled_size, encode
 from trio_aerospike.exp._literals import literal_kind, packed
 from trio_aerospike.exp._node import VALUE as VALUE, Node
-from trio_aerospike.exp._rules import PLAIN, Kinds, Mismatch, demand
+from trio_aerospike.exp._type_rules import PLAIN, Kinds, Mismatch, demand
 from trio_aerospike.exp._types import DEPTH_MAX, SIZE_MAX, ExpType, Kind
 from trio_aerospike.validation import refused, with_article
 

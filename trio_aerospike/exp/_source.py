@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from trio_aerospike._cdt.types import PERSIST_INDEX, ListPolicy, ListReturn, MapPolicy, MapReturn, PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
-from trio_aerospike._wire.call_rows import POLICIES, RETURNS, STATIC, Call, Parameter
 from trio_aerospike._wire.cdt import unpack_value
+from trio_aerospike._wire.operation_rows import POLICIES, RETURNS, STATIC, Call, Parameter
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.exp._bounds import check_literals
-from trio_aerospike.exp._calls import BY_NUMBER, KINDS, MODIFY, RANGES, allowed_numbers, answer_kind, operand_kind
+from trio_aerospike.exp._call_types import BY_NUMBER, KINDS, MODIFY, RANGES, allowed_numbers, answer_kind, operand_kind
 from trio_aerospike.exp._context import Steps, context_source, outermost
 from trio_aerospike.exp._literals import literal_source
 from trio_aerospike.exp._node import VALUE, Node
-from trio_aerospike.exp._rules import PLAIN
+from trio_aerospike.exp._type_rules import PLAIN
 from trio_aerospike.exp._types import ExpType, Kind, RegexFlag
 
 _BINS: Final = {

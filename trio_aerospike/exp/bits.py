@@ -24,8 +24,8 @@ from trio_aerospike._cdt.blobs import (
     BitWrite as BitWrite,
 )
 from trio_aerospike._wire.bit_ops import BITS
-from trio_aerospike.exp._apply import apply
 from trio_aerospike.exp._expression import Expression, Operand
+from trio_aerospike.exp._operation_calls import apply
 from trio_aerospike.validation import checked_enum, refused
 
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 from trio_aerospike._wire.hll_ops import HLLS, INDEX_AND_MINHASH_BITS_MAX
-from trio_aerospike.exp._apply import apply, checked_static
 from trio_aerospike.exp._expression import Expression, Operand
+from trio_aerospike.exp._operation_calls import apply, checked_static
 from trio_aerospike.validation import refused
 
 _UNSET = -1

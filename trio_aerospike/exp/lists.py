@@ -35,8 +35,8 @@ from trio_aerospike._cdt.types import (
 )
 from trio_aerospike._wire.cdt_ops import LISTS
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._apply import apply
 from trio_aerospike.exp._expression import Expression, Operand
+from trio_aerospike.exp._operation_calls import apply
 from trio_aerospike.exp._types import ExpType
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from trio_aerospike._cdt.types import PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike, path_steps
-from trio_aerospike.exp._apply import as_operand
-from trio_aerospike.exp._calls import MODIFY
+from trio_aerospike.exp._call_types import MODIFY
 from trio_aerospike.exp._context import Steps, outermost
 from trio_aerospike.exp._decode import readable_steps
 from trio_aerospike.exp._expression import Expression, Operand, make, value
+from trio_aerospike.exp._operation_calls import as_operand
 from trio_aerospike.exp._source import path_kind
 from trio_aerospike.exp._types import ExpType, Kind
 from trio_aerospike.validation import checked_enum, refused

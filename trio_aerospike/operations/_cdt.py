@@ -18,10 +18,10 @@ from trio_aerospike._cdt.types import (
     checked_policy,
 )
 from trio_aerospike._wire import constants as wire
-from trio_aerospike._wire.call_rows import INDEX_RANGES, POLICIES, RANK_RANGES, RETURNS, Call, Parameter
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN
 from trio_aerospike._wire.cdt_calls import encode_cdt_call
 from trio_aerospike._wire.cdt_ops import RETURN_INVERTED
+from trio_aerospike._wire.operation_rows import INDEX_RANGES, POLICIES, RANK_RANGES, RETURNS, Call, Parameter
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_bin_name, checked_enum, checked_int, refused
 

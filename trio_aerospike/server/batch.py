@@ -13,9 +13,9 @@ from .._wire.batch_messages import BatchRequest, BatchRowReader, encode_batch_en
 from .._wire.frames import encode_frame
 from .._wire.messages import Message
 from ..errors import ProtocolError, ResultCode
+from .exceptions import Refused
 from .expressions import compile_filter
-from .refused import Refused
-from .requests import Request, Response, request_from_row
+from .record_requests import Request, Response, request_from_row
 
 _FRAME_SIZE = 128 * 1024
 _NO_FAILURE = {ResultCode.OK, ResultCode.RECORD_NOT_FOUND, ResultCode.FILTERED_OUT}

@@ -14,10 +14,10 @@ from .._wire.frames import FrameReader, decompress_body
 from ..errors import ProtocolError, ResultCode
 from ..fairness import TimeSlice
 from .batch import batch_error
+from .exceptions import Unreachable
 from .faults import Fault, NodeStats, Reply, Request, RequestHook, RequestKind
 from .memory import MemoryNetwork
-from .refused import Unreachable
-from .requests import Response, StreamingResponse
+from .record_requests import Response, StreamingResponse
 from .security import Caller, Security, Session
 from .settings import Settings
 from .transport import ServerStream

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import ResultCode
+from .exceptions import Refused
 from .expressions import UNKNOWN, Expression, Scope, compile_filter
 from .record import StoredRecord
-from .refused import Refused
 from .store import NamespaceStore
 
 

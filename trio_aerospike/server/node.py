@@ -14,17 +14,17 @@ from .._wire.messages import decode_message
 from ..errors import ResultCode
 from .batch import batch_error
 from .connection import Connection, ConnectionCluster, logger
-from .execution import CommandExecutor, RecordCluster
+from .exceptions import Refused
 from .faults import NodeStats, RequestHook
 from .info import SUMMARY, answer_info, info_lines, is_streaming
-from .info.views import ClusterView
+from .info.protocols import ClusterView
 from .latencies import Latencies
 from .listener import Address, accept_waiting, bind_socket
 from .memory import MemoryStream
 from .query.dispatch import answer_query
 from .query.jobs import QueryJobs
-from .refused import Refused
-from .requests import Response, StreamingResponse, refusal, request_from_message
+from .record_execution import CommandExecutor, RecordCluster
+from .record_requests import Response, StreamingResponse, refusal, request_from_message
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE
 from .sindex.node_indexes import NodeIndexes

@@ -14,9 +14,9 @@ from .._wire.messages import Op
 from ..errors import ResultCode
 from . import bits as bit_calls, cdt, hll as sketch_calls
 from .cdt.elements import to_wire
+from .exceptions import Refused
 from .expressions import Scope, compile_expression, operations as expression_operations
 from .particles import appended, incremented, is_stored_type, prepended, stored
-from .refused import Refused
 from .values import Particle
 
 

@@ -13,8 +13,8 @@ from .._wire import constants as wire
 from .._wire.hll_ops import are_widths, is_sketch
 from ..errors import ResultCode
 from .cdt.incoming import stored_value
+from .exceptions import Refused
 from .geo.geojson import geojson_particle
-from .refused import Refused
 from .values import Particle
 
 _INTEGER_SIZES = {1, 2, 4, 8}

@@ -1,4 +1,4 @@
-"""The synchronous client's commands on secondary indexes, user-defined functions, users and roles."""
+"""The synchronous client's commands on sets, secondary indexes, user-defined functions, users and roles."""
 
 # Generated from _async/administration.py by tools/make_sync.py: change that file, then run the script.
 
@@ -14,9 +14,24 @@ from ..types import Privilege
 
 
 class Administration(ClientBase):
-    """Commands on secondary indexes, user-defined functions, users and roles."""
+    """Commands on sets, secondary indexes, user-defined functions, users and roles."""
 
     _backend: BlockingBackend
+
+    def truncate(
+        self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None
+    ) -> None:
+        """Remove all records of a set.
+
+        Args:
+            namespace: The namespace.
+            set_name: The set; ``""`` for the whole namespace.
+            nanos: Remove only records last written before this time, in nanoseconds since 1970; 0: all that exist now.
+            policy: An AdminPolicy.
+        """
+        self._warn_of_truncation(namespace, set_name)
+        native = self._native or self._refuse("truncate", locals())
+        self._backend.call(admin.truncate, native, self._policies, namespace, set_name, nanos, policy)
 
     def index_integer_create(
         self, namespace: str, set_name: str, bin_name: str, index_name: str, policy: Mapping[str, Any] | None = None

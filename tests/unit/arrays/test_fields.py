@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trio_aerospike import Key
-from trio_aerospike._arrays.writing import writes_of_array
+from trio_aerospike._arrays.write_encoding import writes_of_array
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.records import BatchResult, BatchResults, Record
 

@@ -11,8 +11,8 @@ import pytest
 from trio_aerospike import Client, Key, exp, operations as op
 from trio_aerospike._trio_guard import TrioRun
 from trio_aerospike._wire.commands import encode_op
+from trio_aerospike._wire.error_text import kind_of, with_article
 from trio_aerospike._wire.info import parse_error
-from trio_aerospike._wire.shown import kind_of, with_article
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import ReadPolicy
 

@@ -13,10 +13,10 @@ from tests.unit.exp.evaluated import evaluated
 from trio_aerospike import HyperLogLog, exp, operations
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.bit_ops import BITS
-from trio_aerospike._wire.call_rows import KINDS, POLICIES, RETURNS, STATIC, Call, Family
-from trio_aerospike._wire.call_tables import ROWS, TABLES
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.hll_ops import HLLS, sketch_size
+from trio_aerospike._wire.operation_rows import KINDS, POLICIES, RETURNS, STATIC, Call, Family
+from trio_aerospike._wire.operation_tables import ROWS, TABLES
 from trio_aerospike.exp._types import Kind
 from trio_aerospike.server import bits as server_bits, cdt as server_cdt, hll as server_hll
 from trio_aerospike.server.cdt.calls import _TABLE

@@ -17,7 +17,7 @@ from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike._wire.particles import decode_value, encode_value
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import bits
-from trio_aerospike.server.refused import Refused
+from trio_aerospike.server.exceptions import Refused
 
 UPDATE_ONLY, CREATE_ONLY = bit_ops.FLAG_UPDATE_ONLY, bit_ops.FLAG_CREATE_ONLY
 NO_FAIL, PARTIAL = bit_ops.FLAG_NO_FAIL, bit_ops.FLAG_PARTIAL

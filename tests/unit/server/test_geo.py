@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from trio_aerospike.errors import ResultCode
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.geo.geojson import geojson_particle, point_cell, shape_of
-from trio_aerospike.server.refused import Refused
 
 
 def test_the_cell_of_a_point_is_the_one_that_a_real_server_stores() -> None:

@@ -22,9 +22,9 @@ from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike._wire.particles import decode_value, encode_value
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import hll
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.hll.hashing import murmur3
 from trio_aerospike.server.hll.sketch import Sketch
-from trio_aerospike.server.refused import Refused
 
 CREATE_ONLY, UPDATE_ONLY = hll_ops.FLAG_CREATE_ONLY, hll_ops.FLAG_UPDATE_ONLY
 NO_FAIL, ALLOW_FOLD = hll_ops.FLAG_NO_FAIL, hll_ops.FLAG_ALLOW_FOLD

@@ -12,7 +12,7 @@ from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.server.cdt.elements import to_wire
 from trio_aerospike.server.clock import ServerClock
 from trio_aerospike.server.record import StoredRecord
-from trio_aerospike.server.requests import Response
+from trio_aerospike.server.record_requests import Response
 from trio_aerospike.server.store import NamespaceConfig, NamespaceStore
 
 PARTICLES = st.one_of(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..._wire.constants import INFO3_LAST
+from ..._wire.error_text import clipped
 from ..._wire.messages import Message, decode_messages
-from ..._wire.shown import clipped
 from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -33,7 +33,7 @@ from ...validation import Uncopyable
 from ..connections.loop_clock import loop_clock
 from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
 from .frame_buffer import FrameBuffer, NodeAnswer
-from .retry import Action, Cause, Outcome, RetryState
+from .retry_rules import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
     from ...query import QueryPolicy

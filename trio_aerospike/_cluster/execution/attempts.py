@@ -10,7 +10,7 @@ import trio
 from ...errors import AerospikeError, ProtocolError, ResultCode, error_from_code
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Failure
-from .retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .retry_rules import Action, Cause, Outcome, RetryDecision, RetryState
 
 if TYPE_CHECKING:
     from ..connections.request import Request

@@ -24,7 +24,7 @@ from ..connections.loop_clock import loop_clock
 from ..connections.request import Request
 from ..run_all import run_all
 from .attempts import outcome_of, query_error_text, refused_login, report, wait_for_retry
-from .retry import Action, Cause, Outcome, RetryState
+from .retry_rules import Action, Cause, Outcome, RetryState
 
 if TYPE_CHECKING:
     from ...policies import WritePolicy

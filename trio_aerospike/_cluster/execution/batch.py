@@ -22,8 +22,8 @@ from ..._wire.batch import all_same, encode_batch, encode_indexed
 from ..._wire.batch_answers import BatchAnswerReader, BatchRow, is_batch_end
 from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from ..._wire.digests import partition_ids
+from ..._wire.error_text import clipped
 from ..._wire.request_details import DETAILED, row_detail
-from ..._wire.shown import clipped
 from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
@@ -47,7 +47,7 @@ from ..tend.cluster import Cluster
 from ..tend.node import Node
 from .attempts import no_connection_text, outcome_of, refused_login, report, undecodable, wait_for_retry
 from .frame_buffer import AnswerFrames
-from .retry import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
+from .retry_rules import TABLE, Action, Cause, Outcome, RetryState, gravest, rule_for
 
 #: Rows in one request at the most. (Servers before 8 took no more than 5,000: batch-max-requests.)
 PART_SIZE = 4000

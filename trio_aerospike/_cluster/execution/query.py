@@ -36,7 +36,7 @@ from ..tend.node import Node
 from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
 from .frame_buffer import FrameBuffer, NodeAnswer
 from .query_plan import NodePart, QueryPlan
-from .retry import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
+from .retry_rules import Action, Cause, Outcome, RetryDecision, RetryState, gravest, rule_for
 
 if TYPE_CHECKING:
     from ...query import QueryPolicy

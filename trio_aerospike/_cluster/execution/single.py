@@ -37,14 +37,14 @@ from ..connections.pool import no_slot_to_release
 from ..connections.request import Request
 from .attempts import RESULT_CODE, no_connection_text, outcome_of, refused_login, report, wait_for_retry
 from .batch import Batch, BatchExecution
-from .deadlines import deadline_reader
-from .retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .retry_rules import Action, Cause, Outcome, RetryDecision, RetryState
+from .scope_deadline import deadline_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
-    from ..._instrumentation import RunCommand
+    from ..._observers import RunCommand
     from ...keys import Key
     from ...policies import ReadPolicy, WritePolicy
     from ...records import BatchResult

@@ -24,10 +24,7 @@ from ..connections.login import Credentials
 from ..connections.loop_clock import loop_clock, running_loop_clock
 from ..connections.pool import no_slot_to_release
 from ..connections.transport import Connector, Transport
-from .node import Node, NodeLeftError
-from .pace import TendPace
-from .partitions import PartitionMap
-from .peers import (
+from .membership import (
     STATUS_NAMES,
     Action,
     Add,
@@ -44,10 +41,13 @@ from .peers import (
     Status,
     TendState,
 )
+from .node import Node, NodeLeftError
+from .pace import TendPace
+from .partitions import PartitionMap
 from .probe import Found, NodeProbe, close_transport
 
 if TYPE_CHECKING:
-    from ..._instrumentation import Observers
+    from ..._observers import Observers
 
 logger = logging.getLogger("trio_aerospike")
 Args = TypeVarTuple("Args")

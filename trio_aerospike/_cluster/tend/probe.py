@@ -18,7 +18,7 @@ from ...errors import AerospikeError, ConnectionFailed, error_from_code
 from ..connections.login import Credentials, Session, exchange
 from ..connections.loop_clock import latency_of, loop_clock
 from ..connections.transport import Connector, Transport, resolve
-from .peers import STATUS_NAMES, Address, Status
+from .membership import STATUS_NAMES, Address, Status
 
 logger = logging.getLogger("trio_aerospike")
 

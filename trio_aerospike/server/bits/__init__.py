@@ -14,8 +14,8 @@ import attrs
 
 from ..._wire import bit_ops, constants as wire
 from ...errors import ResultCode
-from ..arguments import Arguments
-from ..refused import Refused
+from ..blob_arguments import Arguments
+from ..exceptions import Refused
 from ..values import Particle
 from . import calls, operations
 from .calls import Call, NoEffect

@@ -9,8 +9,8 @@ import attrs
 
 from ..._wire import bit_ops, constants as wire
 from ...errors import ResultCode
-from ..arguments import Arguments
-from ..refused import Refused
+from ..blob_arguments import Arguments
+from ..exceptions import Refused
 
 MAX_BYTES = wire.PROTO_SIZE_MAX
 MAX_BITS = wire.PROTO_SIZE_MAX * 8

@@ -8,7 +8,7 @@ import attrs
 
 from ..._wire import bit_ops, constants as wire
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from .calls import MAX_BYTES, Call, NoEffect
 

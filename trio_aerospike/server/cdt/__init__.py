@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from . import lists, maps
 from .calls import Call, Target

@@ -15,9 +15,9 @@ from typing import Final
 import attrs
 
 from ..._wire import cdt_ops as ops
-from ..._wire.call_rows import POLICIES, Call as TableRow
+from ..._wire.operation_rows import POLICIES, Call as TableRow
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .elements import LIST, Malformed, end_of, has_nonstorage, header_at, kind_of, signed, unsigned
 
 _UINT32_MAX: Final = 0xFFFF_FFFF

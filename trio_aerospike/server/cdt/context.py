@@ -12,7 +12,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .calls import Reader, Target
 from .elements import (
     LIST,

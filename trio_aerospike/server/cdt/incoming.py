@@ -11,7 +11,7 @@ import attrs
 
 from ..._wire import constants as wire
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .content import SMALL, layout_of
 from .elements import (
     BYTES,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from . import lists_change as change, lists_find as find
 from .calls import Arguments, Call, Target

@@ -6,7 +6,7 @@ import math
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from .calls import Target
 from .elements import (

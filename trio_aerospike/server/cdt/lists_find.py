@@ -13,7 +13,7 @@ from functools import cached_property
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from .content import Content, Elements, Mapped
 from .elements import (

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from . import maps_change as change, maps_find as find, maps_find_listed as listed
 from .calls import Arguments, Call, Target

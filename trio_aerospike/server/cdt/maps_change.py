@@ -13,7 +13,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from .elements import (
     DOUBLE,

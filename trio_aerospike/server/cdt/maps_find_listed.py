@@ -15,7 +15,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .elements import LIST, Malformed, boolean, has_nonstorage, header_at, integer, kind_of, split
 from .maps_find import Found, others
 from .maps_return import (

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from .elements import (
     MAP_K_ORDERED,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .content import SMALL, Content, Elements, Mapped, layout_of
 from .elements import (
     MAP_KV_ORDERED,

@@ -9,7 +9,7 @@ import attrs
 
 from ..._wire import cdt_ops as ops, constants as wire
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from .elements import MAP_K_ORDERED, MAP_PRESERVE_ORDER, boolean, integer, ints_of, map_of, wrapped
 

@@ -7,8 +7,8 @@ import struct
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
+from ..exceptions import Refused
 from ..geo.geojson import shape_of
-from ..refused import Refused
 from ..values import Particle
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .literals import unknown

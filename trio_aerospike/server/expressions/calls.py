@@ -14,8 +14,8 @@ from .. import bits, cdt, hll
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..cdt.paths import CompileExpression
+from ..exceptions import Refused
 from ..geo.geojson import geojson_particle, geojson_text
-from ..refused import Refused
 from ..values import Particle
 from .bins import value_of
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds

@@ -9,8 +9,8 @@ from typing import Any
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
+from ..exceptions import Refused
 from ..geo.geojson import Shape, geojson_text, shape_of
-from ..refused import Refused
 from .building import Builder, Part, Type, builds
 from .ordering import compare_packed
 from .packing import packed

@@ -10,7 +10,7 @@ from ..._wire import constants as wire
 from ...errors import ResultCode
 from ..cdt.elements import Malformed
 from ..cdt.paths import REMOVED as REMOVED_ELEMENT
-from ..refused import Refused
+from ..exceptions import Refused
 from . import arithmetic, bins, calls, choices, comparisons, literals, metadata  # noqa: F401  (they register what they build)
 from .building import PARTICLES, Builder, Type
 from .packing import packed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..._wire import cdt_ops, constants as wire, exp_ops as codes
-from ..._wire.call_tables import ROWS
+from ..._wire.operation_tables import ROWS
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from .scan import Reader

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
+from ..exceptions import Refused
 from ..geo.geojson import shape_of
-from ..refused import Refused
 from .building import LITERAL, Builder, Part, Type, builds, constant
 from .values import REMOVED, UNKNOWN, Extension, without_cells
 

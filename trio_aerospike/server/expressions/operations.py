@@ -7,7 +7,7 @@ from typing import Final
 from ..._wire import exp_ops
 from ...errors import ResultCode
 from ..cdt.elements import Malformed
-from ..refused import Refused
+from ..exceptions import Refused
 from ..values import Particle
 from . import REMOVED, UNKNOWN, Expression, Scope, compile_expression
 from .packing import particle_of

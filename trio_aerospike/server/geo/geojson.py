@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias
 import attrs
 
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .caps import Cap
 from .cells import cell_at, center, point_cell as point_cell
 from .cover import MAX_CELLS, Region, covering

@@ -13,8 +13,8 @@ import attrs
 
 from ..._wire import constants as wire, hll_ops
 from ...errors import ResultCode
-from ..arguments import Arguments
-from ..refused import Refused
+from ..blob_arguments import Arguments
+from ..exceptions import Refused
 from ..values import Particle
 from . import estimates
 from .sketch import Sketch, template, union

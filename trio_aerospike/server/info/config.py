@@ -7,8 +7,8 @@ from ..settings import Settings, Value
 from ..settings_tables import SET
 from ..store import NamespaceStore
 from . import statistics
+from .protocols import NodeView
 from .registry import MAX_INFO_SET, InfoError, InfoRequest, bad_parameter, info_command, namespace_store
-from .views import NodeView
 
 _CONTEXT_SIZE = 1024
 _BENCHMARKS = (

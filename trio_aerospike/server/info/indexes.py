@@ -14,10 +14,10 @@ from ..._wire import constants as wire, exp_ops
 from ..._wire.index_ranges import INDEX_DEFAULT, INDEX_MAP_KEYS, INDEX_MAP_VALUES
 from ...errors import ResultCode
 from ..cdt.elements import LIST, kind_of, opened, split, unsigned
+from ..exceptions import Refused
 from ..expressions import Expression, compile_expression
 from ..expressions.building import Type
 from ..expressions.display import shown_context, shown_expression
-from ..refused import Refused
 from ..sindex.context import BadContext, NotNormal, check_context
 from ..sindex.node_indexes import INDEX_SIZE
 from ..sindex.registry import KINDS, MAX_INDEXES, TYPES, IndexDefinition

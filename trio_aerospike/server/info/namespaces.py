@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._wire.constants import CITRUSLEAF_EPOCH
-from ..commands import MAX_TTL
+from ..record_commands import MAX_TTL
 from . import statistics
 from .registry import MAX_INFO_NAMESPACE, MAX_INFO_SET, InfoRequest, bad_parameter, c_number, info_command
 

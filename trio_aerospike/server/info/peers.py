@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from ..._wire import info_cluster
 from ...errors import ResultCode
 from . import statistics
+from .protocols import Address, PeerView
 from .registry import InfoError, InfoRequest, info_command
-from .views import Address, PeerView
 
 
 @info_command("peers-generation")

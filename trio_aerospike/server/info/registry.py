@@ -14,7 +14,7 @@ import attrs
 from ..._wire import info as wire_info
 from ...errors import ResultCode
 from ..store import NamespaceStore
-from .views import ClientView, NodeView
+from .protocols import ClientView, NodeView
 
 SUMMARY = (
     "features", "node", "compatibility-id", "edition", "build_ee_sha", "build_sha", "build_arch", "build_time",

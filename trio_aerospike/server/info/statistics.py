@@ -8,8 +8,8 @@ from ..settings import Settings
 from ..settings_tables import SET
 from ..sindex.node_indexes import INDEX_SIZE
 from ..store import NamespaceStore
+from .protocols import NodeView
 from .statistics_tables import STRIPES, namespace_statistics, node_statistics
-from .views import NodeView
 
 STORED_MULTIPLE = 16
 """The size of every stored record is a multiple of these bytes."""

@@ -16,13 +16,13 @@ from ..._wire.messages import Message
 from ..._wire.query_answers import encode_query_end
 from ...errors import ResultCode
 from ...fairness import TimeSlice
+from ..exceptions import Refused
 from ..expressions.compiler import compile_filter
 from ..record import StoredRecord
-from ..refused import Refused
-from ..requests import Request
+from ..record_requests import Request
 from ..sindex.node_indexes import IndexSearch
-from .host import QueryClient, QueryHost, find_index, start_query
 from .jobs import QueryJob
+from .protocols import QueryClient, QueryHost, find_index, start_query
 from .records import found_in, is_wanted, passes
 from .request import Kind, QueryRequest, parse_query
 

@@ -17,14 +17,14 @@ from ..._wire.query import Resumed
 from ..._wire.query_answers import encode_partition_done, encode_record, record_fields
 from ...errors import ResultCode
 from ..cdt.elements import to_wire
-from ..commands import MAX_OPS, READS, is_bin_name
+from ..exceptions import Refused
 from ..expressions.compiler import compile_filter
 from ..operations import Bins, apply
 from ..record import StoredRecord
-from ..refused import Refused
-from ..requests import text
+from ..record_commands import MAX_OPS, READS, is_bin_name
+from ..record_requests import text
 from ..sindex.node_indexes import IndexSearch
-from .host import QueryClient, QueryHost, start_query
+from .protocols import QueryClient, QueryHost, start_query
 from .records import found_in, is_wanted, passes
 from .request import Kind, QueryRequest
 from .sending import FRAME_SIZE, QueryStream

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ..._wire import constants as wire
 from ..._wire.messages import Message
 from ...errors import ResultCode
-from ..refused import Refused
-from ..requests import Response, StreamingResponse, text
+from ..exceptions import Refused
+from ..record_requests import Response, StreamingResponse, text
 from .background import start_background_ops
 from .basic import BasicQuery
-from .host import QueryClient, QueryHost, find_index
+from .protocols import QueryClient, QueryHost, find_index
 from .request import Kind, kind_of, parse_query
 from .udf import start_aggregation, start_background_udf
 

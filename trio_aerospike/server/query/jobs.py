@@ -14,7 +14,7 @@ import trio
 
 from ..._wire.constants import N_PARTITIONS
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .request import Kind, QueryRequest
 
 KEPT = 100

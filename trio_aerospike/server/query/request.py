@@ -12,8 +12,8 @@ from ..._wire.index_ranges import INDEX_DEFAULT, INDEX_VALUE_MAX, decode_range
 from ..._wire.messages import Message, Op
 from ..._wire.query import UDF_OP_AGGREGATE, UDF_OP_BACKGROUND, Resumed, decode_partitions
 from ...errors import ProtocolError, ResultCode
-from ..refused import Refused
-from ..requests import text
+from ..exceptions import Refused
+from ..record_requests import text
 from ..sindex.context import BadContext, check_context
 from ..sindex.node_indexes import QueryPredicate
 

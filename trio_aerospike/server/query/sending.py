@@ -13,8 +13,8 @@ from ..._wire.query_answers import encode_query_end
 from ...errors import ResultCode
 from ..sindex.node_indexes import IndexSearch
 from ..store import NamespaceStore
-from .host import QueryClient, QueryHost
 from .jobs import RESPONSE_ERROR, RESPONSE_TIMEOUT, QueryJob
+from .protocols import QueryClient, QueryHost
 from .request import QueryRequest
 
 FRAME_SIZE = 128 * 1024

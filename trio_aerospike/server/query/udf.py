@@ -19,16 +19,16 @@ from ..._wire import constants as wire
 from ..._wire.messages import Message
 from ...errors import ResultCode
 from ...fairness import TimeSlice
+from ..exceptions import Refused
 from ..record import StoredRecord
-from ..refused import Refused
-from ..requests import Call, Request, Response, call_of
+from ..record_requests import Call, Request, Response, call_of
 from ..sindex.node_indexes import IndexSearch
 from ..udf.call import given_arguments
 from ..udf.record import StreamRecord
 from ..values import Particle
 from .background import parse_background, start_job
-from .host import QueryClient, QueryHost, find_index, start_query
 from .jobs import QueryJob
+from .protocols import QueryClient, QueryHost, find_index, start_query
 from .records import found_in, is_wanted
 from .request import Kind, QueryRequest, parse_query
 from .sending import FRAME_SIZE, QueryStream

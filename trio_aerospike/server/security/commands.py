@@ -10,7 +10,7 @@ import attrs
 
 from ..._wire import admin, admin_messages as messages
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 from .users import PREDEFINED_ROLES, Caller, Session, User, UserDirectory, same_secret
 
 _PASSWORD_MAX = 63

@@ -16,7 +16,7 @@ import attrs
 
 from ..._wire import admin, admin_messages as messages
 from ...errors import ResultCode
-from ..refused import Refused
+from ..exceptions import Refused
 
 ALL_ROLES = ("user-admin", "sys-admin", "data-admin", "read-write-udf", "truncate")
 

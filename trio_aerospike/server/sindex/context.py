@@ -7,7 +7,7 @@ from ..._wire.cdt import pack_value, unpack_value
 from ...errors import ProtocolError
 from ..cdt.calls import Reader
 from ..cdt.elements import INTEGER, NEGATIVE, STRING, Malformed, kind_of, unsigned
-from ..refused import Refused
+from ..exceptions import Refused
 
 _LAST = cdt_ops.CONTEXT_MAP | cdt_ops.CONTEXT_VALUE
 _KEY_OF_LIST = cdt_ops.CONTEXT_LIST | cdt_ops.CONTEXT_KEY

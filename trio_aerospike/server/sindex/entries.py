@@ -18,6 +18,7 @@ from ..cdt.calls import Reader
 from ..cdt.context import dig
 from ..cdt.elements import Malformed, opened, pairs_of, particle_of, split
 from ..clock import ServerClock
+from ..exceptions import Refused
 from ..expressions import REMOVED, UNKNOWN, Scope, Value, compile_expression
 from ..expressions.packing import particle_of as particle_of_value
 from ..expressions.values import Extension
@@ -25,7 +26,6 @@ from ..geo import cells as geo_cells
 from ..geo.cover import covering
 from ..geo.geojson import Area, Place, Shape, geojson_particle, geojson_text, shape_of
 from ..record import StoredRecord
-from ..refused import Refused
 from ..store import NamespaceStore, Tree
 from ..values import Particle
 from ..wyhash import wyhash

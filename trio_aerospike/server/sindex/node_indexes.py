@@ -13,7 +13,7 @@ from ..._wire.query import Resumed
 from ...errors import ResultCode
 from ...fairness import TimeSlice
 from ..clock import ServerClock
-from ..refused import Refused
+from ..exceptions import Refused
 from ..store import NamespaceStore, Tree
 from .entries import Entries, IndexQuery, index_query
 from .registry import IndexDefinition, IndexRegistry

@@ -9,7 +9,9 @@ from ..._lua import FunctionFailed, Unusable, from_particle, to_particle
 from ..._lua.values import LuaList, held
 from ..._wire import constants as wire
 from ...errors import ResultCode
-from ..commands import (
+from ..exceptions import Refused
+from ..record import StoredRecord
+from ..record_commands import (
     Change,
     CommandResult,
     Failure,
@@ -19,9 +21,7 @@ from ..commands import (
     refuse_transaction,
     void_time_after,
 )
-from ..record import StoredRecord
-from ..refused import Refused
-from ..requests import Call, Request, Response
+from ..record_requests import Call, Request, Response
 from ..store import NamespaceStore, Tree
 from ..values import Particle
 from .modules import Modules

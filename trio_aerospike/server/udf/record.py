@@ -25,10 +25,10 @@ from ..._lua.values import (
 )
 from ..._wire import constants as wire
 from ...errors import ResultCode
-from ..commands import UNWRITTEN_SIZE
+from ..exceptions import Refused
 from ..particles import stored
 from ..record import StoredRecord
-from ..refused import Refused
+from ..record_commands import UNWRITTEN_SIZE
 from ..store import NamespaceStore
 from ..values import Particle
 

@@ -8,8 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.effort import examples
 from tests.unit.cluster.tend.fake_peers import FakePeer, at
-from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap
-from trio_aerospike._cluster.tend.peers import (
+from trio_aerospike._cluster.tend.membership import (
     Add,
     Ask,
     Claims,
@@ -21,6 +20,7 @@ from trio_aerospike._cluster.tend.peers import (
     Status,
     TendState,
 )
+from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap
 
 NAMES = ["A", "B", "C", "D"]
 PORTS = [1, 2, 3, 4, 5]

@@ -44,7 +44,7 @@ from trio_aerospike.server.cdt.order import (
     sorted_indexes,
     value_range,
 )
-from trio_aerospike.server.refused import Refused
+from trio_aerospike.server.exceptions import Refused
 
 ANY, INFINITY, NIL = b"\xd4\xff\x00", b"\xd4\xff\x01", b"\xc0"
 NAN = packed_double(math.nan)

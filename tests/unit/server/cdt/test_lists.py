@@ -13,8 +13,8 @@ from trio_aerospike._wire import cdt_ops as ops, constants as wire, exp_ops as e
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt.elements import list_of, map_of, packed_int
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.expressions import compile_expression
-from trio_aerospike.server.refused import Refused
 from trio_aerospike.server.values import Particle
 
 read_cdt = partial(cdt.read, compile_expression=compile_expression)

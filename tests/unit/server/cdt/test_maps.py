@@ -21,9 +21,9 @@ from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt import maps_find, maps_find_listed, maps_stored
 from trio_aerospike.server.cdt.elements import to_wire
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.expressions import compile_expression
 from trio_aerospike.server.particles import stored
-from trio_aerospike.server.refused import Refused
 from trio_aerospike.server.values import Particle
 
 read_cdt = partial(cdt.read, compile_expression=compile_expression)

@@ -7,8 +7,8 @@ import pytest
 from trio_aerospike._wire import cdt_ops, exp_ops as codes
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike.errors import ResultCode
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.expressions import compile_expression, compile_filter
-from trio_aerospike.server.refused import Refused
 
 from .build import UNK, Built, bin_, call, ex, name, quoted
 

@@ -15,9 +15,9 @@ from trio_aerospike._wire.digests import compute_digest
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike._wire.values import GeoJSON, OrderedMap
 from trio_aerospike.errors import ResultCode
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.expressions import UNKNOWN, Scope, compile_expression, operations as expression_operations
 from trio_aerospike.server.record import StoredRecord
-from trio_aerospike.server.refused import Refused
 
 from .build import CLOCK, DIGEST, NOW, UNK, Built, bin_, call, ex, name, quoted, record, value
 

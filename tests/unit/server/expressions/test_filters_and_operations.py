@@ -12,7 +12,7 @@ from trio_aerospike._wire.messages import Op
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike.errors import ResultCode
 
-from ..test_commands import A_PUT, Bench, op
+from ..test_record_commands import A_PUT, Bench, op
 from .build import UNK, Built, bin_, ex
 
 IS_ONE = bytes(ex(codes.CMP_EQ, bin_("a", codes.TYPE_INT), 1))

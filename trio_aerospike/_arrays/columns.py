@@ -23,7 +23,7 @@ from ..errors import ProtocolError
 from ..keys import Key
 from ..records import BatchResult, Record
 from .fields import AnyArray, Field, Teller
-from .rows import Column, Positions, Rows, gather, take
+from .vectorized_rows import Column, Positions, Rows, gather, take
 
 
 class Arrays:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from trio_aerospike.operations import lists, maps
 from trio_aerospike.validation import refused
 
-from . import list_operations, map_operations
-from ._forms import OMIT, Converter, Entry, OperationDict, forms, policy_of
+from .. import list_operations, map_operations
+from .forms import OMIT, Converter, Entry, OperationDict, forms, policy_of
 
 
 def _several(where: str, value: Any) -> Any:

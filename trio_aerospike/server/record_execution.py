@@ -13,14 +13,14 @@ from .._wire.constants import DIGEST_SIZE
 from .._wire.digests import partition_id
 from .._wire.messages import Message
 from ..errors import ResultCode
-from . import commands
+from . import record_commands as commands
 from .batch import Batch, batch_error
 from .connection import Connection, logger
+from .exceptions import Refused, Unreachable
 from .latencies import Latencies, histogram_name
 from .partitions import PartitionTable
 from .record import StoredRecord
-from .refused import Refused, Unreachable
-from .requests import Request, Response, StreamingResponse, refusal
+from .record_requests import Request, Response, StreamingResponse, refusal
 from .settings import Settings
 from .store import NamespaceStore, Tree
 from .time_slices import run_in_time_slices

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..latencies import Latencies
 from ..partitions import PartitionTable
-from ..requests import Request, Response
+from ..record_requests import Request, Response
 from ..settings import Settings
 from ..sindex.node_indexes import IndexSearch, NodeIndexes
 from ..store import NamespaceStore

@@ -14,8 +14,8 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
-from . import _constants as constants
-from ._forms import OperationDict
+from .. import _constants as constants
+from .forms import OperationDict
 
 _ALLOWED: Final = frozenset(("op", "bin", "val"))
 #: Codes of operations with a bin and a value ...
@@ -87,9 +87,9 @@ def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
 def _form(code: int) -> OperationDict | None:
     """The form of an operation on part of a value. Its module is imported with the first use of its family."""
     if code < 3000:
-        from ._collection_forms import FORMS
+        from .lists_and_maps import FORMS
     else:
-        from ._blob_forms import FORMS
+        from .bits_and_hll import FORMS
     return FORMS.get(code)
 
 

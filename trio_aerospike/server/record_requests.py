@@ -13,9 +13,9 @@ from .._wire.frames import encode_frame
 from .._wire.messages import Message, Op
 from ..errors import ResultCode
 from .cdt.elements import to_wire
+from .exceptions import Refused
 from .expressions import Expression
 from .record import StoredRecord
-from .refused import Refused
 
 _PREFIX = struct.Struct(">BBBBBBIIIHH")
 _OP = struct.Struct(">IBBBB")

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from trio_aerospike._cluster.connections.loop_clock import GRACE
-from trio_aerospike._drivers.loop_stalls import PERIOD, StallClock
+from trio_aerospike._drivers.stall_clock import PERIOD, StallClock
 
 
 def test_a_blocked_loop_is_charged_with_a_moment_and_a_waiting_one_with_all() -> None:

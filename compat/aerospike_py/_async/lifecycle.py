@@ -1,4 +1,4 @@
-"""Connect and close an asyncio client; ask nodes for information; truncate sets."""
+"""Connect and close an asyncio client; ask nodes for information."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from .._client_base import ClientBase
-from .._commands import administration
 from .._conversion import results
 from .._runtime.backends import AsyncBackend, async_backend
 from ..types import InfoNodeResult
 
 
-class AsyncConnection(ClientBase):
-    """The connection of a client, and the commands on the cluster as a whole."""
+class AsyncLifecycle(ClientBase):
+    """Connect, close, and ask the nodes."""
 
     _backend: AsyncBackend
 
@@ -88,18 +87,3 @@ class AsyncConnection(ClientBase):
         """Send an info command, such as ``"build"``, to one node, and return the answer."""
         native = self._native or self._refuse("info_random_node", locals())
         return await self._backend.call(native.info_random_node, command, policy=self._policies.info(policy))
-
-    async def truncate(
-        self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None
-    ) -> None:
-        """Remove all records of a set.
-
-        Args:
-            namespace: The namespace.
-            set_name: The set; ``""`` for the whole namespace.
-            nanos: Remove only records last written before this time, in nanoseconds since 1970; 0: all that exist now.
-            policy: An AdminPolicy.
-        """
-        self._warn_of_truncation(namespace, set_name)
-        native = self._native or self._refuse("truncate", locals())
-        await self._backend.call(administration.truncate, native, self._policies, namespace, set_name, nanos, policy)

@@ -10,12 +10,12 @@ import attrs
 
 from .._wire import constants as wire
 from ..errors import ResultCode
+from .exceptions import Refused
 from .expressions import Metadata, Scope
 from .filters import check_filter
 from .operations import Bins, apply
 from .record import StoredRecord
-from .refused import Refused
-from .requests import Request, Response
+from .record_requests import Request, Response
 from .store import NamespaceStore, Tree
 from .values import Particle
 

@@ -11,7 +11,7 @@ import attrs
 
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._calls import CALL_ARGUMENTS_MAX, MODIFY
+from trio_aerospike.exp._call_types import CALL_ARGUMENTS_MAX, MODIFY
 from trio_aerospike.exp._context import call_steps
 from trio_aerospike.exp._expression import Expression, Operand, bind, build, make, value
 from trio_aerospike.exp._types import ExpType, Kind

@@ -1,7 +1,7 @@
 """Describe the operations on parts of values, lists, maps, bits and HyperLogLog sketches: one row for each.
 
 The tables are LISTS and MAPS in :mod:`cdt_ops`, BITS in :mod:`bit_ops` and HLLS in :mod:`hll_ops`, and all of them in
-:mod:`call_tables`. They feed
+:mod:`operation_tables`. They feed
 :mod:`trio_aerospike.operations` (checks and encoding), :mod:`trio_aerospike.exp` (types, decoding and source code), and
 the embedded server (arguments of calls, and names in lists of indexes). A new operation is a row, a function in its
 module of ``operations`` and one in its module of ``exp``; a test compares all of them.

@@ -10,8 +10,8 @@ from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import bits, hll
 from trio_aerospike.validation import refused
 
-from . import bit_operations, hll_operations
-from ._forms import OMIT, Entry, OperationDict, forms, policy_of
+from .. import bit_operations, hll_operations
+from .forms import OMIT, Entry, OperationDict, forms, policy_of
 
 
 def _bit_policy(where: str, value: Any) -> Any:

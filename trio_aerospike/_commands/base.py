@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .._instrumentation import RunCommand
 from .._lazy import LazyModule
+from .._observers import RunCommand
 from ..config import ClientConfig
 
 if TYPE_CHECKING:

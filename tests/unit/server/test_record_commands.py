@@ -10,12 +10,12 @@ from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.messages import Op
 from trio_aerospike._wire.particles import decode_value, encode_value
 from trio_aerospike.errors import ResultCode
-from trio_aerospike.server import commands
+from trio_aerospike.server import record_commands as commands
 from trio_aerospike.server.clock import ServerClock
-from trio_aerospike.server.commands import CommandResult
+from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.record import StoredRecord
-from trio_aerospike.server.refused import Refused
-from trio_aerospike.server.requests import Request
+from trio_aerospike.server.record_commands import CommandResult
+from trio_aerospike.server.record_requests import Request
 from trio_aerospike.server.store import NamespaceConfig, NamespaceStore, Tree
 
 NOW = wire.CITRUSLEAF_EPOCH + 500_000_000.0

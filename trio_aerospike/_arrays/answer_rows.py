@@ -10,8 +10,8 @@ from .._wire.constants import INFO3_LAST, MESSAGE_HEADER_SIZE
 from ..errors import ProtocolError, ResultCode
 from ..keys import Key
 from ..records import BatchResult
-from .keeping import ANSWERED
-from .rows import Rows, find_rows
+from .kept_answers import ANSWERED
+from .vectorized_rows import Rows, find_rows
 
 _INFO3: Final = 3
 # What a row may say that has no bins, and no other attempt would change.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from .bit_ops import BITS
-from .call_rows import Call
 from .cdt_ops import LISTS, MAPS
 from .hll_ops import HLLS
+from .operation_rows import Call
 
 TABLES: Final[tuple[dict[str, Call], ...]] = (LISTS, MAPS, BITS, HLLS)
 ROWS: Final = tuple([row for table in TABLES for row in table.values()])

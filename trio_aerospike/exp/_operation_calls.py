@@ -10,11 +10,11 @@ from trio_aerospike._cdt.arguments import KEYS_ALLOWED, packed_keys
 from trio_aerospike._cdt.blobs import BitPolicy, HLLPolicy
 from trio_aerospike._cdt.types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
-from trio_aerospike._wire.call_rows import POLICIES, RETURNS, STATIC, Call
+from trio_aerospike._wire.operation_rows import POLICIES, RETURNS, STATIC, Call
 from trio_aerospike._wire.values import INFINITY
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.exp._bounds import check_literals
-from trio_aerospike.exp._calls import KINDS, RANGES, allowed_numbers, answer_kind, operand_kind, system_of
+from trio_aerospike.exp._call_types import KINDS, RANGES, allowed_numbers, answer_kind, operand_kind, system_of
 from trio_aerospike.exp._context import Steps, call_steps, outermost
 from trio_aerospike.exp._expression import Expression, make, value
 from trio_aerospike.exp._source import modified_kind

@@ -13,7 +13,7 @@ from typing import TypeVar
 from .._wire.cdt_calls import value_end
 from .._wire.cdt_pack import pack_value
 from ..errors import ProtocolError, ResultCode
-from .refused import Refused
+from .exceptions import Refused
 
 C = TypeVar("C")
 

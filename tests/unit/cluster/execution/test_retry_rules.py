@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 
 from trio_aerospike import errors
-from trio_aerospike._cluster.execution import retry
-from trio_aerospike._cluster.execution.retry import TABLE, Action, Cause, Outcome, RetryDecision, RetryState, rule_for
+from trio_aerospike._cluster.execution import retry_rules as retry
+from trio_aerospike._cluster.execution.retry_rules import (
+    TABLE,
+    Action,
+    Cause,
+    Outcome,
+    RetryDecision,
+    RetryState,
+    rule_for,
+)
 from trio_aerospike.errors import ResultCode, error_from_code
 
 RAISE, NOW, AFTER = Action.RAISE, Action.RETRY_NOW, Action.RETRY_AFTER

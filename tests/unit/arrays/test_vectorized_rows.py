@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names
-from trio_aerospike._arrays.rows import LAYOUTS_MAX, Rows, find_rows
+from trio_aerospike._arrays.vectorized_rows import LAYOUTS_MAX, Rows, find_rows
 from trio_aerospike._wire.batch_answers import decode_batch_response
 from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.messages import Op

@@ -1,6 +1,6 @@
-"""Connect and close a synchronous client; ask nodes for information; truncate sets."""
+"""Connect and close a synchronous client; ask nodes for information."""
 
-# Generated from _async/connection.py by tools/make_sync.py: change that file, then run the script.
+# Generated from _async/lifecycle.py by tools/make_sync.py: change that file, then run the script.
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from .._client_base import ClientBase
-from .._commands import administration
 from .._conversion import results
 from .._runtime.backends import BlockingBackend, blocking_backend
 from ..types import InfoNodeResult
 
 
-class Connection(ClientBase):
-    """The connection of a client, and the commands on the cluster as a whole."""
+class Lifecycle(ClientBase):
+    """Connect, close, and ask the nodes."""
 
     _backend: BlockingBackend
 
@@ -90,18 +89,3 @@ class Connection(ClientBase):
         """Send an info command, such as ``"build"``, to one node, and return the answer."""
         native = self._native or self._refuse("info_random_node", locals())
         return self._backend.call(native.info_random_node, command, policy=self._policies.info(policy))
-
-    def truncate(
-        self, namespace: str, set_name: str, nanos: int = 0, policy: Mapping[str, Any] | None = None
-    ) -> None:
-        """Remove all records of a set.
-
-        Args:
-            namespace: The namespace.
-            set_name: The set; ``""`` for the whole namespace.
-            nanos: Remove only records last written before this time, in nanoseconds since 1970; 0: all that exist now.
-            policy: An AdminPolicy.
-        """
-        self._warn_of_truncation(namespace, set_name)
-        native = self._native or self._refuse("truncate", locals())
-        self._backend.call(administration.truncate, native, self._policies, namespace, set_name, nanos, policy)

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.unit.cluster.tend.fake_peers import FakePeer, at
-from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES
-from trio_aerospike._cluster.tend.peers import (
+from trio_aerospike._cluster.tend.membership import (
     Add,
     Ask,
     Claims,
@@ -17,6 +16,7 @@ from trio_aerospike._cluster.tend.peers import (
     Status,
     TendState,
 )
+from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES
 from trio_aerospike.errors import ProtocolError
 
 

@@ -10,7 +10,7 @@ import trio
 from hypothesis import given, settings, strategies as st
 
 from tests.effort import examples
-from trio_aerospike._cluster.execution import deadlines
+from trio_aerospike._cluster.execution import scope_deadline as deadlines
 
 scopes = st.lists(
     st.tuples(st.one_of(st.just(math.inf), st.floats(-5, 500)), st.booleans(), st.integers(0, 9).map(lambda n: n == 0)),

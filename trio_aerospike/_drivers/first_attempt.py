@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .._cluster.execution.attempts import RESULT_CODE as RESULT_CODE, not_sent
-from .._cluster.execution.retry import Action, Cause, Outcome, RetryDecision, RetryState
+from .._cluster.execution.retry_rules import Action, Cause, Outcome, RetryDecision, RetryState
 from .._cluster.execution.single import Executor
 from .._cluster.tend.cluster import Cluster
 from .._cluster.tend.node import Node
@@ -34,7 +34,7 @@ from ..keys import Key
 from ..policies import ReadPolicy, WritePolicy
 
 if TYPE_CHECKING:
-    from .._instrumentation import Observers, RunCommand
+    from .._observers import Observers, RunCommand
 
 Policy: TypeAlias = ReadPolicy | WritePolicy
 

@@ -1,7 +1,7 @@
 """Types of calls in expressions: what list, map, bit and HyperLogLog operations take and give.
 
-The operations are the rows of :mod:`trio_aerospike._wire.call_rows`; the types of answers are those of the C client
-(as_exp.c).
+The operations are the rows of :mod:`trio_aerospike._wire.operation_rows`; the types of answers are those of the C
+client (as_exp.c).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops
-from trio_aerospike._wire.call_rows import INDEX_RANGES, POLICIES, RANK_RANGES, Call
-from trio_aerospike._wire.call_tables import ROWS
-from trio_aerospike.exp._rules import Kinds, demand, demand_value
+from trio_aerospike._wire.operation_rows import INDEX_RANGES, POLICIES, RANK_RANGES, Call
+from trio_aerospike._wire.operation_tables import ROWS
+from trio_aerospike.exp._type_rules import Kinds, demand, demand_value
 from trio_aerospike.exp._types import Kind
 
 MODIFY: Final = exp_ops.CALL_MODIFY_LOCAL
