@@ -163,6 +163,15 @@ class FirstAttempt:
         return min((time for time in times if time is not None), default=math.inf)
 
     @property
+    def time_runs(self) -> bool:
+        """Whether the command's time is running already; never while it waits for its first connection."""
+        return False
+
+    def waits_until(self, progress_at: float) -> float:
+        """When a request that waits is given up, if the node has made no progress since ``progress_at``."""
+        return max(self.arrived, progress_at) + self.patience
+
+    @property
     def state(self) -> RetryState:
         """What the retry engine knows of the command: made when it is needed, which is rarely."""
         if self._state is None:

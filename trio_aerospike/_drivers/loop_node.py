@@ -8,8 +8,10 @@ import time
 import weakref
 
 from .._cluster.connections.blocking import BlockingConnection
-from .._cluster.connections.pool import STALL, TARGET_DELAY, WEIGHT
+from .._cluster.connections.pool import STALL
+from .._cluster.connections.service_time import PRIOR_SERVICE_TIME
 from .._cluster.connections.waiting import WaitingQueue
+from .._cluster.connections.window import TARGET_DELAY, WEIGHT
 from .._cluster.tend.node import Node
 from .loop_connection import LoopConnection
 from .loop_request import Delegated, LoopRequest, NoProgress
@@ -33,8 +35,6 @@ MIN_BURST = 4
 LEASE_POLL = 0.002
 #: Seconds in the queue of a connection past which Trio, with its many connections, is faster.
 MAX_QUEUE_TIME = 0.01
-#: Service time that is assumed before anything has been measured, in seconds.
-PRIOR_SERVICE_TIME = 0.00002
 #: Growth of the service time estimate per burst that was slower than it.
 SERVICE_TIME_GROWTH = 1.05
 #: Seconds after which another connection is asked for where the last request for one has had no effect.
@@ -84,8 +84,6 @@ class NodeConnections:
         self._progress_at = -math.inf
         #: Whether a request has timed out since.
         self._unresponsive = False
-        #: The shortest patience of the requests that wait.
-        self._shortest_patience = math.inf
         #: When the timer that counts is due; others do nothing. None is kept: a timer refers to the loop.
         self._check_at = math.inf
 
@@ -116,11 +114,8 @@ class NodeConnections:
 
     def submit(self, request: LoopRequest, now: float, loop: asyncio.AbstractEventLoop) -> None:
         """Give a request to a connection or to Trio; queue it where neither has room."""
-        if not self.waiting.count:
-            if self._admit(request, now, loop):
-                return
-            self._shortest_patience = math.inf
-        self._shortest_patience = min(self._shortest_patience, request.patience)
+        if not self.waiting.count and self._admit(request, now, loop):
+            return
         request.holder = self
         self.waiting.add(request)
         self._schedule_check(now, loop)
@@ -238,7 +233,7 @@ class NodeConnections:
         """Set a timer for when the first request that waits may be overdue, or a connection may be leased."""
         due = now + LEASE_POLL
         if any(connection.accepts_requests for connection in self._alive()):
-            due = now + self._shortest_patience  # connections that receive answers serve them sooner
+            due = self.waiting.due(now)  # connections that receive answers serve them sooner
         # A timer that is long overdue was lost to a KeyboardInterrupt.
         if due < self._check_at or self._check_at < now - PERIOD:
             self._check_after(due - now, due, loop)
@@ -261,19 +256,12 @@ class NodeConnections:
 
     def _expire_waiting(self) -> None:
         """Fail requests that have waited for as long as their commands may take while the node made no progress."""
-        if self.clock.start() < self._progress_at + self._shortest_patience:
+        if self.clock.start() < self.waiting.due(self._progress_at):
             return
         for connection in self._alive():
             connection.read()  # answers may have arrived while the loop was blocked
-        now = self.clock.now()
-        self._shortest_patience = math.inf
-        overdue: list[LoopRequest] = []
-        for request in self.waiting:
-            since = max(request.arrived, self._progress_at)
-            if since + request.patience > now:
-                self._shortest_patience = min(self._shortest_patience, request.patience)
-            elif not request.answer.done():
-                overdue.append(request)
+        late = self.waiting.overdue(self.clock.now(), self._progress_at)
+        overdue = [request for request in late if not request.answer.done()]
         waits = [self.wait_of(request) for request in overdue]
         for request, wait in zip(overdue, waits, strict=True):
             self.waiting.remove(request)

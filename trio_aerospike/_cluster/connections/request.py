@@ -155,6 +155,15 @@ class Request:
         return self.socket_timeout if self.total is None else min(self.total, self.socket_timeout)
 
     @property
+    def time_runs(self) -> bool:
+        """Whether the command's time is running: it was admitted to a connection before."""
+        return self.total is None
+
+    def waits_until(self, progress_at: float) -> float:
+        """When an attempt that waits for room is given up, if the node has made no progress since ``progress_at``."""
+        return self.deadline if self.total is None else max(self.deadline, progress_at + self.patience)
+
+    @property
     def awaited(self) -> bool:
         """Whether a task waits for the answer, or is about to decode it."""
         return self.attended and not self.abandoned

@@ -1,19 +1,40 @@
-"""Queue of requests that wait for a connection, in order of arrival, with removal from any position."""
+"""Queue of requests that wait for a connection: in order of arrival, with removal from any position."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 
 class Queued(Protocol):
-    """What can wait: it knows when its command began, and what holds it."""
+    """What can wait.
+
+    Attributes:
+        arrived: when its command began.
+        patience: seconds without progress of the node for which it waits.
+        deadline: when it is given up, once its time runs.
+        time_runs: whether its time runs: whatever the node does, it waits until ``deadline``.
+        holder: what has it.
+    """
 
     @property
     def arrived(self) -> float: ...
+
+    @property
+    def patience(self) -> float: ...
+
+    @property
+    def deadline(self) -> float: ...
+
+    @property
+    def time_runs(self) -> bool: ...
+
+    def waits_until(self, progress_at: float, /) -> float:
+        """When it is given up, if the node makes no more progress than it made at ``progress_at``."""
 
     holder: Any
 
@@ -31,7 +52,16 @@ class WaitingQueue(Generic[Q]):
         count: how many requests wait; the same as ``len()``, without a call.
     """
 
-    __slots__ = ("_items", "_numbers", "_owner", "_returned", "count")
+    __slots__ = (
+        "_items",
+        "_not_before",
+        "_numbers",
+        "_owner",
+        "_returned",
+        "_shortest_patience",
+        "_soonest_deadline",
+        "count",
+    )
 
     def __init__(self, owner: object) -> None:
         self._owner = owner
@@ -39,6 +69,9 @@ class WaitingQueue(Generic[Q]):
         self._returned: list[tuple[float, int, Q]] = []
         self._numbers = itertools.count()
         self.count: int = 0
+        # Of those that wait, and when the first of them would be given up, had the node made no progress since they
+        # were looked at: until then nobody has to be looked at again.
+        self._shortest_patience = self._soonest_deadline = self._not_before = math.inf
 
     def __len__(self) -> int:
         return self.count
@@ -55,13 +88,45 @@ class WaitingQueue(Generic[Q]):
             heapq.heappush(self._returned, (pending.arrived, next(self._numbers), pending))
         else:
             items.append(pending)
+        self._note(pending)
+
+    def _note(self, pending: Q) -> None:
+        if not self.count:
+            self._shortest_patience = self._soonest_deadline = self._not_before = math.inf
         self.count += 1
+        self._not_before = min(self._not_before, pending.waits_until(-math.inf))
+        if pending.time_runs:
+            self._soonest_deadline = min(self._soonest_deadline, pending.deadline)
+        else:
+            self._shortest_patience = min(self._shortest_patience, pending.patience)
 
     def put_back(self, pendings: Iterable[Q]) -> None:
         """Put requests, whose holder is the owner now, in their places, before those that arrived with them."""
         for pending in pendings:
             heapq.heappush(self._returned, (pending.arrived, next(self._numbers), pending))
-            self.count += 1
+            self._note(pending)
+
+    def due(self, progress_at: float) -> float:
+        """When the first request may be overdue, where the node last made progress at ``progress_at``."""
+        if not self.count:
+            return math.inf
+        due = self._soonest_deadline
+        if self._shortest_patience < math.inf:
+            due = min(due, progress_at + self._shortest_patience)
+        return max(due, self._not_before)
+
+    def overdue(self, now: float, progress_at: float) -> list[Q]:
+        """The requests that are overdue; they stay in the queue."""
+        if now < self.due(progress_at):
+            return []
+        left: list[Q] = []
+        late: list[Q] = []
+        for pending in self:
+            (left if pending.waits_until(progress_at) > now else late).append(pending)
+        self._not_before = min((p.waits_until(progress_at) for p in left), default=math.inf)
+        self._soonest_deadline = min((p.deadline for p in left if p.time_runs), default=math.inf)
+        self._shortest_patience = min((p.patience for p in left if not p.time_runs), default=math.inf)
+        return late
 
     def head(self) -> Q:
         """The first request; the queue must not be empty."""

@@ -189,6 +189,6 @@ def busy(opener, count, depth=1) -> Any:
     for connection in connections:
         for _ in range(depth):
             request = Request(-1)
-            request.cost = opener.pool.read_time
+            request.cost = opener.pool.service_time.read
             connection.submit(request)
     return connections

@@ -60,7 +60,7 @@ def test_a_line_that_is_never_empty_is_not_taken_for_a_way_when_the_server_becom
         line.flush()
         line.reply(1, elapsed=0.0005, age=16 * 0.0005)
         opener.submit(0)
-    assert opener.pool.read_time == pytest.approx(0.0005, rel=0.1)
+    assert opener.pool.service_time.read == pytest.approx(0.0005, rel=0.1)
     assert opener.asked, "another connection is worth having"
 
 
