@@ -17,7 +17,7 @@ import pytest
 import aerospike_py as aerospike
 from aerospike_py import bit_operations as bo, exp, hll_operations as ho, list_operations as lo, map_operations as mo
 from aerospike_py._conversion.expressions import packed_filter, to_expression
-from aerospike_py._operations import to_operations
+from aerospike_py._operations.conversion import to_operations
 from trio_aerospike import HyperLogLog, bits, exp as native_exp, hll, lists, maps
 
 CALLS: dict[str, list[Any]] = json.loads(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import aerospike_py as aerospike
-from aerospike_py._operations import to_operations
+from aerospike_py._operations.conversion import to_operations
 from trio_aerospike import operations
 
 

@@ -13,7 +13,7 @@ from .._conversion import results
 from .._conversion.bins import copy_bins
 from .._conversion.keys import to_key
 from .._observability.metrics import named
-from .._operations import with_ttl
+from .._operations.conversion import with_ttl
 from .._runtime.backends import AsyncBackend
 from ..types import ExistsResult, OperateOrderedResult, Record
 

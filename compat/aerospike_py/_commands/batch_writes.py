@@ -25,7 +25,7 @@ from .._conversion.bins import check_bins
 from .._conversion.keys import to_key
 from .._conversion.policies import PolicyReader
 from .._observability.metrics import named
-from .._operations import with_ttl
+from .._operations.conversion import with_ttl
 from .._runtime.time_slices import convert_in_slices, in_slices
 from ..types import BatchRetryInfo, BatchWriteResult
 
