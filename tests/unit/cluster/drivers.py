@@ -1,10 +1,11 @@
-"""One connection behind the same plain face, whichever driver carries it: Trio or blocking.
+"""One connection behind the same plain face, whichever driver carries it: Trio, asyncio or blocking.
 
 Another driver is added to :data:`DRIVERS`: a class that takes a connected socket and can exchange one request.
 """
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import socket
 import threading
@@ -14,11 +15,15 @@ from typing import Any, Protocol
 import attrs
 import trio
 
+from trio_aerospike import Key, WritePolicy
 from trio_aerospike._cluster.connections.blocking import BlockingConnection
 from trio_aerospike._cluster.connections.connection import Connection
 from trio_aerospike._cluster.connections.loop_clock import loop_clock
 from trio_aerospike._cluster.connections.request import Failure, Request
 from trio_aerospike._cluster.connections.transport import SocketTransport
+from trio_aerospike._drivers.loop_connection import LoopConnection
+from trio_aerospike._drivers.loop_request import LoopRequest, Unsent
+from trio_aerospike._drivers.stall_clock import StallClock
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike.errors import ProtocolError
 
@@ -158,4 +163,88 @@ class TrioDriver:
             request.fail(Failure.BROKEN, error)
 
 
-DRIVERS: dict[str, type[Driver]] = {"trio": TrioDriver, "blocking": BlockingDriver}
+class LoopDriver:
+    """A leased connection that an asyncio loop of another thread runs. It is its own owner, node and leases."""
+
+    name, address, slots, has_waiters, queued, max_depth = "A1", "somewhere", None, False, 0, 128
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._in_loop(self._open)
+
+    def _in_loop(self, function: Any, *args: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(function(*args), self._loop).result()
+
+    async def _open(self) -> None:
+        self.clock = StallClock(self._loop, lambda: False)
+        leased = BlockingConnection(self._sock)
+        self._connection = LoopConnection(leased, self, self._loop, self)  # type: ignore[arg-type]
+
+    @property
+    def usable(self) -> bool:
+        return bool(self._in_loop(self._usable))
+
+    async def _usable(self) -> bool:
+        self._connection.read()  # what has arrived; the loop may not have been told of it yet
+        return self._connection.accepts_requests
+
+    def exchange(self, frame: bytes, seconds: float) -> Outcome:
+        outcome: Outcome = self._in_loop(self._exchange, frame, seconds)
+        return outcome
+
+    async def _exchange(self, frame: bytes, seconds: float) -> Outcome:
+        if not self._connection.accepts_requests:
+            return Outcome("refused", sent=False)
+        now = self.clock.start()
+        policy = WritePolicy(total_timeout=seconds, socket_timeout=seconds)
+        request = LoopRequest("put", Key("test", "drivers", 1), policy, True, self, now, seconds, self.clock.now)
+        request.frame = frame
+        request.answer = self._loop.create_future()
+        self._connection.submit(request, now)
+        try:
+            return Outcome("answered", await request.answer)
+        except TimeoutError:
+            what = "timeout"
+        except Unsent:
+            what = "refused"
+        except ProtocolError:
+            what = "protocol"
+        except OSError:
+            what = "broken"
+        return Outcome(what, sent=request.sent)
+
+    def close(self) -> None:
+        self._in_loop(self._close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        self._connection.close(None)
+
+    # -- as the leases of the node, and as the owner of the connection ----------------------------------------------
+
+    @property
+    def leases(self) -> LoopDriver:
+        return self
+
+    def hold(self, leased: BlockingConnection, owner: object) -> None: ...
+
+    def discard(self, leased: BlockingConnection) -> None:
+        self._sock.close()
+
+    def serve(self) -> None: ...
+
+    def refill(self, connection: LoopConnection) -> None: ...
+
+    def replied(self, *args: object) -> None: ...
+
+    def timed_out(self) -> None: ...
+
+    def connection_closed(self, connection: LoopConnection) -> None: ...
+
+
+DRIVERS: dict[str, type[Driver]] = {"trio": TrioDriver, "asyncio": LoopDriver, "blocking": BlockingDriver}
