@@ -478,15 +478,17 @@ def test_the_interpreter_exits_at_once_with_an_open_client(start_cluster: Callab
         "thread": """
             client = aerospike.client(config).connect()
             print(client.ping())
+            under_way = threading.Event()
             def forever():
                 try:
                     while True:
                         client.get(("test", "s", 1), {"total_timeout": 0, "socket_timeout": 0})
+                        under_way.set()
                 except aerospike.ClientError:
                     pass
             client.put(("test", "s", 1), {"a": 1})
             threading.Thread(target=forever, daemon=True).start()
-            time.sleep(0.1)
+            under_way.wait()
         """,
     }[kind]
     source = "import asyncio, threading, time\nimport aerospike_py as aerospike\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -145,8 +144,7 @@ def without_a_loop(use: Use, client: Client) -> None:
     try:
         command.send(None)
     finally:
-        with contextlib.suppress(BaseException):
-            command.close()
+        command.close()
 
 
 PLACES = [

@@ -20,18 +20,6 @@ import trio_aerospike.server
 DISTRIBUTIONS = {"trio_aerospike": trio_aerospike, "aerospike_py": aerospike_py}
 
 
-#: To be mended where they are rewritten; a prefix goes when its names can be resolved.
-TO_BE_MENDED = (
-    "aerospike_py._async_client.AsyncClient",
-    "aerospike_py._batch.LazyBatchRecords",
-    "aerospike_py._client.Client",
-    "aerospike_py._more_async_commands.AsyncMoreCommands.batch_write_numpy",
-    "aerospike_py._more_commands.MoreCommands.batch_write_numpy",
-    "aerospike_py.numpy_batch.",
-    "trio_aerospike.server.node.EmbeddedNode.__init__",
-)
-
-
 def public_modules(package: ModuleType) -> Iterator[ModuleType]:
     """The package and its modules but for private ones. The server's public names are those of its ``__init__``."""
     yield package
@@ -100,9 +88,7 @@ def test_there_are_objects_to_look_at() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTS))
-def test_type_hints_can_be_resolved(name: str, request: pytest.FixtureRequest) -> None:
-    if name.startswith(TO_BE_MENDED):
-        request.applymarker(pytest.mark.xfail(strict=False))
+def test_type_hints_can_be_resolved(name: str) -> None:
     typing.get_type_hints(OBJECTS[name])
 
 

@@ -6,6 +6,7 @@ import _thread
 import asyncio
 import logging
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ class Runner(Protocol):
         """Cancel ``call``, unless another is running by now."""
 
 
-class Call:
+class Call(ABC):
     """A call into the portal's thread, and its result.
 
     Attributes:
@@ -41,9 +42,9 @@ class Call:
         self.runner: Runner | None = None
         self.abandoned = False
 
+    @abstractmethod
     def finish(self, flusher: ReplyFlusher) -> None:
         """Notify the caller that ``value`` or ``error`` is set. Runs in the portal's thread, never raises."""
-        raise NotImplementedError
 
 
 class BlockingCall(Call):

@@ -605,7 +605,11 @@ def main() -> None:
             with open(path, "w") as file:
                 file.write(LUA)
             client.udf_put(path)
-            time.sleep(0.5)
+            # A node may not have the module yet when the call returns.
+            give_up = time.monotonic() + 10
+            while not all(f"{MODULE}.lua" in answer for _, _, answer in client.info_all("udf-list")):
+                assert time.monotonic() < give_up, "a node does not get the module"
+                time.sleep(0.01)
     caller = Caller(seed, client, hosts, left_out)
     for number in range(count):
         line = caller.step(number)
