@@ -9,12 +9,16 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+import trio
+
+_AWAITING = ("GET_AWAITABLE", "SEND", "YIELD_VALUE", "JUMP_BACKWARD_NO_INTERRUPT")
+
 
 @functools.cache
-def _ends_of_with(code: CodeType) -> frozenset[int]:
-    """Offsets between the end of a ``with`` block and the call of ``__exit__``: no signal handler is run there."""
-    found: set[int] = set()
+def _uninterruptible(code: CodeType) -> frozenset[int]:
+    """Offsets at which no signal handler is run: around the end of a ``with`` block, and while something is awaited."""
     instructions = list(dis.get_instructions(code))
+    found = {one.offset for one in instructions if one.opname in _AWAITING or (one.opname == "RESUME" and one.arg)}
     for index in range(len(instructions) - 4):
         nones = instructions[index : index + 3]
         if all(one.opname == "LOAD_CONST" and one.argval is None for one in nones):
@@ -32,13 +36,15 @@ class Interrupter:
         at: which step, from 0.
         files: ends of the names of the files of which steps count.
         opcodes: whether each bytecode is a step, rather than each line.
+        as_trio: count only steps where Trio's handler of SIGINT would raise it, rather than leave it to the main task.
 
     Attributes:
         place: where it was raised; None where the code took fewer steps.
     """
 
-    def __init__(self, at: int, *files: str, opcodes: bool = True) -> None:
+    def __init__(self, at: int, *files: str, opcodes: bool = True, as_trio: bool = False) -> None:
         self._left = at
+        self._as_trio = as_trio
         self._files = files
         self._opcodes = opcodes
         self.place: str | None = None
@@ -57,7 +63,9 @@ class Interrupter:
         if self._opcodes:
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
         steps = event == ("opcode" if self._opcodes else "line")
-        if steps and frame.f_lasti not in _ends_of_with(frame.f_code):
+        if self._as_trio and trio.lowlevel.currently_ki_protected():
+            return self._trace
+        if steps and frame.f_lasti not in _uninterruptible(frame.f_code):
             if not self._left:
                 self.place = f"{frame.f_code.co_name}, line {frame.f_lineno}"
                 raise KeyboardInterrupt

@@ -44,7 +44,7 @@ def busy_slots(client: Client) -> list[str]:
                     found.append(f"{connection}: load {connection.load}, {pipeline.unsent_bytes} bytes unsent")
                 elif not connection.usable:
                     found.append(f"{connection}: takes nothing")
-                elif not connection.on_idle_stack or connection not in pool._idle:
+                elif not connection.on_idle_stack or connection not in pool.chooser._idle:
                     found.append(f"{connection}: idle, and not to be found among the idle")
     limiter = client._executor.limiter
     if limiter is not None and limiter.borrowed_tokens:

@@ -8,7 +8,7 @@ import time
 import weakref
 
 from .._cluster.connections.blocking import BlockingConnection
-from .._cluster.connections.pool import STALL
+from .._cluster.connections.rerouting import STALL
 from .._cluster.connections.service_time import PRIOR_SERVICE_TIME
 from .._cluster.connections.waiting import WaitingQueue
 from .._cluster.connections.window import TARGET_DELAY, WEIGHT

@@ -18,10 +18,12 @@ deadline has passed.
 =================  ==================  ================  ================  =======================
 call               UNSENT              OFFERED           SENT              ABANDONED
 =================  ==================  ================  ================  =======================
+submit             (a new request)     -                 -                 -
 data_to_send       OFFERED             .                 .                 .
-bytes_sent(0)      .                   UNSENT            .                 .
+bytes_sent(0)      .                   UNSENT or SENT    .                 .
 bytes_sent(n > 0)  .                   SENT              .                 .
 receive_data       .                   completed         completed         completed, body dropped
+complete           -                   -                 completed         completed
 withdraw           removed             -                 -                 -
 abandon            -                   ABANDONED         ABANDONED         .
 expire             removed, reported   ABANDONED         ABANDONED         reported again
@@ -30,8 +32,9 @@ close              returned as unsent  returned as sent  returned as sent  retur
 =================  ==================  ================  ================  =======================
 
 ``request.sent`` is true in all states but UNSENT. An OFFERED request counts as sent, since nobody knows what a send
-that was interrupted has delivered; only ``bytes_sent(0)`` says that nothing left. An ABANDONED request is a tombstone:
-it keeps its place until its answer has been read and dropped.
+that was interrupted has delivered; only ``bytes_sent(0)`` says that nothing left, and is believed where none of that
+send has been abandoned, or answered in whole or in part (all of it is SENT otherwise). An ABANDONED request is a
+tombstone: it keeps its place until its answer has been read and dropped.
 
 The pipeline itself has two states: sound, and failed, which is final. It fails when the server sends what no request is
 owed (an answer too many, or a part of one after the last) or what is no answer: then nothing tells which answer belongs
@@ -139,6 +142,7 @@ class RequestPipeline(Generic[R]):
     """
 
     __slots__ = (
+        "_begun",
         "_feed",
         "_frames",
         "_offered",
@@ -169,6 +173,8 @@ class RequestPipeline(Generic[R]):
         self._offered = 0
         #: The rest of what the socket did not take.
         self._rest = b""
+        #: Frames have come of the answer to the oldest request, and not its last one.
+        self._begun = False
         self.blocked: bool = False
         self.error: ProtocolError | None = None
         self.completed: list[tuple[R, bytes]] = []
@@ -226,38 +232,44 @@ class RequestPipeline(Generic[R]):
         restamp = self.blocked
         if len(unsent) == 1 and not restamp:
             request = unsent[0]
+            data = request.frame
             request.sent = True
             request.sent_at = now
+            self._offered = 1
+            self._outgoing = data
             sent.append(request)
             unsent.popleft()
             self.unsent_bytes = 0
-            self._offered = 1
-            data = self._outgoing = request.frame
             return data
-        self.blocked = False
         size = 0
         frames: list[bytes] = []
-        while unsent and size < SEND_SIZE:
-            request = unsent[0]
+        for request in unsent:
             frame = request.frame
-            size += len(frame)
             if restamp:
                 frame = request.frame = restamped(frame, request.expires_at(now), now)
+            frames.append(frame)
+            size += len(frame)
+            if size >= SEND_SIZE:
+                break
+        # All that can fail is done: from here on the requests count as sent.
+        data = b"".join(frames)
+        self.blocked = False
+        self._offered = len(frames)
+        self._outgoing = data
+        for _ in frames:
+            request = unsent[0]
             request.sent = True
             request.sent_at = now
             sent.append(request)
             unsent.popleft()
-            frames.append(frame)
         self.unsent_bytes -= size
-        self._offered = len(frames)
-        data = self._outgoing = b"".join(frames)
         return data
 
     def bytes_sent(self, count: int) -> None:
         """Note how many bytes of the last :meth:`data_to_send` the socket took.
 
-        With 0 the requests that were offered are unsent again, in no doubt, unless one of them was answered or
-        abandoned meanwhile.
+        With 0 the requests that were offered are unsent again, in no doubt, unless one of them was abandoned, or
+        answered in whole or in part, meanwhile.
         """
         data = self._outgoing
         self._outgoing = b""
@@ -268,6 +280,8 @@ class RequestPipeline(Generic[R]):
         """Make the offered requests unsent again; returns whether that was possible."""
         sent, count = self.sent, self._offered
         if not count or count > len(sent) or any(sent[-place].abandoned for place in range(1, count + 1)):
+            return False
+        if count == len(sent) and (self._begun or self._partial):
             return False
         for _ in range(count):
             request = sent[-1]
@@ -319,7 +333,9 @@ class RequestPipeline(Generic[R]):
                     return completed
                 if request.consume is not None:
                     if not request.consume(body):
+                        self._begun = True
                         continue
+                    self._begun = False
                     request.consume = None  # it often refers to the request, in a circle
                 elif kind == PROTO_MESSAGE and len(body) < MESSAGE_HEADER_SIZE:
                     text = f"{self._peer} sent a message of {len(body)} bytes, shorter than its header"
@@ -342,6 +358,7 @@ class RequestPipeline(Generic[R]):
         """
         assert self.sent[0] is request
         request.consume = None
+        self._begun = False
         self.sent.popleft()
         if left_over or (self._partial and not self.sent):
             self._fail_unsolicited("a frame after its last answer")

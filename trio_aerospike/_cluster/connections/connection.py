@@ -150,6 +150,12 @@ class Connection(Uncopyable):
             and self._pipeline.unsent_bytes < UNSENT_LIMIT
         )
 
+    @property
+    def shareable(self) -> bool:
+        """Whether others can send on it, now or when some of its requests have been answered."""
+        return self.alive and not (self.suspended or self.exclusive or self.retired)
+
+    @trio.lowlevel.enable_ki_protection
     def submit(self, request: Request, *, waited: bool = False, alone: bool = True) -> None:
         """Queue a request, to be sent with those that gather until the writer task runs.
 
@@ -194,6 +200,9 @@ class Connection(Uncopyable):
             pipeline.bytes_sent(0)
             self.close(error)
             return
+        except Exception as error:
+            self._failed_unexpectedly(error)
+            return
         pipeline.bytes_sent(taken)
         if taken < len(data):
             self._wake_writer()
@@ -219,6 +228,7 @@ class Connection(Uncopyable):
             if request.consume is not None:
                 request.frame = b""
 
+    @trio.lowlevel.enable_ki_protection
     def withdraw(self, request: Request) -> None:
         """As :class:`RequestHolder` has it."""
         self._pipeline.withdraw(request)
@@ -226,6 +236,7 @@ class Connection(Uncopyable):
         request.finish()
         self._notify_room()
 
+    @trio.lowlevel.enable_ki_protection
     def abandon(self, request: Request) -> None:
         """As :class:`RequestHolder` has it."""
         deadline = request.deadline
@@ -236,11 +247,13 @@ class Connection(Uncopyable):
             # Perhaps nobody waits here any more, and somebody else needs the room.
             self._owner.replied(self, 0, 0.0, False, 0.0, 0.0, 0)
 
+    @trio.lowlevel.enable_ki_protection
     def prolong(self, request: Request, deadline: float) -> None:
         """As :class:`RequestHolder` has it."""
         request.deadline = deadline
         self._owner.due(deadline)
 
+    @trio.lowlevel.enable_ki_protection
     def complete(self, request: Request, left_over: int) -> None:
         """As :class:`RequestHolder` has it."""
         if not self.alive:
@@ -254,6 +267,7 @@ class Connection(Uncopyable):
         self._left(request)
         self._notify_room()
 
+    @trio.lowlevel.enable_ki_protection
     def discard(self, request: Request, error: BaseException | None) -> None:
         """As :class:`RequestHolder` has it."""
         if request.sent:
@@ -326,6 +340,7 @@ class Connection(Uncopyable):
         pipeline = self._pipeline
         return any(request.awaited for request in itertools.chain(pipeline.sent, pipeline.unsent))
 
+    @trio.lowlevel.enable_ki_protection
     def close(self, error: BaseException | None) -> None:
         """Take the connection out of service now: what was sent fails, what was not goes back to the owner.
 
@@ -335,6 +350,12 @@ class Connection(Uncopyable):
         if not self.alive:
             return
         self.alive = False
+        for request, body in self._pipeline.completed:
+            # An unexpected error came up while they were handed out. Those that have been are not changed.
+            if body:
+                request.answer(body)
+            else:
+                request.fail(Failure.EXPIRED)
         sent, unsent = self._pipeline.close()
         for request in unsent:
             request.holder = None
@@ -377,6 +398,7 @@ class Connection(Uncopyable):
 
     # -- the tasks ---------------------------------------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Carry bytes both ways until the connection breaks or is closed. Never raises anything but Cancelled."""
         error: BaseException | None = None
@@ -423,8 +445,13 @@ class Connection(Uncopyable):
                 # A frame could not be taken. The request has the connection for itself.
                 pipeline.sent[0].fail(Failure.UNREADABLE, error)
                 return None
-            logger.exception("%s: an unexpected error ends the connection", self.label)
+            self._failed_unexpectedly(error)
             return error
+
+    def _failed_unexpectedly(self, error: Exception) -> None:
+        """End the connection after an error that is no fault of the network: out of memory, or a fault of ours."""
+        logger.exception("%s: an unexpected error ends the connection", self.label)
+        self.close(error)
 
     def _hand_out(self, completed: list[tuple[Request, bytes]]) -> None:
         """Wake the tasks of a burst of answers, and tell the owner how long it took."""
@@ -471,6 +498,7 @@ class Connection(Uncopyable):
         if self.retired and not self.depth:
             self.close(None)
 
+    @trio.lowlevel.enable_ki_protection
     async def _write(self) -> None:
         """Send what gathers, and wait for the socket where it is full."""
         transport, pipeline = self._transport, self._pipeline
@@ -496,6 +524,8 @@ class Connection(Uncopyable):
                     self._release_frame()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self.close(error)
+        except Exception as error:
+            self._failed_unexpectedly(error)
 
     def _wake_writer(self) -> None:
         writer = self._writer

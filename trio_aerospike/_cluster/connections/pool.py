@@ -1,64 +1,49 @@
-"""Connection pool of a node: choose a connection for each request and decide when to open more.
+"""Connection pool of a node: admit requests to its connections, and decide when to open more.
 
-No awaits: decisions over plain state.
+No awaits: decisions over plain state. Three parts have modules of their own: which connection takes a request
+(:mod:`.balancing`), how many may be in flight (:mod:`.window`), and what happens behind slow ones (:mod:`.rerouting`).
 
 The server works on one request of a connection at a time. Where a request costs it 15 us, many in flight on one
 connection save system calls on both sides; where it costs 500 us, the last of them wait for long. So a pool learns the
 service time of a request (sampled per burst of replies, from a prior) and keeps the wait on a connection, which is its
 queue depth times that time, within a small budget.
 
-How many requests are in flight in all is limited by an admission window, as by TCP's congestion window: it grows while
-replies come soon and more requests wait, and shrinks when replies take long. What is past it waits in order of arrival.
-The time of a command that waits does not run while the node makes progress, so a fan-out of any size waits, and fails
-only where the node has stopped.
-
-A request that takes much longer than others must not take its neighbours with it. Those behind it that have not been
-sent move to other connections; reads that have been sent are sent once more elsewhere, and the first answer counts.
+What is past the admission window waits in order of arrival. The time of a command that waits does not run while the
+node makes progress, so a fan-out of any size waits, and fails only where the node has stopped.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...validation import Uncopyable
-from .connection import Connection
+from .balancing import ConnectionChooser
 from .request import Failure, Request
+from .rerouting import ReadRerouter
 from .rtt import RttEstimate
 from .service_time import ServiceTime
 from .waiting import WaitingQueue
 from .window import WINDOW_START, AdmissionWindow
 
-# Figures after a colon: rate and p99 of a real server without the rule, as parts of those with it; gets or puts at the
-# number in flight that is named, on one node or, with replicas, on three.
+if TYPE_CHECKING:
+    from .connection import Connection
 
-#: Seconds that a request may wait in the queue of a connection before another connection is preferred. In them the
-#: server answers some 25 reads from memory, which one receive brings in.
-WAIT_BUDGET = 0.0005
-#: How many times as much while a connection is being opened: past that a request waits for it rather than behind
-#: others. It takes several round trips to open one; on loopback nothing is gained.
+#: How many times the budget a request may wait in a queue while a connection is being opened: past that it waits for
+#: that one rather than behind others. It takes several round trips to open one; on loopback nothing is gained.
 PATIENCE = 4
-#: Queue depth past which a write goes to another connection, however quick the server seems: it may wait for a replica
-#: while everything behind it waits too, so that deep queues beside shallow ones make for a long tail.
-#: Puts at 256 on three nodes: 0.93, 1.16.
-FAIR_DEPTH = 24
 #: Maximum queue depth of a connection: so many requests are lost at once if it breaks.
 MAX_DEPTH = 128
 #: Connections that a pool opens at the same time at the most: more would be refused by the server's backlog, and a
 #: burst of 100 requests that take 50 ms each is still spread within 0.1 s.
 MAX_OPENING = 16
-#: Busy connections that are compared when none is idle: all, where there are so few; the wait of the best of eight is
-#: close to the best of all.
-SAMPLE = 8
-#: Seconds without a reply after which a request is taken for a slow one, besides the round trip. A quick one takes
-#: less than 1 ms, and a caller notices 100.
-STALL = 0.03
-#: Iterations of the event loop without a reply, as well: where they are long, a reply may have come and not been read.
-STALL_ITERATIONS = 4
+#: Seconds for which no more connections are opened once one could not be had; they double up to the maximum. Where
+#: there is no connection at all, each request may still try.
+OPEN_BACK_OFF = 0.05
+MAX_OPEN_BACK_OFF = 1.0
 #: Requests that wait for connections, past which one more is no reason to look for room.
-#: Gets at 1,024 on one node: 0.82, 1.09.
+#: Gets at 1,024 on one node: 0.82 of the rate without this, p99 1.09.
 FEW_WAITING = 64
 
 
@@ -110,6 +95,9 @@ class Pool(Uncopyable):
         progress_at: when the node last answered a request to its end. An accepted connection is no evidence: the
             kernel accepts it.
         lent: connections of this pool that are leased to threads and event loops.
+        connections: those that are open.
+        chooser: which of them takes a request.
+        rerouter: second attempts at reads behind slow requests.
     """
 
     def __init__(
@@ -133,20 +121,18 @@ class Pool(Uncopyable):
         self.max_depth = max_depth
         self._open_one = open_one
         self._rtt = RttEstimate(latency)
-        #: The wait that justifies no other connection. Where the round trip is long, most requests in flight are on the
-        #: network.
-        self._budget = max(WAIT_BUDGET, self._rtt.unloaded)
+        self.chooser = ConnectionChooser(latency)
+        self.connections: list[Connection] = self.chooser.connections
+        self.rerouter = ReadRerouter(self.chooser, spare_slot)
         self._reclaim = reclaim
         self._hurry = hurry
         self._watch = watch
         self._watched = False
-        self._spare_slot = spare_slot
         self._clock: Clock = _StoppedClock() if clock is None else clock
         self._now = self._clock.now
         self._last_iteration = -1
         self.lent = 0
         self.in_flight = 0
-        self.connections: list[Connection] = []
         self.opening = 0
         self.waiting: WaitingQueue[Request] = WaitingQueue(self)
         self.window = AdmissionWindow(limit)
@@ -154,17 +140,13 @@ class Pool(Uncopyable):
         self.progress_at = -math.inf
         #: When a request left that was not answered in its time.
         self._overdue_since = -math.inf
-        #: Second attempts at reads queued behind slow requests.
-        self._rerouted: deque[Request] = deque()
-        self._idle: list[Connection] = []
-        self._current: Connection | None = None
-        self._next = 0
         self._stalled = False
         self._serving = False
         self._rescan = False
         self._closing = False
-        #: The last connection asked for could not be had.
-        self._refused = False
+        #: When another connection may be opened, and the last back-off in seconds; 0 once one could be had.
+        self._open_after = -math.inf
+        self._back_off = 0.0
 
     def __repr__(self) -> str:
         idle = sum(1 for connection in self.connections if not connection.depth)
@@ -194,26 +176,26 @@ class Pool(Uncopyable):
 
     def submit(self, request: Request) -> None:
         """Give a request to a connection, or let it wait here for room."""
-        if self.waiting.count:
-            connection = None  # first come, first served
+        connection: Connection | None
+        if self.waiting.count or (self._silent and not request.exclusive):
+            connection = None  # first come, first served; a silent node is probed by one at a time
         elif request.exclusive:
-            connection = self._take_idle()
+            connection = self.chooser.take_idle()
         elif self.in_flight >= self.window.size:
             connection = None
         else:
-            connection = self._current
-            if (
-                connection is None
-                or not connection.usable
-                or connection.load > self._budget
-                or (request.write and connection.depth >= FAIR_DEPTH)
-            ):
-                connection = self._choose()
+            connection = self.chooser.choose(request)
+            if connection is not None and connection.load > self.chooser.budget:
+                self._grow()
+                if self._has_long_wait(connection):
+                    connection = None
         if connection is None:
             request.holder = self
             self.waiting.add(request)
             # With many waiting, one more changes nothing: replies and connections that come up see to them.
-            if request.exclusive or self.waiting.count <= FEW_WAITING:
+            if self._silent:
+                self._serve_waiting()
+            elif request.exclusive or self.waiting.count <= FEW_WAITING:
                 self._make_room()
         else:
             self._give(request, connection)
@@ -246,7 +228,7 @@ class Pool(Uncopyable):
         """Whether every connection that it may have is taken by a request that needs it alone, or is slow."""
         if self.total < self.limit or self.opening:
             return False
-        return all(c.exclusive or c.suspended or c.retired for c in self.connections)
+        return not any(c.shareable for c in self.connections)
 
     def withdraw(self, request: Request) -> None:
         """Forget a request that waited for room and whose caller has gone."""
@@ -254,7 +236,7 @@ class Pool(Uncopyable):
         self.waiting.remove(request)
         request.finish()
         if first:
-            self._serve_waiting()  # what stood behind it may be easier to please
+            self._serve_waiting()  # what was behind it may need less
 
     def abandon(self, request: Request) -> None:
         """As :class:`RequestHolder` has it; nothing that waits here has been sent."""
@@ -277,54 +259,24 @@ class Pool(Uncopyable):
         """Have a connection looked at sooner than was known."""
         self._hurry(deadline)
 
-    def _choose(self) -> Connection | None:
-        """An idle connection first; then the shortest wait, and past the budget another connection on top."""
-        connection = self._take_idle()
-        if connection is not None:
-            self._current = connection
-            return connection
-        best: Connection | None = None
-        connections = self.connections
-        count = len(connections)
-        looked = 0
-        for step in range(count):
-            candidate = connections[(self._next + step) % count]
-            if candidate.usable:
-                if best is None or candidate.load < best.load:
-                    best = candidate
-                looked += 1
-                if looked == SAMPLE:
-                    break
-        self._next += 1
-        if best is not None:
-            self._current = best
-            if best.load > self._budget:
-                self._grow()
-                if self._waits_long(best):
-                    return None
-        return best
-
-    def _waits_long(self, connection: Connection) -> bool:
+    def _has_long_wait(self, connection: Connection) -> bool:
         """Whether the wait is so long that the connection is used only where no other can be had."""
-        if connection.load <= (PATIENCE * self._budget if self.service_time.measured else self._budget):
+        budget = self.chooser.budget
+        if connection.load <= (PATIENCE * budget if self.service_time.measured else budget):
             return False
-        return self.opening > 0 or (self.total < self.limit and not self._refused)
+        return self.opening > 0 or self._may_open
 
-    def _take_idle(self) -> Connection | None:
-        idle = self._idle
-        while idle:
-            connection = idle.pop()
-            connection.on_idle_stack = False
-            if not connection.depth and connection.usable:
-                return connection
-        return None
+    @property
+    def _may_open(self) -> bool:
+        if self._closing or self.total >= self.limit:
+            return False
+        return self._now() >= self._open_after or not (self.connections or self.opening)
 
     def _grow(self) -> None:
         """Open another connection if there is too much in flight for those that are open or being opened."""
-        if self.total >= self.limit or self.opening >= MAX_OPENING or self._closing:
+        if self.opening >= MAX_OPENING or not self._may_open:
             return
-        load = sum(connection.load for connection in self.connections)
-        if load > self._budget * (len(self.connections) + self.opening):
+        if self.chooser.load > self.chooser.budget * (len(self.connections) + self.opening):
             self._open()
 
     def _open(self) -> None:
@@ -335,12 +287,13 @@ class Pool(Uncopyable):
         """Something waits: open a connection, or give up a suspended one that nobody waits for."""
         if self._closing:
             return
-        if self.total < self.limit and (self._rerouted or self._room_in_window > 0 or self.waiting.head().exclusive):
-            hopeless = self._refused and (self.opening or self.connections)
-            if not hopeless:
+        if self.total < self.limit and (self.rerouter or self._room_in_window > 0 or self.waiting.head().exclusive):
+            if self._may_open:
                 wanted = min(MAX_OPENING, self._connections_wanted(), self.limit - self.total + self.opening)
                 while self.opening < wanted:
                     self._open()
+            else:
+                self._hurry(self._open_after)
             return
         if self.lent:
             self._reclaim()
@@ -368,7 +321,7 @@ class Pool(Uncopyable):
 
         A moderate number in flight keeps the node busy, whatever number waits, and few connections carry long bursts.
         """
-        second = len(self._rerouted)
+        second = len(self.rerouter)
         if not self.waiting:
             return second
         count = len(self.waiting)
@@ -376,8 +329,8 @@ class Pool(Uncopyable):
             return count + second
         wanted = min(count + self.window.size - self._room_in_window, WINDOW_START)
         slower = max(self.service_time.read, self.service_time.write)
-        enough = 1 + int(max(wanted * slower / self._budget, wanted / self.max_depth))
-        shared = sum(1 for c in self.connections if not (c.suspended or c.exclusive or c.retired))
+        enough = 1 + int(max(wanted * slower / self.chooser.budget, wanted / self.max_depth))
+        shared = sum(1 for c in self.connections if c.shareable)
         return min(count, max(0, enough - shared)) + second
 
     def _serve_waiting(self, freed: Connection | None = None) -> None:
@@ -393,9 +346,18 @@ class Pool(Uncopyable):
         if self._serving:
             return  # a connection broke while it was given a request: the loop below goes on with the others
         self._serving = True
-        self._serve_rerouted()
+        try:
+            while (attempt := self.rerouter.next(self._now(), self._has_long_wait)) is not None:
+                self._give(*attempt, waited=True)
+            self._admit_waiting(freed)
+        finally:
+            self._serving = self._rescan = False
+        if self.waiting.count or self.rerouter:
+            self._make_room()
+
+    def _admit_waiting(self, freed: Connection | None) -> None:
         room = self._room_in_window
-        while self.waiting:
+        while self.waiting.count:
             request = self.waiting.head()
             if room <= 0 and not request.exclusive:
                 break
@@ -407,61 +369,24 @@ class Pool(Uncopyable):
                 self._rescan = True  # connections with room were not used behind it
             self.waiting.remove(request)
             self._give(request, connection, waited=True)
-        self._serving = self._rescan = False
-        if self.waiting.count or self._rerouted:
-            self._make_room()
-
-    def _serve_rerouted(self) -> None:
-        """Send second attempts where an answer can be expected: on idle connections, and on those that just replied."""
-        rerouted = self._rerouted
-        while rerouted:
-            request = rerouted[0]
-            if request.superseded:
-                rerouted.popleft()
-                continue
-            connection = self._take_idle()
-            if connection is None:
-                recently = self._now() - STALL
-                assert request.original is not None
-                taken = request.original.holder  # behind the read itself it could only be answered later
-                usable = (c for c in self.connections if c.usable and c.replied_at > recently and c is not taken)
-                connection = min(usable, key=lambda c: c.load, default=None)
-            if connection is None or self._waits_long(connection):
-                return
-            release = self._spare_slot()
-            if release is None:
-                # The slots are wanted for other commands: the first attempts have to do.
-                rerouted.clear()
-                self._rest_if_idle(connection)
-                return
-            request.on_done = release
-            rerouted.popleft()
-            self._give(request, connection, waited=True)
 
     def _room_for(self, request: Request, freed: Connection | None) -> Connection | None:
-        connection = self._take_idle()
+        connection = self.chooser.take_idle()
         if connection is not None or request.exclusive:
             return connection
-        if freed is not None and freed.usable and not self._waits_long(freed):
+        if freed is not None and freed.usable and not self._has_long_wait(freed):
             return freed
         if self._rescan:
-            connections = self.connections
-            count = len(connections)
-            for step in range(count):
-                candidate = connections[(self._next + step) % count]
-                if candidate.usable and not self._waits_long(candidate):
-                    self._next += step
-                    return candidate
-            self._rescan = False
-        return None
+            connection = self.chooser.first(lambda candidate: not self._has_long_wait(candidate))
+            self._rescan = connection is not None
+        return connection
 
     def _wait_again(self, requests: Iterable[Request]) -> None:
         """Put requests that a connection had, and has not sent, where they belong by their arrival."""
         again: list[Request] = []
         for request in requests:
             if request.original is not None:
-                request.finish()  # it takes a slot anew when it leaves
-                self._rerouted.append(request)
+                self.rerouter.put_back(request)
                 continue
             request.holder = self
             again.append(request)
@@ -472,27 +397,25 @@ class Pool(Uncopyable):
     def add(self, connection: Connection) -> None:
         """Add a connection that was asked for by ``open_one``."""
         self.opening -= 1
-        self._refused = False
-        self.connections.append(connection)
-        self._rest(connection)
+        self._back_off = 0.0
+        self._open_after = -math.inf
+        self.chooser.add(connection)
         # With no other being opened, connections with long waits are the best there is now.
         self._serve_waiting(connection if self.opening else None)
 
     def open_failed(self, failure: Failure, error: BaseException) -> None:
-        """Note that a connection could not be opened: with none left to hope for, those that wait fail."""
+        """Note that a connection could not be opened: where no other can take them, those that wait fail."""
         self.opening -= 1
-        self._refused = True
-        hope = self.opening or any(
-            not (connection.suspended or connection.retired or connection.exclusive) for connection in self.connections
-        )
-        if not hope:
+        self._back_off = min(max(OPEN_BACK_OFF, 2 * self._back_off), MAX_OPEN_BACK_OFF)
+        self._open_after = self._now() + self._back_off
+        if not self.opening and not any(connection.shareable for connection in self.connections):
             self.fail_waiting(failure, error)
         elif self.waiting and self.connections:
             self._serve_waiting()  # connections with long waits are the best there is now
 
     def fail_waiting(self, failure: Failure, error: BaseException | None) -> None:
         """Wake everything that waits for room with a failure."""
-        self._rerouted.clear()
+        self.rerouter.clear()
         for request in self.waiting.clear():
             self._begin_time(request)
             request.fail(failure, error)
@@ -519,7 +442,7 @@ class Pool(Uncopyable):
             rtt = self._rtt
             self.progress_at = self._now()
             self.window.replied(count, age, rtt.unloaded, self.progress_at, wanted=self.waiting.count > 0)
-            self._budget = max(WAIT_BUDGET, rtt.unloaded)
+            self.chooser.update_budget()
             if fresh:
                 rtt.learn(count, elapsed, writes > 0)
                 elapsed -= rtt.loaded
@@ -529,19 +452,13 @@ class Pool(Uncopyable):
                 if age > rtt.loaded:
                     elapsed = min(elapsed, age - rtt.loaded)
             self.service_time.learn(count, elapsed, cost, writes)
-        self._rest_if_idle(connection)
-        if self.waiting.count or self._rerouted:
+        self.chooser.rest_if_idle(connection)
+        if self.waiting.count or self.rerouter:
             self._serve_waiting(connection)
 
     def closed(self, connection: Connection, unsent: list[Request], error: BaseException | None) -> None:
         """Remove a connection that has ended; what it had not sent goes to the others."""
-        if connection in self.connections:
-            self.connections.remove(connection)
-        if connection.on_idle_stack:
-            connection.on_idle_stack = False
-            self._idle.remove(connection)
-        if self._current is connection:
-            self._current = None
+        self.chooser.remove(connection)
         if self._closing or (error is not None and not self.connections):
             for request in unsent:
                 request.fail(Failure.BROKEN, error)
@@ -549,17 +466,8 @@ class Pool(Uncopyable):
                 self.fail_waiting(Failure.BROKEN, error)
             return
         self._wait_again(unsent)
-        if self.waiting.count or self._rerouted:
+        if self.waiting.count or self.rerouter:
             self._serve_waiting()
-
-    def _rest(self, connection: Connection) -> None:
-        if not connection.on_idle_stack and connection.alive:
-            connection.on_idle_stack = True
-            self._idle.append(connection)
-
-    def _rest_if_idle(self, connection: Connection) -> None:
-        if not connection.depth:
-            self._rest(connection)
 
     # -- housekeeping ------------------------------------------------------------------------------------------------
 
@@ -572,7 +480,7 @@ class Pool(Uncopyable):
         due = math.inf
         for connection in list(self.connections):
             due = min(due, connection.expire(now))
-            self._rest_if_idle(connection)
+            self.chooser.rest_if_idle(connection)
         self._stalled = False
         for connection in self.connections:
             if connection.suspended:
@@ -584,7 +492,7 @@ class Pool(Uncopyable):
                 # Where they go now, their own deadlines count.
                 due = min([due, *(request.deadline for request in moved)])
         due = min(due, self._expire_waiting(now))
-        if self.waiting.count or self._rerouted:
+        if self.waiting.count or self.rerouter:
             self._serve_waiting()
         return due
 
@@ -620,29 +528,11 @@ class Pool(Uncopyable):
         Returns:
             Whether there are requests behind others, so that this is to be called again soon.
         """
-        behind = False
-        slow = False
-        slots: list[Callable[[], None]] = []
-        # A busy node answers everything late, which makes none of it slow.
-        threshold = STALL + 2 * max(self._rtt.loaded, self.window.delay)
-        for connection in self.connections:
-            if connection.depth > 1 and not (connection.exclusive or connection.suspended):
-                behind = True
-                if connection.is_stalled(now, threshold, self._clock.iteration - STALL_ITERATIONS):
-                    slow = True
-                    # Until it has answered all, it is used only where no other can be had.
-                    connection.load += threshold * connection.depth
-                    for read in connection.delayed_reads():
-                        release = self._spare_slot()
-                        if release is None:
-                            break
-                        slots.append(release)
-                        self._rerouted.append(read.reroute())
-                    self._wait_again(connection.take_unsent())
-        for release in slots:
-            release()  # there are so many: each second attempt takes one when it leaves, and keeps none while it waits
-        self._watched = behind
-        if slow or self._rerouted:
+        delay = max(self._rtt.loaded, self.window.delay)
+        relief = self.rerouter.relieve(now, self._clock.iteration, delay)
+        self._watched = relief.behind
+        self._wait_again(relief.unsent)
+        if relief.slow or self.rerouter:
             self._serve_waiting()
         return self._watched
 
@@ -655,7 +545,7 @@ class Pool(Uncopyable):
 
     def fill(self) -> None:
         """Open connections up to the minimum."""
-        while not self._closing and len(self.connections) + self.opening < self.minimum and self.total < self.limit:
+        while len(self.connections) + self.opening < self.minimum and self._may_open:
             self._open()
 
     def close(self, error: BaseException | None = None) -> None:

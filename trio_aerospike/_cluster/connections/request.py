@@ -243,6 +243,7 @@ class Request:
         self.wake()
         self.finish()
 
+    @trio.lowlevel.enable_ki_protection
     async def wait(self) -> None:
         """Park until there is a reply, a failure or a frame. (The hot path has these lines in place.)"""
         if self.failure is None:

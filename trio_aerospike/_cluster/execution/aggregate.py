@@ -101,6 +101,7 @@ class ValueStream(Uncopyable):
         silence = math.inf if self._policy.socket_timeout is None else self._policy.socket_timeout
         return FrameBuffer(self._cluster, self.limit, silence)
 
+    @trio.lowlevel.enable_ki_protection
     async def next_values(self) -> list[Value] | None:
         """Return the next values, at least one; None at the end.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .single import Executor
 
 
+@trio.lowlevel.enable_ki_protection
 async def start_on_all(
     cluster: Cluster, executor: Executor, what: str, namespace: str, frame: bytes, policy: WritePolicy, trid: int
 ) -> list[str]:

@@ -122,6 +122,7 @@ class QueryStream(Uncopyable):
         self._fatal: AerospikeError | None = None
         self.closed = False
 
+    @trio.lowlevel.enable_ki_protection
     async def next_chunk(self) -> Chunk | None:
         """Return the next records, at least one; None at the end.
 

@@ -105,6 +105,7 @@ class Executor(Uncopyable):
             self.run = observers.runner(self.plain_run, self.notes)
         self.notes.clear()
 
+    @trio.lowlevel.enable_ki_protection
     async def acquire_slot(self) -> object:
         """Acquire one of the ``max_concurrent_operations`` slots on behalf of an operation, not of the task.
 
@@ -183,6 +184,7 @@ class Executor(Uncopyable):
             return None
         return partial(self.release_slot, operation)
 
+    @trio.lowlevel.enable_ki_protection
     async def run_batch(self, batch: Batch) -> tuple[list[BatchResult], AerospikeError | None]:
         """Execute a batch, which counts as one operation.
 
@@ -217,6 +219,7 @@ class Executor(Uncopyable):
                 observers.stage(batch.what, "io", began)
                 observers.stage_took(batch.what, "decode", run.decoding)
 
+    @trio.lowlevel.enable_ki_protection
     async def _run_limited(
         self, what: str, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, write: bool
     ) -> bytes:
@@ -230,6 +233,8 @@ class Executor(Uncopyable):
             if slots:
                 self.release_slot(slots.pop())
 
+    # A KeyboardInterrupt goes to the main task instead: here it could come between a request and its task.
+    @trio.lowlevel.enable_ki_protection
     async def _run(
         self,
         what: str,
@@ -379,6 +384,7 @@ class Executor(Uncopyable):
             if slots:
                 self.release_slot(slots.pop())
 
+    @trio.lowlevel.enable_ki_protection
     async def second_attempt(
         self, key: Key, frame: bytes, policy: ReadPolicy | WritePolicy, attempt_left: float, command_left: float
     ) -> bytes | None:

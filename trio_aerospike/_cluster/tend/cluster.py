@@ -66,6 +66,12 @@ class _Tasks:
         self.done = trio.Event()
 
 
+@trio.lowlevel.enable_ki_protection
+async def _protected(function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
+    """Run a background task that no KeyboardInterrupt ends: the main task gets it, which may survive it."""
+    await function(*args)
+
+
 class Cluster(Uncopyable):
     """Nodes, partition map and tend loop of one client.
 
@@ -319,7 +325,7 @@ class Cluster(Uncopyable):
     def in_background(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
         """Start a background task that ends with the client; the function must not raise."""
         if self._nursery is not None and not self.closed:
-            self._nursery.start_soon(function, *args)
+            self._nursery.start_soon(_protected, function, *args)
 
     def close_inherited(self) -> None:
         """In a forked child: close every descriptor without sending anything to the servers."""
@@ -413,6 +419,7 @@ class Cluster(Uncopyable):
         self._nursery.start_soon(self._counted, tasks, function, *args)
 
     @staticmethod
+    @trio.lowlevel.enable_ki_protection
     async def _counted(tasks: _Tasks, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
         try:
             await function(*args)

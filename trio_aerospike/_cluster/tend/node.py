@@ -15,8 +15,9 @@ from ..connections.info import InfoConnection
 from ..connections.leases import CAN_LEASE, MAX_LEASED, ConnectionLeases
 from ..connections.login import Session
 from ..connections.loop_clock import loop_clock
-from ..connections.pool import MAX_DEPTH, STALL, Pool, no_slot_to_release
+from ..connections.pool import MAX_DEPTH, Pool, no_slot_to_release
 from ..connections.request import Failure, Request
+from ..connections.rerouting import STALL
 from ..connections.transport import SocketTransport, Transport
 
 logger = logging.getLogger("trio_aerospike")
@@ -152,6 +153,7 @@ class Node(Uncopyable):
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     def submit(self, request: Request) -> None:
         """Accept a request: when this returns, a connection has it or it waits for one; a removed node fails it."""
         if not self.active or self._nursery is None:
@@ -256,6 +258,7 @@ class Node(Uncopyable):
         self.leases.resume()
         return True
 
+    @trio.lowlevel.enable_ki_protection
     async def _open_to_lend(self) -> None:
         try:
             with self._clock.fail_after(self._timeout):
@@ -301,6 +304,7 @@ class Node(Uncopyable):
 
     # -- tasks -------------------------------------------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Own the connections until cancelled or :meth:`remove` is called."""
         try:
@@ -371,6 +375,7 @@ class Node(Uncopyable):
         assert self._nursery is not None
         self._nursery.start_soon(self._open, pool)
 
+    @trio.lowlevel.enable_ki_protection
     async def _open(self, pool: Pool) -> None:
         """Open a connection, add it to the pool and run it."""
         failure = Failure.UNREACHABLE
@@ -405,6 +410,7 @@ class Node(Uncopyable):
         if not any(pool.opening and len(pool.connections) < pool.minimum for pool in self.pools):
             self._minimum_ready.set()
 
+    @trio.lowlevel.enable_ki_protection
     async def _sweep(self) -> None:
         """Expire overdue requests: sleep until the earliest known deadline, if there is one."""
         clock = self._clock
@@ -438,6 +444,7 @@ class Node(Uncopyable):
         """Start to watch for slow requests, because requests are queued behind others."""
         self._queued_behind.set()
 
+    @trio.lowlevel.enable_ki_protection
     async def _relieve(self) -> None:
         """Reroute requests that are queued behind slow ones, for as long as any are queued behind others."""
         while True:
@@ -452,6 +459,7 @@ class Node(Uncopyable):
                     behind = pool.relieve(now) or behind
             self._queued_behind = trio.Event()
 
+    @trio.lowlevel.enable_ki_protection
     async def _reap(self) -> None:
         """Close connections that were idle for ``idle_timeout``, and keep the minimum open."""
         interval = min(max(self._idle_timeout / 8, 0.05), 1.0)

@@ -50,6 +50,10 @@ class FakeConnection:
         return self.alive and not held and self.depth < self.max_depth
 
     @property
+    def shareable(self):
+        return self.alive and not (self.suspended or self.exclusive or self.retired)
+
+    @property
     def awaited(self):
         return any(not request.ended for request in self.sent + self.unsent)
 

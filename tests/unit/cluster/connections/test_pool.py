@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.cluster.connections.fake_pool import Opener, Request, busy
-from trio_aerospike._cluster.connections.pool import FAIR_DEPTH, MAX_OPENING, WAIT_BUDGET
+from trio_aerospike._cluster.connections.balancing import FAIR_DEPTH, WAIT_BUDGET
+from trio_aerospike._cluster.connections.pool import MAX_OPENING
 from trio_aerospike._cluster.connections.request import Failure
 from trio_aerospike._cluster.connections.window import WINDOW_START
 
@@ -74,7 +75,7 @@ def test_the_shorter_wait_is_chosen_where_no_connection_is_idle():
     opener = Opener(limit=2)
     lines = busy(opener, 2)
     lines[0].load, lines[1].load = 5 * WAIT_BUDGET, 2 * WAIT_BUDGET
-    opener.pool._current = lines[0]
+    opener.pool.chooser._current = lines[0]
     opener.submit(7)
     assert lines[1].depth == 2
 
@@ -328,12 +329,15 @@ def test_what_is_idle_for_too_long_is_closed_and_the_minimum_opened_anew():
 
 
 def test_closed_connections_are_forgotten_without_anybody_asking_for_one():
-    opener = Opener(limit=4, minimum=2)
-    for turn in range(100):
+    now = 0.0
+    opener = Opener(limit=4, minimum=2, clock=SimpleNamespace(iteration=0, now=lambda: now))
+    for _ in range(100):
+        now += 100.0
         opener.pool.fill()
         opener.open(2)
-        opener.pool.reap(100.0 * (turn + 1), 1.0)
-        assert len(opener.pool._idle) == 0
+        now += 100.0
+        opener.pool.reap(now, 1.0)
+        assert len(opener.pool.chooser._idle) == 0
         while opener.asked:
             opener.fail()
 

@@ -138,7 +138,7 @@ class PoolMachine(RuleBasedStateMachine):
     def nobody_waits_beside_room(self):
         if self.pool.waiting:
             head = next(iter(self.pool.waiting))
-            room = [line for line in self.lines if line.usable and not self.pool._waits_long(line)]
+            room = [line for line in self.lines if line.usable and not self.pool._has_long_wait(line)]
             admits = head.exclusive or self.pool._room_in_window > 0
             assert not admits or not [line for line in room if not head.exclusive or not line.depth]
             # Something will happen: a connection is on its way, or one that is there has work to finish.
@@ -146,7 +146,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_idle_are_known_and_nothing_else_is_kept(self):
-        idle = self.pool._idle
+        idle = self.pool.chooser._idle
         assert len(idle) == len(set(map(id, idle)))
         assert all(line.alive and line.on_idle_stack for line in idle)
         for line in self.lines:

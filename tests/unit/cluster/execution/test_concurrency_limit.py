@@ -217,7 +217,7 @@ async def test_a_second_attempt_that_waits_for_a_connection_takes_no_slot(autoju
             for _ in range(5):
                 nursery.start_soon(client.get, KEY)
             await trio.sleep(0.2)
-            assert client._cluster.active_nodes()[0].pools[0]._rerouted
+            assert client._cluster.active_nodes()[0].pools[0].rerouter
             assert borrowed(client) == 5
         assert borrowed(client) == 0
 
@@ -257,5 +257,5 @@ async def test_second_attempts_are_given_up_where_other_commands_have_taken_the_
             assert borrowed(client) == 2
         await trio.testing.wait_all_tasks_blocked()
         assert borrowed(client) == unanswered(client) == 0
-        assert not any(pool._rerouted for pool in pools_of(client))
+        assert not any(pool.rerouter for pool in pools_of(client))
         await client.get(KEY)
