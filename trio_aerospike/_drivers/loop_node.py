@@ -178,10 +178,13 @@ class NodeConnections:
         """Whether Trio executes the next command: where no connection is leased, or where they are too few."""
         if self._unresponsive:
             return self._delegated < PROBES
-        depths = [connection.depth for connection in self._alive() if connection.accepts_requests]
+        connections = self._alive()
+        depths = [connection.depth for connection in connections if connection.accepts_requests]
         if depths:
             return self._delegated < self._max_delegated and self._is_slow(min(depths))
-        return self._delegated < (MAX_DELEGATED if self.node.may_lend and self._can_watch_sockets else WINDOW)
+        # What is in flight behind a slow request counts as well: the node may have fallen silent.
+        free = WINDOW - sum(connection.depth for connection in connections)
+        return self._delegated < min(MAX_DELEGATED if self.node.may_lend and self._can_watch_sockets else WINDOW, free)
 
     def refill(self, connection: LoopConnection) -> None:
         """Admit requests that wait, in order, to a connection that has answered."""
