@@ -41,6 +41,9 @@ class Queued(Protocol):
 
 Q = TypeVar("Q", bound=Queued)
 
+#: Requests that have left and may be kept in the queue, besides as many as wait.
+_KEPT = 64
+
 
 class WaitingQueue(Generic[Q]):
     """A queue of requests that no connection has taken. One that leaves from the middle is skipped later, not searched.
@@ -148,9 +151,11 @@ class WaitingQueue(Generic[Q]):
             heapq.heappop(self._returned)
         pending.holder = None
         self.count -= 1
-        if not self.count:
-            self._items.clear()
-            self._returned.clear()
+        if not self.count or len(self._items) + len(self._returned) > 2 * self.count + _KEPT:
+            # Many have left from behind a head that stays: what they hold is released.
+            self._items = deque(item for item in self._items if item.holder is self._owner)
+            self._returned = [entry for entry in self._returned if entry[2].holder is self._owner]
+            heapq.heapify(self._returned)
 
     def clear(self) -> list[Q]:
         """Empty the queue; returns what was in it."""

@@ -528,7 +528,7 @@ class BatchExecution:
         batch = self._batch
         writes = batch.writes is not None and batch.writes[index]
         rule = rule_for(code, sent=True)
-        if (rule.write if writes else rule.read) is not Action.RAISE and not (writes and rule.unknown):
+        if rule.after(write=writes) is not Action.RAISE and not (writes and rule.unknown):
             part.refused[index] = code
             self._heard = True
             return

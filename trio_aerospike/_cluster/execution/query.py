@@ -287,7 +287,7 @@ class QueryStream(Uncopyable):
         self._fault = error
         self._outcomes.append((outcome, sent))
         rule = rule_for(outcome, sent=sent)
-        if rule.read is Action.RAISE or (rule.partly and not self._answered_once):
+        if rule.after(write=False, partly=self._answered_once) is Action.RAISE:
             self._fatal = error
 
     # -- rounds ------------------------------------------------------------------------------------------------------

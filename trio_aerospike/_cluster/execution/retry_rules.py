@@ -106,6 +106,17 @@ class Rule(NamedTuple):
     overload: bool = False
     partly: bool = False
 
+    def after(self, *, write: bool, partly: bool = True) -> Action:
+        """What follows for a read or a write.
+
+        Args:
+            write: whether it is a write.
+            partly: whether another node has answered the same command.
+        """
+        if self.partly and not partly:
+            return Action.RAISE
+        return self.write if write else self.read
+
 
 _RAISE, _NOW, _AFTER = Action.RAISE, Action.RETRY_NOW, Action.RETRY_AFTER
 _REPLICA, _TEND = Action.RETRY_REPLICA, Action.WAIT_FOR_TEND
@@ -143,8 +154,12 @@ TABLE: Final[dict[tuple[Outcome, bool], Rule]] = {
 
 
 def rule_for(outcome: Outcome, *, sent: bool) -> Rule:
-    """Return the rule of :data:`TABLE` for an outcome; a result code that is not listed there is raised."""
-    return TABLE.get((outcome, sent), _ANSWERED)
+    """Return the rule of :data:`TABLE` for an outcome; a result code that is not listed there is raised.
+
+    Raises:
+        KeyError: a cause that the table does not have.
+    """
+    return TABLE[outcome, sent] if isinstance(outcome, Cause) else TABLE.get((outcome, sent), _ANSWERED)
 
 
 def gravest(outcomes: Iterable[tuple[Outcome, bool]]) -> tuple[Outcome, bool]:
@@ -323,8 +338,8 @@ class RetryState:
         """As :meth:`failed`, for an attempt that was noted with :meth:`note`."""
         rule = rule_for(outcome, sent=sent)
         self.attempts += sent
-        action = rule.write if write else rule.read
-        if action is Action.RAISE or (rule.partly and not partly):
+        action = rule.after(write=write, partly=partly)
+        if action is Action.RAISE:
             return GIVE_UP
         if write and sent and rule.unknown and not self._repeat_in_doubt:
             return GIVE_UP

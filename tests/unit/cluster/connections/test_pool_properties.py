@@ -15,12 +15,14 @@ class PoolMachine(RuleBasedStateMachine):
 
     limit = 3
     max_depth = 3
+    window = 256.0
 
     def __init__(self):
         super().__init__()
         self.time = 0.0
         self.opener = Opener(self.limit, 1, max_depth=self.max_depth, clock=self)
         self.pool = self.opener.pool
+        self.pool.window.size = self.window
         self.requests = []
 
     def now(self):
@@ -61,12 +63,12 @@ class PoolMachine(RuleBasedStateMachine):
     def open_fails(self):
         self.opener.fail()
 
-    @rule(data=st.data(), count=st.integers(1, 3), elapsed=st.floats(0, 0.1))
+    @rule(data=st.data(), count=st.integers(1, 3), elapsed=st.floats(0, 0.1), age=st.sampled_from([0.001, 0.1, 1.0]))
     @precondition(lambda self: any(line.sent for line in self.lines))
-    def reply(self, data, count, elapsed):
+    def reply(self, data, count, elapsed, age):
         line = self.pick(data, [line for line in self.lines if line.sent])
         line.flush()
-        line.reply(count, elapsed, fresh=count == 1)
+        line.reply(count, elapsed, fresh=count == 1, age=age)
 
     @rule(data=st.data())
     @precondition(lambda self: any(not request.ended for request in self.requests))
@@ -166,6 +168,24 @@ TestPool = PoolMachine.TestCase
 TestPool.settings = settings(
     max_examples=examples(60), stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+class SmallWindow(PoolMachine):
+    """The window is soon full: no more is in flight than it was when the last request was admitted."""
+
+    limit = 2
+    window = 2.0
+
+    def submit_within(self):
+        return self.pool.in_flight <= max(self.pool.window.size, self.window) + sum(r.exclusive for r in self.requests)
+
+    @invariant()
+    def the_window_holds(self):
+        assert self.submit_within()
+
+
+TestPoolWithASmallWindow = SmallWindow.TestCase
+TestPoolWithASmallWindow.settings = TestPool.settings
 
 
 class OneAtATime(PoolMachine):

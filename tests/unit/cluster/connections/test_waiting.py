@@ -1,6 +1,7 @@
 """WaitingQueue against a model: requests are served in order of arrival, also those that come back."""
 
 import math
+from typing import Any
 
 import pytest
 import trio
@@ -113,3 +114,37 @@ async def test_a_request_that_waits_past_its_socket_timeout_keeps_its_place(auto
                 await trio.sleep(0.1)
         digests = [request.message.field(FIELD_DIGEST) for request in cluster.requests[1:]]
         assert digests == [Key("test", "s", number).digest for number in range(8)]
+
+
+def test_what_is_overdue_is_found_when_it_is_due_and_the_progress_of_the_node_counts():
+    owner: Any = object()
+    queue = WaitingQueue[Request](owner)
+
+    def add(deadline, total=None, arrived=0.0):
+        added = Request(b"", 3, deadline, deadline, 1.0, False, total=total, arrived=arrived)
+        added.holder = owner
+        queue.add(added)
+        return added
+
+    assert queue.due(0.0) == math.inf
+    patient, running = add(1.0, total=1.0), add(5.0)
+    assert queue.due(-math.inf) == queue.due(0.0) == 1.0
+    assert queue.due(3.0) == 4.0
+    assert queue.overdue(3.9, 3.0) == []
+    assert queue.overdue(4.0, 3.0) == [patient]
+    queue.remove(patient)
+    assert queue.due(100.0) == 5.0
+    assert queue.overdue(5.0, 100.0) == [running]
+
+
+def test_those_that_have_left_from_behind_a_head_that_stays_are_released():
+    owner: Any = object()
+    queue = WaitingQueue[Request](owner)
+    added = [request(float(number)) for number in range(4001)]
+    for one in added:
+        one.holder = owner
+        queue.add(one)
+    for one in added[1:]:
+        queue.remove(one)
+    assert list(queue) == [added[0]]
+    assert len(queue._items) < 100
