@@ -241,7 +241,7 @@ def test_cancelling_the_task_cancels_the_batch(start_cluster: Callable[..., Back
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        # One may have been on its way still. A call that goes on tries again after half a second at the most.
+        # One may still have been in flight. A call that continues retries after half a second at the most.
         for _ in range(8):
             seen = trouble.seen
             await asyncio.sleep(1.2)

@@ -44,12 +44,12 @@ OURS = {
     ): "IndexFoundError (200)",
     # It raises ValueError and TypeError of Python's own for some arguments, beside InvalidArgError for others.
     ("errors", "name of a bin too long"): "InvalidArgError (-1)",
-    ("errors", "key that is none"): "InvalidArgError (-1)",
+    ("errors", "invalid key"): "InvalidArgError (-1)",
     ("observability", "and so is this"): "InvalidArgError (-1)",
     # It tries until the time is up.
     ("errors", "no such namespace"): "ServerError (20)",
     # It leaves out what a user reads and writes.
-    ("administration", "what is told of a user"): "['conns_in_use', 'read_info', 'roles', 'user', 'write_info']",
+    ("administration", "fields of a user"): "['conns_in_use', 'read_info', 'roles', 'user', 'write_info']",
 }
 
 

@@ -175,7 +175,7 @@ LARGE = [(("test", "interrupted", number), {"blob": bytes(900_000)}) for number 
 
 
 def queries_open(client: Any) -> int:
-    """How many connections have a query's answer on their way."""
+    """The number of connections on which a query's answer is in flight."""
     nodes = client._native._cluster.active_nodes()
     return sum(connection.exclusive for node in nodes for pool in node.pools for connection in list(pool.connections))
 

@@ -119,14 +119,14 @@ async def test_columns_say_of_each_key_what_its_result_does(client: Client, keys
         (first.namespace, first.set_name, first.user_key),
         elsewhere,
     ]
-    some = [key for key in asked if key is not elsewhere]
+    in_namespace = [key for key in asked if key is not elsewhere]
     n_is_77 = exp.eq(exp.int_bin("n"), 77)
     for wanted, names, policy in (
         (asked, None, LIMIT),
-        (some, None, LIMIT),
-        (some, ["n"], LIMIT),
-        (some, [], LIMIT),
-        (some, None, LIMIT.replace(filter_expression=n_is_77)),
+        (in_namespace, None, LIMIT),
+        (in_namespace, ["n"], LIMIT),
+        (in_namespace, [], LIMIT),
+        (in_namespace, None, LIMIT.replace(filter_expression=n_is_77)),
     ):
         expected = await client.batch_read(wanted, names, policy=policy)
         lazy = await client.batch_read_lazy(wanted, names, decode=decode, policy=policy)

@@ -251,13 +251,13 @@ async def test_a_hundred_thousand_keys_in_one_call(client: Client, keys: Keys) -
 async def test_many_are_put_and_got_as_streams(client: Client, keys: Keys) -> None:
     wanted = [keys() for _ in range(3000)]
 
-    async def some() -> AsyncIterator[tuple[Key, dict[str, int]]]:
+    async def records_to_put() -> AsyncIterator[tuple[Key, dict[str, int]]]:
         for number, key in enumerate(wanted):
             if number % 500 == 0:
                 await trio.lowlevel.checkpoint()
             yield key, {"n": number}
 
-    async with client.put_many(some(), in_flight=200, policy=LIMIT) as written:
+    async with client.put_many(records_to_put(), in_flight=200, policy=LIMIT) as written:
         async for result in written:
             assert result.ok, result
     assert (written.taken, written.delivered, written.failed) == (3000, 3000, 0)

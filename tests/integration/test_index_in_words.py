@@ -18,7 +18,7 @@ from .conftest import NAMESPACE
 pytestmark = pytest.mark.shared_cluster
 
 SET = "index-in-words"
-n, m, some = exp.int_bin("n"), exp.map_bin("m"), exp.list_bin("l")
+n, m, items = exp.int_bin("n"), exp.map_bin("m"), exp.list_bin("l")
 
 
 def number(condition: Expression) -> Expression:
@@ -50,7 +50,7 @@ EXPRESSIONS: list[tuple[Expression, str]] = [
         number(exp.regex_compare("a.*b", 0, exp.str_bin("s"))),
         'cond(cmp_regex(<string#4>, 0, bin_str("s")), 1, 0)',
     ),
-    (number(some == [1, 2, 3]), 'cond(eq(bin_list("l"), <list#3>), 1, 0)'),
+    (number(items == [1, 2, 3]), 'cond(eq(bin_list("l"), <list#3>), 1, 0)'),
     (number(m == {"a": 1}), 'cond(eq(bin_map("m"), <map#1>), 1, 0)'),
     (number(exp.float_bin("f") > 1.5), 'cond(gt(bin_float("f"), 1.500000), 1, 0)'),
     (number(exp.blob_bin("b") == b"xyz"), 'cond(eq(bin_blob("b"), <blob#3>), 1, 0)'),
@@ -73,16 +73,16 @@ EXPRESSIONS: list[tuple[Expression, str]] = [
         ),
     ),
     (
-        lists.get_by_rank(some, -1, ExpType.INT, ctx=[ctx.list_index(0)]),
+        lists.get_by_rank(items, -1, ExpType.INT, ctx=[ctx.list_index(0)]),
         'list_get_by_rank([list_index(0)], 7, -1, bin_list("l"))',
     ),
-    (lists.size(lists.append(some, n + 1)), 'list_size(NULL, list_append(NULL, add(bin_int("n"), 1), bin_list("l")))'),
+    (lists.size(lists.append(items, n + 1)), 'list_size(NULL, list_append(NULL, add(bin_int("n"), 1), bin_list("l")))'),
     (
-        lists.size(lists.append_items(some, [1, "x"])),
+        lists.size(lists.append_items(items, [1, "x"])),
         'list_size(NULL, list_append_items(NULL, <list#2>, bin_list("l")))',
     ),
     (
-        lists.size(lists.get_by_value_range(some, 1, exp.str_bin("s"))),
+        lists.size(lists.get_by_value_range(items, 1, exp.str_bin("s"))),
         'list_size(NULL, list_get_by_value_range(NULL, 7, 1, bin_str("s"), bin_list("l")))',
     ),
     (maps.get_by_key(m, "k", ExpType.INT), 'map_get_by_key(NULL, 7, <string#1>, bin_map("m"))'),
@@ -96,7 +96,7 @@ EXPRESSIONS: list[tuple[Expression, str]] = [
 async def listed(
     client: Client, source: str | Expression, context: list[Context] | None
 ) -> AsyncIterator[dict[str, str]]:
-    """What the list tells of an index that is there meanwhile."""
+    """The entry of an index in `sindex-list`; the index exists while the block runs."""
     name = f"words-{secrets.token_hex(6)}"
     job = await client.create_index(NAMESPACE, SET, source, name, IndexType.NUMERIC, ctx=context)
     try:

@@ -1,4 +1,4 @@
-"""Instruments are told of every operation, in the context of whoever called it, and of nothing when they are gone."""
+"""Instruments are notified of every operation, in the context of its caller, and of nothing once they are removed."""
 
 from __future__ import annotations
 

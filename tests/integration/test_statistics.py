@@ -1,4 +1,4 @@
-"""What nodes tell of themselves, namespaces, sets and indexes, as objects."""
+"""Statistics of nodes, namespaces, sets and indexes, as objects."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ async def test_what_can_be_no_name_is_refused(client: Client, name: Any) -> None
 
 
 async def test_a_sum_that_lacks_a_node_is_an_error_and_no_smaller_sum() -> None:
-    """Asked before the tend loop has heard of it: afterwards the node is none of the cluster's."""
+    """Asked before the tend loop notices: afterwards the node is no longer in the cluster."""
     async with open_embedded_cluster(3, memory=True) as cluster:
         async with aero.open_client(cluster.hosts, connector=cluster.connector, tend_interval=60.0) as client:
             assert len((await client.statistics()).by_node) == 3

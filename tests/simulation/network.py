@@ -24,7 +24,7 @@ Address = tuple[str, int]
 #: Where the flags and the result code stand in the body of a message.
 _INFO1, _INFO3, _RESULT = 1, 3, 5
 _PARTITION_UNAVAILABLE = 11
-#: How a write is marked, so that it can be recognized anywhere on its way: see `tag`.
+#: The mark of a write, by which it is recognized anywhere between client and server: see `tag`.
 _TAG = re.compile(rb"<[\w.-]{1,30}:\d{1,6}>")
 
 
@@ -184,7 +184,7 @@ class FaultyTransport:
         self._interrupt()
 
     def reset(self) -> None:
-        """Break it for the client; what was on its way to it is lost."""
+        """Break it for the client; the bytes in flight to it are lost."""
         self._broken = True
         self._received = b""
         self._inner.close_now()

@@ -167,7 +167,7 @@ class Scene:
             assert trio.current_time() < limit, "\n".join(found)
             await trio.sleep(0.05)
         while left := pendings() - self.foreign:
-            # One may be the tend loop's, on its way at this very moment.
+            # One may be the tend loop's, in flight at this moment.
             assert trio.current_time() < limit, f"{len(left)} requests are still in memory"
             await trio.sleep(0.47)
 

@@ -116,7 +116,7 @@ async def test_under_resets_writes_are_never_done_twice_and_what_is_acknowledged
     async with open_scene(3, seed=seed) as scene:
         stopped = trio.Event()
         for node in scene.cluster.nodes:
-            node.delay = 0.01  # so that most batches are on their way when a reset comes
+            node.delay = 0.01  # so that most batches are in flight at a reset
 
         async def reset() -> None:
             while not stopped.is_set():

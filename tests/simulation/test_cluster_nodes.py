@@ -171,7 +171,7 @@ async def test_machine_that_vanishes_without_a_word_costs_no_read(autojump_clock
             await trio.sleep(scene.tend_interval)
             assert wrong_owners(scene.client, scene.cluster) == 0
             doubts = scene.ledger.doubts
-            # What was on its way by then has run out of time a while later, and nothing else does.
+            # Commands in flight at this moment time out a little later, and no others do.
             await trio.sleep(0.3)
             doubts = scene.ledger.doubts
             await trio.sleep(1.0)

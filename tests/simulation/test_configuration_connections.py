@@ -348,7 +348,7 @@ async def test_a_minimum_that_was_lost_is_made_up_for(autojump_clock: Any) -> No
 
 @pytest.mark.parametrize(("pools", "spread"), [(1, 1), (4, 4), (8, 8)])
 async def test_connections_are_spread_over_the_pools(autojump_clock: Any, pools: int, spread: int) -> None:
-    """One command at a time needs one connection; with several pools each has its turn."""
+    """One command at a time needs one connection; with several pools, commands rotate over them."""
     async with one_node(conn_pools_per_node=pools, max_conns_per_node=8) as (node, client):
         for key in keys(64):
             await client.put(key, {"a": 1})

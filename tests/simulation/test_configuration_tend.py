@@ -168,7 +168,7 @@ async def test_a_write_fails_only_if_it_was_sent_and_then_it_says_so(
                 await change(cluster)
                 nursery.cancel_scope.cancel()
             assert load.done > 1000
-            assert len(load.errors) <= 60, "what was on its way, once for each node that went"
+            assert len(load.errors) <= 60, "the writes in flight, once for each node that left"
             for error in load.errors:
                 assert error.in_doubt, error
                 assert error.attempts == 1

@@ -173,7 +173,7 @@ async def test_slow_bytes_are_waited_for_within_the_timeout_and_not_beyond(autoj
         await scene.check()
 
 
-# -- answers that are none -------------------------------------------------------------------------------------------
+# -- invalid answers ------------------------------------------------------------------------------------------------
 
 STRAY = encode_command(0, 0, 0, 0, 0, 0, 0, b"", 0, b"", 0)
 

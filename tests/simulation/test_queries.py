@@ -319,7 +319,7 @@ async def test_a_cursor_goes_on_where_another_process_stopped_after_a_node_was_l
         await scene.heal()
 
 
-# -- answers that are none -------------------------------------------------------------------------------------------
+# -- invalid answers ------------------------------------------------------------------------------------------------
 
 
 def answered_with(scene: Scene, *bodies: bytes) -> None:

@@ -1,6 +1,6 @@
 """Code and documents use the terms of docs/GLOSSARY.md: no private synonyms, no wording that has to be translated.
 
-``python tests/unit/test_wording.py`` lists every finding, also in folders that are switched off.
+``python tests/unit/test_wording.py`` lists every finding.
 """
 
 from __future__ import annotations
@@ -87,10 +87,6 @@ NAMES: dict[str, str] = {
     "train": "probe burst",
 }
 
-#: Prefixes of paths where a list is switched off: the tests still have private names.
-PHRASES_OFF: tuple[str, ...] = ("tests",)
-NAMES_OFF: tuple[str, ...] = ("tests",)
-
 #: Lines that are right as they are: (file, part of the line).
 EXCEPTIONS: tuple[tuple[str, str], ...] = (("tests/unit/test_wording.py", ""),)
 
@@ -140,18 +136,15 @@ def findings_in(path: str, source: str) -> Iterator[Finding]:
                 yield Finding(path, source.count("\n", 0, match.start()) + 1, "name", name, NAMES[name])
 
 
-def findings(*, everywhere: bool = False) -> Iterator[Finding]:
-    """Every finding that is not excepted, in all files or those where the lists are switched on."""
+def findings() -> Iterator[Finding]:
+    """Every finding that is not excepted."""
     for file in files():
         path = file.relative_to(ROOT).as_posix()
-        if not everywhere and path.startswith(PHRASES_OFF) and path.startswith(NAMES_OFF):
-            continue
         source = file.read_text(encoding="utf-8")
         lines = source.splitlines()
         for finding in findings_in(path, source):
             text = lines[finding.line - 1]
-            off = path.startswith(NAMES_OFF if finding.kind == "name" else PHRASES_OFF)
-            if (everywhere or not off) and not any(path == where and part in text for where, part in EXCEPTIONS):
+            if not any(path == where and part in text for where, part in EXCEPTIONS):
                 yield finding
 
 
@@ -187,5 +180,5 @@ def test_a_phrase_over_two_lines_is_found_at_its_line() -> None:
 
 
 if __name__ == "__main__":
-    for each in findings(everywhere=True):
+    for each in findings():
         print(each)

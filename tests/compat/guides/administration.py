@@ -22,10 +22,10 @@ def program(client: Any, show: Any) -> None:
     client.admin_revoke_roles("alice", ["read-write"])
     user = client.admin_query_user_info("alice")
     show("a user", {name: user[name] for name in sorted(user) if name in ("user", "roles")})
-    show("what is told of a user", sorted(user))
+    show("fields of a user", sorted(user))
     show("all users", sorted(user["user"] for user in client.admin_query_users_info()))
     show.error("nobody", client.admin_query_user_info, "nobody")
-    show.error("a role that is none", client.admin_grant_roles, "alice", ["no-such-role"])
+    show.error("an unknown role", client.admin_grant_roles, "alice", ["no-such-role"])
 
     client.admin_create_role("data_reader", [{"code": aerospike.PRIV_READ, "ns": "test", "set": "demo"}])
     client.admin_grant_privileges("data_reader", [{"code": aerospike.PRIV_WRITE, "ns": "test", "set": "demo"}])

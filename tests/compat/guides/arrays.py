@@ -28,8 +28,8 @@ def program(client: Any, show: Any) -> None:
     show("generations", (batch.meta.dtype.names, bool((batch.meta["gen"] >= 1).all())))
     show("length", (len(batch), "sensor_3" in batch, "sensor_99" in batch, len(list(batch))))
 
-    some = client.batch_read([keys[0], ("test", SET, "nobody"), keys[1]], bins=["humidity"])
-    holes = some.to_numpy(np.dtype([("humidity", "i8")]))
+    with_hole = client.batch_read([keys[0], ("test", SET, "nobody"), keys[1]], bins=["humidity"])
+    holes = with_hole.to_numpy(np.dtype([("humidity", "i8")]))
     show("a hole", (holes.batch_records["humidity"].tolist(), holes.result_codes.tolist()))
     texts = client.batch_read(keys[:3]).to_numpy(np.dtype([("name", "S8"), ("raw", "V4"), ("temperature", "f4")]))
     show("bytes", [(row["name"], row["raw"].tobytes(), float(row["temperature"])) for row in texts.batch_records])

@@ -1,4 +1,4 @@
-"""The pages on configuration and tuning: policies, times to live, what is told of the cluster."""
+"""The pages on configuration and tuning: policies, times to live, information on the cluster."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def program(client: Any, show: Any) -> None:
     show.error("no such namespace", client.put, ("no_such_namespace", SET, 1), {"a": 1})
     show.error("a record too big", client.put, KEY, {"blob": bytes(9_000_000)})
     show.error("no index to remove", client.index_remove, "test", "guide_no_such_index")
-    show.error("key that is none", client.get, ("test", SET))
+    show.error("invalid key", client.get, ("test", SET))
     show("took attempts", safe_update(client, "count", lambda count: count + 1))
     show("and wrote", client.get(KEY).bins)
 

@@ -52,7 +52,7 @@ class Maker:
     def one(self, *of: Any) -> Any:
         return self.random.choice(of)
 
-    def some(self, of: Callable[[], Any], most: int = 3, least: int = 0) -> list[Any]:
+    def several(self, of: Callable[[], Any], most: int = 3, least: int = 0) -> list[Any]:
         return [of() for _ in range(self.random.randint(least, most))]
 
     # -- keys, bins, values
@@ -91,8 +91,8 @@ class Maker:
         if kind == 6:
             return bytearray(b"array")
         if kind == 7:
-            return self.some(lambda: self.value(depth + 1), 4)
-        keys = self.some(lambda: self.one(1, 2, "a", "b", b"k"), 4)
+            return self.several(lambda: self.value(depth + 1), 4)
+        keys = self.several(lambda: self.one(1, 2, "a", "b", b"k"), 4)
         return {key: self.value(depth + 1) for key in keys}
 
     def bins(self) -> Any:
@@ -213,7 +213,7 @@ class Maker:
     def argument(self, name: str) -> Any:
         small: dict[str, Callable[[], Any]] = {
             "val": lambda: self.one(1, 2, "a", 1.5, None, [1]),
-            "values": lambda: self.some(lambda: self.one(1, 2, "a"), 3, 1),
+            "values": lambda: self.several(lambda: self.one(1, 2, "a"), 3, 1),
             "index": lambda: self.one(0, 1, -1, 9),
             "rank": lambda: self.one(0, 1, -1),
             "count": lambda: self.one(0, 1, 2, 10),
@@ -227,7 +227,7 @@ class Maker:
             "items": lambda: {self.one("a", "d"): self.one(1, 5)},
             "incr": lambda: self.one(1, 5),
             "decr": lambda: self.one(1, 5),
-            "keys": lambda: self.some(lambda: self.one("a", "b", 1), 3, 1),
+            "keys": lambda: self.several(lambda: self.one("a", "b", 1), 3, 1),
             "byte_size": lambda: self.one(1, 4, 8),
             "resize_flags": lambda: self.one(0, 1, 2, 4),
             "byte_offset": lambda: self.one(0, 1, 3, 9),
@@ -287,7 +287,7 @@ class Maker:
     def operations(self) -> Any:
         if self.chance(WRONG):
             return self.one([], 5, None, {"op": 1})
-        return self.some(self.operation, 3, 1)
+        return self.several(self.operation, 3, 1)
 
 
 #: The records that each call finds.
@@ -352,7 +352,7 @@ class Caller(Maker):
         return shown(self.call(described, "select", self.key(), self.names(), self.policy("b")))
 
     def names(self) -> Any:
-        return self.one(5, None, [5], "i", [None]) if self.chance(WRONG) else self.some(self.name, 3, 1)
+        return self.one(5, None, [5], "i", [None]) if self.chance(WRONG) else self.several(self.name, 3, 1)
 
     def exists(self, described: list[Any]) -> Any:
         return shown(self.call(described, "exists", self.key(), self.policy("b")))
@@ -384,7 +384,7 @@ class Caller(Maker):
         return self.record_command(described, "operate_ordered", self.operations())
 
     def keys(self, most: int = 5) -> Any:
-        return self.one(5, None, "x", [5]) if self.chance(WRONG) else self.some(self.key, most)
+        return self.one(5, None, "x", [5]) if self.chance(WRONG) else self.several(self.key, most)
 
     def batch_read(self, described: list[Any]) -> Any:
         bins = self.one(None, None, [], self.names())
@@ -407,7 +407,7 @@ class Caller(Maker):
                 return self.one(5, (self.key(),), (self.key(), {"i": 1}, 5), [self.key()])
             return self.one((self.key(), self.bins()), (self.key(), self.bins(), self.policy("m") or {}))
 
-        records = self.one(5, None) if self.chance(WRONG) else self.some(record, 5)
+        records = self.one(5, None) if self.chance(WRONG) else self.several(record, 5)
         retry = self.one("x", -1) if self.chance(WRONG) else self.one(0, 0, 2)
         return self.rows(self.call(described, "batch_write", records, self.policy("bBw"), retry))
 
@@ -418,13 +418,13 @@ class Caller(Maker):
         def item() -> Any:
             return self.one(self.key, lambda: (self.key(), self.policy("m") or {}))()
 
-        keys = self.one(5, None) if self.chance(WRONG) else self.some(item, 4)
+        keys = self.one(5, None) if self.chance(WRONG) else self.several(item, 4)
         return self.rows(self.call(described, "batch_remove", keys, self.policy("bBw")))
 
     def query(self, described: list[Any]) -> Any:
         query = self.call(described, "query", "test", SET)
         if self.chance(0.3):
-            query.select(*self.some(lambda: self.one(*NAMES), 3, 1))
+            query.select(*self.several(lambda: self.one(*NAMES), 3, 1))
         if self.chance(0.5):
             predicate = self.one(
                 predicates.equals("i", self.one(1, 41, "x", 1.5, None)),

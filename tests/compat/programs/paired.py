@@ -340,7 +340,7 @@ def expressions(client: Any) -> None:
 
 
 class Blocking:
-    """An asyncio client or query, called as if it were none."""
+    """An asyncio client or query, called like the blocking one."""
 
     def __init__(self, runner: asyncio.Runner, wrapped: Any) -> None:
         self.runner = runner

@@ -4,7 +4,7 @@ What server 8.1.2 does not survive is left out:
 - all elements but those of an empty list: it reads an index that it has not made;
 - a single value that is not there, of a map whose values are indexed, as an ordered map: it reads behind the end;
 - all indexes or ranks but those of a list with a wildcard: it counts below zero;
-- a list or map inside of which the elements, counted in 32 bits, are none again;
+- a list or map inside of which the elements, counted in 32 bits, wrap around to 0;
 - a context by a value above all others in a map whose values are indexed: it reads behind the end;
 - a map inside another that is to have an index, which comes to be where the other is made for it in a bin without a
   value: what is put into it later is followed by whatever was in the memory;

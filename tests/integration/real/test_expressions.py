@@ -64,7 +64,7 @@ def difference(mine: list[Message], theirs: list[Message]) -> str:
 
 
 def is_comparable(expression: bytes) -> bool:
-    """Whether broken bytes give the same twice, and are none of those that the real server does not survive.
+    """Whether broken bytes give the same twice, and do not crash the real server.
 
     It dies of calls of unknown systems on nil, of comparisons of what was removed, of conditions on extensions, and of
     the least integer divided by -1.
@@ -135,15 +135,15 @@ class Comparison:
     def request(self, *, mutate: bool) -> Asked:
         pick = self.random.random.choice
         kind = pick(TYPES)
-        way = pick([self.filtered, self.filtered, self.evaluated, self.evaluated, self.written])
-        if way == self.filtered and not self.random.chance(3):
+        request_with = pick([self.filtered, self.filtered, self.evaluated, self.evaluated, self.written])
+        if request_with == self.filtered and not self.random.chance(3):
             kind = codes.TYPE_BOOL
         expression = self.random.of_type(kind, self.random.random.randint(0, 5))
         if mutate:
             expression = self.random.mutated(expression)
             while not is_comparable(expression):
                 expression = self.random.mutated(expression)
-        return way(expression)
+        return request_with(expression)
 
     def filtered(self, expression: bytes) -> Asked:
         fields = self.fields(Field(wire.FIELD_FILTER, expression))

@@ -172,7 +172,7 @@ async def test_streams_of_aggregations_are_those_of_the_server() -> None:
     name = f"a{secrets.token_hex(3)}"
     async with both(f"{name}.lua", STREAMS) as peers:
         if "cluster_size=1;" not in await peers[1].info_one("statistics"):
-            pytest.skip("each node of a cluster tells of its own partitions alone")
+            pytest.skip("each node of a cluster reads only its own partitions")
         functions = [line.split()[1].split("(")[0] for line in STREAMS.decode().splitlines() if line]
         answers: list[list[str]] = [[], []]
         for peer, found in zip(peers, answers, strict=True):

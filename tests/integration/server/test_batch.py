@@ -45,8 +45,8 @@ async def ask(peer: Peer, rows: list[BatchRequest], flags: int = 5, **options: A
     found: list[BatchRow] = []
     frames = 0
     while True:
-        some, result = decode_batch_response((await peer.receive())[1])
-        found += some
+        decoded, result = decode_batch_response((await peer.receive())[1])
+        found += decoded
         frames += 1
         if result is not None:
             return found, result, frames
@@ -129,7 +129,7 @@ async def test_what_is_no_batch() -> None:
         assert decode_batch_response((await peer.receive())[1]) == ([], ResultCode.PARAM)
         assert (await ask(peer, []))[:2] == ([], ResultCode.PARAM)
         filtered = await ask(peer, [row(0, "k")], filter_expression=b"\xc1")
-        assert filtered[:2] == ([], ResultCode.PARAM), "a filter that is none"
+        assert filtered[:2] == ([], ResultCode.PARAM), "an invalid filter"
 
 
 async def ask_raw(peer: Peer, field: bytes) -> tuple[list[BatchRow], int]:
@@ -138,8 +138,8 @@ async def ask_raw(peer: Peer, field: bytes) -> tuple[list[BatchRow], int]:
     await peer.send(message_frame(message))
     found: list[BatchRow] = []
     while True:
-        some, result = decode_batch_response((await peer.receive())[1])
-        found += some
+        decoded, result = decode_batch_response((await peer.receive())[1])
+        found += decoded
         if result is not None:
             return found, result
 

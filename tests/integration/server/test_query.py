@@ -76,7 +76,7 @@ async def test_a_large_scan_does_not_keep_other_connections_waiting() -> None:
                 records = await client.query("test", SET).results()
                 over = True
             assert len(records) == 20_000
-            # The server rests every hundred records: a get has its turn at each.
+            # The server yields every hundred records: a get runs at each yield.
             assert turns > 20
 
 

@@ -238,7 +238,7 @@ async def test_calls_of_functions_get_the_recorded_answers() -> None:
             assert await peer.info_one(listing) == modules  # with the module's hash
             answers = []
             digests = [bytes((number,)) * 20 for number in range(3)]
-            # Records of the generations that the answers tell of, and of what `bump` finds in them.
+            # Records with the generations of the recorded answers, and with the bins that `bump` reads.
             for digest, writes, count in ((digests[0], 4, 1), (digests[1], 5, 0), (digests[2], 4, 0)):
                 fields = (
                     Field(wire.FIELD_NAMESPACE, b"test"),

@@ -67,8 +67,8 @@ async def queries(client: aero.Client) -> None:
     assert_type(where, predicates.Predicate)
     predicates.contains("tags", indexes.Collection.LIST, "red")
     predicates.equals(exp.int_bin("age") % 10, 5)
-    some = query.QueryPolicy(total_timeout=5.0, expected_duration=query.QueryDuration.SHORT)
-    async with client.query("test", "users", where=where, filter=expressions(), bins=["age"], policy=some) as records:
+    policy = query.QueryPolicy(total_timeout=5.0, expected_duration=query.QueryDuration.SHORT)
+    async with client.query("test", "users", where=where, filter=expressions(), bins=["age"], policy=policy) as records:
         async for record in records:
             assert_type(record, aero.Record)
             assert_type(record.key.user_key, int | str | bytes | None)

@@ -188,7 +188,7 @@ class LoopDriver:
         return bool(self._in_loop(self._usable))
 
     async def _usable(self) -> bool:
-        self._connection.read()  # what has arrived; the loop may not have been told of it yet
+        self._connection.read()  # what has arrived; the loop may not have noticed yet
         return self._connection.accepts_requests
 
     def exchange(self, frame: bytes, seconds: float) -> Outcome:

@@ -28,7 +28,7 @@ EVEN, ODD = b"\xaa" * 512, b"\x55" * 512
 
 
 class Inbox:
-    """Bytes on their way in one direction; an error or the end may follow them."""
+    """Bytes in flight in one direction; an error or the end may follow them."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -312,7 +312,7 @@ def pools_of(client: Client):
 
 
 def lines_of(client: Client) -> Iterator[tuple[int, float, int]]:
-    """Depth, load and unsent bytes of every connection for commands: zeros when nothing is on its way."""
+    """Queue depth, load and unsent bytes of every connection for commands: zeros when nothing is in flight."""
     for pool in pools_of(client):
         for connection in pool.connections:
             yield connection.depth, connection.load, connection._pipeline.unsent_bytes

@@ -341,8 +341,8 @@ def test_the_last_bin_takes_the_place_of_a_removed_one() -> None:
 def test_reading_some_bins_or_none() -> None:
     bench = Bench()
     bench.put(bins={"a": 1, "b": 2})
-    some = bench.run(info1=wire.INFO1_READ, ops=(Op(wire.OP_READ, 0, "b", b""), Op(wire.OP_READ, 0, "x", b"")))
-    assert [name for _, _, name, _ in some.response.ops] == ["b"]
+    named = bench.run(info1=wire.INFO1_READ, ops=(Op(wire.OP_READ, 0, "b", b""), Op(wire.OP_READ, 0, "x", b"")))
+    assert [name for _, _, name, _ in named.response.ops] == ["b"]
     assert bench.run(info1=wire.INFO1_READ | wire.INFO1_GET_NO_BINS).response.ops == ()
 
 

@@ -193,8 +193,8 @@ def test_answers_to_batches_decode_to_a_row_for_every_key_and_an_end() -> None:
         rows: list[batch_answers.BatchRow] = []
         ends: list[int | None] = []
         for _, body in frames_of(exchange.response):
-            some, end = batch_answers.decode_batch_response(body)
-            rows += some
+            decoded, end = batch_answers.decode_batch_response(body)
+            rows += decoded
             ends.append(end)
         assert sorted(row.index for row in rows) == [row.index for row in requested], exchange
         assert ends == [None] * (len(ends) - 1) + [0], exchange

@@ -37,7 +37,7 @@ class Server:
 
 
 class PipelineMachine(RuleBasedStateMachine):
-    """The model: three lists of requests, the bytes that were offered, and the bytes on their way in each direction."""
+    """The model: three lists of requests, the bytes that were offered, and the bytes in flight in each direction."""
 
     @initialize()
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""One pipelined connection over a scripted wire: who gets which reply, and what becomes of the line when it breaks."""
+"""One pipelined connection over a scripted wire: who gets which reply, and what becomes of them when it breaks."""
 
 import math
 import socket
@@ -147,7 +147,7 @@ async def test_an_unsent_request_that_is_cancelled_never_leaves_and_frees_its_pl
         await settle()
         assert results == {4: "cancelled"}
         assert connection.depth == 5
-        assert owner.bursts[-1][0] == 0  # the owner is told of the room
+        assert owner.bursts[-1][0] == 0  # the owner is notified of the room
         scopes[0].cancel()
         wire.make_room()
         await settle()
@@ -158,7 +158,7 @@ async def test_an_unsent_request_that_is_cancelled_never_leaves_and_frees_its_pl
         assert (connection.depth, connection._pipeline.unsent_bytes) == (0, 0)
 
 
-async def test_requests_withdrawn_from_a_blocked_line_leave_nothing_behind():
+async def test_requests_withdrawn_from_a_blocked_connection_leave_nothing_behind():
     async with connected() as (connection, wire, _, nursery):
         wire.room = 0
         submit(connection, nursery, request(0))
@@ -192,7 +192,7 @@ async def test_a_partial_send_is_continued_where_it_stopped(room):
 
 
 async def test_nothing_is_sent_into_a_frame_that_is_only_half_out():
-    """A server may answer before it has read the whole request; the line is empty then, the wire is not."""
+    """A server may answer before it has read the whole request; its queue is empty then, the wire is not."""
     async with connected() as (connection, wire, _, nursery):
         wire.room = 10
         results: dict[int, object] = {}
@@ -291,7 +291,7 @@ async def test_a_stream_that_ends_at_any_byte_gives_whole_replies_and_fails_the_
         pytest.param(encode_frame(PROTO_MESSAGE, b"\x16" + bytes(20)), id="shorter than a header"),
     ],
 )
-async def test_a_peer_that_breaks_the_protocol_fails_what_is_in_line_with_a_protocol_error(data):
+async def test_a_peer_that_breaks_the_protocol_fails_what_is_in_flight_with_a_protocol_error(data):
     async with connected() as (connection, wire, owner, nursery):
         results: dict[int, object] = {}
         pendings = [request(n) for n in range(3)]
@@ -352,7 +352,7 @@ async def test_a_reply_left_over_on_an_idle_connection_is_not_the_next_reply(alo
                 while not results:
                     await trio.lowlevel.checkpoint()
             assert results == {0: 100} and connection.alive
-            peer.sendall(reply(666))  # the reader has not had its turn when the next request comes
+            peer.sendall(reply(666))  # the reader has not run when the next request comes
             pending = request(1)
             connection.submit(pending, alone=alone)
             with trio.fail_after(5):

@@ -1,4 +1,4 @@
-"""How long a connection lives: overdue replies, retirement, full lines, and the end of its tasks."""
+"""How long a connection lives: overdue replies, retirement, full queues, and the end of its tasks."""
 
 import trio
 
@@ -13,7 +13,7 @@ from trio_aerospike._wire.pipeline import ABANDONED_SECONDS, SEND_SIZE, UNSENT_L
 # -- time ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_head_that_is_overdue_suspends_the_line_and_its_late_reply_resumes_it(autojump_clock):
+async def test_a_head_that_is_overdue_suspends_the_connection_and_its_late_reply_resumes_it(autojump_clock):
     async with connected() as (connection, wire, _, nursery):
         results: dict[int, object] = {}
         now = trio.current_time()
@@ -36,7 +36,7 @@ async def test_a_head_that_is_overdue_suspends_the_line_and_its_late_reply_resum
         assert results == {0: Failure.EXPIRED, 1: 101}
 
 
-async def test_a_suspended_line_closes_when_its_budget_is_over_and_nobody_waits_any_more(autojump_clock):
+async def test_a_suspended_connection_closes_when_its_budget_is_over_and_nobody_waits_any_more(autojump_clock):
     async with connected() as (connection, wire, owner, nursery):
         results: dict[int, object] = {}
         now = trio.current_time()
@@ -67,7 +67,7 @@ async def test_a_request_that_ran_out_of_time_is_not_made_a_broken_one_by_the_cl
         assert results == {0: Failure.EXPIRED}
 
 
-async def test_an_unsent_request_that_is_overdue_is_taken_out_of_the_line(autojump_clock):
+async def test_an_unsent_request_that_is_overdue_is_withdrawn(autojump_clock):
     async with connected() as (connection, wire, _, nursery):
         results: dict[int, object] = {}
         now = trio.current_time()
@@ -89,7 +89,7 @@ async def test_an_unsent_request_that_is_overdue_is_taken_out_of_the_line(autoju
 # -- retirement and bounds -------------------------------------------------------------------------------------------
 
 
-async def test_a_retired_connection_answers_what_is_in_line_and_closes():
+async def test_a_retired_connection_answers_what_is_in_flight_and_closes():
     async with connected() as (connection, wire, owner, nursery):
         results: dict[int, object] = {}
         for n in range(2):
@@ -124,7 +124,7 @@ async def test_a_retired_connection_closes_when_its_last_request_is_withdrawn():
         assert not connection.alive
 
 
-async def test_a_line_takes_no_more_requests_than_its_length():
+async def test_a_connection_takes_no_more_requests_than_its_depth():
     async with connected(max_depth=3) as (connection, wire, _, nursery):
         for n in range(3):
             assert connection.usable
@@ -136,7 +136,7 @@ async def test_a_line_takes_no_more_requests_than_its_length():
         assert connection.usable
 
 
-async def test_a_line_with_too_many_unsent_bytes_takes_nothing_until_they_are_out():
+async def test_a_connection_with_too_many_unsent_bytes_takes_nothing_until_they_are_out():
     async with connected() as (connection, wire, _, nursery):
         wire.room = 0
         submit(connection, nursery, request(0))
@@ -179,7 +179,7 @@ async def test_info_and_messages_are_told_apart():
         assert pending.reply is not None
 
 
-async def test_an_abandoned_request_without_a_limit_does_not_hold_the_line_for_ever(autojump_clock):
+async def test_an_abandoned_request_without_a_limit_does_not_hold_up_others_for_ever(autojump_clock):
     async with connected() as (connection, _, owner, nursery):
         scope = submit(connection, nursery, request(0))
         await settle()

@@ -13,7 +13,7 @@ from trio_aerospike._cluster.connections.window import WINDOW_START
 # -- where a request goes --------------------------------------------------------------------------------------------
 
 
-def test_an_idle_connection_is_preferred_to_a_short_line():
+def test_an_idle_connection_is_preferred_to_a_short_queue():
     opener = Opener()
     first, second = busy(opener, 2, depth=0)
     opener.submit(0)
@@ -23,7 +23,7 @@ def test_an_idle_connection_is_preferred_to_a_short_line():
     assert (first.depth, second.depth) == (1, 1)
 
 
-def test_lines_grow_while_the_wait_is_within_the_budget_and_only_then_a_connection_is_opened():
+def test_queues_grow_while_the_wait_is_within_the_budget_and_only_then_a_connection_is_opened():
     opener = Opener(limit=8)
     opener.submit(0)
     opener.open()
@@ -33,24 +33,24 @@ def test_lines_grow_while_the_wait_is_within_the_budget_and_only_then_a_connecti
     assert opener.asked == 0
     for number in range(5):
         opener.submit(within + number)
-    assert opener.asked == 1  # the one on its way counts: not one more a request
-    assert len(opener.pool.waiting) == 5  # a line past the budget is none to stand in while there is hope
+    assert opener.asked == 1  # the one being opened counts: not one more per request
+    assert len(opener.pool.waiting) == 5  # a queue past the budget takes no request while a connection is opening
     opener.open()
-    assert [line.depth for line in opener.pool.connections] == [within, 5]
+    assert [connection.depth for connection in opener.pool.connections] == [within, 5]
 
 
-def test_long_lines_are_good_enough_where_no_other_connection_can_be_had():
+def test_long_queues_are_good_enough_where_no_other_connection_can_be_had():
     opener = Opener(limit=8)
     opener.submit(0)
-    line = opener.open()
+    connection = opener.open()
     while not opener.asked:
         opener.submit(1)
     waiting = len(opener.pool.waiting)
     assert waiting
-    depth = line.depth
+    depth = connection.depth
     opener.fail()
-    assert line.depth == depth + waiting
-    assert opener.asked == 0  # nobody knocks again and again at a door that was shut
+    assert connection.depth == depth + waiting
+    assert opener.asked == 0  # no further connection is tried at once
 
 
 def test_idle_connections_do_not_make_the_queues_of_the_others_shorter():
@@ -62,22 +62,22 @@ def test_idle_connections_do_not_make_the_queues_of_the_others_shorter():
     assert len([connection for connection in connections if connection.depth]) == 1
 
 
-def test_a_burst_on_a_cold_pool_spreads_over_connections_before_it_lines_up():
+def test_a_burst_on_a_cold_pool_spreads_over_connections_before_it_queues():
     opener = Opener(limit=64)
     for number in range(1000):
         opener.submit(number)
     while opener.asked:
         opener.open()
-    assert max(line.depth for line in opener.pool.connections) <= WAIT_BUDGET / opener.pool.service_time.read + 2
+    assert max(connection.depth for connection in opener.pool.connections) <= WAIT_BUDGET / opener.pool.service_time.read + 2
 
 
 def test_the_shorter_wait_is_chosen_where_no_connection_is_idle():
     opener = Opener(limit=2)
-    lines = busy(opener, 2)
-    lines[0].load, lines[1].load = 5 * WAIT_BUDGET, 2 * WAIT_BUDGET
-    opener.pool.chooser._current = lines[0]
+    connections = busy(opener, 2)
+    connections[0].load, connections[1].load = 5 * WAIT_BUDGET, 2 * WAIT_BUDGET
+    opener.pool.chooser._current = connections[0]
     opener.submit(7)
-    assert lines[1].depth == 2
+    assert connections[1].depth == 2
 
 
 def test_a_cold_pool_opens_no_more_at_once_than_it_may():
@@ -94,29 +94,29 @@ def test_a_cold_pool_opens_no_more_than_its_window_keeps_busy():
         opener.submit(number)
     while opener.asked:
         opener.open()
-    assert sum(line.depth for line in opener.pool.connections) <= 1.2 * WINDOW_START
+    assert sum(connection.depth for connection in opener.pool.connections) <= 1.2 * WINDOW_START
     assert len(opener.pool.connections) <= WINDOW_START * opener.pool.service_time.read / WAIT_BUDGET + 2
 
 
-def test_an_exclusive_request_gets_the_only_connection_once_its_line_is_empty():
+def test_an_exclusive_request_gets_the_only_connection_once_its_queue_is_empty():
     opener = Opener(limit=1)
-    [line] = busy(opener, 1, depth=3)
+    [connection] = busy(opener, 1, depth=3)
     stream = opener.submit(1, exclusive=True)
     later = opener.submit(2)
-    line.flush()
-    line.reply(2)
+    connection.flush()
+    connection.reply(2)
     assert not stream.sent
-    line.reply(1)
+    connection.reply(1)
     assert stream.sent
     assert not later.sent
-    line.reply(1)
+    connection.reply(1)
     assert later.sent
 
 
 @pytest.mark.parametrize("how", ["cancelled", "overdue"])
 def test_an_exclusive_request_that_gives_up_waiting_lets_those_behind_it_through(how):
     opener = Opener(limit=1)
-    [line] = busy(opener, 1)
+    [connection] = busy(opener, 1)
     stream = opener.submit(1, exclusive=True, deadline=1.0)
     opener.submit(2)
     if how == "cancelled":
@@ -125,8 +125,8 @@ def test_an_exclusive_request_that_gives_up_waiting_lets_those_behind_it_through
         opener.pool.expire(1.0)
         assert stream.failure is Failure.NO_ROOM
     assert opener.assigned == [-1, 2]
-    line.flush()
-    line.reply(2)
+    connection.flush()
+    connection.reply(2)
     opener.submit(3)
     assert opener.assigned == [-1, 2, 3]
 
@@ -136,53 +136,53 @@ def test_an_exclusive_request_that_gives_up_waiting_lets_those_behind_it_through
 
 def test_reads_and_writes_are_learnt_apart():
     opener = Opener()
-    [line] = busy(opener, 1, depth=0)
+    [connection] = busy(opener, 1, depth=0)
     before = opener.pool.service_time.read
     for _ in range(40):
         opener.submit(0, write=True)
-        line.reply(1, elapsed=0.002)
+        connection.reply(1, elapsed=0.002)
     assert opener.pool.service_time.write == pytest.approx(0.002, rel=0.01)
     assert opener.pool.service_time.read == before
     for _ in range(40):
         opener.submit(0)
-        line.reply(1, elapsed=0.0001)
+        connection.reply(1, elapsed=0.0001)
     assert opener.pool.service_time.read == pytest.approx(0.0001, rel=0.01)
     assert opener.pool.service_time.write == pytest.approx(0.002, rel=0.01)
 
 
-def test_the_way_to_the_node_is_no_part_of_a_service_time():
+def test_the_round_trip_is_no_part_of_a_service_time():
     opener = Opener(latency=lambda: 0.01)
-    [line] = busy(opener, 1, depth=0)
+    [connection] = busy(opener, 1, depth=0)
     for _ in range(40):
         opener.submit(0)
-        line.reply(1, elapsed=0.0101, fresh=True)
+        connection.reply(1, elapsed=0.0101, fresh=True)
     assert opener.pool.service_time.read == pytest.approx(0.0001, rel=0.05)
 
 
-def test_queues_on_the_way_are_no_part_of_a_service_time():
-    """The probe saw 2 ms; under load it is 5 ms, for one request and for a line of four alike."""
+def test_queues_on_the_path_are_no_part_of_a_service_time():
+    """The probe saw 2 ms; under load it is 5 ms, for one request and for a connection of four alike."""
     opener = Opener(limit=64, latency=lambda: 0.002)
-    [line] = busy(opener, 1, depth=0)
+    [connection] = busy(opener, 1, depth=0)
     for number in range(200):
         count = 4 if number % 4 == 3 else 1
         for _ in range(count):
             opener.submit(0)
-        line.flush()
-        line.reply(count, elapsed=0.005 + count * 0.00002, fresh=True)
+        connection.flush()
+        connection.reply(count, elapsed=0.005 + count * 0.00002, fresh=True)
     assert opener.pool.service_time.read < 0.0003
 
 
-def test_on_a_long_way_the_time_between_two_replies_of_a_line_is_not_taken_for_work():
+def test_with_a_long_round_trip_the_time_between_two_replies_is_no_service_time():
     """Two requests 1.5 ms apart are answered 1.5 ms apart, each 2.1 ms after it left."""
     opener = Opener(latency=lambda: 0.002)
-    [line] = busy(opener, 1, depth=0)
+    [connection] = busy(opener, 1, depth=0)
     for _ in range(40):
         opener.submit(0)
-        line.reply(1, elapsed=0.0015, age=0.0021)
+        connection.reply(1, elapsed=0.0015, age=0.0021)
     assert opener.pool.service_time.read == pytest.approx(0.0001, rel=0.05)
 
 
-def test_on_a_long_way_a_line_may_take_as_long_as_the_way():
+def test_with_a_long_round_trip_a_queue_may_take_as_long_as_that():
     opener = Opener(limit=8, latency=lambda: 10 * WAIT_BUDGET)
     opener.submit(0)
     opener.open()
@@ -194,29 +194,29 @@ def test_on_a_long_way_a_line_may_take_as_long_as_the_way():
 
 def test_one_stall_is_not_taken_for_a_service_time():
     opener = Opener()
-    [line] = busy(opener, 1, depth=0)
+    [connection] = busy(opener, 1, depth=0)
     opener.submit(0)
-    line.reply(1, elapsed=30.0)
+    connection.reply(1, elapsed=30.0)
     assert opener.pool.service_time.read < 0.02
 
 
 # -- connections that fail -------------------------------------------------------------------------------------------
 
 
-def test_those_that_wait_are_told_when_the_last_connection_cannot_be_had():
+def test_those_that_wait_fail_when_the_last_connection_cannot_be_had():
     opener = Opener(limit=2)
     first, second = opener.submit(1, exclusive=True), opener.submit(2, exclusive=True)
     opener.fail()
-    assert (first.failure, second.failure) == (None, None)  # another one is on its way
+    assert (first.failure, second.failure) == (None, None)  # another connection is opening
     opener.fail()
     assert (first.failure, second.failure) == (Failure.UNREACHABLE, Failure.UNREACHABLE)
     assert isinstance(first.error, ConnectionRefusedError)
 
 
-def test_those_that_wait_are_told_when_only_a_connection_that_does_not_answer_is_left():
+def test_those_that_wait_fail_when_only_a_connection_that_does_not_answer_is_left():
     opener = Opener(limit=2)
-    [line] = busy(opener, 1)
-    line.sent[0].deadline = 1.0
+    [connection] = busy(opener, 1)
+    connection.sent[0].deadline = 1.0
     opener.pool.expire(1.0)
     request = opener.submit(1, deadline=50.0)
     opener.fail()
@@ -225,10 +225,10 @@ def test_those_that_wait_are_told_when_only_a_connection_that_does_not_answer_is
 
 def test_what_a_broken_connection_had_not_sent_goes_to_another_before_those_that_wait():
     opener = Opener(limit=2, max_depth=2)
-    lines = busy(opener, 2, depth=0)
+    connections = busy(opener, 2, depth=0)
     for number in range(6):
         opener.submit(number)
-    broken = next(line for line in lines if line.unsent)
+    broken = next(connection for connection in connections if connection.unsent)
     [moved] = broken.unsent
     broken.close(ConnectionResetError())
     assert [request.number for request in opener.waiting] == [moved.number, 4, 5]
@@ -237,14 +237,14 @@ def test_what_a_broken_connection_had_not_sent_goes_to_another_before_those_that
 
 def test_a_node_whose_idle_connections_are_all_dead_is_noticed_without_running_out_of_stack():
     opener = Opener(limit=400)
-    for line in busy(opener, 400, depth=0):
-        line.send_fails = True
+    for connection in busy(opener, 400, depth=0):
+        connection.send_fails = True
     request = opener.submit(1)
     assert opener.pool.connections == []
     assert request.failure is Failure.BROKEN
 
 
-def test_closing_gives_no_hope_to_what_waits():
+def test_closing_fails_what_waits():
     opener = Opener(limit=1)
     request = opener.submit(1)
     opener.pool.close()
@@ -255,7 +255,7 @@ def test_closing_gives_no_hope_to_what_waits():
 # -- time and housekeeping -------------------------------------------------------------------------------------------
 
 
-def test_who_waited_for_room_until_its_deadline_is_told_that_there_was_none():
+def test_a_request_that_waited_until_its_deadline_fails_with_no_room():
     opener = Opener(limit=1, max_depth=1)
     busy(opener, 1)
     request = opener.submit(1, deadline=2.0)
@@ -266,7 +266,7 @@ def test_who_waited_for_room_until_its_deadline_is_told_that_there_was_none():
     assert not opener.pool.waiting
 
 
-def test_who_comes_from_another_node_has_its_patience_on_one_that_was_idle():
+def test_a_request_from_another_node_has_its_patience_on_one_that_was_idle():
     opener = Opener(limit=1)
     request = opener.submit(1, arrived=0.0, total=1.0, deadline=101.0)
     opener.pool.expire(100.5)
@@ -278,37 +278,37 @@ def test_who_comes_from_another_node_has_its_patience_on_one_that_was_idle():
 
 def test_a_connection_that_does_not_answer_is_given_up_when_somebody_needs_room():
     opener = Opener(limit=1)
-    [line] = busy(opener, 1)
-    line.sent[0].deadline = 1.0
+    [connection] = busy(opener, 1)
+    connection.sent[0].deadline = 1.0
     opener.pool.expire(1.0)
-    assert line.alive  # nobody needs it: its reply may still come
+    assert connection.alive  # nobody needs it: its reply may still come
     request = opener.submit(1)
-    assert not line.alive
+    assert not connection.alive
     opener.open()
     assert request.sent
 
 
 def test_it_is_not_given_up_while_somebody_waits_for_a_reply_on_it():
     opener = Opener(limit=1)
-    [line] = busy(opener, 1, depth=2)
-    line.flush()
-    line.sent[0].deadline = 1.0
+    [connection] = busy(opener, 1, depth=2)
+    connection.flush()
+    connection.sent[0].deadline = 1.0
     opener.pool.expire(1.0)
     opener.submit(1)
-    assert line.alive
-    line.sent[1].gone = True
-    line.sent[1].abort(None)  # now nobody does
-    assert not line.alive
+    assert connection.alive
+    connection.sent[1].gone = True
+    connection.sent[1].abort(None)  # now nobody does
+    assert not connection.alive
     assert opener.asked == 1
 
 
-def test_a_suspended_line_hands_over_what_it_had_not_sent():
+def test_a_suspended_connection_hands_over_what_it_had_not_sent():
     opener = Opener(limit=2)
-    [line] = busy(opener, 1, depth=3)
-    line.sent[0].deadline = 1.0
-    moved = list(line.unsent)
+    [connection] = busy(opener, 1, depth=3)
+    connection.sent[0].deadline = 1.0
+    moved = list(connection.unsent)
     opener.pool.expire(1.0)
-    assert not line.unsent
+    assert not connection.unsent
     other = opener.open()
     # The node has not answered at all: one request finds out whether it does.
     assert other.sent + other.unsent == moved[:1]
@@ -318,13 +318,13 @@ def test_a_suspended_line_hands_over_what_it_had_not_sent():
 
 def test_what_is_idle_for_too_long_is_closed_and_the_minimum_opened_anew():
     opener = Opener(limit=4, minimum=2)
-    lines = busy(opener, 3, depth=0)
-    lines[0].submit(Request())
-    lines[1].idle_since = 5.0
+    connections = busy(opener, 3, depth=0)
+    connections[0].submit(Request())
+    connections[1].idle_since = 5.0
     opener.pool.reap(10.0, 6.0)
-    assert opener.pool.connections == [lines[0], lines[1]]
+    assert opener.pool.connections == [connections[0], connections[1]]
     opener.pool.reap(11.0, 6.0)
-    assert opener.pool.connections == [lines[0]]
+    assert opener.pool.connections == [connections[0]]
     assert opener.asked == 1
 
 
@@ -363,27 +363,27 @@ def test_many_that_give_up_waiting_at_once_cost_no_more_than_one_each(monkeypatc
 
 def test_what_gets_room_while_deadlines_are_looked_at_is_looked_at_in_time():
     opener = Opener(limit=1)
-    [line] = busy(opener, 1)
+    [connection] = busy(opener, 1)
     first = opener.submit(1, exclusive=True, deadline=1.0)
     behind = opener.submit(2, deadline=5.0)
     assert opener.waiting == [first, behind]
     assert opener.pool.expire(1.0) <= 5.0
-    assert (first.failure, behind in line.unsent + line.sent) == (Failure.NO_ROOM, True)
+    assert (first.failure, behind in connection.unsent + connection.sent) == (Failure.NO_ROOM, True)
 
 
 def test_only_the_first_request_of_a_loop_iteration_is_sent_by_itself():
     opener = Opener(limit=1)
     opener.pool._clock = clock = SimpleNamespace(iteration=1)
     opener.submit(0)
-    line = opener.open()
+    connection = opener.open()
     alone: list[bool] = []
-    submit = line.submit
+    submit = connection.submit
 
     def note(request, **how):
         alone.append(how["alone"])
         submit(request)
 
-    line.submit = note
+    connection.submit = note
     opener.submit(1)
     opener.submit(2)
     clock.iteration = 2
@@ -392,9 +392,9 @@ def test_only_the_first_request_of_a_loop_iteration_is_sent_by_itself():
     assert alone == [True, False, True, False]
 
 
-def test_writes_do_not_stand_in_deep_lines_where_another_connection_is_idle():
+def test_writes_do_not_wait_in_deep_queues_where_another_connection_is_idle():
     opener = Opener(limit=2)
-    lines = busy(opener, 2, depth=0)
+    connections = busy(opener, 2, depth=0)
     for number in range(FAIR_DEPTH + 1):
         opener.submit(number, write=True)
-    assert sorted(line.depth for line in lines) == [1, FAIR_DEPTH]
+    assert sorted(connection.depth for connection in connections) == [1, FAIR_DEPTH]

@@ -32,7 +32,7 @@ class PoolMachine(RuleBasedStateMachine):
     iteration = 0
 
     @property
-    def lines(self):
+    def connections(self):
         return self.pool.connections
 
     def pick(self, data, things):
@@ -64,11 +64,11 @@ class PoolMachine(RuleBasedStateMachine):
         self.opener.fail()
 
     @rule(data=st.data(), count=st.integers(1, 3), elapsed=st.floats(0, 0.1), age=st.sampled_from([0.001, 0.1, 1.0]))
-    @precondition(lambda self: any(line.sent for line in self.lines))
+    @precondition(lambda self: any(connection.sent for connection in self.connections))
     def reply(self, data, count, elapsed, age):
-        line = self.pick(data, [line for line in self.lines if line.sent])
-        line.flush()
-        line.reply(count, elapsed, fresh=count == 1, age=age)
+        connection = self.pick(data, [connection for connection in self.connections if connection.sent])
+        connection.flush()
+        connection.reply(count, elapsed, fresh=count == 1, age=age)
 
     @rule(data=st.data())
     @precondition(lambda self: any(not request.ended for request in self.requests))
@@ -78,18 +78,18 @@ class PoolMachine(RuleBasedStateMachine):
         request.abort(None)
 
     @rule(data=st.data(), error=st.sampled_from([None, ConnectionResetError()]))
-    @precondition(lambda self: self.lines)
+    @precondition(lambda self: self.connections)
     def breaks(self, data, error):
-        self.pick(data, self.lines).close(error)
+        self.pick(data, self.connections).close(error)
 
     @rule(data=st.data(), what=st.sampled_from(["retire", "send_fails"]))
-    @precondition(lambda self: self.lines)
+    @precondition(lambda self: self.connections)
     def spoil(self, data, what):
-        line = self.pick(data, self.lines)
+        connection = self.pick(data, self.connections)
         if what == "retire":
-            line.retire()
+            connection.retire()
         else:
-            line.send_fails = True
+            connection.send_fails = True
 
     @rule(seconds=st.sampled_from([0.5, 1.0]))
     def expire(self, seconds):
@@ -109,19 +109,19 @@ class PoolMachine(RuleBasedStateMachine):
     @rule()
     def reap(self):
         self.pool.reap(self.time, 1.0)
-        assert len(self.lines) + self.pool.opening >= self.pool.minimum
+        assert len(self.connections) + self.pool.opening >= self.pool.minimum
 
     @invariant()
     def never_more_connections_than_allowed(self):
         assert self.pool.opening == self.opener.asked >= 0
-        assert len(self.lines) + self.pool.opening <= self.limit
+        assert len(self.connections) + self.pool.opening <= self.limit
 
     @invariant()
     def every_request_is_in_one_place_or_has_ended(self):
         places = [id(r) for r in self.pool.waiting]
-        for line in self.lines:
-            assert line.alive
-            places += [id(r) for r in line.sent + line.unsent]
+        for connection in self.connections:
+            assert connection.alive
+            places += [id(r) for r in connection.sent + connection.unsent]
         assert len(places) == len(set(places))
         lost = [r.number for r in self.requests if not r.ended and id(r) not in places]
         assert not lost
@@ -129,7 +129,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def requests_in_flight_are_counted(self):
-        assert self.pool.in_flight == sum(line.depth for line in self.lines)
+        assert self.pool.in_flight == sum(connection.depth for connection in self.connections)
 
     @invariant()
     def first_come_first_served(self):
@@ -140,20 +140,20 @@ class PoolMachine(RuleBasedStateMachine):
     def nobody_waits_beside_room(self):
         if self.pool.waiting:
             head = next(iter(self.pool.waiting))
-            room = [line for line in self.lines if line.usable and not self.pool._has_long_wait(line)]
+            room = [connection for connection in self.connections if connection.usable and not self.pool._has_long_wait(connection)]
             admits = head.exclusive or self.pool._room_in_window > 0
-            assert not admits or not [line for line in room if not head.exclusive or not line.depth]
-            # Something will happen: a connection is on its way, or one that is there has work to finish.
-            assert self.pool.opening or any(line.depth for line in self.lines)
+            assert not admits or not [connection for connection in room if not head.exclusive or not connection.depth]
+            # There will be progress: a connection is opening, or an open one has requests in flight.
+            assert self.pool.opening or any(connection.depth for connection in self.connections)
 
     @invariant()
     def the_idle_are_known_and_nothing_else_is_kept(self):
         idle = self.pool.chooser._idle
         assert len(idle) == len(set(map(id, idle)))
-        assert all(line.alive and line.on_idle_stack for line in idle)
-        for line in self.lines:
-            if not line.depth and line.usable:
-                assert line in idle
+        assert all(connection.alive and connection.on_idle_stack for connection in idle)
+        for connection in self.connections:
+            if not connection.depth and connection.usable:
+                assert connection in idle
 
     def teardown(self):
         self.pool.close()

@@ -82,10 +82,10 @@ TestQueue = QueueMachine.TestCase
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0]), max_size=20))
-def test_requests_that_come_back_together_keep_their_order(arrivals):
+def test_requests_that_come_back_together_keep_their_order(arrival_times):
     owner = object()
     queue = WaitingQueue[Request](owner)
-    pendings = [request(arrived) for arrived in sorted(arrivals)]
+    pendings = [request(arrived) for arrived in sorted(arrival_times)]
     for pending in pendings:
         pending.holder = owner
     queue.put_back(pendings)
