@@ -68,7 +68,7 @@ def test_a_burst_on_a_cold_pool_spreads_over_connections_before_it_queues():
         opener.submit(number)
     while opener.asked:
         opener.open()
-    assert max(connection.depth for connection in opener.pool.connections) <= WAIT_BUDGET / opener.pool.service_time.read + 2
+    assert max(c.depth for c in opener.pool.connections) <= WAIT_BUDGET / opener.pool.service_time.read + 2
 
 
 def test_the_shorter_wait_is_chosen_where_no_connection_is_idle():

@@ -140,9 +140,9 @@ class PoolMachine(RuleBasedStateMachine):
     def nobody_waits_beside_room(self):
         if self.pool.waiting:
             head = next(iter(self.pool.waiting))
-            room = [connection for connection in self.connections if connection.usable and not self.pool._has_long_wait(connection)]
+            room = [c for c in self.connections if c.usable and not self.pool._has_long_wait(c)]
             admits = head.exclusive or self.pool._room_in_window > 0
-            assert not admits or not [connection for connection in room if not head.exclusive or not connection.depth]
+            assert not admits or not [c for c in room if not head.exclusive or not c.depth]
             # There will be progress: a connection is opening, or an open one has requests in flight.
             assert self.pool.opening or any(connection.depth for connection in self.connections)
 
