@@ -104,7 +104,6 @@ async def test_every_row_that_is_part_of_a_transaction_is_refused(client: Client
         row(0, key, info1=READ_ALL, fields=(ID,)),
         row(1, key, info1=0, info2=writes, fields=(ID,), ops=(write_op("a", 2),)),
         row(2, key, info1=0, info2=deletes, fields=(ID,)),
-        row(3, key, info1=READ_ALL),
     ]
     flags = wire.BATCH_INLINE | wire.BATCH_RESPOND_ALL
     await peer.send(encode_batch(encode_batch_rows(rows), len(rows), flags=flags, transaction_ttl=1000))
@@ -113,4 +112,6 @@ async def test_every_row_that_is_part_of_a_transaction_is_refused(client: Client
         answers += decode_messages((await peer.receive())[1])
     codes = {answer.transaction_ttl: answer.result_code for answer in answers[:-1]}
     refused = ResultCode.ENTERPRISE_ONLY
-    assert codes == {0: refused, 1: refused, 2: ResultCode.OK, 3: ResultCode.RECORD_NOT_FOUND}
+    assert codes == {0: refused, 1: refused, 2: ResultCode.OK}
+    # Not a row of the batch: while the put is being replicated, such a read overtakes the delete.
+    assert await client.exists(key) is None
