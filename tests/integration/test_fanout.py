@@ -5,6 +5,7 @@ Without AEROSPIKE_HOSTS the server is an embedded one in another process, so tha
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import subprocess
@@ -75,20 +76,25 @@ async def test_nothing_is_lost_with_default_policies(hosts: str, count: int, lim
         assert not client.has_commands_under_way()
 
 
-async def bytes_per_waiting_task(command: Callable[[aero.Key], Awaitable[object]]) -> float:
-    """Start 3,000 commands at once; what each of them keeps while nothing has been answered."""
+async def bytes_per_waiting_task(
+    command: Callable[[aero.Key], Awaitable[object]], release: Callable[[], object] = lambda: None
+) -> float:
+    """Start 3,000 commands at once; what each of them keeps while nothing has been answered. Then ``release`` them."""
 
     async def task(key: aero.Key) -> None:
         await command(key)
 
     keys = [aero.Key(NAMESPACE, SET, number) for number in range(3000)]
+    gc.collect()
     tracemalloc.start(1)
     try:
         async with trio.open_nursery() as nursery:
             for key in keys:
                 nursery.start_soon(task, key)
-            await trio.lowlevel.checkpoint()
+            for _ in range(2):  # then every task has run
+                await trio.lowlevel.checkpoint()
             size, _ = tracemalloc.get_traced_memory()
+            release()
     finally:
         tracemalloc.stop()
     return size / len(keys)
@@ -105,8 +111,7 @@ async def test_a_waiting_command_keeps_at_most_1200_bytes_more_than_an_idle_task
         }
         for number in range(3000):
             await client.put((NAMESPACE, SET, number), {"square": 1})
-        trio.lowlevel.current_trio_token().run_sync_soon(start.set)
-        idle = await bytes_per_waiting_task(lambda key: start.wait())
+        idle = await bytes_per_waiting_task(lambda key: start.wait(), start.set)
         assert await bytes_per_waiting_task(commands[command]) - idle < 1200
 
 

@@ -294,7 +294,7 @@ class Executor(Uncopyable):
         if state is not None:
             execution = _RetriedCommand(what, key, frame, policy, write, cluster, state)
             state.attempt_began(now)
-        began = now
+        began = now if state is None else state.began
         while True:
             if execution is None:
                 table = cluster.partitions.tables.get(key.namespace)
