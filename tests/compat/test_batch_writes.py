@@ -1,4 +1,4 @@
-"""Batches that write: retries within the time there is, rows in doubt, and who waits meanwhile."""
+"""Batches that write: retries within the time limit, rows in doubt, and an event loop that goes on meanwhile."""
 
 from __future__ import annotations
 

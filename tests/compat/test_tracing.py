@@ -158,7 +158,7 @@ def test_administration_has_no_spans_and_a_record_that_is_gone_is_no_error_of_re
     assert "error.type" not in attributes
 
 
-def test_the_size_of_a_batch_is_told(client: Any, exporter: InMemorySpanExporter, key: Any):
+def test_the_size_of_a_batch_is_reported(client: Any, exporter: InMemorySpanExporter, key: Any):
     client.batch_read([key, (*key[:2], 2), (*key[:2], 3)])
     _, attributes = only(exporter)
     assert attributes["db.operation.batch.size"] == 3

@@ -1,4 +1,4 @@
-"""Clients without a connection: what every method says, and what is said of arguments all the same."""
+"""Clients without a connection: the error of every method, and which arguments are checked before it."""
 
 from __future__ import annotations
 

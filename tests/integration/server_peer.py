@@ -1,4 +1,4 @@
-"""A client of few words for the tests of the embedded server: it sends whole messages and shows whole answers."""
+"""Minimal client for the tests of the embedded server: sends whole messages and returns whole answers."""
 
 from __future__ import annotations
 

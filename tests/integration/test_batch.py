@@ -227,7 +227,7 @@ async def test_a_batch_sends_no_keys(client: Client, key: Key, nothing_sent: Cal
 
 
 @pytest.mark.parametrize("what", ["batch_read", "batch_write", "batch_operate", "batch_remove", "batch"])
-async def test_other_tasks_have_their_turn_while_a_large_batch_is_made(
+async def test_other_tasks_run_while_a_large_batch_is_encoded(
     client: Client, keys: Keys, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     monkeypatch.setattr("trio_aerospike.fairness.TIME_SLICE", 0.0)

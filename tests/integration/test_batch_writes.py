@@ -175,7 +175,7 @@ async def test_a_filter_of_the_batch_and_one_of_a_record(client: Client, keys: K
 
 
 @pytest.mark.parametrize("respond_all", [True, False])
-async def test_who_wants_all_results_gets_them_and_who_does_not_hears_of_the_failure(
+async def test_respond_all_keys_decides_between_all_results_and_the_failure(
     client: Client, keys: Keys, respond_all: bool
 ) -> None:
     wanted = [keys() for _ in range(20)]

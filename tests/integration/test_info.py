@@ -38,7 +38,7 @@ async def test_info_random_node_asks_one(client: Client) -> None:
     assert "test" in (await client.info_random_node("namespaces")).split(";")
 
 
-async def test_every_node_gets_its_turn_at_random(client: Client) -> None:
+async def test_every_node_is_chosen_at_random(client: Client) -> None:
     seen = {await client.info_random_node("node") for _ in range(200)}
     assert seen == set(client.node_names())
 

@@ -92,7 +92,7 @@ async def test_every_command_has_the_words_of_a_real_server(client: Client) -> N
 
 
 @pytest.mark.parametrize("context", SETTINGS)
-async def test_the_settings_of_a_context_are_told_with_what_they_are(client: Client, context: str) -> None:
+async def test_the_settings_of_a_context_are_reported_with_their_values(client: Client, context: str) -> None:
     for result in await client.info_all(f"get-config:context={context}"):
         names = [pair.partition("=")[0] for pair in result.response.split(";")]
         assert set(SETTINGS[context]) <= set(names)
@@ -101,12 +101,12 @@ async def test_the_settings_of_a_context_are_told_with_what_they_are(client: Cli
         assert len(once) == len(set(once)) > 40
 
 
-async def test_without_a_context_the_settings_of_service_and_network_are_told(client: Client) -> None:
+async def test_without_a_context_the_settings_of_service_and_network_are_reported(client: Client) -> None:
     for result in await client.info_all("get-config:"):
         assert result.response.startswith("advertise-ipv6=") and ";service.port=" in result.response
 
 
-async def test_what_a_node_tells_of_itself_is_told_in_full(client: Client) -> None:
+async def test_a_node_reports_all_its_statistics(client: Client) -> None:
     for result in await client.info_all("statistics"):
         assert {"heap_allocated_kbytes", "batch_index_queue", "paxos_principal"} <= set(names_of(result.response))
     for result in await client.info_all("namespace/test"):
@@ -123,7 +123,7 @@ async def test_histograms_and_latencies_have_names(client: Client) -> None:
         ]
 
 
-async def test_partitions_are_told_with_their_place(client: Client) -> None:
+async def test_partitions_are_reported_with_their_position(client: Client) -> None:
     names = client.node_names()
     for result in await client.info_all("partition-info"):
         head, *lines = result.response.split(";")

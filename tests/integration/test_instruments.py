@@ -50,7 +50,7 @@ def heard() -> Heard:
     return Heard()
 
 
-async def test_each_operation_is_told_once_with_what_is_known_of_it(client: Client, heard: Heard, keys: Keys) -> None:
+async def test_each_operation_is_reported_once_with_its_attributes(client: Client, heard: Heard, keys: Keys) -> None:
     key, other = keys(), keys()
     client.add_instrument(heard)
     await client.put(key, {"a": 1})
@@ -86,7 +86,7 @@ async def test_each_operation_is_told_once_with_what_is_known_of_it(client: Clie
     assert heard.finished[-1].namespace == ""
 
 
-async def test_an_error_is_told_with_its_code(client: Client, heard: Heard, key: Key) -> None:
+async def test_an_error_is_reported_with_its_code(client: Client, heard: Heard, key: Key) -> None:
     client.add_instrument(heard)
     with pytest.raises(RecordNotFound) as info:
         await client.get(key)
@@ -135,7 +135,7 @@ async def test_attempts_are_counted_where_one_succeeds_in_the_end(target: Target
         assert heard.finished[2].error_type == "ConnectionFailed"
 
 
-async def test_a_cancelled_operation_is_told_as_such(client: Client, heard: Heard, key: Key) -> None:
+async def test_a_cancelled_operation_is_reported_as_cancelled(client: Client, heard: Heard, key: Key) -> None:
     client.add_instrument(heard)
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -155,7 +155,7 @@ async def test_what_the_body_of_a_query_raises_is_no_failure_of_the_query(
     assert [one.error for one in heard.finished] == [None]
 
 
-async def test_an_operation_that_consists_of_others_is_told_once(
+async def test_an_operation_that_consists_of_others_is_reported_once(
     client: Client, heard: Heard, keys: Keys, tmp_path: Path
 ) -> None:
     if importlib.util.find_spec("lupa") is None:
@@ -302,7 +302,7 @@ async def test_spans_are_children_of_the_callers_and_follow_the_conventions(targ
     assert failed.status.status_code is trace.StatusCode.ERROR
 
 
-async def test_a_batch_that_nobody_answers_is_told_as_the_error_that_it_raises(target: Target, heard: Heard) -> None:
+async def test_a_batch_without_an_answer_is_reported_as_the_error_that_it_raises(target: Target, heard: Heard) -> None:
     if target.embedded is None:
         pytest.skip("the server cannot be told to fail")
     async with open_client(target.hosts, timeout=10.0, instruments=[heard]) as client:

@@ -319,7 +319,7 @@ async def test_an_unknown_namespace_is_the_servers_error(client: Client) -> None
     assert caught.value.result_code == 20
 
 
-async def test_a_filter_that_is_none_is_the_servers_error(client: Client) -> None:
+async def test_an_invalid_filter_is_the_servers_error(client: Client) -> None:
     with pytest.raises(ServerError) as caught:
         await client.query(NAMESPACE, "set", filter=b"\x93\x01").results()
     assert caught.value.result_code == 4

@@ -39,7 +39,7 @@ async def factor(client: Client) -> int:
     return (await client.namespace_info("test")).replication_factor
 
 
-async def test_every_node_tells_of_itself(client: Client) -> None:
+async def test_every_node_reports_its_statistics(client: Client) -> None:
     told = await client.statistics()
     assert list(told.by_node) == client.node_names()
     assert told.cluster_size == len(client.node_names())
@@ -56,7 +56,7 @@ async def test_every_node_tells_of_itself(client: Client) -> None:
     assert told.copies == sum(node.objects for node in told.by_node.values())
 
 
-async def test_one_node_tells_of_itself(client: Client) -> None:
+async def test_one_node_reports_its_statistics(client: Client) -> None:
     for name in client.node_names():
         node = await client.node_statistics(name)
         assert (node.node, node.cluster_size) == (name, len(client.node_names()))
@@ -110,7 +110,7 @@ async def test_sets_tell_how_many_records_they_have(client: Client, set_keys: li
     await settled(client, set_name, COUNT - 20)
 
 
-async def test_a_set_that_never_was_is_none(client: Client) -> None:
+async def test_a_set_that_never_existed_has_no_statistics(client: Client) -> None:
     assert await client.set_info("test", "never-was") is None
     assert "never-was" not in [info.name for info in await client.sets("test")]
 
@@ -151,7 +151,7 @@ async def test_an_index_tells_how_far_it_is_and_what_it_holds(client: Client, ke
     assert info.value.node in client.node_names()
 
 
-async def test_a_truncation_is_told_of(client: Client, set_keys: list[Key]) -> None:
+async def test_a_truncation_is_reported(client: Client, set_keys: list[Key]) -> None:
     await client.put(set_keys[0], {"a": 1})
     set_name = set_keys[0].set_name
     moment = datetime.now(UTC) - timedelta(minutes=5)

@@ -339,9 +339,7 @@ async def test_an_error_in_a_function_has_its_message_and_line(client: Client, m
     assert f"{module}.lua:48: own words: größer" in str(error)
 
 
-async def test_what_was_raised_and_is_no_text_is_told_in_the_servers_words(
-    client: Client, module: str, key: Key
-) -> None:
+async def test_an_error_that_is_not_text_has_the_servers_words(client: Client, module: str, key: Key) -> None:
     error = await failure(client.apply(key, module, "fail_with", [[1]]))
     assert "result value type unexpected" in str(error)
 

@@ -64,7 +64,7 @@ async def test_a_new_user_logs_in_and_does_what_its_roles_permit(cluster: Embedd
             pass
 
 
-async def test_everybody_with_roles_and_open_connections_is_told(cluster: EmbeddedCluster, admin: Client) -> None:
+async def test_all_users_are_listed_with_roles_and_open_connections(cluster: EmbeddedCluster, admin: Client) -> None:
     async with as_user(cluster, "reader", "secret"):
         users = {user.name: user for user in await admin.admin_query_users_info()}
     assert set(users) == {"admin", "reader"}

@@ -1,4 +1,4 @@
-"""Who was told what: every write with its outcome, every read with what it may show."""
+"""Record every write with its outcome, and every read with the values that are allowed for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network that does its worst: a connector around another one, and what passed over each of its connections.
+"""Inject network faults: a connector around another one, and a record of what passed over each connection.
 
 Every connection is listened to: which writes left the client, how often, and with what answer. So a test can tell a
 write that was sent twice from one that was sent once, even where no server was left to count it.

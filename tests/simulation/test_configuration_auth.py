@@ -54,7 +54,7 @@ async def test_a_password_may_hold_any_letters(mock_clock: MockClock) -> None:
     ],
     ids=["wrong password", "no password", "unknown user"],
 )
-async def test_who_may_not_enter_gets_the_servers_error(
+async def test_a_login_that_is_refused_gives_the_servers_error(
     mock_clock: MockClock, user: str, password: str, code: ResultCode
 ) -> None:
     async with open_embedded_cluster(3, memory=True, users=INTERNAL) as cluster:
@@ -68,7 +68,7 @@ async def test_who_may_not_enter_gets_the_servers_error(
         assert sum(node.stats.requests["message"] for node in cluster.nodes) == 0
 
 
-async def test_who_brings_no_user_to_a_server_that_wants_one_is_told_so(mock_clock: MockClock) -> None:
+async def test_a_client_without_a_user_is_refused_by_a_server_with_security(mock_clock: MockClock) -> None:
     async with open_embedded_cluster(1, memory=True, users=INTERNAL) as cluster:
         with pytest.raises(aero.AdminError, match="not authenticated") as info:
             async with open_on(cluster):

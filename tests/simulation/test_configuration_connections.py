@@ -158,7 +158,7 @@ async def test_the_most_is_shared_by_reads_writes_and_batches(autojump_clock: An
         assert node.stats.command_connections_peak == 5
 
 
-async def test_when_every_line_is_full_commands_wait_for_room_within_their_deadline(autojump_clock: Any) -> None:
+async def test_when_every_in_flight_queue_is_full_commands_wait_within_their_deadline(autojump_clock: Any) -> None:
     """Two connections hold two lines; what does not fit in waits, and is never sent when its time is over."""
     room = 2 * MAX_DEPTH
     async with one_node(max_conns_per_node=2) as (node, client):
@@ -245,7 +245,7 @@ async def test_with_one_connection_a_read_waits_for_the_batch_that_has_it(autoju
         assert node.stats.command_connections_peak == 1
 
 
-async def test_with_one_connection_a_batch_gets_its_turn_among_reads_without_end(autojump_clock: Any) -> None:
+async def test_with_one_connection_a_batch_is_served_among_endless_reads(autojump_clock: Any) -> None:
     """A batch needs the connection for itself, which a stream of reads would never leave empty."""
     async with one_node(max_conns_per_node=1) as (node, client):
         await client.put(KEY, {"a": 1})

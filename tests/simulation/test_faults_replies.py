@@ -450,7 +450,7 @@ async def test_open_client_cancelled_at_any_step_leaves_no_task_and_no_connectio
         assert all(node.stats.connections_open == 0 for node in cluster.nodes)
 
 
-async def test_leaving_the_block_with_commands_on_their_way_ends_them_all(autojump_clock: MockClock) -> None:
+async def test_leaving_the_block_ends_all_commands_in_flight(autojump_clock: MockClock) -> None:
     async with open_embedded_cluster(2, memory=True) as cluster:
         for node in cluster.nodes:
             node.delay = 0.2

@@ -348,7 +348,7 @@ async def test_a_record_that_cannot_be_decoded_fails_itself_and_not_the_query(au
 
 
 @pytest.mark.parametrize("body", [b"nonsense", made(1, b"x")[:-1], encode_query_end() + made(1, b"x")])
-async def test_an_answer_that_is_none_ends_the_query(autojump_clock: MockClock, body: bytes) -> None:
+async def test_an_invalid_answer_ends_the_query(autojump_clock: MockClock, body: bytes) -> None:
     async with filled(1, count=0) as scene:
         answered_with(scene, body)
         with pytest.raises(ProtocolError):

@@ -154,7 +154,7 @@ async def test_a_lone_reader_goes_on_after_it_gave_up_waiting(autojump_clock: Mo
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-async def test_readers_that_wait_when_the_block_is_left_hear_of_it(autojump_clock: MockClock, kind: str) -> None:
+async def test_readers_that_wait_when_the_block_is_left_get_an_error(autojump_clock: MockClock, kind: str) -> None:
     async with filled() as (client, cluster):
         for node in cluster.nodes:
             node.on_request = stalled

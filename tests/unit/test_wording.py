@@ -101,6 +101,9 @@ _NAME = re.compile(
     rf"|\b(?P<name>{'|'.join(NAMES)})\b"
 )
 
+#: Names of functions and classes, whose words may make up a refused phrase: names of tests are sentences.
+_DEFINED = re.compile(r"\b(?:def|class) (\w+)")
+
 
 class Finding(NamedTuple):
     """A refused phrase or name in a file."""
@@ -134,6 +137,11 @@ def findings_in(path: str, source: str) -> Iterator[Finding]:
         for match in _NAME.finditer(source):
             if name := match["name"]:
                 yield Finding(path, source.count("\n", 0, match.start()) + 1, "name", name, NAMES[name])
+        for match in _DEFINED.finditer(source):
+            words = match[1].replace("_", " ")
+            for pattern, instead in _PATTERNS:
+                if (hit := pattern.search(words)) and not _THERE.search(words[: hit.start()]):
+                    yield Finding(path, source.count("\n", 0, match.start()) + 1, "phrase", hit[0], instead)
 
 
 def findings() -> Iterator[Finding]:
@@ -172,6 +180,11 @@ def test_phrases_are_found_in_docstrings_and_documents(text: str, phrase: str) -
 def test_names_are_found_and_words_of_python_are_not() -> None:
     source = "class Lender:\n    x = None  # is None\n    y = 'x is None'\n"
     assert [(found.line, found.found) for found in findings_in("trio_aerospike/a.py", source)] == [(1, "Lender")]
+
+
+def test_phrases_are_found_in_names_of_functions() -> None:
+    [found] = findings_in("tests/a.py", "\ndef test_a_key_is_none() -> None: ...\n")
+    assert (found.line, found.found) == (2, "is none")
 
 
 def test_a_phrase_over_two_lines_is_found_at_its_line() -> None:

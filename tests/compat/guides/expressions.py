@@ -1,4 +1,4 @@
-"""The page on expressions: what each kind of them lets through, in every command that takes a filter."""
+"""The page on expressions: which records each kind of filter selects, in every command that takes one."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ async def test_a_user_switches_security_on_and_has_all_rights() -> None:
         assert (await finish(process, signal.SIGTERM))[0] == 0
 
 
-async def test_a_taken_port_is_told_in_words(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_port_in_use_is_an_error_in_words(capfd: pytest.CaptureFixture[str]) -> None:
     async with open_embedded_cluster(1) as cluster:
         port = cluster.nodes[0].port
         result = await trio.run_process(

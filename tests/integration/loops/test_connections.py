@@ -372,7 +372,7 @@ def test_closing_the_client_ends_commands_under_way_and_refuses_later_ones(stage
     in_loop(body, stage)
 
 
-def test_closing_the_client_while_a_connection_to_lend_is_on_its_way(stage):
+def test_closing_the_client_while_a_leased_connection_is_opened(stage):
     """Nothing in the loop waits for it, so nothing there fails."""
 
     async def body(stage: LoopStage, commands: LoopCommands) -> None:

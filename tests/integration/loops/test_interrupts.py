@@ -1,4 +1,4 @@
-"""KeyboardInterrupt anywhere in a loop's commands: no other command hangs, and nobody gets another's answer."""
+"""KeyboardInterrupt anywhere in a loop's commands: no other command hangs or gets a wrong answer."""
 
 from __future__ import annotations
 

@@ -365,7 +365,7 @@ async def test_functions_are_counted_by_what_they_did(peer: Peer, fields: tuple[
     assert [int(after[name]) - int(before[name]) for name in names] == [2, 1, 1, 3]
 
 
-async def test_memory_of_indexes_and_stripes_is_told() -> None:
+async def test_memory_of_indexes_and_stripes_is_reported() -> None:
     async with open_embedded_cluster(1) as cluster, connected(cluster) as peer:
         told = await pairs(peer, "namespace/test")
         assert told["sindex_used_bytes"] == "0"

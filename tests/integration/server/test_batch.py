@@ -84,7 +84,7 @@ async def test_rows_of_every_kind_in_one_batch() -> None:
         (wire.BATCH_INLINE, [], ResultCode.RECORD_EXISTS),
     ],
 )
-async def test_who_wants_less_than_all_rows_hears_the_last_failure(
+async def test_without_respond_all_rows_the_batch_has_the_last_failure(
     flags: int, rows_seen: list[int], result: int
 ) -> None:
     async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:

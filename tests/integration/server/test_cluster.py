@@ -106,7 +106,7 @@ async def test_generations_count_as_a_real_cluster_s_do() -> None:
         assert (await generations(0))[1] > partitions and (await generations(2))[1] > 1000
 
 
-async def test_info_tells_of_the_others(autojump_clock: trio.testing.MockClock) -> None:
+async def test_info_lists_the_other_nodes(autojump_clock: trio.testing.MockClock) -> None:
     async with (
         open_embedded_cluster(3, memory=True, alternate_addresses=["10.0.0.1", "10.0.0.2:4000", None]) as cluster,
         connected(cluster) as peer,
@@ -136,7 +136,7 @@ async def test_info_tells_of_the_others(autojump_clock: trio.testing.MockClock) 
         await through_alternate.aclose()
 
 
-async def test_advertised_addresses_are_told_and_not_listened_on() -> None:
+async def test_advertised_addresses_are_reported_and_not_listened_on() -> None:
     async with open_embedded_cluster(2, memory=True, advertised_addresses=[None, "192.0.2.1"]) as cluster:
         async with connected(cluster) as peer:
             assert await peer.info_one("peers-clear-std") == "2,3000,[[A2,,[192.0.2.1:3010]]]"

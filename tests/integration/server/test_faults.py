@@ -178,7 +178,7 @@ async def test_dropped_connections_leave_the_node_running() -> None:
         encode_frame(wire.PROTO_INFO, b"\xff\xfe\n"),
     ],
 )
-async def test_who_breaks_the_protocol_is_disconnected(data: bytes) -> None:
+async def test_a_client_that_breaks_the_protocol_is_disconnected(data: bytes) -> None:
     async with open_embedded_cluster(1, memory=True) as cluster:
         async with connected(cluster) as peer:
             await peer.send(encode_info_request("node"), data)

@@ -90,7 +90,7 @@ async def test_every_command_has_the_words_of_a_real_server() -> None:
         assert {name: given[name] for name in ANSWERS if given[name] != ANSWERS[name]} == {}
 
 
-async def test_replicas_are_told_in_every_form() -> None:
+async def test_replicas_are_reported_in_every_form() -> None:
     async with open_embedded_cluster(2, memory=True, namespaces=("test", NamespaceConfig("bar", 1))) as cluster:
         async with connected(cluster) as peer:
             both = parse_replicas(await peer.info_one("replicas"))

@@ -201,7 +201,7 @@ async def test_roles_are_made_changed_and_dropped() -> None:
         (Role("mine"), ResultCode.OK),
     ],
 )
-async def test_a_role_that_nobody_could_be_told_of_is_refused(role: Role, expected: ResultCode) -> None:
+async def test_a_role_with_an_invalid_name_or_privilege_is_refused(role: Role, expected: ResultCode) -> None:
     fields = [Field(admin_messages.ADMIN_ROLE, role.name.encode())]
     if role.privileges:
         fields.append(admin.privileges_field(role.privileges))
@@ -223,7 +223,7 @@ async def test_a_role_that_nobody_could_be_told_of_is_refused(role: Role, expect
         ("u" * 63, SECRET, ResultCode.OK),
     ],
 )
-async def test_a_user_that_nobody_could_be_told_of_is_refused(name: str, password: bytes, expected: int) -> None:
+async def test_a_user_with_an_invalid_name_or_password_is_refused(name: str, password: bytes, expected: int) -> None:
     fields = [Field(admin_messages.ADMIN_USER, name.encode()), Field(admin_messages.ADMIN_PASSWORD, password)]
     async with secured() as cluster, logged_in(cluster, "admin") as administrator:
         frame = admin_messages.admin_request(admin_messages.COMMAND_CREATE_USER, *fields)

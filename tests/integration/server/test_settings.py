@@ -299,7 +299,7 @@ async def test_an_expired_record_can_be_deleted_until_it_is_swept_away(autojump_
             assert await code_of(client.remove(Key("test", "set", "late"))) == aero.ResultCode.RECORD_NOT_FOUND
 
 
-async def test_what_nodes_have_in_common_is_told() -> None:
+async def test_settings_common_to_the_nodes_are_reported() -> None:
     async with open_embedded_cluster(1, memory=True) as cluster, connected(cluster) as peer:
         for command in (
             "sindex-create:ns=test;set=s;indexname=i1;bin=a;type=numeric",

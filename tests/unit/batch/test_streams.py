@@ -200,7 +200,7 @@ async def test_put_many_takes_pairs_and_records_with_policies_of_their_own(autoj
         assert sorted(row.record_ttl for row in rows if row.record_ttl is not None) == [30, 60]
 
 
-async def test_progress_is_told_and_its_errors_come_out(autojump_clock: Any) -> None:
+async def test_progress_is_reported_and_its_errors_are_raised(autojump_clock: Any) -> None:
     async with scripted_client() as (client, cluster):
         cluster.node.default = ok
         told: list[int] = []
@@ -402,7 +402,7 @@ async def test_the_warning_as_an_error_is_raised_by_the_block_and_leaves_nothing
         assert set(lines_of(client)) <= {(0, 0.0, 0)}
 
 
-async def test_the_last_call_of_on_progress_tells_the_final_counts(autojump_clock: Any) -> None:
+async def test_the_last_call_of_on_progress_has_the_final_counts(autojump_clock: Any) -> None:
     async with scripted_client() as (client, cluster):
         cluster.node.default = ok
         told: list[aero.batch.StreamCounts] = []

@@ -25,7 +25,7 @@ def raises(*errors: BaseException) -> list[Callable[[], Awaitable[None]]]:
     return [call(error) for error in errors]
 
 
-async def test_of_several_errors_of_ours_one_is_raised_and_tells_of_the_others() -> None:
+async def test_of_several_errors_of_ours_one_is_raised_and_lists_the_others() -> None:
     with pytest.raises((ServerError, RecordNotFound)) as info:
         await run_all(raises(ServerError("node A1"), RecordNotFound("node A2", in_doubt=True), ServerError("node A3")))
     told = " ".join([str(info.value), *info.value.__notes__])

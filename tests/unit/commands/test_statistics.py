@@ -1,4 +1,4 @@
-"""What nodes tell becomes objects, and those of several nodes become one."""
+"""Statistics of nodes are parsed into objects, and those of several nodes are added up."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_namespace_counts_each_record_at_its_master() -> None:
     assert both.by_node == {"A1": one, "A2": other}
 
 
-def test_of_times_to_live_that_differ_the_longest_is_told() -> None:
+def test_of_times_to_live_that_differ_the_longest_is_reported() -> None:
     nodes = {
         name: statistics.namespace_on_node("test", name, NAMESPACE.replace("default-ttl=0", f"default-ttl={ttl}"))
         for name, ttl in (("A1", 10), ("A2", 20), ("A3", 0))

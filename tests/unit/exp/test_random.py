@@ -1,4 +1,4 @@
-"""What holds for every expression."""
+"""Properties of random expressions: encoding, repr, types, copies and damaged bytes."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def test_large_sums_are_handed_on_in_parts() -> None:
     assert stream("large", iter([600, 600, 5])) == [1200, 5]
 
 
-def test_an_error_in_a_stream_is_told_with_its_line() -> None:
+def test_an_error_in_a_stream_names_its_line() -> None:
     with pytest.raises(FunctionFailed, match=r"s\.lua:9: attempt to index a"):
         stream("broken", iter([5]))
 

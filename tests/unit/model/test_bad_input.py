@@ -190,7 +190,7 @@ NO_NUMBER = [True, "1", b"1", [1], math.nan, math.inf, -math.inf, 10**400]
         ("max_concurrent_operations", 0),
     ],
 )
-def test_counts_are_ints_and_a_bool_is_none(field, low, value):
+def test_counts_are_ints_and_not_bools(field, low, value):
     for make in (native, page):
         expect(make(**{field: value}), f"ClientConfig.{field}: got {value!r}", f"allowed: an int of {low} or more")
 

@@ -1,4 +1,4 @@
-"""Contexts: steps, their bytes, and the way back."""
+"""Contexts: steps, encoding and decoding."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_a_context_that_cannot_be_is_refused(name: str, context: Any, where: str
 
 @every
 @pytest.mark.parametrize("step", [ctx.map_key_create("a"), ctx.list_index_create(0, pad=True)])
-def test_only_a_write_may_create_on_its_way(name: str, step: Context) -> None:
+def test_only_a_write_may_create_along_its_context(name: str, step: Context) -> None:
     maker, args = ALL[name]
     steps = [step, ctx.list_index(0)]
     if maker("bin", *args).is_write:

@@ -232,7 +232,7 @@ def test_each_refusal_has_the_code_of_the_server(
     assert refusal(value, number, *args) == result
 
 
-def test_a_call_within_a_context_is_none_that_the_server_knows() -> None:
+def test_a_call_within_a_context_is_unknown_to_the_server() -> None:
     context = encode_cdt_call(bit_ops.GET, (0, 8), b"\x92\x10\x00")
     with pytest.raises(Refused) as caught:
         bits.read((wire.PARTICLE_BLOB, b"ab"), context)

@@ -46,7 +46,7 @@ async def test_a_close_is_the_end_of_the_stream_behind_what_was_sent() -> None:
         client.try_send(b"x")
 
 
-async def test_a_reset_loses_what_was_on_its_way_and_wakes_everybody() -> None:
+async def test_a_reset_loses_bytes_in_flight_and_wakes_all_tasks() -> None:
     client, server = memory_stream_pair(buffer_size=4)
 
     async def broken(end: MemoryStream) -> None:
@@ -76,7 +76,7 @@ async def test_a_parked_reader_notices_that_its_own_end_is_closed() -> None:
         await client.aclose()
 
 
-async def test_connections_reach_who_listens_and_nobody_else() -> None:
+async def test_connections_reach_the_listener_at_their_address_only() -> None:
     network = MemoryNetwork()
     accepted: list[MemoryStream] = []
     network.listen(("a", 1), accepted.append)

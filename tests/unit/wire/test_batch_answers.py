@@ -148,7 +148,7 @@ def test_rows_of_one_layout_are_decoded_at_once_and_strings_may_differ_in_length
 
 
 @pytest.mark.parametrize("rows", ["of one layout", "all different", "without bins"])
-def test_others_have_their_turn_while_a_large_frame_is_decoded(rows: str) -> None:
+def test_other_tasks_run_while_a_large_frame_is_decoded(rows: str) -> None:
     make = {
         "of one layout": lambda index: row_of(index, {"i": index, "s": "text"}),
         "all different": lambda index: row_of(index, {f"n{index:04}": index}),

@@ -136,7 +136,7 @@ def test_a_value_with_bytes_changed_or_cut_is_a_value_or_a_protocol_error(value:
             pass
 
 
-def test_maps_are_sorted_on_their_way_out_so_that_equal_maps_are_equal_bytes() -> None:
+def test_maps_are_sorted_when_packed_so_that_equal_maps_are_equal_bytes() -> None:
     one = {"b": 1, "a": {"d": 1, "c": 2}, 7: 0, b"x": 0, -1: 0}
     other = {b"x": 0, -1: 0, "a": {"c": 2, "d": 1}, "b": 1, 7: 0}
     assert pack_value(one) == pack_value(other)

@@ -55,9 +55,7 @@ commands = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_si
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.tuples(commands, st.text(st.characters(codec="utf-8"))), max_size=5, unique_by=lambda pair: pair[0])
-)
+@given(st.lists(st.tuples(commands, st.text(st.characters(codec="utf-8"))), max_size=5, unique_by=lambda pair: pair[0]))
 def test_answers_are_matched_by_the_commands_whatever_is_in_them(answers: list[tuple[str, str]]) -> None:
     for (_, value), (command, _) in pairwise(answers):
         assume(f"\n{command}\t" not in f"\n{value}\n{command}\t"[:-1])
@@ -83,7 +81,7 @@ def test_an_answer_to_something_else_is_a_protocol_error(body: bytes, asked: lis
         decode_info_answers(body, asked)
 
 
-def test_an_error_in_place_of_all_answers_is_told_from_answers() -> None:
+def test_an_error_in_place_of_all_answers_is_distinguished_from_answers() -> None:
     assert refusal_of_all(b"ERROR:80:not authenticated\n") == InfoError(80, "not authenticated")
     assert refusal_of_all(b"ERROR:9:timeout\n") == InfoError(9, "timeout")
     for answer in (b"node\tERROR:4:x\n", b"ERROR:4:x\tERROR:4:unrecognized command\n", b"", b"\xff"):
@@ -135,7 +133,7 @@ def test_a_name_that_would_end_early_is_refused(name: str) -> None:
         ("node=ERROR:4", None),
     ],
 )
-def test_errors_in_place_of_a_value_are_told_from_values(value: str, error: InfoError | None) -> None:
+def test_errors_in_place_of_a_value_are_distinguished_from_values(value: str, error: InfoError | None) -> None:
     assert parse_error(value) == error
     assert is_error(value) == (error is not None)
 

@@ -270,7 +270,7 @@ def plain(bins: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, (_, _, value) in bins.items()}
 
 
-def test_partitions_that_a_node_does_not_serve_are_told_apart_from_records() -> None:
+def test_partitions_that_a_node_does_not_serve_are_distinguished_from_records() -> None:
     body = encode_partition_done(77, 11) + encode_partition_done(78, 0) + encode_query_end(210)
     assert decoded(body) == ([], [], [(77, 11)], 210)
 
@@ -324,7 +324,7 @@ def test_a_refusal_is_an_end() -> None:
     assert decoded(bytes(refusal))[3] == 201
 
 
-def test_a_value_that_looks_like_an_end_is_none() -> None:
+def test_a_value_that_looks_like_an_end_is_a_value() -> None:
     assert not is_end(record(b"abc" + encode_query_end(), wire.PARTICLE_BLOB))
     assert not is_end(record(encode_query_end(), wire.PARTICLE_BLOB))
 

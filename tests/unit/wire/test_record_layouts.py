@@ -1,4 +1,4 @@
-"""Decoders that learn the layout of a set's records: whatever they have learnt, they decode as the general way does."""
+"""Decoders that learn the layout of a set's records: results are those of the general decoder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCALARS = st.one_of(st.integers(-(1 << 63), (1 << 63) - 1), st.floats(allow_nan=
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(BINS, u32, u32), max_size=30), st.lists(st.integers(0, 29), max_size=60))
-def test_answers_of_any_layouts_in_any_order_decode_as_by_the_general_way(
+def test_answers_of_any_layouts_in_any_order_decode_as_by_the_general_decoder(
     records: list[tuple[dict[str, Any], int, int]], order: list[int]
 ) -> None:
     decoder = RecordDecoder()

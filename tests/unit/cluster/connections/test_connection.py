@@ -58,7 +58,7 @@ async def test_an_idle_connection_sends_at_once_and_what_gathers_behind_goes_out
         assert numbers_sent(wire) == [0, 1, 2, 3, 4, 5]
 
 
-async def test_of_many_that_gather_in_one_turn_the_first_leave_while_the_others_come():
+async def test_of_many_submitted_in_one_loop_iteration_the_first_leave_while_the_others_come():
     async with connected() as (connection, wire, _, nursery):
         for number in range(2 * GATHER + 5):
             submit(connection, nursery, request(number))

@@ -1,4 +1,4 @@
-"""Connections lent to threads: an exchange over one, in any pieces and against the clock, and who has which."""
+"""Connections leased to threads: exchanges in pieces, deadlines, and which thread holds which."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_without_a_deadline_the_wait_goes_on_after_the_longest_timeout():
     assert exchanged(BlockingIOError(), BlockingIOError(), ANSWER, seconds=math.inf) == BODY
 
 
-def test_the_kernel_is_told_the_timeout_and_only_when_it_changes(pair):
+def test_the_socket_timeout_of_the_kernel_is_set_only_when_it_changes(pair):
     mine, theirs = pair
     link = BlockingConnection(mine)
     theirs.sendall(ANSWER)
@@ -450,7 +450,7 @@ def waiting(
     return thread, caught
 
 
-def test_closing_wakes_who_waits_and_takes_everything_back(returns):
+def test_closing_wakes_waiting_threads_and_takes_back_all_leases(returns):
     returns.admit()
     returns.admit()
     leases = returns.leases

@@ -45,7 +45,7 @@ def test_a_stall_counts_for_little(writes):
     assert max(times.read, times.write) <= PRIOR_SERVICE_TIME + MAX_SAMPLE / 4
 
 
-def test_time_that_ran_backwards_is_none():
+def test_time_that_ran_backwards_is_ignored():
     times = ServiceTime()
     times.learn(1, -1.0, PRIOR_SERVICE_TIME, 0)
     assert 0 <= times.read < PRIOR_SERVICE_TIME

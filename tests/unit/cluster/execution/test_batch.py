@@ -213,7 +213,7 @@ async def test_a_node_that_stops_at_the_first_error_may_have_written_rows_that_i
         assert caught.value.in_doubt and len(cluster.requests) == 1
 
 
-async def test_who_wants_less_than_all_rows_gets_those_before_the_error_and_the_error_for_the_others(
+async def test_without_respond_all_rows_those_behind_the_error_fail_with_it(
     autojump_clock: Any,
 ) -> None:
     async with scripted_client() as (client, cluster):

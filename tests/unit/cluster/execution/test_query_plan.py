@@ -128,7 +128,7 @@ def test_nodes_are_not_asked_to_count_where_they_count_what_they_do_not_send() -
     assert plan.full and plan.open, "three records are left that were not wanted"
 
 
-def test_a_partition_that_nobody_serves_is_told_and_stays_open() -> None:
+def test_a_partition_without_an_owner_is_reported_and_stays_open() -> None:
     plan: QueryPlan[int] = QueryPlan([PartitionState(0), PartitionState(1)], 0)
     parts, homeless = plan.assign(lambda partition, sequence: None if partition else 1)
     assert [state.number for state in homeless] == [1]

@@ -183,7 +183,7 @@ def delays(tried: RetryState, outcome: Outcome, count: int, write: bool = False)
 
 
 @pytest.mark.parametrize("outcome", [Cause.TIMEOUT, Cause.CONNECTION, Cause.PROTOCOL, 9])
-def test_no_sleep_between_retries_is_none(outcome: Outcome) -> None:
+def test_sleep_between_retries_of_zero_means_no_delay(outcome: Outcome) -> None:
     assert delays(state(5, 0.0), outcome, 5) == [0.0] * 5
 
 
@@ -289,7 +289,7 @@ def test_the_error_tells_every_attempt() -> None:
     assert "A1: timed out after 0.250 s; A2: code 18 after 0.100 s; A1: connection failed, not sent" in text
 
 
-def test_a_thousand_attempts_are_told_by_the_first_and_the_last_ones() -> None:
+def test_an_error_after_a_thousand_attempts_lists_the_first_and_the_last() -> None:
     tried = state(5000)
     for number in range(1000):
         tried.failed(18, sent=True, write=False, now=1.0, node=f"A{number}")
@@ -300,7 +300,7 @@ def test_a_thousand_attempts_are_told_by_the_first_and_the_last_ones() -> None:
     assert "A0: " in str(error) and "A999: " in str(error) and "; ...; " in str(error)
 
 
-def test_one_attempt_is_not_told_twice() -> None:
+def test_one_attempt_is_not_listed_twice() -> None:
     tried = state(0)
     tried.failed(18, sent=True, write=False, now=1.0, node="A1")
     assert "tried" not in str(tried.annotate(error_from_code(18, "get"), "A1"))

@@ -213,7 +213,7 @@ async def test_a_minimum_that_cannot_be_had_holds_nobody_up(autojump_clock):
         node.remove()
 
 
-async def test_removing_a_node_fails_what_is_on_its_way_and_ends_its_tasks(autojump_clock):
+async def test_removing_a_node_fails_its_requests_in_flight_and_ends_its_tasks(autojump_clock):
     wires: list[Wire] = []
 
     async def connect():
@@ -265,7 +265,7 @@ async def test_over_tls_nothing_is_asked_behind_a_cancelled_info_command(autojum
         node.remove()
 
 
-async def test_no_more_info_commands_stand_in_line_than_a_line_holds(autojump_clock):
+async def test_info_commands_in_flight_are_bounded_by_the_queue_of_the_connection(autojump_clock):
     wires = []
 
     async def connect():

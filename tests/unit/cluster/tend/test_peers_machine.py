@@ -1,4 +1,4 @@
-"""The decisions of the tend loop under clusters that do their worst."""
+"""The decisions of the tend loop under random sequences of cluster changes and faults."""
 
 from collections import deque
 

@@ -165,7 +165,7 @@ def test_what_is_cut_off_or_no_messagepack_is_malformed(data: bytes) -> None:
     [(b"\xd0\x05", INTEGER), (b"\xd0\xff", NEGATIVE), (text(b"a"), STRING), (b"\xdc\x00\x00", LIST), (ANY, WILDCARD),
      (b"\xc7\x01\xff\x01", INFINITE), (b"\xc7\x00\x01", EXT), (b"\xd5\x01ab", EXT)],
 )  # fmt: skip
-def test_kinds_are_told_from_the_first_bytes(element: bytes, kind: int) -> None:
+def test_kinds_are_recognized_by_the_first_bytes(element: bytes, kind: int) -> None:
     assert kind_of(element) == kind
 
 

@@ -1,4 +1,4 @@
-"""What expressions are worth."""
+"""Evaluate expressions in the embedded server."""
 
 from __future__ import annotations
 
