@@ -17,6 +17,8 @@ PYTEST_ARGS ?=
 # Processes that run tests; 0 runs them in pytest's own.
 WORKERS ?= 2
 BENCH_ARGS ?=
+# What `make unit` runs: the wire, the cluster's decisions, the drivers, commands and the types of values.
+UNIT := arrays batch client cluster commands drivers exp model operations recorded wire
 
 # An interpreter named explicitly counts even when the environment was made with another.
 ifneq ($(origin PYTHON),file)
@@ -33,7 +35,7 @@ endif
 
 help:
 	@echo "make demo    run examples/quickstart.py against an embedded three-node cluster (or AEROSPIKE_HOSTS)"
-	@echo "make unit    the quick tests: units and simulations, under a minute on two cores"
+	@echo "make unit    the quick tests, without a server: under a minute on two cores"
 	@echo "make test    all checks and tests, under 12 minutes on two cores"
 	@echo "make check   ruff, the layers and mypy only"
 	@echo "make bench   compare with the published clients (BENCH_ARGS=--help shows the options)"
@@ -51,7 +53,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python -m mypy
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/simulation $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(addprefix tests/unit/,$(UNIT)) $(PYTEST_ARGS)
 
 pytest: $(VENV)/.installed-dev $(PEERS)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
