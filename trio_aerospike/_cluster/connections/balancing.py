@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .request import Request
 
 # Figures after a colon: rate and p99 of a real server without the rule, as parts of those with it; at the number of
 # gets or puts in flight that is named, on one node or, with replicas, on three.
@@ -35,6 +34,7 @@ class ConnectionChooser:
 
     Attributes:
         connections: all of them.
+        current: the one on which requests gather.
         budget: seconds in the queue of a connection that justify no other connection. Where the round trip is long,
             most requests in flight are on the network.
     """
@@ -44,7 +44,7 @@ class ConnectionChooser:
         self.connections: list[Connection] = []
         self.budget: float = max(WAIT_BUDGET, round_trip())
         self._idle: list[Connection] = []
-        self._current: Connection | None = None
+        self.current: Connection | None = None
         self._next = 0
 
     @property
@@ -52,21 +52,13 @@ class ConnectionChooser:
         """Seconds that the node is expected to take for all that is in flight."""
         return sum(connection.load for connection in self.connections)
 
-    def choose(self, request: Request) -> Connection | None:
-        """Return the connection for a request that can share it; None where no connection is usable."""
-        connection = self._current
-        if (
-            connection is not None
-            and connection.usable
-            and connection.load <= self.budget
-            and not (request.write and connection.depth >= FAIR_DEPTH)
-        ):
-            return connection
+    def choose(self) -> Connection | None:
+        """Choose another connection on which requests gather; None where no connection is usable."""
         connection = self.take_idle()
         if connection is None:
             connection = self._least_loaded()
         if connection is not None:
-            self._current = connection
+            self.current = connection
         return connection
 
     def take_idle(self) -> Connection | None:
@@ -124,8 +116,8 @@ class ConnectionChooser:
         if connection.on_idle_stack:
             connection.on_idle_stack = False
             self._idle.remove(connection)
-        if self._current is connection:
-            self._current = None
+        if self.current is connection:
+            self.current = None
 
     def update_budget(self) -> None:
         """Adapt the budget to the round-trip time as it is now."""

@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from ...validation import Uncopyable
-from .balancing import ConnectionChooser
+from .balancing import FAIR_DEPTH, ConnectionChooser
 from .request import Failure, Request
 from .rerouting import ReadRerouter
 from .rtt import RttEstimate
-from .service_time import ServiceTime
+from .service_time import COST_PER_BYTE, ServiceTime
 from .waiting import WaitingQueue
 from .window import WINDOW_START, AdmissionWindow
 
@@ -138,8 +138,9 @@ class Pool(Uncopyable):
         self.window = AdmissionWindow(limit)
         self.service_time = ServiceTime()
         self.progress_at = -math.inf
-        #: When a request left that was not answered in its time.
+        #: When a request left that was not answered in its time, and whether the node has answered nothing since.
         self._overdue_since = -math.inf
+        self._silent = False
         self._stalled = False
         self._serving = False
         self._rescan = False
@@ -184,11 +185,20 @@ class Pool(Uncopyable):
         elif self.in_flight >= self.window.size:
             connection = None
         else:
-            connection = self.chooser.choose(request)
-            if connection is not None and connection.load > self.chooser.budget:
-                self._grow()
-                if self._has_long_wait(connection):
-                    connection = None
+            # In place, as every request comes here: those that gather on a connection cost no call.
+            chooser = self.chooser
+            connection = chooser.current
+            if (
+                connection is None
+                or not connection.usable
+                or connection.load > chooser.budget
+                or (request.write and connection.depth >= FAIR_DEPTH)
+            ):
+                connection = chooser.choose()
+                if connection is not None and connection.load > chooser.budget:
+                    self._grow()
+                    if self._has_long_wait(connection):
+                        connection = None
         if connection is None:
             request.holder = self
             self.waiting.add(request)
@@ -202,7 +212,8 @@ class Pool(Uncopyable):
 
     def _give(self, request: Request, connection: Connection, waited: bool = False) -> None:
         """Give a request to a connection; one that has waited for it is admitted now."""
-        request.cost = self.service_time.cost_of(request)
+        times = self.service_time
+        request.cost = (times.write if request.write else times.read) + len(request.frame) * COST_PER_BYTE
         if connection.depth and not self._watched:
             self._watched = True
             self._watch()
@@ -302,11 +313,6 @@ class Pool(Uncopyable):
                 if connection.overdue and not connection.awaited:
                     connection.close(None)
                     return
-
-    @property
-    def _silent(self) -> bool:
-        """Whether the node has answered nothing since a request left that it did not answer in its time."""
-        return self.progress_at < self._overdue_since
 
     @property
     def _room_in_window(self) -> float:
@@ -438,9 +444,11 @@ class Pool(Uncopyable):
         if not connection.depth:
             # The answer to an exclusive request counts as well, once it is whole and makes room.
             self.progress_at = max(self.progress_at, connection.replied_at)
+            self._silent = self.progress_at < self._overdue_since
         if count:
             rtt = self._rtt
             self.progress_at = self._now()
+            self._silent = self.progress_at < self._overdue_since
             self.window.replied(count, age, rtt.unloaded, self.progress_at, wanted=self.waiting.count > 0)
             self.chooser.update_budget()
             if fresh:
@@ -487,6 +495,7 @@ class Pool(Uncopyable):
                 if connection.overdue:
                     self._stalled = True
                     self._overdue_since = max(self._overdue_since, connection.oldest_sent_at)
+                    self._silent = self.progress_at < self._overdue_since
                 moved = connection.take_unsent()
                 self._wait_again(moved)
                 # Where they go now, their own deadlines count.

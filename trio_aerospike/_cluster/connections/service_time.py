@@ -6,8 +6,6 @@ time is the wait in it.
 
 from __future__ import annotations
 
-from .request import Request
-
 #: Seconds that a request is taken to need before anything has been measured: a read from memory.
 PRIOR_SERVICE_TIME = 0.00002
 #: Seconds that a sample counts for at the most: one stall is not a service time.
@@ -33,10 +31,6 @@ class ServiceTime:
         self.read: float = PRIOR_SERVICE_TIME
         self.write: float = PRIOR_SERVICE_TIME
         self.measured: bool = False
-
-    def cost_of(self, request: Request) -> float:
-        """Seconds that a request is expected to keep its connection occupied."""
-        return (self.write if request.write else self.read) + len(request.frame) * COST_PER_BYTE
 
     def learn(self, count: int, elapsed: float, cost: float, writes: int) -> None:
         """Move the averages towards what a burst of answers took.

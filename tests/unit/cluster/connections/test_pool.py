@@ -75,7 +75,7 @@ def test_the_shorter_wait_is_chosen_where_no_connection_is_idle():
     opener = Opener(limit=2)
     connections = busy(opener, 2)
     connections[0].load, connections[1].load = 5 * WAIT_BUDGET, 2 * WAIT_BUDGET
-    opener.pool.chooser._current = connections[0]
+    opener.pool.chooser.current = connections[0]
     opener.submit(7)
     assert connections[1].depth == 2
 

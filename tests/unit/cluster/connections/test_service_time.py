@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.cluster.connections.fake_pool import Request
+from tests.unit.cluster.connections.fake_pool import Opener, busy
 from trio_aerospike._cluster.connections.service_time import (
     COST_PER_BYTE,
     MAX_SAMPLE,
@@ -52,7 +52,9 @@ def test_time_that_ran_backwards_is_ignored():
 
 
 def test_the_bytes_of_a_request_cost_something():
-    times = ServiceTime()
-    times.write = 0.001
-    assert times.cost_of(Request(size=100_000)) == pytest.approx(PRIOR_SERVICE_TIME + 100_000 * COST_PER_BYTE)
-    assert times.cost_of(Request(size=0, write=True)) == 0.001
+    opener = Opener(limit=1)
+    busy(opener, 1, depth=0)
+    opener.pool.service_time.write = 0.001
+    large, write = opener.submit(size=100_000), opener.submit(size=0, write=True)
+    assert large.cost == pytest.approx(PRIOR_SERVICE_TIME + 100_000 * COST_PER_BYTE)
+    assert write.cost == 0.001
