@@ -1,4 +1,4 @@
 """Records as NumPy arrays: decode answers into arrays, and encode arrays as requests.
 
-Nothing here but ``keeping`` is imported before arrays are used: NumPy is an extra.
+Nothing here but ``kept_answers`` is imported before arrays are used: NumPy is an extra.
 """

@@ -8,20 +8,20 @@ Layers, each of which imports only from those below it, type annotations include
 - `opening`: `open_embedded_cluster`
 - `cluster`: membership, partition map, replication, migrations
 - `node`: one node: dispatch of requests, tasks, listening (`listener`)
-- `execution`: rights, owner, statistics and replication of commands on records
+- `record_execution`: rights, owner, statistics and replication of commands on records
 - `connection`: requests and responses of one client, faults of tests
 - `info`: info commands, in a registry (`info.registry`)
 - `query`: basic queries, aggregations, background jobs
 - `udf`, `batch`: calls of Lua functions on records; rows of batches
 - `sindex`: secondary indexes
-- `commands`, `operations`, `filters`, `requests`: commands on single records
+- `record_commands`, `operations`, `filters`, `record_requests`: commands on single records
 - `expressions`: compiler and evaluation
 - `store`, `record`, `set_counts`, `settings`, `partitions`, `clock`: records, their metadata, who owns them
 - `particles`, and the types of values: `cdt` (lists, maps), `bits`, `hll`, `geo`; `security`: users, roles, sessions
-- `values`, `refused`, `arguments`, and modules on their own: `transport`, `memory`, `faults`, `latencies`,
+- `values`, `exceptions`, `blob_arguments`, and modules on their own: `transport`, `memory`, `faults`, `latencies`,
   `time_slices`, `wyhash`
 
-A layer that needs something from above gets it as a small protocol (`info.views`, `query.host`, `IndexHost`,
+A layer that needs something from above gets it as a small protocol (`info.protocols`, `query.protocols`, `IndexHost`,
 `ConnectionHost`, `ExecutionHost`, `NodeCluster`) or as a callable (`cdt.paths.CompileExpression`). Of the rest of the
 package the server imports only `_wire`, `errors`, `_lua`, `fairness` and `_trio_guard`.
 """

@@ -1,6 +1,6 @@
 """The cluster as the client sees it: nodes, partition map, and the tend loop that keeps both up to date.
 
-:mod:`peers` and :mod:`partitions` decide what to do, without an await; this module carries it out.
+:mod:`membership` and :mod:`partitions` decide what to do, without an await; this module carries it out.
 """
 
 from __future__ import annotations
