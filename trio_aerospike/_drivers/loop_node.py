@@ -7,11 +7,11 @@ import math
 import time
 import weakref
 
+from .._cluster.connections.admission_window import TARGET_DELAY, WEIGHT
 from .._cluster.connections.blocking import BlockingConnection
 from .._cluster.connections.rerouting import STALL
 from .._cluster.connections.service_time import PRIOR_SERVICE_TIME
-from .._cluster.connections.waiting import WaitingQueue
-from .._cluster.connections.window import TARGET_DELAY, WEIGHT
+from .._cluster.connections.waiting_queue import WaitingQueue
 from .._cluster.tend.node import Node
 from .loop_connection import LoopConnection
 from .loop_request import Delegated, LoopRequest, NoProgress

@@ -1,7 +1,8 @@
 """Connection pool of a node: admit requests to its connections, and decide when to open more.
 
 No awaits: decisions over plain state. Three parts have modules of their own: which connection takes a request
-(:mod:`.balancing`), how many may be in flight (:mod:`.window`), and what happens behind slow ones (:mod:`.rerouting`).
+(:mod:`.balancing`), how many may be in flight (:mod:`.admission_window`), and what happens behind slow ones
+(:mod:`.rerouting`).
 
 The server works on one request of a connection at a time. Where a request costs it 15 us, many in flight on one
 connection save system calls on both sides; where it costs 500 us, the last of them wait for long. So a pool learns the
@@ -19,13 +20,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from ...validation import Uncopyable
+from .admission_window import WINDOW_START, AdmissionWindow
 from .balancing import FAIR_DEPTH, ConnectionChooser
 from .request import Failure, Request
 from .rerouting import ReadRerouter
 from .rtt import RttEstimate
 from .service_time import COST_PER_BYTE, ServiceTime
-from .waiting import WaitingQueue
-from .window import WINDOW_START, AdmissionWindow
+from .waiting_queue import WaitingQueue
 
 if TYPE_CHECKING:
     from .connection import Connection

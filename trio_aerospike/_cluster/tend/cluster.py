@@ -24,6 +24,7 @@ from ..connections.login import Credentials
 from ..connections.loop_clock import loop_clock, running_loop_clock
 from ..connections.pool import no_slot_to_release
 from ..connections.transport import Connector, Transport
+from .backoff import TendBackoff
 from .membership import (
     STATUS_NAMES,
     Action,
@@ -42,7 +43,6 @@ from .membership import (
     TendState,
 )
 from .node import Node, NodeLeftError
-from .pace import TendPace
 from .partitions import PartitionMap
 from .probe import Found, NodeProbe, close_transport
 
@@ -108,7 +108,7 @@ class Cluster(Uncopyable):
         #: Whether no node answered in the latest round.
         self._out = False
         self._nursery: trio.Nursery | None = None
-        self._pace = TendPace(config.tend_interval)
+        self._backoff = TendBackoff(config.tend_interval)
         #: Where the tend loop sleeps until its next round.
         self._rest_scope = trio.CancelScope()
         self._round_over = trio.Event()
@@ -250,7 +250,7 @@ class Cluster(Uncopyable):
         Args:
             cause: the node that failed; "" for a stale partition map. Each cause has a back-off of its own.
         """
-        self._pace.ask(cause, trio.current_time())
+        self._backoff.ask(cause, trio.current_time())
         soon = self._next_round()
         self._rest_scope.deadline = min(self._rest_scope.deadline, soon)
         if self._in_round and self._rounds:
@@ -258,7 +258,7 @@ class Cluster(Uncopyable):
 
     def _next_round(self) -> float:
         """Return when the next round begins, as far as known now."""
-        early = max(self._round_began + self._pace.first_delay, self._pace.due)
+        early = max(self._round_began + self._backoff.first_delay, self._backoff.due)
         return min(self._round_began + self.config.tend_interval, early)
 
     async def wait_for_tend(self, deadline: float) -> bool:
@@ -351,7 +351,7 @@ class Cluster(Uncopyable):
         """
         self._round_began = trio.current_time()
         self._in_round = True
-        self._pace.round_began(self._round_began)
+        self._backoff.round_began(self._round_began)
         tasks = self._tasks = _Tasks()
         interval = self.config.tend_interval if self._rounds else self._timeout
         with loop_clock().move_on_after(interval) as self._round_scope:
@@ -409,7 +409,7 @@ class Cluster(Uncopyable):
             text = "node %s at %s: its partitions are left as they were: %s"
             logger.warning(text, node.name, node.address, _words(error))
             return
-        self._pace.changed("")
+        self._backoff.changed("")
         self._state.displaced(lost.name for lost in change.displaced)
 
     def _start(self, function: Callable[[*Args], Coroutine[Any, Any, None]], *args: *Args) -> None:
@@ -445,7 +445,7 @@ class Cluster(Uncopyable):
             self._perform(self._state.failed(name))
             return
         node.answering = True
-        self._pace.answered(name, trio.current_time())
+        self._backoff.answered(name, trio.current_time())
         # The first connection is the one on which the node was found. On a later one, a restarted node may answer.
         reconnected = connections > 0 and node.tend_connections != connections
         self._perform(self._state.status(name, status, reconnected=reconnected))
@@ -553,7 +553,7 @@ class Cluster(Uncopyable):
             spare_slot=lambda: self.spare_slot(),
         )
         self._nodes[node.name] = node
-        self._pace.changed(node.name)
+        self._backoff.changed(node.name)
         self._nursery.start_soon(node.run)
         logger.info("node %s at %s joined", node.name, node.address)
 
@@ -563,8 +563,8 @@ class Cluster(Uncopyable):
             logger.info("node %s at %s dropped: %s", node.name, node.address, reason.value)
             self.partitions.remove_node(node)
             node.left = reason.value
-            self._pace.changed(name)
-            self._pace.changed("")
+            self._backoff.changed(name)
+            self._backoff.changed("")
             node.remove()
 
     # -- seeds -------------------------------------------------------------------------------------------------------

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.cluster.connections.fake_pool import Opener, Request, busy
+from trio_aerospike._cluster.connections.admission_window import WINDOW_START
 from trio_aerospike._cluster.connections.balancing import FAIR_DEPTH, WAIT_BUDGET
 from trio_aerospike._cluster.connections.pool import MAX_OPENING
 from trio_aerospike._cluster.connections.request import Failure
-from trio_aerospike._cluster.connections.window import WINDOW_START
 
 # -- where a request goes --------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class _Cause:
         self.asks = False
 
 
-class TendPace:
+class TendBackoff:
     """Decide when an early round of the tend loop may begin.
 
     Args:
@@ -46,7 +46,7 @@ class TendPace:
 
     def __repr__(self) -> str:
         waits = ", ".join(f"{name or 'map'} {cause.delay:.2f} s" for name, cause in self._causes.items())
-        return f"<TendPace: {waits or 'nothing to hurry for'}>"
+        return f"<TendBackoff: {waits or 'nothing to hurry for'}>"
 
     @property
     def first_delay(self) -> float:

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from trio_aerospike._cluster.tend.pace import TendPace
+from trio_aerospike._cluster.tend.backoff import TendBackoff
 
 
-def rounds(pace: TendPace, name: str, count: int, now: float = 0.0) -> list[float]:
+def rounds(pace: TendBackoff, name: str, count: int, now: float = 0.0) -> list[float]:
     """When early rounds begin for a cause that asks all the time."""
     began = []
     for _ in range(count):
@@ -21,16 +21,16 @@ def rounds(pace: TendPace, name: str, count: int, now: float = 0.0) -> list[floa
 
 
 def test_the_delay_doubles_up_to_the_interval() -> None:
-    began = rounds(TendPace(1.0), "A1", 9)
+    began = rounds(TendBackoff(1.0), "A1", 9)
     assert began == pytest.approx([0.0, 0.05, 0.15, 0.35, 0.75, 1.55, 2.55, 3.55, 4.55])
 
 
 def test_an_interval_below_the_first_delay_is_kept() -> None:
-    assert rounds(TendPace(0.02), "A1", 4) == pytest.approx([0.0, 0.02, 0.04, 0.06])
+    assert rounds(TendBackoff(0.02), "A1", 4) == pytest.approx([0.0, 0.02, 0.04, 0.06])
 
 
 def test_each_cause_has_a_delay_of_its_own() -> None:
-    pace = TendPace(1.0)
+    pace = TendBackoff(1.0)
     last = rounds(pace, "A1", 6)[-1]
     pace.ask("A1", last)
     assert pace.due == last + 1.0
@@ -41,7 +41,7 @@ def test_each_cause_has_a_delay_of_its_own() -> None:
 
 
 def test_an_answer_resets_the_delay_unless_commands_have_failed_meanwhile() -> None:
-    pace = TendPace(1.0)
+    pace = TendBackoff(1.0)
     last = rounds(pace, "A1", 4)[-1]  # the delay is 0.4 s
     pace.answered("A1", last + 0.1)  # failed a moment ago
     pace.ask("A1", last + 0.5)
@@ -58,7 +58,7 @@ def test_an_answer_resets_the_delay_unless_commands_have_failed_meanwhile() -> N
 
 
 def test_a_change_resets_the_delay() -> None:
-    pace = TendPace(1.0)
+    pace = TendBackoff(1.0)
     last = rounds(pace, "", 6)[-1]
     pace.changed("")
     pace.changed("unknown")
@@ -67,7 +67,7 @@ def test_a_change_resets_the_delay() -> None:
 
 
 def test_a_map_that_nobody_complains_about_is_a_success() -> None:
-    pace = TendPace(1.0)
+    pace = TendBackoff(1.0)
     last = rounds(pace, "", 4)[-1]  # the delay is 0.4 s
     pace.round_began(last + 0.3)
     pace.ask("", last + 0.3)

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.unit.cluster.scripted import after, scripted_client
 from trio_aerospike import BatchPolicy, Key, ReadPolicy
 from trio_aerospike._cluster.connections.request import Request
-from trio_aerospike._cluster.connections.waiting import WaitingQueue
+from trio_aerospike._cluster.connections.waiting_queue import WaitingQueue
 from trio_aerospike._wire.constants import FIELD_DIGEST
 
 

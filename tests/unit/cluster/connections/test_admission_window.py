@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_aerospike._cluster.connections.window import (
+from trio_aerospike._cluster.connections.admission_window import (
     GROWTH,
     SHRINK,
     TARGET_DELAY,
