@@ -18,7 +18,7 @@ from .._cluster.execution.retry_rules import Action, Cause, Outcome, RetryDecisi
 from .._cluster.execution.single import Executor
 from .._cluster.tend.cluster import Cluster
 from .._cluster.tend.node import Node
-from .._wire.request_details import request_detail
+from .._wire.error_details import request_detail
 from ..config import ClientConfig
 from ..errors import (
     AerospikeError,

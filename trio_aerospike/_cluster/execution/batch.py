@@ -22,8 +22,8 @@ from ..._wire.batch import all_same, encode_batch, encode_indexed
 from ..._wire.batch_answers import BatchAnswerReader, BatchRow, is_batch_end
 from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from ..._wire.digests import partition_ids
+from ..._wire.error_details import DETAILED, row_detail
 from ..._wire.error_text import clipped
-from ..._wire.request_details import DETAILED, row_detail
 from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,

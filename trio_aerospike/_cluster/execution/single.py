@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..._wire.constants import PROTO_MESSAGE
+from ..._wire.error_details import request_detail
 from ..._wire.pipeline import restamped
 from ..._wire.records import decode_failure
-from ..._wire.request_details import request_detail
 from ...errors import (
     AerospikeError,
     AerospikeTimeoutError,
