@@ -32,7 +32,7 @@ from trio_aerospike._cdt.arguments import (
     packed_keys,
     packed_value,
 )
-from trio_aerospike._cdt.types import ListOrder, MapOrder
+from trio_aerospike._cdt.lists_and_maps import ListOrder, MapOrder
 from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike._wire.cdt import INT_MAX, INT_MIN, pack_value, unpack_value
 from trio_aerospike._wire.cdt_calls import Packed, decode_context, encode_context

@@ -23,7 +23,7 @@ The value of a missing bin, or of a bin of another type, is unknown: a filter ex
 unless its flags allow it.
 """
 
-from trio_aerospike._cdt.blobs import (
+from trio_aerospike._cdt.bits_and_hll import (
     BitOverflow as BitOverflow,
     BitPolicy as BitPolicy,
     BitResize as BitResize,
@@ -31,7 +31,7 @@ from trio_aerospike._cdt.blobs import (
     HLLPolicy as HLLPolicy,
     HLLWrite as HLLWrite,
 )
-from trio_aerospike._cdt.types import (
+from trio_aerospike._cdt.lists_and_maps import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,
@@ -45,19 +45,7 @@ from trio_aerospike._cdt.types import (
 )
 from trio_aerospike._wire.values import INFINITY as INFINITY, WILDCARD as WILDCARD
 from trio_aerospike.exp import bits as bits, hll as hll, lists as lists, maps as maps
-from trio_aerospike.exp._conditions import (
-    CallSystem as CallSystem,
-    Definition as Definition,
-    call as call,
-    cond as cond,
-    def_ as def_,
-    let_ as let_,
-    unknown as unknown,
-    var as var,
-)
-from trio_aerospike.exp._decode import from_base64 as from_base64, from_bytes as from_bytes
-from trio_aerospike.exp._expression import Expression as Expression, Operand as Operand
-from trio_aerospike.exp._leaves import (
+from trio_aerospike.exp._bins_and_metadata import (
     bin_exists as bin_exists,
     bin_type as bin_type,
     blob_bin as blob_bin,
@@ -95,6 +83,18 @@ from trio_aerospike.exp._leaves import (
     void_time as void_time,
     wildcard as wildcard,
 )
+from trio_aerospike.exp._conditions import (
+    CallSystem as CallSystem,
+    Definition as Definition,
+    call as call,
+    cond as cond,
+    def_ as def_,
+    let_ as let_,
+    unknown as unknown,
+    var as var,
+)
+from trio_aerospike.exp._decode import from_base64 as from_base64, from_bytes as from_bytes
+from trio_aerospike.exp._expression import Expression as Expression, Operand as Operand
 from trio_aerospike.exp._operators import (
     and_ as and_,
     eq as eq,

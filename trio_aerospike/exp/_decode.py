@@ -14,7 +14,7 @@ from trio_aerospike._wire.cdt import unpack_value
 from trio_aerospike._wire.cdt_calls import value_end
 from trio_aerospike._wire.constants import PARTICLE_BLOB, PARTICLE_GEOJSON, PARTICLE_HLL, PARTICLE_STRING
 from trio_aerospike.errors import InvalidArgError, ProtocolError
-from trio_aerospike.exp import _conditions as _flow, _leaves, _operators
+from trio_aerospike.exp import _bins_and_metadata, _conditions, _operators
 from trio_aerospike.exp._call_types import CALL_ARGUMENTS_MAX
 from trio_aerospike.exp._context import Steps
 from trio_aerospike.exp._expression import VALUE, Expression, bind, make
@@ -175,16 +175,16 @@ class _Reader:
             return make(code, (kind, checked_bin_name(self.name("the name of a bin"))), ())
         if code == ops.BIN_TYPE:
             self.expect(code, left, 1)
-            return _leaves.bin_type(self.name("the name of a bin"))
+            return _bins_and_metadata.bin_type(self.name("the name of a bin"))
         if code == ops.VAR:
             self.expect(code, left, 1)
-            return _flow.var(self.name("the name of a variable"))
+            return _conditions.var(self.name("the name of a variable"))
         if code == ops.META_DIGEST_MOD:
             self.expect(code, left, 1)
-            return _leaves.digest_modulo(self.number("a modulo"))
+            return _bins_and_metadata.digest_modulo(self.number("a modulo"))
         if code == ops.REC_KEY:
             self.expect(code, left, 1)
-            return _leaves.key(ExpType(self.kind()))
+            return _bins_and_metadata.key(ExpType(self.kind()))
         if code == ops.VAR_BUILTIN:
             self.expect(code, left, 2)
             kind, part = self.kind(), self.number("a loop variable")
@@ -198,10 +198,10 @@ class _Reader:
     def let(self, left: int, depth: int) -> Expression:
         if left < 3 or left % 2 == 0:
             raise ProtocolError(f"let has {left} arguments, allowed: pairs of a name and a value, then an expression")
-        definitions: list[_flow.Definition] = []
+        definitions: list[_conditions.Definition] = []
         for _ in range(left // 2):
             name = self.name("the name of a variable")
-            definitions.append(_flow.def_(name, self.expression(depth + 1)))
+            definitions.append(_conditions.def_(name, self.expression(depth + 1)))
         body = self.expression(depth + 1)
         return bind(tuple([one.name for one in definitions]), (*[one.value for one in definitions], body))
 

@@ -7,13 +7,21 @@ from enum import IntEnum
 from typing import Any, Final
 
 from trio_aerospike._cdt.arguments import KEYS_ALLOWED, packed_keys
-from trio_aerospike._cdt.blobs import BitPolicy, HLLPolicy
-from trio_aerospike._cdt.types import ListOrder, ListPolicy, ListReturn, MapPolicy, MapReturn, MapWrite, checked_policy
+from trio_aerospike._cdt.bits_and_hll import BitPolicy, HLLPolicy
+from trio_aerospike._cdt.lists_and_maps import (
+    ListOrder,
+    ListPolicy,
+    ListReturn,
+    MapPolicy,
+    MapReturn,
+    MapWrite,
+    checked_policy,
+)
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike._wire.operation_rows import POLICIES, RETURNS, STATIC, Call
 from trio_aerospike._wire.values import INFINITY
 from trio_aerospike.ctx import ContextLike
-from trio_aerospike.exp._bounds import check_literals
+from trio_aerospike.exp._argument_checks import check_literals
 from trio_aerospike.exp._call_types import KINDS, RANGES, allowed_numbers, answer_kind, operand_kind, system_of
 from trio_aerospike.exp._context import Steps, call_steps, outermost
 from trio_aerospike.exp._expression import Expression, make, value

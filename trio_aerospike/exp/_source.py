@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trio_aerospike._cdt.types import PERSIST_INDEX, ListPolicy, ListReturn, MapPolicy, MapReturn, PathSelect
+from trio_aerospike._cdt.lists_and_maps import PERSIST_INDEX, ListPolicy, ListReturn, MapPolicy, MapReturn, PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike._wire.cdt import unpack_value
 from trio_aerospike._wire.operation_rows import POLICIES, RETURNS, STATIC, Call, Parameter
 from trio_aerospike.errors import InvalidArgError
-from trio_aerospike.exp._bounds import check_literals
+from trio_aerospike.exp._argument_checks import check_literals
 from trio_aerospike.exp._call_types import BY_NUMBER, KINDS, MODIFY, RANGES, allowed_numbers, answer_kind, operand_kind
 from trio_aerospike.exp._context import Steps, context_source, outermost
 from trio_aerospike.exp._literals import literal_source

@@ -17,7 +17,7 @@ All functions raise InvalidArgError where an argument is invalid or has the wron
 
 from __future__ import annotations
 
-from trio_aerospike._cdt.blobs import (
+from trio_aerospike._cdt.bits_and_hll import (
     BitOverflow as BitOverflow,
     BitPolicy as BitPolicy,
     BitResize as BitResize,

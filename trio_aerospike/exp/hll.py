@@ -17,7 +17,7 @@ All functions raise InvalidArgError where an argument is invalid or has the wron
 
 from __future__ import annotations
 
-from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
+from trio_aerospike._cdt.bits_and_hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite
 from trio_aerospike._wire.hll_ops import HLLS, INDEX_AND_MINHASH_BITS_MAX
 from trio_aerospike.exp._expression import Expression, Operand
 from trio_aerospike.exp._operation_calls import apply, checked_static

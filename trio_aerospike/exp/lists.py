@@ -26,7 +26,7 @@ raise InvalidArgError where an argument is invalid or has the wrong type.
 
 from __future__ import annotations
 
-from trio_aerospike._cdt.types import (
+from trio_aerospike._cdt.lists_and_maps import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_aerospike._cdt.types import PathSelect
+from trio_aerospike._cdt.lists_and_maps import PathSelect
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike.ctx import ContextLike, path_steps
 from trio_aerospike.exp._call_types import MODIFY

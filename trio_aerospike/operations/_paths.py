@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from trio_aerospike import ctx as contexts
 from trio_aerospike._cdt.arguments import Encodable, packed_expression
-from trio_aerospike._cdt.types import PathSelect as PathSelect
+from trio_aerospike._cdt.lists_and_maps import PathSelect as PathSelect
 from trio_aerospike._wire import cdt_ops, constants as wire
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike.operations._scalar import Operation

@@ -22,18 +22,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from trio_aerospike._cdt.blobs import (
+from trio_aerospike._cdt.bits_and_hll import (
     BitOverflow as BitOverflow,
     BitPolicy as BitPolicy,
     BitResize as BitResize,
     BitWrite as BitWrite,
     flags_of,
 )
-from trio_aerospike._cdt.types import checked_flags
+from trio_aerospike._cdt.lists_and_maps import checked_flags
 from trio_aerospike._wire import bit_ops, constants as wire
 from trio_aerospike._wire.bit_ops import BITS
 from trio_aerospike._wire.cdt_calls import Packed
-from trio_aerospike.operations._cdt import encoded
+from trio_aerospike.operations._from_tables import encoded
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_enum, checked_int, refused
 

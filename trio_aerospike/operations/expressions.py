@@ -16,7 +16,7 @@ from __future__ import annotations
 from enum import IntFlag
 from typing import Any
 
-from trio_aerospike._cdt.types import checked_flags
+from trio_aerospike._cdt.lists_and_maps import checked_flags
 from trio_aerospike._wire import constants as wire, exp_ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import list_header, value_end

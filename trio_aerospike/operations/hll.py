@@ -21,12 +21,12 @@ from __future__ import annotations
 from typing import Any
 
 from trio_aerospike._cdt.arguments import as_list, packed_value
-from trio_aerospike._cdt.blobs import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite, flags_of
+from trio_aerospike._cdt.bits_and_hll import HLLPolicy as HLLPolicy, HLLWrite as HLLWrite, flags_of
 from trio_aerospike._wire import hll_ops
 from trio_aerospike._wire.cdt_calls import Packed, list_header
 from trio_aerospike._wire.hll_ops import HLLS
 from trio_aerospike._wire.values import HyperLogLog
-from trio_aerospike.operations._cdt import encoded
+from trio_aerospike.operations._from_tables import encoded
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_int, refused
 

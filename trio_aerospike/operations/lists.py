@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trio_aerospike._cdt.types import (
+from trio_aerospike._cdt.lists_and_maps import (
     ListOrder as ListOrder,
     ListPolicy as ListPolicy,
     ListReturn as ListReturn,
@@ -43,8 +43,8 @@ from trio_aerospike._cdt.types import (
 )
 from trio_aerospike._wire.cdt_ops import LISTS
 from trio_aerospike.ctx import ContextLike, list_create_flag
-from trio_aerospike.operations import _cdt
-from trio_aerospike.operations._cdt import operation
+from trio_aerospike.operations import _from_tables
+from trio_aerospike.operations._from_tables import operation
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_enum, refused
 
@@ -68,9 +68,9 @@ def create(
     """
     order = checked_enum("lists.create.order", order, ListOrder)
     flag = list_create_flag("lists.create", order, pad)
-    if pad and _cdt.is_empty(ctx):
+    if pad and _from_tables.is_empty(ctx):
         raise refused("lists.create.pad", pad, "False without ctx: there is no list around the new one")
-    return _cdt.set_order(LISTS["create"], bin_name, ctx, order, persist_index, create=flag)
+    return _from_tables.set_order(LISTS["create"], bin_name, ctx, order, persist_index, create=flag)
 
 
 def set_order(bin_name: str, order: ListOrder, *, persist_index: bool = False, ctx: ContextLike = ()) -> Operation:
@@ -81,7 +81,7 @@ def set_order(bin_name: str, order: ListOrder, *, persist_index: bool = False, c
         persist_index: without ``ctx``: store the list's index as well.
     """
     order = checked_enum("lists.set_order.order", order, ListOrder)
-    return _cdt.set_order(LISTS["set_order"], bin_name, ctx, order, persist_index)
+    return _from_tables.set_order(LISTS["set_order"], bin_name, ctx, order, persist_index)
 
 
 def append(bin_name: str, value: Any, *, policy: ListPolicy | None = None, ctx: ContextLike = ()) -> Operation:

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from trio_aerospike._cdt.types import (
+from trio_aerospike._cdt.lists_and_maps import (
     MapOrder as MapOrder,
     MapPolicy as MapPolicy,
     MapReturn as MapReturn,
@@ -46,8 +46,8 @@ from trio_aerospike._cdt.types import (
 )
 from trio_aerospike._wire.cdt_ops import MAPS
 from trio_aerospike.ctx import ContextLike, map_create_flag
-from trio_aerospike.operations import _cdt
-from trio_aerospike.operations._cdt import operation
+from trio_aerospike.operations import _from_tables
+from trio_aerospike.operations._from_tables import operation
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_enum
 
@@ -68,7 +68,7 @@ def create(
             around it is created with the same order.
     """
     order = checked_enum("maps.create.order", order, MapOrder)
-    return _cdt.set_order(MAPS["create"], bin_name, ctx, order, persist_index, create=map_create_flag(order))
+    return _from_tables.set_order(MAPS["create"], bin_name, ctx, order, persist_index, create=map_create_flag(order))
 
 
 def set_order(bin_name: str, order: MapOrder, *, persist_index: bool = False, ctx: ContextLike = ()) -> Operation:
@@ -79,7 +79,7 @@ def set_order(bin_name: str, order: MapOrder, *, persist_index: bool = False, ct
         persist_index: without ``ctx``: store the map's index as well.
     """
     order = checked_enum("maps.set_order.order", order, MapOrder)
-    return _cdt.set_order(MAPS["set_order"], bin_name, ctx, order, persist_index)
+    return _from_tables.set_order(MAPS["set_order"], bin_name, ctx, order, persist_index)
 
 
 def put(

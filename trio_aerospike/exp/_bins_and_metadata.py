@@ -1,4 +1,4 @@
-"""Literals, bins, the user key and metadata of a record: expressions without operands."""
+"""Bins, the user key and metadata of a record, and literals: expressions without operands."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from trio_aerospike import ctx as contexts
 from trio_aerospike._cdt.arguments import as_list, packed_key, packed_keys, packed_value
-from trio_aerospike._cdt.types import (
+from trio_aerospike._cdt.lists_and_maps import (
     PERSIST_INDEX,
     ListOrder,
     ListPolicy,

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from trio_aerospike._cdt.types import checked_flags, checked_policy
+from trio_aerospike._cdt.lists_and_maps import checked_flags, checked_policy
 from trio_aerospike._wire import bit_ops, hll_ops
 from trio_aerospike.validation import Validator, named_arguments, refused
 
