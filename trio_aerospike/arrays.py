@@ -30,12 +30,12 @@ from trio_aerospike.records import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from trio_aerospike._arrays import columns as filling, fields as array_fields, vectorized_rows as array_rows
+    from trio_aerospike._arrays import columns as array_columns, fields as array_fields, vectorized_rows
 else:
     np = LazyModule("numpy")
     array_fields = LazyModule("trio_aerospike._arrays.fields")
-    array_rows = LazyModule("trio_aerospike._arrays.vectorized_rows")
-    filling = LazyModule("trio_aerospike._arrays.columns")
+    vectorized_rows = LazyModule("trio_aerospike._arrays.vectorized_rows")
+    array_columns = LazyModule("trio_aerospike._arrays.columns")
 
 __all__ = ["KeyColumns", "LazyBatch", "RecordArrays", "RecordColumns"]
 
@@ -119,7 +119,7 @@ class LazyBatch:
         results: list[BatchResult],
         answers: Sequence[Sequence[bytes]],
         columns: Columns | None,
-        rows: Sequence[array_rows.Rows] | None,
+        rows: Sequence[vectorized_rows.Rows] | None,
     ) -> None:
         self._keys = keys
         self._results = results
@@ -212,8 +212,8 @@ class LazyBatch:
         check_numpy("find_rows")
         if self._rows is not None:
             return
-        _ = filling.Arrays, array_fields.fields_of  # loading their modules takes longer than finding the rows
-        rows = [array_rows.find_rows(b"".join(answer)) for answer in self._answers if answer]
+        _ = array_columns.Arrays, array_fields.fields_of  # loading their modules takes longer than finding the rows
+        rows = [vectorized_rows.find_rows(b"".join(answer)) for answer in self._answers if answer]
         strange = {row.index for part in rows for row in part.others}
         results = self._results
         self._left = [n for n, result in enumerate(results) if result is not ANSWERED or n in strange]
@@ -236,7 +236,7 @@ class LazyBatch:
         check_numpy("to_numpy")
         fields = array_fields.fields_of(dtype, "to_numpy.dtype")
         self.find_rows()
-        arrays = filling.Arrays(dtype, fields, self._keys)
+        arrays = array_columns.Arrays(dtype, fields, self._keys)
         for rows in self._rows or ():
             arrays.put_rows(rows)
         arrays.put_results([(index, self._result(index)) for index in self._left])
@@ -247,7 +247,7 @@ def arrays_of(results: Sequence[BatchResult], dtype: np.dtype[Any]) -> RecordArr
     """Results as arrays; see :meth:`LazyBatch.to_numpy`."""
     check_numpy("to_numpy")
     keys = [result.key for result in results]
-    arrays = filling.Arrays(dtype, array_fields.fields_of(dtype, "to_numpy.dtype"), keys)
+    arrays = array_columns.Arrays(dtype, array_fields.fields_of(dtype, "to_numpy.dtype"), keys)
     arrays.put_results(enumerate(results))
     return RecordArrays(keys, arrays.data, arrays.codes, arrays.generations, arrays.void_times)
 

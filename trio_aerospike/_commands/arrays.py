@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .._arrays import (
-        answer_rows as reading,
+        answer_rows,
         fields as array_fields,
-        vectorized_rows as array_rows,
-        write_encoding as writing,
+        vectorized_rows,
+        write_encoding,
     )
     from .._cluster.execution import batch as execution
 else:
     np = LazyModule("numpy")
     npt = LazyModule("numpy.typing")
     array_fields = LazyModule("trio_aerospike._arrays.fields")
-    array_rows = LazyModule("trio_aerospike._arrays.vectorized_rows")
-    reading = LazyModule("trio_aerospike._arrays.answer_rows")
-    writing = LazyModule("trio_aerospike._arrays.write_encoding")
+    vectorized_rows = LazyModule("trio_aerospike._arrays.vectorized_rows")
+    answer_rows = LazyModule("trio_aerospike._arrays.answer_rows")
+    write_encoding = LazyModule("trio_aerospike._arrays.write_encoding")
     execution = LazyModule("trio_aerospike._cluster.execution.batch")
 
 
@@ -150,7 +150,7 @@ class ArrayCommands(BatchCommands):
         check_numpy("batch_write_numpy")
         policy = self._policy("batch_write_numpy", policy)
         encoder = WriteEncoder(None, ttl, None, write_policy, "batch_write_numpy")
-        writes = writing.writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
+        writes = write_encoding.writes_of_array(data, namespace, set_name, key_field, text_keys, text_digests)
         size = len(writes.template)
 
         def head_of(key: Key) -> bytes:
@@ -184,7 +184,7 @@ class ArrayCommands(BatchCommands):
             return LazyBatch(columns, [], [], Columns(0), None)
         answers: list[list[bytes]] = []
         decoded: Columns | None = None
-        found: list[array_rows.Rows] | None = None
+        found: list[vectorized_rows.Rows] | None = None
         make_reader: execution.MakeReader
         if decode:
             decoded = Columns(len(columns))
@@ -229,13 +229,13 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> execution.MakeRead
     return make
 
 
-def _finding(found: list[array_rows.Rows]) -> execution.MakeReader:
+def _finding(found: list[vectorized_rows.Rows]) -> execution.MakeReader:
     def make(
         keys: Sequence[Key],
         results: list[BatchResult | None],
         other: Callable[[BatchRow], None],
         _pause: Callable[[], None],
     ) -> execution.Reader:
-        return reading.RawReader(keys, results, other, found)
+        return answer_rows.RawReader(keys, results, other, found)
 
     return make

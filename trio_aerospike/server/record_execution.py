@@ -13,7 +13,7 @@ from .._wire.constants import DIGEST_SIZE
 from .._wire.digests import partition_id
 from .._wire.messages import Message
 from ..errors import ResultCode
-from . import record_commands as commands
+from . import record_commands
 from .batch import Batch, batch_error
 from .connection import Connection, logger
 from .exceptions import Refused, Unreachable
@@ -188,15 +188,15 @@ class CommandExecutor:
         partition = partition_id(request.digest)
         store = self._owner(request, partition).stores[request.namespace]
         tree = store.trees[partition]
-        command: Callable[[NamespaceStore, Tree, Request], commands.CommandResult]
+        command: Callable[[NamespaceStore, Tree, Request], record_commands.CommandResult]
         if request.call is not None:
             command, counter = self._call_function, "udf"
         elif not is_write:
-            command, counter = commands.read, "read"
+            command, counter = record_commands.read, "read"
         elif request.is_delete:
-            command, counter = commands.delete, "delete"
+            command, counter = record_commands.delete, "delete"
         else:
-            command, counter = commands.write, "write"
+            command, counter = record_commands.write, "write"
         try:
             result = command(store, tree, request)
         except Refused as refused:
@@ -218,7 +218,7 @@ class CommandExecutor:
             self._cluster.replicate(request.namespace, partition, request.digest, result.change.record)
         return result.response
 
-    def _count_function(self, origin: str, result: commands.CommandResult) -> None:
+    def _count_function(self, origin: str, result: record_commands.CommandResult) -> None:
         """Count a UDF by what it did to its record, or as failed in Lua (server: update_lua_success_stats)."""
         if result.response.result == ResultCode.UDF:
             self._counters[f"{origin}_lang_error"] += 1
@@ -227,7 +227,7 @@ class CommandExecutor:
             done = "read" if change is None else "delete" if change.record is None else "write"
             self._counters[f"{origin}_lang_{done}_success"] += 1
 
-    def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> commands.CommandResult:
+    def _call_function(self, store: NamespaceStore, tree: Tree, request: Request) -> record_commands.CommandResult:
         return call_function(store, tree, request, self._cluster.modules)
 
     def _owner(self, request: Request, partition: int) -> RecordHost:
