@@ -18,8 +18,8 @@ Layers, each of which imports only from those below it, type annotations include
 - `expressions`: compiler and evaluation
 - `store`, `record`, `set_counts`, `settings`, `partitions`, `clock`: records, their metadata, who owns them
 - `particles`, and the types of values: `cdt` (lists, maps), `bits`, `hll`, `geo`; `security`: users, roles, sessions
-- `values`, `exceptions`, `blob_arguments`, and modules on their own: `transport`, `memory`, `faults`, `latencies`,
-  `time_slices`, `wyhash`
+- `values`, `exceptions`, `blob_arguments`, and modules on their own: `transport`, `memory_network`, `faults`,
+  `latencies`, `time_slices`, `wyhash`
 
 A layer that needs something from above gets it as a small protocol (`info.protocols`, `query.protocols`, `IndexHost`,
 `ConnectionHost`, `ExecutionHost`, `NodeCluster`) or as a callable (`cdt.paths.CompileExpression`). Of the rest of the

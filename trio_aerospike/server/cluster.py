@@ -11,7 +11,7 @@ import trio
 
 from .clock import ServerClock
 from .listener import Address, check_server_context
-from .memory import MemoryNetwork, MemoryStream
+from .memory_network import MemoryNetwork, MemoryStream
 from .node import EmbeddedNode
 from .partitions import Move, MoveKind, PartitionTable
 from .record import StoredRecord

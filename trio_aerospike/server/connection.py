@@ -16,7 +16,7 @@ from ..fairness import TimeSlice
 from .batch import batch_error
 from .exceptions import Unreachable
 from .faults import Fault, NodeStats, Reply, Request, RequestHook, RequestKind
-from .memory import MemoryNetwork
+from .memory_network import MemoryNetwork
 from .record_requests import Response, StreamingResponse
 from .security import Caller, Security, Session
 from .settings import Settings

@@ -20,7 +20,7 @@ from .info import SUMMARY, answer_info, info_lines, is_streaming
 from .info.protocols import ClusterView
 from .latencies import Latencies
 from .listener import Address, accept_waiting, bind_socket
-from .memory import MemoryStream
+from .memory_network import MemoryStream
 from .query.dispatch import answer_query
 from .query.jobs import QueryJobs
 from .record_execution import CommandExecutor, RecordCluster

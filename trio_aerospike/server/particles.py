@@ -12,7 +12,7 @@ from collections.abc import Callable
 from .._wire import constants as wire
 from .._wire.hll_ops import are_widths, is_sketch
 from ..errors import ResultCode
-from .cdt.incoming import stored_value
+from .cdt.normalization import stored_value
 from .exceptions import Refused
 from .geo.geojson import geojson_particle
 from .values import Particle

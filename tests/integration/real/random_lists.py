@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from trio_aerospike._wire import cdt_ops as ops, constants as wire
 from trio_aerospike._wire.messages import Op
 from trio_aerospike.server.cdt.elements import Malformed, has_nonstorage, list_of, map_of, packed_double, packed_int
-from trio_aerospike.server.cdt.incoming import checked
+from trio_aerospike.server.cdt.normalization import checked
 from trio_aerospike.server.cdt.order import key_of
 
 BIN = "l"

@@ -27,9 +27,9 @@ from .elements import (
     list_of,
     map_start,
 )
-from .incoming import checked
 from .lists_find import StoredList
 from .maps_stored import StoredMap
+from .normalization import checked
 from .order import by_rank_range, compare, key_of, value_range
 from .ranges import one
 

@@ -32,8 +32,8 @@ from .elements import (
     split,
     wrapped,
 )
-from .incoming import checked
 from .lists_find import StoredList
+from .normalization import checked
 from .order import Key, compare, duplicates, key_of, search, sorted_indexes, value_range
 
 _INT32_MAX = 0x7FFF_FFFF

@@ -32,8 +32,8 @@ from .elements import (
     signed,
     wrapped,
 )
-from .incoming import checked, is_map_key
 from .maps_stored import KNOWN_FLAGS, StoredMap, packed
+from .normalization import checked, is_map_key
 
 Change = tuple[bytes | None, Particle | None]
 """The new stored map, None if nothing is written; and the result."""

@@ -15,7 +15,7 @@ from ..._wire import constants as wire, exp_ops as codes
 from ..cdt import elements
 from ..cdt.elements import Malformed
 from ..cdt.paths import CompileExpression
-from .scan import Reader
+from .validation import Reader
 from .values import Evaluation, Value
 
 

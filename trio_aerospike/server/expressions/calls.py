@@ -20,7 +20,7 @@ from ..values import Particle
 from .bins import value_of
 from .building import N_INPUT_TYPES, PARTICLES, Builder, Part, Type, builds
 from .packing import packed
-from .scan import Reader, call_start
+from .validation import Reader, call_start
 from .values import UNKNOWN, Evaluation, Frame, Value
 
 # The most pieces of a call: each expression is one, the bytes between two expressions are one.

@@ -11,10 +11,10 @@ from ...errors import ResultCode
 from ..cdt.elements import Malformed
 from ..cdt.paths import REMOVED as REMOVED_ELEMENT
 from ..exceptions import Refused
-from . import arithmetic, bins, calls, choices, comparisons, literals, metadata  # noqa: F401  (they register what they build)
+from . import arithmetic, bins, calls, comparisons, conditions, literals, metadata  # noqa: F401  (they register what they build)
 from .building import PARTICLES, Builder, Type
 from .packing import packed
-from .scan import check_whole
+from .validation import check_whole
 from .values import REMOVED, UNKNOWN, Evaluation, Frame, Scope, Value
 
 CACHED_EXPRESSIONS = 256

@@ -12,7 +12,7 @@ from ..._wire import cdt_ops, constants as wire, exp_ops as codes
 from ..._wire.operation_tables import ROWS
 from ..cdt import elements
 from ..cdt.elements import Malformed
-from .scan import Reader
+from .validation import Reader
 
 _NAMES: Final = {
     codes.UNK: "unknown",

@@ -11,7 +11,7 @@ from ..exceptions import Refused
 from ..values import Particle
 from . import REMOVED, UNKNOWN, Expression, Scope, compile_expression
 from .packing import particle_of
-from .scan import Reader
+from .validation import Reader
 from .values import Extension
 
 _READ_FLAGS: Final = exp_ops.FLAG_EVAL_NO_FAIL

@@ -32,7 +32,7 @@ from trio_aerospike.server.cdt.elements import (
     to_wire,
     unsigned,
 )
-from trio_aerospike.server.cdt.incoming import checked, stored_value
+from trio_aerospike.server.cdt.normalization import checked, stored_value
 from trio_aerospike.server.cdt.order import (
     Key,
     by_rank,

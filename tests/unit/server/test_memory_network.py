@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_aerospike.server.memory import MemoryNetwork, MemoryStream, memory_stream_pair
+from trio_aerospike.server.memory_network import MemoryNetwork, MemoryStream, memory_stream_pair
 
 
 async def test_what_one_end_sends_the_other_receives() -> None:
