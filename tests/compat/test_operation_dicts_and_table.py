@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from aerospike_py import bit_operations, hll_operations, list_operations, map_operations
-from aerospike_py._operations.bits_and_hll import FORMS as BLOBS
-from aerospike_py._operations.forms import OperationDict
-from aerospike_py._operations.lists_and_maps import FORMS as COLLECTIONS
+from aerospike_py._operations.bits_and_hll import OPERATION_DICTS as BLOBS
+from aerospike_py._operations.lists_and_maps import OPERATION_DICTS as COLLECTIONS
+from aerospike_py._operations.operation_dicts import OperationDict
 from trio_aerospike._wire.bit_ops import BITS
 from trio_aerospike._wire.cdt_ops import LISTS, MAPS
 from trio_aerospike._wire.hll_ops import HLLS

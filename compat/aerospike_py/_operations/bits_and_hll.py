@@ -11,7 +11,7 @@ from trio_aerospike.operations import bits, hll
 from trio_aerospike.validation import refused
 
 from .. import bit_operations, hll_operations
-from .forms import OMIT, Entry, OperationDict, forms, policy_of
+from .operation_dicts import OMIT, Entry, OperationDict, operation_dicts, policy_of
 
 
 def _bit_policy(where: str, value: Any) -> Any:
@@ -51,8 +51,8 @@ _SKETCH_ENTRIES: Final = {
 }
 _ADD: Final = {"values": Entry("val"), "index_bit_count": Entry("index_bit_count", OMIT)}
 
-#: The forms, by code.
-FORMS: Final[Mapping[int, OperationDict]] = {
-    **forms("bit", bits, bit_operations, _BIT_ENTRIES, {}),
-    **forms("hll", hll, hll_operations, _SKETCH_ENTRIES, {"add": _ADD}),
+#: The dicts of operations, by code.
+OPERATION_DICTS: Final[Mapping[int, OperationDict]] = {
+    **operation_dicts("bit", bits, bit_operations, _BIT_ENTRIES, {}),
+    **operation_dicts("hll", hll, hll_operations, _SKETCH_ENTRIES, {"add": _ADD}),
 }

@@ -15,7 +15,7 @@ from trio_aerospike.operations import Operation
 from trio_aerospike.validation import refused, unknown_name
 
 from .. import _constants as constants
-from .forms import OperationDict
+from .operation_dicts import OperationDict
 
 _ALLOWED: Final = frozenset(("op", "bin", "val"))
 #: Codes of operations with a bin and a value ...
@@ -84,13 +84,13 @@ def with_ttl(ops: Iterable[Mapping[str, Any]]) -> tuple[list[Operation], int]:
     return operations, ttl
 
 
-def _form(code: int) -> OperationDict | None:
-    """The form of an operation on part of a value. Its module is imported with the first use of its family."""
+def _operation_dict(code: int) -> OperationDict | None:
+    """The dict of an operation on part of a value. Its module is imported with the first use of its family."""
     if code < 3000:
-        from .lists_and_maps import FORMS
+        from .lists_and_maps import OPERATION_DICTS
     else:
-        from .bits_and_hll import FORMS
-    return FORMS.get(code)
+        from .bits_and_hll import OPERATION_DICTS
+    return OPERATION_DICTS.get(code)
 
 
 def _operation(where: str, op: Mapping[str, Any]) -> Operation:
@@ -106,10 +106,10 @@ def _operation(where: str, op: Mapping[str, Any]) -> Operation:
     if type(code) is not int:
         raise refused(f"{where}['op']", code, _CODES)
     if code > 1000:
-        form = _form(code)
-        if form is None:
+        operation_dict = _operation_dict(code)
+        if operation_dict is None:
             raise _no_code(where, code)
-        return form.operation(where, op)
+        return operation_dict.operation(where, op)
     if not _ALLOWED.issuperset(op):
         raise unknown_name(where, next(name for name in op if name not in _ALLOWED), sorted(_ALLOWED))
     bin_name = op.get("bin")

@@ -9,7 +9,7 @@ from trio_aerospike.operations import lists, maps
 from trio_aerospike.validation import refused
 
 from .. import list_operations, map_operations
-from .forms import OMIT, Converter, Entry, OperationDict, forms, policy_of
+from .operation_dicts import OMIT, Converter, Entry, OperationDict, operation_dicts, policy_of
 
 
 def _several(where: str, value: Any) -> Any:
@@ -82,9 +82,9 @@ _MAP_ENTRIES: Final = {
 _INSERT: Final = {"policy": Entry("list_policy", None, _without("order", _list_policy))}
 _STEP: Final = {"value": _OWN_STEP, "policy": Entry("map_policy", None, _without("write_mode", _map_policy))}
 
-#: The forms, by code.
-FORMS: Final[Mapping[int, OperationDict]] = {
-    **forms(
+#: The dicts of operations, by code.
+OPERATION_DICTS: Final[Mapping[int, OperationDict]] = {
+    **operation_dicts(
         "list",
         lists,
         list_operations,
@@ -98,5 +98,5 @@ FORMS: Final[Mapping[int, OperationDict]] = {
             **{name: {"count": _ONE} for name in ("pop_range", "remove_range", "get_range")},
         },
     ),
-    **forms("map", maps, map_operations, _MAP_ENTRIES, {"increment": _STEP, "decrement": _STEP}),
+    **operation_dicts("map", maps, map_operations, _MAP_ENTRIES, {"increment": _STEP, "decrement": _STEP}),
 }

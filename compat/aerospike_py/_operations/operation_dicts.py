@@ -1,4 +1,4 @@
-"""Convert dicts of operations: their keys, and the functions of trio_aerospike that take the values."""
+"""The dicts of operations: their keys, and the functions of trio_aerospike that take the values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class OperationDict:
 
     @classmethod
     def of(cls, name: str, function: Callable[..., Operation], entries: Mapping[str, Entry]) -> OperationDict:
-        """The form with an entry for each parameter of the function that has one in ``entries``."""
+        """The dict with an entry for each parameter of the function that has one in ``entries``."""
         chosen = tuple([(one, entries[one]) for one in inspect.signature(function).parameters if one in entries])
         keys = {"op", "bin"}.union(*[{entry.key, entry.other or entry.key} for _, entry in chosen])
         return cls(name, function, chosen, frozenset(keys))
@@ -132,14 +132,14 @@ def policy_of(kind: Callable[..., Any], names: Mapping[str, str]) -> Converter:
     return convert
 
 
-def forms(
+def operation_dicts(
     prefix: str,
     module: ModuleType,
     codes: ModuleType,
     entries: Mapping[str, Entry],
     special: Mapping[str, Mapping[str, Entry | None]],
 ) -> dict[int, OperationDict]:
-    """The forms of a family, by their numbers.
+    """The dicts of a family, by their numbers.
 
     Args:
         prefix: what the names of aerospike_py begin with.
