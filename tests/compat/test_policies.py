@@ -13,7 +13,7 @@ import pytest
 
 import aerospike_py as aerospike
 from aerospike_py import types
-from aerospike_py._conversion import policies as _policies
+from aerospike_py._conversion import policies as _policies, policy_fields
 from aerospike_py._conversion.policies import reader_for
 from tests.compat.background import BackgroundCluster
 from trio_aerospike.policies import (
@@ -122,6 +122,25 @@ def test_nothing_given_leaves_the_choice_to_the_client():
 def test_an_empty_policy_is_the_default():
     assert read_policy({}) == ReadPolicy()
     assert write_policy({}, {}) == WritePolicy()
+
+
+@pytest.mark.parametrize(
+    "fields,declared",
+    [
+        (policy_fields.READ_FIELDS, [types.ReadPolicy]),
+        (policy_fields.WRITE_FIELDS, [types.WritePolicy]),
+        (policy_fields.META_FIELDS, [types.WriteMeta]),
+        (policy_fields.BATCH_FIELDS, [types.BatchPolicy]),
+        (policy_fields.QUERY_FIELDS, [types.QueryPolicy, types.ScanPolicy]),
+        (policy_fields.REMOVE_META_FIELDS, [types.BatchDeleteMeta]),
+        (policy_fields.APPLY_META_FIELDS, [types.BatchUDFMeta]),
+        (policy_fields.INFO_FIELDS, [types.AdminPolicy]),
+    ],
+)
+def test_the_table_of_a_policy_has_the_declared_fields(fields: policy_fields.Fields, declared: list[Any]):
+    expected = {name for each in declared for name in each.__annotations__}
+    # Writes take the replica of a read, without effect.
+    assert set(fields) == expected | ({"replica"} if types.WritePolicy in declared else set())
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from trio_aerospike.retry import Action, RetryState, gravest, outcome_of
 from trio_aerospike.validation import checked_int, refused
 
 from .._conversion import results
-from .._conversion.batch_policies import CALL_FIELDS, row_apply_policy, row_remove_policy, row_write_policy
+from .._conversion.batch_policies import row_apply_policy, row_remove_policy, row_write_policy
 from .._conversion.bins import check_bins
 from .._conversion.keys import to_key
 from .._conversion.policies import PolicyReader
+from .._conversion.policy_fields import CALL_FIELDS
 from .._observability.metrics import named
 from .._operations.conversion import with_ttl
 from .._runtime.time_slices import convert_in_slices, in_slices

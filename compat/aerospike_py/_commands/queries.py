@@ -12,22 +12,11 @@ from trio_aerospike import predicates
 from trio_aerospike.errors import IndexNotFound, InvalidArgError
 from trio_aerospike.fairness import TimeSlice
 from trio_aerospike.indexes import Collection, IndexType
-from trio_aerospike.query import QueryDuration, QueryPolicy
+from trio_aerospike.query import QueryPolicy
 
-from .. import _constants as constants
 from .._conversion import results
-from .._conversion.partitions import native_partitions
-from .._conversion.policies import (
-    BASE_FIELDS,
-    WRITE_ONLY_FIELDS,
-    Field,
-    Fields,
-    PolicyReader,
-    checked_count,
-    checked_flag,
-    choice,
-    without_effect,
-)
+from .._conversion.policies import PolicyReader
+from .._conversion.policy_fields import QUERY_FIELDS
 from ..types import Record
 
 if TYPE_CHECKING:
@@ -38,33 +27,6 @@ _INDEX_CALLS: Final = {
     IndexType.NUMERIC: "index_integer_create",
     IndexType.STRING: "index_string_create",
     IndexType.GEO2DSPHERE: "index_geo2dsphere_create",
-}
-_FIELDS: Final[Fields] = {
-    **{name: BASE_FIELDS[name] for name in ("socket_timeout", "total_timeout", "max_retries", "sleep_between_retries")},
-    "replica": BASE_FIELDS["replica"],
-    "expected_duration": Field(
-        "expected_duration",
-        choice(
-            "QUERY_DURATION_",
-            {
-                constants.QUERY_DURATION_LONG: QueryDuration.LONG,
-                constants.QUERY_DURATION_SHORT: QueryDuration.SHORT,
-                constants.QUERY_DURATION_LONG_RELAX_AP: QueryDuration.LONG_RELAX_AP,
-            },
-        ),
-    ),
-    "filter_expression": BASE_FIELDS["filter_expression"],
-    "max_records": Field("max_records", checked_count),
-    "records_per_second": Field("records_per_second", checked_count),
-    "partition_filter": Field("partitions", native_partitions, number=False),
-    "include_bin_data": Field("include_bin_data", checked_flag, number=False),
-    # These have no effect: queries read, from masters, from all nodes at once, with back-pressure of their own.
-    "timeout_delay": BASE_FIELDS["timeout_delay"],
-    "read_mode_ap": BASE_FIELDS["read_mode_ap"]._replace(native=None),
-    "read_touch_ttl_percent": BASE_FIELDS["read_touch_ttl_percent"]._replace(native=None),
-    "max_concurrent_nodes": Field(None, checked_count),
-    "record_queue_size": Field(None, checked_count),
-    **without_effect({name: WRITE_ONLY_FIELDS[name] for name in ("durable_delete", "ttl")}),
 }
 #: Fields that are arguments of the native query, not of its policy.
 _ARGUMENTS: Final = {
@@ -103,7 +65,7 @@ class QuerySpec:
         Raises:
             InvalidArgError: A value of the policy is not allowed, or there is more than one predicate.
         """
-        fields = {} if policy is None else self.reader.converted("policy", policy, _FIELDS)
+        fields = {} if policy is None else self.reader.converted("policy", policy, QUERY_FIELDS)
         if len(self.predicates) > 1:
             found = ", ".join(map(str, self.predicates))
             raise InvalidArgError(

@@ -7,33 +7,23 @@ Commands on single records have it the other way round. Both are as in aerospike
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from trio_aerospike.batch import BatchApplyPolicy, BatchRemovePolicy, BatchWritePolicy
 from trio_aerospike.policies import GenerationCheck
 from trio_aerospike.validation import refused
 
-from .policies import (
+from .policies import PolicyReader, argument_ttl
+from .policy_fields import (
+    APPLY_FIELDS,
+    APPLY_META_FIELDS,
     BATCH_FIELDS,
     META_FIELDS,
+    REMOVE_FIELDS,
+    REMOVE_META_FIELDS,
     WRITE_ONLY_FIELDS,
-    Field,
     Fields,
-    PolicyReader,
-    argument_ttl,
 )
-
-_REMOVE_NAMES: Final = ("gen", "key", "commit_level", "durable_delete")
-_APPLY_NAMES: Final = ("ttl", "key", "commit_level", "durable_delete")
-_REMOVE_FIELDS: Final[Fields] = {name: WRITE_ONLY_FIELDS[name] for name in _REMOVE_NAMES}
-_REMOVE_META_FIELDS: Final[Fields] = {**_REMOVE_FIELDS, "gen": META_FIELDS["gen"]}
-_APPLY_FIELDS: Final[Fields] = {name: WRITE_ONLY_FIELDS[name] for name in _APPLY_NAMES}
-#: Fields in the meta of a row of ``batch_apply`` that name the function and its arguments.
-CALL_FIELDS: Final = ("module", "function", "args")
-_APPLY_META_FIELDS: Final[Fields] = {
-    **_APPLY_FIELDS,
-    **{name: Field(None, lambda where, value: value, checked=False) for name in CALL_FIELDS},
-}
 
 
 def _of_batch(reader: PolicyReader, policy: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
@@ -62,13 +52,13 @@ def _build_write(
 def _build_remove(
     reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int
 ) -> BatchRemovePolicy:
-    return BatchRemovePolicy(**_with_meta(reader, _of_batch(reader, policy, _REMOVE_FIELDS), meta, _REMOVE_META_FIELDS))
+    return BatchRemovePolicy(**_with_meta(reader, _of_batch(reader, policy, REMOVE_FIELDS), meta, REMOVE_META_FIELDS))
 
 
 def _build_apply(
     reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int
 ) -> BatchApplyPolicy:
-    return BatchApplyPolicy(**_with_meta(reader, _of_batch(reader, policy, _APPLY_FIELDS), meta, _APPLY_META_FIELDS))
+    return BatchApplyPolicy(**_with_meta(reader, _of_batch(reader, policy, APPLY_FIELDS), meta, APPLY_META_FIELDS))
 
 
 def row_write_policy(

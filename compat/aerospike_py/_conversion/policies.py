@@ -22,237 +22,30 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
-from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.policies import (
-    TTL_DONT_UPDATE,
-    TTL_MAX,
-    TTL_NEVER_EXPIRE,
     AdminPolicy,
-    BatchConcurrency,
     BatchPolicy,
-    CommitLevel,
-    Exists,
     GenerationCheck,
     InfoPolicy,
-    ReadModeAP,
     ReadPolicy,
-    Replica,
     WritePolicy,
 )
-from trio_aerospike.validation import checked_int, refused, shown, unknown_name
+from trio_aerospike.validation import refused, shown, unknown_name
 
-from .. import _constants as constants
+from .policy_fields import (
+    ALL_NAMES,
+    BATCH_FIELDS,
+    INFO_FIELDS,
+    META_FIELDS,
+    READ_FIELDS,
+    WRITE_FIELDS,
+    Fields,
+    checked_ttl,
+)
 
 P = TypeVar("P")
-
-#: Converts the value of one field; gets the field's full name, for error messages.
-Converter = Callable[[str, Any], Any]
-
-
-class Field(NamedTuple):
-    """A field of a policy.
-
-    Attributes:
-        native: Its name in trio_aerospike; None: it has no effect.
-        convert: Converts its value.
-        number: Whether True and False stand for 1 and 0, as they do where Python takes an int.
-        checked: Whether its value is validated outside of strict mode.
-    """
-
-    native: str | None
-    convert: Converter
-    number: bool = True
-    checked: bool = True
-
-
-#: The fields of a policy by name.
-Fields = Mapping[str, Field]
-
-#: The largest number of milliseconds that a timeout may be, as in aerospike_py: 49 days.
-MILLISECONDS_MAX: Final = 0xFFFFFFFF
-
-
-def _limit(where: str, value: Any) -> float | None:
-    checked_int(where, value, 0, MILLISECONDS_MAX, " in milliseconds, 0 for no limit")
-    return value / 1000.0 if value else None
-
-
-def _milliseconds(where: str, value: Any) -> float:
-    return checked_int(where, value, 0, MILLISECONDS_MAX, " in milliseconds") / 1000.0
-
-
-def checked_count(where: str, value: Any) -> int:
-    """Check that a value is an int from 0 on."""
-    return checked_int(where, value, 0)
-
-
-def _percent(where: str, value: Any) -> int:
-    if type(value) is int and not -1 <= value <= 100:
-        raise InvalidArgError(
-            f"{where}: read_touch_ttl_percent out of range: got {shown(value)}, allowed: an int from -1 to 100, or a "
-            "READ_TOUCH_TTL_PERCENT_ constant"
-        )
-    return checked_int(where, value, -1, 100, ", or a READ_TOUCH_TTL_PERCENT_ constant")
-
-
-def checked_flag(where: str, value: Any) -> bool:
-    """Check that a value is a bool."""
-    if not isinstance(value, bool):
-        raise refused(where, value, "True or False")
-    return value
-
-
-def _filter(where: str, value: Any) -> bytes | None:
-    if value is None or (isinstance(value, bytes) and value):
-        return value
-    from .expressions import packed_filter  # loaded by the first filter: most programs have none
-
-    return packed_filter(where, value)
-
-
-def _ttl(where: str, value: Any) -> int | None:
-    if value == constants.TTL_CLIENT_DEFAULT and type(value) is int:
-        return None  # the client's default is the namespace's
-    if type(value) is int:
-        value = _TTL_UNSIGNED.get(value, value)
-        if not TTL_DONT_UPDATE <= value <= TTL_MAX:
-            raise InvalidArgError(f"{where}: ttl out of range: got {shown(value)}, allowed: {_TTL_ALLOWED}")
-    return checked_int(where, value, TTL_DONT_UPDATE, TTL_MAX, " in seconds, or a TTL_ constant") or None
-
-
-_TTL_ALLOWED: Final = f"an int from {TTL_DONT_UPDATE} to {TTL_MAX} in seconds, or a TTL_ constant"
-#: Times to live as they travel; a record that never expires is read with the first.
-_TTL_UNSIGNED: Final = {0xFFFFFFFF: TTL_NEVER_EXPIRE, 0xFFFFFFFE: TTL_DONT_UPDATE}
-
-
-def _generation(where: str, value: Any) -> int:
-    return checked_int(where, value, 0, 0xFFFF)
-
-
-def choice(prefix: str, members: Mapping[int, Any]) -> Converter:
-    """Make the converter of a field that takes one of several constants.
-
-    Args:
-        prefix: The beginning of the constants' names.
-        members: The values of trio_aerospike by constant.
-    """
-    names = {name: getattr(constants, name) for name in constants.__all__ if name.startswith(prefix)}
-    names = {name: number for name, number in names.items() if number in members}
-    allowed = ", ".join(f"{name} ({number})" for name, number in sorted(names.items(), key=lambda item: item[1]))
-
-    def convert(where: str, value: Any) -> Any:
-        if type(value) is bool or not isinstance(value, int) or value not in members:
-            raise refused(where, value, allowed)
-        return members[value]
-
-    return convert
-
-
-_KEY = choice("POLICY_KEY_", {constants.POLICY_KEY_DIGEST: False, constants.POLICY_KEY_SEND: True})
-# POLICY_EXISTS_UPDATE and POLICY_EXISTS_UPDATE_ONLY are one number, and it means "only if the record exists".
-_EXISTS = choice(
-    "POLICY_EXISTS_",
-    {
-        constants.POLICY_EXISTS_IGNORE: Exists.UPDATE,
-        constants.POLICY_EXISTS_UPDATE_ONLY: Exists.UPDATE_ONLY,
-        constants.POLICY_EXISTS_REPLACE: Exists.REPLACE,
-        constants.POLICY_EXISTS_REPLACE_ONLY: Exists.REPLACE_ONLY,
-        constants.POLICY_EXISTS_CREATE_ONLY: Exists.CREATE_ONLY,
-    },
-)
-_GENERATION_CHECK = choice(
-    "POLICY_GEN_",
-    {
-        constants.POLICY_GEN_IGNORE: GenerationCheck.IGNORE,
-        constants.POLICY_GEN_EQ: GenerationCheck.EQUAL,
-        constants.POLICY_GEN_GT: GenerationCheck.GREATER,
-    },
-)
-_COMMIT = choice(
-    "POLICY_COMMIT_LEVEL_",
-    {
-        constants.POLICY_COMMIT_LEVEL_ALL: CommitLevel.ALL,
-        constants.POLICY_COMMIT_LEVEL_MASTER: CommitLevel.MASTER,
-    },
-)
-_replica_number = choice(
-    "POLICY_REPLICA_",
-    {constants.POLICY_REPLICA_MASTER: Replica.MASTER, constants.POLICY_REPLICA_SEQUENCE: Replica.SEQUENCE},
-)
-
-
-def _replica(where: str, value: Any) -> Any:
-    if type(value) is int and value == constants.POLICY_REPLICA_PREFER_RACK:
-        raise InvalidArgError(
-            f"{where}: got POLICY_REPLICA_PREFER_RACK (2) without configuring racks, which the client's configuration "
-            "has no field for; allowed: POLICY_REPLICA_MASTER (0), POLICY_REPLICA_SEQUENCE (1)"
-        )
-    return _replica_number(where, value)
-
-
-_READ_MODE = choice(
-    "POLICY_READ_MODE_AP_",
-    {constants.POLICY_READ_MODE_AP_ONE: ReadModeAP.ONE, constants.POLICY_READ_MODE_AP_ALL: ReadModeAP.ALL},
-)
-_CONCURRENCY = choice(
-    "BATCH_CONCURRENCY_",
-    {
-        constants.BATCH_CONCURRENCY_SEQUENTIAL: BatchConcurrency.SEQUENTIAL,
-        constants.BATCH_CONCURRENCY_PARALLEL: BatchConcurrency.PARALLEL,
-    },
-)
-
-BASE_FIELDS: Final[Fields] = {
-    "socket_timeout": Field("socket_timeout", _limit),
-    "total_timeout": Field("total_timeout", _limit),
-    "max_retries": Field("max_retries", checked_count),
-    "sleep_between_retries": Field("sleep_between_retries", _milliseconds),
-    "timeout_delay": Field(None, _milliseconds),
-    "filter_expression": Field("filter_expression", _filter, number=False),
-    "replica": Field("replica", _replica),
-    "read_mode_ap": Field("read_mode_ap", _READ_MODE),
-    "read_touch_ttl_percent": Field("read_touch_ttl_percent", _percent),
-}
-WRITE_ONLY_FIELDS: Final[Fields] = {
-    "key": Field("send_key", _KEY),
-    "exists": Field("exists", _EXISTS),
-    "gen": Field("generation_check", _GENERATION_CHECK),
-    "commit_level": Field("commit_level", _COMMIT),
-    "durable_delete": Field("durable_delete", checked_flag, number=False),
-    "ttl": Field("ttl", _ttl),
-}
-
-
-def without_effect(fields: Fields) -> Fields:
-    """Return the fields as those of a policy in which they have no effect."""
-    return {name: field._replace(native=None, checked=False) for name, field in fields.items()}
-
-
-_READ_FIELDS: Final[Fields] = BASE_FIELDS
-_WRITE_FIELDS: Final[Fields] = {
-    **BASE_FIELDS,
-    **without_effect({"replica": BASE_FIELDS["replica"]}),
-    **WRITE_ONLY_FIELDS,
-}
-META_FIELDS: Final[Fields] = {**WRITE_ONLY_FIELDS, "gen": Field("generation", _generation)}
-BATCH_FIELDS: Final[Fields] = {
-    **BASE_FIELDS,
-    "allow_inline": Field("allow_inline", checked_flag, number=False),
-    "allow_inline_ssd": Field("allow_inline_ssd", checked_flag, number=False),
-    "respond_all_keys": Field("respond_all_keys", checked_flag, number=False),
-    "concurrency": Field("concurrency", _CONCURRENCY),
-    **without_effect(WRITE_ONLY_FIELDS),
-}
-_INFO_FIELDS: Final[Fields] = {"timeout": Field("timeout", _limit)}
-#: The names of all fields of all policies: those above, and those of queries.
-_NAMES: Final = frozenset((*_WRITE_FIELDS, *BATCH_FIELDS, *_INFO_FIELDS)).union(
-    (
-        *("expected_duration", "max_records", "records_per_second", "partition_filter", "include_bin_data"),
-        *("max_concurrent_nodes", "record_queue_size"),
-    )
-)
 
 # Unknown names that were warned about, each with its owner. The bound is for programs that generate names.
 _warned: set[tuple[str, str]] = set()
@@ -317,7 +110,7 @@ class PolicyReader:
             if field is None:
                 if strict:
                     raise unknown_name(owner, name, tuple(fields))
-                if name not in _NAMES:
+                if name not in ALL_NAMES:
                     warn_of_unknown(owner, name, tuple(fields))
                 continue
             if not (field.checked or strict):
@@ -428,7 +221,7 @@ def reader_for(strict: bool | None = None) -> PolicyReader:
 
 
 def _build_read(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> ReadPolicy:
-    return ReadPolicy(**reader.converted("policy", policy, _READ_FIELDS))
+    return ReadPolicy(**reader.converted("policy", policy, READ_FIELDS))
 
 
 def _build_batch(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> BatchPolicy:
@@ -436,18 +229,18 @@ def _build_batch(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[
 
 
 def _build_info(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> InfoPolicy:
-    return InfoPolicy(**reader.converted("policy", policy, _INFO_FIELDS))
+    return InfoPolicy(**reader.converted("policy", policy, INFO_FIELDS))
 
 
 def _build_admin(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> AdminPolicy:
-    return AdminPolicy(**reader.converted("policy", policy, _INFO_FIELDS))
+    return AdminPolicy(**reader.converted("policy", policy, INFO_FIELDS))
 
 
 def _build_write(reader: PolicyReader, policy: Mapping[str, Any], meta: Mapping[str, Any], ttl: int) -> WritePolicy:
     fields = reader.converted("meta", meta, META_FIELDS)
     if "generation" in fields:
         fields["generation_check"] = GenerationCheck.EQUAL
-    fields.update(reader.converted("policy", policy, _WRITE_FIELDS))
+    fields.update(reader.converted("policy", policy, WRITE_FIELDS))
     if ttl != 0 or type(ttl) is not int:
         fields["ttl"] = argument_ttl("val", ttl, reader.strict)
     return WritePolicy(**fields)
@@ -459,4 +252,4 @@ def argument_ttl(where: str, value: Any, strict: bool = False) -> int | None:
     Raises:
         InvalidArgError: It is not allowed.
     """
-    return _ttl(where, int(value) if type(value) is bool and not strict else value)
+    return checked_ttl(where, int(value) if type(value) is bool and not strict else value)

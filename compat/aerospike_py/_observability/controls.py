@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trio_aerospike.metrics import MetricsServer
 from trio_aerospike.validation import shown
 
-from .._conversion.policies import checked_flag
+from .._conversion.policy_fields import checked_flag
 from .._runtime import portal
 from . import metrics, tracing
 
