@@ -28,7 +28,7 @@ from ._batch.policies import (
     BatchWritePolicy as BatchWritePolicy,
 )
 from ._client import Client as Client, open_client as open_client
-from ._commands.query import Records as Records, UnreadableRecord as UnreadableRecord
+from ._commands.record_stream import Records as Records, UnreadableRecord as UnreadableRecord
 from ._version import __version__ as __version__
 from ._wire.values import (
     INFINITY as INFINITY,

@@ -7,7 +7,7 @@ import argparse
 import trio
 
 from .._client import Client
-from .._commands.query import Records, UnreadableRecord
+from .._commands.record_stream import Records, UnreadableRecord
 from ..errors import AerospikeError, InvalidArgError, ProtocolError
 from ..exp import from_base64
 from ..query import PartitionFilter

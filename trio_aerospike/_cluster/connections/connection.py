@@ -15,7 +15,6 @@ from typing import Protocol
 
 import trio
 
-from ..._wire.commands import transaction_ttl_of
 from ..._wire.constants import PROTO_MESSAGE
 from ..._wire.pipeline import SEND_SIZE, UNSENT_LIMIT, RequestPipeline, restamped
 from ...errors import ProtocolError
@@ -32,11 +31,6 @@ GATHER = 32
 MAX_REROUTED = 3
 
 logger = logging.getLogger("trio_aerospike")
-
-
-def ttl_milliseconds(expires: float, now: float) -> int:
-    """Return the rest of a command's time as a transaction ttl: whole milliseconds, at least 1, never 0."""
-    return transaction_ttl_of(expires - now)
 
 
 class Owner(Protocol):

@@ -20,6 +20,7 @@ import trio
 
 from ..._wire.batch import all_same, encode_batch, encode_indexed
 from ..._wire.batch_answers import BatchAnswerReader, BatchRow, is_batch_end
+from ..._wire.commands import transaction_ttl_of
 from ..._wire.constants import INFO1_COMPRESS_RESPONSE, PROTO_MESSAGE
 from ..._wire.digests import partition_ids
 from ..._wire.error_details import DETAILED, row_detail
@@ -39,7 +40,6 @@ from ...fairness import TimeSlice
 from ...keys import Key, of_one_place
 from ...policies import BatchConcurrency, BatchPolicy
 from ...records import BatchResult, Record
-from ..connections.connection import ttl_milliseconds
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Request
 from ..run_all import run_all
@@ -454,7 +454,7 @@ class BatchExecution:
         frames = AnswerFrames(is_batch_end)
         limit = part.state.limit
         expires = min(limit, now + self._scope_deadline - trio.current_time())
-        frame = self._batch.encode(part.indexes, ttl_milliseconds(expires, now))
+        frame = self._batch.encode(part.indexes, transaction_ttl_of(expires - now))
         pending = frames.request = Request(
             frame,
             PROTO_MESSAGE,

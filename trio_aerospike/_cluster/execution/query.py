@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from ..._wire.commands import transaction_ttl_of
 from ..._wire.query import QueryHead, encode_query
 from ..._wire.query_answers import AnswerDecoder, Decoded
 from ...errors import (
@@ -30,7 +31,6 @@ from ...errors import (
     error_from_code,
 )
 from ...validation import Uncopyable
-from ..connections.connection import ttl_milliseconds
 from ..connections.loop_clock import loop_clock
 from ..tend.node import Node
 from .attempts import outcome_of, query_error_text, refused_login, report, undecodable, wait_for_retry
@@ -355,7 +355,7 @@ class QueryStream(Uncopyable):
             part.whole(),
             part.resumed(),
             record_max=part.record_max,
-            transaction_ttl=0 if self._limit == math.inf else ttl_milliseconds(self._limit, loop_clock().now()),
+            transaction_ttl=0 if self._limit == math.inf else transaction_ttl_of(self._limit - loop_clock().now()),
         )
         self._buffer.ask(answer, frame)
 

@@ -17,10 +17,10 @@ from tests.unit.cluster.connections.one_connection import (
     settle,
     submit,
 )
-from trio_aerospike._cluster.connections.connection import GATHER, Connection, ttl_milliseconds
+from trio_aerospike._cluster.connections.connection import GATHER, Connection
 from trio_aerospike._cluster.connections.request import Failure
 from trio_aerospike._cluster.connections.transport import SocketTransport
-from trio_aerospike._wire.commands import TRANSACTION_TTL_OFFSET
+from trio_aerospike._wire.commands import TRANSACTION_TTL_OFFSET, transaction_ttl_of
 from trio_aerospike._wire.constants import PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.frames import encode_frame
 from trio_aerospike._wire.info import encode_info_response
@@ -230,12 +230,12 @@ async def test_what_waited_behind_a_blocked_socket_gets_its_ttl_anew(autojump_cl
 
 
 def test_the_ttl_is_whole_milliseconds_and_never_the_zero_that_means_the_servers_default():
-    assert ttl_milliseconds(11.5, 10.0) == 1500
-    assert ttl_milliseconds(10.0, 10.0) == 1
-    assert ttl_milliseconds(9.0, 10.0) == 1
-    assert ttl_milliseconds(10.0004, 10.0) == 1
-    assert ttl_milliseconds(math.inf, 10.0) == TRANSACTION_TTL_NO_LIMIT
-    assert ttl_milliseconds(1e12, 10.0) == TRANSACTION_TTL_NO_LIMIT
+    assert transaction_ttl_of(11.5 - 10.0) == 1500
+    assert transaction_ttl_of(10.0 - 10.0) == 1
+    assert transaction_ttl_of(9.0 - 10.0) == 1
+    assert transaction_ttl_of(10.0004 - 10.0) == 1
+    assert transaction_ttl_of(math.inf - 10.0) == TRANSACTION_TTL_NO_LIMIT
+    assert transaction_ttl_of(1e12 - 10.0) == TRANSACTION_TTL_NO_LIMIT
 
 
 # -- replies in pieces, and the end of a connection ------------------------------------------------------------------
