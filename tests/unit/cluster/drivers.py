@@ -10,6 +10,7 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
@@ -58,6 +59,18 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+class PipelinedDriver(Driver, Protocol):
+    """A driver that sends requests before those ahead of them are answered."""
+
+    def exchange_all(self, requests: list[tuple[bytes, float]], ended: Callable[[int], None]) -> list[Outcome]:
+        """Submit requests in order and wait for their ends.
+
+        Args:
+            requests: the bytes of each, and the seconds that it may take.
+            ended: called with the position of each request that has ended, while the others go on.
+        """
 
 
 class BlockingDriver:
@@ -124,12 +137,36 @@ class TrioDriver:
         outcome: Outcome = self._in_trio(self._exchange, frame, seconds)
         return outcome
 
+    def exchange_all(self, requests: list[tuple[bytes, float]], ended: Callable[[int], None]) -> list[Outcome]:
+        outcomes: list[Outcome] = self._in_trio(self._exchange_all, requests, ended)
+        return outcomes
+
+    async def _exchange_all(self, requests: list[tuple[bytes, float]], ended: Callable[[int], None]) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+
+        async def exchange(position: int, *, task_status: trio.TaskStatus[None]) -> None:
+            request = self._submit(*requests[position])
+            task_status.started()  # no checkpoint: the task is parked before the answer comes
+            outcomes[position] = await self._outcome(request)
+            ended(position)
+
+        async with trio.open_nursery() as nursery:
+            for position in range(len(requests)):
+                await nursery.start(exchange, position)
+        return [outcome for _, outcome in sorted(outcomes.items())]
+
     async def _exchange(self, frame: bytes, seconds: float) -> Outcome:
         if not self._connection.usable:
             return Outcome("refused", sent=False)
-        now = loop_clock().now
-        request = Request(frame, PROTO_MESSAGE, now() + seconds, now() + seconds, seconds, True)
+        return await self._outcome(self._submit(frame, seconds))
+
+    def _submit(self, frame: bytes, seconds: float) -> Request:
+        now = loop_clock().now()
+        request = Request(frame, PROTO_MESSAGE, now + seconds, now + seconds, seconds, True)
         self._connection.submit(request)
+        return request
+
+    async def _outcome(self, request: Request) -> Outcome:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._expire, request)
             await request.wait()
@@ -195,15 +232,34 @@ class LoopDriver:
         outcome: Outcome = self._in_loop(self._exchange, frame, seconds)
         return outcome
 
+    def exchange_all(self, requests: list[tuple[bytes, float]], ended: Callable[[int], None]) -> list[Outcome]:
+        outcomes: list[Outcome] = self._in_loop(self._exchange_all, requests, ended)
+        return outcomes
+
+    async def _exchange_all(self, requests: list[tuple[bytes, float]], ended: Callable[[int], None]) -> list[Outcome]:
+        async def wait(position: int, request: LoopRequest) -> Outcome:
+            outcome = await self._outcome(request)
+            ended(position)
+            return outcome
+
+        submitted = [self._submit(*request) for request in requests]
+        return await asyncio.gather(*(wait(position, request) for position, request in enumerate(submitted)))
+
     async def _exchange(self, frame: bytes, seconds: float) -> Outcome:
         if not self._connection.accepts_requests:
             return Outcome("refused", sent=False)
+        return await self._outcome(self._submit(frame, seconds))
+
+    def _submit(self, frame: bytes, seconds: float) -> LoopRequest:
         now = self.clock.start()
         policy = WritePolicy(total_timeout=seconds, socket_timeout=seconds)
         request = LoopRequest("put", Key("test", "drivers", 1), policy, True, self, now, seconds, self.clock.now)
         request.frame = frame
         request.answer = self._loop.create_future()
         self._connection.submit(request, now)
+        return request
+
+    async def _outcome(self, request: LoopRequest) -> Outcome:
         try:
             return Outcome("answered", await request.answer)
         except TimeoutError:

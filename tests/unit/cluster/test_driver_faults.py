@@ -7,15 +7,17 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import attrs
 import pytest
 
-from tests.unit.cluster.drivers import DRIVERS, Driver, Outcome
+from tests.unit.cluster.drivers import DRIVERS, Driver, Outcome, PipelinedDriver
 from tests.unit.wire.pipelined import message_frame, number_of
 from trio_aerospike._wire.frames import compress_frame, encode_frame
 from trio_aerospike._wire.info import encode_info_response
 
+D = TypeVar("D", bound=Driver)
 #: What a server does with one request, which it has read.
 Action = Callable[[socket.socket, int], None]
 #: Seconds for a request that is never answered, and for the others.
@@ -159,7 +161,7 @@ SCENARIOS = {
 
 
 @contextlib.contextmanager
-def connected(kind: type[Driver], scenario: Scenario) -> Iterator[tuple[Driver, Server]]:
+def connected(kind: type[D], scenario: Scenario) -> Iterator[tuple[D, Server]]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         mine = socket.create_connection(listener.getsockname())
         theirs = listener.accept()[0]
@@ -211,3 +213,110 @@ def test_a_request_that_has_no_time_left_is_not_answered_with_the_answer_of_anot
             outcome = driver.exchange(message_frame(number), SHORT)
             if outcome.what == "answered":
                 assert number_of(outcome.body) == number
+
+
+# -- several requests in flight --------------------------------------------------------------------------------------
+
+
+def after_all(count: int, last: Action) -> list[Action]:
+    """Read that many requests, and then act once."""
+    return [silence] * (count - 1) + [last]
+
+
+def answers(*numbers: int) -> bytes:
+    return b"".join(map(message_frame, numbers))
+
+
+def send_in_pieces(data: bytes, size: int) -> Action:
+    def act(sock: socket.socket, number: int) -> None:
+        for start in range(0, len(data), size):
+            sock.sendall(data[start : start + size])
+
+    return act
+
+
+def send_bytes(data: bytes) -> Action:
+    return send_in_pieces(data, len(data))
+
+
+PIPELINED = {
+    "answered one by one": Scenario([answer] * 4, ["answered"] * 4, True),
+    "answered in one burst": Scenario(after_all(4, send_bytes(answers(0, 1, 2, 3))), ["answered"] * 4, True),
+    "answered byte by byte": Scenario(
+        after_all(2, send_in_pieces(answers(0, 1), 1)),
+        ["answered"] * 2,
+        True,
+    ),
+    "answered with frames that end in the middle of a send": Scenario(
+        after_all(3, send_in_pieces(answers(0, 1, 2), 40)),
+        ["answered"] * 3,
+        True,
+    ),
+    "large requests": Scenario([answer] * 3, ["answered"] * 3, True, size=4 << 20),
+    "one answer too many in a burst": Scenario(after_all(2, send_bytes(answers(0, 1, 2))), ["protocol"] * 2, False),
+    "garbage behind the first answer": Scenario(
+        after_all(3, send_bytes(answers(0) + b"HTTP/1.1 400 Bad Request")), ["answered", "protocol", "protocol"], False
+    ),
+    "another type of frame for the second": Scenario(
+        after_all(2, send_bytes(answers(0) + encode_info_response({"a": "b"}))), ["answered", "protocol"], False
+    ),
+    "closed behind the first answer": Scenario(
+        after_all(3, then(send_bytes(answers(0)), close)), ["answered", "broken", "broken"], False
+    ),
+    "closed within the second answer": Scenario(
+        after_all(3, then(send_bytes(answers(0, 1)[:45]), close)), ["answered", "broken", "broken"], False
+    ),
+    "silent behind the first answer": Scenario(
+        after_all(3, send_bytes(answers(0))), ["answered", "timeout", "timeout"], False
+    ),
+    "silent": Scenario([silence] * 3, ["timeout"] * 3, False),
+}
+
+each_pipelined_driver = pytest.mark.parametrize(
+    "kind",
+    [
+        DRIVERS["trio"],
+        DRIVERS["asyncio"],
+        pytest.param(DRIVERS["blocking"], marks=pytest.mark.skip("a thread has one request in flight")),
+    ],
+    ids=["trio", "asyncio", "blocking"],
+)
+
+
+@each_pipelined_driver
+@pytest.mark.parametrize("scenario", PIPELINED.values(), ids=PIPELINED)
+def test_requests_in_flight_end_alike_over_every_driver(kind: type[PipelinedDriver], scenario: Scenario) -> None:
+    seconds = SHORT if "timeout" in scenario.ends else LONG
+    frames = [message_frame(number, scenario.size) for number in range(len(scenario.ends))]
+    with connected(kind, scenario) as (driver, _):
+        outcomes = driver.exchange_all([(frame, seconds) for frame in frames], lambda position: None)
+        assert [(outcome.what, outcome.sent) for outcome in outcomes] == [(end, True) for end in scenario.ends]
+        for number, outcome in enumerate(outcomes):
+            if outcome.what == "answered":
+                assert number_of(outcome.body) == number
+        assert driver.usable == scenario.usable
+        if not scenario.usable:
+            assert driver.exchange(message_frame(99), LONG) == Outcome("refused", sent=False)
+
+
+@each_pipelined_driver
+@pytest.mark.parametrize("late", range(3))
+def test_the_late_answer_of_one_request_is_dropped_and_the_others_get_theirs(
+    kind: type[PipelinedDriver], late: int
+) -> None:
+    timed_out = threading.Event()
+
+    def answer_all(sock: socket.socket, number: int) -> None:
+        assert timed_out.wait(LONG)
+        sock.sendall(answers(0, 1, 2))
+
+    def ended(position: int) -> None:
+        if position == late:
+            timed_out.set()
+
+    with connected(kind, Scenario(after_all(3, answer_all), [], True)) as (driver, _):
+        requests = [(message_frame(number), SHORT if number == late else LONG) for number in range(3)]
+        outcomes = driver.exchange_all(requests, ended)
+        assert [outcome.what for outcome in outcomes] == ["timeout" if n == late else "answered" for n in range(3)]
+        assert [number_of(outcome.body) for outcome in outcomes if outcome.body] == [n for n in range(3) if n != late]
+        assert driver.usable
