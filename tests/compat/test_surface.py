@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import inspect
 import json
@@ -16,6 +17,7 @@ import pytest
 import aerospike_py
 import trio_aerospike.errors
 from aerospike_py import exception, types
+from tests.compat.background import BackgroundCluster
 
 SPEC: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "data" / "aerospike_py-0.14.4.json").read_text(encoding="utf-8")
@@ -233,10 +235,68 @@ def test_names_that_hide_builtins_are_aliases_and_warn_in_the_exception_module()
         _ = exception.NoSuchError
 
 
-@pytest.mark.parametrize("client", ["Client", "AsyncClient"])
-def test_client_has_no_public_method_that_the_original_lacks(client: str):
-    public = {name for name in dir(getattr(aerospike_py, client)) if not name.startswith("_")}
-    assert public <= set(MODULES["aerospike_py"]["classes"][client]["methods"])
+#: What errors have besides, being the native classes: of the class, and of each error.
+NATIVE_ERRORS = {"default_code", "history", "message", "retryable"}, {"attempts", "in_doubt", "node"}
+#: The public classes of the original, with the modules that have them.
+PUBLIC_CLASSES = [
+    (module, name)
+    for module in ("aerospike_py", "aerospike_py.numpy_batch", "aerospike_py.types")
+    for name in sorted(MODULES[module]["classes"])
+]
+
+
+def public(value: object) -> set[str]:
+    """What ``dir()`` shows of it, private and special names excepted."""
+    return {name for name in dir(value) if not name.startswith("_")}
+
+
+def public_in_original(module: str, name: str) -> set[str]:
+    """The public methods and fields of a class of the original, those that it inherits included."""
+    spec = MODULES[module]["classes"][name]
+    names = {member for member in (*spec["methods"], *spec["fields"]) if not member.startswith("_")}
+    for base in spec["bases"]:
+        if base == "TypedDict":
+            return public(dict)  # fields are keys
+        names |= (
+            public_in_original(module, base)
+            if base in MODULES[module]["classes"]
+            else public({"NamedTuple": tuple, "Exception": Exception}[base])
+        )
+    return names
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC_CLASSES)
+def test_a_public_class_shows_the_names_of_the_original_and_no_other(module: str, name: str):
+    if module.endswith("numpy_batch"):
+        pytest.importorskip("numpy")
+    ours = getattr(importlib.import_module(module), name)
+    of_errors = NATIVE_ERRORS[0] if issubclass(ours, Exception) else set()
+    assert public(ours) == public_in_original(module, name) | of_errors
+
+
+def test_objects_show_the_names_of_their_classes_and_no_other(shared_cluster: BackgroundCluster):
+    numpy = pytest.importorskip("numpy")
+    config = {"hosts": shared_cluster.hosts}
+    key = ("test", "surface", 1)
+
+    async def main() -> list[Any]:
+        async with aerospike_py.AsyncClient(config) as client:
+            await client.connect()
+            await client.put(key, {"a": 1})
+            return [client, client.query("test", "surface"), await client.batch_read([key])]
+
+    objects = asyncio.run(main())
+    with aerospike_py.client(config).connect() as client:
+        lazy = client.batch_read([key])
+        lazy.to_dict()  # which it may keep
+        objects += [client, client.query("test", "surface"), lazy, lazy.to_numpy(numpy.dtype([("a", "i4")]))]
+        objects += [aerospike_py.partition_filter_all(), client.get(key), client.batch_write([(key, {"a": 2})])]
+        with pytest.raises(aerospike_py.RecordNotFound) as caught:
+            client.get(("test", "surface", "none"))
+        assert public(caught.value) - public(aerospike_py.RecordNotFound) == NATIVE_ERRORS[1]
+        assert len({type(shown) for shown in objects}) >= 9
+        for shown in objects:
+            assert public(shown) == public(type(shown)), shown
 
 
 def test_factories_take_a_config():
