@@ -104,7 +104,9 @@ def test_cancelling_the_task_cancels_the_command(start_cluster: Callable[..., Ba
             slow = asyncio.ensure_future(client.get(key, patient))
             assert await asyncio.to_thread(wait_until, lambda: cluster.total("commands_in_flight") == 1)
             waiting = asyncio.ensure_future(client.put(key, {"a": 2}, None, patient))
-            await asyncio.sleep(0.05)
+            native: Any = client
+            limiter = native._native._executor.limiter
+            assert await asyncio.to_thread(wait_until, lambda: limiter.statistics().tasks_waiting == 1)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
@@ -360,7 +362,7 @@ def test_closing_ends_the_commands_of_other_tasks_that_do_not_finish(
         calls = [client.get(key, policy), client.batch_read([key], None, policy)]
         tasks = [asyncio.create_task(call) for call in calls]
         abandoned = asyncio.create_task(client.get(key, policy))
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(wait_until, lambda: cluster.total("commands_in_flight") == 3)
         abandoned.cancel()
         with stopwatch() as took:
             await client.close()
@@ -381,7 +383,7 @@ def test_closing_does_not_wait_for_what_has_been_cancelled(start_cluster: Callab
             await client.get(key)
         cluster.set(delay=30.0)
         tasks = [asyncio.create_task(client.get(key, {"total_timeout": 0, "socket_timeout": 0})) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(wait_until, lambda: cluster.total("commands_in_flight") == 3)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -405,7 +407,7 @@ def test_a_loop_that_ended_with_commands_under_way_keeps_no_client_open(
             await client.get(key)
         cluster.set(delay=30.0)
         asyncio.get_running_loop().create_task(client.get(key, {"total_timeout": 0, "socket_timeout": 0}))
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(wait_until, lambda: cluster.total("commands_in_flight") == 1)
 
     asyncio.run(leave())
     with stopwatch() as took:

@@ -8,7 +8,6 @@ import os
 import signal
 import ssl
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -308,7 +307,7 @@ def test_who_waits_for_room_gets_what_is_lent(stages):
     stage.cluster.nodes[0].delay = 0.1
     with ThreadPoolExecutor(4) as executor:
         reads = [executor.submit(stage.wait, "get", KEY) for _ in range(2)]
-        time.sleep(0.02)  # into the middle of both
+        stage.until(lambda: stage.cluster.nodes[0].stats.commands_in_flight == 2)
         batch = executor.submit(stage.in_trio, stage.client.batch_read, [KEY])
         assert all(read.result()["a"] == 1 for read in reads)
         assert batch.result(5)[0].record["a"] == 1

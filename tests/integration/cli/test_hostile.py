@@ -349,8 +349,9 @@ async def test_an_interrupt_ends_a_command_that_opens_a_named_pipe(one: Target, 
     for command in (("load", str(pipe)), ("scan", "test", "--output", str(pipe))):
         code = await interrupted(one, *command, stdout=subprocess.DEVNULL, until=lambda: bool(node.connections))
         assert code == 130
-        while node.connections:
-            await trio.sleep(0.01)
+        with trio.fail_after(30):
+            while node.connections:
+                await trio.sleep(0.01)
 
 
 def test_an_interrupt_before_and_after_the_work_ends_the_process_without_a_traceback() -> None:

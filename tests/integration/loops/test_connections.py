@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import select
 import threading
-import time
 import weakref
 from typing import Any
 
@@ -45,9 +45,9 @@ async def test_connections_that_the_server_closes_while_idle_are_let_go(stage, c
 @looped()
 async def test_a_connection_is_looked_at_before_a_write_is_entrusted_to_it(stage, commands):
     """The loop was busy when the server closed the connection, so it has not heard of that yet."""
-    await asyncio.sleep(0.02)
+    (connection,) = connections_of(commands)
     stage.now_in_trio(close_all, stage)
-    time.sleep(0.02)  # noqa: ASYNC251 - it is busy
+    assert select.select([connection._sock], [], [], 5)[0]  # the end has arrived, and the loop is busy
     await commands.put(KEY, {"a": 5}, policy=WritePolicy(max_retries=0))
     assert stage.crossings == 1
     assert (await commands.get(KEY))["a"] == 5
@@ -103,10 +103,10 @@ def test_a_closed_loop_is_not_kept_by_commands_or_client(stage, run, ends):
 
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
         if ends != "answered":
-            stage.script(then=Fault.SILENCE)
+            seen = stage.script(then=Fault.SILENCE)
             for _ in range(3):
                 kept.append(asyncio.ensure_future(commands.get(KEY)))
-            await asyncio.sleep(0.01)
+            await stage.loop_until(lambda: len(seen) == 2)  # the third is queued behind one of them
             for task in kept:
                 task.cancel()
             await asyncio.wait(kept)
@@ -212,9 +212,10 @@ def test_a_node_that_stops_under_load_gets_each_write_once(stages):
                     doubtful[number] += error.in_doubt
 
         tasks = [asyncio.ensure_future(count(number)) for number in range(40)]
-        await asyncio.sleep(0.2)
+        await stage.loop_until(lambda: all(certain) and sum(certain) > 100)
         await stage.from_loop(stage.cluster.stop_node, 0)
-        await asyncio.sleep(0.3)
+        before = certain.copy()
+        await stage.loop_until(lambda: all(count > old for count, old in zip(certain, before, strict=True)))
         stop = True
         await asyncio.gather(*tasks)
         for number, key in enumerate(keys):
@@ -244,7 +245,7 @@ def test_a_batch_gets_room_beside_a_loop_that_is_always_busy(stages):
                 peak = max(peak, stage.node.pools[0].total)
 
         tasks = [asyncio.ensure_future(read()) for _ in range(40)]
-        await asyncio.sleep(0.05)
+        await stage.loop_until(lambda: reads > 100)
         for _ in range(25):
             with stopwatch() as took:
                 (result,) = await stage.from_loop(stage.client.batch_read, [KEY])

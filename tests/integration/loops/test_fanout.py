@@ -181,9 +181,9 @@ def test_all_slots_come_back_however_commands_end(stages):
     async def body(stage: LoopStage, commands: LoopCommands) -> None:
         policy = ReadPolicy(total_timeout=0.1, max_retries=0)
         for fault in (Fault.SILENCE, Fault.RESET, Fault.CLOSE):
-            stage.script(then=fault)
+            seen = stage.script(then=fault)
             gets = [asyncio.ensure_future(commands.get(KEY, policy=policy)) for _ in range(40)]
-            await asyncio.sleep(0.03)
+            await stage.loop_until(lambda: len(seen) >= 4)  # noqa: B023 - it is called at once
             for get in gets[::3]:
                 get.cancel()
             await asyncio.wait(gets)
@@ -222,7 +222,7 @@ def test_others_get_slots_beside_a_loop_that_always_needs_them(stages):
                 await commands.get(KEY)
 
         reads = [asyncio.ensure_future(read()) for _ in range(20)]
-        await asyncio.sleep(0.02)
+        await stage.loop_until(lambda: borrowed(stage) == 2)
         for _ in range(20):
             async with asyncio.timeout(1):
                 await stage.from_loop(stage.client.batch_read, [KEY])

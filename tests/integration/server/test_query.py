@@ -288,8 +288,9 @@ async def test_a_query_that_fails_inside_the_server_ends_with_its_connection_alo
                     await answers(peer, query(trid=7))
             async with open_client(cluster.hosts, connector=cluster.connector) as client:
                 job = await client.query_operate("test", SET, [write("done", 1)])
-                while cluster.nodes[0].queries.active:
-                    await trio.sleep(0.01)
+                with trio.fail_after(30):
+                    while cluster.nodes[0].queries.active:
+                        await trio.sleep(0.01)
         assert "a query from" in caplog.text and "a task of its own failed" in caplog.text
         text = cluster.nodes[0].queries.text()
         assert text.count("abandoned-unknown") == 2 and f"trid={job.trid}:" in text
