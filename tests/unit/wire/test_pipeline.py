@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
 import attrs
 import pytest
 
+from tests.interrupting import Interrupter
 from tests.unit.wire.pipelined import Request, message_frame, number_of, ttl_of
 from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE, TRANSACTION_TTL_NO_LIMIT
 from trio_aerospike._wire.frames import compress_frame, encode_frame
@@ -79,6 +82,9 @@ EXCHANGES = {
         "reply without a request",
     ),
     "another type": Exchange(singles(1, 2), message_frame(1) + INFO, [1], "request of type 3 with type 1"),
+    "a message in place of info": Exchange(
+        lambda: [Request(1, kind=PROTO_INFO), Request(2)], message_frame(1), [], "request of type 1 with type 3"
+    ),
     "shorter than a header": Exchange(singles(1, 2), message_frame(1) + NO_ANSWER, [1], "21 bytes, shorter than"),
     "another protocol": Exchange(singles(1, 2), message_frame(1) + b"HTTP/1.1 400 Bad", [1], "protocol version 2"),
     "an impossible size": Exchange(singles(1), b"\x02\x03" + b"\xff" * 6, [], "larger than"),
@@ -224,20 +230,49 @@ def test_a_send_of_which_nothing_left_puts_its_requests_in_no_doubt() -> None:
     assert (pipeline.depth, pipeline.unsent_bytes, pipeline.data_to_send(0.0)) == (1, 0, b"")
 
 
-@pytest.mark.parametrize("event", ["answered", "abandoned"])
-def test_a_send_stays_under_way_once_one_of_its_requests_was_answered_or_abandoned(event: str) -> None:
+def abandon_first(pipeline: RequestPipeline[Request]) -> None:
+    pipeline.abandon(pipeline.sent[0], 0.0)
+
+
+def receive(data: bytes) -> Callable[[RequestPipeline[Request]], object]:
+    return lambda pipeline: pipeline.receive_data(data)
+
+
+TOUCHED = {
+    "answered": receive(message_frame(0)),
+    "answered in part": receive(message_frame(0)[:9]),
+    "begun to be answered": receive(message_frame(7)),
+    "abandoned": abandon_first,
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHED.values(), ids=TOUCHED)
+def test_a_send_stays_under_way_once_one_of_its_requests_was_answered_or_abandoned(
+    touch: Callable[[RequestPipeline[Request]], object],
+) -> None:
     pipeline: RequestPipeline[Request] = RequestPipeline("A1")
-    requests = [Request(number) for number in range(2)]
+    requests = [Request(0, consume=until(0)), Request(1)]
     for request in requests:
         pipeline.submit(request)
     data = pipeline.data_to_send(0.0)
-    if event == "answered":
-        pipeline.receive_data(message_frame(0))
-    else:
-        pipeline.abandon(requests[0], 0.0)
+    touch(pipeline)
     pipeline.bytes_sent(0)
     assert requests[1].sent
     assert pipeline.data_to_send(0.0) == data
+
+
+@pytest.mark.parametrize("part", [message_frame(7), message_frame(0)[:9], message_frame(7) + b"\x02"])
+def test_what_arrives_for_a_request_of_an_earlier_send_puts_those_of_the_next_in_no_doubt(part: bytes) -> None:
+    first, second, third = requests = [Request(0, consume=until(0)), Request(1), Request(2)]
+    pipeline = pipeline_with([first])
+    for request in requests[1:]:
+        pipeline.submit(request)
+    assert pipeline.data_to_send(0.0)
+    pipeline.receive_data(part)
+    pipeline.bytes_sent(0)
+    assert [request.sent for request in requests] == [True, False, False]
+    assert pipeline.unsent_bytes == len(second.frame) + len(third.frame)
+    assert pipeline.data_to_send(0.0) == second.frame + third.frame
 
 
 def test_a_send_is_bounded_so_that_what_stands_behind_can_be_withdrawn() -> None:
@@ -253,6 +288,15 @@ def test_a_send_is_bounded_so_that_what_stands_behind_can_be_withdrawn() -> None
     pipeline.bytes_sent(2 * len(requests[0].frame))
     assert pipeline.data_to_send(0.0) is requests[3].frame
     assert pipeline.unsent_bytes == 0
+
+
+def test_a_request_that_fills_a_send_is_sent_alone() -> None:
+    pipeline: RequestPipeline[Request] = RequestPipeline("A1")
+    full, behind = Request(0, size=SEND_SIZE - len(message_frame(0))), Request(1)
+    pipeline.submit(full)
+    pipeline.submit(behind)
+    assert pipeline.data_to_send(0.0) == full.frame
+    assert (full.sent, behind.sent) == (True, False)
 
 
 def test_what_waited_for_the_socket_carries_the_time_that_is_left() -> None:
@@ -327,6 +371,17 @@ def test_what_is_overdue_leaves_if_it_was_not_sent_and_becomes_a_tombstone_if_it
     assert pipeline.expire(6.0) == ([], 9.0)
 
 
+def test_a_request_is_overdue_at_its_deadline() -> None:
+    sent, unsent, later = Request(0, deadline=5.0), Request(1, deadline=5.0), Request(2, deadline=6.0)
+    pipeline = pipeline_with([sent])
+    pipeline.submit(unsent)
+    pipeline.submit(later)
+    assert pipeline.expire(5.0) == ([sent, unsent], 6.0)
+    assert pipeline.expired == [sent, unsent]
+    assert (list(pipeline.sent), list(pipeline.unsent)) == ([sent], [later])
+    assert pipeline.unsent_bytes == len(later.frame)
+
+
 def test_an_answer_of_several_frames_may_be_ended_by_its_owner() -> None:
     frames: list[bytes] = []
 
@@ -341,8 +396,28 @@ def test_an_answer_of_several_frames_may_be_ended_by_its_owner() -> None:
     pipeline.complete(requests[0])
     assert (pipeline.depth, pipeline.error, requests[0].consume) == (0, None, None)
     pipeline.submit(requests[1])
+    assert pipeline.data_to_send(0.0)
+    pipeline.bytes_sent(0)
+    assert not requests[1].sent  # the answer that was begun has ended
     pipeline.bytes_sent(len(pipeline.data_to_send(0.0)))
     assert [request for request, _ in pipeline.receive_data(message_frame(2))] == requests[1:]
+
+
+def test_only_the_oldest_answer_of_several_frames_may_be_ended() -> None:
+    requests = [Request(number, consume=lambda body: False) for number in range(2)]
+    pipeline = pipeline_with(requests)
+    with pytest.raises(AssertionError):
+        pipeline.complete(requests[1])
+    assert list(pipeline.sent) == requests
+
+
+def test_what_stands_behind_an_answer_that_its_owner_has_ended_is_the_next_answer() -> None:
+    first, second = Request(1, consume=lambda body: False), Request(2)
+    pipeline = pipeline_with([first, second])
+    assert pipeline.receive_data(message_frame(1) + message_frame(2)[:9]) == []
+    pipeline.complete(first)
+    assert pipeline.error is None
+    assert [request for request, _ in pipeline.receive_data(message_frame(2)[9:])] == [second]
 
 
 @pytest.mark.parametrize(("left_over", "partial"), [(1, b""), (0, b"\x02\x03")])
@@ -367,6 +442,79 @@ def test_the_end_of_a_connection_returns_what_is_in_doubt_and_what_is_not() -> N
         pipeline.submit(Request())
     with pytest.raises(ProtocolError, match="closed"):
         pipeline.receive_data(message_frame(0))
+
+
+def test_a_closed_pipeline_keeps_the_first_error() -> None:
+    ended = ProtocolError("ended by the test")
+    pipeline = pipeline_with([Request(0)])
+    pipeline.close(ended)
+    pipeline.close(ProtocolError("later"))
+    assert pipeline.error is ended
+    failed = pipeline_with([Request(0)])
+    failed.receive_data(NO_ANSWER)
+    own = failed.error
+    failed.close(ended)
+    assert own is not None and failed.error is own
+
+
+def submitted(*requests: Request, sent: int = 0) -> RequestPipeline[Request]:
+    """A pipeline with requests, of which the first ones have been sent."""
+    pipeline = pipeline_with(list(requests[:sent]))
+    for request in requests[sent:]:
+        pipeline.submit(request)
+    return pipeline
+
+
+def offered(*requests: Request) -> RequestPipeline[Request]:
+    pipeline = submitted(*requests)
+    pipeline.data_to_send(0.0)
+    return pipeline
+
+
+def blocked(*requests: Request) -> RequestPipeline[Request]:
+    pipeline = submitted(*requests)
+    pipeline.blocked = True
+    return pipeline
+
+
+def two() -> list[Request]:
+    return [Request(0, deadline=5.0), Request(1, deadline=5.0)]
+
+
+#: Calls that move requests, each with how its pipeline is made.
+MOVES: dict[str, tuple[Callable[[], RequestPipeline[Request]], Callable[[RequestPipeline[Request]], object]]] = {
+    "one is offered": (lambda: submitted(Request(0)), lambda pipeline: pipeline.data_to_send(0.0)),
+    "two are offered": (lambda: submitted(*two()), lambda pipeline: pipeline.data_to_send(0.0)),
+    "two are offered late": (lambda: blocked(*two()), lambda pipeline: pipeline.data_to_send(0.0)),
+    "two are taken back": (lambda: offered(*two()), lambda pipeline: pipeline.bytes_sent(0)),
+    "one is answered": (lambda: submitted(*two(), sent=2), receive(message_frame(0))),
+    "two are answered": (lambda: submitted(*two(), sent=2), receive(message_frame(0) + message_frame(1))),
+    "one is answered with two frames": (
+        lambda: submitted(Request(0, consume=until(1)), sent=1),
+        receive(message_frame(0) + message_frame(1)),
+    ),
+    "one of two expires": (
+        lambda: submitted(*two(), Request(2, deadline=9.0), sent=1),
+        lambda pipeline: pipeline.expire(5.0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "move"), MOVES.values(), ids=MOVES)
+def test_an_interrupt_anywhere_loses_no_request(
+    make: Callable[[], RequestPipeline[Request]], move: Callable[[RequestPipeline[Request]], object]
+) -> None:
+    for step in itertools.count():
+        pipeline = make()
+        requests = {*pipeline.sent, *pipeline.unsent}
+        with Interrupter(step, "_wire/pipeline.py") as interrupter:
+            with contextlib.suppress(KeyboardInterrupt):
+                move(pipeline)
+        completed = {request for request, _ in pipeline.completed}
+        assert {*pipeline.sent, *pipeline.unsent, *completed, *pipeline.expired} == requests, interrupter.place
+        if interrupter.place is None:
+            assert step > 10
+            return
 
 
 def test_it_shows_its_state() -> None:

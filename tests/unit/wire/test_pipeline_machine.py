@@ -241,6 +241,15 @@ class PipelineMachine(RuleBasedStateMachine):
         assert self.pipeline.receive_data((kind * 2)[:size]) == []
         assert "reply without a request" in str(self.pipeline.error)
 
+    @precondition(lambda self: self.may_fail and self.sent and not self.incoming)
+    @rule()
+    def send_one_answer_too_many(self) -> None:
+        """In one burst, so that nothing tells which of them are the answers."""
+        if self.pipeline._frames.pending or any(request.consume is not None for request in self.sent):
+            return
+        assert self.pipeline.receive_data(message_frame(7) * (len(self.sent) + 1)) == []
+        assert "reply without a request" in str(self.pipeline.error)
+
     # -- what holds always ---------------------------------------------------------------------------------------------
 
     @invariant()
