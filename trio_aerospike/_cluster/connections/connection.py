@@ -22,6 +22,7 @@ from ...validation import Uncopyable
 from .loop_clock import loop_clock
 from .request import Failure, Request
 from .transport import Transport
+from .woken import shared_outcome
 
 #: Bytes asked of the transport at a time. A larger buffer is mapped and unmapped by the allocator for each receive.
 RECEIVE_SIZE = 64 * 1024
@@ -78,6 +79,7 @@ class Connection(Uncopyable):
         "_transport",
         "_unread",
         "_waited",
+        "_woken",
         "_writer",
         "alive",
         "depth",
@@ -102,6 +104,7 @@ class Connection(Uncopyable):
         self._clock = clock = loop_clock()
         self._now = clock.now
         self._waited = clock.waited
+        self._woken = shared_outcome()
         #: When the last burst of answers came, or the first request was sent; on the clock of :meth:`waited`.
         self._burst_began = 0.0
         #: The iteration of the event loop in which that was.
@@ -462,7 +465,7 @@ class Connection(Uncopyable):
         self.depth -= count
         writes = 0
         cost = 0.0
-        reschedule = trio.lowlevel.reschedule
+        reschedule, woken = trio.lowlevel.reschedule, self._woken
         for request, body in completed:
             if request.exclusive:
                 self.exclusive = False  # how long its answer took says nothing about a single record
@@ -475,7 +478,10 @@ class Connection(Uncopyable):
             if task is not None:
                 request.task = None
                 request.reply = body
-                reschedule(task)
+                if woken is None:
+                    reschedule(task)
+                else:
+                    reschedule(task, woken)
             elif body:
                 request.answer(body)
             else:
