@@ -124,8 +124,10 @@ class RequestPipeline(Generic[R]):
 
     A driver reads the attributes and changes none but ``blocked``.
 
-    Whatever interrupts a call (a KeyboardInterrupt in a callback of an event loop), each request is then found in
-    ``unsent``, ``sent``, ``completed`` or ``expired``, perhaps in two of them.
+    Whatever interrupts a call that returns no request (a KeyboardInterrupt in a callback of an event loop), and
+    :meth:`receive_data` and :meth:`expire`, each request is then found in ``unsent``, ``sent``, ``completed`` or
+    ``expired``, perhaps in two of them. Of an interrupted :meth:`withdraw`, :meth:`take_unsent` or :meth:`close` some
+    may be in none: a driver settles them first, or is protected.
 
     Args:
         peer: names the server in errors.
