@@ -15,6 +15,7 @@ import trio
 import aerospike_py as aerospike
 import trio_aerospike
 from tests.compat.background import BackgroundCluster
+from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import Fault
 
 BURST = 100
@@ -74,6 +75,45 @@ def test_one_slow_get_in_a_burst_of_100_delays_no_other(
     assert took[-1] >= seconds
     if limit != BURST:  # where every slot is taken no read can be sent twice
         assert took[-2] < 0.15
+
+
+@pytest.mark.parametrize("limit", [0, 200], ids="limit {}".format)
+def test_second_attempts_that_the_server_refuses_are_retried(start_cluster: Any, limit: int) -> None:
+    cluster: BackgroundCluster = start_cluster()
+    seen = itertools.count()
+    refused: list[object] = []
+    slow = False
+
+    async def hold_and_refuse(kind: str, request: object) -> ResultCode | None:
+        nonlocal slow
+        if kind == "message" and not next(seen):
+            await trio.sleep(0.02)
+            slow = True
+            await trio.sleep(0.3)
+            slow = False
+        elif kind == "message" and slow and len(refused) < 20:
+            refused.append(request)
+            return ResultCode.PARTITION_UNAVAILABLE
+        return None
+
+    async def main() -> None:
+        config = {"hosts": cluster.hosts, "max_concurrent_operations": limit}
+        async with aerospike.AsyncClient(config) as client:
+            await client.connect()
+            await asyncio.gather(*(client.put(key, {"a": 1}) for key in KEYS))
+            for _ in range(5):
+                await burst(client)
+            cluster.set(on_request=hold_and_refuse)
+            await burst(client)
+            cluster.set(on_request=None)
+            assert refused
+            assert client._native is not None
+            give_up = time.monotonic() + 10
+            while not at_rest(client._native):
+                assert time.monotonic() < give_up
+                await asyncio.sleep(0.01)
+
+    asyncio.run(main())
 
 
 def at_rest(client: trio_aerospike.Client) -> bool:

@@ -185,13 +185,12 @@ class LoopExecutor(LeasingExecutor):
         )
 
     async def _with_slot(self, request: LoopRequest, function: Callable[..., Any], *args: Any) -> bytes:
-        """Run a command in Trio, which takes its slot over, unless the task is cancelled before."""
+        """Run a command in Trio, which takes its slot over or acquires one, unless the task is cancelled before."""
         if self._slots is None:
             return await self._in_trio(function, *args, None)
-        leased: list[Slot] = []
-        if request.slot is not None:
-            leased.append(request.slot)
-            request.slot = None
+        # None where a first attempt that goes on has kept the slot, or its answer has released it.
+        leased: list[Slot | None] = [request.slot]
+        request.slot = None
         try:
             return await self._in_trio(function, *args, leased)
         finally:

@@ -344,15 +344,16 @@ class Executor(Uncopyable):
         frame: bytes,
         policy: ReadPolicy | WritePolicy,
         write: bool,
-        leased: list[Slot] | None,
+        leased: list[Slot | None] | None,
         state: RetryState | None = None,
     ) -> bytes:
         """As :meth:`_run`, for an asyncio loop, which may have leased a slot.
 
         Args:
             what, key, frame, policy, write, state: As for :meth:`_run`.
-            leased: the slot, which is removed from the list: from then on it is released here. Empty if the loop has
-                taken it back, because the command was cancelled; None without a limit.
+            leased: the slot, which is removed from the list: from then on it is released here. It holds None where
+                the command has no slot any more, and another is acquired. Empty if the loop has taken it back, because
+                the command was cancelled; None without a limit.
         """
         if leased is None:
             return await self._run(what, key, frame, policy, write, None, state)
@@ -361,7 +362,8 @@ class Executor(Uncopyable):
             slot = leased.pop()
         except IndexError:
             raise ClientError(f"{what} {key!r}: the command was cancelled") from None
-        slots: list[object] = [slot.lease.transfer(slot) or await self.acquire_slot()]
+        operation = None if slot is None else slot.lease.transfer(slot)
+        slots: list[object] = [operation or await self.acquire_slot()]
         try:
             return await self._run(what, key, frame, policy, write, slots, state)
         finally:
@@ -417,7 +419,7 @@ class Executor(Uncopyable):
         state: RetryState,
         decision: RetryDecision,
         error: AerospikeError | None,
-        leased: list[Slot] | None = None,
+        leased: list[Slot | None] | None = None,
     ) -> bytes:
         """As :meth:`run` without a limit, for a command whose first attempt was made outside Trio.
 
