@@ -119,7 +119,9 @@ class LoopExecutor(LeasingExecutor):
 
     def _abandon(self, request: LoopRequest, connections: NodeConnections) -> None:
         """Have the answer of a request dropped; its slot stays taken while the server may be executing it."""
-        if request.slot is not None and request.in_flight and request.answer.cancelled():
+        answer = request.answer
+        stalled = answer.done() and not answer.cancelled() and isinstance(answer.exception(), Stalled)
+        if request.slot is not None and request.in_flight and (answer.cancelled() or stalled):
             assert self._slots is not None
             request.on_done = functools.partial(self._slots.release, request.slot)
             request.slot = None
@@ -129,9 +131,9 @@ class LoopExecutor(LeasingExecutor):
         """Have Trio send a read once more that was sent behind a slow request; the first answer counts."""
         body: bytes | None
         first: asyncio.Future[bytes]
-        first = request.answer = asyncio.get_running_loop().create_future()
         if request.ended:
-            raise Unsent  # its connection has ended meanwhile; a read can be executed again
+            raise Unsent  # it was answered or has expired, or its connection has ended; a read can be executed again
+        first = request.answer = asyncio.get_running_loop().create_future()
         second = asyncio.ensure_future(self._attempt_in_trio(request))
         try:
             await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)

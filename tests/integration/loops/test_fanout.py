@@ -186,7 +186,7 @@ def test_all_slots_come_back_however_commands_end(stages):
             await stage.loop_until(lambda: len(seen) >= 4)  # noqa: B023 - it is called at once
             for get in gets[::3]:
                 get.cancel()
-            await asyncio.wait(gets)
+            await asyncio.gather(*gets, return_exceptions=True)
             stage.script()
             assert (await commands.get(KEY))["a"] == 1
         await stage.loop_until(lambda: borrowed(stage) == 0)
