@@ -133,7 +133,8 @@ class LoopExecutor(LeasingExecutor):
         first: asyncio.Future[bytes]
         if request.ended:
             raise Unsent  # it was answered or has expired, or its connection has ended; a read can be executed again
-        first = request.answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        first = request.answer = loop.create_future()
         second = asyncio.ensure_future(self._attempt_in_trio(request))
         try:
             await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +148,8 @@ class LoopExecutor(LeasingExecutor):
             return body
         finally:
             first.cancel()
-            second.cancel()
+            if not loop.is_closed():  # a task that was left pending ends when it is collected, and so does this one
+                second.cancel()
 
     async def _attempt_in_trio(self, request: LoopRequest) -> bytes | None:
         """Make one attempt in Trio; returns None if it was not answered."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 from collections.abc import Callable
+
+import pytest
 
 from tests.integration.loop_stage import LoopStage, connections_of, in_loop, looped
 from tests.integration.stage import KEY
@@ -43,10 +47,38 @@ def test_a_read_that_is_cancelled_when_it_is_to_be_sent_again_keeps_its_slot(
         gets[1].cancel()
         await asyncio.wait(gets[1:])
         executor = stage.client._executor
-        assert executor.limiter is not None
+        limiter = executor.limiter
+        assert limiter is not None
         assert read.in_flight
-        assert executor.limiter.borrowed_tokens - sum(len(lease.free) for lease in executor.leases) == 2
+        assert limiter.borrowed_tokens - sum(len(lease.free) for lease in executor.leases) == 2
         await gets[0]
-        await stage.loop_until(lambda: not stage.now_in_trio(lambda: executor.limiter.borrowed_tokens))
+        await stage.loop_until(lambda: not limiter.borrowed_tokens)
 
     in_loop(body, stages(max_concurrent_operations=2))
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_may_be_closed_while_a_read_is_sent_again(
+    stages: Callable[..., LoopStage], caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = stages(max_concurrent_operations=4)
+    caplog.set_level(logging.CRITICAL, "asyncio")  # it says that tasks were left pending, which they were
+    loop = asyncio.new_event_loop()
+    gets: list[asyncio.Future[object]] = []
+
+    async def body() -> None:
+        commands = stage.commands()
+        await stage.warm(commands)
+        stage.script(then=Fault.SILENCE)
+        gets.extend(asyncio.ensure_future(commands.get(KEY)) for _ in range(2))
+        sent = connections_of(commands)[0]._pipeline.sent
+        await stage.loop_until(lambda: len(sent) == 2 and sent[1].rerouted and not sent[1].answer.done())
+
+    loop.run_until_complete(body())
+    loop.close()
+    gets.clear()
+    gc.collect()
+    limiter = stage.client._executor.limiter
+    assert limiter is not None
+    stage.script()
+    stage.until(lambda: not limiter.borrowed_tokens)
