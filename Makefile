@@ -30,21 +30,26 @@ ifneq ($(shell cat $(PEERS)/.made 2>/dev/null),$(PYTHON))
 endif
 endif
 
+# What an installation is made of: the hot modules are compiled again when they have changed.
+SOURCES := pyproject.toml compat/pyproject.toml hatch_build.py $(wildcard trio_aerospike/_wire/*.py trio_aerospike/_wire/*.pxd)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test check pytest bench peers clean
+.PHONY: help demo unit test check pytest plain bench peers wheels clean
 
 help:
 	@echo "make demo    run examples/quickstart.py against an embedded three-node cluster (or AEROSPIKE_HOSTS)"
 	@echo "make unit    the quick tests, without a server: under a minute on two cores"
+	@echo "make plain   the same with the modules that are not compiled"
 	@echo "make test    all checks and tests, under 12 minutes on two cores"
 	@echo "make check   ruff, the layers and mypy only"
 	@echo "make bench   compare with the published clients (BENCH_ARGS=--help shows the options)"
+	@echo "make wheels  build the distributions into dist/: for this platform, and of plain Python"
 	@echo "make clean   remove the environments and caches"
 
 demo: $(VENV)/.installed
 	@$(BIN)/python examples/quickstart.py
 
-test: check pytest
+test: check pytest plain
 
 check: $(VENV)/.installed-dev
 	$(BIN)/python tools/make_sync.py --check
@@ -57,6 +62,17 @@ unit: $(VENV)/.installed-dev
 
 pytest: $(VENV)/.installed-dev $(PEERS)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+plain:
+	TRIO_AEROSPIKE_PURE=1 $(MAKE) unit
+
+wheels: $(VENV)/.installed
+	@$(BIN)/python $(PIP) install build
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	TRIO_AEROSPIKE_PURE=1 $(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --wheel --outdir dist compat
+	@ls dist
 
 bench: $(VENV)/.installed-bench $(PEERS)/.installed-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
@@ -71,15 +87,18 @@ $(VENV)/.made $(PEERS)/.made: tools/make_venv.py
 	@$(@D)/bin/python $(PIP) install --upgrade 'pip>=25.1'
 	@echo "$(PYTHON)" > $@
 
-$(VENV)/.installed: $(VENV)/.made pyproject.toml compat/pyproject.toml
+# The hot modules are compiled meanwhile, where a C compiler is; the version tells.
+$(VENV)/.installed: $(VENV)/.made $(SOURCES)
 	@echo "installing trio-aerospike and trio-aerospike-compat into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[cli]' -e compat
+	@$(BIN)/trio-aerospike --version
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "installing the development tools into $(VENV)"
-	@$(BIN)/python $(PIP) install -e '.[cli,server-udf,numpy,otel,metrics]' --group dev
-	@touch $@
+$(VENV)/.installed-dev: $(VENV)/.made $(SOURCES)
+	@echo "installing trio-aerospike, trio-aerospike-compat and the development tools into $(VENV)"
+	@$(BIN)/python $(PIP) install -e '.[cli,server-udf,numpy,otel,metrics]' -e compat --group dev
+	@$(BIN)/trio-aerospike --version
+	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed
 	@echo "installing matplotlib into $(VENV)"
@@ -103,4 +122,4 @@ $(PEERS)/.installed-bench: $(PEERS)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/results
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/results dist trio_aerospike/_wire/_compiled

@@ -85,7 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scenarios", default=",".join(DEFAULT_SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
     parser.add_argument("--contenders", help=f"comma-separated, of {names}; all that are installed by default")
     parser.add_argument("--kinds", default="get,put", help="of get, put")
-    parser.add_argument("--depths", type=numbers, default=[1, 16, 64, 256, 1024], help="operations in flight")
+    parser.add_argument("--depths", type=numbers, default=[1, 16, 64, 256, 1024, 4096], help="operations in flight")
     parser.add_argument("--rounds", type=int, default=5, help="medians are taken over these")
     parser.add_argument("--seconds", type=float, default=0.5, help="of one contender's round at one point")
     parser.add_argument("--records", type=int, default=20_000, help="different keys")
@@ -167,7 +167,7 @@ def measure_nested(contenders: list[Contender], hosts: list[Host], arguments: ar
     title = "records of a list and a map of 100 elements each, nested"
     clients = [contender for contender in contenders if contender.module != "bare"]
     cells = [Cell("get", 1), Cell("put", 1)]
-    results = measure(title, "nested", clients, hosts, cells, arguments, (), "nested")
+    results = measure(title, "nested", clients, hosts, cells, arguments, report.NESTED_AIMS, "nested")
     times = nested.code(arguments.seconds)
     print(f"\n  our code alone: decoding {times.decode * 1e6:.0f} us, encoding {times.encode * 1e6:.0f} us")
     whole = results.median("aerospike", cells[0], "p50")

@@ -30,6 +30,7 @@ from ._batch.policies import (
 from ._client import Client as Client, open_client as open_client
 from ._commands.record_stream import Records as Records, UnreadableRecord as UnreadableRecord
 from ._version import __version__ as __version__
+from ._wire.records import SPEEDUPS as _SPEEDUPS
 from ._wire.values import (
     INFINITY as INFINITY,
     WILDCARD as WILDCARD,
@@ -125,6 +126,9 @@ from .records import (
     OrderedResult as OrderedResult,
     Record as Record,
 )
+
+__speedups__: bool = _SPEEDUPS
+"""Whether the hot modules run compiled. They do not if the environment variable TRIO_AEROSPIKE_PURE is 1."""
 
 if TYPE_CHECKING:
     from . import security as security

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from trio_aerospike._arrays.kept_answers import ANSWERED, decode_all
 from trio_aerospike._batch.keys import KeyColumns as KeyColumns
 from trio_aerospike._lazy import LazyModule
-from trio_aerospike._wire.row_columns import Columns
+from trio_aerospike._wire.batch_answers import Columns
 from trio_aerospike.errors import ProtocolError
 from trio_aerospike.records import (
     BatchResult,

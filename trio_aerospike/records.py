@@ -10,6 +10,7 @@ import attrs
 
 from trio_aerospike._lazy import LazyModule
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
+from trio_aerospike._wire.making import Maker
 from trio_aerospike.errors import AerospikeError, ProtocolError, error_from_code
 from trio_aerospike.keys import Key, KeyLike, UserKey, as_key
 from trio_aerospike.validation import checked_bins as checked_bins
@@ -224,6 +225,18 @@ class BatchResult:
     def __repr__(self) -> str:
         doubt = ", in doubt" if self.in_doubt else ""
         return f"BatchResult({self.key!r}, {self.result_code}, {self.record or self.error!r}{doubt})"
+
+
+def _batch_result(key: Key, code: int, record: Record | None, ordered: Sequence[tuple[str, Any]] | None) -> BatchResult:
+    return BatchResult(key, code, record, None, False, ordered)
+
+
+#: Makes the records of commands and batches.
+RECORD_MAKER: Final = Maker(Record, ("key", "bins", "generation", "void_time"), {}, Record)
+#: Makes the results of rows that were served, or of which the record does not exist.
+RESULT_MAKER: Final = Maker(
+    BatchResult, ("key", "result_code", "record", "_ordered"), {"_error": None, "in_doubt": False}, _batch_result
+)
 
 
 class BatchResults(list[BatchResult]):

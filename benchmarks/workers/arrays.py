@@ -21,7 +21,7 @@ from benchmarks.workers.common import NAMESPACE, quiet_memory
 SET = "bench-arrays"
 #: An integer, a double, a small integer, a short text and a vector of eight floats.
 DTYPE = np.dtype([("id", "i8"), ("score", "f8"), ("age", "i4"), ("name", "S12"), ("vector", "f4", (8,))])
-#: Warm-up repetitions: connections open, and layouts and usage hints are learnt.
+#: Warm-up repetitions: connections open, and usage hints are learnt.
 WARM_UP = 3
 
 

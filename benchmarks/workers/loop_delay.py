@@ -59,7 +59,7 @@ async def measure(hosts: list[tuple[str, int]]) -> dict[str, float]:
 
     longest: dict[str, float] = {}
     for name, work in (("query", query), ("batch", batch)):
-        await work()  # connections, layouts and imports
+        await work()  # connections and imports
         longest[name] = min([max(await delays_during(work)) for _ in range(TIMES)])
     await client.close()
     return longest

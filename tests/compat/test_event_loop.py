@@ -20,8 +20,8 @@ import aerospike_py as aerospike
 from aerospike_py._commands.usage_hints import UsageHint
 from aerospike_py._conversion import results
 from tests.compat.background import BackgroundCluster
+from trio_aerospike._arrays.kept_answers import KeepingReader
 from trio_aerospike._batch.keys import KeyColumns
-from trio_aerospike._wire.row_columns import ColumnReader
 from trio_aerospike.arrays import RecordColumns
 
 COUNT = 4000
@@ -66,7 +66,7 @@ def stretches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
         monkeypatch.setattr(owner, name, noting)
 
     watch(KeyColumns, "__init__", lambda _, columns, *__: len(columns))
-    watch(ColumnReader, "read", lambda _, __, body: len(body))
+    watch(KeepingReader, "read", lambda _, __, body: len(body))
     watch(RecordColumns, "to_dict", lambda found, _: len(found))
     watch(results, "batch_rows", lambda found, *_: len(found))
     watch(results, "query_records", lambda found, *_: len(found))

@@ -16,13 +16,13 @@ from .._wire.constants import (
     PARTICLE_NULL,
     PARTICLE_STRING,
 )
-from .._wire.layouts import FIXED
 from .._wire.particles import decode_value
 from .._wire.undecodable import ADVICE
 from ..errors import ProtocolError
 from ..keys import Key
 from ..records import BatchResult, Record
 from .fields import AnyArray, Field, Teller
+from .row_layout import FIXED
 from .vectorized_rows import Column, Positions, Rows, gather, take
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from .._wire.batch_answers import BatchRow
-from .._wire.row_columns import ColumnDecoder, ColumnReader, Columns
+from .._wire.batch_answers import BatchRow, ColumnReader, Columns
 from ..keys import Key
 from ..records import BatchResult, Record
 
@@ -22,7 +21,7 @@ class KeepingReader:
         results: the batch's results, by index; ``ANSWERED`` is put where a row is in the columns.
         other: takes a row that is no plain one.
         kept: the frames are put behind these.
-        runs, pause: as of :class:`ColumnReader`.
+        pause: as of :class:`ColumnReader`.
     """
 
     def __init__(
@@ -31,10 +30,9 @@ class KeepingReader:
         results: list[BatchResult | None],
         other: Callable[[BatchRow], None],
         kept: list[bytes],
-        runs: list[ColumnDecoder],
         pause: Callable[[], None] | None,
     ) -> None:
-        self._reader = ColumnReader(columns, results, ANSWERED, other, runs, pause)
+        self._reader = ColumnReader(columns, results, ANSWERED, other, pause)
         self._kept = kept
 
     def read(self, body: bytes) -> int | None:

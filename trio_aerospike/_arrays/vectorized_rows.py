@@ -3,25 +3,24 @@
 The rows of an answer stand one behind the other, each as long as its operations say. What may be the head of a row is
 found by what all heads have in common; for all of those at once it is worked out where a row of a known layout would
 end; and where ends and beginnings meet from the first byte to the last, these are the rows. A row of a kind that has no
-layout (``_wire.layouts``) is decoded by itself.
+layout (``row_layout``) is decoded by itself.
 
 A value that looks like a head does no harm: nothing ends where it begins.
 """
 
 from __future__ import annotations
 
-import struct
 from typing import TypeAlias
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
+from .._wire import reading
 from .._wire.batch_answers import BatchRow, read_row
-from .._wire.batch_layouts import layout_of
 from .._wire.constants import INFO3_LAST, MESSAGE_HEADER_SIZE
-from .._wire.layouts import VARIABLE, Layout
 from ..errors import ProtocolError
+from .row_layout import VARIABLE, Layout, layout_of
 
 Positions: TypeAlias = npt.NDArray[np.int64]
 
@@ -202,8 +201,8 @@ class _Finder:
         """A row by itself; returns where it ends."""
         try:
             found = read_row(self._data, position)
-        except (struct.error, IndexError) as error:
-            raise ProtocolError(f"an answer to a batch is cut off within {self._total} bytes: {error}") from None
+        except reading.CUT_OFF:
+            raise ProtocolError(f"an answer to a batch is cut off within {self._total} bytes") from None
         self._others[position] = found
         return found[1]
 
@@ -219,7 +218,7 @@ class _Finder:
             layout = None if row is None else layout_of(self._data, start)
             if layout is None or not all(_is_text(head[4:]) for head, _ in layout):
                 return False
-        except (struct.error, IndexError, ProtocolError):
+        except (*reading.CUT_OFF, ProtocolError):
             return False
         self._open[place] = True
         alike = np.flatnonzero(self._open & (self._counts == len(layout)))

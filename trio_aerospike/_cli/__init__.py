@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Inspect an Aerospike cluster, export and import records, or run an embedded server.",
         epilog="`trio-aerospike COMMAND --help` describes a command.",
     )
-    parser.add_argument("--version", action="version", version=f"trio-aerospike {_version()}")
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (add_nodes, add_info, add_get, add_put, add_scan, add_load, add_bench, add_serve):
         add(commands)
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _version() -> str:
+    from .. import __speedups__
     from .._version import __version__
 
-    return __version__
+    return f"trio-aerospike {__version__} ({'compiled' if __speedups__ else 'plain Python'})"

@@ -13,8 +13,7 @@ from .._batch.keys import KeyColumns, key_columns
 from .._batch.policies import BatchWritePolicy
 from .._batch.rows import ReadEncoder, Rows, WriteEncoder
 from .._lazy import LazyModule
-from .._wire.batch_answers import BatchRow
-from .._wire.row_columns import ColumnDecoder, Columns
+from .._wire.batch_answers import BatchRow, Columns
 from ..arrays import LazyBatch, check_numpy
 from ..keys import Key, KeyLike
 from ..policies import BatchPolicy
@@ -214,8 +213,6 @@ class ArrayCommands(BatchCommands):
 
 
 def _keeping(columns: Columns, answers: list[list[bytes]]) -> execution.MakeReader:
-    runs: list[ColumnDecoder] = []
-
     def make(
         keys: Sequence[Key],
         results: list[BatchResult | None],
@@ -224,7 +221,7 @@ def _keeping(columns: Columns, answers: list[list[bytes]]) -> execution.MakeRead
     ) -> execution.Reader:
         kept: list[bytes] = []
         answers.append(kept)
-        return KeepingReader(columns, results, other, kept, runs, pause)
+        return KeepingReader(columns, results, other, kept, pause)
 
     return make
 

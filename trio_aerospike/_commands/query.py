@@ -20,7 +20,7 @@ from ..predicates import Predicate
 from ..query import Cursor, PartitionFilter, QueryDuration, QueryPolicy
 from ..validation import checked_bin_name, checked_int, checked_text, refused, unknown_argument
 from .base import CommandFamily
-from .record_stream import Records, ScannedRecord, UnreadableRecord
+from .record_stream import SCANNED, Records, UnreadableRecord
 
 if TYPE_CHECKING:
     from .._cluster.execution import query as execution, query_plan
@@ -124,7 +124,7 @@ class QueryCommands(CommandFamily):
             head,
             plan,
             policy,
-            AnswerDecoder(ScannedRecord, UnreadableRecord),
+            AnswerDecoder(SCANNED, UnreadableRecord),
             lambda: "" if where is None else where.hint(head.namespace, head.set_name),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import trio
@@ -13,7 +13,8 @@ import trio
 from .._async_with import NeedsAsyncWith
 from .._lazy import LazyModule
 from .._stream_failure import StreamFailure
-from .._wire.query_layouts import Place
+from .._wire.making import Maker
+from .._wire.query_answers import Place
 from ..errors import BackpressureError, ProtocolError
 from ..keys import Key, known_key
 from ..query import Cursor
@@ -27,7 +28,7 @@ else:
     execution = LazyModule("trio_aerospike._cluster.execution.query")
     tend = LazyModule("trio_aerospike._cluster.tend.cluster")
 
-__all__ = ["Records", "ScannedRecord", "UnreadableRecord"]
+__all__ = ["SCANNED", "Records", "ScannedRecord", "UnreadableRecord"]
 
 
 class ScannedRecord(Record):
@@ -70,6 +71,10 @@ class ScannedRecord(Record):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Record, (self.key, self.bins, self.generation, self.void_time)
+
+
+#: Makes the records of a query.
+SCANNED: Final = Maker(ScannedRecord, ("_place", "bins", "generation", "void_time"), {}, ScannedRecord)
 
 
 class UnreadableRecord(ScannedRecord):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Never
 from .._lazy import LazyModule
 from .._wire import constants as wire
 from .._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
-from .._wire.record_layouts import RecordDecoder
 from .._wire.records import decode_header, decode_ordered, decode_record
 from .._wire.values import HyperLogLog
 from ..config import ClientConfig
@@ -58,9 +57,8 @@ class RecordCommands(CommandFamily):
         self._runner: CommandRunner = executor if runner is None else runner
         self._read_policy = config.read_policy
         self._write_policy = config.write_policy
-        # By what the policy asks, namespace and set: the request but for the digest that ends it, and what decodes
-        # its answers.
-        self._reads: dict[tuple[int, str, str], tuple[bytes, RecordDecoder]] = {}
+        # By what the policy asks, namespace and set: the request but for the digest that ends it.
+        self._reads: dict[tuple[int, str, str], bytes] = {}
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
@@ -84,17 +82,13 @@ class RecordCommands(CommandFamily):
         policy = self._read_policy if policy is None else chosen(policy, self._read_policy, ReadPolicy)
         if policy._plain:
             # No name for what is looked up: 100,000 gets that wait would keep as many tuples.
-            head, decoder = self._reads.get((policy._head, key.namespace, key.set_name)) or self._new_read(key, policy)
+            head = self._reads.get((policy._head, key.namespace, key.set_name)) or self._new_read(key, policy)
             frame = head + key.digest
         else:
-            decoder = None
             frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
         body = await self._runner.run("get", key, frame, policy, False)
         try:
-            if decoder is None:
-                _, generation, void_time, bins = decode_record(body)
-            else:
-                generation, void_time, bins = decoder.quick(body) or decoder.slow(body)
+            _, generation, void_time, bins = decode_record(body)
         except ProtocolError as error:
             raise undecodable("get", key, error) from None
         return Record(key, bins, generation, void_time)
@@ -529,14 +523,13 @@ class RecordCommands(CommandFamily):
         frame = self._request(key, policy, 0, info2, policy._info3, expected, record_ttl, ops, count)
         return self._runner.run(what, key, frame, policy, True)
 
-    def _new_read(self, key: Key, policy: ReadPolicy) -> tuple[bytes, RecordDecoder]:
-        """The parts that all plain reads share in the namespace and set of ``key``: request head and decoder."""
+    def _new_read(self, key: Key, policy: ReadPolicy) -> bytes:
+        """The head of the request that all plain reads share in the namespace and set of ``key``."""
         if len(self._reads) >= _READS_MAX:
             self._reads.clear()
         frame = self._request(key, policy, _GET_ALL | policy._info1, 0, policy._info3, 0, policy._wire_ttl)
-        read = frame[: -wire.DIGEST_SIZE], RecordDecoder()
-        self._reads[policy._head, key.namespace, key.set_name] = read
-        return read
+        head = self._reads[policy._head, key.namespace, key.set_name] = frame[: -wire.DIGEST_SIZE]
+        return head
 
     def _request(
         self,

@@ -13,3 +13,11 @@ Nothing here opens a connection, reads a clock or imports trio; a test checks th
 Malformed bytes raise ``ProtocolError``, and values that the database cannot hold ``InvalidArgError``; nothing else is
 raised.
 """
+
+import os
+from pathlib import Path
+
+#: Compiled forms of some modules are here, if the package was built with a C compiler.
+_COMPILED = Path(__file__).with_name("_compiled")
+if os.environ.get("TRIO_AEROSPIKE_PURE", "0") in ("", "0") and _COMPILED.is_dir():
+    __path__.insert(0, str(_COMPILED))

@@ -7,35 +7,22 @@ the whole batch. ``batch`` encodes requests, ``batch_messages`` has the server's
 
 from __future__ import annotations
 
-import struct
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from ..errors import ProtocolError, ResultCode
-from .batch_layouts import RunDecoder, decoder_of, layout_of
-from .constants import INFO3_LAST, MESSAGE_HEADER_SIZE
-from .layouts import Layout
-from .records import bins_of, read_bins, skip_bins, skip_fields
+from . import constants as wire, making, reading, records
 from .undecodable import faulty_bin
-
-K = TypeVar("K")
-R = TypeVar("R")
-
-_unpack_answer = struct.Struct(">B2xBxBIIIHH").unpack_from
 
 #: Result codes of rows without bins that a retry would not change, so that the row needs no further decoding.
 FINAL_CODES: Final = frozenset((0, int(ResultCode.RECORD_NOT_FOUND), int(ResultCode.FILTERED_OUT)))
-#: Most layouts to try for a row; with more, the general decoder is faster.
-_LAYOUTS: Final = 4
-#: After so many consecutive rows without a known layout, only one in so many is examined for a new one.
-_PATIENCE: Final = 8
 #: Bytes of rows that are decoded between two pauses: at most a few hundred microseconds of work.
-_STRETCH: Final = 4 * 1024
-#: Offset of the result code in a message.
-_RESULT_CODE: Final = 5
+_STRETCH = 4 * 1024
+
+_FAULTS = (*reading.CUT_OFF, UnicodeDecodeError, ProtocolError)
+_NO_ANSWER = (*reading.CUT_OFF, ProtocolError)
 
 
 @attrs.define(slots=True)
@@ -55,40 +42,42 @@ class BatchRow:
     results: Sequence[tuple[str, Any]] = ()
 
 
-class RowReader(ABC):
-    """Base class that reads frames of answers to batches: rows of known layouts, rows without bins, and all others.
+class RowReader:
+    """Base class that reads frames of answers to batches. Derived classes store the rows.
 
-    Derived classes store the rows.
+    A plain row is stored by ``_take``: one without bins, or with bins that each have a name and a value of their own.
+    All others, and rows that may have to be sent again, are left to ``other``.
 
     Args:
-        decoders: one for each known layout; decodes consecutive rows of that layout (``_decode``). Grows as rows come.
+        count: rows of the batch.
         pause: called several times while a frame is decoded, so that other threads can run.
+        writes: whether all rows only write, so that bins without values are not bins of records.
     """
 
-    __slots__ = ("_decoders", "_misses", "_pause")
-
-    def __init__(self, decoders: list[Any], pause: Callable[[], None] | None) -> None:
-        self._decoders = decoders
+    def __init__(self, count: int, pause: Callable[[], None] | None, writes: bool = False) -> None:
+        self._count = count
         self._pause = pause
-        self._misses = 0
+        self._writes = writes
+        #: The operations of the latest row that only wrote: most rows of a batch have the same.
+        self._written = b""
+        self._nils: tuple[tuple[str, None], ...] = ()
 
-    @abstractmethod
-    def _decode(self, decode: Any, body: bytes, position: int, stop: int) -> int:
-        """Decode rows that start before ``stop`` with a decoder; return the position of the first that is left."""
+    def _take(
+        self,
+        index: int,
+        code: int,
+        generation: int,
+        void_time: int,
+        bins: dict[str, Any] | None,
+        results: Sequence[tuple[str, Any]] | None,
+    ) -> None:
+        """Store a plain row: its bins, None where there is no record, and the results of its writes, if it has some."""
+        raise NotImplementedError
 
-    @abstractmethod
-    def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
-        """Store a row without bins, which has one of FINAL_CODES."""
-
-    @abstractmethod
-    def _decoder_for(self, layout: Layout) -> Any:
-        """Return the decoder for rows of a layout."""
-
-    def _read(self, body: bytes, count: int, other: Callable[[BatchRow], None]) -> int | None:
-        """Read one frame of an answer to ``count`` rows; see :meth:`BatchAnswerReader.read`."""
+    def _read(self, body: bytes, other: Callable[[BatchRow], None]) -> int | None:
+        """Read one frame; see :meth:`BatchAnswerReader.read`."""
         position = 0
         total = len(body)
-        bare = total - MESSAGE_HEADER_SIZE
         stop = _STRETCH
         try:
             while position < total:
@@ -96,119 +85,83 @@ class RowReader(ABC):
                     stop = position + _STRETCH
                     if self._pause is not None:
                         self._pause()
-                start = position
-                if position < bare and not body[position + _RESULT_CODE]:
-                    position = self._decode_known(body, position, stop)
-                    if position >= total:
-                        break
-                    if position >= stop:
-                        continue
-                end = self._read_bare(body, position, stop, count)
-                if end != position:
+                end = self._read_plain(body, position)
+                if end:
                     position = end
                     continue
-                row, end, result = read_row(body, position)
+                row, position, result = read_row(body, position)
                 if row is None:
                     return result
-                if row.index >= count:
-                    raise ProtocolError(f"a batch of {count} rows was answered with row {row.index}")
+                if row.index >= self._count:
+                    raise ProtocolError(f"a batch of {self._count} rows was answered with row {row.index}")
                 other(row)
-                if row.bins or row.results:
-                    self._misses = self._misses + 1 if position == start else 0
-                    if self._misses < _PATIENCE or not row.index % _PATIENCE:
-                        self._learn(body, position)
-                position = end
-        except (struct.error, IndexError) as error:
-            raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
+        except reading.CUT_OFF:
+            raise ProtocolError(f"an answer to a batch is cut off within {total} bytes") from None
         return None
 
-    def _decode_known(self, body: bytes, position: int, stop: int) -> int:
-        """Decode rows of known layouts, up to ``stop``; return the position of the first that is left."""
-        decoders = self._decoders
-        tried = 0
-        while tried < len(decoders):
-            end = self._decode(decoders[tried], body, position, stop)
-            if end == position:
-                tried += 1
-                continue
-            if tried:
-                decoders.insert(0, decoders.pop(tried))  # the next row most likely has the layout of the latest one
-            position = end
-            if position >= stop or position + _RESULT_CODE >= len(body) or body[position + _RESULT_CODE]:
-                break
-            # The first decoder has just stopped here.
-            tried = 1
-        return position
-
-    def _read_bare(self, body: bytes, position: int, stop: int, count: int) -> int:
-        """Read rows without bins, up to ``stop``; return the position of the first that has some, or is not plain."""
-        last = min(len(body) - MESSAGE_HEADER_SIZE, stop)
-        while position <= last:
-            header_size, info3, code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
-            plain = header_size == MESSAGE_HEADER_SIZE and not info3 & INFO3_LAST and code in FINAL_CODES
-            if not plain or n_fields or n_ops or index >= count:
-                break
-            self._take_bare(index, code, generation, void_time)
-            position += MESSAGE_HEADER_SIZE
-        return position
-
-    def _layout_of(self, body: bytes, position: int) -> Layout | None:
-        return layout_of(body, position)
-
-    def _learn(self, body: bytes, position: int) -> None:
-        """Make the layout of a row the first to be tried from now on."""
-        layout = self._layout_of(body, position)
-        if layout is not None:
-            decoder = self._decoder_for(layout)
-            if decoder not in self._decoders:
-                self._decoders[_LAYOUTS - 1 :] = []
-                self._decoders.insert(0, decoder)
+    def _read_plain(self, body: bytes, position: int) -> int:
+        """Read a plain row and store it; returns its end, and 0 for any other row."""
+        header_size, info3, code, generation, void_time, index, n_fields, n_ops = reading.unpack_head(body, position)
+        if header_size != wire.MESSAGE_HEADER_SIZE or info3 & wire.INFO3_LAST or n_fields or index >= self._count:
+            return 0
+        position += wire.MESSAGE_HEADER_SIZE
+        if not n_ops:
+            if code not in FINAL_CODES:
+                return 0
+            self._take(index, code, generation, void_time, None if code else {}, None)
+            return position
+        if code:
+            return 0
+        bins: dict[str, Any] = {}
+        try:
+            end = records.read_bins(body, position, n_ops, bins)
+            if len(bins) == n_ops:
+                self._take(index, 0, generation, void_time, bins, None)
+                return end
+            if bins or not self._writes:
+                return 0
+            if body[position:end] != self._written:
+                results: list[tuple[str, Any]] = []
+                records.read_bins(body, position, n_ops, bins, results)
+                self._written, self._nils = body[position:end], tuple(results)
+        except _FAULTS:
+            return 0
+        self._take(index, 0, generation, void_time, bins, self._nils)
+        return end
 
 
-#: The decoders of the latest rows of a kind, for results and records of these classes.
-_latest: dict[tuple[bytes, type[Any], type[Any]], tuple[RunDecoder, ...]] = {}
-_LATEST_KEPT: Final = 256
-
-
-class BatchAnswerReader(RowReader, Generic[K, R]):
+class BatchAnswerReader(RowReader):
     """Decodes the frames of answers to one batch into results.
 
     Args:
         keys: the batch's keys, by index.
         results: the batch's results, by index.
-        result_class, record_class: classes of results and records; see ``batch_layouts.decoder_of``. A result is made
-            of key, code and record.
-        kind: the payload of all rows, if it is the same: their layout is most likely that of earlier rows with it.
-        pause: as of :class:`RowReader`.
-        writes: whether all rows only write, so that bins without values are not bins of records.
+        make_result: makes a result of key, result code, record and the results of operations in their order.
+        make_record: makes a record of key, bins, generation and void time.
+        pause, writes: as of :class:`RowReader`.
     """
-
-    __slots__ = ("_keys", "_kind", "_record_class", "_result_class", "_results", "_writes")
 
     def __init__(
         self,
-        keys: Sequence[K],
-        results: list[R | None],
-        result_class: type[R],
-        record_class: type[Any],
-        kind: bytes | None = None,
+        keys: Sequence[Any],
+        results: list[Any],
+        make_result: making.Maker,
+        make_record: making.Maker,
         pause: Callable[[], None] | None = None,
         writes: bool = False,
     ) -> None:
-        super().__init__([] if kind is None else [*_latest.get((kind, result_class, record_class), ())], pause)
-        self._writes = writes
+        super().__init__(len(keys), pause, writes)
         self._keys = keys
         self._results = results
-        self._result_class: Callable[..., R] = result_class
-        self._record_class = record_class
-        self._kind = kind
+        self._result_maker = make_result
+        self._record_maker = make_record
 
     def read(self, body: bytes, other: Callable[[BatchRow], None]) -> int | None:
         """Decode one frame.
 
         Args:
             body: the frame.
-            other: called with every row that has neither a known layout nor no bins. Its index is valid.
+            other: called with every row that is not plain; see :class:`RowReader`. Its index is valid.
 
         Returns:
             The result of the whole part of the batch if this was its last frame; else None.
@@ -217,46 +170,110 @@ class BatchAnswerReader(RowReader, Generic[K, R]):
             ProtocolError: the frame is malformed, or has a row that was not asked for. (A malformed value is only an
                 error of its row.)
         """
-        return self._read(body, len(self._keys), other)
+        return self._read(body, other)
 
-    def _decode(self, decode: RunDecoder, body: bytes, position: int, stop: int) -> int:
-        return decode(body, position, stop, self._keys, self._results)
-
-    def _take_bare(self, index: int, code: int, generation: int, void_time: int) -> None:
+    def _take(
+        self,
+        index: int,
+        code: int,
+        generation: int,
+        void_time: int,
+        bins: dict[str, Any] | None,
+        results: Sequence[tuple[str, Any]] | None,
+    ) -> None:
         key = self._keys[index]
-        record = None if code else self._record_class(key, {}, generation, void_time)
-        self._results[index] = self._result_class(key, code, record)
+        record = None if bins is None else self._record_maker.make(key, bins, generation, void_time)
+        self._results[index] = self._result_maker.make(key, code, record, results)
 
-    def _layout_of(self, body: bytes, position: int) -> Layout | None:
-        return layout_of(body, position, self._writes)
 
-    def _decoder_for(self, layout: Layout) -> RunDecoder:
-        return decoder_of(layout, self._result_class, self._record_class)  # type: ignore[arg-type]  # it is one
+class Columns:
+    """The results of a batch of reads, as lists with an item for each key.
 
-    def _learn(self, body: bytes, position: int) -> None:
-        super()._learn(body, position)
-        if self._kind is not None:
-            if len(_latest) >= _LATEST_KEPT:
-                _latest.clear()
-            form = (self._kind, self._result_class, self._record_class)
-            _latest[form] = tuple(self._decoders)  # type: ignore[index]
+    No object is made for a row but the dict of its bins. The garbage collector does not have to traverse lists of
+    numbers.
+
+    Attributes:
+        bins: the bins of each record that was found; else None.
+        codes: 0 for a record, else the server's code.
+        generations, void_times: of the records, as the server sent them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.bins: list[dict[str, Any] | None] = [None] * count
+        self.codes: list[int] = [0] * count
+        self.generations: list[int] = [0] * count
+        self.void_times: list[int] = [0] * count
+
+
+class ColumnReader(RowReader):
+    """Decodes the frames of one part's answer into columns.
+
+    Args:
+        columns: the columns to fill, by the rows' indexes.
+        results: the batch's results, by index: ``mark`` is stored if a row is in the columns.
+        mark: anything but None.
+        other: called with every row that is not plain; its index is valid.
+        pause: as of :class:`RowReader`.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        results: list[Any],
+        mark: Any,
+        other: Callable[[BatchRow], None],
+        pause: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(len(results), pause)
+        self._bins = columns.bins
+        self._codes = columns.codes
+        self._generations = columns.generations
+        self._void_times = columns.void_times
+        self._results = results
+        self._mark = mark
+        self._other = other
+
+    def read(self, body: bytes) -> int | None:
+        """Decode one frame, as :meth:`BatchAnswerReader.read`.
+
+        Raises:
+            ProtocolError: the frame is malformed, or has a row that was not asked for.
+        """
+        return self._read(body, self._other)
+
+    def _take(
+        self,
+        index: int,
+        code: int,
+        generation: int,
+        void_time: int,
+        bins: dict[str, Any] | None,
+        results: Sequence[tuple[str, Any]] | None,
+    ) -> None:
+        self._results[index] = self._mark
+        if bins is None:
+            self._codes[index] = code
+        else:
+            self._bins[index] = bins
+            self._generations[index] = generation
+            self._void_times[index] = void_time
 
 
 def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
-    """Decode one row; return it, its end, and its result code; None at the end of the batch (may raise struct.error).
+    """Decode one row; return it, its end, and its result code; None at the end of the batch.
+
+    May raise any of ``reading.CUT_OFF``.
 
     Raises:
         ProtocolError: the frame is malformed (a malformed value is only its row's ``error``).
     """
-    header_size, info3, result_code, generation, void_time, index, n_fields, n_ops = _unpack_answer(body, position)
-    if header_size != 22:
-        raise ProtocolError(f"a message header of {header_size} bytes, expected 22")
-    position += 22
-    if n_fields:
-        position = skip_fields(body, position, n_fields)
+    header_size, info3, result_code, generation, void_time, index, n_fields, n_ops = reading.unpack_head(body, position)
+    if header_size != wire.MESSAGE_HEADER_SIZE:
+        raise ProtocolError(f"a message header of {header_size} bytes, expected {wire.MESSAGE_HEADER_SIZE}")
+    position = records.skip_fields(body, position + wire.MESSAGE_HEADER_SIZE, n_fields)
     total = len(body)
-    if info3 & INFO3_LAST:
-        position = skip_bins(body, position, n_ops)
+    if info3 & wire.INFO3_LAST:
+        position = records.skip_bins(body, position, n_ops)
         if position != total:
             raise ProtocolError(f"{total - position} bytes follow the end of a batch")
         return None, position, result_code
@@ -264,12 +281,13 @@ def read_row(body: bytes, position: int) -> tuple[BatchRow | None, int, int]:
         if position > total:
             raise ProtocolError(f"an answer to a batch of {total} bytes is cut off")
         return BatchRow(index, result_code, generation, void_time, {}), position, result_code
+    results: list[tuple[str, Any]] = []
     try:
-        results, end = read_bins(body, position, n_ops)
-        row = BatchRow(index, result_code, generation, void_time, bins_of(results), None, results)
+        end = records.read_bins(body, position, n_ops, {}, results)
+        row = BatchRow(index, result_code, generation, void_time, records.bins_of(results), None, results)
     except (ProtocolError, UnicodeDecodeError) as error:
         # The sizes give the end of the row, whatever its values are; otherwise the frame is malformed.
-        end = skip_bins(body, position, n_ops)
+        end = records.skip_bins(body, position, n_ops)
         fault = faulty_bin(body, position, n_ops) or ProtocolError(str(error))
         row = BatchRow(index, result_code, generation, void_time, {}, fault)
     return row, end, result_code
@@ -290,21 +308,22 @@ def decode_batch_response(body: bytes) -> tuple[list[BatchRow], int | None]:
             if row is None:
                 return rows, result
             rows.append(row)
-    except struct.error as error:
-        raise ProtocolError(f"an answer to a batch is cut off within {total} bytes: {error}") from None
+    except reading.CUT_OFF:
+        raise ProtocolError(f"an answer to a batch is cut off within {total} bytes") from None
     return rows, None
 
 
 def is_batch_end(body: bytes) -> bool:
     """Whether a frame is the last of an answer to a batch; decodes no values."""
-    tail = len(body) - MESSAGE_HEADER_SIZE
-    if tail < 0 or body[tail] != MESSAGE_HEADER_SIZE or not body[tail + 3] & INFO3_LAST:
+    tail = len(body) - wire.MESSAGE_HEADER_SIZE
+    if tail < 0 or body[tail] != wire.MESSAGE_HEADER_SIZE or not body[tail + 3] & wire.INFO3_LAST:
         return False
     position = 0
     try:
         while position < tail:
-            n_fields, n_ops = _unpack_answer(body, position)[6:]
-            position = skip_bins(body, skip_fields(body, position + MESSAGE_HEADER_SIZE, n_fields), n_ops)
-    except (struct.error, ProtocolError):
+            _size, _info3, _code, _generation, _void_time, _index, n_fields, n_ops = reading.unpack_head(body, position)
+            position = records.skip_fields(body, position + wire.MESSAGE_HEADER_SIZE, n_fields)
+            position = records.skip_bins(body, position, n_ops)
+    except _NO_ANSWER:
         return False
     return position == tail

@@ -1,21 +1,13 @@
-"""Unpack lists and maps: a fast path over the msgpack package, and an exact decoder for the rest."""
+"""Unpack lists and maps: with an exact decoder where the module is compiled, otherwise mostly with msgpack."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
 from ..errors import ProtocolError
-from .constants import (
-    CDT_READ_DEPTH_MAX,
-    PARTICLE_BLOB,
-    PARTICLE_GEOJSON,
-    PARTICLE_HLL,
-    PARTICLE_STRING,
-)
+from . import constants as wire, reading
 from .error_text import not_utf8
 from .values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
@@ -28,7 +20,7 @@ def unpack_value(data: bytes) -> Any:
     """
     # The C unpacker sizes a list by its header before it has seen an element: harmless in small data, in large
     # data safe as long as only a few headers can claim more than 65,535 elements.
-    if len(data) < 0x8000 or data.count(b"\xdd") + data.count(b"\xdf") < 8:
+    if not reading.COMPILED and (len(data) < 0x8000 or data.count(b"\xdd") + data.count(b"\xdf") < 8):
         try:
             return _unpack_fast(data)
         except _NOT_FAST:
@@ -38,19 +30,20 @@ def unpack_value(data: bytes) -> Any:
 
 
 def unpack_exactly(data: bytes) -> Any:
-    """As :func:`unpack_value`, without the fast path.
+    """As :func:`unpack_value`, without the msgpack package.
 
     Raises:
         ProtocolError: it is malformed, or nested deeper than 129 levels.
     """
+    unpacker = _Unpacker(data)
     try:
-        value, end = _unpack(data, 0, 0)
-    except (struct.error, IndexError):
+        value = unpacker.value(0)
+    except reading.CUT_OFF:
         raise ProtocolError(f"a list or map of {len(data)} bytes is cut off") from None
     except UnicodeDecodeError as error:
         raise ProtocolError(f"text in a list or map {not_utf8(error)}") from None
-    if end != len(data):
-        raise ProtocolError(f"{len(data) - end} bytes follow a list or map")
+    if unpacker.position != len(data):
+        raise ProtocolError(f"{len(data) - unpacker.position} bytes follow a list or map")
     return value
 
 
@@ -88,7 +81,7 @@ def _unpack_fast(data: bytes) -> Any:
 
 
 def _finish_list(items: list[Any], depth: int) -> Any:
-    if depth > CDT_READ_DEPTH_MAX:
+    if depth > wire.CDT_READ_DEPTH_MAX:
         raise _Unusual
     if depth and items and type(items[0]) is _Extension:
         order = items[0].code
@@ -115,7 +108,7 @@ def _finish_list(items: list[Any], depth: int) -> Any:
 
 def _finish_map(pairs: tuple[tuple[Any, Any], ...], depth: int) -> Any:
     # As pairs, because a repeated key in a dict would hide its first value.
-    if depth > CDT_READ_DEPTH_MAX:
+    if depth > wire.CDT_READ_DEPTH_MAX:
         raise _Unusual
     order = -1  # none seen
     result: dict[Any, Any] = {}
@@ -166,154 +159,220 @@ def _new_key(key: str) -> Any:
 def _from_raw(data: bytes) -> Any:
     """The value of a MessagePack string: a particle type byte, then the particle."""
     kind = data[0] if data else 0
-    if kind == PARTICLE_STRING:
+    if kind == wire.PARTICLE_STRING:
         return data[1:].decode()
-    if kind == PARTICLE_BLOB or kind == 0:
+    if kind == wire.PARTICLE_BLOB or kind == 0:
         return data[1:]
-    if kind == PARTICLE_GEOJSON:
+    if kind == wire.PARTICLE_GEOJSON:
         return GeoJSON(data[1:].decode())
-    if kind == PARTICLE_HLL:
+    if kind == wire.PARTICLE_HLL:
         return HyperLogLog(data[1:])
     return TypedBlob(kind, data[1:])
 
 
-_read_u16 = struct.Struct(">H").unpack_from
-_read_u32 = struct.Struct(">I").unpack_from
-
-_NUMBERS: dict[int, tuple[Callable[[bytes, int], tuple[Any, ...]], int]] = {
-    code: (struct.Struct(">" + form).unpack_from, struct.calcsize(">" + form))
-    for code, form in {
-        0xCA: "f",
-        0xCB: "d",
-        0xCC: "B",
-        0xCD: "H",
-        0xCE: "I",
-        0xCF: "Q",
-        0xD0: "b",
-        0xD1: "h",
-        0xD2: "i",
-        0xD3: "q",
-    }.items()
-}
-_CONSTANTS: dict[int, Any] = {0xC0: None, 0xC2: False, 0xC3: True}
-_RAW_8, _RAW_16, _RAW_32 = (0xD9, 0xC4), (0xDA, 0xC5), (0xDB, 0xC6)
+#: Keys of maps, which repeat from record to record; compiled.
+_texts: list[Any] = [None] * 2048
 
 
-def _unpack(data: bytes, position: int, depth: int) -> tuple[Any, int]:
-    """The exact decoder. It grows containers as elements are decoded, not by the count of a header."""
-    code = data[position]
-    position += 1
-    if code < 0x80:
-        return code, position
-    if code >= 0xE0:
-        return code - 256, position
-    if code < 0x90:
-        return _unpack_map(data, position, code & 0x0F, depth + 1)
-    if code < 0xA0:
-        return _unpack_list(data, position, code & 0x0F, depth + 1)
-    if code < 0xC0:
-        return _unpack_raw(data, position, code & 0x1F)
-    if code in _CONSTANTS:
-        return _CONSTANTS[code], position
-    number = _NUMBERS.get(code)
-    if number is not None:
-        return number[0](data, position)[0], position + number[1]
-    if code in _RAW_8:
-        return _unpack_raw(data, position + 1, data[position])
-    if code in _RAW_16:
-        return _unpack_raw(data, position + 2, _read_u16(data, position)[0])
-    if code in _RAW_32:
-        return _unpack_raw(data, position + 4, _read_u32(data, position)[0])
-    if code == 0xDC:
-        return _unpack_list(data, position + 2, _read_u16(data, position)[0], depth + 1)
-    if code == 0xDD:
-        return _unpack_list(data, position + 4, _read_u32(data, position)[0], depth + 1)
-    if code == 0xDE:
-        return _unpack_map(data, position + 2, _read_u16(data, position)[0], depth + 1)
-    if code == 0xDF:
-        return _unpack_map(data, position + 4, _read_u32(data, position)[0], depth + 1)
-    extension = _extension(data, position - 1)
-    if extension is None:
-        raise ProtocolError(f"byte {code:#04x} starts no value in a list or map")
-    kind, content, position = extension
-    if kind == 0xFF and content == b"\x00":
-        return WILDCARD, position
-    if kind == 0xFF and content == b"\x01":
-        return INFINITY, position
-    raise ProtocolError(f"an extension of type {kind} was found in place of a value in a list or map")
+class _Unpacker:
+    """The exact decoder. It grows containers as elements are decoded, not by the count of a header.
+
+    Attributes:
+        position: of the next element.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._total = len(data)
+        self.position = 0
+
+    def value(self, depth: int) -> Any:
+        """Decode an element that is nested in ``depth`` containers (may raise ``reading.CUT_OFF``)."""
+        data = self._data
+        position = self.position
+        if position >= self._total:
+            raise IndexError("the end of the data")
+        code = data[position]
+        position += 1
+        self.position = position
+        if code < 0x80:
+            return code
+        if code >= 0xE0:
+            return code - 256
+        if code < 0x90:
+            return self._map(code & 0x0F, depth + 1)
+        if code < 0xA0:
+            return self._list(code & 0x0F, depth + 1)
+        if code < 0xC0:
+            return self._raw(code & 0x1F)
+        if code == 0xC0:
+            return None
+        if code == 0xC2 or code == 0xC3:
+            return code == 0xC3
+        if code >= 0xCA and code <= 0xD3:
+            return self._number(code)
+        if code == 0xDE:
+            return self._map(self._count(2), depth + 1)
+        if code == 0xDF:
+            return self._map(self._count(4), depth + 1)
+        if code == 0xDC:
+            return self._list(self._count(2), depth + 1)
+        if code == 0xDD:
+            return self._list(self._count(4), depth + 1)
+        if code == 0xD9 or code == 0xC4:
+            return self._raw(self._count(1))
+        if code == 0xDA or code == 0xC5:
+            return self._raw(self._count(2))
+        if code == 0xDB or code == 0xC6:
+            return self._raw(self._count(4))
+        self.position = position - 1
+        extension = self._extension()
+        if extension is None:
+            raise ProtocolError(f"byte {code:#04x} starts no value in a list or map")
+        kind, content = extension
+        if kind == 0xFF and content == b"\x00":
+            return WILDCARD
+        if kind == 0xFF and content == b"\x01":
+            return INFINITY
+        raise ProtocolError(f"an extension of type {kind} was found in place of a value in a list or map")
+
+    def _count(self, width: int) -> int:
+        """Read a size or a number of elements of 1, 2 or 4 bytes."""
+        position = self.position
+        if position + width > self._total:
+            raise IndexError("the end of the data")
+        self.position = position + width
+        if width == 1:
+            return self._data[position]
+        if width == 2:
+            (count,) = reading.unpack_u16(self._data, position)
+        else:
+            (count,) = reading.unpack_u32(self._data, position)
+        return count  # type: ignore[no-any-return]
+
+    def _number(self, code: int) -> Any:
+        data = self._data
+        position = self.position
+        number: Any
+        if code == 0xCA:
+            (number,) = reading.unpack_f32(data, position)
+        elif code == 0xCB:
+            (number,) = reading.unpack_f64(data, position)
+        elif code == 0xCC:
+            return self._count(1)
+        elif code == 0xCD:
+            return self._count(2)
+        elif code == 0xCE:
+            return self._count(4)
+        elif code == 0xCF:
+            (number,) = reading.unpack_u64(data, position)
+        elif code == 0xD0:
+            (number,) = reading.unpack_i8(data, position)
+        elif code == 0xD1:
+            (number,) = reading.unpack_i16(data, position)
+        elif code == 0xD2:
+            (number,) = reading.unpack_i32(data, position)
+        else:
+            (number,) = reading.unpack_i64(data, position)
+        self.position = position + _NUMBER_SIZES[code - 0xCA]
+        return number
+
+    def _raw(self, size: int) -> Any:
+        position = self.position
+        end = position + size
+        if end > self._total:
+            raise ProtocolError(f"text or blob of {size} bytes in a list or map is cut off")
+        self.position = end
+        if size and self._data[position] == wire.PARTICLE_STRING:
+            return self._data[position + 1 : end].decode()
+        return _from_raw(self._data[position:end])
+
+    def _key(self, depth: int) -> Any:
+        """Decode the key of a pair."""
+        if reading.COMPILED:
+            position = self.position
+            if position + 1 < self._total:
+                code = self._data[position]
+                end = position + 1 + (code & 0x1F)
+                is_text = code > 0xA0 and code < 0xC0 and self._data[position + 1] == wire.PARTICLE_STRING
+                if is_text and end <= self._total:
+                    self.position = end
+                    return reading.repeated_text_of(_texts, self._data, position + 2, end - position - 2)
+        return _hashable(self.value(depth))
+
+    def _extension(self) -> tuple[int, bytes] | None:
+        """Read type and content of an extension; None if something else comes next."""
+        data = self._data
+        position = self.position
+        if position >= self._total:
+            raise IndexError("the end of the data")
+        code = data[position]
+        if code >= 0xD4 and code <= 0xD8:
+            self.position = position + 1
+            size = 1 << (code - 0xD4)
+        elif code >= 0xC7 and code <= 0xC9:
+            self.position = position + 1
+            size = self._count(1 << (code - 0xC7))
+        else:
+            return None
+        start = self.position + 1
+        end = start + size
+        if end > self._total:
+            raise ProtocolError("a list or map is cut off within an extension")
+        self.position = end
+        return data[start - 1], data[start:end]
+
+    def _order(self) -> int:
+        """Read the ordering flags at the front of a container; -1 where it has none."""
+        position = self.position
+        extension = self._extension()
+        if extension is None:
+            return -1
+        if extension[0] == 0xFF:
+            self.position = position
+            return -1
+        return extension[0]
+
+    def _check_container(self, count: int, depth: int) -> None:
+        if depth > wire.CDT_READ_DEPTH_MAX:
+            raise ProtocolError(f"a list or map is nested deeper than {wire.CDT_READ_DEPTH_MAX} levels")
+        if count > self._total - self.position:
+            raise ProtocolError(f"a list or map of {count} elements is cut off")
+
+    def _list(self, count: int, depth: int) -> Any:
+        self._check_container(count, depth)
+        items: list[Any] = []
+        ordered: OrderedList[Any] | None = None
+        if count:
+            order = self._order()
+            if order >= 0:
+                count -= 1
+                if order:
+                    ordered = OrderedList((), order)
+        for _ in range(count):
+            items.append(self.value(depth))
+        if ordered is None:
+            return items
+        ordered += items
+        return ordered
+
+    def _map(self, count: int, depth: int) -> Any:
+        self._check_container(2 * count, depth)
+        pairs: dict[Any, Any] = {}
+        if count:
+            order = self._order()
+            if order >= 0:
+                self.value(depth)
+                count -= 1
+                if order:
+                    pairs = OrderedMap((), order)
+        for _ in range(count):
+            key = self._key(depth)
+            pairs[key] = self.value(depth)
+        return pairs
 
 
-def _extension(data: bytes, position: int) -> tuple[int, bytes, int] | None:
-    """Type, content and end of the extension at ``position``; None when there is none."""
-    code = data[position]
-    if 0xD4 <= code <= 0xD8:
-        size, start = 1 << (code - 0xD4), position + 1
-    elif code == 0xC7:
-        size, start = data[position + 1], position + 2
-    elif code == 0xC8:
-        size, start = _read_u16(data, position + 1)[0], position + 3
-    elif code == 0xC9:
-        size, start = _read_u32(data, position + 1)[0], position + 5
-    else:
-        return None
-    end = start + 1 + size
-    if end > len(data):
-        raise ProtocolError("a list or map is cut off within an extension")
-    return data[start], data[start + 1 : end], end
-
-
-def _order_at(data: bytes, position: int) -> tuple[int, int] | None:
-    """The ordering flags at the front of a container, and where they end; None when it has none."""
-    extension = _extension(data, position)
-    if extension is None or extension[0] == 0xFF:
-        return None
-    return extension[0], extension[2]
-
-
-def _unpack_raw(data: bytes, position: int, size: int) -> tuple[Any, int]:
-    end = position + size
-    if end > len(data):
-        raise ProtocolError(f"text or blob of {size} bytes in a list or map is cut off")
-    return _from_raw(data[position:end]), end
-
-
-def _check_container(data: bytes, position: int, count: int, depth: int) -> None:
-    if depth > CDT_READ_DEPTH_MAX:
-        raise ProtocolError(f"a list or map is nested deeper than {CDT_READ_DEPTH_MAX} levels")
-    if count > len(data) - position:
-        raise ProtocolError(f"a list or map of {count} elements is cut off")
-
-
-def _unpack_list(data: bytes, position: int, count: int, depth: int) -> tuple[Any, int]:
-    _check_container(data, position, count, depth)
-    items: list[Any] = []
-    if count:
-        ordered = _order_at(data, position)
-        if ordered is not None:
-            order, position = ordered
-            count -= 1
-            items = OrderedList((), order) if order else items
-    for _ in range(count):
-        item, position = _unpack(data, position, depth)
-        items.append(item)
-    return items, position
-
-
-def _unpack_map(data: bytes, position: int, count: int, depth: int) -> tuple[Any, int]:
-    _check_container(data, position, 2 * count, depth)
-    pairs: dict[Any, Any] = {}
-    if count:
-        ordered = _order_at(data, position)
-        if ordered is not None:
-            order, position = ordered
-            _, position = _unpack(data, position, depth)
-            count -= 1
-            pairs = OrderedMap((), order) if order else pairs
-    for _ in range(count):
-        key, position = _unpack(data, position, depth)
-        item, position = _unpack(data, position, depth)
-        pairs[_hashable(key)] = item
-    return pairs, position
+_NUMBER_SIZES = bytes((4, 8, 1, 2, 4, 8, 1, 2, 4, 8))
 
 
 def _hashable(key: Any) -> Any:

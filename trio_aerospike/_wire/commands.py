@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InvalidArgError
-from .cdt import scalar_fault
+from . import writing
+from .cdt_faults import scalar_fault
 from .constants import (
     BIN_NAME_MAX,
     FIELD_DIGEST,
@@ -20,8 +21,7 @@ from .constants import (
     FIELD_NAMESPACE,
     FIELD_SET,
     PARTICLE_BLOB,
-    PARTICLE_FLOAT,
-    PARTICLE_INTEGER,
+    PARTICLE_NULL,
     PARTICLE_STRING,
     PROTO_MESSAGE,
     PROTO_SIZE_MAX,
@@ -34,11 +34,10 @@ from .particles import encode_value
 
 _pack_header = struct.Struct(">Q6BIIIHH").pack
 _pack_size = struct.Struct(">I").pack
-_pack_op = struct.Struct(">I4B").pack
 _pack_field = struct.Struct(">IB").pack
 _pack_int = struct.Struct(">q").pack
-_pack_float = struct.Struct(">d").pack
 _MESSAGE_FRAME = PROTO_VERSION << 56 | PROTO_MESSAGE << 48
+_SCALARS = frozenset((int, str, float))
 
 
 def transaction_ttl_of(seconds: float | None) -> int:
@@ -55,7 +54,6 @@ def transaction_ttl_of(seconds: float | None) -> int:
 # Applications have few sets and bins. If one creates them without end, the cache is emptied now and then.
 _CACHE_MAX = 4096
 _key_prefixes: dict[tuple[str, str | None], bytes] = {}
-_headers: dict[tuple[int, int, str], bytes] = {}
 _tails: dict[tuple[int, int, str], tuple[int, bytes]] = {}
 
 
@@ -118,16 +116,6 @@ def _bin_name(name: str) -> bytes:
     return data
 
 
-def _fixed_header(op: int, particle: int, name: str, size: int) -> bytes:
-    """Encode the header of an operation whose value always has that size."""
-    data = _bin_name(name)
-    if len(_headers) >= _CACHE_MAX:
-        _headers.clear()
-    header = _pack_op(4 + len(data) + size, op, particle, 0, len(data)) + data
-    _headers[op, particle, name] = header
-    return header
-
-
 def _tail(op: int, particle: int, name: str) -> tuple[int, bytes]:
     """Return the bytes between the size and the value of an operation, and their length."""
     data = _bin_name(name)
@@ -144,30 +132,16 @@ def encode_op(op: int, name: str, value: Any) -> bytes:
     Raises:
         InvalidArgError: the name is too long, or the database cannot hold the value.
     """
-    kind = type(value)
-    try:
-        if kind is int:
-            header = _headers.get((op, 1, name))
-            if header is None:
-                header = _fixed_header(op, PARTICLE_INTEGER, name, 8)
-            return header + _pack_int(value)
-        if kind is str:
-            data = value.encode()
-            tail = _tails.get((op, 3, name))
-            if tail is None:
-                tail = _tail(op, PARTICLE_STRING, name)
-            return _pack_size(tail[0] + len(data)) + tail[1] + data  # type: ignore[no-any-return]
-        if kind is float:
-            header = _headers.get((op, 2, name))
-            if header is None:
-                header = _fixed_header(op, PARTICLE_FLOAT, name, 8)
-            return header + _pack_float(value)
-    except (struct.error, UnicodeEncodeError):
-        raise InvalidArgError(f"bin {shown(name)}: value {scalar_fault(value)}") from None
+    encoded = writing.scalar_op(op, name, value)
+    if encoded is not None:
+        return encoded
     try:
         particle, data = encode_value(value)
     except InvalidArgError as error:
-        raise InvalidArgError(f"bin {shown(name)}: {error}") from None
+        text = str(error)
+        if type(value) in _SCALARS:
+            text = text.replace("value: ", "value ", 1)
+        raise InvalidArgError(f"bin {shown(name)}: {text}") from None
     return encode_particle_op(op, name, particle, data)
 
 
@@ -181,10 +155,7 @@ def encode_particle_op(op: int, name: str, particle: int, data: bytes) -> bytes:
 
 def op_name_only(op: int, name: str) -> bytes:
     """Encode an operation without a value: read a bin, touch, delete (the latter two with an empty name)."""
-    header = _headers.get((op, 0, name))
-    if header is None:
-        header = _fixed_header(op, 0, name, 0)
-    return header
+    return encode_particle_op(op, name, PARTICLE_NULL, b"")
 
 
 def encode_ops(ops: Iterable[tuple[int, str, Any]]) -> bytes:

@@ -10,27 +10,23 @@ import struct
 import zlib
 
 from ..errors import InvalidArgError, ProtocolError
-from .constants import (
-    PROTO_ADMIN,
-    PROTO_COMPRESSED,
-    PROTO_HEADER_SIZE,
-    PROTO_INFO,
-    PROTO_MESSAGE,
-    PROTO_SIZE_MAX,
-    PROTO_VERSION,
-)
+from . import constants as wire, reading
 
 _header = struct.Struct(">Q")
 _pack_header = _header.pack
 _unpack_header = _header.unpack_from
-_VERSION_BITS = PROTO_VERSION << 56
+#: The version, 2, in the place where it is in a header.
+_VERSION_BITS = 0x0200_0000_0000_0000
 _SIZE_MASK = (1 << 48) - 1
 
 # First two bytes of a good frame, as a number -> its type. Anything else is a fault.
-_KINDS = {PROTO_VERSION << 8 | kind: kind for kind in (PROTO_INFO, PROTO_ADMIN, PROTO_MESSAGE, PROTO_COMPRESSED)}
+_KINDS = {
+    wire.PROTO_VERSION << 8 | kind: kind
+    for kind in (wire.PROTO_INFO, wire.PROTO_ADMIN, wire.PROTO_MESSAGE, wire.PROTO_COMPRESSED)
+}
 
 # What a server reads: admin messages also with the older version 0 (server: process_readable in as/src/base/service.c).
-_REQUEST_KINDS = {**_KINDS, PROTO_ADMIN: PROTO_ADMIN}
+_REQUEST_KINDS = {**_KINDS, wire.PROTO_ADMIN: wire.PROTO_ADMIN}
 
 
 def encode_frame(kind: int, body: bytes) -> bytes:
@@ -40,17 +36,17 @@ def encode_frame(kind: int, body: bytes) -> bytes:
         InvalidArgError: the body is larger than the server accepts (128 MiB).
     """
     size = len(body)
-    if size > PROTO_SIZE_MAX:
-        raise InvalidArgError(f"a request of {size} bytes is too large: the server takes at most {PROTO_SIZE_MAX}")
+    if size > wire.PROTO_SIZE_MAX:
+        raise InvalidArgError(f"a request of {size} bytes is too large: the server takes at most {wire.PROTO_SIZE_MAX}")
     return _pack_header(_VERSION_BITS | kind << 48 | size) + body
 
 
 def compress_frame(frame: bytes) -> bytes:
     """The frame, packed with zlib into a frame of type "compressed" (server: ``as_comp_proto``)."""
-    return encode_frame(PROTO_COMPRESSED, _pack_header(len(frame)) + zlib.compress(frame, 1))
+    return encode_frame(wire.PROTO_COMPRESSED, _pack_header(len(frame)) + zlib.compress(frame, 1))
 
 
-def decompress_body(body: bytes, max_size: int = PROTO_SIZE_MAX) -> tuple[int, bytes]:
+def decompress_body(body: bytes, max_size: int = wire.PROTO_SIZE_MAX) -> tuple[int, bytes]:
     """Type and body of the frame inside the body of a compressed frame.
 
     Never unpacks more than the size that the frame announces, nor more than ``max_size`` bytes.
@@ -61,7 +57,7 @@ def decompress_body(body: bytes, max_size: int = PROTO_SIZE_MAX) -> tuple[int, b
     if len(body) < 8:
         raise ProtocolError(f"a compressed frame of {len(body)} bytes has no room for its size")
     size: int = _unpack_header(body, 0)[0]
-    if not PROTO_HEADER_SIZE <= size <= max_size + PROTO_HEADER_SIZE:
+    if not wire.PROTO_HEADER_SIZE <= size <= max_size + wire.PROTO_HEADER_SIZE:
         raise ProtocolError(f"a compressed frame announces {size} bytes; allowed are 8 to {max_size + 8}")
     unpacker = zlib.decompressobj()
     try:
@@ -75,7 +71,7 @@ def decompress_body(body: bytes, max_size: int = PROTO_SIZE_MAX) -> tuple[int, b
         raise ProtocolError(f"a compressed frame does not unpack to the {size} bytes it announces")
     head: int = _unpack_header(frame, 0)[0]
     kind = _KINDS.get(head >> 48)
-    if kind is None or kind == PROTO_COMPRESSED or head & _SIZE_MASK != size - PROTO_HEADER_SIZE:
+    if kind is None or kind == wire.PROTO_COMPRESSED or head & _SIZE_MASK != size - wire.PROTO_HEADER_SIZE:
         raise ProtocolError(f"a compressed frame holds no frame: header {frame[:8].hex()}")
     return kind, frame[8:]
 
@@ -96,7 +92,7 @@ class FrameReader:
 
     __slots__ = ("_kinds", "_need", "_unpacks", "error", "max_size", "partial")
 
-    def __init__(self, max_size: int = PROTO_SIZE_MAX, *, of_requests: bool = False) -> None:
+    def __init__(self, max_size: int = wire.PROTO_SIZE_MAX, *, of_requests: bool = False) -> None:
         self._kinds = _REQUEST_KINDS if of_requests else _KINDS
         self._unpacks = not of_requests
         self.max_size = max_size
@@ -104,7 +100,7 @@ class FrameReader:
         self.partial = bytearray()
         # How much of the incomplete frame is needed before it is looked at again: a large frame in many small pieces
         # is not copied over and over.
-        self._need = PROTO_HEADER_SIZE
+        self._need = wire.PROTO_HEADER_SIZE
 
     def __repr__(self) -> str:
         state = f"failed: {self.error}" if self.error else f"{len(self.partial)} of {self._need} bytes"
@@ -134,41 +130,43 @@ class FrameReader:
                 return []
             data = bytes(buffer)
             buffer.clear()
-        total = len(data)
+        whole: bytes = data
+        total = len(whole)
         frames: list[tuple[int, bytes]] = []
         position = 0
-        while (start := position + 8) <= total:
-            head: int = _unpack_header(data, position)[0]
+        while position + wire.PROTO_HEADER_SIZE <= total:
+            start = position + wire.PROTO_HEADER_SIZE
+            (head,) = reading.unpack_u64(whole, position)
             kind = self._kinds.get(head >> 48)
             size = head & _SIZE_MASK
             if kind is None or size > self.max_size:
-                self._fail(self._describe(data[position:start], kind, size))
+                self._fail(self._describe(whole[position:start], kind, size))
                 return frames
             end = start + size
             if end > total:
                 self._need = end - position
                 break
-            if kind == 4 and self._unpacks:  # PROTO_COMPRESSED
+            if kind == wire.PROTO_COMPRESSED and self._unpacks:
                 try:
-                    frames.append(decompress_body(data[start:end], self.max_size))
+                    frames.append(decompress_body(whole[start:end], self.max_size))
                 except ProtocolError as error:
                     self._fail(error)
                     return frames
             else:
-                frames.append((kind, data[start:end]))
+                frames.append((kind, whole[start:end]))
             position = end
         else:
-            self._need = 8
+            self._need = wire.PROTO_HEADER_SIZE
         if position < total:
-            buffer += data[position:]
+            buffer += whole[position:]
         return frames
 
     def _fail(self, error: ProtocolError) -> None:
         self.error = error
 
     def _describe(self, header: bytes, kind: int | None, size: int) -> ProtocolError:
-        if header[0] != PROTO_VERSION:
-            return ProtocolError(f"not a frame of protocol version {PROTO_VERSION}: header {header.hex()}")
+        if header[0] != wire.PROTO_VERSION:
+            return ProtocolError(f"not a frame of protocol version {wire.PROTO_VERSION}: header {header.hex()}")
         if kind is None:
             return ProtocolError(f"a frame of unknown type {header[1]}: header {header.hex()}")
         return ProtocolError(f"a frame of {size} bytes is larger than the {self.max_size} allowed")

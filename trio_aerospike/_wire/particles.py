@@ -10,19 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InvalidArgError, ProtocolError
-from .cdt import LEGACY_BLOBS, pack_value, scalar_fault, unpack_value
-from .constants import (
-    PARTICLE_BLOB,
-    PARTICLE_BOOL,
-    PARTICLE_FLOAT,
-    PARTICLE_GEOJSON,
-    PARTICLE_HLL,
-    PARTICLE_INTEGER,
-    PARTICLE_LIST,
-    PARTICLE_MAP,
-    PARTICLE_NULL,
-    PARTICLE_STRING,
-)
+from . import cdt_pack, cdt_unpack, constants as wire
+from .cdt_faults import LEGACY_BLOBS, scalar_fault
 from .error_text import kind_of, not_utf8
 from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
@@ -36,44 +25,44 @@ _unpack_float = struct.Struct(">d").unpack
 
 
 def _encode_int(value: int) -> tuple[int, bytes]:
-    return PARTICLE_INTEGER, _pack_int(value)
+    return wire.PARTICLE_INTEGER, _pack_int(value)
 
 
 def _encode_float(value: float) -> tuple[int, bytes]:
-    return PARTICLE_FLOAT, _pack_float(value)
+    return wire.PARTICLE_FLOAT, _pack_float(value)
 
 
 def _encode_str(value: str) -> tuple[int, bytes]:
-    return PARTICLE_STRING, value.encode()
+    return wire.PARTICLE_STRING, value.encode()
 
 
 def _encode_bytes(value: Any) -> tuple[int, bytes]:
-    return PARTICLE_BLOB, bytes(value)
+    return wire.PARTICLE_BLOB, bytes(value)
 
 
 def _encode_bool(value: bool) -> tuple[int, bytes]:
-    return PARTICLE_BOOL, b"\x01" if value else b"\x00"
+    return wire.PARTICLE_BOOL, b"\x01" if value else b"\x00"
 
 
 def _encode_none(value: None) -> tuple[int, bytes]:
-    return PARTICLE_NULL, b""
+    return wire.PARTICLE_NULL, b""
 
 
 def _encode_list(value: Any) -> tuple[int, bytes]:
-    return PARTICLE_LIST, pack_value(value)
+    return wire.PARTICLE_LIST, cdt_pack.pack_value(value)
 
 
 def _encode_map(value: Any) -> tuple[int, bytes]:
-    return PARTICLE_MAP, pack_value(value)
+    return wire.PARTICLE_MAP, cdt_pack.pack_value(value)
 
 
 def _encode_geojson(value: GeoJSON) -> tuple[int, bytes]:
     # Flags and a count of cells precede the text; the server sets both, the client sends zeros.
-    return PARTICLE_GEOJSON, b"\x00\x00\x00" + value.text.encode()
+    return wire.PARTICLE_GEOJSON, b"\x00\x00\x00" + value.text.encode()
 
 
 def _encode_hll(value: HyperLogLog) -> tuple[int, bytes]:
-    return PARTICLE_HLL, value.data
+    return wire.PARTICLE_HLL, value.data
 
 
 def _encode_blob(value: TypedBlob) -> tuple[int, bytes]:
@@ -175,20 +164,6 @@ def _decode_none(data: bytes) -> None:
     return None
 
 
-def _decode_list(data: bytes) -> Any:
-    value = unpack_value(data)
-    if not isinstance(value, list):
-        raise ProtocolError(f"a list particle holds {kind_of(value)}")
-    return value
-
-
-def _decode_map(data: bytes) -> Any:
-    value = unpack_value(data)
-    if not isinstance(value, dict):
-        raise ProtocolError(f"a map particle holds {kind_of(value)}")
-    return value
-
-
 def _decode_geojson(data: bytes) -> GeoJSON:
     # One byte of flags, a count of cells, the cells at 8 bytes each, the text.
     start = 3 + 8 * int.from_bytes(data[1:3], "big")
@@ -198,16 +173,14 @@ def _decode_geojson(data: bytes) -> GeoJSON:
 
 
 _DECODERS: dict[int, Callable[[bytes], Any]] = {
-    PARTICLE_NULL: _decode_none,
-    PARTICLE_INTEGER: _decode_int,
-    PARTICLE_FLOAT: _decode_float,
-    PARTICLE_STRING: _decode_str,
-    PARTICLE_BLOB: _decode_blob,
-    PARTICLE_BOOL: _decode_bool,
-    PARTICLE_HLL: HyperLogLog,
-    PARTICLE_MAP: _decode_map,
-    PARTICLE_LIST: _decode_list,
-    PARTICLE_GEOJSON: _decode_geojson,
+    wire.PARTICLE_NULL: _decode_none,
+    wire.PARTICLE_INTEGER: _decode_int,
+    wire.PARTICLE_FLOAT: _decode_float,
+    wire.PARTICLE_STRING: _decode_str,
+    wire.PARTICLE_BLOB: _decode_blob,
+    wire.PARTICLE_BOOL: _decode_bool,
+    wire.PARTICLE_HLL: HyperLogLog,
+    wire.PARTICLE_GEOJSON: _decode_geojson,
 }
 
 
@@ -217,6 +190,16 @@ def decode_value(particle: int, data: bytes) -> Any:
     Raises:
         ProtocolError: the bytes are not a valid value of that type.
     """
+    if particle == wire.PARTICLE_LIST:
+        value = cdt_unpack.unpack_value(data)
+        if not isinstance(value, list):
+            raise ProtocolError(f"a list particle holds {kind_of(value)}")
+        return value
+    if particle == wire.PARTICLE_MAP:
+        value = cdt_unpack.unpack_value(data)
+        if not isinstance(value, dict):
+            raise ProtocolError(f"a map particle holds {kind_of(value)}")
+        return value
     decode = _DECODERS.get(particle)
     if decode is None:
         return TypedBlob(particle, data)

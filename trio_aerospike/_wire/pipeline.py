@@ -47,17 +47,11 @@ import math
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from ..errors import ProtocolError
+from . import constants as wire, reading
 from .commands import transaction_ttl_of
-from .constants import (
-    MESSAGE_HEADER_SIZE,
-    PROTO_HEADER_SIZE,
-    PROTO_MESSAGE,
-    PROTO_VERSION,
-    TRANSACTION_TTL_OFFSET,
-)
 from .frames import FrameReader
 
 #: Bytes gathered for one send; requests behind them can still be withdrawn.
@@ -68,12 +62,11 @@ UNSENT_LIMIT: Final = 1024 * 1024
 ABANDONED_SECONDS: Final = 1.0
 
 #: Size of the smallest frame that holds a message.
-_SMALLEST: Final = PROTO_HEADER_SIZE + MESSAGE_HEADER_SIZE
-#: The header of a frame that is one message, as a number, less the size of the frame.
-_MESSAGE_OF: Final = (PROTO_VERSION << 56 | PROTO_MESSAGE << 48) - PROTO_HEADER_SIZE
+_SMALLEST: Final = wire.PROTO_HEADER_SIZE + wire.MESSAGE_HEADER_SIZE
+#: The header of a frame that is one message (version 2, type 3), as a number, less the size of the frame.
+_MESSAGE_OF: Final = 0x0203_0000_0000_0000 - 8
 
 _pack_ttl = struct.Struct(">I").pack
-_unpack_header = struct.Struct(">Q").unpack_from
 
 
 def restamped(frame: bytes, expires: float, now: float) -> bytes:
@@ -81,10 +74,10 @@ def restamped(frame: bytes, expires: float, now: float) -> bytes:
 
     A frame that is no message, or whose command has no time limit, is returned as it is.
     """
-    if frame[1] != PROTO_MESSAGE or expires == math.inf:
+    if frame[1] != wire.PROTO_MESSAGE or expires == math.inf:
         return frame
     ttl = _pack_ttl(transaction_ttl_of(expires - now))
-    return frame[:TRANSACTION_TTL_OFFSET] + ttl + frame[TRANSACTION_TTL_OFFSET + 4 :]
+    return frame[: wire.TRANSACTION_TTL_OFFSET] + ttl + frame[wire.TRANSACTION_TTL_OFFSET + 4 :]
 
 
 class PipelinedRequest(Protocol):
@@ -118,8 +111,28 @@ class PipelinedRequest(Protocol):
 
 R = TypeVar("R", bound=PipelinedRequest)
 
+if TYPE_CHECKING:
 
-class RequestPipeline(Generic[R]):
+    class _Parameterised(Generic[R]):
+        pass
+else:
+
+    class _Parameterised:
+        """What a compiled class can have in the place of Generic as a base."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, parameter):
+            return cls
+
+
+class _Base:
+    """The first base of a compiled class must be one as well."""
+
+    __slots__ = ()
+
+
+class RequestPipeline(_Base, _Parameterised[R]):
     """The requests of one connection, first in, first out; the module describes its states.
 
     A driver reads the attributes and changes none but ``blocked``.
@@ -145,7 +158,6 @@ class RequestPipeline(Generic[R]):
 
     __slots__ = (
         "_begun",
-        "_feed",
         "_frames",
         "_offered",
         "_outgoing",
@@ -164,7 +176,6 @@ class RequestPipeline(Generic[R]):
     def __init__(self, peer: str) -> None:
         self._peer = peer
         self._frames = FrameReader()
-        self._feed = self._frames.feed
         self._partial = self._frames.partial
         self.unsent: deque[R] = deque()
         self.sent: deque[R] = deque()
@@ -195,6 +206,11 @@ class RequestPipeline(Generic[R]):
     def awaited(self) -> bool:
         """Whether anybody waits for an answer."""
         return bool(self.unsent) or any(not request.abandoned for request in self.sent)
+
+    @property
+    def partial_bytes(self) -> int:
+        """How many bytes have come of a frame that is not whole yet."""
+        return len(self._partial)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -295,7 +311,7 @@ class RequestPipeline(Generic[R]):
 
     # -- receiving ---------------------------------------------------------------------------------------------------
 
-    def receive_data(self, data: bytes) -> list[tuple[R, bytes]]:
+    def receive_data(self, data: bytes | bytearray) -> list[tuple[R, bytes]]:
         """Take bytes from the socket and hand out the requests that they complete.
 
         Requests that were completed before a fault are still returned; :attr:`error` is set then. Of a burst with more
@@ -310,18 +326,23 @@ class RequestPipeline(Generic[R]):
         """
         if self.error is not None:
             raise self.error
+        whole = data if type(data) is bytes else bytes(data)
         sent = self.sent
-        if sent and not self._partial and len(data) >= _SMALLEST and _unpack_header(data)[0] == _MESSAGE_OF + len(data):
+        size = len(whole)
+        head = 0
+        if sent and size >= _SMALLEST and not self._partial:
+            (head,) = reading.unpack_u64(whole, 0)
+        if head == _MESSAGE_OF + size:
             # One whole message and nothing else, the usual answer to one request at a time: half the work.
             request = sent[0]
-            if request.consume is None and request.kind == PROTO_MESSAGE:
-                completed = self.completed = [(request, b"" if request.abandoned else data[PROTO_HEADER_SIZE:])]
+            if request.consume is None and request.kind == wire.PROTO_MESSAGE:
+                completed = self.completed = [(request, b"" if request.abandoned else whole[wire.PROTO_HEADER_SIZE :])]
                 sent.popleft()
                 return completed
-        frames = self._feed(data)
+        frames = self._frames.feed(whole)
         completed = self.completed = []
         if frames:
-            if not sent or (len(frames) > len(sent) and all(request.consume is None for request in sent)):
+            if not sent or (len(frames) > len(sent) and self._single_frames()):
                 self._fail_unsolicited(f"{len(frames)} answers to {len(sent)} requests")
                 return completed
             for kind, body in frames:
@@ -339,7 +360,7 @@ class RequestPipeline(Generic[R]):
                         continue
                     self._begun = False
                     request.consume = None  # it often refers to the request, in a circle
-                elif kind == PROTO_MESSAGE and len(body) < MESSAGE_HEADER_SIZE:
+                elif kind == wire.PROTO_MESSAGE and len(body) < wire.MESSAGE_HEADER_SIZE:
                     text = f"{self._peer} sent a message of {len(body)} bytes, shorter than its header"
                     self.error = ProtocolError(text)
                     return completed
@@ -350,6 +371,10 @@ class RequestPipeline(Generic[R]):
         elif self._partial and not sent:
             self._fail_unsolicited(f"{len(self._partial)} bytes after its last answer")
         return completed
+
+    def _single_frames(self) -> bool:
+        """Whether each request in flight is owed one frame."""
+        return all(request.consume is None for request in self.sent)
 
     def complete(self, request: R, left_over: int = 0) -> None:
         """End an answer of several frames whose last frame the driver has found, instead of ``consume``.

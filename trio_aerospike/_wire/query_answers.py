@@ -15,37 +15,18 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..errors import ProtocolError
+from . import constants as wire, making, particles, reading, records
 from .commands import encode_field
-from .constants import (
-    DIGEST_SIZE,
-    FIELD_BVAL_ARRAY,
-    FIELD_DIGEST,
-    FIELD_KEY,
-    FIELD_NAMESPACE,
-    FIELD_SET,
-    INFO1_GET_NO_BINS,
-    INFO3_LAST,
-    INFO3_PARTITION_DONE,
-    MESSAGE_HEADER_SIZE,
-    PARTICLE_BLOB,
-    PARTICLE_INTEGER,
-    PARTICLE_STRING,
-)
 from .error_text import not_utf8
-from .particles import decode_value
-from .query_layouts import MakeRecord, Place, RunDecoder, decoder_of, layout_of
-from .records import bins_of, read_bins, skip_bins
 from .undecodable import faulty_bin
 
-_unpack_head = struct.Struct(">B2xBxBII4xHH").unpack_from
-_unpack_counts = struct.Struct(">HH").unpack_from
-_unpack_size = struct.Struct(">I").unpack_from
-_unpack_field = struct.Struct(">IB").unpack_from
-_unpack_value = struct.Struct("<q").unpack
 _pack_value = struct.Struct("<q").pack
 _pack_head = struct.Struct(">6BIIIHH").pack
-_KEY_PARTICLES = frozenset((PARTICLE_INTEGER, PARTICLE_STRING, PARTICLE_BLOB))
+_KEY_PARTICLES = frozenset((wire.PARTICLE_INTEGER, wire.PARTICLE_STRING, wire.PARTICLE_BLOB))
+_FAULTS = (*reading.CUT_OFF, UnicodeDecodeError, ProtocolError)
 
+#: Where a record is: namespace, set, user key and digest.
+Place: TypeAlias = tuple[str, str, Any, bytes]
 #: Creates the stand-in for a record that cannot be decoded: (place, error, generation, void time).
 MakeFaulty: TypeAlias = Callable[[Place, ProtocolError, int, int], Any]
 
@@ -73,15 +54,13 @@ class AnswerDecoder:
     """Decodes the answers of one query, piece by piece.
 
     Args:
-        make_record: (place, bins, generation, void time) -> a record.
+        make_record: makes a record of place, bins, generation and void time.
         make_faulty: the same, with an error in place of the bins.
     """
 
-    def __init__(self, make_record: MakeRecord, make_faulty: MakeFaulty) -> None:
-        self._make_record = make_record
+    def __init__(self, make_record: making.Maker, make_faulty: MakeFaulty) -> None:
+        self._record_maker = make_record
         self._make_faulty = make_faulty
-        # The layout of the latest record, which the next ones most likely have too.
-        self._run: RunDecoder | None = None
 
     def decode(self, body: bytes, position: int, count: int) -> Decoded:
         """Decode about ``count`` records from ``position`` on, or as many as there are.
@@ -89,47 +68,89 @@ class AnswerDecoder:
         Raises:
             ProtocolError: the frame is malformed (a malformed value only makes a faulty record).
         """
-        found = Decoded(position=position)
-        records = found.records
+        found = Decoded()
+        made = found.records
+        values = found.values
         total = len(body)
         try:
-            while found.position < total and len(records) < count and found.result is None:
-                if self._run is not None:
-                    before = found.position
-                    found.position = self._run(body, before, count, records, found.values, self._make_record)
-                    if found.position != before:
-                        continue
-                self._decode_one(body, found)
-        except (struct.error, IndexError) as error:
-            raise ProtocolError(f"an answer to a query is cut off within {total} bytes: {error}") from None
+            while position < total and len(made) < count:
+                end = self._read_plain(body, position, made, values)
+                if end:
+                    position = end
+                    continue
+                position = self._read_other(body, position, found)
+                if found.result is not None:
+                    break
+        except reading.CUT_OFF:
+            raise ProtocolError(f"an answer to a query is cut off within {total} bytes") from None
         except UnicodeDecodeError as error:
             raise ProtocolError(f"a namespace in an answer to a query {not_utf8(error)}") from None
-        if found.position > total:
+        if position > total:
             raise ProtocolError(f"an answer to a query of {total} bytes is cut off")
-        if found.result is not None and found.position != total:
-            raise ProtocolError(f"{total - found.position} bytes follow the end of a query")
+        if found.result is not None and position != total:
+            raise ProtocolError(f"{total - position} bytes follow the end of a query")
+        found.position = position
         return found
 
-    def _decode_one(self, body: bytes, found: Decoded) -> None:
-        start = found.position
-        header_size, info3, result, generation, void_time, n_fields, n_ops = _unpack_head(body, start)
-        if header_size != MESSAGE_HEADER_SIZE:
-            raise ProtocolError(f"a message header of {header_size} bytes, expected {MESSAGE_HEADER_SIZE}")
+    def _read_plain(self, body: bytes, position: int, made: list[Any], values: list[int]) -> int:
+        """Read a record that can be decoded and append it; returns its end, and 0 for any other message."""
+        size, info3, code, generation, void_time, _ttl, n_fields, n_ops = reading.unpack_head(body, position)
+        if size != wire.MESSAGE_HEADER_SIZE or code or info3 & (wire.INFO3_LAST | wire.INFO3_PARTITION_DONE):
+            return 0
+        position += wire.MESSAGE_HEADER_SIZE
+        namespace = set_name = ""
+        digest = b""
+        user_key: Any = None
+        has_value = False
+        bins: dict[str, Any] = {}
+        try:
+            for _ in range(n_fields):
+                size, kind = reading.unpack_field(body, position)
+                start = position + 5
+                position += 4 + size
+                if position > len(body) or size < 1:
+                    return 0
+                if kind == wire.FIELD_DIGEST:
+                    digest = body[start:position]
+                elif kind == wire.FIELD_NAMESPACE:
+                    namespace = records.repeated_text(body, start, position)
+                elif kind == wire.FIELD_SET:
+                    set_name = records.repeated_text(body, start, position)
+                elif kind == wire.FIELD_KEY:
+                    user_key = user_key_of(body[start:position])
+                elif kind == wire.FIELD_BVAL_ARRAY:
+                    (value,) = reading.unpack_index_value(body, start)
+                    has_value = True
+            end = records.read_bins(body, position, n_ops, bins)
+            if len(digest) != wire.DIGEST_SIZE or len(bins) != n_ops:
+                return 0
+        except _FAULTS:
+            return 0
+        made.append(self._record_maker.make((namespace, set_name, user_key, digest), bins, generation, void_time))
+        if has_value:
+            values.append(value)
+        return end
+
+    def _read_other(self, body: bytes, position: int, found: Decoded) -> int:
+        """Read any message, and return its end (may raise ``reading.CUT_OFF`` and UnicodeDecodeError)."""
+        size, info3, result, generation, void_time, _ttl, n_fields, n_ops = reading.unpack_head(body, position)
+        if size != wire.MESSAGE_HEADER_SIZE:
+            raise ProtocolError(f"a message header of {size} bytes, expected {wire.MESSAGE_HEADER_SIZE}")
         namespace = set_name = ""
         fault: ProtocolError | None = None
         digest = b""
         user_key: Any = None
         value: int | None = None
-        position = start + MESSAGE_HEADER_SIZE
+        position += wire.MESSAGE_HEADER_SIZE
         for _ in range(n_fields):
-            size, kind = _unpack_field(body, position)
+            size, kind = reading.unpack_field(body, position)
             data = body[position + 5 : position + 4 + size]
             position += 4 + size
-            if kind == FIELD_DIGEST:
+            if kind == wire.FIELD_DIGEST:
                 digest = data
-            elif kind == FIELD_NAMESPACE:
+            elif kind == wire.FIELD_NAMESPACE:
                 namespace = data.decode()
-            elif kind == FIELD_SET:
+            elif kind == wire.FIELD_SET:
                 try:
                     set_name = data.decode()
                 except UnicodeDecodeError as error:
@@ -137,36 +158,36 @@ class AnswerDecoder:
                     set_name = data.decode(errors="backslashreplace")
                     text = f"the name of its set {not_utf8(error)}; read it with the client that wrote it"
                     fault = ProtocolError(text)
-            elif kind == FIELD_KEY:
+            elif kind == wire.FIELD_KEY:
                 user_key = user_key_of(data)
-            elif kind == FIELD_BVAL_ARRAY:
-                value = _unpack_value(data)[0]
-        found.position = skip_bins(body, position, n_ops)
-        if info3 & INFO3_PARTITION_DONE:
+            elif kind == wire.FIELD_BVAL_ARRAY:
+                (value,) = reading.unpack_index_value(data, 0)
+        end = records.skip_bins(body, position, n_ops)
+        if info3 & wire.INFO3_PARTITION_DONE:
             # The partition's number is in the place of the generation.
             if result:
                 found.unavailable.append((generation, result))
-        elif info3 & INFO3_LAST or result:
+            return end
+        if info3 & wire.INFO3_LAST or result:
             found.result = result
+            return end
+        if len(digest) != wire.DIGEST_SIZE:
+            raise ProtocolError(f"a record in an answer to a query has a digest of {len(digest)} bytes")
+        place = (namespace, set_name, user_key, digest)
+        results: list[tuple[str, Any]] = []
+        try:
+            if fault is None:
+                records.read_bins(body, position, n_ops, {}, results)
+        except (ProtocolError, UnicodeDecodeError) as error:
+            fault = faulty_bin(body, position, n_ops) or ProtocolError(str(error))
+        if fault is not None:
+            record = self._make_faulty(place, fault, generation, void_time)
         else:
-            if len(digest) != DIGEST_SIZE:
-                raise ProtocolError(f"a record in an answer to a query has a digest of {len(digest)} bytes")
-            place = (namespace, set_name, user_key, digest)
-            results: list[tuple[str, Any]] = []
-            try:
-                if fault is None:
-                    results, _ = read_bins(body, position, n_ops)
-            except (ProtocolError, UnicodeDecodeError) as error:
-                fault = faulty_bin(body, position, n_ops) or ProtocolError(str(error))
-            if fault is not None:
-                record = self._make_faulty(place, fault, generation, void_time)
-            else:
-                record = self._make_record(place, bins_of(results), generation, void_time)
-                layout = layout_of(body, start)
-                self._run = None if layout is None else decoder_of(layout)
-            found.records.append(record)
-            if value is not None:
-                found.values.append(value)
+            record = self._record_maker.make(place, records.bins_of(results), generation, void_time)
+        found.records.append(record)
+        if value is not None:
+            found.values.append(value)
+        return end
 
 
 def is_end(body: bytes) -> bool:
@@ -174,21 +195,19 @@ def is_end(body: bytes) -> bool:
 
     The reader decodes the records; here a frame is only scanned if its last bytes look like the last message.
     """
-    tail = len(body) - MESSAGE_HEADER_SIZE
-    if tail < 0 or body[tail] != MESSAGE_HEADER_SIZE:
+    tail = len(body) - wire.MESSAGE_HEADER_SIZE
+    if tail < 0 or body[tail] != wire.MESSAGE_HEADER_SIZE:
         return False
     if not tail:
-        return bool(body[3] & INFO3_LAST) or (bool(body[5]) and not body[3] & INFO3_PARTITION_DONE)
-    if not body[tail + 3] & INFO3_LAST or any(body[tail + 6 :]):
+        return bool(body[3] & wire.INFO3_LAST) or (bool(body[5]) and not body[3] & wire.INFO3_PARTITION_DONE)
+    if not body[tail + 3] & wire.INFO3_LAST or any(body[tail + 6 :]):
         return False
     position = 0
     try:
         while position < tail:
-            n_fields, n_ops = _unpack_counts(body, position + 18)
-            position += MESSAGE_HEADER_SIZE
-            for _ in range(n_fields + n_ops):
-                position += 4 + _unpack_size(body, position)[0]
-    except struct.error:
+            _size, _info3, _code, _generation, _void_time, _ttl, n_fields, n_ops = reading.unpack_head(body, position)
+            position = records.skip_fields(body, position + wire.MESSAGE_HEADER_SIZE, n_fields + n_ops)
+    except reading.CUT_OFF:
         return False
     return position == tail
 
@@ -198,7 +217,7 @@ def user_key_of(data: bytes) -> Any:
     if not data or data[0] not in _KEY_PARTICLES:
         return None
     try:
-        return decode_value(data[0], data[1:])
+        return particles.decode_value(data[0], data[1:])
     except (ProtocolError, UnicodeDecodeError):
         return None
 
@@ -208,8 +227,10 @@ def user_key_of(data: bytes) -> Any:
 
 def record_fields(namespace: str, set_name: str) -> tuple[bytes, bytes]:
     """Encode the fields before and after the digest, which are the same for all records of a set."""
-    before = encode_field(FIELD_NAMESPACE, namespace.encode()) + struct.pack(">IB", DIGEST_SIZE + 1, FIELD_DIGEST)
-    return before, encode_field(FIELD_SET, set_name.encode()) if set_name else b""
+    before = encode_field(wire.FIELD_NAMESPACE, namespace.encode()) + struct.pack(
+        ">IB", wire.DIGEST_SIZE + 1, wire.FIELD_DIGEST
+    )
+    return before, encode_field(wire.FIELD_SET, set_name.encode()) if set_name else b""
 
 
 def encode_record(
@@ -241,22 +262,32 @@ def encode_record(
     if behind:
         n_fields = 3
     if key is not None:
-        behind += encode_field(FIELD_KEY, key)
+        behind += encode_field(wire.FIELD_KEY, key)
         n_fields += 1
     if value is not None:
-        behind += encode_field(FIELD_BVAL_ARRAY, _pack_value(value))
+        behind += encode_field(wire.FIELD_BVAL_ARRAY, _pack_value(value))
         n_fields += 1
     head = _pack_head(
-        MESSAGE_HEADER_SIZE, INFO1_GET_NO_BINS if no_bins else 0, 0, 0, 0, 0, generation, void_time, 0, n_fields, n_ops
+        wire.MESSAGE_HEADER_SIZE,
+        wire.INFO1_GET_NO_BINS if no_bins else 0,
+        0,
+        0,
+        0,
+        0,
+        generation,
+        void_time,
+        0,
+        n_fields,
+        n_ops,
     )
     return b"".join((head, before, digest, behind, ops))
 
 
 def encode_partition_done(partition: int, result: int) -> bytes:
     """Encode the message that a partition cannot be served."""
-    return _pack_head(MESSAGE_HEADER_SIZE, 0, 0, INFO3_PARTITION_DONE, 0, result, partition, 0, 0, 0, 0)
+    return _pack_head(wire.MESSAGE_HEADER_SIZE, 0, 0, wire.INFO3_PARTITION_DONE, 0, result, partition, 0, 0, 0, 0)
 
 
 def encode_query_end(result: int = 0) -> bytes:
     """Encode the message that ends an answer."""
-    return _pack_head(MESSAGE_HEADER_SIZE, 0, 0, INFO3_LAST, 0, result, 0, 0, 0, 0, 0)
+    return _pack_head(wire.MESSAGE_HEADER_SIZE, 0, 0, wire.INFO3_LAST, 0, result, 0, 0, 0, 0, 0)

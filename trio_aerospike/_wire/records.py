@@ -1,35 +1,42 @@
-"""Decode answers to single-record commands: the client's hot path from a message's bytes to a record.
-
-Bounds are checked once at the end: after an operation that extends past the body the next read fails, or the last
-position is not the body's end.
-"""
+"""Decode answers to single-record commands, and the bins of all answers: from a message's bytes to values."""
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 from ..errors import ProtocolError
+from . import constants as wire, particles, reading
 from .error_text import clipped
-from .particles import decode_value
 from .undecodable import faulty_bin
 
-# Header size, result code, generation, void time, number of fields, number of operations.
-_unpack_header = struct.Struct(">B4xBII4xHH").unpack_from
-# Size, particle type, flags, size of the name.
-_unpack_op = struct.Struct(">IxBBB").unpack_from
-_unpack_size = struct.Struct(">I").unpack_from
-_unpack_int = struct.Struct(">q").unpack_from
-_unpack_float = struct.Struct(">d").unpack_from
-
-# Cache of decoded bin names, which repeat from record to record. Emptied when it is full.
+#: Names of bins, sets and namespaces repeat from record to record. Emptied when it is full.
 _names: dict[bytes, str] = {}
 _NAMES_MAX = 4096
+#: The same, compiled.
+_texts: list[Any] = [None] * 2048
 
-_FAULTS = (struct.error, IndexError, UnicodeDecodeError, ProtocolError)
+#: Whether the hot modules of the package run compiled.
+SPEEDUPS: bool = bool(reading.COMPILED)
+
+_FAULTS = (*reading.CUT_OFF, UnicodeDecodeError, ProtocolError)
 
 
-def _name(data: bytes) -> str:
+def repeated_text(body: bytes, start: int, end: int) -> str:
+    """Decode text in UTF-8 that is likely to repeat.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    if reading.COMPILED:
+        return reading.repeated_text_of(_texts, body, start, end - start)
+    data = body[start:end]
+    text = _names.get(data)
+    if text is None:
+        text = _new_name(data)
+    return text
+
+
+def _new_name(data: bytes) -> str:
     name = data.decode()
     if len(_names) >= _NAMES_MAX:
         _names.clear()
@@ -37,21 +44,92 @@ def _name(data: bytes) -> str:
     return name
 
 
-def _malformed(body: bytes, error: Exception) -> ProtocolError:
-    return ProtocolError(f"an answer of {len(body)} bytes is malformed: {error}")
+def read_bins(body: bytes, position: int, count: int, bins: dict[str, Any], results: list[Any] | None = None) -> int:
+    """Decode bins.
+
+    May raise any of ``reading.CUT_OFF`` and UnicodeDecodeError.
+
+    Args:
+        body: the answer.
+        position: of the first bin.
+        count: their number.
+        bins: values are put here by name. It gets fewer than ``count`` items where a name occurs twice or a value is
+            nil, which is left out.
+        results: in place of ``bins``, gets every name and value, in order.
+
+    Returns:
+        The end of the bins.
+
+    Raises:
+        ProtocolError: a bin does not fit the answer, or its value is malformed.
+    """
+    total = len(body)
+    names = _names
+    for _ in range(count):
+        size, particle, flags, name_size = reading.unpack_op(body, position)
+        start = position + 8
+        value_start = start + name_size
+        position += 4 + size
+        if reading.COMPILED:
+            name = reading.repeated_text_of(_texts, body, start, name_size)
+        else:
+            data = body[start:value_start]
+            name = names.get(data) or _new_name(data)
+        if flags:
+            value_start += 8
+        if value_start > position or position > total:
+            raise ProtocolError(f"a bin of size {size} does not fit its message")
+        if particle == wire.PARTICLE_INTEGER and position - value_start == 8:
+            (value,) = reading.unpack_i64(body, value_start)
+        elif particle == wire.PARTICLE_STRING:
+            value = body[value_start:position].decode()
+        elif particle == wire.PARTICLE_FLOAT and position - value_start == 8:
+            (value,) = reading.unpack_f64(body, value_start)
+        elif particle == wire.PARTICLE_BLOB:
+            value = body[value_start:position]
+        elif particle != wire.PARTICLE_NULL:
+            value = particles.decode_value(particle, body[value_start:position])
+        elif results is None:
+            continue
+        else:
+            value = None
+        if results is None:
+            bins[name] = value
+        else:
+            results.append((name, value))
+    return position
 
 
-def _undecodable(body: bytes, error: Exception) -> ProtocolError:
-    """Return the error for an answer whose bins could not be decoded; it names the first invalid bin, if any."""
-    try:
-        n_fields, n_ops = _unpack_header(body, 0)[4:]
-        position = skip_fields(body, 22, n_fields)
-    except struct.error:
-        return _malformed(body, error)
-    found = faulty_bin(body, position, n_ops)
-    if found is not None:
-        return found
-    return error if isinstance(error, ProtocolError) else _malformed(body, error)
+def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Group results by bin: of several for one bin, the last that is not nil."""
+    bins = dict(results)
+    if None in bins.values() and len(bins) != len(results):
+        bins.update([result for result in results if result[1] is not None])
+    return bins
+
+
+def skip_fields(body: bytes, position: int, count: int) -> int:
+    """Return the end of ``count`` fields from ``position`` on (may raise ``reading.CUT_OFF``)."""
+    for _ in range(count):
+        (size,) = reading.unpack_u32(body, position)
+        position += 4 + size
+    return position
+
+
+def skip_bins(body: bytes, position: int, count: int) -> int:
+    """Return the end of ``count`` bins from ``position`` on, without decoding values (may raise ``reading.CUT_OFF``).
+
+    Raises:
+        ProtocolError: a bin is too short, or they end beyond the answer.
+    """
+    for _ in range(count):
+        size, _particle, flags, name_size = reading.unpack_op(body, position)
+        if 4 + name_size + (8 if flags else 0) > size:
+            raise ProtocolError(f"a bin of size {size} is shorter than its name")
+        position += 4 + size
+    if position > len(body):
+        raise ProtocolError(f"an answer of {len(body)} bytes is cut off")
+    return position
 
 
 def decode_header(body: bytes) -> tuple[int, int, int]:
@@ -60,12 +138,11 @@ def decode_header(body: bytes) -> tuple[int, int, int]:
     Raises:
         ProtocolError: it is shorter than a header.
     """
-    try:
-        header_size, result_code, generation, void_time, _, _ = _unpack_header(body, 0)
-    except struct.error as error:
-        raise _malformed(body, error) from None
-    if header_size != 22:
-        raise ProtocolError(f"a message header of {header_size} bytes, expected 22")
+    if len(body) < wire.MESSAGE_HEADER_SIZE:
+        raise _cut_off(body)
+    header_size, _info3, result_code, generation, void_time, _ttl, _fields, _ops = reading.unpack_head(body, 0)
+    if header_size != wire.MESSAGE_HEADER_SIZE:
+        raise ProtocolError(f"a message header of {header_size} bytes, expected {wire.MESSAGE_HEADER_SIZE}")
     return result_code, generation, void_time
 
 
@@ -77,43 +154,21 @@ def decode_record(body: bytes) -> tuple[int, int, int, dict[str, Any]]:
     Raises:
         ProtocolError: it is malformed.
     """
+    bins: dict[str, Any] = {}
     try:
-        header_size, result_code, generation, void_time, n_fields, n_ops = _unpack_header(body, 0)
-        position = 22
-        while n_fields:
-            position += 4 + _unpack_size(body, position)[0]
-            n_fields -= 1
-        bins: dict[str, Any] = {}
-        names = _names
-        while n_ops:
-            size, particle, flags, name_size = _unpack_op(body, position)
-            start = position + 8
-            value = start + name_size
-            position += 4 + size
-            data = body[start:value]
-            name = names.get(data)
-            if name is None:
-                name = _name(data)
-            if flags:
-                value += 8
-            if particle == 1 and position - value == 8:
-                bins[name] = _unpack_int(body, value)[0]
-            elif value > position:
-                raise ProtocolError(f"a bin of size {size} is shorter than its name")
-            elif particle == 3:
-                bins[name] = body[value:position].decode()
-            elif particle == 2 and position - value == 8:
-                bins[name] = _unpack_float(body, value)[0]
-            elif particle:
-                bins[name] = decode_value(particle, body[value:position])
-            else:
-                # The nil result of a write does not replace the result of a read of the same bin.
-                bins.setdefault(name, None)
-            n_ops -= 1
+        header_size, _info3, result_code, generation, void_time, _ttl, n_fields, n_ops = reading.unpack_head(body, 0)
+        position = wire.MESSAGE_HEADER_SIZE
+        if n_fields:
+            position = skip_fields(body, position, n_fields)
+        end = read_bins(body, position, n_ops, bins)
+        if len(bins) != n_ops:
+            results: list[Any] = []
+            end = read_bins(body, position, n_ops, bins, results)
+            bins = bins_of(results)
     except _FAULTS as error:
         raise _undecodable(body, error) from None
-    if position != len(body) or header_size != 22:
-        raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {position}")
+    if end != len(body) or header_size != wire.MESSAGE_HEADER_SIZE:
+        raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {end}")
     return result_code, generation, void_time, bins
 
 
@@ -124,77 +179,15 @@ def decode_ordered(body: bytes) -> tuple[int, int, int, list[tuple[str, Any]]]:
         ProtocolError: it is malformed.
     """
     result_code, generation, void_time = decode_header(body)
+    results: list[tuple[str, Any]] = []
     try:
-        n_fields, n_ops = _unpack_header(body, 0)[4:]
-        position = skip_fields(body, 22, n_fields)
-        results, position = read_bins(body, position, n_ops)
+        n_fields, n_ops = reading.unpack_head(body, 0)[6:]
+        end = read_bins(body, skip_fields(body, wire.MESSAGE_HEADER_SIZE, n_fields), n_ops, {}, results)
     except _FAULTS as error:
         raise _undecodable(body, error) from None
-    if position != len(body):
-        raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {position}")
+    if end != len(body):
+        raise ProtocolError(f"an answer of {len(body)} bytes is malformed: its message has {end}")
     return result_code, generation, void_time, results
-
-
-def skip_fields(body: bytes, position: int, count: int) -> int:
-    """Return the end of ``count`` fields from ``position`` on (may raise struct.error)."""
-    for _ in range(count):
-        position += 4 + _unpack_size(body, position)[0]
-    return position
-
-
-def read_bins(body: bytes, position: int, count: int) -> tuple[list[tuple[str, Any]], int]:
-    """Decode ``count`` bins from ``position`` on; return them and their end.
-
-    May raise struct.error or UnicodeDecodeError.
-    """
-    results: list[tuple[str, Any]] = []
-    append = results.append
-    names = _names
-    total = len(body)
-    for _ in range(count):
-        size, particle, flags, name_size = _unpack_op(body, position)
-        start = position + 8
-        value = start + name_size
-        position += 4 + size
-        data = body[start:value]
-        if flags:
-            value += 8
-        if value > position or position > total:
-            raise ProtocolError(f"a bin of size {size} does not fit its message")
-        name = names.get(data)
-        if name is None:
-            name = _name(data)
-        if particle == 1 and position - value == 8:
-            append((name, _unpack_int(body, value)[0]))
-        elif particle == 3:
-            append((name, body[value:position].decode()))
-        else:
-            append((name, decode_value(particle, body[value:position])))
-    return results, position
-
-
-def skip_bins(body: bytes, position: int, count: int) -> int:
-    """Return the end of ``count`` bins from ``position`` on, without decoding values (may raise struct.error).
-
-    Raises:
-        ProtocolError: a bin is too short, or they end beyond the answer.
-    """
-    for _ in range(count):
-        size, _, flags, name_size = _unpack_op(body, position)
-        if 4 + name_size + (8 if flags else 0) > size:
-            raise ProtocolError(f"a bin of size {size} is shorter than its name")
-        position += 4 + size
-    if position > len(body):
-        raise ProtocolError(f"an answer of {len(body)} bytes is cut off")
-    return position
-
-
-def bins_of(results: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Group results by bin: of several for one bin, the last that is not nil."""
-    bins = dict(results)
-    if None in bins.values() and len(bins) != len(results):
-        bins.update([result for result in results if result[1] is not None])
-    return bins
 
 
 def decode_failure(body: bytes) -> str | None:
@@ -207,3 +200,20 @@ def decode_failure(body: bytes) -> str | None:
     except ProtocolError:
         return None
     return clipped(text) if isinstance(text, str) else None
+
+
+def _cut_off(body: bytes) -> ProtocolError:
+    return ProtocolError(f"an answer of {len(body)} bytes is malformed: it is cut off")
+
+
+def _undecodable(body: bytes, error: Exception) -> ProtocolError:
+    """Return the error for an answer whose bins could not be decoded; it names the first invalid bin, if any."""
+    try:
+        _size, _info3, _code, _generation, _void_time, _ttl, n_fields, n_ops = reading.unpack_head(body, 0)
+        position = skip_fields(body, wire.MESSAGE_HEADER_SIZE, n_fields)
+    except reading.CUT_OFF:
+        return _cut_off(body)
+    found = faulty_bin(body, position, n_ops)
+    if found is not None:
+        return found
+    return error if isinstance(error, ProtocolError) else _cut_off(body)

@@ -1,4 +1,4 @@
-"""Answers to batches: rows of one layout decoded at once give what the general decoder gives, whatever else comes."""
+"""Answers to batches: plain rows, decoded without an object for each, give what the general decoder gives."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.effort import examples
 from tests.unit.wire.strategies import bin_names
 from trio_aerospike._wire import batch_answers
 from trio_aerospike._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
-from trio_aerospike._wire.batch_layouts import decoder_of, layout_of
 from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
+from trio_aerospike._wire.making import Maker
 from trio_aerospike._wire.messages import Op
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.errors import ProtocolError
@@ -62,14 +62,16 @@ class Result:
     key: int
     result_code: int
     record: Record | None
+    ordered: object = None
     doubt: bool = False
     fault: object = None
-    kind: str = "plain"
 
 
-def read_all(
-    bodies: list[bytes], count: int, kind: bytes | None = None
-) -> tuple[list[Any], list[BatchRow], int | None]:
+MAKE_RESULT = Maker(Result, ("key", "result_code", "record", "ordered"), {"doubt": False, "fault": None}, Result)
+MAKE_RECORD = Maker(Record, ("key", "bins", "generation", "void_time"), {}, Record)
+
+
+def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow], int | None]:
     """What the reader makes of frames: results by index, the rows that it left to others, the end."""
     results: list[Any] = [None] * count
     others: list[BatchRow] = []
@@ -78,7 +80,7 @@ def read_all(
         others.append(row)
         results[row.index] = (row.result_code, row.generation, row.void_time, row.bins)
 
-    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record, kind)
+    reader = BatchAnswerReader(range(count), results, MAKE_RESULT, MAKE_RECORD)
     end = None
     for body in bodies:
         end = reader.read(body, other)
@@ -93,7 +95,7 @@ def plain_form(index: int, result: Any) -> Any:
     if record is None:
         assert (result.key, result.doubt) == (index, False)
         return result.result_code, 0, 0, {}
-    assert (result.key, record.key, result.doubt, result.fault, result.kind) == (index, index, False, None, "plain")
+    assert (result.key, record.key, result.doubt, result.fault, result.ordered) == (index, index, False, None, None)
     return result.result_code, record.generation, record.void_time, record.bins
 
 
@@ -126,7 +128,7 @@ values = st.one_of(
     st.booleans(),
     st.sampled_from((1, 30, 100, 1000)),
 )
-def test_whatever_the_layouts_and_stretches_rows_come_out_as_the_general_decoder_has_them(
+def test_whatever_the_bins_and_stretches_rows_come_out_as_the_general_decoder_has_them(
     columns: dict[str, list[Any]], picks: list[int], in_one_frame: bool, stretch: int
 ) -> None:
     rows = [
@@ -140,17 +142,17 @@ def test_whatever_the_layouts_and_stretches_rows_come_out_as_the_general_decoder
     assert results == plainly(bodies, len(rows))
 
 
-def test_rows_of_one_layout_are_decoded_at_once_and_strings_may_differ_in_length() -> None:
+def test_rows_are_plain_whatever_the_sizes_of_their_values() -> None:
     rows = [row_of(index, {"i": index, "s": "x" * index, "f": index / 2, "b": bool(index % 2)}) for index in range(40)]
     results, others, _ = read_all([b"".join(rows)], 40)
     assert results[17] == (0, 1, 0, {"i": 17, "s": "x" * 17, "f": 8.5, "b": True})
-    assert [row.index for row in others] == [0], "only the first had to be taken apart to learn its layout"
+    assert others == []
 
 
-@pytest.mark.parametrize("rows", ["of one layout", "all different", "without bins"])
+@pytest.mark.parametrize("rows", ["alike", "all different", "without bins"])
 def test_other_tasks_run_while_a_large_frame_is_decoded(rows: str) -> None:
     make = {
-        "of one layout": lambda index: row_of(index, {"i": index, "s": "text"}),
+        "alike": lambda index: row_of(index, {"i": index, "s": "text"}),
         "all different": lambda index: row_of(index, {f"n{index:04}": index}),
         "without bins": lambda index: encode_batch_row(index, 2, 0, 0),
     }[rows]
@@ -165,7 +167,7 @@ def test_other_tasks_run_while_a_large_frame_is_decoded(rows: str) -> None:
     def other(row: BatchRow) -> None:
         results[row.index] = row
 
-    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(count), results, Result, Record, None, pause)
+    reader = BatchAnswerReader(range(count), results, MAKE_RESULT, MAKE_RECORD, pause)
     reader.read(body, other)
     assert all(results)
     assert len(answered) == len(body) // batch_answers._STRETCH
@@ -175,26 +177,16 @@ def test_other_tasks_run_while_a_large_frame_is_decoded(rows: str) -> None:
 
 @pytest.mark.parametrize("bins", SHAPES, ids=lambda bins: "".join(bins))
 @pytest.mark.parametrize("behind", [b"", encode_batch_end(), encode_batch_row(2, 2, 0, 0) + encode_batch_end()])
-def test_a_run_ends_where_the_answer_does_whatever_stands_last(bins: dict[str, Any], behind: bytes) -> None:
+def test_rows_end_where_the_answer_does_whatever_stands_last(bins: dict[str, Any], behind: bytes) -> None:
     rows = [row_of(index, bins, 7 + index, 9) for index in range(2)]
     results, others, end = read_all([rows[0], rows[1] + behind], 3)
     assert results[:2] == [(0, 7, 9, bins), (0, 8, 9, bins)]
     assert results[2] == ((2, 0, 0, {}) if len(behind) > 22 else None)
-    assert [row.index for row in others] == [0]
+    assert others == []
     assert end == (0 if behind else None)
 
 
-@attrs.define
-class Ordered:
-    """As the client's results, which tell the operations' results in their order."""
-
-    key: int
-    result_code: int
-    record: Record | None
-    _ordered: object = None
-
-
-def test_rows_of_writes_are_decoded_at_once_and_keep_the_names_of_their_operations() -> None:
+def test_rows_of_writes_keep_the_names_of_their_operations() -> None:
     """The same bin may be written twice, and rows with values, of other operations, are left to others."""
     nil = [Op(1, 0, "a", b""), Op(1, 0, "b", b""), Op(1, 0, "a", b"")]
     rows = [encode_batch_row(index, 0, 7, index, nil) for index in range(30)]
@@ -206,32 +198,18 @@ def test_rows_of_writes_are_decoded_at_once_and_keep_the_names_of_their_operatio
     def other(row: BatchRow) -> None:
         others.append(row.index)
 
-    reader: BatchAnswerReader[int, Any] = BatchAnswerReader(range(30), results, Ordered, Record, writes=True)
+    reader = BatchAnswerReader(range(30), results, MAKE_RESULT, MAKE_RECORD, writes=True)
     assert reader.read(b"".join(rows) + encode_batch_end(), other) == 0
-    assert others == [0, 9, 20]
+    assert others == [9, 20]
     for index in set(range(30)) - set(others):
         pairs = (("a", None), ("b", None), ("a", None))
-        assert results[index] == Ordered(index, 0, Record(index, {}, 7, index), pairs)
+        assert results[index] == Result(index, 0, Record(index, {}, 7, index), pairs)
 
 
 def test_bins_without_values_are_left_to_others_where_not_all_rows_write() -> None:
     rows = [encode_batch_row(index, 0, 7, 0, [Op(1, 0, "a", b"")]) for index in range(5)]
     _, others, _ = read_all([b"".join(rows)], 5)
     assert [row.index for row in others] == list(range(5))
-
-
-def test_missing_records_among_the_others_do_not_make_the_reader_forget_the_layout() -> None:
-    rows = [row_of(index, {"i": index}) if index % 3 else encode_batch_row(index, 2, 0, 0) for index in range(30)]
-    results, others, _ = read_all([b"".join(rows)], 30)
-    assert [result[0] for result in results] == [0 if index % 3 else 2 for index in range(30)]
-    assert [row.index for row in others] == [1]
-
-
-def test_rows_of_a_few_layouts_in_turns_are_all_decoded_by_them() -> None:
-    rows = [row_of(index, SHAPES[index * index % 3], index) for index in range(80)]
-    results, others, _ = read_all([b"".join(rows)], 80)
-    assert results == plainly([b"".join(rows)], 80)
-    assert len(others) <= 3
 
 
 def test_rows_without_bins_are_results_and_those_with_other_codes_are_left_to_others() -> None:
@@ -242,15 +220,8 @@ def test_rows_without_bins_are_results_and_those_with_other_codes_are_left_to_ot
     assert end == 5
 
 
-def test_rows_that_all_differ_are_soon_no_longer_looked_at_for_layouts() -> None:
-    rows = [row_of(index, {f"n{index}": index}) for index in range(200)]
-    results, others, _ = read_all([b"".join(rows)], 200)
-    assert [result[3] for result in results] == [{f"n{index}": index} for index in range(200)]
-    assert len(others) == 200
-
-
 @pytest.mark.parametrize("bad", [Op(1, 3, "s", b"\xff"), Op(1, 20, "s", b"\x91"), Op(1, 3, "s", b"\xc3")])
-def test_a_value_that_cannot_be_decoded_within_a_run_is_its_rows_error_alone(bad: Op) -> None:
+def test_a_value_that_cannot_be_decoded_is_its_rows_error_alone(bad: Op) -> None:
     like = {3: "text", 20: [1]}[bad.particle]
     rows = [row_of(index, {"i": index, "s": like, "j": 1}) for index in range(9)]
     rows[5] = encode_batch_row(5, 0, 1, 0, [*ops_of({"i": 5}), bad, *ops_of({"j": 1})])
@@ -260,14 +231,14 @@ def test_a_value_that_cannot_be_decoded_within_a_run_is_its_rows_error_alone(bad
     assert [results[index][3]["i"] for index in range(9) if index != 5] == [0, 1, 2, 3, 4, 6, 7, 8]
 
 
-def test_an_index_that_was_not_asked_for_breaks_the_protocol_in_a_run_and_outside() -> None:
+def test_an_index_that_was_not_asked_for_breaks_the_protocol() -> None:
     for rows in ([5], [0, 1, 5], [0, 1, 0xFFFFFFFF]):
         with pytest.raises(ProtocolError, match=f"row {rows[-1]}"):
             read_all([b"".join(row_of(index, {"i": 1}) for index in rows)], 3)
 
 
 @pytest.mark.parametrize("bins", SHAPES, ids=lambda bins: "".join(bins))
-def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows(bins: dict[str, Any]) -> None:
+def test_an_answer_cut_at_any_byte_is_a_protocol_error_or_fewer_rows(bins: dict[str, Any]) -> None:
     row = len(row_of(0, bins))
     body = b"".join(row_of(index, bins) for index in range(4))
     for cut in range(len(body)):
@@ -280,7 +251,7 @@ def test_an_answer_cut_at_any_byte_of_a_run_is_a_protocol_error_or_fewer_rows(bi
 
 @settings(max_examples=examples(40))
 @given(st.sampled_from(SHAPES), st.data())
-def test_damage_in_a_run_gives_what_the_general_decoder_gives(bins: dict[str, Any], data: st.DataObject) -> None:
+def test_damage_gives_what_the_general_decoder_gives(bins: dict[str, Any], data: st.DataObject) -> None:
     whole = b"".join(row_of(index, bins) for index in range(5))
     body = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -303,37 +274,21 @@ def test_names_from_a_server_are_names_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     "ops",
     [
-        [],
         [Op(1, 0, "n", b"")],
         [Op(1, 1, "n", struct.pack(">q", 1)), Op(1, 1, "n", struct.pack(">q", 2))],
         [Op(1, 1, "n", bytes(8) + struct.pack(">q", 1), 1)],
     ],
-    ids=["no bins", "nil", "one bin twice", "a time of update"],
+    ids=["nil", "one bin twice", "a time of update"],
 )
-def test_rows_without_a_layout_that_pays_are_left_to_the_general_decoder(ops: list[Op]) -> None:
-    row = encode_batch_row(0, 0, 1, 0, ops)
-    assert layout_of(row, 0) is None
-    bodies = [row + encode_batch_row(1, 0, 1, 0, ops)]
+def test_rows_with_other_operations_decode_as_by_the_general_decoder(ops: list[Op]) -> None:
+    bodies = [encode_batch_row(0, 0, 1, 0, ops) + encode_batch_row(1, 0, 1, 0, ops)]
     assert read_all(bodies, 2)[0] == plainly(bodies, 2)
 
 
-def test_who_asks_the_same_again_knows_the_layout_and_a_wrong_guess_changes_nothing() -> None:
-    def rows(bins: dict[str, Any]) -> list[bytes]:
-        return [b"".join(row_of(index, bins) for index in range(5))]
-
-    first, second = {"a": 1, "s": "x"}, {"a": 1.5}
-    assert [row.index for row in read_all(rows(first), 5, b"kind 1")[1]] == [0]
-    assert [row.index for row in read_all(rows(first), 5, b"kind 1")[1]] == []
-    assert [row.index for row in read_all(rows(first), 5, b"kind 2")[1]] == [0]
-    assert [row.index for row in read_all(rows(first), 5)[1]] == [0]
-    results, others, _ = read_all(rows(second), 5, b"kind 1")
-    assert results == [(0, 1, 0, second)] * 5 and [row.index for row in others] == [0]
-    assert [row.index for row in read_all(rows(second), 5, b"kind 1")[1]] == []
-
-
-def test_a_layout_is_compiled_once() -> None:
-    layouts = [layout_of(row_of(index, {"i": index, "s": "x" * index}), 0) for index in range(2)]
-    assert layouts[0] is not None and layouts[0] == layouts[1]
-    assert decoder_of(layouts[0], Result, Record) is decoder_of(layouts[1], Result, Record)
-    other = attrs.make_class("Other", ["key", "bins", "generation", "void_time"])
-    assert decoder_of(layouts[0], Result, other) is not decoder_of(layouts[0], Result, Record)
+@pytest.mark.parametrize("function", [Result, lambda *fields: Result(*fields)], ids=["slots", "a call"])
+def test_objects_are_made_from_four_fields_and_have_the_other_values(function: Any) -> None:
+    maker = Maker.calling(function) if function is not Result else MAKE_RESULT
+    made = [maker.make(place, 0, None, "o") for place in range(3)]
+    assert made == [Result(place, 0, None, "o") for place in range(3)]
+    made[0].fault = "changed"
+    assert maker.make(7, 0, None, None).fault is None

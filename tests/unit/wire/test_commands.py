@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import bin_names, int64, same, text, u8, u32, values
-from trio_aerospike._wire import commands
+from trio_aerospike._wire import commands, writing
 from trio_aerospike._wire.commands import (
     TRANSACTION_TTL_OFFSET,
     encode_command,
@@ -148,5 +148,5 @@ def test_caches_are_bounded_and_do_not_mix_names_up() -> None:
         fields, count = key_fields("test", name, DIGEST)
         message = decode_only_message(encode_command(0, 0, 0, 0, 0, 0, 0, fields, count, b"", 0)[8:])
         assert message == Message(fields=(Field(0, b"test"), Field(1, name.encode()), Field(4, DIGEST)))
-    for cache in (commands._headers, commands._tails, commands._key_prefixes):
+    for cache in (writing._heads, commands._tails, commands._key_prefixes):
         assert len(cache) <= commands._CACHE_MAX

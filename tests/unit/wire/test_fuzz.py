@@ -11,6 +11,10 @@ def test_mutated_exchanges_give_values_or_protocol_errors() -> None:
     assert fuzz_wire.run(iterations=1500, seed=20) == 1500
 
 
+def test_mutated_exchanges_do_no_harm_to_the_decoders_that_are_compiled() -> None:
+    assert fuzz_wire.run(2000, 21, fuzz_wire.check_hot) == 2000
+
+
 def test_the_target_runs_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert fuzz_wire.main(["--iterations", "20", "--seed", "1"]) == 0
     assert "20 inputs of seed 1" in capsys.readouterr().out

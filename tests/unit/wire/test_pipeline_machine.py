@@ -227,7 +227,7 @@ class PipelineMachine(RuleBasedStateMachine):
             self.done.append(request)
         assert self.sound, self.pipeline.error
 
-    @precondition(lambda self: self.may_fail and not self.incoming and self.pipeline._frames.pending == 0)
+    @precondition(lambda self: self.may_fail and not self.incoming and self.pipeline.partial_bytes == 0)
     @rule(garbage=st.sampled_from(GARBAGE), behind=st.sampled_from([b"", message_frame(7)]))
     def send_garbage(self, garbage: bytes, behind: bytes) -> None:
         if garbage == TOO_SHORT and self.sent and self.sent[0].consume is not None:
@@ -245,7 +245,7 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule()
     def send_one_answer_too_many(self) -> None:
         """In one burst, so that nothing tells which of them are the answers."""
-        if self.pipeline._frames.pending or any(request.consume is not None for request in self.sent):
+        if self.pipeline.partial_bytes or any(request.consume is not None for request in self.sent):
             return
         assert self.pipeline.receive_data(message_frame(7) * (len(self.sent) + 1)) == []
         assert "reply without a request" in str(self.pipeline.error)

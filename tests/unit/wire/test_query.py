@@ -13,6 +13,7 @@ from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_particle_op
 from trio_aerospike._wire.constants import PROTO_HEADER_SIZE
 from trio_aerospike._wire.index_ranges import Range, decode_range, encode_range
+from trio_aerospike._wire.making import Maker
 from trio_aerospike._wire.messages import Message, decode_messages, decode_only_message, encode_message
 from trio_aerospike._wire.query import QueryHead, decode_partitions, encode_background_query, encode_query
 from trio_aerospike._wire.query_answers import (
@@ -38,7 +39,7 @@ def make(place: tuple[str, str, Any, bytes], bins: Any, generation: int, void_ti
 
 def decoded(body: bytes, count: int = 1000) -> tuple[list[Made], list[int], list[tuple[int, int]], int | None]:
     """Everything of a frame, so many records at a time."""
-    decoder = AnswerDecoder(make, make)
+    decoder = AnswerDecoder(Maker.calling(make), make)
     records: list[Made] = []
     values: list[int] = []
     unavailable: list[tuple[int, int]] = []

@@ -9,6 +9,7 @@ import pytest
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.batch_answers import decode_batch_response
 from trio_aerospike._wire.error_text import clipped, shown
+from trio_aerospike._wire.making import Maker
 from trio_aerospike._wire.messages import Field, Message, encode_message
 from trio_aerospike._wire.query_answers import AnswerDecoder
 from trio_aerospike._wire.records import decode_ordered, decode_record
@@ -49,7 +50,8 @@ def test_the_bin_is_named_by_every_decoder(case: str) -> None:
     [row], _ = decode_batch_response(answer(*bins))
     assert row.error is not None and text in row.error.message
     place = (Field(wire.FIELD_NAMESPACE, b"test"), Field(wire.FIELD_DIGEST, bytes(20)))
-    records = AnswerDecoder(lambda *made: made, lambda *made: made).decode(answer(*bins, fields=place), 0, 10).records
+    decoder = AnswerDecoder(Maker.calling(lambda *made: made), lambda *made: made)
+    records = decoder.decode(answer(*bins, fields=place), 0, 10).records
     assert text in records[0][1].message
 
 
@@ -62,7 +64,9 @@ def test_a_set_whose_name_is_not_utf_8_does_not_end_a_query() -> None:
     good = (Field(wire.FIELD_NAMESPACE, b"test"), Field(wire.FIELD_DIGEST, bytes(20)), Field(wire.FIELD_SET, b"s"))
     value = bin(b"b", 1, bytes(8))
     body = answer(value, fields=good) + answer(value, fields=fields) * 3 + answer(value, fields=good)
-    decoder = AnswerDecoder(lambda place, bins, *_: (place[1], bins), lambda place, error, *_: (place[1], error))
+    decoder = AnswerDecoder(
+        Maker.calling(lambda place, bins, *_: (place[1], bins)), lambda place, error, *_: (place[1], error)
+    )
     records = decoder.decode(body, 0, 10).records
     assert [name for name, _ in records] == ["s", *["caf\\xe9!"] * 3, "s"]
     assert records[0][1] == records[4][1] == {"b": 0}

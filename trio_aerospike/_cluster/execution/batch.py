@@ -39,7 +39,7 @@ from ...errors import (
 from ...fairness import TimeSlice
 from ...keys import Key, of_one_place
 from ...policies import BatchConcurrency, BatchPolicy
-from ...records import BatchResult, Record
+from ...records import RECORD_MAKER, RESULT_MAKER, BatchResult, Record
 from ..connections.loop_clock import loop_clock
 from ..connections.request import Request
 from ..run_all import run_all
@@ -56,8 +56,6 @@ PART_SIZE = 4000
 PART_SIZE_MIN = 500
 #: Bytes of rows in one request after which the next one begins.
 PART_BYTES = 1024 * 1024
-#: Bytes of a row payload, up to which the layout of its answer is cached for the next batch with the same payload.
-KIND_MAX = 1024
 #: Requests of one batch to one node at the same time.
 PARTS_AT_ONCE = 3
 
@@ -166,12 +164,10 @@ class BatchExecution:
         self._total = math.inf if total is None else total
         self._scope_deadline = math.inf
         self._results: list[BatchResult | None] = [None] * len(batch.keys)
-        payload = batch.row_payloads[0] if batch.alike and batch.writes is None else b""
-        kind = payload if 0 < len(payload) <= KIND_MAX else None
         self._time_slice = TimeSlice()
         writes = batch.writes is not None and all(batch.writes)
         self._plain = BatchAnswerReader(
-            batch.keys, self._results, BatchResult, Record, kind, self._time_slice.pause, writes
+            batch.keys, self._results, RESULT_MAKER, RECORD_MAKER, self._time_slice.pause, writes
         )
         self._part_size = PART_SIZE
         self._faults: dict[int, AerospikeError] = {}

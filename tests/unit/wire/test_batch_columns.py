@@ -12,12 +12,9 @@ from tests.effort import examples
 from tests.unit.wire.strategies import bin_names
 from tests.unit.wire.test_batch_answers import SHAPES, ops_of, plainly, row_of, values
 from trio_aerospike._wire import batch_answers
-from trio_aerospike._wire.batch_answers import BatchRow, decode_batch_response
-from trio_aerospike._wire.batch_layouts import layout_of
+from trio_aerospike._wire.batch_answers import BatchRow, ColumnReader, Columns, decode_batch_response
 from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
-from trio_aerospike._wire.layouts import Layout
 from trio_aerospike._wire.messages import Op
-from trio_aerospike._wire.row_columns import ColumnReader, Columns
 from trio_aerospike.errors import ProtocolError
 
 
@@ -52,7 +49,7 @@ def read_all(bodies: list[bytes], count: int) -> tuple[list[Any], list[BatchRow]
     st.booleans(),
     st.sampled_from((1, 30, 100, 1000)),
 )
-def test_whatever_the_layouts_codes_and_stretches_columns_hold_what_the_general_decoder_has(
+def test_whatever_the_codes_and_stretches_columns_hold_what_the_general_decoder_has(
     columns: dict[str, list[Any]], picks: list[tuple[int, int]], in_one_frame: bool, stretch: int
 ) -> None:
     rows = [
@@ -66,29 +63,6 @@ def test_whatever_the_layouts_codes_and_stretches_columns_hold_what_the_general_
         results, _, end = read_all(bodies, len(rows))
     assert end == 0
     assert results == plainly(bodies, len(rows))
-
-
-def test_rows_of_a_few_layouts_in_turns_are_all_decoded_by_them() -> None:
-    shapes = SHAPES[: batch_answers._LAYOUTS]
-    rows = [row_of(index, shapes[index * index % len(shapes)], index) for index in range(80)]
-    results, others, _ = read_all([b"".join(rows)], 80)
-    assert results == plainly([b"".join(rows)], 80)
-    assert len(others) <= len(shapes)
-
-
-def test_rows_that_all_differ_are_soon_no_longer_looked_at_for_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[int] = []
-
-    def looking(body: bytes, position: int) -> Layout | None:
-        looked.append(position)
-        return layout_of(body, position)
-
-    monkeypatch.setattr(batch_answers, "layout_of", looking)
-    rows = [row_of(index, {f"n{index}": index}) for index in range(200)]
-    results, others, _ = read_all([b"".join(rows)], 200)
-    assert [result[3] for result in results] == [{f"n{index}": index} for index in range(200)]
-    assert len(others) == 200
-    assert len(looked) < 60
 
 
 def test_records_without_bins_and_missing_ones_are_in_the_columns_and_other_codes_are_not() -> None:

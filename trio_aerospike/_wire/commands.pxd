@@ -1,0 +1,4 @@
+from trio_aerospike._wire cimport writing
+
+
+cpdef bytes encode_op(int op, object name, object value)

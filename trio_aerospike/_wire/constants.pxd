@@ -1,0 +1,29 @@
+# The numbers of constants.py that compiled modules compare with; a test holds them against each other.
+
+cdef enum:
+    PROTO_VERSION = 2
+    PROTO_MESSAGE = 3
+    PROTO_COMPRESSED = 4
+    PROTO_HEADER_SIZE = 8
+    MESSAGE_HEADER_SIZE = 22
+    INFO3_LAST = 0x01
+    INFO3_PARTITION_DONE = 0x04
+    FIELD_NAMESPACE = 0
+    FIELD_SET = 1
+    FIELD_KEY = 2
+    FIELD_DIGEST = 4
+    FIELD_BVAL_ARRAY = 15
+    PARTICLE_NULL = 0
+    PARTICLE_INTEGER = 1
+    PARTICLE_FLOAT = 2
+    PARTICLE_STRING = 3
+    PARTICLE_BLOB = 4
+    PARTICLE_BOOL = 17
+    PARTICLE_HLL = 18
+    PARTICLE_MAP = 19
+    PARTICLE_LIST = 20
+    PARTICLE_GEOJSON = 23
+    DIGEST_SIZE = 20
+    CDT_DEPTH_MAX = 64
+    CDT_READ_DEPTH_MAX = 129
+    MAP_PRESERVE_ORDER = 8

@@ -1,0 +1,4 @@
+from trio_aerospike._wire cimport cdt_unpack, constants as wire
+
+
+cpdef object decode_value(Py_ssize_t particle, bytes data)
