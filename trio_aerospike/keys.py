@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
 from trio_aerospike._wire.constants import DIGEST_SIZE, NAMESPACE_MAX, SET_NAME_MAX
-from trio_aerospike._wire.digests import HashState, compute_digest, pack_int_key, set_state
+from trio_aerospike._wire.digests import KeyHasher, compute_digest
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import checked_text, refused, shown
 
@@ -22,9 +22,9 @@ UserKey: TypeAlias = int | str | bytes
 _USER_KEY_ALLOWED = "an int of 64 bits, a str or bytes"
 _USER_KEY_TYPES = frozenset((int, str, bytes))
 
-# Pairs of namespace and set that were validated before, and the hash state that their keys start from: a program has
-# few, and every key needs one. The bound is for a program that creates sets without end.
-_places: dict[tuple[str, str | None], Callable[[], HashState]] = {}
+# Pairs of namespace and set that were validated before, and what computes the digests of their keys: a program has few,
+# and every key needs one. The bound is for a program that creates sets without end.
+_places: dict[tuple[str, str | None], KeyHasher] = {}
 _PLACES_KEPT = 4096
 
 
@@ -57,20 +57,14 @@ class Key:
     def __init__(self, namespace: str, set_name: str | None, user_key: UserKey) -> None:
         # Every command makes a key: validated names are looked up, and the slots are set directly.
         try:
-            begin = _places.get((namespace, set_name))
+            hasher = _places.get((namespace, set_name))
         except TypeError:
-            begin = None
-        if begin is None:
-            begin = _check_place(namespace, set_name)
+            hasher = None
+        if hasher is None:
+            hasher = _check_place(namespace, set_name)
         try:
-            if type(user_key) is int:
-                state = begin()
-                state.update(pack_int_key(1, user_key))
-                digest = state.digest()
-            elif type(user_key) is str:
-                state = begin()
-                state.update(b"\x03" + user_key.encode())
-                digest = state.digest()
+            if type(user_key) is int or type(user_key) is str:
+                digest = hasher.digest(user_key)
             else:
                 if type(user_key) is not bytes:
                     user_key = _plain_user_key(user_key)
@@ -108,9 +102,8 @@ class Key:
             InvalidArgError: One of them is not allowed in a key.
         """
         if isinstance(user_key, (bytes, bytearray, memoryview)):
-            state = _check_place(namespace, set_name)()
-            state.update(b"\x03" + user_key)
-            return _with_digest(namespace, set_name, bytes(user_key), state.digest())
+            text = bytes(user_key)
+            return _with_digest(namespace, set_name, text, _check_place(namespace, set_name).digest_of_text(text))
         return cls(namespace, set_name, user_key)
 
     @classmethod
@@ -163,15 +156,15 @@ KeyLike: TypeAlias = Key | tuple[str, str | None, UserKey] | tuple[str, str | No
 """A Key, or a tuple of namespace, set and user key; a fourth element is the digest, as in aerospike_py's keys."""
 
 
-def _check_place(namespace: object, set_name: object) -> Callable[[], HashState]:
-    """Validate namespace and set; return the hash state that their keys start from."""
+def _check_place(namespace: object, set_name: object) -> KeyHasher:
+    """Validate namespace and set; return what computes the digests of their keys."""
     name = checked_text("Key.namespace", namespace, 1, NAMESPACE_MAX)
     if set_name is not None:
         set_name = checked_text("Key.set_name", set_name, 0, SET_NAME_MAX)
-    begin = set_state(set_name).copy
+    hasher = KeyHasher(set_name)
     if len(_places) < _PLACES_KEPT:
-        _places[name, set_name] = begin
-    return begin
+        _places[name, set_name] = hasher
+    return hasher
 
 
 def _plain_user_key(user_key: object) -> UserKey:

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 
-from .._wire.digests import pack_int_key, set_state
+from .._wire.digests import KeyHasher
 from ..keys import Key, KeyLike, UserKey, as_key, known_key
 from ..validation import refused
 
@@ -69,8 +69,7 @@ class KeyColumns(Sequence[Key]):
         Returns:
             The first that is not, which has not been taken.
         """
-        begin = set_state(self._set_name).copy
-        pack = pack_int_key
+        digest = KeyHasher(self._set_name).digest
         add_digest, add_user_key = self.digests.append, self.user_keys.append
         for plain in keys:
             if type(plain) is not tuple:
@@ -79,17 +78,9 @@ class KeyColumns(Sequence[Key]):
                 place, group, user_key = plain
                 if place is not namespace or group is not set_name:
                     return plain
-                if type(user_key) is int:
-                    data = pack(1, user_key)
-                elif type(user_key) is str:
-                    data = b"\x03" + user_key.encode()
-                else:
-                    return plain
-            except (struct.error, ValueError):
+                add_digest(digest(user_key))
+            except (struct.error, ValueError, TypeError):
                 return plain  # another number of parts, or a key that cannot be: as_key says what is wrong with it
-            state = begin()
-            state.update(data)
-            add_digest(state.digest())
             add_user_key(user_key)
         return _END
 

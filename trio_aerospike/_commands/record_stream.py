@@ -56,11 +56,6 @@ class ScannedRecord(Record):
         place = self._place
         return place if type(place) is tuple else super().address
 
-    @property
-    def _digest(self) -> bytes:
-        place = self._place
-        return place[3] if type(place) is tuple else place.digest  # type: ignore[union-attr]
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):
             return NotImplemented
@@ -146,6 +141,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._fetch_scope: trio.CancelScope | None = None
         self._failure: StreamFailure | None = None
         self._records: list[ScannedRecord] = []
+        self._digests: list[bytes] = []
         self._values: list[int] = []
         self._index = 0
         self._noted = 0
@@ -188,8 +184,8 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._left = True
         self._settle()
         if self._seen is not None:
-            self._seen.difference_update([record._digest for record in self._records[self._index :]])
-        self._records, self._values, self._index, self._noted = [], [], 0, 0
+            self._seen.difference_update(self._digests[self._index :])
+        self._clear()
         if self._stream is not None:
             self._stream.close()
         if self._fetch_scope is not None:
@@ -238,7 +234,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
             except StopAsyncIteration:
                 return []
         index, self._index = self._index, len(self._records)
-        return list(self._records[index:])
+        return self._records[index:]  # type: ignore[return-value]  # a list of its own
 
     async def _fetch(self) -> None:
         """Fetch the next records, at least one, or wait until another reader has.
@@ -270,7 +266,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         if self._failure is not None:
             raise self._failure.for_reader()
         self._settle()
-        self._records, self._values, self._index, self._noted = [], [], 0, 0
+        self._clear()
         chunk = None
         if not self._over:
             try:
@@ -289,9 +285,13 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         if chunk is None:
             self._over = True
             raise StopAsyncIteration
-        self._records, self._values = chunk.records, chunk.values
+        self._records, self._digests, self._values = chunk.records, chunk.digests, chunk.values
         if self._seen is not None:
             self._drop_seen(self._seen)
+
+    def _clear(self) -> None:
+        """Drop what has been handed on, and what has not."""
+        self._records, self._digests, self._values, self._index, self._noted = [], [], [], 0, 0
 
     def _closed(self) -> trio.ClosedResourceError:
         return trio.ClosedResourceError(f"{self._what}: the block of the query has been left")
@@ -299,23 +299,21 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
     def _drop_seen(self, seen: set[bytes]) -> None:
         """Leave out what was handed on under another value."""
         kept = []
-        digests, values = [], []
-        for record, value in zip(self._records, self._values, strict=True):
-            digest = record._digest
-            digests.append(digest)
-            values.append(value)
+        for index, (digest, _) in enumerate(zip(self._digests, self._values, strict=True)):
             if digest not in seen:
                 seen.add(digest)
-                kept.append((record, value))
+                kept.append(index)
         if not kept:
-            self._note(digests, values)
-        self._records, self._values = [record for record, _ in kept], [value for _, value in kept]
+            self._note(self._digests, self._values)
+        self._records = [self._records[index] for index in kept]
+        self._digests = [self._digests[index] for index in kept]
+        self._values = [self._values[index] for index in kept]
 
     def _settle(self) -> None:
         """Note how far the reader has come."""
         if self._noted < self._index:
-            digests = [record._digest for record in self._records[self._noted : self._index]]
-            self._note(digests, self._values[self._noted : self._index])
+            part = slice(self._noted, self._index)
+            self._note(self._digests[part], self._values[part])
             self._noted = self._index
 
     # -- all at once -------------------------------------------------------------------------------------------------
@@ -371,7 +369,7 @@ class Records(NeedsAsyncWith, AsyncIterator[Record], Uncopyable):
         self._settle()
         seen = frozenset(self._seen or ())
         if self._seen is not None:
-            seen -= {record._digest for record in self._records[self._index :]}
+            seen -= set(self._digests[self._index :])
         name, nodes = self._here()
         # A node that is away now belongs to the cluster all the same.
         nodes |= self._place.nodes

@@ -10,4 +10,4 @@ cdef int _pack_items(object items, bytearray out, Py_ssize_t depth, int mode) ex
 
 cdef int _pack_pairs(object value, bytearray out, Py_ssize_t depth, int mode, int sort_this) except -1
 
-cdef list _sorted_items(object pairs)
+cdef list _sorted_keys(object value)

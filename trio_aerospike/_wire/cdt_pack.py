@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -90,10 +89,8 @@ def _pack_items(items: Any, out: bytearray, depth: int, mode: int) -> None:
 def _pack_pairs(value: Any, out: bytearray, depth: int, mode: int, sort_this: int) -> None:
     if depth > wire.CDT_DEPTH_MAX:
         raise _Refused
-    items: Any = value.items()
-    if sort_this and len(value) > 1:
-        items = _sorted_items(items)
-    for key, item in items:
+    for key in _sorted_keys(value) if sort_this and len(value) > 1 else list(value):
+        item = value[key]
         kind = type(key)
         if kind is str:
             if not writing.put_text(out, key):
@@ -197,24 +194,20 @@ _BASES: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 _KEY_RANK: dict[type, int] = {int: 0, str: 1, bytes: 2}
 
 
-def _sorted_items(pairs: Any) -> list[tuple[Any, Any]]:
-    items = list(pairs)
+def _sorted_keys(value: Any) -> list[Any]:
+    keys = list(value)
     try:
         # Code points sort as UTF-8 does, so plain comparison is right within a type.
-        items.sort(key=_key_of)
+        keys.sort()
     except TypeError:
         try:
-            items.sort(key=_ranked_key_of)
+            keys.sort(key=_ranked)
         except TypeError:
             raise _Refused from None
-    return items
+    return keys
 
 
-_key_of = operator.itemgetter(0)
-
-
-def _ranked_key_of(item: tuple[Any, Any]) -> tuple[int, Any]:
-    key = item[0]
+def _ranked(key: Any) -> tuple[int, Any]:
     rank = _KEY_RANK.get(type(key))
     if rank is None:
         rank = 0 if isinstance(key, int) else 1 if isinstance(key, str) else 2

@@ -160,6 +160,7 @@ CDT_DEPTH_MAX: Final = 64
 CDT_READ_DEPTH_MAX: Final = 2 * CDT_DEPTH_MAX + 1
 
 N_PARTITIONS: Final = 4096
+PARTITION_MASK: Final = N_PARTITIONS - 1
 # Void times count seconds from 2010-01-01T00:00:00Z (server: cf_clock.h).
 CITRUSLEAF_EPOCH: Final = 1262304000
 

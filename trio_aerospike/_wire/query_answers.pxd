@@ -1,14 +1,14 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from trio_aerospike._wire cimport constants as wire, making, particles, reading, records
+from trio_aerospike._wire cimport constants as wire, making, particles, reading, records, slots
 
 
 cdef class AnswerDecoder:
     cdef making.Maker _record_maker
     cdef object _make_faulty
 
-    @cython.locals(total=Py_ssize_t, end=Py_ssize_t, made=list, values=list)
+    @cython.locals(total=Py_ssize_t, end=Py_ssize_t, made=list, digests=list, values=list)
     cpdef object decode(self, bytes body, Py_ssize_t position, Py_ssize_t count)
 
     @cython.locals(
@@ -16,13 +16,16 @@ cdef class AnswerDecoder:
         n_ops=Py_ssize_t, start=Py_ssize_t, kind=Py_ssize_t, digest=bytes, namespace=str, set_name=str, value=int64_t,
         has_value=bint, bins=dict, end=Py_ssize_t,
     )
-    cdef Py_ssize_t _read_plain(self, bytes body, Py_ssize_t position, list made, list values) except -1
+    cdef Py_ssize_t _read_plain(self, bytes body, Py_ssize_t position, list made, list digests, list values) except -1
 
     @cython.locals(size=Py_ssize_t, kind=Py_ssize_t, n_fields=Py_ssize_t, n_ops=Py_ssize_t, end=Py_ssize_t)
     cdef Py_ssize_t _read_other(self, bytes body, Py_ssize_t position, object found) except -1
 
 
 cpdef object user_key_of(bytes data)
+
+@cython.locals(index=Py_ssize_t, digest=bytes, last=dict)
+cpdef list last_of_partitions(object digests)
 
 @cython.locals(tail=Py_ssize_t, position=Py_ssize_t, n_fields=Py_ssize_t, n_ops=Py_ssize_t)
 cpdef bint is_end(bytes body) except -1

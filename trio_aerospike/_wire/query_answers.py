@@ -9,13 +9,13 @@ as/src/base/proto.c (``as_msg_make_response_bufbuilder``, ``as_msg_pid_done_bufb
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
 from ..errors import ProtocolError
-from . import constants as wire, making, particles, reading, records
+from . import constants as wire, making, particles, reading, records, slots
 from .commands import encode_field
 from .error_text import not_utf8
 from .undecodable import faulty_bin
@@ -37,6 +37,7 @@ class Decoded:
 
     Attributes:
         records: in their order.
+        digests: of the records.
         values: the index value of each record, if the query has a predicate; else empty.
         unavailable: the partitions that the node cannot serve, with the result for each.
         position: where to continue in the frame; its end if it is decoded.
@@ -44,6 +45,7 @@ class Decoded:
     """
 
     records: list[Any] = attrs.Factory(list)
+    digests: list[bytes] = attrs.Factory(list)
     values: list[int] = attrs.Factory(list)
     unavailable: list[tuple[int, int]] = attrs.Factory(list)
     position: int = 0
@@ -70,11 +72,12 @@ class AnswerDecoder:
         """
         found = Decoded()
         made = found.records
+        digests = found.digests
         values = found.values
         total = len(body)
         try:
             while position < total and len(made) < count:
-                end = self._read_plain(body, position, made, values)
+                end = self._read_plain(body, position, made, digests, values)
                 if end:
                     position = end
                     continue
@@ -92,7 +95,7 @@ class AnswerDecoder:
         found.position = position
         return found
 
-    def _read_plain(self, body: bytes, position: int, made: list[Any], values: list[int]) -> int:
+    def _read_plain(self, body: bytes, position: int, made: list[Any], digests: list[bytes], values: list[int]) -> int:
         """Read a record that can be decoded and append it; returns its end, and 0 for any other message."""
         size, info3, code, generation, void_time, _ttl, n_fields, n_ops = reading.unpack_head(body, position)
         if size != wire.MESSAGE_HEADER_SIZE or code or info3 & (wire.INFO3_LAST | wire.INFO3_PARTITION_DONE):
@@ -126,7 +129,9 @@ class AnswerDecoder:
                 return 0
         except _FAULTS:
             return 0
-        made.append(self._record_maker.make((namespace, set_name, user_key, digest), bins, generation, void_time))
+        place = slots.untracked((namespace, set_name, user_key, digest))
+        made.append(self._record_maker.make(place, bins, generation, void_time))
+        digests.append(digest)
         if has_value:
             values.append(value)
         return end
@@ -185,9 +190,19 @@ class AnswerDecoder:
         else:
             record = self._record_maker.make(place, records.bins_of(results), generation, void_time)
         found.records.append(record)
+        found.digests.append(digest)
         if value is not None:
             found.values.append(value)
         return end
+
+
+def last_of_partitions(digests: Sequence[bytes]) -> list[int]:
+    """Return the index of the last digest of each partition, in order."""
+    last: dict[int, int] = {}
+    for index in range(len(digests)):
+        digest = digests[index]
+        last[(digest[0] | digest[1] << 8) & wire.PARTITION_MASK] = index
+    return sorted(last.values())
 
 
 def is_end(body: bytes) -> bool:

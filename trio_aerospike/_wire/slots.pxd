@@ -23,6 +23,8 @@ cdef extern from *:
     """
     Py_ssize_t trio_aerospike_slot(object descriptor)
     bint trio_aerospike_plain(PyTypeObject* made)
+    bint PyObject_GC_IsTracked(object made)
+    void PyObject_GC_UnTrack(PyObject* made)
     object PyType_GenericAlloc(PyTypeObject* made, Py_ssize_t count)
 
 
@@ -34,6 +36,12 @@ cdef inline Py_ssize_t place_of(object made, str name) except -2:
 
 cdef inline object new(object made):
     return PyType_GenericAlloc(<PyTypeObject*>made, 0)
+
+
+cdef inline tuple untracked(tuple made):
+    if PyObject_GC_IsTracked(made):
+        PyObject_GC_UnTrack(<PyObject*>made)
+    return made
 
 
 cdef inline void put(object target, Py_ssize_t place, object value) noexcept:

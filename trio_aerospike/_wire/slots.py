@@ -18,6 +18,11 @@ def new(made: type[Any]) -> Any:
     return object.__new__(made)
 
 
+def untracked(made: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Take a tuple of str, bytes and numbers out of the garbage collector's sight, which would do so itself later."""
+    return made
+
+
 def put(target: Any, place: Any, value: Any) -> None:
     """Fill an empty slot."""
     place(target, value)

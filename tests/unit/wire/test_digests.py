@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from trio_aerospike._wire import digests
-from trio_aerospike._wire.digests import compute_digest, partition_id, partition_ids
+from trio_aerospike._wire import hashing
+from trio_aerospike._wire.digests import KeyHasher, compute_digest, partition_id, partition_ids
 from trio_aerospike.errors import InvalidArgError
 
 
@@ -80,8 +80,8 @@ def test_without_ripemd160_a_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(hashlib, "new", unsupported)
     monkeypatch.setattr(importlib, "import_module", absent)
-    missing = digests._find_ripemd160()
-    with pytest.raises(RuntimeError, match="OpenSSL's legacy provider or install pycryptodome"):
+    missing = hashing._find_ripemd160()
+    with pytest.raises(RuntimeError, match="OpenSSL's legacy provider, or install pycryptodome"):
         missing()
 
 
@@ -98,6 +98,20 @@ def test_without_openssls_ripemd160_pycryptodomes_is_used(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(hashlib, "new", unsupported)
     monkeypatch.setattr(importlib, "import_module", lambda name: Module)
-    state = digests._find_ripemd160()()
+    state = hashing._find_ripemd160()()
     state.update(b"abc")
     assert state.digest().hex() == "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc"
+
+
+@given(st.one_of(st.binary(max_size=300), st.integers(0, 300).map(bytes)))
+def test_both_forms_hash_as_openssl_does(data: bytes) -> None:
+    expected = hashlib.new("ripemd160", data).digest()
+    assert hashing.ripemd160(data) == expected
+    assert KeyHasher("").digest_of_text(data) == hashlib.new("ripemd160", b"\x03" + data).digest()
+
+
+@pytest.mark.parametrize("key", [0, -1, 1 << 40, "", "text", "\u00e9" * 60, "x" * 500])
+@pytest.mark.parametrize("set_name", ["", "users", "s" * 63])
+def test_a_sets_hasher_computes_the_digests_of_its_keys(set_name: str, key: int | str) -> None:
+    hasher = KeyHasher(set_name)
+    assert hasher.digest(key) == hasher.digest(key) == compute_digest(set_name, key)

@@ -49,9 +49,10 @@ CHUNK_SIZE = 256
 
 @attrs.define(slots=True, eq=False)
 class Chunk:
-    """Records for the reader, and for a query through an index the index value of each."""
+    """Records for the reader, their digests, and for a query through an index the index value of each."""
 
     records: list[Any]
+    digests: list[bytes]
     values: list[int]
 
 
@@ -216,7 +217,8 @@ class QueryStream(Uncopyable):
         if not count:
             return None
         del found.records[count:]
-        return Chunk(found.records, found.values[:count])
+        del found.digests[count:]
+        return Chunk(found.records, found.digests, found.values[:count])
 
     # -- the ends of answers -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from ..._wire.constants import N_PARTITIONS
+from ..._wire.digests import partition_id
 from ..._wire.query import Resumed
+from ..._wire.query_answers import last_of_partitions
 
 T = TypeVar("T")
 
@@ -150,11 +152,10 @@ class QueryPlan(Generic[T]):
 
     def handed_on(self, digests: Sequence[bytes], values: Sequence[int]) -> None:
         """Note that records were delivered; ``values`` are their index values, if there is an index."""
-        # Of each partition only the last record counts, and records of one partition arrive together.
-        last = {digest[:2]: index for index, digest in enumerate(digests)}
-        for index in sorted(last.values()):
+        # Of each partition only the last record counts.
+        for index in last_of_partitions(digests):
             digest = digests[index]
-            state = self._states[(digest[0] | digest[1] << 8) & 4095]
+            state = self._states[partition_id(digest)]
             if state is not None:
                 state.place = (digest, values[index] if values else 0)
 
