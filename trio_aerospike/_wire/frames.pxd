@@ -11,6 +11,9 @@ cdef class FrameReader:
     cdef readonly object error
     cdef readonly bytearray partial
     cdef Py_ssize_t _need
+    cdef object _kind
 
-    @cython.locals(buffer=bytearray, total=Py_ssize_t, position=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, size=Py_ssize_t, head=uint64_t, frames=list, whole=bytes)
+    cdef bint _take(self, list frames, object kind, bytes body) except -1
+
+    @cython.locals(buffer=bytearray, view=object, total=Py_ssize_t, position=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, size=Py_ssize_t, head=uint64_t, frames=list, whole=bytes)
     cpdef list feed(self, object data)

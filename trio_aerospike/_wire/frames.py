@@ -90,7 +90,7 @@ class FrameReader:
             of a stream, the stream was cut off.
     """
 
-    __slots__ = ("_kinds", "_need", "_unpacks", "error", "max_size", "partial")
+    __slots__ = ("_kind", "_kinds", "_need", "_unpacks", "error", "max_size", "partial")
 
     def __init__(self, max_size: int = wire.PROTO_SIZE_MAX, *, of_requests: bool = False) -> None:
         self._kinds = _REQUEST_KINDS if of_requests else _KINDS
@@ -101,6 +101,8 @@ class FrameReader:
         # How much of the incomplete frame is needed before it is looked at again: a large frame in many small pieces
         # is not copied over and over.
         self._need = wire.PROTO_HEADER_SIZE
+        #: The type of the incomplete frame; 0 while its header is not whole.
+        self._kind = 0
 
     def __repr__(self) -> str:
         state = f"failed: {self.error}" if self.error else f"{len(self.partial)} of {self._need} bytes"
@@ -124,16 +126,21 @@ class FrameReader:
         if type(data) is not bytes:
             data = bytes(data)
         buffer = self.partial
+        frames: list[tuple[int, bytes]] = []
         if buffer:
             buffer += data
             if len(buffer) < self._need:
-                return []
-            data = bytes(buffer)
+                return frames
+            with memoryview(buffer) as view:
+                body = bytes(view[wire.PROTO_HEADER_SIZE : self._need]) if self._kind else None
+                data = bytes(view if body is None else view[self._need :])
             buffer.clear()
+            if body is not None and not self._take(frames, self._kind, body):
+                return frames
         whole: bytes = data
         total = len(whole)
-        frames: list[tuple[int, bytes]] = []
         position = 0
+        self._kind = 0
         while position + wire.PROTO_HEADER_SIZE <= total:
             start = position + wire.PROTO_HEADER_SIZE
             (head,) = reading.unpack_u64(whole, position)
@@ -145,21 +152,28 @@ class FrameReader:
             end = start + size
             if end > total:
                 self._need = end - position
+                self._kind = kind
                 break
-            if kind == wire.PROTO_COMPRESSED and self._unpacks:
-                try:
-                    frames.append(decompress_body(whole[start:end], self.max_size))
-                except ProtocolError as error:
-                    self._fail(error)
-                    return frames
-            else:
-                frames.append((kind, whole[start:end]))
+            if not self._take(frames, kind, whole[start:end]):
+                return frames
             position = end
         else:
             self._need = wire.PROTO_HEADER_SIZE
         if position < total:
             buffer += whole[position:]
         return frames
+
+    def _take(self, frames: list[tuple[int, bytes]], kind: int, body: bytes) -> bool:
+        """Append a frame, decompressed if need be; returns False if that fails."""
+        if kind != wire.PROTO_COMPRESSED or not self._unpacks:
+            frames.append((kind, body))
+            return True
+        try:
+            frames.append(decompress_body(body, self.max_size))
+        except ProtocolError as error:
+            self._fail(error)
+            return False
+        return True
 
     def _fail(self, error: ProtocolError) -> None:
         self.error = error
