@@ -63,6 +63,12 @@ class AnswerDecoder:
     def __init__(self, make_record: making.Maker, make_faulty: MakeFaulty) -> None:
         self._record_maker = make_record
         self._make_faulty = make_faulty
+        # The fields of the latest record, before and behind its digest: the next ones mostly have the same.
+        self._n_fields = -1
+        self._before = b""
+        self._behind = b""
+        self._namespace = ""
+        self._set_name = ""
 
     def decode(self, body: bytes, position: int, count: int) -> Decoded:
         """Decode about ``count`` records from ``position`` on, or as many as there are.
@@ -101,29 +107,48 @@ class AnswerDecoder:
         if size != wire.MESSAGE_HEADER_SIZE or code or info3 & (wire.INFO3_LAST | wire.INFO3_PARTITION_DONE):
             return 0
         position += wire.MESSAGE_HEADER_SIZE
-        namespace = set_name = ""
-        digest = b""
         user_key: Any = None
         has_value = False
         bins: dict[str, Any] = {}
         try:
-            for _ in range(n_fields):
-                size, kind = reading.unpack_field(body, position)
-                start = position + 5
-                position += 4 + size
-                if position > len(body) or size < 1:
-                    return 0
-                if kind == wire.FIELD_DIGEST:
-                    digest = body[start:position]
-                elif kind == wire.FIELD_NAMESPACE:
-                    namespace = records.repeated_text(body, start, position)
-                elif kind == wire.FIELD_SET:
-                    set_name = records.repeated_text(body, start, position)
-                elif kind == wire.FIELD_KEY:
-                    user_key = user_key_of(body[start:position])
-                elif kind == wire.FIELD_BVAL_ARRAY:
-                    (value,) = reading.unpack_index_value(body, start)
-                    has_value = True
+            start = position + len(self._before)
+            end = start + wire.DIGEST_SIZE
+            if (
+                n_fields == self._n_fields
+                and body.startswith(self._before, position)
+                and body.startswith(self._behind, end)
+            ):
+                namespace, set_name = self._namespace, self._set_name
+                digest = body[start:end]
+                position = end + len(self._behind)
+            else:
+                namespace = set_name = ""
+                digest = b""
+                first = position
+                digest_start = 0
+                for _ in range(n_fields):
+                    size, kind = reading.unpack_field(body, position)
+                    start = position + 5
+                    position += 4 + size
+                    if position > len(body) or size < 1:
+                        return 0
+                    if kind == wire.FIELD_DIGEST:
+                        digest = body[start:position]
+                        digest_start = start
+                    elif kind == wire.FIELD_NAMESPACE:
+                        namespace = records.repeated_text(body, start, position)
+                    elif kind == wire.FIELD_SET:
+                        set_name = records.repeated_text(body, start, position)
+                    elif kind == wire.FIELD_KEY:
+                        user_key = user_key_of(body[start:position])
+                    elif kind == wire.FIELD_BVAL_ARRAY:
+                        (value,) = reading.unpack_index_value(body, start)
+                        has_value = True
+                if len(digest) == wire.DIGEST_SIZE and user_key is None and not has_value:
+                    self._n_fields = n_fields
+                    self._namespace, self._set_name = namespace, set_name
+                    self._before = body[first:digest_start]
+                    self._behind = body[digest_start + wire.DIGEST_SIZE : position]
             end = records.read_bins(body, position, n_ops, bins)
             if len(digest) != wire.DIGEST_SIZE or len(bins) != n_ops:
                 return 0

@@ -79,10 +79,10 @@ def read_bins(body: bytes, position: int, count: int, bins: dict[str, Any], resu
             value_start += 8
         if value_start > position or position > total:
             raise ProtocolError(f"a bin of size {size} does not fit its message")
-        if particle == wire.PARTICLE_INTEGER and position - value_start == 8:
-            (value,) = reading.unpack_i64(body, value_start)
-        elif particle == wire.PARTICLE_STRING:
+        if particle == wire.PARTICLE_STRING:
             value = body[value_start:position].decode()
+        elif particle == wire.PARTICLE_INTEGER and position - value_start == 8:
+            (value,) = reading.unpack_i64(body, value_start)
         elif particle == wire.PARTICLE_FLOAT and position - value_start == 8:
             (value,) = reading.unpack_f64(body, value_start)
         elif particle == wire.PARTICLE_BLOB:

@@ -335,3 +335,35 @@ def test_a_key_of_a_type_that_no_key_has_is_left_out() -> None:
     assert user_key_of(b"") is None
     assert user_key_of(b"\x03\xff") is None
     assert user_key_of(b"\x01" + bytes(7) + b"\x05") == 5
+
+
+def test_a_record_is_not_taken_for_one_with_the_fields_of_the_latest() -> None:
+    other = record_fields("test", "others")
+    key = b"\x03name"
+    first, second, third = bytes(20), b"\x01" * 20, b"\x02" * 20
+    ops = encode_particle_op(1, "a", wire.PARTICLE_INTEGER, bytes(8))
+    body = b"".join(
+        encode_record(fields, digest, user_key, value, 1, 0, ops, 1)
+        for fields, digest, user_key, value in (
+            (FIELDS, first, None, None),
+            (FIELDS, second, None, None),
+            (other, first, None, None),
+            (other, second, key, None),
+            (other, third, None, 7),
+            (FIELDS, third, None, None),
+            (record_fields("test", ""), third, None, None),
+            (FIELDS, first, None, None),
+        )
+    )
+    records, values, _, _ = decoded(body)
+    assert [(made[1], made[2], made[3]) for made in records] == [
+        ("users", None, first),
+        ("users", None, second),
+        ("others", None, first),
+        ("others", "name", second),
+        ("others", None, third),
+        ("users", None, third),
+        ("", None, third),
+        ("users", None, first),
+    ]
+    assert values == [7]
