@@ -65,6 +65,7 @@ def read_bins(body: bytes, position: int, count: int, bins: dict[str, Any], resu
     """
     total = len(body)
     names = _names
+    value: Any
     for _ in range(count):
         size, particle, flags, name_size = reading.unpack_op(body, position)
         start = position + 8
