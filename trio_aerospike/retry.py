@@ -9,8 +9,7 @@ back-off, uses a :class:`RetryState`::
         try:
             return await client.get(key)
         except AerospikeError as error:
-            outcome = outcome_of(error)
-            decision = state.failed(outcome, sent=True, write=False, now=trio.current_time())
+            decision = state.failed_with(error, write=False, now=trio.current_time())
             if decision.action is Action.RAISE:
                 raise
             await trio.sleep(decision.delay)
@@ -26,25 +25,8 @@ from ._cluster.execution.retry_rules import (
     RetryState as RetryState,
     Rule as Rule,
     gravest as gravest,
+    outcome_of as outcome_of,
     rule_for as rule_for,
 )
-from .errors import AerospikeError, AerospikeTimeoutError, ProtocolError
 
 __all__ = ["Action", "Cause", "Outcome", "RetryDecision", "RetryState", "Rule", "gravest", "outcome_of", "rule_for"]
-
-
-def outcome_of(error: AerospikeError) -> Outcome:
-    """Return the outcome of a command that raised an error: the server's result code, or why there was no answer.
-
-    Args:
-        error: The error.
-
-    Returns:
-        The result code; if no server answered, a cause: one that is retried for a retryable error, else one that is
-        raised.
-    """
-    if error.result_code >= 0:
-        return error.result_code
-    if not error.retryable:
-        return Cause.PROTOCOL if isinstance(error, ProtocolError) else Cause.BAD_DATA
-    return Cause.TIMEOUT if isinstance(error, AerospikeTimeoutError) else Cause.CONNECTION

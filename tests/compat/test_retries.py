@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 
 import aerospike_py as aerospike
 from aerospike_py import exception
+from aerospike_py._commands.batch_writes import write_with_retries
 from tests.compat.background import BackgroundCluster
-from trio_aerospike import ResultCode
+from trio_aerospike import BatchPolicy, BatchResult, BatchWritePolicy, Key, ResultCode
+from trio_aerospike.errors import error_from_code
 from trio_aerospike.server import Fault
 
 pytestmark = pytest.mark.usefixtures("mean_delays")
@@ -66,3 +69,26 @@ def test_attempts_and_doubt_are_the_native_clients(
     assert caught.value.retryable
     if not unknown:
         assert time.monotonic() - began >= 0.1  # 20, 30 and 50 ms
+
+
+@pytest.mark.parametrize("total", [None, 1.0])
+async def test_a_batch_of_writes_that_nobody_serves_is_given_up(autojump_clock: Any, total: float | None) -> None:
+    class Writer:
+        """Refuses each row because its partition is unavailable."""
+
+        calls = 0
+
+        async def batch_write(self, rows: Any, /, *, policy: Any, write_policy: Any) -> list[BatchResult]:
+            await trio.lowlevel.checkpoint()
+            self.calls += 1
+            code = ResultCode.PARTITION_UNAVAILABLE
+            return [BatchResult(key, code, None, error_from_code(code, "unavailable")) for key, _ in rows]
+
+    writer = Writer()
+    began = trio.current_time()
+    rows, info = await write_with_retries(
+        writer, [(Key(*KEY), {"a": 1})], BatchPolicy(total_timeout=total), BatchWritePolicy(), 3
+    )
+    assert trio.current_time() - began <= (10.5 if total is None else 1.1)
+    assert info.attempts == writer.calls < 150
+    assert [row.result_code for row in rows] == [ResultCode.PARTITION_UNAVAILABLE]

@@ -1,11 +1,13 @@
 """One slow command does not delay its neighbours: the connections of a burst, fresh and warm, under the mock clock."""
 
+import contextlib
 import itertools
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
-from trio_aerospike import ReadPolicy, WritePolicy, open_client
+from trio_aerospike import AerospikeError, AerospikeTimeoutError, ReadPolicy, WritePolicy, open_client
 from trio_aerospike.testing import open_embedded_cluster
 
 BURST = 100
@@ -94,3 +96,66 @@ async def test_a_read_that_was_sent_twice_is_answered_once_and_costs_no_slot(aut
                 for pool in node.pools
                 for connection in pool.connections
             )
+
+
+@pytest.mark.parametrize("held", [0.02, 0.5])
+async def test_reads_behind_a_request_that_timed_out_are_sent_again(autojump_clock, held):
+    """However short the time of the request that is held, those behind it keep their own."""
+    async with open_embedded_cluster(memory=True) as cluster:
+        node = cluster.nodes[0]
+        async with open_client(cluster.hosts, connector=cluster.connector) as client:
+            for number in range(6):
+                await client.put(("test", "neighbours", number), {"a": number})
+            seen = itertools.count()
+
+            async def hold_first(kind, request):
+                if not next(seen):
+                    await trio.sleep(3)
+
+            node.on_request = hold_first
+            took = []
+
+            async def read(number, timeout):
+                began = trio.current_time()
+                policy = ReadPolicy(total_timeout=timeout, socket_timeout=timeout, max_retries=0)
+                with pytest.raises(AerospikeTimeoutError) if not number else contextlib.nullcontext():
+                    await client.get(("test", "neighbours", number), policy=policy)
+                took.append(trio.current_time() - began)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read, 0, held)
+                await wait_all_tasks_blocked()
+                for number in range(1, 6):
+                    nursery.start_soon(read, number, 1.0)
+            assert max(took) < max(held, 0.1) + 0.05
+
+
+async def test_a_connector_that_fails_unexpectedly_costs_a_command_and_not_the_client(autojump_clock, caplog):
+    broken = False
+
+    async with open_embedded_cluster(memory=True) as cluster:
+
+        async def connect(*place):
+            if broken:
+                raise RuntimeError("the proxy is confused")
+            return await cluster.connector(*place)
+
+        policy = ReadPolicy(total_timeout=1.0)
+        async with open_client(cluster.hosts, connector=connect) as client:
+            await client.put(("test", "neighbours", 1), {"a": 1})
+            broken = True
+            for active in client._cluster.active_nodes():
+                for pool in active.pools:
+                    for connection in list(pool.connections):
+                        connection.close(None)
+            with pytest.raises(AerospikeError):
+                await client.get(("test", "neighbours", 1), policy=policy)
+            assert "failed unexpectedly" in caplog.text
+            broken = False
+            with trio.fail_after(30):
+                while True:
+                    try:
+                        assert (await client.get(("test", "neighbours", 1), policy=policy))["a"] == 1
+                        break
+                    except AerospikeError:
+                        await trio.sleep(0.1)

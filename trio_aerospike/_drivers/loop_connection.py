@@ -414,6 +414,8 @@ class LoopConnection(Uncopyable):
         if sent and sent[0].deadline <= now:
             self._suspended = True
             self._owner.timed_out()
+            for request in itertools.islice(sent, 1, None):
+                request.reroute()
             self._move_unsent()
             if self._close_unless_waited_for():
                 return

@@ -271,7 +271,8 @@ class RequestPipeline(_Base, _Parameterised[R]):
                 break
         # All that can fail is done: from here on the requests count as sent.
         data = b"".join(frames)
-        self.blocked = False
+        # Those behind have waited for the socket as well.
+        self.blocked = restamp and len(frames) < len(unsent)
         self._offered = len(frames)
         self._outgoing = data
         for _ in frames:
@@ -330,7 +331,7 @@ class RequestPipeline(_Base, _Parameterised[R]):
         sent = self.sent
         size = len(whole)
         head = 0
-        if sent and size >= _SMALLEST and not self._partial:
+        if sent and size >= _SMALLEST and not self._partial and not self._rest:
             (head,) = reading.unpack_u64(whole, 0)
         if head == _MESSAGE_OF + size:
             # One whole message and nothing else, the usual answer to one request at a time: half the work.
@@ -342,11 +343,13 @@ class RequestPipeline(_Base, _Parameterised[R]):
         frames = self._frames.feed(whole)
         completed = self.completed = []
         if frames:
-            if not sent or (len(frames) > len(sent) and self._single_frames()):
-                self._fail_unsolicited(f"{len(frames)} answers to {len(sent)} requests")
+            # The last request is owed nothing while the socket has not taken all of it.
+            last = 1 if self._rest else 0
+            if len(sent) == last or (len(frames) > len(sent) - last and self._single_frames()):
+                self._fail_unsolicited(f"{len(frames)} answers to {len(sent) - last} requests")
                 return completed
             for kind, body in frames:
-                if not sent:
+                if len(sent) == last:
                     self._fail_unsolicited("a frame after its last answer")
                     return completed
                 request = sent[0]

@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 #: Seconds, the base of the back-off where the policy has no ``sleep_between_retries``.
 _BACKOFF: Final = 0.01
+#: Seconds for which rows that were not sent, or whose partition no node serves, are retried without a total_timeout.
+_PATIENCE: Final = 10.0
 #: The largest number of retries that is allowed.
 RETRIES_MAX: Final = 10_000
 
@@ -99,16 +101,18 @@ async def write_with_retries(
     total, now = batch_policy.total_timeout, trio.current_time()
     deadline = now + (float("inf") if total is None else total)
     state = RetryState(
-        retry, batch_policy.sleep_between_retries or _BACKOFF, began=now, limit=deadline, patience=float("inf")
+        retry, batch_policy.sleep_between_retries or _BACKOFF, began=now, limit=deadline, patience=_PATIENCE
     )
     rows: list[BatchResult | None] = [None] * len(given)
     left = list(range(len(given)))  # the indexes of rows to write
     doubted: set[int] = set()
     truncated = False
+    attempts = 0
     policy = batch_policy.replace(max_retries=0)  # the retries are made here
     while True:
         problem: AerospikeError | None = None
         failures: list[AerospikeError] = []
+        attempts += 1
         try:
             found = await writer.batch_write([given[place] for place in left], policy=policy, write_policy=common)
         except AerospikeError as error:
@@ -135,7 +139,6 @@ async def write_with_retries(
             left = again
         if not left:
             break
-        # Unsent rows count as retries too: the native client has already retried those up to its own limit.
         outcome, sent = gravest((outcome_of(error), True) for error in failures)
         before = state.retries
         node = failures[-1].node
@@ -151,8 +154,6 @@ async def write_with_retries(
         if state.retries:
             problem.attempts, problem.history = state.attempts, state.history
         raise problem
-    # The first attempt and the retries, without a retry that no time was left for.
-    attempts = 1 + state.retries - truncated
     return answered, BatchRetryInfo(attempts, retry + 1, truncated, len(left))
 
 

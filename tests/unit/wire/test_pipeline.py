@@ -525,3 +525,33 @@ def test_it_shows_its_state() -> None:
     assert repr(pipeline) == "<RequestPipeline A1 sound, 2 sent, 1 unsent>"
     pipeline.receive_data(NO_ANSWER)
     assert "failed: A1 sent a message of 21 bytes" in repr(pipeline)
+
+
+def test_all_that_waited_for_the_socket_get_their_remaining_time() -> None:
+    requests = [Request(number, deadline=1.0, size=70_000) for number in range(6)]
+    pipeline: RequestPipeline[Request] = RequestPipeline("A1")
+    pipeline.submit(requests[0])
+    pipeline.data_to_send(0.0)
+    pipeline.bytes_sent(1000)
+    pipeline.blocked = True
+    for request in requests[1:]:
+        pipeline.submit(request)
+    while data := pipeline.data_to_send(0.8):
+        pipeline.bytes_sent(len(data))
+    assert [ttl_of(request.frame) for request in requests[1:]] == [199] * 5
+    assert not pipeline.blocked
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_request_of_which_only_a_part_was_sent_is_owed_no_answer(before: int) -> None:
+    pipeline: RequestPipeline[Request] = RequestPipeline("A1")
+    for number in range(before):
+        pipeline.submit(Request(number))
+        pipeline.bytes_sent(len(pipeline.data_to_send(0.0)))
+    pipeline.submit(Request(before, size=5000))
+    pipeline.data_to_send(0.0)
+    pipeline.bytes_sent(10)
+    answers = [message_frame(number) for number in range(before + 1)]
+    completed = [pair for answer in answers for pair in pipeline.receive_data(answer)]
+    assert [request.number for request, _ in completed] == list(range(before))
+    assert pipeline.error is not None and len(pipeline.sent) == 1

@@ -123,7 +123,7 @@ class PipelineMachine(RuleBasedStateMachine):
             if len(expected) == 1:
                 assert data is expected[0]
             if expected:
-                self.restamps = False
+                self.restamps = self.restamps and bool(self.unsent)
             assert before == self.fresh + self.unsent
         self.offered = data or None
         assert self.pipeline.data_to_send(self.now) == b""

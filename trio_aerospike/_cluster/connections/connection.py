@@ -61,6 +61,7 @@ class Connection(Uncopyable):
         max_depth: maximum queue depth.
         suspended: the oldest request is slow, or overdue: takes nothing new until it is answered.
         overdue: the oldest request has not been answered within its deadline.
+        relieved: the reads behind its oldest request have been sent elsewhere.
         exclusive: a request has the connection for itself.
         retired: takes nothing new, and closes when its requests are answered.
         idle_since: when the last request was answered.
@@ -90,6 +91,7 @@ class Connection(Uncopyable):
         "max_depth",
         "on_idle_stack",
         "overdue",
+        "relieved",
         "replied_at",
         "retired",
         "suspended",
@@ -120,6 +122,7 @@ class Connection(Uncopyable):
         self.max_depth: int = max_depth
         self.suspended: bool = False
         self.overdue: bool = False
+        self.relieved: bool = False
         self.retired: bool = False
         self.exclusive: bool = False
         self.on_idle_stack: bool = False
@@ -260,7 +263,7 @@ class Connection(Uncopyable):
             self.close(self._pipeline.error)
             return
         self.replied_at = self._now()
-        self.suspended = self.overdue = False
+        self.suspended = self.overdue = self.relieved = False
         self._left(request)
         self._notify_room()
 
@@ -321,7 +324,7 @@ class Connection(Uncopyable):
 
     def delayed_reads(self) -> list[Request]:
         """Suspend the connection because its oldest request is slow, and return the reads that were sent behind it."""
-        self.suspended = True
+        self.suspended = self.relieved = True
         reads: list[Request] = []
         for request in itertools.islice(self._pipeline.sent, 1, None):
             original = request.original or request
@@ -486,7 +489,7 @@ class Connection(Uncopyable):
                 request.answer(body)
             else:
                 request.fail(Failure.EXPIRED)  # a tombstone
-        self.suspended = self.overdue = False
+        self.suspended = self.overdue = self.relieved = False
         if self.depth:
             self.load -= cost
         else:

@@ -299,13 +299,9 @@ class Pool(Uncopyable):
         """Something waits: open a connection, or give up a suspended one that nobody waits for."""
         if self._closing:
             return
-        if self.total < self.limit and (self.rerouter or self._room_in_window > 0 or self.waiting.head().exclusive):
-            if self._may_open:
-                wanted = min(MAX_OPENING, self._connections_wanted(), self.limit - self.total + self.opening)
-                while self.opening < wanted:
-                    self._open()
-            else:
-                self._hurry(self._open_after)
+        if self.total < self.limit:
+            if self.rerouter or self._room_in_window > 0 or self.waiting.head().exclusive:
+                self._open_more()
             return
         if self.lent:
             self._reclaim()
@@ -314,6 +310,14 @@ class Pool(Uncopyable):
                 if connection.overdue and not connection.awaited:
                     connection.close(None)
                     return
+
+    def _open_more(self) -> None:
+        if not self._may_open:
+            self._hurry(self._open_after)
+            return
+        wanted = min(MAX_OPENING, self._connections_wanted(), self.limit - self.total + self.opening)
+        while self.opening < wanted:
+            self._open()
 
     @property
     def _room_in_window(self) -> float:
@@ -407,6 +411,7 @@ class Pool(Uncopyable):
         self._back_off = 0.0
         self._open_after = -math.inf
         self.chooser.add(connection)
+        self.fill()
         # With no other being opened, connections with long waits are the best there is now.
         self._serve_waiting(connection if self.opening else None)
 
@@ -554,8 +559,8 @@ class Pool(Uncopyable):
         self.fill()
 
     def fill(self) -> None:
-        """Open connections up to the minimum."""
-        while len(self.connections) + self.opening < self.minimum and self._may_open:
+        """Open connections up to the minimum, a few at a time."""
+        while len(self.connections) + self.opening < self.minimum and self.opening < MAX_OPENING and self._may_open:
             self._open()
 
     def close(self, error: BaseException | None = None) -> None:

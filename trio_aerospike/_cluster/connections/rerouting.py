@@ -77,10 +77,12 @@ class ReadRerouter:
         unsent: list[Request] = []
         slots: list[Callable[[], None]] = []
         for connection in self._chooser.connections:
-            if connection.depth < 2 or connection.exclusive or connection.suspended:
+            # A connection whose oldest request is overdue is suspended before anybody has looked at the others.
+            suspended = connection.suspended and not connection.overdue
+            if connection.depth < 2 or connection.exclusive or suspended or connection.relieved:
                 continue
             behind = True
-            if connection.is_stalled(now, threshold, iteration - STALL_ITERATIONS):
+            if connection.overdue or connection.is_stalled(now, threshold, iteration - STALL_ITERATIONS):
                 slow = True
                 # Until it has answered all, it is used only where no other can be had.
                 connection.load += threshold * connection.depth

@@ -81,8 +81,11 @@ class WaitingQueue(Generic[Q]):
 
     def __iter__(self) -> Iterator[Q]:
         owner = self._owner
-        yield from (entry[2] for entry in sorted(self._returned) if entry[2].holder is owner)
-        yield from (pending for pending in self._items if pending.holder is owner)
+        returned = [(arrived, 0, number, pending) for arrived, number, pending in sorted(self._returned)]
+        queued = [(pending.arrived, 1, number, pending) for number, pending in enumerate(self._items)]
+        for *_, pending in heapq.merge(returned, queued):
+            if pending.holder is owner:
+                yield pending
 
     def add(self, pending: Q) -> None:
         """Put a request, whose holder is the owner now, in its place."""

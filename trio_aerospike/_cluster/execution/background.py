@@ -117,7 +117,7 @@ class _JobStart:
                 limit,
                 silence,
                 True,
-                total=None if state.attempts else limit - self._began,
+                total=None if state.attempts else self._limit - self._began,
                 arrived=self._began,
             )
             node.submit(pending)

@@ -299,7 +299,7 @@ class BatchExecution:
             namespace, digest = keys[index].namespace, digests[index]
             sequence = reads_from if writes is None or not writes[index] else writes_to
             node = cluster.owner(namespace, (digest[0] | digest[1] << 8) & 4095, sequence, self._policy.replica)
-            if node is None:
+            if node is None and before is None:  # later, rows may have been answered already
                 cluster.check_namespace(namespace)
             by_node.setdefault(node, []).append(index)
         return by_node
@@ -524,7 +524,7 @@ class BatchExecution:
         batch = self._batch
         writes = batch.writes is not None and batch.writes[index]
         rule = rule_for(code, sent=True)
-        if rule.after(write=writes) is not Action.RAISE and not (writes and rule.unknown):
+        if rule.after(write=writes, partly=True) is not Action.RAISE and not (writes and rule.unknown):
             part.refused[index] = code
             self._heard = True
             return

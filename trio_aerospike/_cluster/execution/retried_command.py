@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ..tend.cluster import Cluster
     from ..tend.node import Node
 
-#: Seconds before the deadline of the caller's scope within which a timeout of the server counts as that deadline. An
-#: earlier one is the server's own.
-_ABOUT_NOW = 1.0
+#: Seconds before the deadline of the caller's scope within which a timeout of the server counts as that deadline: it is
+#: sent in whole milliseconds, and the answer takes a moment. An earlier one is the server's own.
+_ABOUT_NOW = 0.05
 
 
 class RetriedCommand:
@@ -106,7 +106,10 @@ class RetriedCommand:
         if decision.action is Action.RAISE:
             raise error
         if decision.action is Action.WAIT_FOR_TEND:
-            cluster.check_namespace(self._key.namespace)
+            try:
+                cluster.check_namespace(self._key.namespace)
+            except AerospikeError as missing:
+                raise state.annotate(missing, name) from None
         if not await wait_for_retry(decision, state, cluster):
             raise error
         return None

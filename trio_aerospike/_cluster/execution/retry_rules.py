@@ -43,16 +43,37 @@ import random
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from ...errors import AerospikeError, Attempt, ResultCode
+from ...errors import (
+    AerospikeError,
+    AerospikeTimeoutError,
+    Attempt,
+    BackpressureError,
+    NoMoreConnections,
+    ProtocolError,
+    ResultCode,
+)
 
 E = TypeVar("E", bound=AerospikeError)
 
-__all__ = ["TABLE", "Action", "Cause", "Outcome", "RetryDecision", "RetryState", "Rule", "gravest", "rule_for"]
+__all__ = [
+    "TABLE",
+    "Action",
+    "Cause",
+    "Outcome",
+    "RetryDecision",
+    "RetryState",
+    "Rule",
+    "gravest",
+    "outcome_of",
+    "rule_for",
+]
 
 #: Seconds of back-off at the least where the server is overloaded; also the base of it where the policy has none.
 OVERLOAD_FLOOR: Final = 0.01
-#: Seconds of back-off at the most, unless twice ``sleep_between_retries`` is more.
+#: Seconds of back-off at the most, beyond OVERLOAD_FLOOR, unless twice ``sleep_between_retries`` is more.
 MAX_DELAY: Final = 1.0
+#: Seconds that a program without a tend loop of its own waits in its place.
+TEND_WAIT: Final = 0.1
 #: How often a write that was not sent waits for a new partition map before a replica is asked to pass it on.
 PATIENT_WRITES: Final = 5
 #: Attempts that an error remembers: the first ones and the last ones, half of each.
@@ -106,7 +127,7 @@ class Rule(NamedTuple):
     overload: bool = False
     partly: bool = False
 
-    def after(self, *, write: bool, partly: bool = True) -> Action:
+    def after(self, *, write: bool, partly: bool) -> Action:
         """What follows for a read or a write.
 
         Args:
@@ -162,12 +183,35 @@ def rule_for(outcome: Outcome, *, sent: bool) -> Rule:
     return TABLE[outcome, sent] if isinstance(outcome, Cause) else TABLE.get((outcome, sent), _ANSWERED)
 
 
+def outcome_of(error: AerospikeError) -> Outcome:
+    """Return the outcome of a command that raised an error: the server's result code, or why there was no answer.
+
+    Args:
+        error: The error.
+
+    Returns:
+        The result code; if no server answered, a cause: one that is retried for a retryable error, else one that is
+        raised.
+    """
+    if error.result_code >= 0:
+        return error.result_code
+    if not error.retryable:
+        return Cause.PROTOCOL if isinstance(error, ProtocolError) else Cause.BAD_DATA
+    return Cause.TIMEOUT if isinstance(error, AerospikeTimeoutError) else Cause.CONNECTION
+
+
 def gravest(outcomes: Iterable[tuple[Outcome, bool]]) -> tuple[Outcome, bool]:
     """Return the outcome that decides for several, each with whether the request was sent.
 
-    One that counts goes before one that does not, and one that needs a delay before one that needs none.
+    One that is raised goes before all others, one that counts before one that does not, and one that needs a delay
+    before one that needs none.
     """
-    return max(outcomes, key=lambda one: (rule_for(one[0], sent=one[1]).counts, rule_for(one[0], sent=one[1]).overload))
+
+    def weight(one: tuple[Outcome, bool]) -> tuple[bool, bool, bool]:
+        rule = rule_for(one[0], sent=one[1])
+        return rule.read is rule.write is Action.RAISE, rule.counts, rule.overload
+
+    return max(outcomes, key=weight)
 
 
 class RetryDecision(NamedTuple):
@@ -175,7 +219,7 @@ class RetryDecision(NamedTuple):
 
     Attributes:
         action: what to do.
-        delay: seconds to wait first; 0 for none.
+        delay: seconds to wait first; 0 for none. With WAIT_FOR_TEND, for a program that has no tend loop.
     """
 
     action: Action
@@ -324,6 +368,19 @@ class RetryState:
             outcome, sent=sent, write=write, now=now, replicas=replicas, progress=progress, partly=partly
         )
 
+    def failed_with(self, error: AerospikeError, *, write: bool, now: float) -> RetryDecision:
+        """Note a command that raised an error and decide what follows it; doubt is taken from the error.
+
+        Args:
+            error: what the command raised.
+            write: whether it may change a record.
+            now: the current time.
+        """
+        self.in_doubt = self.in_doubt or (write and error.in_doubt)
+        unsent = isinstance(error, (BackpressureError, NoMoreConnections)) and not error.in_doubt
+        outcome = Cause.POOL_FULL if unsent else outcome_of(error)
+        return self.failed(outcome, sent=not unsent, write=write, now=now, node=error.node)
+
     def decide(
         self,
         outcome: Outcome,
@@ -341,7 +398,7 @@ class RetryState:
         action = rule.after(write=write, partly=partly)
         if action is Action.RAISE:
             return GIVE_UP
-        if write and sent and rule.unknown and not self._repeat_in_doubt:
+        if write and not self._repeat_in_doubt and (self.in_doubt or (sent and rule.unknown)):
             return GIVE_UP
         if rule.counts:
             return self._counted(rule, action, now, progress)
@@ -349,7 +406,7 @@ class RetryState:
             return GIVE_UP
         if action is Action.RETRY_NOW:
             if outcome == ResultCode.EXPIRED_SESSION and self._renewed:
-                return RetryDecision(Action.WAIT_FOR_TEND)  # a new login did not help
+                return RetryDecision(Action.WAIT_FOR_TEND, TEND_WAIT)  # a new login did not help
             self._renewed = self._renewed or outcome == ResultCode.EXPIRED_SESSION
             return RetryDecision(action)
         return self._free_of_charge(action, replicas)
@@ -380,7 +437,7 @@ class RetryState:
         self._write_sequence += self._free > PATIENT_WRITES
         if action is Action.RETRY_REPLICA and self._free % replicas:
             return RetryDecision(action)
-        return RetryDecision(Action.WAIT_FOR_TEND)
+        return RetryDecision(Action.WAIT_FOR_TEND, TEND_WAIT)
 
     # -- context -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from ...errors import AerospikeError
+from ...errors import AerospikeError, ProtocolError
 from ...validation import Uncopyable
 from ..connections.connection import Connection
 from ..connections.info import InfoConnection
@@ -387,11 +387,16 @@ class Node(Uncopyable):
             problem = TimeoutError(f"no connection within {self._timeout} s")
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             problem = error
+        except ProtocolError as error:
+            problem = error
         except AerospikeError as error:
             failure, problem = Failure.REJECTED, error
         except trio.Cancelled:
             pool.open_failed(Failure.UNREACHABLE, NodeLeftError("the node has left the cluster"))
             raise
+        except Exception as error:  # of a connector of the program: it may cost this connection, and not the client
+            logger.exception("node %s at %s: opening a connection failed unexpectedly", self.name, self.address)
+            problem = error
         if problem is not None:
             logger.debug("node %s at %s: no connection: %s", self.name, self.address, problem)
             if failure is Failure.UNREACHABLE and self.active:

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.unit.cluster.connections.fake_pool import Opener, Request, busy
+from tests.unit.cluster.connections.fake_pool import FakeConnection, Opener, Request, busy
 from trio_aerospike._cluster.connections.admission_window import WINDOW_START
 from trio_aerospike._cluster.connections.balancing import FAIR_DEPTH, WAIT_BUDGET
-from trio_aerospike._cluster.connections.pool import MAX_OPENING
+from trio_aerospike._cluster.connections.pool import MAX_OPENING, Pool
 from trio_aerospike._cluster.connections.request import Failure
 
 # -- where a request goes --------------------------------------------------------------------------------------------
@@ -398,3 +398,28 @@ def test_writes_do_not_wait_in_deep_queues_where_another_connection_is_idle():
     for number in range(FAIR_DEPTH + 1):
         opener.submit(number, write=True)
     assert sorted(connection.depth for connection in connections) == [1, FAIR_DEPTH]
+
+
+def test_leased_connections_are_recalled_only_at_the_limit_of_connections():
+    recalled = []
+    pool = Pool(100, 1, open_one=lambda pool: None, reclaim=lambda: recalled.append(1))
+    pool.service_time.measured = True
+    pool.lent = 1
+    for _ in range(4):
+        pool.opening += 1
+        pool.add(FakeConnection(pool))
+    for number in range(400):
+        pool.submit(Request(number))
+    assert pool.waiting and pool.total < pool.limit
+    assert not recalled
+
+
+def test_the_minimum_is_opened_a_few_at_a_time():
+    pool = Pool(200, 100, open_one=lambda pool: None)
+    pool.fill()
+    assert pool.opening == MAX_OPENING
+    for opened in range(1, 101):
+        assert pool.opening <= MAX_OPENING
+        pool.add(FakeConnection(pool))
+        assert len(pool.connections) + pool.opening == min(100, opened + MAX_OPENING)
+    assert pool.opening == 0

@@ -20,7 +20,13 @@ from trio_aerospike._cluster.execution.retry_rules import (
     RetryState,
     rule_for,
 )
-from trio_aerospike.errors import ResultCode, error_from_code
+from trio_aerospike.errors import (
+    AerospikeError,
+    BackpressureError,
+    NoMoreConnections,
+    ResultCode,
+    error_from_code,
+)
 
 RAISE, NOW, AFTER = Action.RAISE, Action.RETRY_NOW, Action.RETRY_AFTER
 REPLICA, TEND = Action.RETRY_REPLICA, Action.WAIT_FOR_TEND
@@ -358,3 +364,40 @@ def test_the_engine_does_no_io() -> None:
 def test_rules_are_found_by_plain_numbers_too() -> None:
     assert rule_for(18, sent=True) is rule_for(ResultCode.DEVICE_OVERLOAD, sent=True)
     assert isinstance(error_from_code(18), errors.DeviceOverload)
+
+
+def state_of(**options: Any) -> retry.RetryState:
+    return retry.RetryState(3, 0.05, began=0.0, limit=10.0, patience=10.0, **options)
+
+
+def test_an_error_in_doubt_is_not_repeated_where_that_is_forbidden() -> None:
+    error = error_from_code(ResultCode.KEY_BUSY)
+    error.in_doubt = True
+    state = state_of(repeat_in_doubt=False)
+    assert state.failed_with(error, write=True, now=0.1).action is Action.RAISE
+    assert state.in_doubt
+    assert state_of().failed_with(error, write=True, now=0.1).action is Action.RETRY_AFTER
+    assert state_of(repeat_in_doubt=False).failed_with(error, write=False, now=0.1).action is Action.RETRY_AFTER
+
+
+def test_an_earlier_attempt_in_doubt_counts_for_later_ones() -> None:
+    state = state_of(repeat_in_doubt=False)
+    state.note(Cause.CONNECTION, sent=True, write=True, now=0.1, node="A")
+    assert state.decide(ResultCode.KEY_BUSY, sent=True, write=True, now=0.2).action is Action.RAISE
+
+
+@pytest.mark.parametrize("error", [BackpressureError("full"), NoMoreConnections("full")])
+def test_a_command_that_found_no_room_was_not_sent(error: AerospikeError) -> None:
+    state = state_of()
+    assert state.failed_with(error, write=True, now=0.1).action is Action.RETRY_NOW
+    assert not state.in_doubt and state.attempts == 0 and state.retries == 0
+
+
+def test_an_outcome_that_is_raised_decides() -> None:
+    assert retry.gravest([(Cause.TIMEOUT, True), (Cause.BAD_DATA, True)]) == (Cause.BAD_DATA, True)
+
+
+def test_a_program_without_a_tend_loop_is_told_how_long_to_wait() -> None:
+    decision = state_of().failed(ResultCode.PARTITION_UNAVAILABLE, sent=True, write=True, now=0.1)
+    assert decision == (Action.WAIT_FOR_TEND, retry.TEND_WAIT)
+    assert decision.delay > 0
