@@ -1,6 +1,7 @@
 """The pool's decisions, one by one, over connections that are plain state."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -400,6 +401,10 @@ def test_writes_do_not_wait_in_deep_queues_where_another_connection_is_idle():
     assert sorted(connection.depth for connection in connections) == [1, FAIR_DEPTH]
 
 
+def connection_of(pool) -> Any:
+    return FakeConnection(pool)
+
+
 def test_leased_connections_are_recalled_only_at_the_limit_of_connections():
     recalled = []
     pool = Pool(100, 1, open_one=lambda pool: None, reclaim=lambda: recalled.append(1))
@@ -407,7 +412,7 @@ def test_leased_connections_are_recalled_only_at_the_limit_of_connections():
     pool.lent = 1
     for _ in range(4):
         pool.opening += 1
-        pool.add(FakeConnection(pool))
+        pool.add(connection_of(pool))
     for number in range(400):
         pool.submit(Request(number))
     assert pool.waiting and pool.total < pool.limit
@@ -420,6 +425,6 @@ def test_the_minimum_is_opened_a_few_at_a_time():
     assert pool.opening == MAX_OPENING
     for opened in range(1, 101):
         assert pool.opening <= MAX_OPENING
-        pool.add(FakeConnection(pool))
+        pool.add(connection_of(pool))
         assert len(pool.connections) + pool.opening == min(100, opened + MAX_OPENING)
     assert pool.opening == 0
