@@ -9,9 +9,12 @@ import trio
 
 import trio_aerospike as aero
 from trio_aerospike import BatchPolicy, ReadPolicy, WritePolicy
-from trio_aerospike.server import open_embedded_cluster
+from trio_aerospike._cluster.connections.connection import MAX_OWED
+from trio_aerospike._wire.pipeline import ABANDONED_SECONDS
+from trio_aerospike.server import Fault, open_embedded_cluster
 
 from .configuration import KEY, all_at_once, keys, one_node, open_on
+from .scene import busy_slots
 
 LONG = ReadPolicy(total_timeout=None, socket_timeout=None)
 
@@ -201,4 +204,37 @@ async def test_what_was_cancelled_and_is_never_answered_gives_its_place_back_whe
             nursery.cancel_scope.cancel()
         node.delay = 0.0
         assert (await client.get(KEY, policy=LONG)).bins == {"a": 1}
-        assert trio.current_time() - began == pytest.approx(2.0, abs=0.1)
+        assert trio.current_time() - began == pytest.approx(0.2 + ABANDONED_SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("total", [5.0, 3600.0, None])
+@pytest.mark.parametrize("socket", [5.0, 3600.0, None])
+@pytest.mark.parametrize("most", [0, 2])
+async def test_cancelled_commands_that_are_never_answered_keep_neither_slot_nor_connection(
+    autojump_clock: Any, most: int, socket: float | None, total: float | None
+) -> None:
+    """However long their policy would have let them wait."""
+    options = {"max_concurrent_operations": most, "max_conns_per_node": 2, "operation_queue_timeout": None}
+    async with one_node(**options) as (node, client):
+        await client.put(KEY, {"a": 1})
+        silent = True
+
+        async def hook(kind: str, request: Any) -> Any:
+            return Fault.SILENCE if silent and kind == "message" else None
+
+        node.on_request = hook
+        policy = ReadPolicy(total_timeout=total, socket_timeout=socket)
+        rows = BatchPolicy(total_timeout=total, socket_timeout=socket)
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(lambda: client.get(KEY, policy=policy))
+            nursery.start_soon(lambda: client.batch_read([KEY], policy=rows))
+            await trio.sleep(0.1)
+            nursery.cancel_scope.cancel()
+        silent = False
+        cancelled = trio.current_time()
+        outcomes = await all_at_once(lambda key: client.get(KEY, policy=ReadPolicy(total_timeout=2.0)), keys(10))
+        assert outcomes == [None] * 10
+        assert trio.current_time() - cancelled < 1.5
+        await trio.sleep(MAX_OWED + 1)
+        assert not busy_slots(client)

@@ -58,7 +58,7 @@ from .frames import FrameReader
 SEND_SIZE: Final = 128 * 1024
 #: Unsent bytes past which a driver submits nothing more.
 UNSENT_LIMIT: Final = 1024 * 1024
-#: Seconds for which an abandoned request without a deadline may delay those behind it.
+#: Seconds for which an abandoned request may delay those behind it and keep its slot, where its deadline is later.
 ABANDONED_SECONDS: Final = 1.0
 
 #: Size of the smallest frame that holds a message.
@@ -410,12 +410,11 @@ class RequestPipeline(_Base, _Parameterised[R]):
     def abandon(self, request: R, now: float) -> None:
         """Turn a sent request into a tombstone, whose answer is dropped.
 
-        Where it had no deadline it gets one, for those behind it have to go elsewhere if it is never answered.
+        Its deadline is soon, whatever it was: those behind it have to go elsewhere if it is never answered.
         """
         assert request.sent
         request.abandoned = True
-        if request.deadline == math.inf:
-            request.deadline = now + ABANDONED_SECONDS
+        request.deadline = min(request.deadline, now + ABANDONED_SECONDS)
 
     def expire(self, now: float) -> tuple[list[R], float]:
         """Give up requests whose deadline has passed: unsent ones are removed, sent ones become tombstones.

@@ -348,11 +348,12 @@ def test_a_tombstone_of_several_frames_ends_with_its_last_frame() -> None:
     assert ([first, second], body, number_of(four)) == (requests, b"", 4)
 
 
-def test_an_abandoned_request_keeps_its_deadline() -> None:
-    request = Request(deadline=9.0)
+@pytest.mark.parametrize("deadline", [1.0, 1.5, 1.0 + ABANDONED_SECONDS, 9.0, math.inf])
+def test_an_abandoned_request_keeps_its_deadline_unless_that_is_late(deadline: float) -> None:
+    request = Request(deadline=deadline)
     pipeline = pipeline_with([request])
     pipeline.abandon(request, 1.0)
-    assert request.deadline == 9.0
+    assert request.deadline == min(deadline, 1.0 + ABANDONED_SECONDS)
     assert not pipeline.awaited
 
 

@@ -28,6 +28,8 @@ from .woken import shared_outcome
 RECEIVE_SIZE = 64 * 1024
 #: Requests that are sent without waiting for the writer task: the node works on them while the next gather.
 GATHER = 32
+#: Seconds for which an answer that nobody waits for may be owed, if ``socket_timeout`` is not less: its default.
+MAX_OWED = 30.0
 #: Maximum reroutes of a read queued behind slow requests.
 MAX_REROUTED = 3
 
@@ -298,7 +300,7 @@ class Connection(Uncopyable):
         head = pipeline.sent[0] if pipeline.sent else None
         if head is not None and head.deadline <= now:
             self.suspended = self.overdue = True
-            budget = head.sent_at + head.socket_timeout
+            budget = head.sent_at + min(head.socket_timeout, MAX_OWED)
             if budget > now:
                 due = min(due, budget)
             elif not any(request.awaited for request in pipeline.sent):

@@ -144,6 +144,7 @@ class Pool(Uncopyable):
         self._silent = False
         self._stalled = False
         self._serving = False
+        self._making_room = False
         self._rescan = False
         self._closing = False
         #: When another connection may be opened, and the last back-off in seconds; 0 once one could be had.
@@ -296,27 +297,44 @@ class Pool(Uncopyable):
         self._open_one(self)
 
     def _make_room(self) -> None:
-        """Something waits: open a connection, or give up a suspended one that nobody waits for."""
+        """Something waits: open a connection, or give up suspended ones that nobody waits for."""
+        if self._making_room:
+            return  # a connection that is given up serves those that wait: the loop below goes on
+        self._making_room = True
+        try:
+            while (self.waiting.count or self.rerouter) and self._make_some_room():
+                pass
+        finally:
+            self._making_room = False
+
+    def _make_some_room(self) -> bool:
+        """Open connections or reclaim leased ones; else give up one connection, and return whether one was found."""
         if self._closing:
-            return
-        if self.total < self.limit:
-            if self.rerouter or self._room_in_window > 0 or self.waiting.head().exclusive:
-                self._open_more()
-            return
-        if self.lent:
+            return False
+        room = self._room_in_window > 0
+        count = 0
+        if self.rerouter or room or self.waiting.head().exclusive:
+            count = min(MAX_OPENING, self._connections_wanted())
+            if self.total < self.limit:
+                self._open_up_to(count)
+                return False
+        if self.lent and self.total >= self.limit:
             self._reclaim()
-        if self._stalled:
+        # For a connection to open; or for the window, where its tombstones count, unless the node is silent.
+        if self._stalled and (self.opening < count or not (room or self._silent)):
             for connection in self.connections:
                 if connection.overdue and not connection.awaited:
                     connection.close(None)
-                    return
+                    return True
+        return False
 
-    def _open_more(self) -> None:
+    def _open_up_to(self, count: int) -> None:
+        """Have so many connections being opened, as far as the limit allows; later after one could not be opened."""
         if not self._may_open:
             self._hurry(self._open_after)
             return
-        wanted = min(MAX_OPENING, self._connections_wanted(), self.limit - self.total + self.opening)
-        while self.opening < wanted:
+        count = min(count, self.limit - self.total + self.opening)
+        while self.opening < count:
             self._open()
 
     @property
@@ -338,6 +356,8 @@ class Pool(Uncopyable):
         count = len(self.waiting)
         if self.waiting.head().exclusive:
             return count + second
+        if self._silent:
+            return 1 + second  # for a probe
         wanted = min(count + self.window.size - self._room_in_window, WINDOW_START)
         slower = max(self.service_time.read, self.service_time.write)
         enough = 1 + int(max(wanted * slower / self.chooser.budget, wanted / self.max_depth))

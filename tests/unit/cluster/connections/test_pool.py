@@ -303,6 +303,44 @@ def test_it_is_not_given_up_while_somebody_waits_for_a_reply_on_it():
     assert opener.asked == 1
 
 
+def all_silent(opener, count, depth=1):
+    """Open connections with requests that nobody waits for any more, and of which none is answered in time."""
+    connections = busy(opener, count, depth=depth)
+    for connection in connections:
+        connection.flush()
+        for request in connection.sent:
+            request.deadline = 1.0
+    opener.pool.expire(1.0)
+    return connections
+
+
+def test_of_many_connections_that_do_not_answer_one_is_given_up_for_each_probe():
+    opener = Opener(limit=400)
+    connections = all_silent(opener, 400)
+    requests = [opener.submit(number) for number in range(100)]
+    assert sum(not connection.alive for connection in connections) == 1
+    probe = opener.open()
+    assert probe.depth == 1
+    opener.submit(100)
+    opener.pool.expire(1.5)
+    assert sum(not connection.alive for connection in connections) == 1
+    probe.reply()
+    assert all(request.sent for request in requests[:2])
+
+
+def test_connections_full_of_requests_that_nobody_waits_for_are_given_up_until_others_have_room():
+    opener = Opener(limit=400, max_depth=1)
+    connections = all_silent(opener, 399)
+    [other] = busy(opener, 1)
+    opener.pool.window.size = 10
+    opener.pool.progress_at = 2.0
+    opener.pool._silent = False
+    other.reply()
+    request = opener.submit(1)
+    assert sum(connection.alive for connection in connections) == 9
+    assert request.sent
+
+
 def test_a_suspended_connection_hands_over_what_it_had_not_sent():
     opener = Opener(limit=2)
     [connection] = busy(opener, 1, depth=3)
