@@ -20,6 +20,7 @@ from ._commands.security import SecurityCommands
 from ._commands.statistics import StatisticsCommands
 from ._commands.udf import UDFCommands
 from ._lazy import LazyModule
+from ._nursery_errors import any_cancelled, without_cancelled
 from ._observers import Observers
 from ._trio_guard import require_trio
 from .config import AuthMode, ClientConfig, ClientFields, HostsLike
@@ -198,11 +199,11 @@ async def open_client(
             cluster.close()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        crash = _without_cancelled(group)
+        crash = without_cancelled(group)
         if crash is None and raised is None:
-            raised = _only_member(group)
+            raised = any_cancelled(group)
     if crash is not None:
-        if raised is None or isinstance(raised, trio.Cancelled):
+        if raised is None or without_cancelled(raised) is None:
             raise crash
         logger.error("the client failed while its block ended with another error", exc_info=crash)
     if raised is not None:
@@ -217,13 +218,3 @@ def _check_login(config: ClientConfig) -> None:
         raise InvalidArgError("ClientConfig.user: got '', allowed: a name, as there is a password")
     if config.auth_mode is AuthMode.EXTERNAL:
         raise InvalidArgError("ClientConfig.user: got '', allowed: a name, as auth_mode is EXTERNAL")
-
-
-def _without_cancelled(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """The error that a nursery raised, without its group; None when the nursery was only cancelled."""
-    rest = group.split(trio.Cancelled)[1]
-    return None if rest is None else _only_member(rest)
-
-
-def _only_member(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    return group.exceptions[0] if len(group.exceptions) == 1 else group

@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from trio_aerospike import AerospikeTimeoutError, BackpressureError, Client, errors, open_client, predicates
 from trio_aerospike._cluster.execution import retry_rules as retry
+from trio_aerospike._commands.aggregate import Values
 from trio_aerospike.indexes import IndexType
 from trio_aerospike.query import QueryPolicy
 from trio_aerospike.server import EmbeddedCluster, Fault, open_embedded_cluster
@@ -334,3 +335,23 @@ async def test_a_cancelled_reader_does_not_make_a_query_forget_its_retries(
                         await anext(records)
         assert asked == 3 * 3, "each node is asked once and as often again as the policy says"
         assert 2.0 <= trio.current_time() - began < 10.0
+
+
+async def test_an_interrupt_while_an_aggregation_is_computed_comes_out_of_its_block(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(*_: object) -> list[Any]:
+        monkeypatch.setattr(Values, "_work", trio.sleep_forever)
+        raise KeyboardInterrupt
+
+    async with filled() as (client, _):
+        await client.udf_put(b"function f(s) return s end", name="interrupted.lua")
+        monkeypatch.setattr(Values, "_work", interrupted)
+        try:
+            async with client.aggregate("test", SET, "interrupted", "f", []) as values, trio.open_nursery() as nursery:
+                for _ in range(2):
+                    nursery.start_soon(values.__anext__)
+        except BaseException as error:
+            raised = error
+        assert type(raised) is KeyboardInterrupt
+        assert len(await client.query("test", SET).results()) == COUNT

@@ -22,6 +22,7 @@ from .._cluster.execution.batch import Batch
 from .._cluster.execution.single import Executor
 from .._cluster.tend.cluster import Cluster
 from .._cluster.tend.node import Node
+from .._nursery_errors import any_cancelled, without_cancelled
 from ..errors import AerospikeError, ClientClosed, UnwrittenRecordsWarning
 from ..keys import Key
 from ..policies import BatchPolicy, Replica
@@ -263,8 +264,10 @@ async def _open_stream(
                 raised = error  # carried past our own nursery, which would wrap it in a group
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        # Our own tasks raise nothing but Cancelled.
-        raised = raised or _first_of(group)
+        # A KeyboardInterrupt, perhaps, in the source or in a task of ours: it has cancelled the block.
+        crash = without_cancelled(group)
+        if raised is None or (crash is not None and without_cancelled(raised) is None):
+            raised = crash or any_cancelled(group)
     finally:
         unwritten = pipeline.unwritten()
         stream._leave()
@@ -280,17 +283,6 @@ async def _open_stream(
     if unwritten:
         # Nothing is masked: an error or a cancellation has been raised already. The frame three above is the program's.
         warnings.warn(UnwrittenRecordsWarning(f"{what}: {unwritten}. {_READ_ALL}"), stacklevel=4)
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error in nested groups, or one Cancelled where they hold nothing else; a group of several as it is."""
-    rest = group.split(trio.Cancelled)[1] or group
-    error: BaseException = rest
-    while isinstance(error, BaseExceptionGroup):
-        if len(error.exceptions) > 1 and rest is not group:
-            break
-        error = error.exceptions[0]
-    return error
 
 
 #: Open the stream of ``get_many`` and of ``put_many``.

@@ -15,6 +15,7 @@ from .._async_with import NeedsAsyncWith
 from .._batch.udf_call import checked_call
 from .._cluster.connections.loop_clock import loop_clock
 from .._lazy import LazyModule
+from .._nursery_errors import any_cancelled, without_cancelled
 from .._stream_failure import StreamFailure
 from .._trio_guard import TrioRun
 from .._wire.constants import PARTICLE_LIST
@@ -118,10 +119,11 @@ class Values(NeedsAsyncWith, AsyncIterator[Any], Uncopyable):
             self._nursery.cancel_scope.cancel()
         try:
             await self._block.aclose()
-        except BaseException:
-            # Our task raises nothing but Cancelled, and what the block raised comes first.
-            if error is None:
-                raise
+        except BaseException as crash:
+            # What the block raised comes first, unless a KeyboardInterrupt in our task has cancelled it.
+            found = without_cancelled(crash)
+            if error is None or (found is not None and without_cancelled(error) is None):
+                raise found or any_cancelled(crash) from None
 
     def __aiter__(self) -> Values:
         self._trio_run.check(self._what)

@@ -332,6 +332,40 @@ async def test_drain_raises_what_the_source_raised(autojump_clock: Any) -> None:
         assert results.delivered == 10
 
 
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("body", ["reads", "reads in tasks", "sleeps", "is over"])
+async def test_an_interrupt_in_the_source_comes_out_of_the_block_as_it_is(
+    autojump_clock: Any, interrupt: type[BaseException], body: str
+) -> None:
+    """And not the Cancelled by which it ends the block, which no scope would catch any more."""
+
+    async def interrupted() -> AsyncIterator[Any]:
+        for row in pairs(10):
+            yield row
+        await trio.sleep(1.0)
+        raise interrupt
+
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+        try:
+            async with client.put_many(interrupted()) as results:
+                if body == "reads":
+                    await results.drain()
+                elif body == "reads in tasks":
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(results.drain)
+                        nursery.start_soon(results.drain)
+                elif body == "sleeps":
+                    await trio.sleep_forever()
+                else:
+                    with trio.CancelScope(shield=True):
+                        await trio.sleep(2.0)
+        except BaseException as error:
+            raised = error
+        assert (await client.batch_read([key(1)])).ok
+    assert type(raised) is interrupt
+
+
 async def test_leaving_put_many_with_unwritten_records_warns_and_says_how_many(autojump_clock: Any) -> None:
     async with scripted_client() as (client, cluster):
         cluster.node.default = ok

@@ -106,16 +106,24 @@ async def test_a_cancelled_body_still_has_its_client_for_a_shielded_cleanup(auto
     assert trio.lowlevel.current_statistics().tasks_living == living
 
 
-async def test_the_body_is_cancelled_when_what_runs_the_client_fails_and_that_comes_out(cluster, monkeypatch):
+@pytest.mark.parametrize("tasks", [0, 1, 3])
+async def test_the_body_is_cancelled_when_what_runs_the_client_fails_and_that_comes_out(cluster, tasks):
     async def crash(*_):
         await trio.lowlevel.checkpoint()
         raise RuntimeError("a bug")
 
     living = trio.lowlevel.current_statistics().tasks_living
-    with pytest.raises(RuntimeError, match="a bug"), trio.CancelScope():
+    try:
         async with opened(cluster) as client:
             client._cluster.in_background(crash)
-            await trio.sleep_forever()
+            if not tasks:
+                await trio.sleep_forever()
+            async with trio.open_nursery() as nursery:
+                for _ in range(tasks):
+                    nursery.start_soon(trio.sleep_forever)
+    except BaseException as error:
+        raised = error
+    assert repr(raised) == "RuntimeError('a bug')"
     assert trio.lowlevel.current_statistics().tasks_living == living
 
 
