@@ -31,7 +31,7 @@ from ._client import Client as Client, open_client as open_client
 from ._commands.record_stream import Records as Records, UnreadableRecord as UnreadableRecord
 from ._version import __version__ as __version__
 from ._wire.records import SPEEDUPS as _SPEEDUPS
-from ._wire.values import (
+from ._wire.value_types import (
     INFINITY as INFINITY,
     WILDCARD as WILDCARD,
     GeoJSON as GeoJSON,

@@ -22,7 +22,7 @@ import attrs
 
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.index_ranges import INDEX_NAME_MAX, INDEX_VALUE_MAX, Range, encode_range, integer_end
-from trio_aerospike._wire.values import GeoJSON
+from trio_aerospike._wire.value_types import GeoJSON
 from trio_aerospike.ctx import ContextLike, encode as encode_context
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.indexes import Collection, IndexType

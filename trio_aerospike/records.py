@@ -10,7 +10,7 @@ import attrs
 
 from trio_aerospike._lazy import LazyModule
 from trio_aerospike._wire.constants import CITRUSLEAF_EPOCH
-from trio_aerospike._wire.making import Maker
+from trio_aerospike._wire.object_maker import Maker
 from trio_aerospike.errors import AerospikeError, ProtocolError, error_from_code
 from trio_aerospike.keys import Key, KeyLike, UserKey, as_key
 from trio_aerospike.validation import checked_bins as checked_bins

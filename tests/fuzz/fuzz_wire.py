@@ -36,7 +36,7 @@ from trio_aerospike._wire import (
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.cdt_unpack import unpack_exactly
 from trio_aerospike._wire.frames import FrameReader, decompress_body
-from trio_aerospike._wire.making import Maker
+from trio_aerospike._wire.object_maker import Maker
 from trio_aerospike._wire.pipeline import RequestPipeline
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.records import Record

@@ -20,7 +20,7 @@ import trio_aerospike as aero
 from tests.integration.stage import BAD, KEY, SCENARIOS, Stage, descriptors, outcome
 from tests.timing import Stopwatch, stopwatch
 from trio_aerospike import ReadPolicy, WritePolicy, operations as op
-from trio_aerospike._cluster.connections import blocking, leases
+from trio_aerospike._cluster.connections import blocking_connection as blocking, leases
 from trio_aerospike._wire import frames, pipeline
 from trio_aerospike._wire.constants import PROTO_MESSAGE
 from trio_aerospike._wire.frames import compress_frame, encode_frame

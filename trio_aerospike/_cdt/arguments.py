@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import Packed, value_end
-from trio_aerospike._wire.values import HyperLogLog
+from trio_aerospike._wire.value_types import HyperLogLog
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.validation import encodes_itself, refused
 

@@ -25,7 +25,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from .._wire.values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from .._wire.value_types import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 from ..errors import InvalidArgError
 from ..keys import Key, as_key
 from ..records import Record

@@ -13,7 +13,7 @@ import trio
 from .._async_with import NeedsAsyncWith
 from .._lazy import LazyModule
 from .._stream_failure import StreamFailure
-from .._wire.making import Maker
+from .._wire.object_maker import Maker
 from .._wire.query_answers import Place
 from ..errors import BackpressureError, ProtocolError
 from ..keys import Key, known_key

@@ -9,7 +9,7 @@ from .._lazy import LazyModule
 from .._wire import constants as wire
 from .._wire.commands import encode_command, encode_field, encode_op, key_fields, op_name_only
 from .._wire.records import decode_header, decode_ordered, decode_record
-from .._wire.values import HyperLogLog
+from .._wire.value_types import HyperLogLog
 from ..config import ClientConfig
 from ..errors import InvalidArgError, ProtocolError, RecordNotFound
 from ..keys import Key, KeyLike, UserKey, as_key

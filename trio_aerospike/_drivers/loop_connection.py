@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
-from .._cluster.connections.blocking import BlockingConnection
+from .._cluster.connections.blocking_connection import BlockingConnection
 from .._cluster.connections.slot_leases import Slot
 from .._cluster.tend.node import Node
 from .._wire.pipeline import UNSENT_LIMIT, RequestPipeline

@@ -8,7 +8,7 @@ import time
 import weakref
 
 from .._cluster.connections.admission_window import TARGET_DELAY, WEIGHT
-from .._cluster.connections.blocking import BlockingConnection
+from .._cluster.connections.blocking_connection import BlockingConnection
 from .._cluster.connections.rerouting import STALL
 from .._cluster.connections.service_time import PRIOR_SERVICE_TIME
 from .._cluster.connections.waiting_queue import WaitingQueue

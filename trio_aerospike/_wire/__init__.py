@@ -7,7 +7,7 @@ Nothing here opens a connection, reads a clock or imports trio; a test checks th
   exact; ``batch_messages`` and ``info_cluster``: the same for batches and the tend loop;
 - ``commands``, ``records``, ``batch``: the client's hot path, plain functions over bytes; ``admin``: logins, users and
   roles;
-- ``particles``, ``cdt``, ``values``: values of bins, lists and maps included; ``digests``: digests and partitions;
+- ``particles``, ``cdt``, ``value_types``: values of bins, lists and maps included; ``digests``: digests and partitions;
 - ``constants``: the protocol's numbers.
 
 Malformed bytes raise ``ProtocolError``, and values that the database cannot hold ``InvalidArgError``; nothing else is

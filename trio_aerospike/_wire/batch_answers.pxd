@@ -1,6 +1,6 @@
 cimport cython
 
-from trio_aerospike._wire cimport constants as wire, making, reading, records
+from trio_aerospike._wire cimport constants as wire, object_maker, reading, records
 
 
 cdef class RowReader:
@@ -22,8 +22,8 @@ cdef class RowReader:
 cdef class BatchAnswerReader(RowReader):
     cdef object _keys
     cdef list _results
-    cdef making.Maker _result_maker
-    cdef making.Maker _record_maker
+    cdef object_maker.Maker _result_maker
+    cdef object_maker.Maker _record_maker
 
 
 cdef class Columns:

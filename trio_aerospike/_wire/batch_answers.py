@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from ..errors import ProtocolError, ResultCode
-from . import constants as wire, making, reading, records
+from . import constants as wire, object_maker, reading, records
 from .undecodable import faulty_bin
 
 #: Result codes of rows without bins that a retry would not change, so that the row needs no further decoding.
@@ -145,8 +145,8 @@ class BatchAnswerReader(RowReader):
         self,
         keys: Sequence[Any],
         results: list[Any],
-        make_result: making.Maker,
-        make_record: making.Maker,
+        make_result: object_maker.Maker,
+        make_record: object_maker.Maker,
         pause: Callable[[], None] | None = None,
         writes: bool = False,
     ) -> None:

@@ -5,11 +5,11 @@ in order has an extension element at its front with its order (in a map, as the 
 aerospike-common's ``as_msgpack.c``, whose bytes :func:`pack_value` produces.
 """
 
-from .cdt_faults import (
+from .cdt_pack import pack_value as pack_value
+from .cdt_unpack import unpack_value as unpack_value
+from .value_faults import (
     INT_MAX as INT_MAX,
     INT_MIN as INT_MIN,
     LEGACY_BLOBS as LEGACY_BLOBS,
     scalar_fault as scalar_fault,
 )
-from .cdt_pack import pack_value as pack_value
-from .cdt_unpack import unpack_value as unpack_value

@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import InvalidArgError
 from . import constants as wire, writing
-from .cdt_faults import LEGACY_BLOBS, ORDERS, explained
-from .values import INFINITY, GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
+from .value_faults import LEGACY_BLOBS, ORDERS, explained
+from .value_types import INFINITY, GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
 
 
 class _Refused(Exception):
-    """A value cannot be packed; :func:`.cdt_faults.explained` finds its place."""
+    """A value cannot be packed; :func:`.value_faults.explained` finds its place."""
 
 
 # Modes of the packers: sort maps; allow INFINITY and WILDCARD.

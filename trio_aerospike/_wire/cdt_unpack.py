@@ -9,7 +9,7 @@ import msgpack  # type: ignore[import-untyped]
 from ..errors import ProtocolError
 from . import constants as wire, reading
 from .error_text import not_utf8
-from .values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from .value_types import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 
 def unpack_value(data: bytes) -> Any:

@@ -13,7 +13,6 @@ from typing import Any
 
 from ..errors import InvalidArgError
 from . import writing
-from .cdt_faults import scalar_fault
 from .constants import (
     BIN_NAME_MAX,
     FIELD_DIGEST,
@@ -31,6 +30,7 @@ from .constants import (
 )
 from .error_text import kind_of, shown
 from .particles import encode_value
+from .value_faults import scalar_fault
 
 _pack_header = struct.Struct(">Q6BIIIHH").pack
 _pack_size = struct.Struct(">I").pack

@@ -11,9 +11,9 @@ from typing import Any
 
 from ..errors import InvalidArgError, ProtocolError
 from . import cdt_pack, cdt_unpack, constants as wire
-from .cdt_faults import LEGACY_BLOBS, scalar_fault
 from .error_text import kind_of, not_utf8
-from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from .value_faults import LEGACY_BLOBS, scalar_fault
+from .value_types import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 _pack_int = struct.Struct(">q").pack
 _pack_float = struct.Struct(">d").pack

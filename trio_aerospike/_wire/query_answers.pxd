@@ -1,11 +1,11 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from trio_aerospike._wire cimport constants as wire, making, particles, reading, records, slots
+from trio_aerospike._wire cimport constants as wire, object_maker, particles, reading, records, object_slots
 
 
 cdef class AnswerDecoder:
-    cdef making.Maker _record_maker
+    cdef object_maker.Maker _record_maker
     cdef object _make_faulty
     cdef Py_ssize_t _n_fields
     cdef bytes _before, _behind

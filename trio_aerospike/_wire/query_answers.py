@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..errors import ProtocolError
-from . import constants as wire, making, particles, reading, records, slots
+from . import constants as wire, object_maker, object_slots, particles, reading, records
 from .commands import encode_field
 from .error_text import not_utf8
 from .undecodable import faulty_bin
@@ -60,7 +60,7 @@ class AnswerDecoder:
         make_faulty: the same, with an error in place of the bins.
     """
 
-    def __init__(self, make_record: making.Maker, make_faulty: MakeFaulty) -> None:
+    def __init__(self, make_record: object_maker.Maker, make_faulty: MakeFaulty) -> None:
         self._record_maker = make_record
         self._make_faulty = make_faulty
         # The fields of the latest record, before and behind its digest: the next ones mostly have the same.
@@ -154,7 +154,7 @@ class AnswerDecoder:
                 return 0
         except _FAULTS:
             return 0
-        place = slots.untracked((namespace, set_name, user_key, digest))
+        place = object_slots.untracked((namespace, set_name, user_key, digest))
         made.append(self._record_maker.make(place, bins, generation, void_time))
         digests.append(digest)
         if has_value:

@@ -43,7 +43,7 @@ from trio_aerospike._cdt.lists_and_maps import (
     MapWrite as MapWrite,
     PathSelect as PathSelect,
 )
-from trio_aerospike._wire.values import INFINITY as INFINITY, WILDCARD as WILDCARD
+from trio_aerospike._wire.value_types import INFINITY as INFINITY, WILDCARD as WILDCARD
 from trio_aerospike.exp import bits as bits, hll as hll, lists as lists, maps as maps
 from trio_aerospike.exp._bins_and_metadata import (
     bin_exists as bin_exists,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trio_aerospike._wire import exp_ops as ops
-from trio_aerospike._wire.values import INFINITY, WILDCARD, GeoJSON, HyperLogLog
+from trio_aerospike._wire.value_types import INFINITY, WILDCARD, GeoJSON, HyperLogLog
 from trio_aerospike.exp import _expression as core
 from trio_aerospike.exp._expression import Expression, build, make
 from trio_aerospike.exp._types import ExpType, Kind

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from trio_aerospike._wire import exp_ops as ops
-from trio_aerospike._wire.values import GeoJSON, HyperLogLog, Special
+from trio_aerospike._wire.value_types import GeoJSON, HyperLogLog, Special
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.exp import _source
 from trio_aerospike.exp._call_types import call_kind

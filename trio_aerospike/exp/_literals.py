@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from trio_aerospike._wire.cdt import pack_value, unpack_value
-from trio_aerospike._wire.values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
+from trio_aerospike._wire.value_types import GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 from trio_aerospike.exp._encode import quoted_list
 from trio_aerospike.exp._types import Kind

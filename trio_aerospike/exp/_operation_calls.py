@@ -19,7 +19,7 @@ from trio_aerospike._cdt.lists_and_maps import (
 )
 from trio_aerospike._wire import cdt_ops as cdt, exp_ops as ops
 from trio_aerospike._wire.operation_rows import POLICIES, RETURNS, STATIC, Call
-from trio_aerospike._wire.values import INFINITY
+from trio_aerospike._wire.value_types import INFINITY
 from trio_aerospike.ctx import ContextLike
 from trio_aerospike.exp._argument_checks import check_literals
 from trio_aerospike.exp._call_types import KINDS, RANGES, allowed_numbers, answer_kind, operand_kind, system_of

@@ -8,7 +8,7 @@ import attrs
 
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_op
-from trio_aerospike._wire.values import HyperLogLog
+from trio_aerospike._wire.value_types import HyperLogLog
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.validation import checked_bin_name, refused
 

@@ -25,7 +25,7 @@ from trio_aerospike._cdt.bits_and_hll import HLLPolicy as HLLPolicy, HLLWrite as
 from trio_aerospike._wire import hll_ops
 from trio_aerospike._wire.cdt_calls import Packed, list_header
 from trio_aerospike._wire.hll_ops import HLLS
-from trio_aerospike._wire.values import HyperLogLog
+from trio_aerospike._wire.value_types import HyperLogLog
 from trio_aerospike.operations._from_tables import encoded
 from trio_aerospike.operations._scalar import Operation
 from trio_aerospike.validation import checked_int, refused

@@ -8,7 +8,7 @@ Layers, each of which imports only from those below it, type annotations include
 - `opening`: `open_embedded_cluster`
 - `cluster`: membership, partition map, replication, migrations
 - `node`: one node: dispatch of requests, tasks, listening (`listener`)
-- `record_execution`: rights, owner, statistics and replication of commands on records
+- `command_executor`: rights, owner, statistics and replication of commands on records
 - `connection`: requests and responses of one client, faults of tests
 - `info`: info commands, in a registry (`info.registry`)
 - `query`: basic queries, aggregations, background jobs
@@ -41,6 +41,6 @@ from .faults import (
     Verdict as Verdict,
 )
 from .node import EmbeddedNode as EmbeddedNode
-from .opening import open_embedded_cluster as open_embedded_cluster
+from .open_cluster import open_embedded_cluster as open_embedded_cluster
 from .security import UserSpec as UserSpec
 from .store import NamespaceConfig as NamespaceConfig

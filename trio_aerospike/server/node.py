@@ -13,6 +13,7 @@ from .._wire.frames import encode_frame
 from .._wire.messages import decode_message
 from ..errors import ResultCode
 from .batch import batch_error
+from .command_executor import CommandExecutor, RecordCluster
 from .connection import Connection, ConnectionCluster, logger
 from .exceptions import Refused
 from .faults import NodeStats, RequestHook
@@ -23,7 +24,6 @@ from .listener import Address, accept_waiting, bind_socket
 from .memory_network import MemoryStream
 from .query.dispatch import answer_query
 from .query.jobs import QueryJobs
-from .record_execution import CommandExecutor, RecordCluster
 from .record_requests import Response, StreamingResponse, refusal, request_from_message
 from .settings import Settings
 from .settings_tables import NETWORK, SERVICE

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from trio_aerospike._wire import bit_ops, hll_ops
 from trio_aerospike._wire.cdt import pack_value
 from trio_aerospike._wire.cdt_calls import list_header
-from trio_aerospike._wire.values import GeoJSON
+from trio_aerospike._wire.value_types import GeoJSON
 
 EXTREMES = (
     0, 1, -1, 7, 8, 9, 63, 64, 65, 255, 256, 2**27 - 1, 2**27, 2**27 + 1, -(2**27), -(2**27) - 1, 2**30, 2**30 + 1,

@@ -15,7 +15,7 @@ from trio_aerospike._wire.cdt_calls import list_header
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.messages import Op
 from trio_aerospike._wire.particles import encode_value
-from trio_aerospike._wire.values import GeoJSON, HyperLogLog, OrderedList, OrderedMap
+from trio_aerospike._wire.value_types import GeoJSON, HyperLogLog, OrderedList, OrderedMap
 
 INTEGERS = (0, 1, 2, 3, 7, -1, -3, 63, 64, 65, -64, 100, 2**31, -(2**31), 2**40 + 5, 2**63 - 1, -(2**63), 12345)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e10, 1e300, -1e300, 1e-300, 3.75, float("inf"), float("-inf"))

@@ -27,7 +27,7 @@ from trio_aerospike._wire.batch_messages import BatchRequest, encode_batch_rows
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.messages import Field, Message, Op, decode_messages
 from trio_aerospike._wire.particles import encode_value
-from trio_aerospike._wire.values import GeoJSON
+from trio_aerospike._wire.value_types import GeoJSON
 from trio_aerospike.server.cdt.elements import Malformed, end_of, opened, pairs_of
 
 SEED = int(os.environ.get("COMPARE_SEED", "1"))

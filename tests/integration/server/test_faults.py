@@ -285,7 +285,7 @@ async def test_a_failure_inside_the_server_ends_no_more_than_its_request(
         assert await peer.put("k", a=1) == ResultCode.OK
         with monkeypatch.context() as broken:
             broken.setattr("trio_aerospike.server.record_commands.read", _fail)
-            broken.setattr("trio_aerospike.server.record_execution.Batch", _fail)
+            broken.setattr("trio_aerospike.server.command_executor.Batch", _fail)
             broken.setattr("trio_aerospike.server.security.Security.answer", _fail)
             broken.setattr("trio_aerospike.server.node.answer_info", _fail)
             assert await peer.get("k") == ResultCode.SERVER

@@ -17,7 +17,7 @@ import attrs
 import trio
 
 from trio_aerospike import Key, WritePolicy
-from trio_aerospike._cluster.connections.blocking import BlockingConnection
+from trio_aerospike._cluster.connections.blocking_connection import BlockingConnection
 from trio_aerospike._cluster.connections.connection import Connection
 from trio_aerospike._cluster.connections.loop_clock import loop_clock
 from trio_aerospike._cluster.connections.request import Failure, Request

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.messages import Field, Message, Op
-from trio_aerospike._wire.values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from trio_aerospike._wire.value_types import GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 
 int64 = st.integers(-(1 << 63), (1 << 63) - 1)
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

@@ -15,8 +15,8 @@ from tests.unit.wire.strategies import bin_names
 from trio_aerospike._wire import batch_answers
 from trio_aerospike._wire.batch_answers import BatchAnswerReader, BatchRow, decode_batch_response
 from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
-from trio_aerospike._wire.making import Maker
 from trio_aerospike._wire.messages import Op
+from trio_aerospike._wire.object_maker import Maker
 from trio_aerospike._wire.particles import encode_value
 from trio_aerospike.errors import ProtocolError
 

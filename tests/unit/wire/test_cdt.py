@@ -17,7 +17,7 @@ from trio_aerospike import __speedups__
 from trio_aerospike._wire import cdt_unpack
 from trio_aerospike._wire.cdt import pack_value, unpack_value
 from trio_aerospike._wire.cdt_unpack import unpack_exactly
-from trio_aerospike._wire.values import (
+from trio_aerospike._wire.value_types import (
     INFINITY,
     WILDCARD,
     GeoJSON,

@@ -14,7 +14,7 @@ import pytest
 
 import trio_aerospike
 from tests.unit.wire.pipelined import Request
-from trio_aerospike._wire import constants, reading, slots, writing
+from trio_aerospike._wire import constants, object_slots, reading, writing
 from trio_aerospike._wire.batch_answers import BatchAnswerReader, ColumnReader, Columns
 from trio_aerospike._wire.batch_messages import encode_batch_end, encode_batch_row
 from trio_aerospike._wire.cdt import pack_value, unpack_value
@@ -40,13 +40,13 @@ def test_constants_have_the_same_values_in_both_forms() -> None:
     assert {name: int(value, 0) for name, value in numbers} == {name: getattr(constants, name) for name, _ in numbers}
 
 
-@pytest.mark.parametrize("module", [reading, slots, writing], ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("module", [reading, object_slots, writing], ids=["reading", "object_slots", "writing"])
 def test_functions_for_compiled_modules_exist_in_plain_form(module: object) -> None:
     name = str(getattr(module, "__name__", "")).rpartition(".")[2]
     text = (WIRE / f"{name}.pxd").read_text()
     inline = set(re.findall(r"^cdef inline [^\n]*?\b(\w+)\(", text, re.MULTILINE))
     public = {function for function in vars(module) if function.startswith(("unpack_", "put_", "repeated_", "scalar_"))}
-    public |= {"new", "put", "place_of"} if module is slots else set()
+    public |= {"new", "put", "place_of"} if module is object_slots else set()
     assert public and public <= inline
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.unit.wire.strategies import same, values
 from trio_aerospike._wire.particles import decode_value, encode_value
-from trio_aerospike._wire.values import INFINITY, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from trio_aerospike._wire.value_types import INFINITY, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
 from trio_aerospike.errors import InvalidArgError, ProtocolError
 
 BOTH_WAYS: list[tuple[Any, int, str]] = [

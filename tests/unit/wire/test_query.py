@@ -13,8 +13,8 @@ from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.commands import encode_particle_op
 from trio_aerospike._wire.constants import PROTO_HEADER_SIZE
 from trio_aerospike._wire.index_ranges import Range, decode_range, encode_range
-from trio_aerospike._wire.making import Maker
 from trio_aerospike._wire.messages import Message, decode_messages, decode_only_message, encode_message
+from trio_aerospike._wire.object_maker import Maker
 from trio_aerospike._wire.query import QueryHead, decode_partitions, encode_background_query, encode_query
 from trio_aerospike._wire.query_answers import (
     AnswerDecoder,

@@ -9,8 +9,8 @@ import pytest
 from trio_aerospike._wire import constants as wire
 from trio_aerospike._wire.batch_answers import decode_batch_response
 from trio_aerospike._wire.error_text import clipped, shown
-from trio_aerospike._wire.making import Maker
 from trio_aerospike._wire.messages import Field, Message, encode_message
+from trio_aerospike._wire.object_maker import Maker
 from trio_aerospike._wire.query_answers import AnswerDecoder
 from trio_aerospike._wire.records import decode_ordered, decode_record
 from trio_aerospike.errors import ProtocolError

@@ -10,7 +10,15 @@ import pytest
 
 from trio_aerospike import exp
 from trio_aerospike._wire.particles import decode_value, encode_value
-from trio_aerospike._wire.values import INFINITY, WILDCARD, GeoJSON, HyperLogLog, OrderedList, OrderedMap, TypedBlob
+from trio_aerospike._wire.value_types import (
+    INFINITY,
+    WILDCARD,
+    GeoJSON,
+    HyperLogLog,
+    OrderedList,
+    OrderedMap,
+    TypedBlob,
+)
 from trio_aerospike.errors import InvalidArgError
 from trio_aerospike.operations import append, maps
 

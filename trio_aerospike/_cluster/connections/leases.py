@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ...validation import Uncopyable
-from .blocking import BlockingConnection
+from .blocking_connection import BlockingConnection
 
 #: Maximum connections leased per node; threads beyond that go through Trio, where their requests share connections.
 MAX_LEASED = 16

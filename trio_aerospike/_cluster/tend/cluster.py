@@ -43,7 +43,7 @@ from .membership import (
     TendState,
 )
 from .node import Node, NodeLeftError
-from .partitions import PartitionMap
+from .partition_map import PartitionMap
 from .probe import Found, NodeProbe, close_transport
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from typing import Protocol
 
 import attrs
 
-from trio_aerospike._cluster.tend.partitions import NO_GENERATION
+from trio_aerospike._cluster.tend.partition_map import NO_GENERATION
 from trio_aerospike.errors import ProtocolError
 
 Address = tuple[str, int]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from ..._wire.constants import CITRUSLEAF_EPOCH
 from ..record_commands import MAX_TTL
+from ..settings import Settings
+from ..settings_tables import SET
+from ..store import NamespaceStore
 from . import statistics
+from .protocols import NodeView
 from .registry import MAX_INFO_NAMESPACE, MAX_INFO_SET, InfoRequest, bad_parameter, c_number, info_command
 
 
@@ -25,7 +29,33 @@ def _sets(request: InfoRequest) -> str:
     if name and name not in request.node.stores:
         return "ns_type=unknown"
     stores = [request.node.stores[name]] if name else list(request.node.stores.values())
-    return "".join(statistics.sets_text(request.node, store, set_name if separator else None) for store in stores)
+    return "".join(_sets_text(request.node, store, set_name if separator else None) for store in stores)
+
+
+def _sets_text(node: NodeView, store: NamespaceStore, set_name: str | None) -> str:
+    """The answer to sets, sets/<namespace> or sets/<namespace>/<set>, for one namespace."""
+    node.sweep(store)
+    counts = dict.fromkeys(store.sets, (0, 0))
+    counts.update({name: (count.objects, count.size) for name, count in store.all_counts().items() if name})
+    namespace = store.config.name
+    indexed = [definition.set_name for definition, _ in node.cluster.indexes.of(namespace) if not definition.is_of_set]
+    text = ""
+    for name, (objects, size) in counts.items():
+        if set_name is not None and name != set_name:
+            continue
+        counters: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
+        counters |= {
+            "objects": objects,
+            "tombstones": 0,
+            "data_used_bytes": size,
+            "truncate_lut": store.config.truncation.sets.get(name, 0),
+            "sindexes": indexed.count(name),
+            "index_populating": False,
+            "truncating": False,
+        }
+        counters |= (store.set_settings.get(name) or Settings(SET)).values_with()
+        text += statistics.joined(counters, ":") + ";"
+    return text
 
 
 @info_command("objects")

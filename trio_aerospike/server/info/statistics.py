@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..settings import Settings
-from ..settings_tables import SET
 from ..sindex.node_indexes import INDEX_SIZE
 from ..store import NamespaceStore
 from .protocols import NodeView
@@ -85,32 +83,6 @@ def _by_role(node: NodeView, store: NamespaceStore, objects: int) -> tuple[int, 
     if held != objects:
         masters, proles = masters * objects // held, proles * objects // held
     return masters, proles, objects - masters - proles
-
-
-def sets_text(node: NodeView, store: NamespaceStore, set_name: str | None) -> str:
-    """The answer to sets, sets/<namespace> or sets/<namespace>/<set>, for one namespace."""
-    node.sweep(store)
-    counts = dict.fromkeys(store.sets, (0, 0))
-    counts.update({name: (count.objects, count.size) for name, count in store.all_counts().items() if name})
-    namespace = store.config.name
-    indexed = [definition.set_name for definition, _ in node.cluster.indexes.of(namespace) if not definition.is_of_set]
-    text = ""
-    for name, (objects, size) in counts.items():
-        if set_name is not None and name != set_name:
-            continue
-        statistics: dict[str, object] = {"ns": namespace, "set": name} if set_name is None else {}
-        statistics |= {
-            "objects": objects,
-            "tombstones": 0,
-            "data_used_bytes": size,
-            "truncate_lut": store.config.truncation.sets.get(name, 0),
-            "sindexes": indexed.count(name),
-            "index_populating": False,
-            "truncating": False,
-        }
-        statistics |= (store.set_settings.get(name) or Settings(SET)).values_with()
-        text += joined(statistics, ":") + ";"
-    return text
 
 
 def node_text(node: NodeView) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.timing import Stopwatch, stopwatch
 from trio_aerospike import ProtocolError
-from trio_aerospike._cluster.connections.blocking import BlockingConnection, _Request
+from trio_aerospike._cluster.connections.blocking_connection import BlockingConnection, _Request
 from trio_aerospike._cluster.connections.leases import ConnectionLeases
 from trio_aerospike._wire.constants import PROTO_INFO, PROTO_MESSAGE
 from trio_aerospike._wire.frames import compress_frame, encode_frame

@@ -16,7 +16,7 @@ from trio_aerospike._cluster.tend.membership import (
     Status,
     TendState,
 )
-from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES
+from trio_aerospike._cluster.tend.partition_map import BITMAP_BYTES
 from trio_aerospike.errors import ProtocolError
 
 

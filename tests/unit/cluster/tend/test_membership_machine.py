@@ -20,7 +20,7 @@ from trio_aerospike._cluster.tend.membership import (
     Status,
     TendState,
 )
-from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap
+from trio_aerospike._cluster.tend.partition_map import BITMAP_BYTES, N_PARTITIONS, PartitionMap
 
 NAMES = ["A", "B", "C", "D"]
 PORTS = [1, 2, 3, 4, 5]

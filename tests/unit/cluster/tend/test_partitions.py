@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.effort import examples
-from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, MapChange, PartitionMap
+from trio_aerospike._cluster.tend.partition_map import BITMAP_BYTES, N_PARTITIONS, MapChange, PartitionMap
 from trio_aerospike.errors import ProtocolError
 
 ALL = set(range(N_PARTITIONS))

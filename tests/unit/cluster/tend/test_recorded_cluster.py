@@ -19,7 +19,7 @@ from trio_aerospike._cluster.tend.membership import (
     Status,
     TendState,
 )
-from trio_aerospike._cluster.tend.partitions import BITMAP_BYTES, N_PARTITIONS, PartitionMap, partition_ids
+from trio_aerospike._cluster.tend.partition_map import BITMAP_BYTES, N_PARTITIONS, PartitionMap, partition_ids
 from trio_aerospike._wire.info_cluster import parse_peers, parse_replicas
 
 RECORDING = Path(__file__).parents[3] / "data" / "cluster-info.jsonl"

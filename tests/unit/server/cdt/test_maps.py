@@ -16,7 +16,7 @@ from trio_aerospike._wire import cdt_ops as ops
 from trio_aerospike._wire.cdt_calls import Packed, encode_cdt_call
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.particles import decode_value, encode_value
-from trio_aerospike._wire.values import INFINITY, WILDCARD, OrderedMap
+from trio_aerospike._wire.value_types import INFINITY, WILDCARD, OrderedMap
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server import cdt
 from trio_aerospike.server.cdt import maps_find, maps_find_listed, maps_stored

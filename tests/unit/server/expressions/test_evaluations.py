@@ -13,7 +13,7 @@ from trio_aerospike._wire import cdt_ops, constants as wire, exp_ops as codes
 from trio_aerospike._wire.cdt_pack import pack_value
 from trio_aerospike._wire.digests import compute_digest
 from trio_aerospike._wire.particles import decode_value
-from trio_aerospike._wire.values import GeoJSON, OrderedMap
+from trio_aerospike._wire.value_types import GeoJSON, OrderedMap
 from trio_aerospike.errors import ResultCode
 from trio_aerospike.server.exceptions import Refused
 from trio_aerospike.server.expressions import UNKNOWN, Scope, compile_expression, operations as expression_operations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import reading, slots
+from . import object_slots, reading
 
 
 class Maker:
@@ -27,8 +27,10 @@ class Maker:
         self._plain = plain
         self._direct = False
         if reading.COMPILED:
-            self._first, self._second, self._third, self._fourth = [slots.place_of(made, name) for name in fields]
-            self._others = [(slots.place_of(made, name), value) for name, value in others.items()]
+            self._first, self._second, self._third, self._fourth = [
+                object_slots.place_of(made, name) for name in fields
+            ]
+            self._others = [(object_slots.place_of(made, name), value) for name, value in others.items()]
             places = [self._first, self._second, self._third, self._fourth, *[place for place, _ in self._others]]
             self._direct = min(places) >= 0
 
@@ -41,11 +43,11 @@ class Maker:
         """Make an object."""
         if not self._direct:
             return self._plain(first, second, third, fourth)
-        made = slots.new(self._class)
-        slots.put(made, self._first, first)
-        slots.put(made, self._second, second)
-        slots.put(made, self._third, third)
-        slots.put(made, self._fourth, fourth)
+        made = object_slots.new(self._class)
+        object_slots.put(made, self._first, first)
+        object_slots.put(made, self._second, second)
+        object_slots.put(made, self._third, third)
+        object_slots.put(made, self._fourth, fourth)
         for place, value in self._others:
-            slots.put(made, place, value)
+            object_slots.put(made, place, value)
         return made

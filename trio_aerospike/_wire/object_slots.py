@@ -1,6 +1,6 @@
 """Make objects with slots and fill them, without a call of ``__init__``: used by modules that are compiled.
 
-The functions of the same names in ``slots.pxd`` write the slots where they are in memory.
+The functions of the same names in ``object_slots.pxd`` write the slots where they are in memory.
 """
 
 from __future__ import annotations

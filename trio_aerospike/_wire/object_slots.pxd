@@ -1,4 +1,4 @@
-# The functions of slots.py, in C: for modules that are compiled.
+# The functions of object_slots.py, in C: for modules that are compiled.
 
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF

@@ -6,7 +6,7 @@ from typing import Any
 
 from .constants import CDT_DEPTH_MAX
 from .error_text import conversion_hint, kind_of, shown
-from .values import GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
+from .value_types import GeoJSON, HyperLogLog, OrderedList, OrderedMap, Special, TypedBlob
 
 INT_MIN = -(1 << 63)
 INT_MAX = (1 << 63) - 1

@@ -1,6 +1,6 @@
 cimport cython
 
-from trio_aerospike._wire cimport reading, slots
+from trio_aerospike._wire cimport reading, object_slots
 
 
 cdef class Maker:
