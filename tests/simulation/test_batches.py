@@ -10,6 +10,8 @@ import trio
 from trio.testing import MockClock
 
 from trio_aerospike import BatchPolicy, BatchWritePolicy, Client, Key, increment, open_client, read
+from trio_aerospike._wire.batch_messages import decode_batch_request
+from trio_aerospike._wire.constants import FIELD_BATCH_INDEX
 from trio_aerospike._wire.particles import decode_value
 from trio_aerospike.server import EmbeddedCluster, open_embedded_cluster
 
@@ -158,3 +160,32 @@ async def test_under_resets_writes_are_never_done_twice_and_what_is_acknowledged
             ]
             value = max((int(decode_value(*copy.bins["c"])) for copy in copies), default=0)
             assert acknowledged[number] <= value <= acknowledged[number] + doubtful[number]
+
+
+@pytest.mark.parametrize("most", [1, 8])
+async def test_rows_of_one_key_that_write_are_never_in_flight_together(autojump_clock: MockClock, most: int) -> None:
+    """A real node with replicas does not keep the order of writes of one record that it has at the same time."""
+    async with open_embedded_cluster(3, memory=True) as cluster:
+        async with open_client(cluster.hosts, connector=cluster.connector, max_conns_per_node=most) as client:
+            in_flight: Counter[bytes] = Counter()
+            repeated = 0
+
+            async def hook(kind: str, request: Any) -> None:
+                nonlocal repeated
+                if kind == "message" and any(field.kind == FIELD_BATCH_INDEX for field in request.fields):
+                    digests = [row.digest for row in decode_batch_request(request)[1]]
+                    in_flight.update(digests)
+                    repeated += max(in_flight.values()) > 1
+                    await trio.sleep(0.01)
+                    in_flight.subtract(digests)
+
+            for node in cluster.nodes:
+                node.on_request = hook
+            rows = [(key(number % 50 if number % 3 else number % 900), {"n": number}) for number in range(3000)]
+            results = await client.batch_write(rows, policy=LONG)
+            assert results.ok and not repeated
+            last = {wanted: bins["n"] for wanted, bins in rows}
+            for node in cluster.nodes:
+                node.on_request = None
+            for result in await client.batch_read(list(last), policy=LONG):
+                assert result.unwrap()["n"] == last[result.key]

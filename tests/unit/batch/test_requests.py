@@ -110,13 +110,14 @@ async def test_a_call_of_a_function_has_its_fields_behind_the_place(autojump_clo
 
 async def test_policies_of_single_records_stand_in_their_rows(autojump_clock: Any) -> None:
     condition = b"\x93\x01\x02\x03"
+    keys = [Key("test", "s", f"k{number}") for number in range(6)]
     rows = await rows_sent(
         lambda client: client.batch(
             [
-                BatchRead(KEY, policy=READ_ALL_COPIES),
-                BatchRead(KEY, policy=aero.BatchReadPolicy(filter_expression=condition)),
+                BatchRead(keys[0], policy=READ_ALL_COPIES),
+                BatchRead(keys[1], policy=aero.BatchReadPolicy(filter_expression=condition)),
                 BatchWrite(
-                    KEY,
+                    keys[2],
                     {"a": 1},
                     ttl=60,
                     generation=3,
@@ -127,9 +128,9 @@ async def test_policies_of_single_records_stand_in_their_rows(autojump_clock: An
                         filter_expression=condition,
                     ),
                 ),
-                BatchWrite(KEY, operations=[aero.read_all(), aero.write("a", 1)]),
-                BatchRemove(KEY, generation=9, policy=aero.BatchRemovePolicy(durable_delete=True)),
-                BatchRead(KEY, operations=[aero.read("a"), aero.read("b")]),
+                BatchWrite(keys[3], operations=[aero.read_all(), aero.write("a", 1)]),
+                BatchRemove(keys[4], generation=9, policy=aero.BatchRemovePolicy(durable_delete=True)),
+                BatchRead(keys[5], operations=[aero.read("a"), aero.read("b")]),
             ]
         )
     )
@@ -144,18 +145,19 @@ async def test_policies_of_single_records_stand_in_their_rows(autojump_clock: An
     assert [row.fields for row in rows] == [
         (),
         (Field(43, condition),),
-        (Field(43, condition), Field(2, b"\x03k")),
+        (Field(43, condition), Field(2, b"\x03k2")),
         (),
         (),
         (),
     ]
 
 
-async def test_rows_that_carry_a_user_key_never_repeat_even_for_the_same_key(autojump_clock: Any) -> None:
+async def test_rows_that_carry_a_user_key_never_repeat(autojump_clock: Any) -> None:
     policy = aero.BatchWritePolicy(send_key=True)
-    rows = await rows_sent(lambda client: client.batch_write([(KEY, {"a": 1})] * 3, write_policy=policy))
+    writes = [(Key("test", "s", number), {"a": 1}) for number in range(3)]
+    rows = await rows_sent(lambda client: client.batch_write(writes, write_policy=policy))
     assert [row.repeat for row in rows] == [False] * 3
-    rows = await rows_sent(lambda client: client.batch_write([(KEY, {"a": 1})] * 3))
+    rows = await rows_sent(lambda client: client.batch_write(writes))
     assert [row.repeat for row in rows] == [False, True, True]
 
 

@@ -193,7 +193,8 @@ class BatchExecution:
         self._part_size = self._best_part_size()
         self._cluster.batches += 1
         try:
-            await self._execute_parts(self._split(range(len(self._batch.keys)), None))
+            for indexes in self._rounds():
+                await self._execute_parts(self._split(indexes, None))
         finally:
             self._cluster.batches -= 1
         results = self._results
@@ -246,11 +247,35 @@ class BatchExecution:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
+    def _rounds(self) -> list[Sequence[int]]:
+        """Return the rows that may be in flight together: all of them, unless some write a key that others have, too.
+
+        A node that replicates a write makes the next requests for the record wait, and does not keep their order. So a
+        write waits for all earlier rows of its key, and a read for the writes among them.
+        """
+        everything = range(len(self._batch.keys))
+        digests = self._batch.digests
+        writes = self._batch.writes
+        if writes is None or len(set(digests)) == len(digests):
+            return [everything]
+        rounds: list[list[int]] = []
+        #: By record: the round of its last write, and its last round.
+        last: dict[tuple[str, bytes], tuple[int, int]] = {}
+        for index, key in enumerate(self._batch.keys):
+            record = key.namespace, digests[index]
+            written, latest = last.get(record, (-1, -1))
+            number = 1 + (latest if writes[index] else written)
+            last[record] = number if writes[index] else written, max(latest, number)
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(index)
+        return list(rounds)
+
     def _split(self, indexes: Sequence[int], before: RetryState | None) -> list[_Part]:
         """Split rows by node, in parts of bounded size; rows that no node serves are a part too."""
         by_node: Mapping[Node | None, Sequence[int]]
         keys = self._batch.keys
-        if before is None and self._batch.uniform:
+        if before is None and self._batch.uniform and len(indexes) == len(keys):
             namespace = keys[0].namespace
             table = self._cluster.partitions.tables.get(namespace)
             if table is None:
@@ -325,10 +350,7 @@ class BatchExecution:
         return pieces
 
     async def _execute_parts(self, parts: list[_Part]) -> None:
-        """Execute parts: all nodes at once, a few parts of each, or one after the other, as the policy says.
-
-        A node gets one part after the other if rows that write share a key, so that the last one wins.
-        """
+        """Execute parts: all nodes at once, a few parts of each, or one after the other, as the policy says."""
         if len(parts) == 1:
             await self._execute_part(parts[0])
         elif self._policy.concurrency is BatchConcurrency.SEQUENTIAL:
@@ -338,19 +360,11 @@ class BatchExecution:
             waiting: dict[Node | None, deque[_Part]] = {}
             for part in parts:
                 waiting.setdefault(part.node, deque()).append(part)
-            at_once = 1 if len(waiting) < len(parts) and self._writes_key_twice() else PARTS_AT_ONCE
             await run_all(
                 partial(self._execute_queue, queue)
                 for queue in waiting.values()
-                for _ in range(min(len(queue), at_once))
+                for _ in range(min(len(queue), PARTS_AT_ONCE))
             )
-
-    def _writes_key_twice(self) -> bool:
-        """Whether a key has several rows, in a batch that writes."""
-        if self._batch.writes is None:
-            return False
-        digests = self._batch.digests
-        return len(set(digests)) < len(digests)
 
     async def _execute_queue(self, queue: deque[_Part]) -> None:
         while queue:
@@ -405,8 +419,7 @@ class BatchExecution:
             else:
                 assert part.fault is not None
                 self._faults[index] = part.fault
-        left = [index for index in left if index not in doubtful]
-        return self._without_overwritten(left) if left and self._writes_key_twice() else left
+        return [index for index in left if index not in doubtful]
 
     def _may_be_applied(self, part: _Part, left: Sequence[int]) -> bool:
         """Whether writes that were not answered may have been applied."""
@@ -420,20 +433,6 @@ class BatchExecution:
         rule = TABLE.get((outcome, True))
         refused = whole and rule is not None and not rule.unknown
         return outcome not in _REFUSED and not refused
-
-    def _without_overwritten(self, left: list[int]) -> list[int]:
-        """Return the rows of ``left`` without those that would undo a later row of the same key, already written."""
-        batch, results = self._batch, self._results
-        writes = batch.writes or ()
-        last: dict[tuple[str, bytes], int] = {}
-        for index, result in enumerate(results):
-            if result is not None and not result.result_code and writes[index]:
-                last[batch.keys[index].namespace, batch.digests[index]] = index
-        return [
-            index
-            for index in left
-            if not writes[index] or last.get((batch.keys[index].namespace, batch.digests[index]), -1) < index
-        ]
 
     def _refusal(self, index: int, code: int, part: _Part) -> AerospikeError:
         text = f"{self._batch.what} {self._batch.keys[index]!r}: {error_from_code(code).message}"

@@ -350,11 +350,19 @@ async def test_rows_of_one_key_go_out_one_request_after_the_other(unlike: int, a
         assert sent == sorted(sent) and len(cluster.requests) > 2
 
 
-async def test_a_row_that_would_undo_a_later_row_of_its_key_is_not_sent_again(autojump_clock: Any) -> None:
+async def test_rows_wait_for_the_retries_of_earlier_writes_of_their_key(autojump_clock: Any) -> None:
     async with scripted_client() as (client, cluster):
-        cluster.node.script.append(answers(UNAVAILABLE, UNAVAILABLE, 0, UNAVAILABLE))
+        cluster.node.script.append(answers(UNAVAILABLE, UNAVAILABLE))
         cluster.node.default = ok
         writes = [(KEYS[place], {"a": number}) for number, place in enumerate([0, 1, 0, 0])]
         results = await client.batch_write(writes)
-        assert [result.result_code for result in results] == [UNAVAILABLE, 0, 0, 0]
-        assert [indexes(request) for request in cluster.requests] == [[0, 1, 2, 3], [1, 3]]
+        assert [result.result_code for result in results] == [0, 0, 0, 0]
+        assert [indexes(request) for request in cluster.requests] == [[0, 1], [0, 1], [2], [3]]
+
+
+async def test_reads_of_a_key_are_in_flight_together_between_its_writes(autojump_clock: Any) -> None:
+    async with scripted_client() as (client, cluster):
+        cluster.node.default = ok
+        read, write = BatchRead(KEYS[0]), BatchWrite(KEYS[0], {"a": 1})
+        await client.batch([read, read, write, read, read, BatchRead(KEYS[1]), write, write])
+        assert [indexes(request) for request in cluster.requests] == [[0, 1, 5], [2], [3, 4], [6], [7]]
