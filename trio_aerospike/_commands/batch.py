@@ -104,6 +104,9 @@ class BatchCommands(CommandFamily):
     ) -> BatchResults:
         """Write many records.
 
+        Several for one key are written in their order, each in a request of its own, as servers with replicas do not
+        keep their order within one: for many changes of one record ``operate`` is the better call.
+
         Args:
             records: pairs of a key and its bins, as for ``put``; a :class:`BatchWrite` where a record wants a policy,
                 a time to live or a generation of its own.
@@ -344,6 +347,7 @@ class BatchCommands(CommandFamily):
         As :meth:`get_many`. Records are taken and written only as results are read: read them to the end, or call
         ``await results.drain()``. Writes in flight when the block is left early may or may not be applied.
         Where it is left without an error and records are unwritten, an :class:`UnwrittenRecordsWarning` says how many.
+        Of several records for one key, any may be the one that stays.
 
         Args:
             records: pairs of a key and its bins, or :class:`BatchWrite`: any iterable or async iterable.
